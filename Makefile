@@ -1,0 +1,67 @@
+# Everything a developer and the CI need. Runs on Debian and macOS; needs Python 3.11 or newer, no Docker.
+
+VENV   := .venv
+PYTHON := $(VENV)/bin/python
+STAMP  := $(VENV)/.installed
+UV     := $(shell command -v uv 2>/dev/null)
+WORKERS ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help setup constraints demo test check bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## the environment in .venv, with the pinned versions of constraints.txt
+
+# Two steps, because pip takes no editable package where hashes are required.
+$(STAMP): constraints.txt pyproject.toml
+ifneq ($(UV),)
+	@test -x $(PYTHON) || $(UV) venv --quiet --python '>=3.11' $(VENV)
+	@$(UV) pip install --quiet --python $(PYTHON) --require-hashes -r constraints.txt
+	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation -e .
+else
+	@test -x $(PYTHON) || { $(FIND_PYTHON); "$$python" -m venv $(VENV); } || { $(NO_VENV); exit 1; }
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+endif
+	@touch $@
+
+constraints: ## compile constraints.txt again, after a dependency in pyproject.toml has changed
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+		--all-extras --no-emit-package saga-coordination pyproject.toml -o constraints.txt
+
+demo: setup ## the order saga, live; SABOTAGE=1 breaks it on the way
+	@$(PYTHON) -m examples.order.demo $(if $(SABOTAGE),--sabotage)
+
+test: setup ## every test, on real servers
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile
+
+check: setup ## style, types, layers and the fast tests
+	@$(PYTHON) -m ruff check
+	@$(PYTHON) -m ruff format --check
+	@$(PYTHON) -m mypy
+	@$(VENV)/bin/lint-imports
+	@$(PYTHON) -m pytest -q -m "not slow" tests/core tests/test_layout.py
+
+bench: setup ## steps per second and what they cost, compared with others
+	@$(PYTHON) -m bench
+
+clean: ## remove what can be made again, the environment included
+	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@find saga adapters tests examples bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+define FIND_PYTHON
+python=$$(for name in python3.14 python3.13 python3.12 python3.11 python3; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done); \
+test -n "$$python" || { \
+	echo "Saga needs Python 3.11 or newer. Install it with one of:" >&2; \
+	echo "  Debian, Ubuntu   sudo apt-get install python3 python3-venv" >&2; \
+	echo "  macOS            brew install python@3.13" >&2; \
+	echo "  anywhere         install uv: 'make setup' then brings its own Python" >&2; \
+	exit 1; }
+endef
+
+define NO_VENV
+echo "The environment was not made. On Debian and Ubuntu: sudo apt-get install python3-venv" >&2
+endef
