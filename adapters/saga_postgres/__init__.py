@@ -1,0 +1,1 @@
+"""Saga on PostgreSQL: store, bus and election in one database."""
