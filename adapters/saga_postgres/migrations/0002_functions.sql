@@ -1,0 +1,310 @@
+-- The hot path: one call is one round trip and one transaction. Lock order everywhere: saga rows first, then command rows, each sorted;
+-- whoever locks a command row first never waits for a saga row. Locks are FOR NO KEY UPDATE and SKIP LOCKED; nobody waits behind a frozen holder.
+
+create function called_for(phase "char", letter text, mode "char") returns "char" language sql immutable parallel safe as $$
+    select case
+        when phase = 'R' and letter = 'D' then 'E'
+        when phase = 'R' and letter = 'W' then 'O'
+        when phase = 'C' and letter = 'U' then 'E'
+        when phase = 'C' and letter in ('K', 'k') then 'C'
+        when phase = 'A' and letter = 'G' and mode = 'J' then 'O'
+    end::"char"
+$$;
+comment on function called_for is 'G1: the operation that the vector calls for';
+
+create type work as (
+    saga uuid, step smallint, op "char", claim bigint, definition integer, version integer,
+    phase "char", vector text, cancel_requested boolean, deadline float8, reason text, waiter integer,
+    input bytea, result_steps smallint[], results bytea[],
+    deliveries smallint, failures smallint, first_failed_ago float8, lease_seconds float8, quiet_seconds float8,
+    progress bytea, now float8
+);
+
+-- What a process needs to run the claims that it holds. Claims that the vector does not call for are left out.
+create function work_of(p_saga uuid[], p_step smallint[], p_claim bigint[]) returns setof work
+language sql stable set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+    select c.saga, c.step, c.op, c.claim, s.definition, s.version,
+           s.phase, s.vector, s.cancel_requested, extract(epoch from s.deadline)::float8, s.reason, s.waiter,
+           s.input, found.steps, found.results,
+           c.deliveries, c.failures, coalesce(extract(epoch from now() - c.first_failed_at)::float8, 0),
+           extract(epoch from c.lease_until - clock_timestamp())::float8,
+           coalesce(extract(epoch from c.quiet_at - clock_timestamp())::float8, 0),
+           c.progress, extract(epoch from clock_timestamp())::float8
+    from unnest(p_saga, p_step, p_claim) as mine(saga, step, claim)
+    join command c on c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim
+    join saga s on s.id = c.saga
+    join definition_step d on d.definition = s.definition and d.step = c.step
+    left join lateral (
+        select array_agg(r.step) as steps, array_agg(r.result) as results
+        from step r where r.saga = c.saga and (r.step = any (d.reads) or (c.op = 'C' and r.step = c.step))
+    ) as found on c.op = 'C' or d.reads <> '{}'
+    where not s.paused and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) = c.op
+$$;
+comment on function work_of is 'Claims with all that is needed to run them';
+
+-- A claim that the vector does not call for is dropped; that of a paused saga is set aside until it is resumed.
+create function refuse(p_saga uuid[], p_step smallint[], p_claim bigint[]) returns void
+language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+begin
+    delete from command c
+    using unnest(p_saga, p_step, p_claim) as mine(saga, step, claim), saga s, definition_step d
+    where c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim and s.id = c.saga
+      and d.definition = s.definition and d.step = c.step
+      and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) is distinct from c.op;
+    update command c set owner = null, lease_until = null, due_at = 'infinity', deliveries = c.deliveries - 1
+    from unnest(p_saga, p_step, p_claim) as mine(saga, step, claim), saga s
+    where c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim and s.id = c.saga and s.paused;
+end $$;
+comment on function refuse is 'G1: gives up claims that are not called for';
+
+-- E2 for queued commands: claim what is due for these services.
+create function pull(
+    p_services text[], p_owner integer, p_limit integer, p_claim bigint, p_lease float8, p_durable boolean
+) returns setof work
+language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+declare
+    v_saga uuid[]; v_step smallint[]; v_claim bigint[];
+begin
+    if not p_durable then
+        perform set_config('synchronous_commit', 'off', true);
+    end if;
+    with due as (
+        select picked.saga, picked.step, p_claim + row_number() over () as claim
+        from unnest(p_services) as wanted(service)
+        cross join lateral (
+            select c.saga, c.step from command c
+            where c.service = wanted.service and c.owner is null and c.due_at <= statement_timestamp()
+            order by c.due_at limit p_limit for no key update skip locked
+        ) as picked
+        limit p_limit
+    ), claimed as (
+        update command c
+        set owner = p_owner, claim = due.claim, deliveries = c.deliveries + 1, lease_until = now() + make_interval(secs => p_lease)
+        from due where c.saga = due.saga and c.step = due.step
+        returning c.saga, c.step, c.claim
+    )
+    select array_agg(saga), array_agg(step), array_agg(claim) into v_saga, v_step, v_claim from claimed;
+    if v_saga is null then
+        return;
+    end if;
+    return query select * from work_of(v_saga, v_step, v_claim);
+    perform refuse(v_saga, v_step, v_claim);
+end $$;
+comment on function pull is 'Claims queued commands that are due';
+
+-- E2 for commands that came over an outside bus: (saga, step, op) each. A live claim refuses; an unknown row is inserted.
+create function admit(
+    p_saga uuid[], p_step smallint[], p_op "char"[], p_service text[], p_owner integer, p_claim bigint, p_lease float8, p_durable boolean
+) returns setof work
+language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+declare
+    v_saga uuid[]; v_step smallint[]; v_claim bigint[];
+begin
+    if not p_durable then
+        perform set_config('synchronous_commit', 'off', true);
+    end if;
+    -- A command for a row that exists: a second statement reads the saga after the row is locked.
+    perform 1 from command c join unnest(p_saga, p_step) as asked(saga, step) on c.saga = asked.saga and c.step = asked.step
+    order by c.saga, c.step for no key update of c;
+    with asked as (
+        select a.saga, a.step, a.op, a.service, p_claim + a.n as claim
+        from unnest(p_saga, p_step, p_op, p_service) with ordinality as a(saga, step, op, service, n)
+        join saga s on s.id = a.saga
+        join definition_step d on d.definition = s.definition and d.step = a.step
+        where not s.paused and called_for(s.phase, substr(s.vector, a.step + 1, 1), d.mode) = a.op
+        order by a.saga, a.step
+    ), claimed as (
+        insert into command as c (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
+        select saga, step, op, service, p_owner, claim, now(), now() + make_interval(secs => p_lease), 1 from asked
+        on conflict (saga, step) do update
+        set op = excluded.op, owner = excluded.owner, claim = excluded.claim, lease_until = excluded.lease_until,
+            deliveries = case when c.op = excluded.op then c.deliveries + 1 else 1 end,
+            failures = case when c.op = excluded.op then c.failures else 0 end
+        where c.op <> excluded.op or (c.owner is null and c.due_at <= now())
+        returning c.saga, c.step, c.claim
+    )
+    select array_agg(saga), array_agg(step), array_agg(claim) into v_saga, v_step, v_claim from claimed;
+    if v_saga is not null then
+        return query select * from work_of(v_saga, v_step, v_claim);
+    end if;
+end $$;
+comment on function admit is 'Claims commands that an outside bus delivered';
+
+-- Where a command goes: to its process if that one is still there, else into the queue of its service.
+create function is_there(p_owner integer) returns boolean language sql stable set search_path from current as $$
+    select exists (select from participant p where p.id = p_owner)
+$$;
+
+create type miss as (
+    n integer, version integer, phase "char", vector text, cancel_requested boolean, paused boolean, deadline float8, reason text, now float8
+);
+
+-- Group commit: everything that a batch of outcomes calls for, in one transaction. s_* are the sagas (one entry each, in any order); the
+-- other arrays point to them by position (1-based). A saga whose version has moved, whose row is locked or whose rejection does not come
+-- from the newest claim (G27) is returned as a miss with its present state, and nothing of it is written.
+-- p_wait: wait for the saga rows instead of skipping them (one saga at a time; transactional steps).
+create function commit_batch(
+    p_process integer, p_lease float8, p_wait boolean, p_durable boolean,
+    s_id uuid[], s_version integer[], s_changed boolean[], s_phase "char"[], s_vector text[], s_cancel boolean[], s_paused boolean[],
+    s_deadline float8[], s_reason text[], s_wake float8[],
+    f_s integer[], f_step smallint[], f_claim bigint[],
+    d_s integer[], d_step smallint[], d_claim bigint[],
+    t_s integer[], t_step smallint[], t_claim bigint[], t_after float8[], t_quiet float8[], t_failures smallint[], t_error text[],
+    c_s integer[], c_step smallint[], c_op "char"[], c_service text[], c_owner integer[], c_claim bigint[], c_after float8[],
+    r_s integer[], r_step smallint[], r_attempts smallint[], r_result bytea[],
+    e_s integer[], e_step smallint[], e_kind text[], e_detail text[],
+    n_channel text[], n_payload text[]
+) returns setof miss
+language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+declare
+    ok boolean[];
+    stale integer[];
+    all_ok boolean;
+begin
+    if not p_durable then
+        perform set_config('synchronous_commit', 'off', true);
+    end if;
+    -- G4: what was decided on is what is there, and stays so until we have written
+    if p_wait then
+        perform 1 from saga s where s.id = any (s_id) order by s.id for no key update;
+        select array_agg(not w.changed or s.version is not distinct from w.version order by w.n) into ok
+        from unnest(s_id, s_version, s_changed) with ordinality as w(id, version, changed, n) left join saga s on s.id = w.id;
+    else
+        with held as (
+            select s.id from unnest(s_id, s_version, s_changed) as w(id, version, changed)
+            join saga s on s.id = w.id and s.version = w.version
+            where w.changed order by s.id for no key update of s skip locked
+        )
+        select array_agg(not w.changed or h.id is not null order by w.n) into ok
+        from unnest(s_id, s_changed) with ordinality as w(id, changed, n) left join held h on h.id = w.id;
+    end if;
+    -- G27: a rejection counts only from the newest claim
+    if cardinality(f_s) > 0 then
+        with newest as (
+            select c.saga, c.step from unnest(f_s, f_step, f_claim) as f(s, step, claim)
+            join command c on c.saga = s_id[f.s] and c.step = f.step and c.claim = f.claim
+            order by c.saga, c.step for no key update of c
+        )
+        select array_agg(f.s) into stale from unnest(f_s, f_step) as f(s, step)
+        left join newest n on n.saga = s_id[f.s] and n.step = f.step where n.saga is null;
+        if stale is not null then
+            select array_agg(o.ok and o.n <> all (stale) order by o.n) into ok from unnest(ok) with ordinality as o(ok, n);
+        end if;
+    end if;
+    all_ok := not (false = any (ok));
+
+    update saga s
+    set version = s.version + 1, touched_by = p_process, phase = w.phase, vector = w.vector, cancel_requested = w.cancel,
+        paused = w.paused, reason = w.reason,
+        deadline = case when w.deadline is null then null
+                        when w.deadline = extract(epoch from s.deadline)::float8 then s.deadline else to_timestamp(w.deadline) end,
+        ended_at = case when w.phase in ('D', 'Z', 'X') then now() end,
+        wake_at = case when w.phase in ('D', 'Z', 'X') then null
+                       when w.wake is not null then now() + make_interval(secs => w.wake)
+                       else least(s.wake_at, to_timestamp(w.deadline)) end
+    from unnest(s_id, s_changed, s_phase, s_vector, s_cancel, s_paused, s_deadline, s_reason, s_wake) with ordinality
+        as w(id, changed, phase, vector, cancel, paused, deadline, reason, wake, n)
+    where s.id = w.id and w.changed and (all_ok or ok[w.n]);
+
+    if cardinality(d_s) > 0 then
+        delete from command c using unnest(d_s, d_step, d_claim) as w(s, step, claim)
+        where c.saga = s_id[w.s] and c.step = w.step and (w.claim is null or c.claim = w.claim) and (all_ok or ok[w.s]);
+    end if;
+    if cardinality(t_s) > 0 then
+        update command c
+        set owner = null, lease_until = null, due_at = now() + make_interval(secs => w.after), failures = w.failures, error = w.error,
+            deliveries = case when w.failures = c.failures then c.deliveries - 1 else c.deliveries end,
+            first_failed_at = coalesce(c.first_failed_at, now()),
+            quiet_at = case when w.quiet > 0 then greatest(c.quiet_at, now() + make_interval(secs => w.quiet)) else c.quiet_at end
+        from unnest(t_s, t_step, t_claim, t_after, t_quiet, t_failures, t_error) as w(s, step, claim, after, quiet, failures, error)
+        where c.saga = s_id[w.s] and c.step = w.step and c.claim = w.claim and (all_ok or ok[w.s]);
+    end if;
+    if cardinality(c_s) > 0 then
+        insert into command as c (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
+        select s_id[w.s], w.step, w.op, w.service, o.owner, case when o.owner is not null then w.claim end,
+               now() + make_interval(secs => w.after), case when o.owner is not null then now() + make_interval(secs => p_lease) end,
+               case when o.owner is not null then 1 else 0 end
+        from unnest(c_s, c_step, c_op, c_service, c_owner, c_claim, c_after) as w(s, step, op, service, owner, claim, after)
+        cross join lateral (select case when w.owner = p_process or is_there(w.owner) then w.owner end as owner) as o
+        where all_ok or ok[w.s]
+        order by s_id[w.s], w.step
+        on conflict (saga, step) do update
+        set op = excluded.op, owner = excluded.owner, claim = excluded.claim, due_at = excluded.due_at, lease_until = excluded.lease_until,
+            deliveries = case when c.op = excluded.op then c.deliveries else excluded.deliveries end,
+            failures = case when c.op = excluded.op and c.due_at <> 'infinity' then c.failures else 0 end,
+            first_failed_at = case when c.op = excluded.op and c.due_at <> 'infinity' then c.first_failed_at end, error = null
+        where c.op <> excluded.op or c.owner is null;
+    end if;
+    if cardinality(r_s) > 0 then
+        insert into step (saga, step, finished_at, owner, attempts, result)
+        select s_id[w.s], w.step, now(), p_process, w.attempts, w.result
+        from unnest(r_s, r_step, r_attempts, r_result) as w(s, step, attempts, result)
+        where all_ok or ok[w.s]
+        on conflict (saga, step) do nothing;
+    end if;
+    insert into event (saga, at, version, process, step, phase, kind, vector, detail)
+    select s_id[w.s], now(), case when s_changed[w.s] then s_version[w.s] + 1 end, p_process, nullif(w.step, -1), s_phase[w.s], w.kind,
+           s_vector[w.s], w.detail
+    from unnest(e_s, e_step, e_kind, e_detail) as w(s, step, kind, detail)
+    where all_ok or ok[w.s];
+    perform pg_notify(channel, payload) from unnest(n_channel, n_payload) as w(channel, payload);
+
+    if not all_ok then
+        return query
+        select w.n::integer, s.version, s.phase, s.vector, s.cancel_requested, s.paused, extract(epoch from s.deadline)::float8, s.reason,
+               extract(epoch from clock_timestamp())::float8
+        from unnest(s_id) with ordinality as w(id, n) left join saga s on s.id = w.id where not ok[w.n];
+    end if;
+end $$;
+comment on function commit_batch is 'Writes what a batch of outcomes decided, and says which sagas had moved on';
+
+-- E1. Keys first: a key that is taken returns the saga that has it, and whether its input was the same. Nothing else is inserted for it.
+create function start_batch(
+    p_process integer, p_lease float8, p_redrive float8, p_waiter integer, p_durable boolean,
+    s_id uuid[], s_definition integer[], s_phase "char"[], s_vector text[], s_deadline float8[], s_input bytea[], s_tags text[],
+    k_s integer[], k_name text[], k_key text[], k_hash bytea[],
+    c_s integer[], c_step smallint[], c_op "char"[], c_service text[], c_owner integer[], c_claim bigint[],
+    e_s integer[], e_step smallint[], e_kind text[], e_detail text[],
+    n_channel text[], n_payload text[]
+) returns table (n integer, saga uuid, is_same boolean)
+language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+declare
+    taken integer[] := '{}';
+begin
+    if cardinality(k_s) > 0 then
+        with won as (
+            insert into start_key (definition_name, key, saga, input_hash)
+            select w.name, w.key, s_id[w.s], w.hash from unnest(k_s, k_name, k_key, k_hash) as w(s, name, key, hash)
+            order by w.name, w.key
+            on conflict (definition_name, key) do nothing
+            returning start_key.saga
+        )
+        select coalesce(array_agg(w.s), '{}') into taken
+        from unnest(k_s) as w(s) left join won on won.saga = s_id[w.s] where won.saga is null;
+    end if;
+    insert into saga (id, definition, touched_by, waiter, phase, wake_at, deadline, started_at, ended_at, vector, tags, input)
+    select w.id, w.definition, p_process, p_waiter, w.phase,
+           case when w.phase <> 'D' then now() + make_interval(secs => least(p_redrive, w.deadline)) end,
+           now() + make_interval(secs => w.deadline), now(), case when w.phase = 'D' then now() end, w.vector, w.tags::jsonb, w.input
+    from unnest(s_id, s_definition, s_phase, s_vector, s_deadline, s_input, s_tags) with ordinality
+        as w(id, definition, phase, vector, deadline, input, tags, n)
+    where w.n <> all (taken);
+    insert into command (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
+    select s_id[w.s], w.step, w.op, w.service, o.owner, case when o.owner is not null then w.claim end, now(),
+           case when o.owner is not null then now() + make_interval(secs => p_lease) end, case when o.owner is not null then 1 else 0 end
+    from unnest(c_s, c_step, c_op, c_service, c_owner, c_claim) as w(s, step, op, service, owner, claim)
+    cross join lateral (select case when w.owner = p_process or is_there(w.owner) then w.owner end as owner) as o
+    where w.s <> all (taken);
+    insert into event (saga, at, version, process, step, phase, kind, vector, detail)
+    select s_id[w.s], now(), 1, p_process, nullif(w.step, -1), s_phase[w.s], w.kind, s_vector[w.s], w.detail
+    from unnest(e_s, e_step, e_kind, e_detail) as w(s, step, kind, detail) where w.s <> all (taken);
+    perform pg_notify(channel, payload) from unnest(n_channel, n_payload) as w(channel, payload);
+    if cardinality(taken) > 0 then
+        return query
+        select w.s, k.saga, k.input_hash = w.hash
+        from unnest(k_s, k_name, k_key, k_hash) as w(s, name, key, hash)
+        join start_key k on k.definition_name = w.name and k.key = w.key
+        where w.s = any (taken);
+    end if;
+end $$;
+comment on function start_batch is 'Starts sagas; a start key that is taken returns the saga that has it';

@@ -1,0 +1,114 @@
+-- Who is alive, what a dead process leaves behind, and who looks after what did not happen.
+
+-- Claims that end without a report: a call of theirs may be on its way until lease + time-out + margin is over (G24, G25).
+create function give_back(p_saga uuid[], p_step smallint[], p_margin float8) returns integer
+language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+declare
+    given integer;
+begin
+    update command c
+    set owner = null, due_at = now(), lease_until = null,
+        quiet_at = case when d.mode = 'X' and c.op = 'E'
+                   then greatest(c.quiet_at, c.lease_until + make_interval(secs => d.call_ms / 1000.0 + p_margin)) else c.quiet_at end
+    from unnest(p_saga, p_step) as mine(saga, step), saga s, definition_step d
+    where c.saga = mine.saga and c.step = mine.step and s.id = c.saga and d.definition = s.definition and d.step = c.step;
+    get diagnostics given = row_count;
+    return given;
+end $$;
+comment on function give_back is 'Ends claims without a report, so that others can take them';
+
+create function claims_of(p_owner integer, out saga uuid[], out step smallint[]) language sql volatile
+set search_path from current set enable_seqscan = off as $$
+    with mine as (select c.saga, c.step from command c where c.owner = p_owner order by c.saga, c.step for no key update skip locked)
+    select array_agg(mine.saga), array_agg(mine.step) from mine
+$$;
+
+-- A process says that it is alive, learns who else is, ends the claims of the dead and of those that no longer exist, and is told whether
+-- anything waits in the queues of its services. p_full: also look for claims whose lease is over.
+create function beat(p_id integer, p_lock integer, p_margin float8, p_in_flight integer, p_channel text, p_full boolean)
+returns table (id integer, name text, services text[], capacity integer, in_flight integer, seen_ago float8, has_due boolean,
+               leader_seen_ago float8, released integer)
+language plpgsql set search_path from current as $$
+declare
+    v_dead integer[];
+    v_saga uuid[]; v_step smallint[];
+    v_released integer := 0;
+    v_services text[];
+begin
+    perform set_config('synchronous_commit', 'off', true);
+    update participant p set seen_at = clock_timestamp(), in_flight = p_in_flight where p.id = p_id returning p.services into v_services;
+    select array_agg(p.id) into v_dead from participant p where p.id <> p_id and pg_try_advisory_xact_lock(p_lock, p.id);
+    if v_dead is not null then
+        delete from participant p where p.id = any (v_dead);
+        perform pg_notify(p_channel || 'peers', '');
+    end if;
+    if v_dead is not null or p_full then
+        with gone as (
+            select c.saga, c.step from command c
+            where c.owner is not null and (c.lease_until < clock_timestamp() or not is_there(c.owner))
+            order by c.saga, c.step for no key update skip locked
+        )
+        select array_agg(gone.saga), array_agg(gone.step) into v_saga, v_step from gone;
+        if v_saga is not null then
+            v_released := give_back(v_saga, v_step, p_margin);
+            perform pg_notify(p_channel || 's_' || c.service, '')
+            from (select distinct c.service from command c join unnest(v_saga, v_step) as g(saga, step) on c.saga = g.saga and c.step = g.step) c;
+        end if;
+    end if;
+    return query
+    select p.id, p.name, p.services, p.capacity, p.in_flight, extract(epoch from clock_timestamp() - p.seen_at)::float8,
+           p.id = p_id and exists (
+               select from unnest(v_services) as wanted(service)
+               where exists (select from command c where c.service = wanted.service and c.owner is null and c.due_at <= statement_timestamp())
+           ),
+           (select extract(epoch from clock_timestamp() - l.seen_at)::float8 from leader l where l.name = 'supervisor'), v_released
+    from participant p order by p.id;
+end $$;
+comment on function beat is 'One heart-beat of a process';
+
+-- Sagas that somebody must look after now, with the steps that are held by a live claim or a queued command.
+create function overdue(p_limit integer, p_services text[]) returns table (
+    saga uuid, version integer, definition integer, phase "char", vector text, cancel_requested boolean, paused boolean,
+    deadline float8, reason text, waiter integer, held smallint[], claimed smallint[], unquiet smallint[], now float8
+)
+language sql volatile set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+    select s.id, s.version, s.definition, s.phase, s.vector, s.cancel_requested, s.paused, extract(epoch from s.deadline)::float8, s.reason,
+           s.waiter, coalesce(c.held, '{}'), coalesce(c.claimed, '{}'), coalesce(c.unquiet, '{}'), extract(epoch from clock_timestamp())::float8
+    from saga s
+    left join lateral (
+        select array_agg(c.step) as held, array_agg(c.step) filter (where c.owner is not null) as claimed,
+               array_agg(c.step) filter (where c.quiet_at > now()) as unquiet
+        from command c where c.saga = s.id
+    ) as c on true
+    where s.wake_at <= statement_timestamp()
+      and (p_services is null or exists (select from definition d where d.id = s.definition and d.services && p_services))
+    order by s.wake_at limit p_limit
+$$;
+comment on function overdue is 'Sagas whose wake_at has passed';
+
+create function snooze(p_saga uuid[], p_version integer[], p_wake float8[]) returns void
+language sql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+    with held as (
+        select s.id, w.wake from unnest(p_saga, p_version, p_wake) as w(id, version, wake)
+        join saga s on s.id = w.id and s.version = w.version order by s.id for no key update of s skip locked
+    )
+    update saga s set wake_at = now() + make_interval(secs => held.wake) from held where s.id = held.id
+$$;
+comment on function snooze is 'Moves wake_at of sagas that need nothing now';
+
+-- History partitions: today's and those of the days ahead.
+create function ensure_event_days(p_days integer) returns integer language plpgsql set search_path from current as $$
+declare
+    v_day date;
+    v_made integer := 0;
+begin
+    for v_day in select generate_series(current_date, current_date + p_days, interval '1 day')::date loop
+        if to_regclass(format('%I.%I', current_schema(), 'event_' || to_char(v_day, 'YYYYMMDD'))) is null
+           and not exists (select from event_default e where e.at >= v_day and e.at < v_day + 1) then
+            execute format('create table %I partition of event for values from (%L) to (%L)', 'event_' || to_char(v_day, 'YYYYMMDD'), v_day, v_day + 1);
+            v_made := v_made + 1;
+        end if;
+    end loop;
+    return v_made;
+end $$;
+comment on function ensure_event_days is 'Creates the history partitions for today and the days ahead';

@@ -1,0 +1,1 @@
+"""The pure core: definitions, states, events and the one decision. No I/O, no clock, no randomness."""

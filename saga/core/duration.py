@@ -1,0 +1,78 @@
+"""Durations as people write them, and as the stored forms hold them: whole milliseconds."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Final
+
+from saga.errors import UsageError
+
+Duration = str | int | float | timedelta
+
+DURATION_MS_MAX: Final = 10 * 365 * 86_400_000  # ten years: what is longer is a slip of the pen
+
+_UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+_NUMBER: Final = r"(\d{1,12}(?:\.\d{1,9})?)"
+_PATTERN: Final = re.compile(r"\s*".join(rf"(?:{_NUMBER}{unit}(?![a-z]))?" for unit in _UNITS_MS), re.ASCII)
+
+
+def duration_ms(value: Duration) -> int:
+    """Read "250ms", "10s", "1h30m", "1d", seconds as a number, or a timedelta.
+
+    Units stand from the largest to the smallest, each at most once. A float is rounded to whole milliseconds.
+
+    Raises:
+        UsageError: it is none of these, negative, finer than a millisecond, or above DURATION_MS_MAX.
+    """
+    if isinstance(value, str):
+        milliseconds = _text_ms(value)
+    elif isinstance(value, timedelta):
+        milliseconds = _rounded(value / timedelta(milliseconds=1), value)
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        milliseconds = _rounded(value * 1_000, value)
+    else:
+        raise _refused(value, f"a {type(value).__name__} is not a duration")
+    if milliseconds < 0:
+        raise _refused(value, "a duration is not negative")
+    if milliseconds > DURATION_MS_MAX:
+        raise _refused(value, f"the longest duration is {duration_text(DURATION_MS_MAX)}")
+    return milliseconds
+
+
+def duration_text(milliseconds: int) -> str:
+    """Write a duration the way it is read: "1h30m", "250ms", "0s"."""
+    parts: list[str] = []
+    rest = milliseconds
+    for unit, size in _UNITS_MS.items():
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts) or "0s"
+
+
+def _text_ms(text: str) -> int:
+    match = _PATTERN.fullmatch(text.strip())
+    if match is None or not any(match.groups()):
+        raise _refused(text, "it is not in one of the forms that are read")
+    sizes = zip(match.groups(), _UNITS_MS.values(), strict=True)
+    total = sum((Decimal(number) * size for number, size in sizes if number is not None), Decimal(0))
+    if total != total.to_integral_value():
+        raise _refused(text, "a duration is not finer than a millisecond")
+    return int(total)
+
+
+def _rounded(milliseconds: float, value: Duration) -> int:
+    if not math.isfinite(milliseconds):
+        raise _refused(value, "a duration is finite")
+    whole = round(milliseconds)
+    if whole == 0 and milliseconds != 0:
+        raise _refused(value, "a duration is not finer than a millisecond")
+    return whole
+
+
+def _refused(value: object, reason: str) -> UsageError:
+    forms = 'Write "250ms", "10s", "2m", "1h30m", "1d", a number of seconds, or a timedelta'
+    return UsageError(f"{value!r} cannot be used as a duration: {reason}. {forms}.")

@@ -1,0 +1,175 @@
+"""The store's ports. The store is the truth; everything else may be lost, doubled or late."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+from uuid import UUID
+
+from saga.core.contract import Contract
+from saga.core.graph import Graph
+from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenKey, Work, Write
+
+
+class Store(Protocol):
+    """The hot path. Every call is one transaction; on `Unavailable` its outcome is unknown (it may have been committed)."""
+
+    async def start(self, starts: Sequence[Start], signals: Signals, *, process: int, waiter: int | None, durable: bool) -> list[TakenKey]:
+        """Insert sagas with their first commands. A start whose key is taken is not inserted and is returned."""
+
+    async def commit(
+        self, writes: Sequence[Write], signals: Signals, *, process: int, durable: bool, wait: bool, connection: Any = None
+    ) -> list[Miss]:
+        """Write what was decided, each saga as a whole or not at all; return the misses.
+
+        `wait` waits for locked sagas instead of returning them as misses. `connection`: take part in its transaction.
+        """
+
+    async def pull(self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool) -> list[Work]:
+        """Claim up to `limit` queued commands that are due, oldest first. Claims are numbered from `first_claim` + 1."""
+
+    async def admit(
+        self, deliveries: Sequence[Delivery], services: Sequence[str], *, process: int, first_claim: int, durable: bool
+    ) -> list[Work]:
+        """Claim delivered commands (`services[n]` serves `deliveries[n]`): those that the vector calls for and nobody holds (G1)."""
+
+    async def fetch(self, refs: Sequence[Ref], *, process: int) -> list[Work]:
+        """Read the claims that this process holds: all of them where `refs` is empty. What is not called for any more is dropped."""
+
+    async def overdue(self, limit: int, services: Sequence[str] | None) -> list[Overdue]:
+        """Sagas whose wake_at has passed, the most overdue first; of definitions that involve one of `services`, None: all."""
+
+    async def extend(self, refs: Sequence[Ref], *, process: int) -> set[Ref]:
+        """Prolong the leases of claims that this process still holds; return those it has lost."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """A process that is alive, as the last beat saw it."""
+
+    id: int
+    name: str
+    services: frozenset[str]
+    capacity: int
+    in_flight: int
+    seen_ago_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """What a heart-beat answers. `leader_seen_ago_seconds` is None where nobody has ever led."""
+
+    peers: tuple[Peer, ...]
+    has_due: bool
+    leader_seen_ago_seconds: float | None
+    released: int
+
+
+@dataclass(slots=True)
+class Ears:
+    """Callbacks for what others tell this process. They are called on the event loop and must not block."""
+
+    claims: Callable[[list[Ref]], None]
+    queue: Callable[[str], None]
+    ended: Callable[[list[UUID]], None]
+    peers: Callable[[], None]
+    lost: Callable[[], None]
+
+
+class Membership(Protocol):
+    """Being alive, in the eyes of the others. It ends with the process, however that ends."""
+
+    async def join(self, name: str, services: Sequence[str], capacity: int, ears: Ears) -> int:
+        """Enter the list of processes and start to listen; returns this process's number, which is never used again."""
+
+    async def beat(self, in_flight: int, *, full: bool) -> Beat:
+        """Say that we are alive; learn who else is; end the claims of the dead, and with `full` also those whose lease is over."""
+
+    async def leave(self) -> None:
+        """Go in good order: claims that are held go back to their queues without being counted."""
+
+
+class Directory(Protocol):
+    """Definitions and contracts."""
+
+    async def publish(self, contracts: Sequence[Contract]) -> None:
+        """Replace what was published under the same names."""
+
+    async def contracts(self) -> dict[str, Contract]:
+        """All contracts, by 'service.handler'."""
+
+    async def register(self, graph: Graph, input_schema: Any, *, activate: bool, overwrite: bool) -> int:
+        """Store a definition and return its number. The same hash again is the same number.
+
+        Raises:
+            Conflict: this name and version is another graph already; `overwrite` replaces it where no saga runs on it.
+        """
+
+    async def graph(self, definition: int) -> Graph:
+        """Load a definition by number. Raises NotFound."""
+
+    async def find(self, name: str, version: int | None) -> tuple[int, Graph]:
+        """A definition by name: that version, or the newest one that is activated. Raises NotFound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A saga as people and clients see it: the row, its results, its commands under way."""
+
+    saga: UUID
+    definition: int
+    definition_name: str
+    definition_version: int
+    overdue: Overdue
+    started_at: float
+    ended_at: float | None
+    input: bytes
+    results: dict[int, bytes]
+
+
+class Ledger(Protocol):
+    """Reading sagas one by one, and acting on them; never on the hot path."""
+
+    async def snapshot(self, saga: UUID) -> Snapshot:
+        """Raises NotFound."""
+
+    async def find_key(self, definition_name: str, key: str) -> UUID | None:
+        """The saga that a start key stands for."""
+
+    async def audit(self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Any]) -> None:
+        """Write down what a person did."""
+
+
+class Retention(Protocol):
+    """House-keeping, by the leader."""
+
+    async def purge(self, older_than_seconds: float, limit: int) -> int:
+        """Delete finished sagas that ended longer ago, with their steps and keys; returns how many."""
+
+    async def keep_history(self, days: float) -> None:
+        """Make the history's partitions for the days ahead, and drop those that are older than `days`."""
+
+
+class StoreAdapter(Protocol):
+    """What an `open_store` returns: one object per process, closed at the end."""
+
+    store: Store
+    membership: Membership
+    directory: Directory
+    ledger: Ledger
+    retention: Retention
+    queues_commands: bool
+
+    async def open(self) -> None:
+        """Connect and check: reachable, credentials, schema, pooler. Raises Unavailable, AccessRefused, SchemaMismatch, UsageError."""
+
+    async def close(self) -> None:
+        """Give everything back. Calling it twice is harmless."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Any]:
+        """A connection with a transaction for a transactional step."""
+
+    def events(self) -> AsyncIterator[Any]:
+        """Reserved."""

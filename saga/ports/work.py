@@ -1,0 +1,177 @@
+"""The values that cross the store's port on the hot path: what a process is given to do, and what it writes back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from saga.core.decide import Entry, State
+from saga.core.states import Operation
+
+
+@dataclass(slots=True)
+class Work:
+    """A claim, with all that is needed to run it. Times are on this process's monotonic clock.
+
+    `results` has the recorded results (JSON) of the steps that the input is made from and, for a compensation, of the step itself.
+    `lease_ends`: an external call starts before it (G26). `quiet_at`: until then a call of an earlier claim may still arrive (G25, G28).
+    `store_clock` is the store's clock minus this process's monotonic clock, in seconds.
+    """
+
+    saga: UUID
+    step: int
+    operation: Operation
+    claim: int
+    definition: int
+    version: int
+    state: State
+    waiter: int | None
+    input: bytes
+    results: dict[int, bytes]
+    deliveries: int
+    failures: int
+    first_failed_ago: float
+    lease_ends: float
+    quiet_at: float
+    progress: bytes | None
+    store_clock: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A command by its address."""
+
+    saga: UUID
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A command as a bus carries it."""
+
+    saga: UUID
+    step: int
+    operation: Operation
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """A command row to be written: for the process `owner` under `claim`, or for the queue of `service`."""
+
+    step: int
+    operation: Operation
+    service: str
+    owner: int | None
+    claim: int | None
+    after_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """The claim ends without an outcome; the command is due again `after_seconds` from now. Written only by the newest claim."""
+
+    step: int
+    claim: int
+    after_seconds: float
+    quiet_seconds: float
+    failures: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The command row goes; with a claim: only if that claim still holds it."""
+
+    step: int
+    claim: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The recorded result of a step, JSON."""
+
+    step: int
+    attempts: int
+    value: bytes | None
+
+
+@dataclass(slots=True)
+class Write:
+    """What one saga's outcomes decided. Written as a whole where `version` is still the saga's (G4), or not at all.
+
+    `fences`: (step, claim) of rejections; one that is not the newest claim makes the whole write a miss (G27).
+    `wake_seconds` moves the saga's wake_at; None leaves it.
+    """
+
+    saga: UUID
+    version: int
+    changed: bool
+    state: State
+    wake_seconds: float | None = None
+    fences: list[tuple[int, int]] = field(default_factory=list)
+    drops: list[Drop] = field(default_factory=list)
+    delays: list[Delay] = field(default_factory=list)
+    dispatches: list[Dispatch] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    entries: Sequence[Entry] = ()
+
+
+@dataclass(slots=True)
+class Signals:
+    """Who is told, in the same transaction: processes of their new claims, services of their queues, waiters of ended sagas."""
+
+    claims: dict[int, list[Ref]] = field(default_factory=dict)
+    services: set[str] = field(default_factory=set)
+    ended: dict[int, list[UUID]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """A write that was not made: its saga has moved on, is locked, or the claim is not the newest. `state` is None where the saga is gone."""
+
+    position: int
+    version: int
+    state: State | None
+    store_clock: float
+
+
+@dataclass(slots=True)
+class Start:
+    """A saga to be inserted, with the commands and the history of its first decision."""
+
+    saga: UUID
+    definition: int
+    definition_name: str
+    state: State
+    deadline_seconds: float | None
+    input: bytes
+    key: str | None
+    input_hash: bytes
+    tags: str | None
+    dispatches: list[Dispatch]
+    entries: Sequence[Entry]
+
+
+@dataclass(frozen=True, slots=True)
+class TakenKey:
+    """A start whose key was taken: nothing was inserted for it."""
+
+    position: int
+    saga: UUID
+    is_same_input: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A saga that somebody must look after. `held`: steps with a command row; `claimed`: a live claim; `unquiet`: a call may be on its way."""
+
+    saga: UUID
+    version: int
+    definition: int
+    state: State
+    waiter: int | None
+    held: frozenset[int]
+    claimed: frozenset[int]
+    unquiet: frozenset[int]
+    store_clock: float
