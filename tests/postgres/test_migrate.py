@@ -1,0 +1,162 @@
+"""Migrations against a real PostgreSQL, with files of the tests' own."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from saga.errors import SchemaMismatch, UsageError
+from saga_postgres import migrate as migrations
+from saga_postgres.migrate import check, migrate, pending
+
+FIRST = "create table a (id integer); insert into a values (1);"
+SECOND = "alter table a add column name text; create function f() returns integer language sql return 1;"
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    (tmp_path / "0001_tables.sql").write_text(FIRST)
+    (tmp_path / "0002_names.sql").write_text(SECOND)
+    (tmp_path / "README.md").write_text("not a migration")
+    return tmp_path
+
+
+async def test_missing_files_are_applied_in_order(postgres: asyncpg.Connection, files: Path) -> None:
+    applied = await migrate(postgres, schema="saga", source=files)
+
+    assert [(file.number, file.name) for file in applied] == [(1, "tables"), (2, "names")]
+    assert await postgres.fetchval("select saga.f()") == 1
+
+
+async def test_a_second_run_applies_nothing(postgres: asyncpg.Connection, files: Path) -> None:
+    await migrate(postgres, schema="saga", source=files)
+
+    assert await migrate(postgres, schema="saga", source=files) == []
+
+
+async def test_two_schemas_of_one_database_are_apart(postgres: asyncpg.Connection, files: Path) -> None:
+    await migrate(postgres, schema="left", source=files)
+    await migrate(postgres, schema="right", source=files)
+
+    await postgres.execute('delete from "left".a')
+    assert await postgres.fetchval('select count(*) from "right".a') == 1
+
+
+async def test_five_racing_runners_apply_every_file_once(postgres_url: str, files: Path) -> None:
+    runners = [await asyncpg.connect(postgres_url) for _ in range(5)]
+
+    shares = await asyncio.gather(*(migrate(runner, schema="saga", source=files) for runner in runners))
+
+    assert sorted(file.number for share in shares for file in share) == [1, 2]
+    for runner in runners:
+        await runner.close()
+
+
+async def test_a_bad_file_is_rolled_back_as_a_whole(postgres: asyncpg.Connection, files: Path) -> None:
+    (files / "0003_bad.sql").write_text("create table z (id integer); select 1/0;")
+
+    with pytest.raises(asyncpg.DivisionByZeroError) as failure:
+        await migrate(postgres, schema="saga", source=files)
+
+    assert "0003_bad.sql" in failure.value.__notes__[0]
+    assert await postgres.fetchval("select to_regclass('saga.z')") is None
+
+
+async def test_files_before_a_bad_one_stay(postgres: asyncpg.Connection, files: Path) -> None:
+    (files / "0003_bad.sql").write_text("select 1/0;")
+    with pytest.raises(asyncpg.DivisionByZeroError):
+        await migrate(postgres, schema="saga", source=files)
+
+    assert [file.number for file in await pending(postgres, schema="saga", source=files)] == [3]
+
+
+async def test_a_file_edited_after_it_was_applied_is_refused(postgres: asyncpg.Connection, files: Path) -> None:
+    await migrate(postgres, schema="saga", source=files)
+    (files / "0001_tables.sql").write_text(FIRST + "-- one more thing")
+
+    with pytest.raises(SchemaMismatch, match=r"0001_tables\.sql was edited after"):
+        await migrate(postgres, schema="saga", source=files)
+
+
+async def test_a_newer_schema_without_a_promise_is_refused(postgres: asyncpg.Connection, files: Path) -> None:
+    await migrate(postgres, schema="saga", source=files)
+    (files / "0002_names.sql").unlink()
+
+    with pytest.raises(SchemaMismatch, match=r"at migration 2 .* this one knows 1"):
+        await check(postgres, "saga", source=files)
+    with pytest.raises(SchemaMismatch, match="needs a newer version of Saga"):
+        await migrate(postgres, schema="saga", source=files)
+
+
+async def test_a_newer_schema_that_promises_to_run_this_build_is_accepted(
+    postgres: asyncpg.Connection, files: Path
+) -> None:
+    (files / "0002_names.sql").write_text(f"-- runs with builds from: 1\n{SECOND}")
+    await migrate(postgres, schema="saga", source=files)
+    (files / "0002_names.sql").unlink()
+
+    await check(postgres, "saga", source=files)
+    assert await migrate(postgres, schema="saga", source=files) == []
+
+
+async def test_a_schema_without_tables_is_refused(postgres: asyncpg.Connection, files: Path) -> None:
+    with pytest.raises(SchemaMismatch, match="has no Saga tables"):
+        await check(postgres, "saga", source=files)
+
+
+async def test_an_older_schema_is_refused(postgres: asyncpg.Connection, files: Path) -> None:
+    await migrate(postgres, schema="saga", source=files)
+    (files / "0003_more.sql").write_text("create table b (id integer)")
+
+    with pytest.raises(SchemaMismatch, match="at migration 2, this build needs 3"):
+        await check(postgres, "saga", source=files)
+
+
+async def test_an_up_to_date_schema_is_accepted(postgres: asyncpg.Connection, files: Path) -> None:
+    await migrate(postgres, schema="saga", source=files)
+
+    await check(postgres, "saga", source=files)
+
+
+@pytest.mark.parametrize("name", ["0002_again.sql", "0004_gap.sql"])
+async def test_a_gap_or_a_repetition_in_the_numbers_is_refused(
+    postgres: asyncpg.Connection, files: Path, name: str
+) -> None:
+    (files / name).write_text("select 1")
+
+    with pytest.raises(UsageError, match="without a gap or a repetition"):
+        await migrate(postgres, schema="saga", source=files)
+
+
+async def test_a_schema_name_that_needs_quoting_is_refused(postgres: asyncpg.Connection, files: Path) -> None:
+    with pytest.raises(UsageError, match="cannot be a schema"):
+        await migrate(postgres, schema='saga"; drop', source=files)
+
+
+async def test_a_role_without_the_right_to_create_schemas_can_migrate_its_own(
+    postgres: asyncpg.Connection, files: Path
+) -> None:
+    await postgres.execute("create role keeper; create schema saga authorization keeper; set role keeper")
+
+    try:
+        assert len(await migrate(postgres, schema="saga", source=files)) == 2
+    finally:
+        await postgres.execute("reset role; drop owned by keeper cascade; drop role keeper")
+
+
+async def test_it_works_through_a_pooler_in_transaction_mode(pgbouncer_url: str, files: Path) -> None:
+    connection = await asyncpg.connect(pgbouncer_url, statement_cache_size=0)
+
+    assert len(await migrate(connection, schema="saga", source=files)) == 2
+
+    await connection.close()
+
+
+async def test_our_own_files_apply_and_satisfy_this_build(postgres: asyncpg.Connection) -> None:
+    applied = await migrate(postgres, schema="saga")
+
+    assert len(applied) == len(list(migrations.MIGRATIONS.iterdir()))
+    await check(postgres, "saga")
