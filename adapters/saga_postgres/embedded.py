@@ -49,7 +49,7 @@ class EmbeddedPostgres:
     ) -> None:
         self._account = Account.for_servers()
         self._is_temporary = folder is None
-        self._folder = (folder or Path(tempfile.mkdtemp(prefix="saga-postgres-"))).resolve()
+        self.folder = (folder or Path(tempfile.mkdtemp(prefix="saga-postgres-"))).resolve()
         self._installation = installation
         self._port = port
         self._is_port_ours_to_choose = port is None
@@ -119,15 +119,15 @@ class EmbeddedPostgres:
         """Stop it, and remove the data if the folder was temporary."""
         self.stop()
         if self._is_temporary:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def _data(self) -> Path:
-        return self._folder / "data"
+        return self.folder / "data"
 
     @property
     def _password_file(self) -> Path:
-        return self._folder / "password"
+        return self.folder / "password"
 
     def _end(self, signal_: signal.Signals) -> None:
         if self._child:
@@ -135,24 +135,24 @@ class EmbeddedPostgres:
 
     def _prepared(self) -> Installation:
         """A data folder that exists, belongs to the account, and programs that can read it."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(parents=True, exist_ok=True)
         version = self._data / "PG_VERSION"
         installation = self._installation or choose(int(version.read_text()) if version.exists() else None)
         if self._account:
-            os.chown(self._folder, self._account.uid, self._account.gid)
-            if run_as(self._account, ["test", "-w", self._folder], Path("/")).returncode:
+            os.chown(self.folder, self._account.uid, self._account.gid)
+            if run_as(self._account, ["test", "-w", self.folder], Path("/")).returncode:
                 raise UsageError(
                     f"PostgreSQL refuses to run as root, and the account {self._account.name} cannot reach "
-                    f"{self._folder}: choose a folder that it can, /var/lib/saga for example"
+                    f"{self.folder}: choose a folder that it can, /var/lib/saga for example"
                 )
-        programs = installation.usable_by(self._account, self._folder)
+        programs = installation.usable_by(self._account, self.folder)
         if not version.exists():
             self._initialise(programs)
         return programs
 
     def _initialise(self, programs: Installation) -> None:
         """Make the data folder, whole or not at all: it gets its name when it is ready."""
-        unfinished = self._folder / "data.unfinished"
+        unfinished = self.folder / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         self._password_file.touch(mode=0o600)
         self._password_file.write_text(secrets.token_urlsafe(24) + "\n")
@@ -161,7 +161,7 @@ class EmbeddedPostgres:
         argv: list[str | Path] = [programs.folder / "initdb", "--no-locale", "-E", "UTF8", "-D", unfinished, "-U", ROLE]
         argv += ["-A", "scram-sha-256", f"--pwfile={self._password_file}"]
         argv += ["--no-sync"] if self._settings.get("fsync") == "off" else []
-        done = run_as(self._account, argv, self._folder)
+        done = run_as(self._account, argv, self.folder)
         if done.returncode:
             raise Unavailable(f"initdb failed:\n{done.stderr.strip()}")
         unfinished.rename(self._data)
@@ -170,7 +170,7 @@ class EmbeddedPostgres:
         argv: list[str | Path] = [programs.folder / "postgres", "-D", self._data, "-p", str(self._port)]
         for name, value in ({"unix_socket_directories": ""} | self._settings).items():
             argv += ["-c", f"{name}={value}"]
-        return Child(argv, folder=self._folder, log=self._folder / "log", account=self._account)
+        return Child(argv, folder=self.folder, log=self.folder / "log", account=self._account)
 
     def _answers(self, child: Child, give_up_at: float) -> bool:
         """Wait until it takes connections (True) or has ended (False)."""

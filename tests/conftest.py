@@ -1,0 +1,77 @@
+"""Fixtures that give a real server. Where there is none a test is skipped aloud, and in the CI it fails."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import asyncpg
+import pytest
+
+from tests import services
+
+_MISSING = "NO SERVER"
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The administrator's URL of one PostgreSQL for each test process."""
+    with _or_skip(services.postgres()) as url:
+        yield url
+
+
+@pytest.fixture
+async def fresh_database(postgres_server: str) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """A function that gives the URL of another empty database at each call, for tests with several."""
+    async with contextlib.AsyncExitStack() as databases:
+        yield lambda: databases.enter_async_context(services.database(postgres_server))
+
+
+@pytest.fixture
+async def postgres_url(fresh_database: Callable[[], Awaitable[str]]) -> str:
+    """The URL of an empty database of the test's own."""
+    return await fresh_database()
+
+
+@pytest.fixture
+async def postgres(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection to the database of `postgres_url`."""
+    connection = await asyncpg.connect(postgres_url)
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture(scope="session")
+def pgbouncer_server(postgres_server: str) -> Iterator[str]:
+    """The administrator's URL through a PgBouncer in transaction mode."""
+    with _or_skip(services.pgbouncer(postgres_server)) as url:
+        yield url
+
+
+@pytest.fixture
+async def pgbouncer_url(pgbouncer_server: str) -> AsyncIterator[str]:
+    """The URL of an empty database of the test's own, through a PgBouncer in transaction mode."""
+    async with services.database(pgbouncer_server) as url:
+        yield url
+
+
+@contextlib.contextmanager
+def _or_skip(server: contextlib.AbstractContextManager[str]) -> Iterator[str]:
+    with contextlib.ExitStack() as stack:
+        try:
+            url = stack.enter_context(server)
+        except services.Missing as error:
+            if os.environ.get("CI") == "true":
+                pytest.fail(f"{_MISSING}: {error}", pytrace=False)
+            pytest.skip(f"{_MISSING}: {error}")
+        yield url
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
+    reasons = {str(place[2]) for place in skipped if isinstance(place, tuple) and _MISSING in place[2]}
+    if reasons:
+        terminalreporter.section("NOT TESTED AGAINST REAL SERVERS", sep="!", red=True, bold=True)
+        for reason in sorted(reasons):
+            terminalreporter.line(reason, yellow=True)

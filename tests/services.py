@@ -1,0 +1,117 @@
+"""Real servers for tests: the one of the environment, else a container, else a native one. Never a mock."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import time
+import urllib.parse
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+
+from saga.errors import MissingDriver
+from saga_postgres.child import LOOPBACK, Account, Child, free_port
+from saga_postgres.embedded import NOT_DURABLE, EmbeddedPostgres
+
+POSTGRES_IMAGE = "postgres:17"
+TEST_SETTINGS = {**NOT_DURABLE, "max_connections": "300", "shared_buffers": "64MB"}
+PGBOUNCER_START_TIMEOUT_SECONDS = 10.0
+POLL_SECONDS = 0.01
+
+
+class Missing(LookupError):
+    """No server of this kind can be had on this machine; the message says what was tried."""
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[str]:
+    """The URL of an administrator of a PostgreSQL, which is thrown away afterwards unless the environment named it."""
+    if url := os.environ.get("SAGA_TEST_POSTGRES_URL"):
+        yield url
+    elif why_not := _no_docker():
+        with contextlib.ExitStack() as stack:
+            try:
+                server = stack.enter_context(EmbeddedPostgres(settings=TEST_SETTINGS))
+            except MissingDriver as error:
+                raise Missing(f"postgres: SAGA_TEST_POSTGRES_URL is not set; {why_not}; {error}") from error
+            yield server.url
+    else:
+        containers = importlib.import_module("testcontainers.postgres")
+        with containers.PostgresContainer(POSTGRES_IMAGE, driver=None) as container:
+            yield container.get_connection_url()
+
+
+@contextlib.asynccontextmanager
+async def database(server_url: str) -> AsyncIterator[str]:
+    """The URL of a new, empty database on a server; it goes away afterwards, whoever is still connected."""
+    name = f"test_{uuid.uuid4().hex}"
+    await _administer(server_url, f'create database "{name}" template template0')
+    try:
+        yield urllib.parse.urlsplit(server_url)._replace(path=f"/{name}").geturl()
+    finally:
+        await _administer(server_url, f'drop database "{name}" with (force)')
+
+
+@contextlib.contextmanager
+def pgbouncer(server_url: str, *, pool_mode: str = "transaction") -> Iterator[str]:
+    """The URL of a PgBouncer before a server. A database's URL through it is this one with another path."""
+    program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/opt/homebrew/bin")
+    if not program:
+        raise Missing("pgbouncer: not on PATH (apt-get install pgbouncer, brew install pgbouncer)")
+    server, port, account = urllib.parse.urlsplit(server_url), free_port(), Account.for_servers()
+    with tempfile.TemporaryDirectory(prefix="saga-pgbouncer-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        (folder / "users").write_text(f'"{server.username}" "{server.password or ""}"\n')
+        (folder / "settings").write_text(
+            f"[databases]\n* = host={server.hostname} port={server.port or 5432}\n"
+            f"[pgbouncer]\nlisten_addr={LOOPBACK}\nlisten_port={port}\nunix_socket_dir=\npool_mode={pool_mode}\n"
+            f"auth_type=trust\nauth_file={folder}/users\nmax_client_conn=500\ndefault_pool_size=20\n"
+            "ignore_startup_parameters=extra_float_digits\n"
+        )
+        if account:
+            for path in (folder, *folder.iterdir()):
+                os.chown(path, account.uid, account.gid)
+        child = Child([program, folder / "settings"], folder=folder, log=folder / "log", account=account)
+        try:
+            _wait_for_port(child, port)
+            yield server._replace(netloc=f"{server.username}@{LOOPBACK}:{port}").geturl()
+        finally:
+            child.end(signal.SIGINT)
+
+
+def _no_docker() -> str | None:
+    """Why there is no container to be had; None where there is one."""
+    if importlib.util.find_spec("testcontainers") is None:
+        return "testcontainers is not installed"
+    try:
+        importlib.import_module("docker").from_env(timeout=3).ping()
+    except Exception as error:  # noqa: BLE001 - the client raises whatever its transport raises
+        return f"no Docker engine answers ({type(error).__name__})"
+    return None
+
+
+async def _administer(server_url: str, statement: str) -> None:
+    connection = await asyncpg.connect(server_url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _wait_for_port(child: Child, port: int) -> None:
+    give_up_at = time.monotonic() + PGBOUNCER_START_TIMEOUT_SECONDS
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), 0.2):
+            return
+        if not child.is_running or time.monotonic() > give_up_at:
+            raise RuntimeError(f"pgbouncer did not start:\n{child.log_tail()}")
+        time.sleep(POLL_SECONDS)
