@@ -1,0 +1,1 @@
+"""Programs that show Saga at work; each of them runs in CI."""

@@ -1,0 +1,154 @@
+"""The order saga, live: `python -m examples.order.demo`, or `make demo`.
+
+Every service, the supervisor and the payment provider are processes of their own.
+A thousand orders come in; on the way the payments service is killed while it is
+working, and then the supervisor. At the end an audit holds what the customers were
+told against money, stock and parcels. The exit status is 0 only if all agree.
+"""
+
+import asyncio
+import shutil
+import sys
+from pathlib import Path
+from time import monotonic
+
+import asyncpg
+from cyclopts import App
+from rich.console import Console
+
+import saga
+from examples.order.audit import Outcome, audit
+from examples.order.data import read_articles, read_orders
+from examples.order.databases import Urls, databases
+from examples.order.definition import order as order_saga
+from examples.order.evidence import read_evidence, sabotage
+from examples.order.fleet import Fleet, ProcessEnded
+from examples.order.kills import Kill, kill_participant, kill_supervisor
+from examples.order.order import Order
+from examples.order.progress import Progress
+from examples.order.report import Report, report
+from examples.order.saga_tables import is_everyone_serving, until
+from examples.order.traffic import Arrivals, Tally, send
+
+BUILD = Path("build")
+DIRECTORY = BUILD / "demo"
+PROVIDER_FILE = DIRECTORY / "provider.jsonl"
+SERVICES = ("inventory", "payments", "shipping", "notifications")
+
+PAYMENTS_KILLED_AFTER_SECONDS = 3.0
+SUPERVISOR_KILLED_AFTER_SECONDS = 4.0
+READY_SECONDS_MAX = 15.0
+OUTCOMES_SECONDS_MAX = 40.0
+
+app = App(help=__doc__)
+
+
+@app.default
+def main(*, sabotage: bool = False) -> None:
+    """Run the demo; with --sabotage a shipment is removed, and the audit must find it."""
+    console = Console()
+    try:
+        figures = asyncio.run(demo(console, is_sabotaged=sabotage))
+    except ProcessEnded as ended:
+        console.print(ended, style="red", markup=False)
+        sys.exit(1)
+    sys.exit(0 if figures.holds else 1)
+
+
+async def demo(console: Console, *, is_sabotaged: bool) -> Report:
+    """Run everything, show it on the console, and return the figures."""
+    shutil.rmtree(DIRECTORY, ignore_errors=True)
+    DIRECTORY.mkdir(parents=True)
+    async with databases() as urls, Fleet(DIRECTORY) as fleet:
+        tally = Tally(total=len(read_orders()))
+        progress = Progress(console, tally)
+        await _start(fleet, urls)
+        progress.say(f"{len(SERVICES)} services, a supervisor and the payment provider are up")
+        began = monotonic()
+        kills = await _run(fleet, urls, tally, progress)
+        wall_seconds = monotonic() - began
+        sabotaged = await sabotage(urls) if is_sabotaged else None
+        evidence = await read_evidence(urls, PROVIDER_FILE)
+        violations = audit(read_orders(), read_articles(), tally.outcomes, evidence)
+        figures = report(tally, wall_seconds, kills, violations, sabotaged)
+    figures.write(BUILD / "demo.json")
+    figures.show(console)
+    return figures
+
+
+async def _start(fleet: Fleet, urls: Urls) -> None:
+    provider = await fleet.start_provider("examples.order.provider", str(PROVIDER_FILE))
+    environment = {
+        "SAGA_STORE": urls.store,
+        "INVENTORY_DB": urls.inventory,
+        "SHIPPING_DB": urls.shipping,
+        "PSP_URL": provider,
+    }
+    await fleet.run("migrate", "saga", "migrate", environment=environment)
+    for service in SERVICES:
+        handlers = f"examples.order.{service}:{service}"
+        await fleet.start(service, "saga", "participant", handlers, environment=environment)
+    await fleet.start("supervisor", "saga", "supervisor", environment=environment)
+    async with asyncio.timeout(READY_SECONDS_MAX):
+        await fleet.unless_one_ends(_services_up(urls.store))
+
+
+async def _services_up(store: str) -> None:
+    connection = await asyncpg.connect(store)
+    try:
+        await until(lambda: is_everyone_serving(connection, SERVICES))
+    finally:
+        await connection.close()
+
+
+async def _run(fleet: Fleet, urls: Urls, tally: Tally, progress: Progress) -> list[Kill]:
+    """Send all orders while processes are killed; give up on those that do not end."""
+    kills: list[Kill] = []
+    patience = asyncio.timeout(OUTCOMES_SECONDS_MAX)
+    showing = asyncio.create_task(progress.show())
+    try:
+        async with patience, saga.connect(store=urls.store) as sagas:
+
+            async def place(order: Order) -> Outcome:
+                handle = await sagas.start(order_saga, order, key=order.number)
+                return _told(await handle.result())
+
+            async def everything() -> None:
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(send(read_orders(), place, Arrivals(), tally))
+                    tasks.create_task(_kill(fleet, urls.store, tally, progress, kills))
+
+            await fleet.unless_one_ends(everything())
+    except TimeoutError:
+        if not patience.expired():
+            raise
+        progress.say(f"[red]{tally.total - len(tally.outcomes)} orders have no outcome after {OUTCOMES_SECONDS_MAX} s")
+    finally:
+        showing.cancel()
+        await asyncio.wait([showing])
+    return kills
+
+
+async def _kill(fleet: Fleet, store: str, tally: Tally, progress: Progress, kills: list[Kill]) -> None:
+    connection = await asyncpg.connect(store)
+    try:
+        await asyncio.sleep(PAYMENTS_KILLED_AFTER_SECONDS)
+        kill = await kill_participant(fleet, connection, "payments", tally)
+        kills.append(kill)
+        progress.say(f"[red]kill -9[/] payments ({kill.pid}) with {kill.claims} claims; started again")
+        await asyncio.sleep(SUPERVISOR_KILLED_AFTER_SECONDS)
+        kill = await kill_supervisor(fleet, tally)
+        kills.append(kill)
+        progress.say(f"[red]kill -9[/] the supervisor ({kill.pid}); started again")
+    finally:
+        await connection.close()
+
+
+def _told(outcome: saga.Outcome) -> Outcome:
+    if outcome.status == "completed":
+        return Outcome(tracking=outcome.value)
+    return Outcome(reason=outcome.reason or "no reason given")
+
+
+if __name__ == "__main__":
+    app()

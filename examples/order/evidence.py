@@ -1,0 +1,48 @@
+"""Reads what the provider and the services recorded, for the audit."""
+
+from pathlib import Path
+
+import asyncpg
+
+from examples.order.audit import Evidence, Movement, Shipment
+from examples.order.databases import Urls
+from examples.order.ledger import read_entries
+
+MOVEMENTS = "select order_number, sku, quantity from movement order by id"
+FREE = "select sku, free from stock"
+SHIPMENTS = "select order_number, sku, quantity, tracking from shipment order by id"
+NOTIFIED = "select order_number from shop.notification order by id"
+
+# One parcel of a completed order goes missing: what a person with a console can do.
+LOSE_A_SHIPMENT = """
+delete from shipment where id = (select id from shipment order by id limit 1) returning order_number
+"""
+
+
+async def read_evidence(urls: Urls, provider_file: Path) -> Evidence:
+    """Return what the provider's file and the services' own tables say now."""
+    movements = await _rows(urls.inventory, MOVEMENTS)
+    return Evidence(
+        entries=read_entries(provider_file),
+        movements=[Movement(row["order_number"], row["sku"], row["quantity"]) for row in movements],
+        free={row["sku"]: row["free"] for row in await _rows(urls.inventory, FREE)},
+        shipments=[
+            Shipment(row["order_number"], row["sku"], row["quantity"], row["tracking"])
+            for row in await _rows(urls.shipping, SHIPMENTS)
+        ],
+        notified=[row["order_number"] for row in await _rows(urls.store, NOTIFIED)],
+    )
+
+
+async def sabotage(urls: Urls) -> str:
+    """Remove one shipment behind everyone's back; return the order that it was for."""
+    rows = await _rows(urls.shipping, LOSE_A_SHIPMENT)
+    return str(rows[0]["order_number"])
+
+
+async def _rows(url: str, query: str) -> list[asyncpg.Record]:
+    connection = await asyncpg.connect(url)
+    try:
+        return await connection.fetch(query)
+    finally:
+        await connection.close()

@@ -1,0 +1,72 @@
+"""Kills processes in the middle of their work, and measures how it goes on without them."""
+
+import asyncio
+from dataclasses import dataclass
+from time import monotonic
+
+import asyncpg
+
+from examples.order.fleet import Fleet
+from examples.order.saga_tables import POLL_SECONDS, Claim, claims_held, is_any_reported, until
+from examples.order.traffic import Tally
+
+CLAIMS_MIN = 5
+AWAY_SECONDS = 0.5
+SETTLE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """One kill -9: what the process held, and how long those steps were left alone."""
+
+    name: str
+    pid: int
+    claims: int
+    first_outcome_seconds: float | None
+    outcomes_meanwhile: int
+
+
+async def kill_participant(fleet: Fleet, connection: asyncpg.Connection, service: str, tally: Tally) -> Kill:
+    """Kill the service's process while it holds at least five claims, and start it again.
+
+    Returns when the first of the steps that it held has an outcome.
+    """
+    held = await _freeze_holding(fleet, connection, service)
+    known = len(tally.outcomes)
+    pid = await fleet.kill(service)
+    killed_at = monotonic()
+    restart = asyncio.create_task(_restart_later(fleet, service))
+    await until(lambda: is_any_reported(connection, held))
+    seconds = monotonic() - killed_at
+    await restart
+    return Kill(service, pid, len(held), seconds, len(tally.outcomes) - known)
+
+
+async def kill_supervisor(fleet: Fleet, tally: Tally) -> Kill:
+    """Kill the supervisor, which holds no claims: the sagas must hardly notice."""
+    known = len(tally.outcomes)
+    pid = await fleet.kill("supervisor")
+    await _restart_later(fleet, "supervisor")
+    return Kill("supervisor", pid, 0, None, len(tally.outcomes) - known)
+
+
+async def _freeze_holding(fleet: Fleet, connection: asyncpg.Connection, service: str) -> list[Claim]:
+    """Freeze the process at a moment when it holds enough claims.
+
+    Frozen, it can report no more: what is counted now is what the kill will hit.
+    Transactions that it had already sent are given time to end.
+    """
+    while True:
+        if len(await claims_held(connection, service)) >= CLAIMS_MIN:
+            fleet.pause(service)
+            await asyncio.sleep(SETTLE_SECONDS)
+            held = await claims_held(connection, service)
+            if len(held) >= CLAIMS_MIN:
+                return held
+            fleet.resume(service)
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def _restart_later(fleet: Fleet, name: str) -> None:
+    await asyncio.sleep(AWAY_SECONDS)
+    await fleet.restart(name)

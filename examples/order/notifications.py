@@ -1,0 +1,21 @@
+"""The notifications service: its table lives in the saga store itself.
+
+The row and the step's outcome are therefore one transaction. The table is named
+with its schema, because the search path of that database belongs to Saga.
+"""
+
+from examples.order.order import Order
+from saga import Context, Participant
+
+notifications = Participant("notifications", database="$SAGA_STORE")
+
+ENQUEUE = """
+insert into shop.notification (order_number, message) values ($1, $2)
+"""
+
+
+@notifications.step
+async def confirm(order: Order, ctx: Context) -> None:
+    """Put the message that the order is on its way into the outgoing mail."""
+    message = f"{order.quantity} x {order.sku} on the way to {order.address.town}"
+    await ctx.sql.execute(ENQUEUE, order.number, message)
