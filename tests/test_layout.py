@@ -1,0 +1,180 @@
+"""The house style as far as a machine can judge it. An exception is a line here, with its reason."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CODE = ("saga", "adapters")
+EVERYTHING = (*CODE, "tests", "examples", "bench")
+
+MODULE_LINES_MAX = 400
+ADAPTER_LINES_MAX = 500
+MODULE_LINES_MEDIAN_MAX = 150
+FUNCTION_LINES_MAX = 50
+FUNCTION_LINES_P90_MAX = 25
+IGNORES_PER_KLOC_MAX = 2
+ANY_PER_KLOC_MAX = 3
+
+NAMELESS = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}
+LOCK_LIKE = ("pyproject.toml", "constraints.txt", "Makefile", ".ci/run")
+ADDRESS = re.compile(r"https?://|[\w.+-]+@[\w-]+\.[a-z]{2,}", re.IGNORECASE)
+MACHINE_PATH = re.compile(r"/(root|home/\w+|Users/\w+)/")
+
+LONG_MODULES: dict[str, str] = {}
+LONG_FUNCTIONS: dict[str, str] = {}
+SLEEPS: dict[str, str] = {
+    "tests/services.py": "polls the port of a starting server, which has no other signal",
+}
+"""Path of a file (`::name` for a function) -> why it may."""
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+ADAPTERS = sorted(
+    folder for folder in (ROOT / "adapters").iterdir() if folder.is_dir() and folder.name != "__pycache__"
+)
+
+
+def modules(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Name and length of every function of a module, its docstring and decorators not counted."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            has_docstring = ast.get_docstring(node) is not None
+            docstring = _length(node.body[0]) if has_docstring else 0
+            yield f"{shown(path)}::{node.name}", _length(node) - docstring
+
+
+def shown(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def percentile(values: list[int], share: float) -> int:
+    return sorted(values)[int(len(values) * share)]
+
+
+def _length(node: ast.stmt) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def test_no_module_is_too_long() -> None:
+    long = {
+        shown(path): lines(path)
+        for path in modules(*EVERYTHING)
+        if lines(path) > (ADAPTER_LINES_MAX if path.is_relative_to(ROOT / "adapters") else MODULE_LINES_MAX)
+    }
+
+    assert long.keys() == LONG_MODULES.keys(), long
+
+
+def test_the_median_module_fits_a_few_screens() -> None:
+    assert statistics.median(lines(path) for path in modules(*CODE) if lines(path)) <= MODULE_LINES_MEDIAN_MAX
+
+
+def test_no_function_is_too_long() -> None:
+    long = {
+        name: length for path in modules(*EVERYTHING) for name, length in functions(path) if length > FUNCTION_LINES_MAX
+    }
+
+    assert long.keys() == LONG_FUNCTIONS.keys(), long
+
+
+def test_nine_functions_of_ten_are_short() -> None:
+    lengths = [length for path in modules(*CODE) for _, length in functions(path)]
+
+    assert percentile(lengths, 0.9) <= FUNCTION_LINES_P90_MAX
+
+
+def test_every_module_is_named_by_a_noun_of_its_own() -> None:
+    assert [shown(path) for path in modules(*EVERYTHING) if path.stem in NAMELESS or path.parent.name in NAMELESS] == []
+
+
+def test_types_are_seldom_ignored() -> None:
+    ignores = sum(path.read_text().count("# type: ignore") for path in modules(*CODE))
+
+    assert _per_kloc(ignores) <= IGNORES_PER_KLOC_MAX
+
+
+def test_any_is_rare() -> None:
+    trees = [ast.parse(path.read_text()) for path in modules(*CODE)]
+    uses = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "Any"]
+
+    assert _per_kloc(len(uses)) <= ANY_PER_KLOC_MAX
+
+
+def test_no_test_sleeps() -> None:
+    """A test awaits a signal with a timeout, or moves a fake clock. `asyncio.sleep(0)` only lets others run."""
+    sleeps = {shown(path) for path in modules("tests") if any(_sleeps(path))}
+
+    assert sleeps == SLEEPS.keys()
+
+
+def test_no_test_mocks() -> None:
+    mocking = re.compile(r"^\s*(from|import) (unittest\.mock|mock|pytest_mock)\b", re.MULTILINE)
+
+    assert [shown(path) for path in modules("tests") if mocking.search(path.read_text())] == []
+
+
+@pytest.mark.parametrize("name", LOCK_LIKE)
+def test_what_pins_and_installs_names_no_host_and_nobody(name: str) -> None:
+    """An index is the reader's choice: a host in a lock file is a machine that they may not reach."""
+    assert ADDRESS.findall((ROOT / name).read_text()) == []
+
+
+def test_no_file_names_a_folder_of_somebodys_machine() -> None:
+    kinds = {".py", ".sql", ".toml", ".md", ".txt", ".yaml", ".yml"}
+    files = [path for folder in EVERYTHING for path in (ROOT / folder).rglob("*") if path.suffix in kinds]
+    named = [shown(path) for path in files if path != Path(__file__) and MACHINE_PATH.search(path.read_text())]
+
+    assert named == []
+
+
+@pytest.mark.parametrize("folder", ADAPTERS, ids=lambda folder: folder.name)
+def test_every_adapter_is_a_typed_package(folder: Path) -> None:
+    assert (folder / "__init__.py").exists()
+    assert (folder / "py.typed").exists()
+
+
+@pytest.mark.parametrize("folder", ADAPTERS, ids=lambda folder: folder.name)
+def test_every_adapter_has_a_url_scheme(folder: Path) -> None:
+    groups = PROJECT["project"]["entry-points"]
+    targets = {target.split(":")[0] for group in groups.values() for target in group.values()}
+
+    assert folder.name in targets
+
+
+@pytest.mark.parametrize("folder", ADAPTERS, ids=lambda folder: folder.name)
+def test_every_adapter_is_under_the_import_rules(folder: Path) -> None:
+    rules = PROJECT["tool"]["importlinter"]
+
+    assert folder.name in rules["root_packages"]
+    assert folder.name in str(rules["contracts"])
+
+
+def test_every_package_of_the_import_rules_exists() -> None:
+    assert set(PROJECT["tool"]["importlinter"]["root_packages"]) == {"saga", *(folder.name for folder in ADAPTERS)}
+
+
+def _per_kloc(count: int) -> float:
+    return 1_000 * count / sum(lines(path) for path in modules(*CODE))
+
+
+def _sleeps(path: Path) -> Iterator[ast.Call]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"time.sleep", "asyncio.sleep", "sleep"}:
+            is_yield = bool(node.args) and ast.unparse(node.args[0]) == "0"
+            if not is_yield:
+                yield node
