@@ -133,13 +133,9 @@ async def _kill(fleet: Fleet, store: str, tally: Tally, progress: Progress, kill
     connection = await asyncpg.connect(store)
     try:
         await asyncio.sleep(PAYMENTS_KILLED_AFTER_SECONDS)
-        kill = await kill_participant(fleet, connection, "payments", tally)
-        kills.append(kill)
-        progress.say(f"[red]kill -9[/] payments ({kill.pid}) with {kill.claims} claims; started again")
+        kills.append(await kill_participant(fleet, connection, "payments", tally, progress))
         await asyncio.sleep(SUPERVISOR_KILLED_AFTER_SECONDS)
-        kill = await kill_supervisor(fleet, tally)
-        kills.append(kill)
-        progress.say(f"[red]kill -9[/] the supervisor ({kill.pid}); started again")
+        kills.append(await kill_supervisor(fleet, tally, progress))
     finally:
         await connection.close()
 

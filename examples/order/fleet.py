@@ -156,4 +156,5 @@ async def _spawn(
         stdout=stdout,
         stderr=stderr,
         env=os.environ | environment,
+        start_new_session=True,  # Ctrl-C is for the demo, which then stops its processes in order
     )

@@ -7,6 +7,7 @@ from time import monotonic
 import asyncpg
 
 from examples.order.fleet import Fleet
+from examples.order.progress import Progress
 from examples.order.saga_tables import POLL_SECONDS, Claim, claims_held, is_any_reported, until
 from examples.order.traffic import Tally
 
@@ -26,7 +27,9 @@ class Kill:
     outcomes_meanwhile: int
 
 
-async def kill_participant(fleet: Fleet, connection: asyncpg.Connection, service: str, tally: Tally) -> Kill:
+async def kill_participant(
+    fleet: Fleet, connection: asyncpg.Connection, service: str, tally: Tally, progress: Progress
+) -> Kill:
     """Kill the service's process while it holds at least five claims, and start it again.
 
     Returns when the first of the steps that it held has an outcome.
@@ -35,18 +38,21 @@ async def kill_participant(fleet: Fleet, connection: asyncpg.Connection, service
     known = len(tally.outcomes)
     pid = await fleet.kill(service)
     killed_at = monotonic()
-    restart = asyncio.create_task(_restart_later(fleet, service))
+    progress.say(f"[red]kill -9[/] {service} ({pid}) with {len(held)} claims")
+    restart = asyncio.create_task(_restart_later(fleet, service, progress))
     await until(lambda: is_any_reported(connection, held))
     seconds = monotonic() - killed_at
     await restart
+    progress.say(f"first outcome of a step that the killed {service} held, after {seconds:.2f} s")
     return Kill(service, pid, len(held), seconds, len(tally.outcomes) - known)
 
 
-async def kill_supervisor(fleet: Fleet, tally: Tally) -> Kill:
+async def kill_supervisor(fleet: Fleet, tally: Tally, progress: Progress) -> Kill:
     """Kill the supervisor, which holds no claims: the sagas must hardly notice."""
     known = len(tally.outcomes)
     pid = await fleet.kill("supervisor")
-    await _restart_later(fleet, "supervisor")
+    progress.say(f"[red]kill -9[/] supervisor ({pid})")
+    await _restart_later(fleet, "supervisor", progress)
     return Kill("supervisor", pid, 0, None, len(tally.outcomes) - known)
 
 
@@ -67,6 +73,7 @@ async def _freeze_holding(fleet: Fleet, connection: asyncpg.Connection, service:
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _restart_later(fleet: Fleet, name: str) -> None:
+async def _restart_later(fleet: Fleet, name: str, progress: Progress) -> None:
     await asyncio.sleep(AWAY_SECONDS)
     await fleet.restart(name)
+    progress.say(f"started {name} again")
