@@ -7,6 +7,7 @@ import select
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,9 +21,9 @@ from saga_postgres.installation import Installation, choose, installations
 
 END_TIMEOUT_SECONDS = 20
 PARENT = """
-import sys
+import pathlib, sys
 from saga_postgres.embedded import EmbeddedPostgres
-server = EmbeddedPostgres()
+server = EmbeddedPostgres(pathlib.Path(sys.argv[1]))
 server.start()
 print(server.pid, flush=True)
 sys.stdin.read()
@@ -35,6 +36,13 @@ sys.stdin.read()
 def server(request: pytest.FixtureRequest) -> Iterator[EmbeddedPostgres]:
     with EmbeddedPostgres(installation=request.param) as running:
         yield running
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """Outside tmp_path, which another account cannot enter."""
+    with tempfile.TemporaryDirectory(prefix="saga-postgres-test-", ignore_cleanup_errors=True) as name:
+        yield Path(name)
 
 
 async def test_it_takes_connections_as_soon_as_it_is_started(server: EmbeddedPostgres) -> None:
@@ -91,7 +99,7 @@ def test_a_folder_that_the_account_cannot_reach_is_refused(tmp_path: Path) -> No
 async def test_programs_that_the_account_cannot_reach_are_copied(tmp_path: Path) -> None:
     found = [found for found in installations() if found.folder.parent.name.startswith("pginstall")]
     package = found[0].folder.parent.parent
-    for part in (package, package.with_name(f"{package.name}.libs")):
+    for part in package.parent.glob(f"{package.name}*"):
         shutil.copytree(part, tmp_path / "closed" / part.name, symlinks=True, dirs_exist_ok=True)
     (tmp_path / "closed").chmod(0o700)
     hidden = Installation(tmp_path / "closed" / found[0].folder.relative_to(package.parent), found[0].major)
@@ -123,21 +131,30 @@ def test_a_temporary_folder_goes_away() -> None:
     assert not folder.exists()
 
 
-def test_a_server_ends_with_its_parent() -> None:
-    if sys.platform != "linux":
-        pytest.skip("only Linux tells a process that its parent has ended")
-    with subprocess.Popen([sys.executable, "-c", PARENT], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+def test_a_server_ends_with_its_parent(folder: Path) -> None:
+    assert sys.platform == "linux"
+    command = [sys.executable, "-c", PARENT, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
         assert parent.stdout
-        postmaster = int(parent.stdout.readline())
-        descriptor = os.pidfd_open(postmaster)
+        postmaster = os.pidfd_open(int(parent.stdout.readline()))
         parent.kill()
 
-    ended, _, _ = select.select([descriptor], [], [], END_TIMEOUT_SECONDS)  # a pidfd is readable when its process ended
-    os.close(descriptor)
+    ended, _, _ = select.select([postmaster], [], [], END_TIMEOUT_SECONDS)  # readable when the process has ended
+    os.close(postmaster)
     assert ended
 
 
-def test_the_installation_that_wrote_the_data_is_preferred() -> None:
+async def test_a_folder_is_opened_by_the_version_that_wrote_it(folder: Path) -> None:
+    oldest = min(installations(), key=lambda found: found.major)
+    with EmbeddedPostgres(folder, settings=NOT_DURABLE, installation=oldest):
+        pass
+
+    with EmbeddedPostgres(folder, settings=NOT_DURABLE) as server:
+        assert str(await _ask(server.url, "show server_version")).startswith(str(oldest.major))
+
+
+def test_an_installation_is_found_by_its_version() -> None:
     for installation in installations():
         assert choose(installation.major).major == installation.major
 
