@@ -41,7 +41,7 @@ check: setup ## style, types, layers and the fast tests
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
-	@$(VENV)/bin/lint-imports
+	@$(VENV)/bin/lint-imports --no-logo
 	@$(PYTHON) -m pytest -q -m "not slow" tests/core tests/test_layout.py
 
 bench: setup ## steps per second and what they cost, compared with others

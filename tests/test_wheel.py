@@ -69,8 +69,7 @@ def test_the_wheel_holds_every_file_of_its_packages(wheel: Path) -> None:
 
 
 def test_the_wheel_works_where_there_is_nothing_else(installed: Path, tmp_path: Path) -> None:
-    shown = subprocess.run([installed, "-c", REPORT], check=True, capture_output=True, text=True, cwd=tmp_path)
-    report = json.loads(shown.stdout)
+    report = json.loads(_output([installed, "-c", REPORT], tmp_path))
 
     assert all(place.startswith(str(installed.parent.parent)) for place in report["places"])
     assert all(names == ["memory", "postgres", "postgresql"] for names in report["points"].values())
@@ -79,11 +78,13 @@ def test_the_wheel_works_where_there_is_nothing_else(installed: Path, tmp_path: 
 
 
 def test_the_command_of_the_wheel_starts(installed: Path, tmp_path: Path) -> None:
-    shown = subprocess.run(
-        [installed.parent / "saga", "--help"], check=True, capture_output=True, text=True, cwd=tmp_path
-    )
+    assert "Usage: saga" in _output([installed.parent / "saga", "--help"], tmp_path)
 
-    assert "saga" in shown.stdout
+
+def _output(command: list[str | Path], folder: Path) -> str:
+    shown = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
+    assert shown.returncode == 0, shown.stderr
+    return shown.stdout
 
 
 def _pins(folder: Path) -> Path:
