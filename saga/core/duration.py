@@ -31,8 +31,10 @@ def duration_ms(value: Duration) -> int:
         milliseconds = _text_ms(value)
     elif isinstance(value, timedelta):
         milliseconds = _rounded(value / timedelta(milliseconds=1), value)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif isinstance(value, float):
         milliseconds = _rounded(value * 1_000, value)
+    elif type(value) is int:  # a bool is no duration
+        milliseconds = value * 1_000
     else:
         raise _refused(value, f"a {type(value).__name__} is not a duration")
     if milliseconds < 0:

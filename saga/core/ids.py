@@ -1,4 +1,4 @@
-"""Identifiers. A saga's id carries the moment of its start; a step's keys follow from the saga's id and from nothing else."""
+"""Identifiers. A saga's id carries the moment of its start; the keys of a step follow from the saga's id."""
 
 from __future__ import annotations
 
@@ -54,6 +54,7 @@ def step_path(name: str, indexes: tuple[int, ...]) -> str:
 def idempotency_key(saga_id: UUID, path: str, operation: Operation) -> UUID:
     """Derive the one key under which a step's effect, or its undo, is asked for (G20, G21).
 
-    It depends on the saga, the occurrence of the step and the direction; never on the attempt or on the handler's version.
+    It depends on the saga, the occurrence of the step and the direction; never on the attempt or on the handler's
+    version.
     """
     return uuid5(_KEY_NAMESPACE, f"{saga_id}/{path}/{operation.value}")

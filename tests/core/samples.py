@@ -1,0 +1,148 @@
+"""Contracts, outlines and graphs for the tests of the core, and hypothesis strategies of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import strategies as st
+
+from saga.core.contract import Contract
+from saga.core.graph import Graph, Json, RetryPolicy, Step
+from saga.core.outline import Outline, StepOutline
+from saga.core.paths import INTEGER_MAX, input_path, literal_key, output_path
+from saga.core.states import Mode
+
+RETRY = RetryPolicy(
+    attempts=5, first_ms=200, cap_ms=30_000, factor_percent=200, jitter_percent=20, give_up_after_ms=None
+)
+UNDO_RETRY = replace(RETRY, attempts=None)
+
+CONTRACT = Contract(
+    service="shop",
+    handler="any",
+    mode=Mode.EXTERNAL,
+    has_compensation=True,
+    has_probe=False,
+    read_only=False,
+    input_schema=None,
+    output_schema=None,
+    handler_version=None,
+)
+
+STEP = StepOutline(
+    name="any",
+    service="shop",
+    handler="any",
+    after=(),
+    pivot=False,
+    retriable=False,
+    read_only=False,
+    timeout_ms=30_000,
+    retry=RETRY,
+    undo_retry=UNDO_RETRY,
+    inputs=None,
+)
+
+
+def step(name: str, *after: str) -> StepOutline:
+    """A step of service shop, whose handler has the name of the step."""
+    return replace(STEP, name=name, handler=name, after=after)
+
+
+def outline(*steps: StepOutline) -> Outline:
+    return Outline(
+        name="order",
+        version=1,
+        steps=steps,
+        deadline_ms=120_000,
+        compensation_budget_ms=86_400_000,
+        returns=None,
+        input_schema=None,
+    )
+
+
+def contracts(written: Outline, *changed: Contract) -> dict[str, Contract]:
+    """A contract with a compensation for every step, but for those that are given."""
+    ordinary = {
+        step.contract_name: replace(CONTRACT, service=step.service, handler=step.handler) for step in written.steps
+    }
+    return ordinary | {contract.name: contract for contract in changed}
+
+
+def plain(handler: str) -> Contract:
+    """The contract of a step that cannot be undone."""
+    return replace(CONTRACT, handler=handler, has_compensation=False)
+
+
+names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-INTEGER_MAX, INTEGER_MAX)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+)
+keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=5) | st.sampled_from(["$path", "$$path", "$", "$x"])
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=12
+)
+segments = st.lists(keys | st.integers(0, 5), max_size=3).map(tuple)
+
+
+def templates(steps: tuple[str, ...]) -> st.SearchStrategy[Json]:
+    """Templates that read the input and these steps."""
+    leaves = scalars | segments.map(input_path)
+    if steps:
+        leaves |= st.builds(output_path, st.sampled_from(steps), segments)
+    return st.recursive(
+        leaves,
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys.map(literal_key), inner, max_size=3),
+        max_leaves=8,
+    )
+
+
+policies = st.builds(
+    RetryPolicy,
+    attempts=st.none() | st.integers(1, 50),
+    first_ms=st.integers(0, 5_000),
+    cap_ms=st.integers(5_000, 60_000),
+    factor_percent=st.integers(100, 500),
+    jitter_percent=st.integers(0, 100),
+    give_up_after_ms=st.none() | st.integers(1, 100_000),
+)
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Graph:
+    """Graphs of up to six steps with every field in use; sound in form, not in what safety asks."""
+    titles = draw(st.lists(names, min_size=1, max_size=6, unique=True))
+    steps = [_step(draw, title, position) for position, title in enumerate(titles)]
+    return Graph(
+        name=draw(names),
+        version=draw(st.integers(1, 9)),
+        steps=tuple(steps),
+        deadline_ms=draw(st.none() | st.integers(1, 10**9)),
+        compensation_budget_ms=draw(st.integers(1, 10**9)),
+        returns=draw(templates(tuple(titles))),
+    )
+
+
+def _step(draw: st.DrawFn, title: str, position: int) -> Step:
+    after = draw(st.sets(st.integers(0, position - 1), max_size=3)) if position else set()
+    return Step(
+        name=title,
+        service=draw(names),
+        handler=draw(names),
+        mode=draw(st.sampled_from(Mode)),
+        after=tuple(sorted(after)),
+        pivot=draw(st.booleans()),
+        retriable=draw(st.booleans()),
+        read_only=draw(st.booleans()),
+        compensation=draw(st.booleans()),
+        probe=draw(st.booleans()),
+        timeout_ms=draw(st.integers(1, 10**6)),
+        retry=draw(policies),
+        undo_retry=draw(policies),
+        inputs=draw(templates(())),
+        reads=(),
+    )
