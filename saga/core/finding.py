@@ -1,0 +1,81 @@
+"""Findings: what is wrong with a definition, where, and the way out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from saga.errors import DefinitionError
+
+
+class Severity(Enum):
+    """Whether a definition is refused because of a finding."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Code(Enum):
+    """What kind of finding it is. The values are stable: programs may look for them."""
+
+    NAME_INVALID = "name_invalid"
+    NAME_TWICE = "name_twice"
+    VERSION_INVALID = "version_invalid"
+    NO_STEPS = "no_steps"
+    TOO_MANY_STEPS = "too_many_steps"
+    TOO_MANY_EDGES = "too_many_edges"
+    TOO_MANY_BYTES = "too_many_bytes"
+    TIME_INVALID = "time_invalid"
+    RETRY_INVALID = "retry_invalid"
+    UNKNOWN_PREDECESSOR = "unknown_predecessor"
+    CYCLE = "cycle"
+    TEMPLATE_INVALID = "template_invalid"
+    FIELD_UNKNOWN = "field_unknown"
+    PATH_MISUSED = "path_misused"
+    FOREIGN = "foreign"
+    RETURNS_TWICE = "returns_twice"
+    READS_UNKNOWN = "reads_unknown"
+    READS_UNORDERED = "reads_unordered"
+    SEVERAL_PIVOTS = "several_pivots"
+    NOT_RETRIABLE = "not_retriable"
+    COMPENSATION_MISSING = "compensation_missing"
+    READ_ONLY_COMPENSATED = "read_only_compensated"
+    CONTRACT_MISSING = "contract_missing"
+    CONTRACT_CHANGED = "contract_changed"
+    PROBE_WITHOUT_USE = "probe_without_use"
+    RETRY_BEYOND_DEADLINE = "retry_beyond_deadline"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong with a definition, or looks wrong: where, why, and the way out."""
+
+    place: str
+    reason: str
+    remedy: str
+    code: Code
+    severity: Severity
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.reason} {self.remedy}"
+
+
+def error(code: Code, place: str, reason: str, remedy: str) -> Finding:
+    return Finding(place, reason, remedy, code, Severity.ERROR)
+
+
+def warning(code: Code, place: str, reason: str, remedy: str) -> Finding:
+    return Finding(place, reason, remedy, code, Severity.WARNING)
+
+
+def refused(code: Code, place: str, reason: str, remedy: str) -> DefinitionError:
+    """Make the error of a single finding, for the line on which it is written."""
+    finding = error(code, place, reason, remedy)
+    return DefinitionError(str(finding), (finding,))
+
+
+def refuse_errors(headline: str, findings: tuple[Finding, ...]) -> None:
+    """Raise a DefinitionError that lists every error, one a line, if there is any."""
+    errors = [finding for finding in findings if finding.severity is Severity.ERROR]
+    if errors:
+        raise DefinitionError("\n".join([f"{headline}:", *(f"  {found}" for found in errors)]), findings)
