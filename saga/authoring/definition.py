@@ -1,0 +1,276 @@
+"""The builder of definitions: what is written here becomes data, and none of it runs in a saga."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import TypeAdapter
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUndefinedAnnotation
+
+from saga.authoring.path import Path, Record, template_from
+from saga.authoring.retry import COMPENSATION_ATTEMPTS, EXECUTE_ATTEMPTS, FORWARD_ATTEMPTS, Retry
+from saga.authoring.shape import UNKNOWN
+from saga.core.contract import Contract
+from saga.core.duration import Duration, duration_ms
+from saga.core.finding import Code, Finding, refused
+from saga.core.graph import Graph, Json
+from saga.core.names import NAME_RULE, is_name
+from saga.core.outline import Outline, StepOutline
+from saga.core.paths import reads
+from saga.core.safety import accept, check
+from saga.errors import UsageError
+
+STEP_TIMEOUT: Final = "30s"
+COMPENSATION_BUDGET: Final = "1d"
+
+
+class StepHandle:
+    """A step that has been written: what later steps come after, and whose output they read."""
+
+    __slots__ = ("name", "output")
+
+    def __init__(self, name: str, output: Path) -> None:
+        self.name = name
+        self.output = output
+
+    def __repr__(self) -> str:
+        return f"<step {self.name}>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A step as its author wrote it, before the defaults that depend on its place are known."""
+
+    handle: StepHandle
+    service: str
+    handler: str
+    after: tuple[str, ...]
+    pivot: bool
+    retriable: bool
+    read_only: bool
+    timeout_ms: int
+    retry: Retry
+    compensation_retry: Retry
+    inputs: Json
+
+
+class Definition:
+    """A named, versioned saga: which steps there are, in which order, and what each gets.
+
+    Steps without a predecessor start at once; several steps after one run in parallel; a step after several waits for
+    all of them.
+
+    `input` is the type of the saga's input (a pydantic model, a dataclass, a TypedDict or any type that pydantic
+    knows); recorded paths are checked against it. `deadline` counts from the start and rolls the saga back unless the
+    pivot has passed; undoing has the `compensation_budget` to itself.
+
+    Raises:
+        DefinitionError: a name, a version or a time that no definition can have.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        version: int = 1,
+        *,
+        input: Any = None,  # noqa: A002, ANN401 (the word that users read; any type, generic ones included)
+        deadline: Duration | None = None,
+        compensation_budget: Duration = COMPENSATION_BUDGET,
+    ) -> None:
+        self.name = name
+        self.version = version
+        self.input_type = input
+        if not is_name(name):
+            raise refused(Code.NAME_INVALID, str(self), f"{name!r} cannot name a definition.", _NAMES)
+        self._deadline_ms = None if deadline is None else self._ms(str(self), "deadline", deadline)
+        self._budget_ms = self._ms(str(self), "compensation_budget", compensation_budget)
+        self._written: dict[str, _Written] = {}
+        self._ancestors: dict[str, frozenset[str]] = {}
+        self._returns: Json = None
+        self._has_returns = False
+        self._input_shape = UNKNOWN if input is None else input
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"
+
+    def __repr__(self) -> str:
+        return f"<definition {self}: {', '.join(self._written) or 'no steps'}>"
+
+    @property
+    def input(self) -> Path:
+        """The recorded path to the saga's input."""
+        return Path(Record(self, f"{self}, input", None, (), self._input_shape, f"{self.name}.input"))
+
+    @property
+    def steps(self) -> tuple[StepHandle, ...]:
+        """The steps in the order of writing."""
+        return tuple(written.handle for written in self._written.values())
+
+    @property
+    def contract_names(self) -> tuple[str, ...]:
+        """The contracts that the definition needs, as "service.handler"."""
+        return tuple(dict.fromkeys(f"{written.service}.{written.handler}" for written in self._written.values()))
+
+    def step(  # noqa: PLR0913 (one keyword for each thing that can be said about a step; all but the first have defaults)
+        self,
+        contract: str,
+        *,
+        name: str | None = None,
+        after: StepHandle | Sequence[StepHandle] | None = None,
+        inputs: object = None,
+        output: Any = None,  # noqa: ANN401 (any type, generic ones included)
+        retry: Retry = Retry(),  # noqa: B008 (frozen)
+        compensation_retry: Retry = Retry(),  # noqa: B008 (frozen)
+        timeout: Duration = STEP_TIMEOUT,
+        pivot: bool = False,
+        retriable: bool = False,
+        read_only: bool = False,
+    ) -> StepHandle:
+        """Add a step: the handler `contract`, as in "inventory.reserve".
+
+        `after` names its predecessors; a step also comes after those whose output its `inputs` read. `inputs` is a
+        recorded path, or dicts and lists of paths and JSON values; without it the step gets the saga's input. `output`
+        is the type of its result, if paths into it are to be checked. `timeout` is for one attempt, `retry` for all of
+        them; both also hold for its compensation, with `compensation_retry` in the place of `retry`.
+
+        Behind the `pivot` a saga only goes forward. `retriable` promises that the step never rejects: it is needed
+        beside the pivot and goes without saying behind it. A `read_only` step has no effect to undo.
+
+        Raises:
+            DefinitionError: where it is written; what needs the contracts or the whole graph is found by `graph`.
+        """
+        service, handler = self._contract(contract)
+        title = self._new_name(handler if name is None else name)
+        place = f"{self}, step {title}"
+        template = None if inputs is None else template_from(inputs, self, f"{place}, inputs")
+        predecessors = self._predecessors(place, after, reads(template))
+        shape = UNKNOWN if output is None else output
+        handle = StepHandle(title, Path(Record(self, place, title, (), shape, f"{title}.output")))
+        self._written[title] = _Written(
+            handle=handle,
+            service=service,
+            handler=handler,
+            after=predecessors,
+            pivot=pivot,
+            retriable=retriable,
+            read_only=read_only,
+            timeout_ms=self._ms(place, "timeout", timeout),
+            retry=retry,
+            compensation_retry=compensation_retry,
+            inputs=template,
+        )
+        self._ancestors[title] = self._closure(predecessors)
+        return handle
+
+    def returns(self, value: object) -> None:
+        """Say what a completed saga returns: a recorded path, or dicts and lists of paths and JSON values."""
+        place = f"{self}, returns"
+        if self._has_returns:
+            raise refused(Code.RETURNS_TWICE, place, "It has been said before what the saga returns.", "Say it once.")
+        self._returns = template_from(value, self, place)
+        self._has_returns = True
+
+    def outline(self) -> Outline:
+        """Write it as data, without what the contracts add."""
+        return Outline(
+            name=self.name,
+            version=self.version,
+            steps=tuple(self._step_outline(written) for written in self._written.values()),
+            deadline_ms=self._deadline_ms,
+            compensation_budget_ms=self._budget_ms,
+            returns=self._returns,
+            input_schema=self._schema(),
+        )
+
+    def findings(self, contracts: Mapping[str, Contract]) -> tuple[Finding, ...]:
+        """Find everything that is wrong with it, or looks wrong, errors first."""
+        return check(self.outline(), contracts)
+
+    def graph(self, contracts: Mapping[str, Contract]) -> Graph:
+        """Freeze it with the contracts of its steps, which are looked up as "service.handler".
+
+        Raises:
+            DefinitionError: with all findings.
+        """
+        return accept(self.outline(), contracts)
+
+    def _schema(self) -> Json:
+        """The JSON Schema of the input, for people; None where its type has none."""
+        if self.input_type is None:
+            return None
+        try:
+            return TypeAdapter[Any](self.input_type).json_schema()
+        except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUndefinedAnnotation):
+            return None
+
+    def _step_outline(self, written: _Written) -> StepOutline:
+        title = written.handle.name
+        is_behind = any(self._written[name].pivot for name in self._ancestors[title])
+        is_forward = written.retriable or is_behind
+        return StepOutline(
+            name=title,
+            service=written.service,
+            handler=written.handler,
+            after=written.after,
+            pivot=written.pivot,
+            retriable=is_forward,
+            read_only=written.read_only,
+            timeout_ms=written.timeout_ms,
+            retry=written.retry.policy(FORWARD_ATTEMPTS if is_forward else EXECUTE_ATTEMPTS),
+            undo_retry=written.compensation_retry.policy(COMPENSATION_ATTEMPTS),
+            inputs=written.inputs,
+        )
+
+    def _contract(self, contract: str) -> tuple[str, str]:
+        service, dot, handler = contract.partition(".")
+        if not (dot and is_name(service) and is_name(handler)):
+            reason = f"{contract!r} names no handler of a service."
+            raise refused(
+                Code.NAME_INVALID, str(self), reason, f"Write service.handler, as in inventory.reserve. {_NAMES}"
+            )
+        return service, handler
+
+    def _new_name(self, name: str) -> str:
+        if not is_name(name):
+            raise refused(Code.NAME_INVALID, str(self), f"{name!r} cannot name a step.", _NAMES)
+        if name in self._written:
+            reason = f"A step is called {name} already."
+            raise refused(Code.NAME_TWICE, f"{self}, step {name}", reason, "Give this one its own name with name=.")
+        return name
+
+    def _predecessors(
+        self, place: str, after: StepHandle | Sequence[StepHandle] | None, read: Sequence[str]
+    ) -> tuple[str, ...]:
+        """The steps it comes after: all that are said, and those it reads that are not ordered before it anyway."""
+        said = [after] if isinstance(after, StepHandle) else list(after or ())
+        for handle in said:
+            if not isinstance(handle, StepHandle):
+                raise refused(Code.FOREIGN, place, f"after={handle!r} is no step.", "Pass what step() returned.")
+            if handle.name not in self._written or self._written[handle.name].handle is not handle:
+                raise refused(
+                    Code.FOREIGN, place, f"{handle!r} is a step of another definition.", "Use steps of this one."
+                )
+        names = [handle.name for handle in said]
+        written = list(self._written)
+        for name in sorted(read, key=written.index, reverse=True):
+            if name not in names and name not in self._closure(names):
+                names.append(name)
+        return tuple(dict.fromkeys(names))
+
+    def _closure(self, names: Sequence[str]) -> frozenset[str]:
+        return frozenset(names).union(*(self._ancestors[name] for name in names))
+
+    @staticmethod
+    def _ms(place: str, field: str, value: Duration) -> int:
+        try:
+            milliseconds = duration_ms(value)
+        except UsageError as error:
+            raise refused(Code.TIME_INVALID, place, f"{field}={value!r} is no duration.", str(error)) from error
+        if milliseconds == 0:
+            raise refused(Code.TIME_INVALID, place, f"{field}={value!r} is not above zero.", "Write a longer one.")
+        return milliseconds
+
+
+_NAMES: Final = f"Names are made of {NAME_RULE}."

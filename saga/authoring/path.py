@@ -1,0 +1,156 @@
+"""Recorded paths: `order.input.sku` is not a value but where to find one, checked on the line where it is written."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Final, NoReturn
+
+from saga.authoring.shape import NoSuchPartError, part
+from saga.core.finding import Code, refused
+from saga.core.graph import Json
+from saga.core.paths import (
+    TEMPLATE_DEPTH_MAX,
+    Segment,
+    Segments,
+    input_path,
+    literal_key,
+    output_path,
+    segment_text,
+    value_fault,
+)
+from saga.errors import DefinitionError
+
+_FIELDS_SHOWN_MAX: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a path stands for: a place in the saga's input, or in the output of a step."""
+
+    owner: object  # the definition; by identity
+    place: str  # "order v1, input" or "order v1, step charge"
+    step: str | None
+    segments: Segments
+    shape: object
+    text: str
+
+    def part(self, segment: Segment) -> Record:
+        """Go one step further.
+
+        Raises:
+            DefinitionError: the type at this place has no such part; the fields that there are.
+        """
+        try:
+            found = part(self.shape, segment)
+        except NoSuchPartError as error:
+            remedy = error.remedy or _remedy(segment, error.fields)
+            raise refused(Code.FIELD_UNKNOWN, self.place, f"{self.text} {error}.", remedy) from None
+        text = f"{self.text}{segment_text(segment)}"
+        return replace(self, segments=(*self.segments, found.segment), shape=found.shape, text=text)
+
+    def template(self) -> Json:
+        """Write it as it is stored."""
+        return input_path(self.segments) if self.step is None else output_path(self.step, self.segments)
+
+    def misused(self, purpose: str) -> DefinitionError:
+        reason = f"{self.text} has no value while the definition is written, so it cannot {purpose}."
+        return refused(Code.PATH_MISUSED, self.place, reason, "Pass it as inputs= and work with its value in the step.")
+
+
+class Path:
+    """A recorded path. Fields are attributes, entries of lists and keys of any spelling are items.
+
+    It has no value while the definition is written: whatever asks for one raises a DefinitionError.
+    """
+
+    __slots__ = ("_record",)
+    _record: Record
+
+    def __init__(self, record: Record) -> None:
+        self._record = record
+
+    def __getattr__(self, name: str) -> Path:
+        if name.startswith("_"):  # what copy, pickle and shells look for; fields of that kind are reached as items
+            raise AttributeError(name)
+        return Path(self._record.part(name))
+
+    def __getitem__(self, segment: Segment) -> Path:
+        if isinstance(segment, bool) or not isinstance(segment, str | int):
+            raise self._record.misused(f"be indexed by {segment!r}")
+        if isinstance(segment, int) and segment < 0:
+            raise self._record.misused("count from the end")
+        return Path(self._record.part(segment))
+
+    def __repr__(self) -> str:
+        return f"<path {self._record.text}>"
+
+    def __bool__(self) -> NoReturn:
+        raise self._record.misused("decide anything")
+
+    def __eq__(self, other: object) -> NoReturn:
+        raise self._record.misused("be compared")
+
+    __hash__ = object.__hash__
+
+    def __iter__(self) -> Iterator[Path]:
+        raise self._record.misused("be looped over")
+
+    def __format__(self, _: str) -> str:
+        raise self._record.misused("be written into a text")
+
+
+def record_of(path: Path) -> Record:
+    """Return what a path stands for. It is no method, because every public name belongs to the fields."""
+    record: Record = object.__getattribute__(path, "_record")
+    return record
+
+
+def template_from(value: object, owner: object, place: str) -> Json:
+    """Turn paths, JSON values, and dicts, lists and tuples of both, into the stored form.
+
+    Raises:
+        DefinitionError: a path of another definition, or what is no JSON value.
+    """
+    return _template(value, owner, place, 0)
+
+
+def _template(value: object, owner: object, place: str, depth: int) -> Json:
+    if depth > TEMPLATE_DEPTH_MAX:
+        raise _no_template(place, f"it is nested deeper than {TEMPLATE_DEPTH_MAX} levels")
+    if isinstance(value, Path):
+        record = record_of(value)
+        if record.owner is not owner:
+            reason = f"{record.text} is a path of another definition ({record.place})."
+            raise refused(Code.FOREIGN, place, reason, "Use the input and the steps of this one.")
+        return record.template()
+    if isinstance(value, list | tuple):
+        return [_template(entry, owner, place, depth + 1) for entry in value]
+    if isinstance(value, dict):
+        return {_key(key, place): _template(entry, owner, place, depth + 1) for key, entry in value.items()}
+    if isinstance(getattr(value, "output", None), Path):
+        raise _no_template(place, f"{value!r} is a step, not a value; write its .output")
+    fault = value_fault(value)
+    if fault is not None:
+        raise _no_template(place, fault)
+    return value
+
+
+def _key(key: object, place: str) -> str:
+    if not isinstance(key, str) or value_fault(key) is not None:
+        raise _no_template(place, f"the key {key!r} is no JSON text")
+    return literal_key(key)
+
+
+def _no_template(place: str, fault: str) -> DefinitionError:
+    return refused(
+        Code.TEMPLATE_INVALID, place, f"In the template, {fault}.", "Use recorded paths and JSON values only."
+    )
+
+
+def _remedy(segment: Segment, fields: tuple[str, ...]) -> str:
+    close = difflib.get_close_matches(str(segment), fields, n=1)
+    meant = f"Did you mean {close[0]!r}? " if close else ""
+    more = ", ..." if len(fields) > _FIELDS_SHOWN_MAX else ""
+    return f"{meant}The fields are: {', '.join(fields[:_FIELDS_SHOWN_MAX]) or 'none'}{more}."

@@ -1,0 +1,81 @@
+"""How the author of a definition says how failures are tried again."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from saga.core.duration import Duration, duration_ms
+from saga.core.graph import RetryPolicy
+from saga.core.safety import ATTEMPTS_MAX, FACTOR_PERCENT_MAX
+from saga.errors import DefinitionError, UsageError
+
+EXECUTE_ATTEMPTS: Final = 5
+FORWARD_ATTEMPTS: Final = 20  # of a step that cannot be rolled back any more: giving up needs a person
+COMPENSATION_ATTEMPTS: Final = None  # the compensation budget is the limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """When a technical failure is tried again, and when it is given up.
+
+    The pause before the second attempt is `first`; each further one is `factor` times as long, at most `cap`, and all
+    are made up to `jitter` (0 to 1) longer or shorter. `give_up_after` counts from the first failure.
+
+    `attempts` None means no limit but the saga's deadline or compensation budget. "auto" is 5; 20 for a step that only
+    goes forward (retriable, or behind the pivot); no limit for a compensation.
+
+    Raises:
+        DefinitionError: a value that no policy can have.
+    """
+
+    attempts: int | Literal["auto"] | None = "auto"
+    first: Duration = "200ms"
+    cap: Duration = "30s"
+    factor: float = 2.0
+    jitter: float = 0.2
+    give_up_after: Duration | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.attempts, int) and not 1 <= self.attempts <= ATTEMPTS_MAX:
+            raise self._refused("attempts", f"1 to {ATTEMPTS_MAX}, or None for no limit")
+        if isinstance(self.attempts, str) and self.attempts != "auto":
+            raise self._refused("attempts", 'a number, None or "auto"')
+        if not 0 <= self.jitter <= 1:
+            raise self._refused("jitter", "between 0 and 1")
+        if not 1 <= self.factor <= FACTOR_PERCENT_MAX / 100:
+            raise self._refused("factor", f"between 1 and {FACTOR_PERCENT_MAX // 100}")
+        first_ms, cap_ms = self._ms("first"), self._ms("cap")
+        if cap_ms < first_ms:
+            raise self._refused("cap", f"not below first={self.first!r}")
+        if self.give_up_after is not None and self._ms("give_up_after") == 0:
+            raise self._refused("give_up_after", "above zero, or None")
+        self._percent("factor")
+        self._percent("jitter")
+
+    def policy(self, automatic_attempts: int | None) -> RetryPolicy:
+        """Write it as data; `automatic_attempts` is what "auto" stands for in its place."""
+        return RetryPolicy(
+            attempts=automatic_attempts if isinstance(self.attempts, str) else self.attempts,
+            first_ms=self._ms("first"),
+            cap_ms=self._ms("cap"),
+            factor_percent=self._percent("factor"),
+            jitter_percent=self._percent("jitter"),
+            give_up_after_ms=None if self.give_up_after is None else self._ms("give_up_after"),
+        )
+
+    def _ms(self, field: str) -> int:
+        try:
+            return duration_ms(getattr(self, field))
+        except UsageError as error:
+            raise DefinitionError(f"Retry({field}=...): {error}") from error
+
+    def _percent(self, field: str) -> int:
+        percent = float(getattr(self, field)) * 100
+        if not math.isclose(percent, round(percent), rel_tol=0, abs_tol=1e-6):
+            raise self._refused(field, "a number with at most two decimals")
+        return round(percent)
+
+    def _refused(self, field: str, rule: str) -> DefinitionError:
+        return DefinitionError(f"Retry({field}={getattr(self, field)!r}): it has to be {rule}.")
