@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -84,6 +84,9 @@ class Membership(Protocol):
     async def join(self, name: str, services: Sequence[str], capacity: int, ears: Ears) -> int:
         """Enter the list of processes and start to listen; returns this process's number, which is never used again."""
 
+    async def announce(self, services: Sequence[str], capacity: int) -> None:
+        """Serve these services from now on, besides those announced before."""
+
     async def beat(self, in_flight: int, *, full: bool) -> Beat:
         """Say that we are alive; learn who else is; end the claims of the dead, and with `full` also those whose lease is over."""
 
@@ -152,6 +155,20 @@ class Retention(Protocol):
         """Make the history's partitions for the days ahead, and drop those that are older than `days`."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """Settings of a store. `lease_seconds`: how long a claim holds without renewal; `margin_seconds`: how much later than its time-out an
+    external call may still arrive; `redrive_seconds`: how often a saga is looked after although nobody asked."""
+
+    namespace: str = "saga"
+    lease_seconds: float = 30.0
+    margin_seconds: float = 5.0
+    redrive_seconds: float = 30.0
+    hot_connections_max: int = 6
+    handler_connections_max: int = 10
+    application: str = "saga"
+
+
 class StoreAdapter(Protocol):
     """What an `open_store` returns: one object per process, closed at the end."""
 
@@ -162,6 +179,8 @@ class StoreAdapter(Protocol):
     retention: Retention
     queues_commands: bool
 
+    options: StoreOptions
+
     async def open(self) -> None:
         """Connect and check: reachable, credentials, schema, pooler. Raises Unavailable, AccessRefused, SchemaMismatch, UsageError."""
 
@@ -170,6 +189,3 @@ class StoreAdapter(Protocol):
 
     def transaction(self) -> AbstractAsyncContextManager[Any]:
         """A connection with a transaction for a transactional step."""
-
-    def events(self) -> AsyncIterator[Any]:
-        """Reserved."""

@@ -64,6 +64,7 @@ create function pull(
 language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
     v_saga uuid[]; v_step smallint[]; v_claim bigint[];
+    v_found integer;
 begin
     if not p_durable then
         perform set_config('synchronous_commit', 'off', true);
@@ -88,7 +89,10 @@ begin
         return;
     end if;
     return query select * from work_of(v_saga, v_step, v_claim);
-    perform refuse(v_saga, v_step, v_claim);
+    get diagnostics v_found = row_count;
+    if v_found < cardinality(v_saga) then
+        perform refuse(v_saga, v_step, v_claim);
+    end if;
 end $$;
 comment on function pull is 'Claims queued commands that are due';
 
@@ -166,6 +170,7 @@ begin
     end if;
     -- G4: what was decided on is what is there, and stays so until we have written
     if p_wait then
+        set constraints all immediate;  -- a handler's deferred constraints fail before the saga row is locked
         perform 1 from saga s where s.id = any (s_id) order by s.id for no key update;
         select array_agg(not w.changed or s.version is not distinct from w.version order by w.n) into ok
         from unnest(s_id, s_version, s_changed) with ordinality as w(id, version, changed, n) left join saga s on s.id = w.id;
@@ -212,7 +217,8 @@ begin
     end if;
     if cardinality(t_s) > 0 then
         update command c
-        set owner = null, lease_until = null, due_at = now() + make_interval(secs => w.after), failures = w.failures, error = w.error,
+        set owner = null, lease_until = null, failures = w.failures,
+            due_at = case when w.after >= 1e9 then 'infinity' else now() + make_interval(secs => w.after) end, error = w.error,
             deliveries = case when w.failures = c.failures then c.deliveries - 1 else c.deliveries end,
             first_failed_at = coalesce(c.first_failed_at, now()),
             quiet_at = case when w.quiet > 0 then greatest(c.quiet_at, now() + make_interval(secs => w.quiet)) else c.quiet_at end

@@ -112,3 +112,55 @@ begin
     return v_made;
 end $$;
 comment on function ensure_event_days is 'Creates the history partitions for today and the days ahead';
+
+-- The claims that a process holds: all of them, or those asked for.
+create function fetch_claims(p_owner integer, p_saga uuid[], p_step smallint[]) returns setof work
+language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+declare
+    v_saga uuid[]; v_step smallint[]; v_claim bigint[];
+    v_found integer;
+begin
+    if cardinality(p_saga) > 0 then
+        select array_agg(c.saga), array_agg(c.step), array_agg(c.claim) into v_saga, v_step, v_claim
+        from unnest(p_saga, p_step) as asked(saga, step)
+        join command c on c.saga = asked.saga and c.step = asked.step where c.owner = p_owner;
+    else
+        select array_agg(c.saga), array_agg(c.step), array_agg(c.claim) into v_saga, v_step, v_claim from command c where c.owner = p_owner;
+    end if;
+    if v_saga is null then
+        return;
+    end if;
+    return query select * from work_of(v_saga, v_step, v_claim);
+    get diagnostics v_found = row_count;
+    if v_found < cardinality(v_saga) then
+        perform refuse(v_saga, v_step, v_claim);
+    end if;
+end $$;
+comment on function fetch_claims is 'Reads the claims of a process';
+
+create function extend_claims(p_owner integer, p_lease float8, p_saga uuid[], p_step smallint[]) returns table (saga uuid, step smallint)
+language sql volatile set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+    update command c set lease_until = clock_timestamp() + make_interval(secs => p_lease)
+    from unnest(p_saga, p_step) as mine(saga, step)
+    where c.saga = mine.saga and c.step = mine.step and c.owner = p_owner
+    returning c.saga, c.step
+$$;
+comment on function extend_claims is 'Prolongs leases that are still held';
+
+create function leave(p_owner integer, p_margin float8, p_channel text) returns void
+language plpgsql set search_path from current set enable_seqscan = off as $$
+declare
+    v_saga uuid[]; v_step smallint[];
+begin
+    delete from participant p where p.id = p_owner;
+    select c.saga, c.step into v_saga, v_step from claims_of(p_owner) as c;
+    if v_saga is not null then
+        perform give_back(v_saga, v_step, p_margin);
+        update command c set deliveries = c.deliveries - 1 from unnest(v_saga, v_step) as mine(saga, step)
+        where c.saga = mine.saga and c.step = mine.step and c.deliveries > 0;
+        perform pg_notify(p_channel || 's_' || c.service, '')
+        from (select distinct c.service from command c join unnest(v_saga, v_step) as g(saga, step) on c.saga = g.saga and c.step = g.step) c;
+    end if;
+    perform pg_notify(p_channel || 'peers', '');
+end $$;
+comment on function leave is 'A process goes in good order';

@@ -1,0 +1,61 @@
+"""One Postgres as the store of a process: the parts of the port over shared connections."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from saga.ports.store import StoreAdapter, StoreOptions
+from saga_postgres.directory import PostgresDirectory
+from saga_postgres.ledger import PostgresLedger
+from saga_postgres.membership import PostgresMembership
+from saga_postgres.migrate import check
+from saga_postgres.pool import Connection, Pool
+from saga_postgres.retention import PostgresRetention
+from saga_postgres.store import PostgresStore
+
+
+class PostgresAdapter:
+    """See `saga.ports.store.StoreAdapter`.
+
+    The framework's own statements and transactional handlers have a pool each: a slow handler never holds up a commit.
+    """
+
+    queues_commands = True
+
+    def __init__(self, url: str, options: StoreOptions) -> None:
+        self.options = options
+        self.pool = Pool(url, options.namespace, connections_max=options.hot_connections_max, application=options.application)
+        self._handlers = Pool(url, options.namespace, connections_max=options.handler_connections_max, application=options.application)
+        self.store = PostgresStore(self.pool, options)
+        self.membership = PostgresMembership(self.pool, options, version("saga-coordination"))
+        self.directory = PostgresDirectory(self.pool)
+        self.ledger = PostgresLedger(self.pool)
+        self.retention = PostgresRetention(self.pool)
+
+    @property
+    def place(self) -> str:
+        """The database, for people: no password."""
+        return self.pool.place
+
+    async def open(self) -> None:
+        await self.pool.open()
+        async with self.pool.connection() as connection:
+            await check(connection, schema=self.options.namespace)
+
+    async def close(self) -> None:
+        await self._handlers.close()
+        await self.pool.close()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """A transaction on the store's database, for one transactional step; committed at the end, rolled back on an exception."""
+        await self._handlers.open()
+        async with self._handlers.step_transaction() as connection:
+            yield connection
+
+
+def open_store(url: str, options: StoreOptions) -> StoreAdapter:
+    """The adapter behind postgresql:// URLs."""
+    return PostgresAdapter(url, options)

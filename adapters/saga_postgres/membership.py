@@ -1,0 +1,120 @@
+"""Being alive on Postgres: a session that holds an advisory lock on the process's number, listens, and beats."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Final
+
+import asyncpg
+
+from saga.errors import Unavailable
+from saga.ports.store import Beat, Ears, Peer, StoreOptions
+from saga_postgres import signals
+from saga_postgres.failures import translated
+from saga_postgres.pool import Pool
+
+LOCK_CLASS: Final = 0x5A6A
+LEAVE_TIMEOUT_SECONDS: Final = 5.0
+_JOIN: Final = """
+    insert into participant (id, name, services, capacity, release) values ($1, $2, $3, $4, $5)
+"""
+_ANNOUNCE: Final = """
+    update participant set services = (select array_agg(distinct s order by s) from unnest(services || $2::text[]) as s), capacity = $3 where id = $1
+"""
+_BEAT: Final = "select * from beat($1, $2, $3, $4, $5, $6)"
+
+
+class PostgresMembership:
+    """See `saga.ports.store.Membership`. The lock is the session's: when the process dies, the kernel closes the socket and frees it."""
+
+    def __init__(self, pool: Pool, options: StoreOptions, release: str) -> None:
+        self._pool = pool
+        self._options = options
+        self._release = release
+        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._process = 0
+        self._ears: Ears | None = None
+        self._turn = asyncio.Lock()  # one operation a connection
+
+    @property
+    def lock_class(self) -> int:
+        """Namespaces share a database, but not their locks."""
+        return LOCK_CLASS + sum(self._options.namespace.encode())
+
+    async def join(self, name: str, services: Sequence[str], capacity: int, ears: Ears) -> int:
+        connection = await self._pool.dedicated()
+        with translated(self._pool.place):
+            process: int = await connection.fetchval("select nextval('participant_id')::integer")
+            await connection.execute("select pg_advisory_lock($1, $2)", self.lock_class, process)
+            await self._listen(connection, process, services, ears)
+            await connection.execute(_JOIN, process, name, list(services), capacity, self._release)
+            await connection.execute("select pg_notify($1, '')", f"{signals.prefix(self._options.namespace)}peers")
+        connection.add_termination_listener(lambda _: ears.lost())
+        self._connection, self._process, self._ears = connection, process, ears
+        return process
+
+    async def _listen(self, connection: Any, process: int, services: Sequence[str], ears: Ears) -> None:
+        namespace = self._options.namespace
+
+        def on_process(_: object, __: int, ___: str, payload: str) -> None:
+            if payload.startswith("c"):
+                ears.claims(signals.claims_in(payload))
+            elif payload.startswith("e"):
+                ears.ended(signals.ended_in(payload))
+
+        await connection.add_listener(signals.process_channel(namespace, process), on_process)
+        await connection.add_listener(f"{signals.prefix(namespace)}peers", lambda *_: ears.peers())
+        await self._listen_to_services(connection, services, ears)
+
+    async def _listen_to_services(self, connection: Any, services: Sequence[str], ears: Ears) -> None:
+        for service in services:
+            channel = signals.service_channel(self._options.namespace, service)
+            await connection.add_listener(channel, partial(_on_queue, ears, service))
+
+    async def announce(self, services: Sequence[str], capacity: int) -> None:
+        connection, ears = self._connection, self._ears
+        if connection is None or ears is None:
+            raise Unavailable(f"{self._pool.place}: this process's session is gone")
+        async with self._turn:
+            with translated(self._pool.place):
+                await self._listen_to_services(connection, services, ears)
+                await connection.execute(_ANNOUNCE, self._process, list(services), capacity)
+                await connection.execute("select pg_notify($1, '')", f"{signals.prefix(self._options.namespace)}peers")
+
+    async def beat(self, in_flight: int, *, full: bool) -> Beat:
+        connection = self._connection
+        if connection is None or connection.is_closed():
+            raise Unavailable(f"{self._pool.place}: this process's session is gone")
+        channel = signals.prefix(self._options.namespace)
+        async with self._turn:
+            with translated(self._pool.place):
+                rows = await connection.fetch(
+                    _BEAT, self._process, self.lock_class, self._options.margin_seconds, in_flight, channel, full
+                )
+        own = next((row for row in rows if row["id"] == self._process), None)
+        if own is None:
+            raise Unavailable(f"{self._pool.place}: process {self._process} was taken for dead")
+        return Beat(tuple(map(_peer, rows)), own["has_due"], own["leader_seen_ago"], own["released"])
+
+    async def leave(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None or connection.is_closed():
+            return
+        try:
+            async with self._turn, asyncio.timeout(LEAVE_TIMEOUT_SECONDS):
+                with translated(self._pool.place):
+                    await connection.execute(
+                        "select leave($1, $2, $3)", self._process, self._options.margin_seconds, signals.prefix(self._options.namespace)
+                    )
+        finally:
+            connection.terminate()
+
+
+def _on_queue(ears: Ears, service: str, *_: object) -> None:
+    ears.queue(service)
+
+
+def _peer(row: Any) -> Peer:
+    return Peer(row["id"], row["name"], frozenset(row["services"]), row["capacity"], row["in_flight"], row["seen_ago"])

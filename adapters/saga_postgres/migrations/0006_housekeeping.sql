@@ -1,0 +1,57 @@
+-- What the leader cleans up. Dropping partitions and deleting history need the owner's rights: these functions run with them, so that the
+-- role of the participants may only add to history and audit.
+
+-- The smallest UUIDv7 of a moment: sagas that started before it have smaller ids.
+create function first_id_at(p_at timestamptz) returns uuid language sql immutable parallel safe as $$
+    select (lpad(to_hex(greatest(0, floor(extract(epoch from p_at) * 1000))::bigint), 12, '0') || repeat('0', 20))::uuid
+$$;
+comment on function first_id_at is 'The lower bound of the ids of sagas that started at this time or later';
+
+-- One walk step: looks at p_limit sagas after p_after, deletes those that ended long enough ago, and says where it came to.
+create function purge_batch(p_after uuid, p_older_than float8, p_limit integer, out last uuid, out visited integer, out purged integer)
+language plpgsql security definer set search_path from current
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+declare
+    v_before timestamptz := now() - make_interval(secs => p_older_than);
+    v_ids uuid[];
+begin
+    with walked as (
+        select s.id, s.ended_at from saga s where s.id > p_after and s.id < first_id_at(v_before) order by s.id limit p_limit
+    ), gone as (
+        select s.id from saga s join walked w on w.id = s.id where w.ended_at < v_before order by s.id for update of s skip locked
+    )
+    select (select w.id from walked w order by w.id desc limit 1), (select count(*) from walked), (select array_agg(g.id) from gone g)
+    into last, visited, v_ids;
+    purged := coalesce(cardinality(v_ids), 0);
+    if purged > 0 then
+        delete from command where saga = any (v_ids);
+        delete from step where saga = any (v_ids);
+        delete from start_key where saga = any (v_ids);
+        delete from event where saga = any (v_ids) and at >= (select min(s.started_at) from saga s where s.id = any (v_ids));
+        delete from saga where id = any (v_ids);
+    end if;
+end $$;
+comment on function purge_batch is 'Deletes finished sagas, with their steps, keys and history';
+
+create function drop_event_days(p_days float8) returns integer language plpgsql security definer set search_path from current as $$
+declare
+    v_before timestamptz := now() - make_interval(secs => p_days * 86400);
+    v_name text;
+    v_dropped integer := 0;
+begin
+    perform set_config('lock_timeout', '200ms', true);  -- every writer waits behind us: better to try again another time
+    for v_name in
+        select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
+        where i.inhparent = to_regclass('event') and c.relname ~ '^event_\d{8}$'
+          and to_date(right(c.relname, 8), 'YYYYMMDD') + 1 <= v_before
+        order by c.relname
+    loop
+        execute format('drop table %I', v_name);
+        v_dropped := v_dropped + 1;
+    end loop;
+    delete from event_default where at < v_before;
+    return v_dropped;
+end $$;
+comment on function drop_event_days is 'Drops the days of history that are older than so many days';
+
+alter function ensure_event_days(integer) security definer;

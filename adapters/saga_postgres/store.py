@@ -1,0 +1,156 @@
+"""The store's hot path on Postgres. Every method is one call of one SQL function: one round trip, one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
+from typing import Any, Final
+
+from saga.core.decide import State
+from saga.core.states import Operation, Phase
+from saga.ports.store import StoreOptions
+from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenKey, Work, Write
+from saga_postgres.columns import commit_columns, start_columns
+from saga_postgres.pool import Connection, Pool
+from saga_postgres.signals import encode
+
+_OPERATIONS: Final = {operation.value.encode(): operation for operation in Operation}
+_PHASES: Final = {phase.value.encode(): phase for phase in Phase}
+
+
+def _call(function: str, arguments: int) -> str:
+    places = ", ".join(f"${n}" for n in range(1, arguments + 1))
+    return f"select * from {function}({places})"  # noqa: S608 (both are constants of this module)
+
+
+_START: Final = _call("start_batch", 28)
+_COMMIT: Final = _call("commit_batch", 44)
+_PULL: Final = _call("pull", 6)
+_ADMIT: Final = _call("admit", 8)
+_FETCH: Final = _call("fetch_claims", 3)
+_OVERDUE: Final = _call("overdue", 2)
+_EXTEND: Final = _call("extend_claims", 4)
+
+
+class PostgresStore:
+    """The hot path. See `saga.ports.store.Store` for the guarantees."""
+
+    def __init__(self, pool: Pool, options: StoreOptions) -> None:
+        self._pool = pool
+        self._options = options
+
+    def _using(self, connection: Connection) -> AbstractAsyncContextManager[Connection]:
+        return self._pool.connection() if connection is None else nullcontext(connection)
+
+    async def start(
+        self, starts: Sequence[Start], signals: Signals, *, process: int, waiter: int | None, durable: bool, connection: Any = None
+    ) -> list[TakenKey]:
+        options = self._options
+        channels, payloads = encode(signals, options.namespace)
+        columns = start_columns(starts)
+        async with self._using(connection) as open_connection:
+            rows = await open_connection.fetch(
+                _START, process, options.lease_seconds, options.redrive_seconds, waiter, durable, *columns, channels, payloads
+            )
+        return [TakenKey(row[0] - 1, row[1], row[2]) for row in rows]
+
+    async def commit(
+        self, writes: Sequence[Write], signals: Signals, *, process: int, durable: bool, wait: bool, connection: Any = None
+    ) -> list[Miss]:
+        channels, payloads = encode(signals, self._options.namespace)
+        columns = commit_columns(writes)
+        async with self._using(connection) as open_connection:
+            rows = await open_connection.fetch(
+                _COMMIT, process, self._options.lease_seconds, wait, durable, *columns, channels, payloads
+            )
+        heard_at = time.monotonic()
+        return [_miss(row, heard_at) for row in rows]
+
+    async def pull(self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool) -> list[Work]:
+        return await self._work(_PULL, list(services), process, limit, first_claim, self._options.lease_seconds, durable)
+
+    async def admit(
+        self, deliveries: Sequence[Delivery], services: Sequence[str], *, process: int, first_claim: int, durable: bool
+    ) -> list[Work]:
+        return await self._work(
+            _ADMIT,
+            [delivery.saga for delivery in deliveries],
+            [delivery.step for delivery in deliveries],
+            [delivery.operation.value.encode() for delivery in deliveries],
+            list(services),
+            process,
+            first_claim,
+            self._options.lease_seconds,
+            durable,
+        )
+
+    async def fetch(self, refs: Sequence[Ref], *, process: int) -> list[Work]:
+        return await self._work(_FETCH, process, [ref.saga for ref in refs], [ref.step for ref in refs])
+
+    async def _work(self, query: str, *arguments: object) -> list[Work]:
+        async with self._pool.connection() as connection:
+            asked_at = time.monotonic()
+            rows = await connection.fetch(query, *arguments)
+        heard_at = time.monotonic()
+        return [_work(row, asked_at, heard_at) for row in rows]
+
+    async def overdue(self, limit: int, services: Sequence[str] | None) -> list[Overdue]:
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_OVERDUE, limit, None if services is None else list(services))
+        heard_at = time.monotonic()
+        return [_overdue(row, heard_at) for row in rows]
+
+    async def extend(self, refs: Sequence[Ref], *, process: int) -> set[Ref]:
+        steps = [ref.step for ref in refs]
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_EXTEND, process, self._options.lease_seconds, [ref.saga for ref in refs], steps)
+        return set(refs) - {Ref(row[0], row[1]) for row in rows}
+
+
+def _work(row: Iterable[Any], asked_at: float, heard_at: float) -> Work:
+    (
+        saga, step, op, claim, definition, version, phase, vector, cancel, deadline, reason, waiter,
+        input_, result_steps, results, deliveries, failures, first_failed_ago, lease_seconds, quiet_seconds, progress, now,
+    ) = row  # fmt: skip
+    return Work(
+        saga=saga,
+        step=step,
+        operation=_OPERATIONS[op],
+        claim=claim,
+        definition=definition,
+        version=version,
+        state=State(_PHASES[phase], vector, cancel, False, deadline, reason),
+        waiter=waiter,
+        input=input_,
+        results=dict(zip(result_steps, results, strict=True)) if result_steps else {},
+        deliveries=deliveries,
+        failures=failures,
+        first_failed_ago=first_failed_ago,
+        lease_ends=asked_at + lease_seconds,  # conservative: counted from before the question was asked
+        quiet_at=heard_at + quiet_seconds,  # conservative: counted from after the answer came
+        progress=progress,
+        store_clock=now - heard_at,
+    )
+
+
+def _miss(row: Iterable[Any], heard_at: float) -> Miss:
+    n, version, phase, vector, cancel, paused, deadline, reason, now = row
+    if phase is None:
+        return Miss(n - 1, 0, None, now - heard_at)
+    return Miss(n - 1, version, State(_PHASES[phase], vector, cancel, paused, deadline, reason), now - heard_at)
+
+
+def _overdue(row: Iterable[Any], heard_at: float) -> Overdue:
+    (saga, version, definition, phase, vector, cancel, paused, deadline, reason, waiter, held, claimed, unquiet, now) = row
+    return Overdue(
+        saga=saga,
+        version=version,
+        definition=definition,
+        state=State(_PHASES[phase], vector, cancel, paused, deadline, reason),
+        waiter=waiter,
+        held=frozenset(held),
+        claimed=frozenset(claimed),
+        unquiet=frozenset(unquiet),
+        store_clock=now - heard_at,
+    )

@@ -1,0 +1,61 @@
+"""The listing port: which sagas there are, for people who look for some. Never on the hot path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+from uuid import UUID
+
+from saga.core.states import Phase
+
+LINES_MAX: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which sagas are wanted; what is None or False does not matter. `started_since` is in seconds since the epoch, on the store's clock."""
+
+    phases: frozenset[Phase] | None = None
+    definition_name: str | None = None
+    stuck: bool = False
+    started_since: float | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A saga in a list. Times are in seconds since the epoch; `since`: when it last changed; `steps`: where something happens or should."""
+
+    saga: UUID
+    definition_name: str
+    definition_version: int
+    phase: Phase
+    is_cancel_requested: bool
+    is_paused: bool
+    is_stuck: bool
+    steps: tuple[str, ...]
+    since: float
+    deadline: float | None
+    reason: str | None
+    key: str | None
+    started_at: float
+    ended_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many sagas there are: in each phase that has any, and stuck."""
+
+    phases: Mapping[Phase, int]
+    stuck: int
+
+
+class Listing(Protocol):
+    """Looking over many sagas. What it shows may be a moment old."""
+
+    async def lines(self, wanted: Filter) -> list[Line]:
+        """The newest sagas that pass the filter, newest first, at most LINES_MAX."""
+
+    async def counts(self) -> Counts:
+        """Count everything; it reads the whole table."""

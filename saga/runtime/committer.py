@@ -1,0 +1,224 @@
+"""Group commit: outcomes that finish while a commit is under way are committed together by the next one. No timer."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from saga.core import events as ev
+from saga.core.decide import State
+from saga.core.states import Operation
+from saga.errors import SagaError, Unavailable
+from saga.ports.clock import Clock
+from saga.ports.store import Store
+from saga.ports.work import Dispatch, Miss, Ref, Signals, Work
+from saga.runtime.outcome import Outcome
+from saga.runtime.planning import Group, Plan, Routes, plan
+
+BATCH_SAGAS_MAX: Final = 256
+COMMITS_AT_ONCE: Final = 2
+MISSES_MAX: Final = 3  # then the saga goes alone and waits for its row
+KNOWN_SAGAS_MAX: Final = 10_000
+RETRY_FIRST_SECONDS: Final = 0.05
+RETRY_CAP_SECONDS: Final = 2.0
+
+
+class Committer:
+    """Commits groups of outcomes and passes on what follows: persist, then send."""
+
+    def __init__(
+        self, store: Store, clock: Clock, routes: Routes, on_committed: Callable[[Group, Plan], None], is_deadline_enforced: Callable[[], bool]
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._routes = routes
+        self._on_committed = on_committed
+        self._is_deadline_enforced = is_deadline_enforced
+        self._pending: dict[UUID, Group] = {}
+        self._busy: set[UUID] = set()
+        self._signals = Signals()
+        self._wanted = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._known: dict[UUID, tuple[int, State]] = {}
+        self._log = structlog.get_logger("saga.committer")
+
+    # -- in -------------------------------------------------------------------------------------------------------------------
+
+    def add(self, group: Group) -> None:
+        """Hand over outcomes; they are committed as soon as possible, and retried until the store has answered."""
+        waiting = self._pending.get(group.saga)
+        if waiting is None:
+            self._pending[group.saga] = group
+        else:
+            waiting.outcomes.extend(group.outcomes)
+            waiting.extra = (*waiting.extra, *group.extra)
+            waiting.wake_seconds = group.wake_seconds if waiting.wake_seconds is None else waiting.wake_seconds
+            if group.version > waiting.version:
+                waiting.version, waiting.state = group.version, group.state
+        self._idle.clear()
+        self._wanted.set()
+
+    def tell(self, signals: Signals) -> None:
+        """Send signals with the next commit."""
+        for process, refs in signals.claims.items():
+            self._signals.claims.setdefault(process, []).extend(refs)
+        for process, sagas in signals.ended.items():
+            self._signals.ended.setdefault(process, []).extend(sagas)
+        self._signals.services |= signals.services
+        if self._has_signals():
+            self._idle.clear()
+            self._wanted.set()
+
+    def plan(self, group: Group, signals: Signals) -> Plan:
+        """What the group's outcomes call for, on the row that it knows."""
+        known = self._known.get(group.saga)
+        if known is not None and known[0] > group.version:
+            group.version, group.state = known
+        now = group.store_clock + self._clock.monotonic()
+        jitter = random.random()  # noqa: S311 (spreads retries)
+        return plan(group, self._routes, signals, now=now, jitter=jitter, enforce_deadline=self._is_deadline_enforced())
+
+    def remember(self, made: Plan) -> None:
+        """A write is committed: the next outcome of this saga is decided on it."""
+        write = made.write
+        if not write.changed:
+            return
+        if write.state.phase.is_terminal:
+            self._known.pop(write.saga, None)
+            return
+        self._known[write.saga] = (write.version + 1, write.state)
+        if len(self._known) > KNOWN_SAGAS_MAX:
+            del self._known[next(iter(self._known))]
+
+    # -- the loop -------------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Commit until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(COMMITS_AT_ONCE):
+                tasks.create_task(self._work())
+
+    async def drained(self) -> None:
+        """Return when everything that was added is committed."""
+        await self._idle.wait()
+
+    async def _work(self) -> None:
+        while True:
+            await self._wanted.wait()
+            groups, signals = self._take()
+            if not groups and not _any(signals):
+                self._wanted.clear()
+                continue
+            self._busy.update(group.saga for group in groups)
+            try:
+                await self._commit(groups, signals)
+            finally:
+                self._busy.difference_update(group.saga for group in groups)
+                self._wanted.set()
+                if not self._pending and not self._busy and not self._has_signals():
+                    self._idle.set()
+
+    def _take(self) -> tuple[list[Group], Signals]:
+        free = [saga for saga in self._pending if saga not in self._busy] if self._busy else list(self._pending)
+        signals, self._signals = self._signals, Signals()
+        return [self._pending.pop(saga) for saga in free[:BATCH_SAGAS_MAX]], signals
+
+    async def _commit(self, groups: Sequence[Group], signals: Signals, *, wait: bool = False) -> None:
+        pause = RETRY_FIRST_SECONDS
+        while True:
+            plans = [self.plan(group, signals) for group in groups]
+            writes = [made.write for made in plans]
+            try:
+                misses = await self._store.commit(writes, signals, process=self._routes.process, durable=True, wait=wait)
+                break
+            except Unavailable as error:  # unknown: it may have been committed; look again under the rows' locks
+                self._log.warning("commit unknown, will look again", sagas=len(groups), error=str(error))
+                wait = True
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, RETRY_CAP_SECONDS)
+            except SagaError as error:
+                await self._one_by_one(groups, error)
+                return
+        missed = {miss.position for miss in misses}
+        for position, (group, made) in enumerate(zip(groups, plans, strict=True)):
+            if position not in missed:
+                self.remember(made)
+                self._on_committed(group, made)
+        for miss in misses:
+            await self._missed(groups[miss.position], miss, alone=wait)
+
+    async def _missed(self, group: Group, miss: Miss, *, alone: bool) -> None:
+        self._known.pop(group.saga, None)
+        if miss.state is None:
+            return
+        if alone and miss.version == group.version:  # its row is ours and has not moved: a rejection is not from the newest claim
+            group.outcomes = [outcome for outcome in group.outcomes if not outcome.is_fenced]
+        group.version, group.state, group.store_clock = miss.version, miss.state, miss.store_clock
+        group.misses += 1
+        if not group.outcomes and not group.extra:
+            return
+        await self._commit([group], Signals(), wait=group.misses >= MISSES_MAX)
+
+    async def _one_by_one(self, groups: Sequence[Group], error: SagaError) -> None:
+        """One poisoned outcome must not fail its batch."""
+        if len(groups) > 1:
+            for group in groups:
+                await self._commit([group], Signals())
+            return
+        group = groups[0]
+        self._log.error("outcome cannot be stored", saga=str(group.saga), error=str(error))
+        group.outcomes = [_unstorable(outcome, error) for outcome in group.outcomes]
+        group.misses += 1
+        if group.misses <= MISSES_MAX:
+            await self._commit([group], Signals())
+
+    def _has_signals(self) -> bool:
+        return _any(self._signals)
+
+
+def _any(signals: Signals) -> bool:
+    return bool(signals.claims or signals.services or signals.ended)
+
+
+def _unstorable(outcome: Outcome, error: SagaError) -> Outcome:
+    work, text = outcome.work, f"its outcome cannot be stored: {error}"
+    return Outcome(work, ev.Failed(work.step, text, work.failures + 1, work.first_failed_ago, final=True), error=text)
+
+
+def handed_over(group: Group, made: Plan, dispatch: Dispatch, lease_ends: float) -> Work | Ref:
+    """The next claim as work for this very process, if all that it needs is in memory; else its address."""
+    step = group.graph.steps[dispatch.step]
+    results = {outcome.work.step: outcome.value for outcome in group.outcomes if isinstance(outcome.event, ev.Succeeded)}
+    known: dict[int, bytes] = {}
+    for outcome in group.outcomes:
+        known |= outcome.work.results
+    known |= {position: value for position, value in results.items() if value is not None}
+    needed = (*step.reads, dispatch.step) if dispatch.operation is Operation.COMPENSATE else step.reads
+    if not group.outcomes or dispatch.claim is None or any(position not in known for position in needed):
+        return Ref(group.saga, dispatch.step)
+    before = group.outcomes[0].work
+    return Work(
+        saga=group.saga,
+        step=dispatch.step,
+        operation=dispatch.operation,
+        claim=dispatch.claim,
+        definition=before.definition,
+        version=made.write.version + 1,
+        state=made.write.state,
+        waiter=group.waiter,
+        input=before.input,
+        results=known,
+        deliveries=1,
+        failures=0,
+        first_failed_ago=0.0,
+        lease_ends=lease_ends,
+        quiet_at=0.0,
+        progress=None,
+        store_clock=group.store_clock,
+    )

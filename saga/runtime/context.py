@@ -1,0 +1,96 @@
+"""What a handler can ask and say while it runs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+
+from saga.core.ids import idempotency_key, step_path
+from saga.core.states import Operation
+from saga.errors import UsageError
+
+_TRANSACTION_CONTROL: Final = re.compile(r"(?:^|;)\s*(?:commit|rollback(?!\s+to)|end|abort|prepare\s+transaction)\b", re.IGNORECASE)
+
+
+class GuardedConnection:
+    """A connection on the step's transaction. Everything of asyncpg's connection but the end of the transaction: that is the step's."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    async def execute(self, query: str, *arguments: Any, **options: Any) -> Any:
+        return await self._connection.execute(_checked(query), *arguments, **options)
+
+    async def fetch(self, query: str, *arguments: Any, **options: Any) -> Any:
+        return await self._connection.fetch(_checked(query), *arguments, **options)
+
+    async def fetchrow(self, query: str, *arguments: Any, **options: Any) -> Any:
+        return await self._connection.fetchrow(_checked(query), *arguments, **options)
+
+    async def fetchval(self, query: str, *arguments: Any, **options: Any) -> Any:
+        return await self._connection.fetchval(_checked(query), *arguments, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def _checked(query: str) -> str:
+    if _TRANSACTION_CONTROL.search(query):
+        raise UsageError("a step's transaction ends with the step: no COMMIT or ROLLBACK through ctx.sql (raise Reject to undo it)")
+    return query
+
+
+@dataclass(slots=True)
+class Context:
+    """The saga's side of a running handler.
+
+    `attempt` counts from 1. `deadline` is in
+    seconds since the epoch on the store's clock, None where the saga has none.
+    """
+
+    saga_id: UUID
+    step: str
+    attempt: int
+    operation: Operation
+    deadline: float | None
+    last_progress: Any
+    _connection: Any = field(default=None, repr=False)
+    _beat: Callable[[Any], Awaitable[None]] | None = field(default=None, repr=False)
+    _log: Any = field(default=None, repr=False)
+
+    @property
+    def idempotency_key(self) -> str:
+        """The one key of this step and direction (a UUIDv5 of saga, step and operation)."""
+        return str(idempotency_key(self.saga_id, step_path(self.step, ()), self.operation))
+
+    @property
+    def sql(self) -> GuardedConnection:
+        """A connection on the step's transaction: what is written through it happens exactly once.
+
+        Raises:
+            UsageError: an external step has no transaction.
+        """
+        if self._connection is None:
+            raise UsageError(f"step {self.step} is external: it has no transaction (give its Participant a database=...)")
+        return GuardedConnection(self._connection)
+
+    @property
+    def log(self) -> Any:
+        """A structlog logger with saga and step bound."""
+        if self._log is None:
+            self._log = structlog.get_logger("saga.handler").bind(saga=str(self.saga_id), step=self.step, attempt=self.attempt)
+        return self._log
+
+    async def heartbeat(self, progress: Any = None) -> None:
+        """Say that a long step is alive, and keep a note of how far it is (JSON) for the next attempt.
+
+        Raises:
+            asyncio.CancelledError: the step is not wanted any more (rolled back, or taken over).
+        """
+        if self._beat is not None:
+            await self._beat(progress)

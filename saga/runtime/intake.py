@@ -1,0 +1,195 @@
+"""What comes in: claims that were given to this process, queued commands that it pulls, deliveries of a bus. Never more than it can run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from saga.errors import Unavailable
+from saga.ports.clock import Clock
+from saga.ports.store import Store
+from saga.ports.work import Ref, Work
+from saga.runtime.router import BACKLOG_FACTOR, Router
+
+RETRY_SECONDS: Final = 0.5
+RENEW_AT: Final = 1 / 3  # of a lease
+
+
+class Intake:
+    """Holds claims until there is room to run them, prolongs their leases, and asks for more when there is room."""
+
+    def __init__(self, store: Store, clock: Clock, router: Router, run: Callable[[Work], Awaitable[None]], lease_seconds: float) -> None:
+        self._store = store
+        self._clock = clock
+        self._router = router
+        self._run = run
+        self._lease_seconds = lease_seconds
+        self._services: list[str] = []
+        self._is_durable = False
+        self._capacity = 0
+        self._waiting: deque[Work] = deque()
+        self._running: dict[tuple[UUID, int], tuple[Work, asyncio.Task[None]]] = {}
+        self._refs: set[Ref] = set()
+        self._wants_all = False
+        self._wants_queue = False
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._wanted = asyncio.Event()
+        self._is_closing = False
+        self._log = structlog.get_logger("saga.intake")
+
+    def serve(self, services: Sequence[str], capacity: int, *, durable: bool) -> None:
+        """Take commands of these services too. `durable`: some of their steps are external, so claims must survive the database."""
+        self._services = sorted({*self._services, *services})
+        self._capacity += capacity
+        self._is_durable = self._is_durable or durable
+        self.look(everything=True)
+
+    @property
+    def in_flight(self) -> int:
+        """Claims held: running and waiting."""
+        return len(self._running) + len(self._waiting)
+
+    @property
+    def capacity(self) -> int:
+        return self._capacity
+
+    def has_room(self, _: str) -> bool:
+        """Whether another claim may be taken now."""
+        return not self._is_closing and self.in_flight < self._capacity * BACKLOG_FACTOR
+
+    def look(self, *, everything: bool = False) -> None:
+        """Something may be in the queues; with `everything`, also among the claims that we are said to hold."""
+        self._wants_queue = True
+        self._wants_all = self._wants_all or everything
+        self._wanted.set()
+
+    def given(self, refs: Sequence[Ref]) -> None:
+        """Claims were made for us."""
+        self._refs.update(refs)
+        self._wanted.set()
+
+    def look_in(self, seconds: float) -> None:
+        """Something will be in the queues after so long."""
+        if seconds <= 0:
+            self.look()
+            return
+        if seconds < self._lease_seconds:
+            handle: asyncio.TimerHandle | None = None
+
+            def due() -> None:
+                self._timers.discard(handle)  # type: ignore[arg-type]
+                self.look()
+
+            handle = asyncio.get_running_loop().call_later(seconds, due)
+            self._timers.add(handle)
+
+    def take(self, works: Sequence[Work]) -> None:
+        """Run these claims, or keep them until there is room."""
+        for work in works:
+            address = (work.saga, work.step)
+            running = self._running.get(address)
+            if running is not None and running[0].claim == work.claim:
+                continue
+            if len(self._running) < self._capacity:
+                self._begin(work)
+            else:
+                self._waiting.append(work)
+
+    def _begin(self, work: Work) -> None:
+        task = asyncio.create_task(self._run_one(work))
+        self._running[work.saga, work.step] = (work, task)
+
+    async def _run_one(self, work: Work) -> None:
+        try:
+            await self._run(work)
+        finally:
+            held = self._running.get((work.saga, work.step))
+            if held is not None and held[0] is work:
+                del self._running[work.saga, work.step]
+            while self._waiting and len(self._running) < self._capacity:
+                self._begin(self._waiting.popleft())
+            if self._wants_queue and not self._waiting:
+                self._wanted.set()
+
+    async def run(self) -> None:
+        """Fetch and pull until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                await self._fetch()
+                await self._pull()
+            except Unavailable as error:
+                self._log.warning("cannot take commands", error=str(error))
+                await self._clock.sleep(RETRY_SECONDS)
+                self.look(everything=True)
+
+    async def _fetch(self) -> None:
+        if self._wants_all:
+            self._wants_all = False
+            self._refs.clear()
+            waiting = {(work.saga, work.step, work.claim) for work in self._waiting}
+            works = await self._store.fetch([], process=self._router.process)
+            self.take([work for work in works if (work.saga, work.step, work.claim) not in waiting])
+        elif self._refs:
+            refs, self._refs = self._refs, set()
+            try:
+                self.take(await self._store.fetch(list(refs), process=self._router.process))
+            except Unavailable:
+                self._wants_all = True
+                raise
+
+    async def _pull(self) -> None:
+        while self._wants_queue and self._services and not self._is_closing and len(self._running) < self._capacity:
+            limit = self._capacity - len(self._running)
+            self._wants_queue = False
+            works = await self._store.pull(
+                self._services, limit, process=self._router.process, first_claim=self._router.claims(limit), durable=self._is_durable
+            )
+            self.take(works)
+            if len(works) == limit:
+                self._wants_queue = True
+
+    async def keep_leases(self) -> None:
+        """Prolong the leases of what is held, until cancelled. Claims that were lost meanwhile are let go."""
+        while True:
+            await self._clock.sleep(self._lease_seconds * RENEW_AT)
+            soon = self._clock.monotonic() + self._lease_seconds * (1 - RENEW_AT)
+            held = [work for work, _ in self._running.values()] + list(self._waiting)
+            ending = {Ref(work.saga, work.step): work for work in held if work.lease_ends < soon}
+            if ending:
+                await self._extend(ending)
+
+    async def _extend(self, ending: dict[Ref, Work]) -> None:
+        asked_at = self._clock.monotonic()
+        try:
+            lost = await self._store.extend(list(ending), process=self._router.process)
+        except Unavailable as error:
+            self._log.warning("cannot prolong leases", claims=len(ending), error=str(error))
+            return
+        for ref, work in ending.items():
+            if ref not in lost:
+                work.lease_ends = asked_at + self._lease_seconds
+                continue
+            running = self._running.get((ref.saga, ref.step))
+            if running is not None and running[0] is work:
+                self._log.info("claim lost, stopping", saga=str(ref.saga), step=ref.step)
+                running[1].cancel()
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing more, let what runs finish for so long, then stop it."""
+        self._is_closing = True
+        for timer in self._timers:
+            timer.cancel()
+        self._waiting.clear()
+        tasks = [task for _, task in self._running.values()]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)

@@ -1,0 +1,137 @@
+"""From outcomes to a write: asks the core what follows, and puts it into the store's terms. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+from uuid import UUID
+
+from saga.core import events as ev
+from saga.core.decide import Command, Decision, State, called_for, decide
+from saga.core.graph import Graph
+from saga.core.states import QUARANTINED_LETTERS
+from saga.ports.work import Delay, Dispatch, Drop, Ref, Result, Signals, Write
+from saga.runtime.outcome import Outcome
+
+PARKED_SECONDS: Final = 1e9  # the store writes infinity
+_UNDER_WAY: Final = frozenset("DdWwUuKkG")
+_FRESH: Final = frozenset("PS")  # no claim of the command that follows can exist yet
+
+
+class Routes(Protocol):
+    """Where commands go."""
+
+    process: int
+    queues_commands: bool
+
+    def owner(self, service: str) -> int | None:
+        """The live process to which a command of this service is given, None: the queue."""
+
+    def next_claim(self) -> int:
+        """A claim number that was never used."""
+
+
+@dataclass(slots=True)
+class Group:
+    """The outcomes of one saga that are committed together, and the row they are decided on."""
+
+    saga: UUID
+    graph: Graph
+    version: int
+    state: State
+    waiter: int | None
+    store_clock: float
+    outcomes: list[Outcome]
+    extra: Sequence[ev.Event] = ()
+    wake_seconds: float | None = None
+    misses: int = 0
+
+
+@dataclass(slots=True)
+class Plan:
+    """A write and what is to be done once it is committed."""
+
+    write: Write
+    decision: Decision
+    handovers: list[Dispatch] = field(default_factory=list)
+    messages: list[Command] = field(default_factory=list)
+    timers: list[tuple[str, float]] = field(default_factory=list)
+
+
+def plan(group: Group, routes: Routes, signals: Signals, *, now: float, jitter: float, enforce_deadline: bool) -> Plan:
+    """Fold the group's outcomes through the core; adds to `signals` whom the commit tells."""
+    events = [outcome.event for outcome in group.outcomes if outcome.event is not None]
+    decision = decide(
+        group.graph, group.state, (*events, *group.extra), now=now, jitter=jitter, enforce_deadline=enforce_deadline
+    )
+    write = Write(group.saga, group.version, decision.changed, decision.state, group.wake_seconds, entries=decision.entries)
+    made = Plan(write, decision)
+    commands = {command.step: command for command in decision.commands}
+    for outcome in group.outcomes:
+        _end_claim(group, outcome, commands, made)
+    if decision.changed:
+        _drop_what_is_over(group, commands, write)
+    _dispatch(group, commands.values(), made, routes, signals)
+    if decision.changed and decision.state.phase.is_terminal and group.waiter is not None:
+        signals.ended.setdefault(group.waiter, []).append(group.saga)
+    return made
+
+
+def _end_claim(group: Group, outcome: Outcome, commands: dict[int, Command], made: Plan) -> None:
+    work, write, state = outcome.work, made.write, made.decision.state
+    step = work.step
+    if outcome.is_fenced:
+        write.fences.append((step, work.claim))
+    letter = state.vector[step]
+    command = commands.get(step)
+    if outcome.event is None:
+        _delay(group, outcome, 0.0, made)
+    elif command is not None and command.operation is work.operation:
+        del commands[step]
+        _delay(group, outcome, command.after_seconds, made)
+    elif letter in QUARANTINED_LETTERS or (state.paused and letter in _UNDER_WAY):
+        write.delays.append(_delay_of(outcome, PARKED_SECONDS))
+    elif command is None:
+        write.drops.append(Drop(step, None if write.changed else work.claim))
+    if isinstance(outcome.event, ev.Succeeded | ev.Reported) and letter != group.state.vector[step] and letter in "SK":
+        write.results.append(Result(step, work.deliveries, outcome.value))
+
+
+def _delay(group: Group, outcome: Outcome, after_seconds: float, made: Plan) -> None:
+    made.write.delays.append(_delay_of(outcome, after_seconds))
+    made.timers.append((group.graph.steps[outcome.work.step].service, after_seconds))
+
+
+def _delay_of(outcome: Outcome, after_seconds: float) -> Delay:
+    failures = outcome.event.failures if isinstance(outcome.event, ev.Failed) else outcome.work.failures
+    return Delay(outcome.work.step, outcome.work.claim, after_seconds, outcome.quiet_seconds, failures, outcome.error)
+
+
+def _drop_what_is_over(group: Group, commands: dict[int, Command], write: Write) -> None:
+    """Commands that this decision has made pointless: their letters have changed and call for nothing."""
+    ended = {outcome.work.step for outcome in group.outcomes}
+    for step, (before, after) in enumerate(zip(group.state.vector, write.state.vector, strict=True)):
+        if before == after or before not in _UNDER_WAY or step in ended or step in commands or after in QUARANTINED_LETTERS:
+            continue
+        if called_for(group.graph, write.state, step) is None and not write.state.paused:
+            write.drops.append(Drop(step, None))
+
+
+def _dispatch(group: Group, commands: Iterable[Command], made: Plan, routes: Routes, signals: Signals) -> None:
+    for command in commands:
+        service = group.graph.steps[command.step].service
+        is_fresh = command.after_seconds == 0 and group.state.vector[command.step] in _FRESH
+        owner = routes.owner(service) if is_fresh else None
+        if owner is None and not routes.queues_commands:
+            made.messages.append(command)
+            continue
+        claim = None if owner is None else routes.next_claim()
+        dispatch = Dispatch(command.step, command.operation, service, owner, claim, command.after_seconds)
+        made.write.dispatches.append(dispatch)
+        if owner is None:
+            signals.services.add(service)
+        elif owner == routes.process:
+            made.handovers.append(dispatch)
+        else:
+            signals.claims.setdefault(owner, []).append(Ref(group.saga, command.step))
