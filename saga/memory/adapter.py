@@ -1,0 +1,65 @@
+"""A memory store as one process sees it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from saga.errors import Closed
+from saga.memory.database import Database
+from saga.memory.directory import MemoryDirectory
+from saga.memory.ledger import MemoryLedger
+from saga.memory.membership import MemoryMembership
+from saga.memory.retention import MemoryRetention
+from saga.memory.store import MemoryStore
+from saga.memory.transaction import Transaction
+from saga.ports.store import Directory, Ledger, Membership, Retention, Store, StoreOptions
+
+
+class MemoryAdapter:
+    """See `saga.ports.store.StoreAdapter`. Several over one database are several processes of one event loop."""
+
+    queues_commands = True
+
+    def __init__(self, database: Database, options: StoreOptions) -> None:
+        self.database = database
+        self.options = options
+        self._store = MemoryStore(database, options)
+        self._membership = MemoryMembership(database, options)
+        self.store: Store = self._store
+        self.membership: Membership = self._membership
+        self.directory: Directory = MemoryDirectory(database)
+        self.ledger: Ledger = MemoryLedger(database)
+        self.retention: Retention = MemoryRetention(database)
+        self._is_closed = False
+
+    @property
+    def place(self) -> str:
+        """The database, for people."""
+        return "memory of this process"
+
+    async def open(self) -> None:
+        """Nothing can fail here; a closed adapter stays closed."""
+        if self._is_closed:
+            raise Closed("this store is closed")
+
+    async def close(self) -> None:
+        """A process that has not left counts as dead from here on."""
+        self._is_closed = True
+        self._store.close()
+        self._membership.kill()
+
+    def kill(self) -> None:
+        """For tests: the process dies. Nothing is given back, nothing is heard any more, and a peer will find out."""
+        self._membership.kill()
+
+    def cut(self) -> None:
+        """For tests: the process lives on, but its session is gone. It is told so, and its peers take it for dead."""
+        self._membership.cut()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        if self._is_closed:
+            raise Closed("this store is closed")
+        async with self.database.transaction() as transaction:
+            yield transaction

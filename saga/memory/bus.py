@@ -1,0 +1,144 @@
+"""A bus between the processes of one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from saga.errors import Closed, InputRefused, Unavailable
+from saga.ports.bus import Delivery, Message, Subscription
+
+BODY_BYTES_MAX: Final = 1024 * 1024
+GROUP_MESSAGES_MAX: Final = 100_000
+
+
+@dataclass(eq=False, slots=True)
+class MemoryDelivery:
+    """See `saga.ports.bus.Delivery`."""
+
+    message: Message
+    group: Group
+
+
+class Group:
+    """The messages of one consumer group of one topic that nobody has in hands."""
+
+    def __init__(self) -> None:
+        self.waiting: deque[MemoryDelivery] = deque()
+
+
+@dataclass(slots=True)
+class Broker:
+    """What all memory buses of one name share."""
+
+    groups: dict[str, dict[str, Group]] = field(default_factory=dict)  # topic -> name -> group
+    filled: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def group(self, topic: str, name: str) -> Group:
+        return self.groups.setdefault(topic, {}).setdefault(name, Group())
+
+    def announce(self) -> None:
+        """Wake every waiting member."""
+        filled, self.filled = self.filled, asyncio.Event()
+        filled.set()
+
+
+class MemoryBus:
+    """See `saga.ports.bus.Bus`. Messages of a topic that has no group go nowhere.
+
+    A group holds at most `GROUP_MESSAGES_MAX` messages: a publish that would pass it is refused as a whole.
+    """
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._is_closed = False
+
+    async def ensure(self, topics: Sequence[str], group: str) -> None:
+        self._check_open()
+        for topic in topics:
+            self._broker.group(topic, group)
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Raises also InputRefused: a body is larger than the limit; nothing was published."""
+        self._check_open()
+        await asyncio.sleep(0)
+        arrivals: dict[Group, list[MemoryDelivery]] = {}
+        for message in messages:
+            if len(message.body) > BODY_BYTES_MAX:
+                raise InputRefused(f"a message of {len(message.body)} bytes: a body has at most {BODY_BYTES_MAX}")
+            for group in self._broker.groups.get(message.topic, {}).values():
+                arrivals.setdefault(group, []).append(MemoryDelivery(message, group))
+        for group, deliveries in arrivals.items():
+            if len(group.waiting) + len(deliveries) > GROUP_MESSAGES_MAX:
+                raise Unavailable(f"a group has {len(group.waiting)} messages waiting: nobody reads them fast enough")
+        for group, deliveries in arrivals.items():
+            group.waiting.extend(deliveries)
+        self._broker.announce()
+
+    @asynccontextmanager
+    async def subscribe(self, topics: Sequence[str], group: str, *, limit: int) -> AsyncIterator[Subscription]:
+        await self.ensure(topics, group)
+        subscription = MemorySubscription(
+            self, self._broker, [self._broker.group(topic, group) for topic in topics], limit
+        )
+        try:
+            yield subscription
+        finally:
+            subscription.give_back()
+
+    async def close(self) -> None:
+        """Iterations of its subscriptions end."""
+        self._is_closed = True
+        self._broker.announce()
+
+    @property
+    def is_closed(self) -> bool:
+        return self._is_closed
+
+    def _check_open(self) -> None:
+        if self._is_closed:
+            raise Closed("this bus is closed")
+
+
+class MemorySubscription:
+    """See `saga.ports.bus.Subscription`. What is not acknowledged goes back, to the front, when the member goes."""
+
+    def __init__(self, bus: MemoryBus, broker: Broker, groups: list[Group], limit: int) -> None:
+        self._bus = bus
+        self._broker = broker
+        self._groups = groups
+        self._limit = limit
+        self._taken: dict[Delivery, MemoryDelivery] = {}
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Delivery]]:
+        return self
+
+    async def __anext__(self) -> Sequence[Delivery]:
+        while not self._bus.is_closed:
+            batch = self._take()
+            if batch:
+                return batch
+            await self._broker.filled.wait()
+        raise StopAsyncIteration
+
+    async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            self._taken.pop(delivery, None)
+
+    def give_back(self) -> None:
+        for delivery in reversed(self._taken.values()):
+            delivery.group.waiting.appendleft(delivery)
+        self._taken.clear()
+        self._broker.announce()
+
+    def _take(self) -> list[MemoryDelivery]:
+        batch: list[MemoryDelivery] = []
+        for group in self._groups:
+            while group.waiting and len(batch) < self._limit:
+                batch.append(group.waiting.popleft())
+        self._taken.update((delivery, delivery) for delivery in batch)
+        return batch

@@ -1,0 +1,139 @@
+"""The changes that a transaction makes at its end: what `start_batch` and `commit_batch` do to the rows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Final
+
+from saga.core.decide import State
+from saga.core.states import Phase
+from saga.memory.commands import CommandRow
+from saga.memory.database import Database, HistoryEntry, SagaRow
+from saga.ports.store import StoreOptions
+from saga.ports.work import Delay, Dispatch, Drop, Ref, Start, Write
+
+PARKED_SECONDS: Final = 1e9  # a delay that long: set aside until somebody acts
+
+
+def insert_saga(database: Database, options: StoreOptions, start: Start, *, process: int, waiter: int | None) -> None:
+    """E1. The deadline counts from now, on the store's clock."""
+    now = database.now()
+    is_ended = start.state.phase is Phase.COMPLETED
+    deadline_seconds = math.inf if start.deadline_seconds is None else start.deadline_seconds
+    state = (
+        start.state if start.deadline_seconds is None else _due(start, database.epoch + now + start.deadline_seconds)
+    )
+    row = SagaRow(
+        id=start.saga,
+        definition=start.definition,
+        version=1,
+        state=state,
+        wake_at=None,
+        waiter=waiter,
+        touched_by=process,
+        started_at=now,
+        changed_at=now,
+        ended_at=now if is_ended else None,
+        input=start.input,
+        tags=start.tags,
+        key=None if start.key is None else (start.definition_name, start.key),
+    )
+    database.sagas[row.id] = row
+    database.wake_at(row, None if is_ended else now + min(options.redrive_seconds, deadline_seconds))
+    if row.key is not None:
+        database.start_keys[row.key] = (row.id, start.input_hash)
+    for dispatch in start.dispatches:
+        _send(database, options, row, dispatch, process=process)
+    for entry in start.entries:
+        database.history.append(HistoryEntry(now, row.id, row.version, process, state, entry))
+
+
+def write_saga(database: Database, options: StoreOptions, write: Write, *, process: int) -> None:
+    """One saga's outcomes, checked and locked before."""
+    now, row = database.now(), database.sagas.get(write.saga)
+    if row is not None and write.changed:
+        _move(database, row, write, process=process)
+    elif row is not None and write.wake_seconds is not None and row.version == write.version:
+        database.wake_at(row, now + write.wake_seconds)
+    for drop in write.drops:
+        _drop(database, write, drop)
+    for delay in write.delays:
+        _delay(database, write, delay)
+    if row is None:
+        return
+    for dispatch in write.dispatches:
+        _send(database, options, row, dispatch, process=process)
+    for result in write.results:
+        row.results.setdefault(result.step, result.value)
+    version = row.version if write.changed else None
+    for entry in write.entries:
+        database.history.append(HistoryEntry(now, row.id, version, process, row.state, entry))
+
+
+def _due(start: Start, deadline: float) -> State:
+    return replace(start.state, deadline=deadline)
+
+
+def _move(database: Database, row: SagaRow, write: Write, *, process: int) -> None:
+    now, deadline = database.now(), write.state.deadline
+    row.version, row.state, row.touched_by = row.version + 1, write.state, process
+    row.changed_at = now
+    row.ended_at = now if write.state.phase.is_terminal else None
+    if write.state.phase.is_terminal:
+        database.wake_at(row, None)
+    elif write.wake_seconds is not None:
+        database.wake_at(row, now + write.wake_seconds)
+    elif deadline is not None:
+        known = math.inf if row.wake_at is None else row.wake_at
+        database.wake_at(row, min(known, deadline - database.epoch))
+
+
+def _drop(database: Database, write: Write, drop: Drop) -> None:
+    row = database.commands.get(Ref(write.saga, drop.step))
+    if row is not None and drop.claim in (None, row.claim):
+        database.commands.remove(row)
+
+
+def _delay(database: Database, write: Write, delay: Delay) -> None:
+    """A try without an outcome. One that did not fail is counted neither as a failure nor as a delivery."""
+    now, row = database.now(), database.commands.get(Ref(write.saga, delay.step))
+    if row is None or row.claim != delay.claim:
+        return
+    if delay.failures == row.failures:
+        row.deliveries -= 1
+    elif row.first_failed_at is None:
+        row.first_failed_at = now
+    row.failures, row.error = delay.failures, delay.error
+    if delay.quiet_seconds > 0:
+        quiet_at = now + delay.quiet_seconds
+        row.quiet_at = quiet_at if row.quiet_at is None else max(row.quiet_at, quiet_at)
+    database.commands.queue(row, now + delay.after_seconds if delay.after_seconds < PARKED_SECONDS else math.inf)
+
+
+def _send(database: Database, options: StoreOptions, saga: SagaRow, dispatch: Dispatch, *, process: int) -> None:
+    """Write a command. A row that a process holds for the same operation is left alone."""
+    ref, now = Ref(saga.id, dispatch.step), database.now()
+    owner = database.owner_of(dispatch.owner, process)
+    row = database.commands.get(ref)
+    if row is None:
+        row = CommandRow(ref, dispatch.operation, dispatch.service, deliveries=0 if owner is None else 1)
+        database.commands.add(row)
+    elif row.operation is dispatch.operation and row.owner is not None:
+        return
+    else:
+        _renew(row, dispatch, is_claimed=owner is not None)
+    database.commands.queue(row, now + dispatch.after_seconds)
+    row.claim = None
+    if owner is not None:
+        database.commands.claim(row, owner, dispatch.claim, now + options.lease_seconds)
+
+
+def _renew(row: CommandRow, dispatch: Dispatch, *, is_claimed: bool) -> None:
+    """The same operation goes on with what it has counted, unless it was set aside; another one begins anew."""
+    is_same = row.operation is dispatch.operation
+    if not is_same:
+        row.operation, row.deliveries = dispatch.operation, 1 if is_claimed else 0
+    if not is_same or row.due_at == math.inf:
+        row.failures, row.first_failed_at = 0, None
+    row.error = None

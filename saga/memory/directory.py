@@ -1,0 +1,73 @@
+"""Definitions and contracts, over memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+
+from saga.core.contract import Contract
+from saga.core.difference import difference
+from saga.core.graph import Graph, Json, graph_from_document
+from saga.errors import Conflict, NotFound
+from saga.memory.database import Database, DefinitionRow
+
+
+class MemoryDirectory:
+    """See `saga.ports.store.Directory`. A definition is built again from its canonical JSON, as from a table."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def publish(self, contracts: Sequence[Contract]) -> None:
+        self._database.contracts.update({contract.name: contract for contract in contracts})
+
+    async def contracts(self) -> dict[str, Contract]:
+        return dict(self._database.contracts)
+
+    async def register(self, graph: Graph, input_schema: Json, *, activate: bool, overwrite: bool) -> int:
+        rows = self._database.definitions
+        holder = self._named(graph.name, graph.version)
+        if holder is not None and holder.graph.hash != graph.hash:
+            self._make_way(holder, graph, overwrite=overwrite)
+        same = next((row for row in rows.values() if row.graph.hash == graph.hash), None)
+        if same is None:
+            stored = replace(graph_from_document(json.loads(graph.canonical)), input_schema=input_schema)
+            same = DefinitionRow(len(rows) + 1, stored)
+        rows[same.number] = replace(same, is_overwritten=False, is_activated=activate or same.is_activated)
+        return same.number
+
+    async def graph(self, definition: int) -> Graph:
+        if definition not in self._database.definitions:
+            raise NotFound(f"there is no definition number {definition}")
+        return self._database.definitions[definition].graph
+
+    async def find(self, name: str, version: int | None) -> tuple[int, Graph]:
+        if version is None:
+            rows = self._database.definitions.values()
+            active = [row for row in rows if row.graph.name == name and row.is_activated and not row.is_overwritten]
+            row = max(active, key=lambda row: row.graph.version, default=None)
+            what = f"no activated version of definition {name!r}"
+        else:
+            row, what = self._named(name, version), f"no definition {name!r} version {version}"
+        if row is None:
+            raise NotFound(f"there is {what}: start a process that registers it")
+        return row.number, row.graph
+
+    def _named(self, name: str, version: int) -> DefinitionRow | None:
+        for row in self._database.definitions.values():
+            if (row.graph.name, row.graph.version) == (name, version) and not row.is_overwritten:
+                return row
+        return None
+
+    def _make_way(self, holder: DefinitionRow, graph: Graph, *, overwrite: bool) -> None:
+        """A version that is overwritten stays under its number: its ended sagas still point to it."""
+        name = f"definition {graph.name!r} version {graph.version}"
+        if not overwrite:
+            changes = "; ".join(difference(holder.graph, graph))
+            raise Conflict(f"{name} is registered with another graph ({changes}): give the new one the next version")
+        sagas = [saga for saga in self._database.sagas.values() if saga.definition == holder.number]
+        running = sum(not saga.state.phase.is_terminal for saga in sagas)
+        if running:
+            raise Conflict(f"{name} cannot be overwritten while {running} of its sagas run: give it the next version")
+        self._database.definitions[holder.number] = replace(holder, is_overwritten=True, is_activated=False)

@@ -1,0 +1,86 @@
+"""A service's journal over memory: the effect and its row are one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from saga.errors import NotFound
+from saga.memory.transaction import Locks, Transaction
+from saga.ports.journal import JournalRow, JournalTransaction, Mark
+
+
+class ServiceDatabase:
+    """What the processes of one service share: its rows and its journal."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Any] = {}  # the effects of its steps
+        self.journal: dict[tuple[UUID, int], JournalRow] = {}
+        self.locks = Locks()
+
+
+class MemoryJournal:
+    """See `saga.ports.journal.Journal`."""
+
+    def __init__(self, database: ServiceDatabase) -> None:
+        self._database = database
+
+    async def open(self) -> None:
+        """Nothing can fail here."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[JournalTransaction]:
+        transaction = Transaction(self._database.locks, self._database.rows)
+        try:
+            yield MemoryJournalTransaction(self._database, transaction)
+        except BaseException:
+            transaction.roll_back()
+            raise
+        transaction.commit()
+
+    async def purge(self, sagas: list[UUID]) -> int:
+        wanted = set(sagas)
+        gone = [key for key in self._database.journal if key[0] in wanted]
+        for key in gone:
+            del self._database.journal[key]
+        return len(gone)
+
+    async def close(self) -> None:
+        """Nothing was taken."""
+
+
+class MemoryJournalTransaction:
+    """See `saga.ports.journal.JournalTransaction`. `connection` is a `Transaction`: its rows are the effects."""
+
+    def __init__(self, database: ServiceDatabase, transaction: Transaction) -> None:
+        self._database = database
+        self._own: dict[tuple[UUID, int], JournalRow] = {}
+        self._transaction = transaction
+        self.connection: Any = transaction
+
+    async def find(self, saga: UUID, step: int) -> JournalRow | None:
+        key = (saga, step)
+        if key in self._database.journal:
+            await self._transaction.lock(key)
+        return self._own.get(key) or self._database.journal.get(key)
+
+    async def write(self, saga: UUID, step: int, row: JournalRow) -> bool:
+        key = (saga, step)
+        await self._transaction.lock(key)
+        if key in self._database.journal or key in self._own:
+            return False
+        self._set(key, row)
+        return True
+
+    async def mark(self, saga: UUID, step: int, mark: Mark) -> None:
+        row = await self.find(saga, step)
+        if row is None:
+            raise NotFound(f"the journal has no row for step {step} of saga {saga}")
+        self._set((saga, step), replace(row, mark=mark))
+
+    def _set(self, key: tuple[UUID, int], row: JournalRow) -> None:
+        self._own[key] = row
+        self._transaction.then(lambda: self._database.journal.__setitem__(key, row))

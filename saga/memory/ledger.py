@@ -1,0 +1,94 @@
+"""Reading sagas, one by one and in lists, over memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import islice
+from typing import Any, Final
+from uuid import UUID
+
+from saga.core.states import QUARANTINED_LETTERS
+from saga.errors import NotFound
+from saga.memory.database import AuditEntry, Database, SagaRow
+from saga.memory.store import overdue_of
+from saga.ports.listing import LINES_MAX, Counts, Filter, Line
+from saga.ports.store import Snapshot
+
+_AT_WORK: Final = frozenset("DWUKG") | QUARANTINED_LETTERS
+
+
+class MemoryLedger:
+    """See `saga.ports.store.Ledger` and `saga.ports.listing.Listing`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def snapshot(self, saga: UUID) -> Snapshot:
+        row = self._database.sagas.get(saga)
+        if row is None:
+            raise NotFound(f"there is no saga {saga}")
+        graph = self._database.definitions[row.definition].graph
+        return Snapshot(
+            saga=saga,
+            definition=row.definition,
+            definition_name=graph.name,
+            definition_version=graph.version,
+            overdue=overdue_of(self._database, row),
+            started_at=self._database.epoch + row.started_at,
+            ended_at=None if row.ended_at is None else self._database.epoch + row.ended_at,
+            input=row.input,
+            results={step: value for step, value in row.results.items() if value is not None},
+        )
+
+    async def find_key(self, definition_name: str, key: str) -> UUID | None:
+        owner = self._database.start_keys.get((definition_name, key))
+        return None if owner is None else owner[0]
+
+    async def audit(
+        self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Any]
+    ) -> None:
+        at = self._database.epoch + self._database.now()
+        self._database.audit.append(AuditEntry(at, actor, action, saga, step, reason, dict(detail)))
+
+    async def lines(self, wanted: Filter) -> list[Line]:
+        newest = sorted(self._database.sagas.values(), key=lambda row: row.id.int, reverse=True)
+        passing = (self._line(row) for row in newest if self._passes(row, wanted))
+        return list(islice(passing, min(wanted.limit, LINES_MAX)))
+
+    async def counts(self) -> Counts:
+        rows = self._database.sagas.values()
+        return Counts(Counter(row.state.phase for row in rows), sum(_is_stuck(row) for row in rows))
+
+    def _passes(self, row: SagaRow, wanted: Filter) -> bool:
+        name = self._database.definitions[row.definition].graph.name
+        return (
+            (wanted.phases is None or row.state.phase in wanted.phases)
+            and wanted.definition_name in (None, name)
+            and (_is_stuck(row) or not wanted.stuck)
+            and (wanted.started_since is None or self._database.epoch + row.started_at >= wanted.started_since)
+        )
+
+    def _line(self, row: SagaRow) -> Line:
+        graph, epoch, state = self._database.definitions[row.definition].graph, self._database.epoch, row.state
+        return Line(
+            saga=row.id,
+            definition_name=graph.name,
+            definition_version=graph.version,
+            phase=state.phase,
+            is_cancel_requested=state.cancel_requested,
+            is_paused=state.paused,
+            is_stuck=_is_stuck(row),
+            steps=tuple(
+                step.name for step, letter in zip(graph.steps, state.vector, strict=True) if letter in _AT_WORK
+            ),
+            since=epoch + row.changed_at,
+            deadline=state.deadline,
+            reason=state.reason,
+            key=None if row.key is None else row.key[1],
+            started_at=epoch + row.started_at,
+            ended_at=None if row.ended_at is None else epoch + row.ended_at,
+        )
+
+
+def _is_stuck(row: SagaRow) -> bool:
+    return row.ended_at is None and row.state.is_stuck

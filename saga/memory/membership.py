@@ -1,0 +1,100 @@
+"""Being alive, over memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from saga.errors import Unavailable, UsageError
+from saga.memory.database import Database, Member
+from saga.ports.store import Beat, Ears, Peer, StoreOptions
+
+
+class MemoryMembership:
+    """See `saga.ports.store.Membership`. `kill` and `cut`: see `MemoryAdapter`."""
+
+    def __init__(self, database: Database, options: StoreOptions) -> None:
+        self._database = database
+        self._options = options
+        self._member: Member | None = None
+
+    async def join(self, name: str, services: Sequence[str], capacity: int, ears: Ears) -> int:
+        if self._member is not None:
+            raise UsageError("this process has joined already")
+        database = self._database
+        database.members_ever += 1
+        self._member = Member(database.members_ever, name, frozenset(services), capacity, ears, database.now())
+        database.members[self._member.id] = self._member
+        database.tell_peers()
+        return self._member.id
+
+    async def announce(self, services: Sequence[str], capacity: int) -> None:
+        if self._member is None:
+            raise UsageError("a process joins before it announces what it serves")
+        self._member.services |= frozenset(services)
+        self._member.capacity = capacity
+        self._database.tell_peers()
+
+    async def beat(self, in_flight: int, *, full: bool) -> Beat:
+        database, own = self._database, self._member
+        if own is None or not own.is_alive or own.id not in database.members:
+            raise Unavailable("this process is not in the list of the living")
+        own.seen_at, own.in_flight = database.now(), in_flight
+        has_dead = self._bury_dead()
+        released = self._release_claims() if has_dead or full else 0
+        now, seen_at = database.now(), database.reign.seen_at
+        return Beat(
+            peers=tuple(_peer(member, now) for member in database.members.values()),
+            has_due=any(database.commands.due(service, now, 1, lambda _: True) for service in own.services),
+            leader_seen_ago_seconds=None if seen_at is None else now - seen_at,
+            released=released,
+        )
+
+    async def leave(self) -> None:
+        member, self._member = self._member, None
+        if member is None or self._database.members.pop(member.id, None) is None:
+            return
+        member.is_alive = False
+        held = [row for row in self._database.commands.of_owner(member.id) if self._database.locks.is_free(row.ref)]
+        for row in held:
+            self._database.give_back(row, self._options.margin_seconds)
+            row.deliveries = max(row.deliveries - 1, 0)
+        self._database.tell_services({row.service for row in held})
+        self._database.tell_peers()
+
+    def kill(self) -> None:
+        member, self._member = self._member, None
+        if member is not None:
+            member.is_alive = False
+
+    def cut(self) -> None:
+        member = self._member
+        self.kill()
+        if member is not None:
+            member.ears.lost()
+
+    def _bury_dead(self) -> bool:
+        members = self._database.members
+        dead = [member.id for member in members.values() if not member.is_alive]
+        for process in dead:
+            del members[process]
+        if dead:
+            self._database.tell_peers()
+        return bool(dead)
+
+    def _release_claims(self) -> int:
+        """Give back the claims whose process is gone or whose lease is over."""
+        database, now = self._database, self._database.now()
+        over = [
+            row
+            for row in database.commands.owned()
+            if database.locks.is_free(row.ref)
+            and (row.owner not in database.members or (row.lease_until is not None and row.lease_until < now))
+        ]
+        for row in over:
+            database.give_back(row, self._options.margin_seconds)
+        database.tell_services({row.service for row in over})
+        return len(over)
+
+
+def _peer(member: Member, now: float) -> Peer:
+    return Peer(member.id, member.name, member.services, member.capacity, member.in_flight, now - member.seen_at)

@@ -1,0 +1,318 @@
+"""The store's hot path over memory. It says in Python what the functions of the Postgres store say in SQL."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from uuid import UUID
+
+from saga.core.decide import State, called_for
+from saga.core.states import Operation
+from saga.errors import AlreadyExists, Closed
+from saga.memory.changes import insert_saga, write_saga
+from saga.memory.commands import CommandRow
+from saga.memory.database import Database, SagaRow, ref_order
+from saga.memory.transaction import Transaction
+from saga.ports.store import StoreOptions
+from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenKey, Work, Write
+
+
+class MemoryStore:
+    """See `saga.ports.store.Store`. Every call lets others run first: cancelled there, it did nothing.
+
+    `durable` is accepted and means nothing: what is in memory is as durable as the process.
+    """
+
+    def __init__(self, database: Database, options: StoreOptions) -> None:
+        self._database = database
+        self._options = options
+        self._is_closed = False
+
+    def close(self) -> None:
+        self._is_closed = True
+
+    async def start(
+        self,
+        starts: Sequence[Start],
+        signals: Signals,
+        *,
+        process: int,
+        waiter: int | None,
+        durable: bool,  # noqa: ARG002
+        connection: Transaction | None = None,
+    ) -> list[TakenKey]:
+        async with self._using(connection) as transaction:
+            taken: list[TakenKey] = []
+            for position, start in sorted(enumerate(starts), key=_by_start_key):
+                await transaction.lock(start.saga)
+                if start.saga in self._database.sagas or start.saga in transaction.sagas:
+                    raise AlreadyExists(f"saga {start.saga} was started before")
+                owner = await self._owner_of_key(transaction, start)
+                if owner is not None:
+                    taken.append(TakenKey(position, owner[0], owner[1] == start.input_hash))
+                    continue
+                transaction.sagas[start.saga] = (1, start.state)
+                insert = partial(insert_saga, self._database, self._options, start, process=process, waiter=waiter)
+                transaction.then(insert)
+            transaction.then(lambda: self._database.tell(signals))
+        return sorted(taken, key=lambda key: key.position)
+
+    async def _owner_of_key(self, transaction: Transaction, start: Start) -> tuple[UUID, bytes] | None:
+        """Who has the key: None where it was free, and is now this start's."""
+        if start.key is None:
+            return None
+        key = (start.definition_name, start.key)
+        await transaction.lock(("start key", *key))
+        known = self._database.start_keys.get(key) or transaction.start_keys.get(key)
+        if known is None:
+            transaction.start_keys[key] = (start.saga, start.input_hash)
+        return known
+
+    async def commit(
+        self,
+        writes: Sequence[Write],
+        signals: Signals,
+        *,
+        process: int,
+        durable: bool,  # noqa: ARG002
+        wait: bool,
+        connection: Transaction | None = None,
+    ) -> list[Miss]:
+        async with self._using(connection) as transaction:
+            misses: list[Miss] = []
+            for position, write in sorted(enumerate(writes), key=lambda item: item[1].saga.int):
+                if not await self._is_current(transaction, write, wait=wait):
+                    misses.append(self._miss(transaction, position, write.saga))
+                    continue
+                for ref in _touched(write):
+                    await transaction.lock(ref)
+                if write.changed:
+                    transaction.sagas[write.saga] = (write.version + 1, write.state)
+                transaction.then(partial(write_saga, self._database, self._options, write, process=process))
+            transaction.then(lambda: self._database.tell(signals))
+        return sorted(misses, key=lambda miss: miss.position)
+
+    async def _is_current(self, transaction: Transaction, write: Write, *, wait: bool) -> bool:
+        """G4: what was decided on is there, and stays so until we have written. G27: only the newest claim rejects."""
+        if write.changed:
+            if not wait and transaction.is_locked_elsewhere(write.saga):
+                return False
+            await transaction.lock(write.saga)
+            if self._seen(transaction, write.saga)[0] != write.version:
+                return False
+        for step, claim in write.fences:
+            ref = Ref(write.saga, step)
+            await transaction.lock(ref)
+            row = self._database.commands.get(ref)
+            if row is None or row.claim != claim:
+                return False
+        return True
+
+    def _seen(self, transaction: Transaction, saga: UUID) -> tuple[int, State | None]:
+        """A saga as this transaction sees it: its own changes, then what is committed."""
+        if saga in transaction.sagas:
+            return transaction.sagas[saga]
+        row = self._database.sagas.get(saga)
+        return (0, None) if row is None else (row.version, row.state)
+
+    def _miss(self, transaction: Transaction, position: int, saga: UUID) -> Miss:
+        version, state = self._seen(transaction, saga)
+        return Miss(position, version, state, self._database.epoch)
+
+    async def pull(
+        self,
+        services: Sequence[str],
+        limit: int,
+        *,
+        process: int,
+        first_claim: int,
+        durable: bool,  # noqa: ARG002
+    ) -> list[Work]:
+        await self._enter()
+        database, claimed = self._database, list[CommandRow]()
+        for service in services:
+            claimed += database.commands.due(service, database.now(), limit - len(claimed), database.locks.is_free)
+        for claim, row in enumerate(claimed, first_claim + 1):
+            row.deliveries += 1
+            database.commands.claim(row, process, claim, self._lease_end())
+        work = self._work_of(claimed)
+        if len(work) < len(claimed):
+            self._refuse(claimed)
+        return work
+
+    async def admit(
+        self,
+        deliveries: Sequence[Delivery],
+        services: Sequence[str],
+        *,
+        process: int,
+        first_claim: int,
+        durable: bool,  # noqa: ARG002
+    ) -> list[Work]:
+        async with self._using(None) as transaction:
+            asked = [
+                (Ref(delivery.saga, delivery.step), claim, delivery.operation, service)
+                for claim, (delivery, service) in enumerate(zip(deliveries, services, strict=True), first_claim + 1)
+            ]
+            for ref in sorted({ask[0] for ask in asked}, key=ref_order):
+                await transaction.lock(ref)
+            claimed: dict[Ref, CommandRow] = {}
+            for ref, claim, operation, service in asked:
+                row = self._admitted(ref, operation, service)
+                if row is not None and ref not in claimed:
+                    self._database.commands.claim(row, process, claim, self._lease_end())
+                    claimed[ref] = row
+            return self._work_of(claimed.values())
+
+    def _admitted(self, ref: Ref, operation: Operation, service: str) -> CommandRow | None:
+        """The row of a delivered command, counted, where the vector calls for it now (G1) and nobody holds it."""
+        saga, commands, now = self._database.sagas.get(ref.saga), self._database.commands, self._database.now()
+        if saga is None or saga.state.paused or self._called_for(saga, ref.step) is not operation:
+            return None
+        row = commands.get(ref)
+        if row is None:
+            row = CommandRow(ref, operation, service, due_at=now)
+            commands.add(row)
+        elif row.operation is not operation:
+            row.operation, row.deliveries, row.failures = operation, 0, 0
+        elif row.owner is not None or row.due_at > now:
+            return None
+        row.deliveries += 1
+        return row
+
+    async def fetch(self, refs: Sequence[Ref], *, process: int) -> list[Work]:
+        await self._enter()
+        commands = self._database.commands
+        rows = [commands.get(ref) for ref in refs] if refs else commands.of_owner(process)
+        held = [row for row in rows if row is not None and row.owner == process]
+        work = self._work_of(held)
+        if len(work) < len(held):
+            async with self._using(None) as transaction:
+                for row in sorted(held, key=lambda row: ref_order(row.ref)):
+                    await transaction.lock(row.ref)
+                self._refuse([row for row in held if commands.get(row.ref) is row and row.owner == process])
+        return work
+
+    async def overdue(self, limit: int, services: Sequence[str] | None) -> list[Overdue]:
+        await self._enter()
+        database = self._database
+        wanted = None if services is None else frozenset(services)
+
+        def is_wanted(saga: UUID) -> bool:
+            graph = database.definitions[database.sagas[saga].definition].graph
+            return wanted is None or not wanted.isdisjoint(graph.services)
+
+        return [
+            overdue_of(database, database.sagas[saga]) for saga in database.wake.due(database.now(), limit, is_wanted)
+        ]
+
+    async def extend(self, refs: Sequence[Ref], *, process: int) -> set[Ref]:
+        await self._enter()
+        lost: set[Ref] = set()
+        for ref in refs:
+            row = self._database.commands.get(ref)
+            if row is None or row.owner != process:
+                lost.add(ref)
+            else:
+                row.lease_until = self._lease_end()
+        return lost
+
+    @asynccontextmanager
+    async def _using(self, connection: Transaction | None) -> AsyncIterator[Transaction]:
+        """The caller's transaction, which it ends; or one of our own."""
+        await self._enter()
+        if connection is not None:
+            yield connection
+            return
+        async with self._database.transaction() as transaction:
+            yield transaction
+
+    async def _enter(self) -> None:
+        if self._is_closed:
+            raise Closed("this store is closed")
+        await asyncio.sleep(0)
+
+    def _lease_end(self) -> float:
+        return self._database.now() + self._options.lease_seconds
+
+    def _called_for(self, saga: SagaRow, step: int) -> Operation | None:
+        graph = self._database.definitions[saga.definition].graph
+        if not 0 <= step < len(graph.steps):
+            return None
+        return called_for(graph, replace(saga.state, paused=False), step)
+
+    def _work_of(self, rows: Iterable[CommandRow]) -> list[Work]:
+        """Claims with all that is needed to run them; those that the vector does not call for are left out."""
+        found = [(row, self._database.sagas.get(row.ref.saga)) for row in rows]
+        return [
+            self._work(row, saga)
+            for row, saga in found
+            if saga and not saga.state.paused and self._called_for(saga, row.ref.step) is row.operation
+        ]
+
+    def _work(self, row: CommandRow, saga: SagaRow) -> Work:
+        now, step = self._database.now(), row.ref.step
+        reads = set(self._database.definitions[saga.definition].graph.steps[step].reads)
+        if row.operation is Operation.COMPENSATE:
+            reads.add(step)
+        results = {read: saga.results.get(read) for read in sorted(reads)}
+        return Work(
+            saga=saga.id,
+            step=step,
+            operation=row.operation,
+            claim=row.claim or 0,
+            definition=saga.definition,
+            version=saga.version,
+            state=saga.state,
+            waiter=saga.waiter,
+            input=saga.input,
+            results={read: value for read, value in results.items() if value is not None},
+            deliveries=row.deliveries,
+            failures=row.failures,
+            first_failed_ago=0.0 if row.first_failed_at is None else now - row.first_failed_at,
+            lease_ends=now if row.lease_until is None else row.lease_until,
+            quiet_at=now if row.quiet_at is None else row.quiet_at,
+            progress=row.progress,
+            store_clock=self._database.epoch,
+        )
+
+    def _refuse(self, rows: Sequence[CommandRow]) -> None:
+        """G1: what the vector does not call for is dropped; a claim of a paused saga is set aside meanwhile."""
+        for row in rows:
+            saga = self._database.sagas.get(row.ref.saga)
+            if saga is None or self._called_for(saga, row.ref.step) is not row.operation:
+                self._database.commands.remove(row)
+            elif saga.state.paused:
+                row.deliveries -= 1
+                self._database.commands.queue(row, math.inf)
+
+
+def overdue_of(database: Database, saga: SagaRow) -> Overdue:
+    """A saga with its commands under way."""
+    commands, now = database.commands.of_saga(saga.id), database.now()
+    return Overdue(
+        saga=saga.id,
+        version=saga.version,
+        definition=saga.definition,
+        state=saga.state,
+        waiter=saga.waiter,
+        held=frozenset(row.ref.step for row in commands),
+        claimed=frozenset(row.ref.step for row in commands if row.owner is not None),
+        unquiet=frozenset(row.ref.step for row in commands if row.quiet_at is not None and row.quiet_at > now),
+        store_clock=database.epoch,
+    )
+
+
+def _by_start_key(item: tuple[int, Start]) -> tuple[str, str, int]:
+    """Keys are locked in one order everywhere; within a batch the first of two equal keys wins."""
+    position, start = item
+    return start.definition_name, start.key or "", position
+
+
+def _touched(write: Write) -> list[Ref]:
+    steps = {part.step for parts in (write.drops, write.delays, write.dispatches) for part in parts}
+    return sorted((Ref(write.saga, step) for step in steps), key=ref_order)
