@@ -14,7 +14,10 @@ LINES_MAX: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which sagas are wanted; what is None or False does not matter. `started_since` is in seconds since the epoch, on the store's clock."""
+    """Which sagas are wanted; what is None or False does not matter.
+
+    `started_since` is in seconds since the epoch, on the store's clock.
+    """
 
     phases: frozenset[Phase] | None = None
     definition_name: str | None = None
@@ -25,7 +28,10 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A saga in a list. Times are in seconds since the epoch; `since`: when it last changed; `steps`: where something happens or should."""
+    """A saga in a list, times in seconds since the epoch.
+
+    `since`: when it last changed; `steps`: where something happens, or should.
+    """
 
     saga: UUID
     definition_name: str

@@ -55,3 +55,15 @@ end $$;
 comment on function drop_event_days is 'Drops the days of history that are older than so many days';
 
 alter function ensure_event_days(integer) security definer;
+
+-- A function with its owner's rights must not look into the caller's temporary tables, which come first unless they are named last.
+do $$
+declare
+    v_function regprocedure;
+begin
+    foreach v_function in array array[
+        'purge_batch(uuid, float8, integer)', 'drop_event_days(float8)', 'ensure_event_days(integer)']::regprocedure[]
+    loop
+        execute format('alter function %s set search_path = %I, pg_temp', v_function, current_schema());
+    end loop;
+end $$;

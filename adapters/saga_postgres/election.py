@@ -1,0 +1,135 @@
+"""Who leads, by a session's advisory lock and a row with the number of the reign.
+
+The lock goes with the session, and the session goes with its process: when that dies, the kernel closes the socket;
+when it is suspended or cut off, the server ends a session that has been silent for SESSION_IDLE_MS. A renewal is one
+statement in that session: its answer proves that the lock is still ours. A leader trusts itself for less than the
+server's patience, counted on its own monotonic clock from the moment of *asking*: nobody else leads while it still
+trusts itself.
+
+Candidates ask with pg_try_advisory_lock: a statement that waits for the lock would hold a snapshot, and vacuum with it,
+for a whole reign.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import time
+from typing import Final
+
+import asyncpg
+
+from saga.errors import Closed, LeadershipLost, Unavailable
+from saga.ports.election import Election, Leadership
+from saga_postgres.failures import translated
+from saga_postgres.pool import Connection, Pool
+
+SESSION_IDLE_MS: Final = 2000
+TRUST_SECONDS: Final = 1.7  # the rest is for clocks that run at different speeds
+ASK_TIMEOUT_SECONDS: Final = 1.5
+POLL_SECONDS: Final = (0.2, 0.5)  # of a candidate; a resignation wakes it at once
+
+_TRY: Final = "select pg_try_advisory_lock(hashtextextended($1, 0))"
+_BEGIN: Final = """
+insert into leader as l (name, term, holder, seen_at) values ($1, 1, $2, clock_timestamp())
+on conflict (name) do update set term = l.term + 1, holder = excluded.holder, seen_at = excluded.seen_at
+returning term"""
+# Not durable: a renewal need not outlive a crash of the server, and must not wait for a standby.
+_RENEW: Final = """
+update leader set seen_at = clock_timestamp()
+where name = $1 and term = $2 and (select set_config('synchronous_commit', 'off', true)) is not null
+returning term"""
+_RESIGN: Final = "update leader set holder = null where name = $1 and term = $2"
+_UNLOCK: Final = "select pg_advisory_unlock(hashtextextended($1, 0)), pg_notify($2, '')"
+
+
+class PostgresElection:
+    """See `saga.ports.election.Election`. One session, held only while this process campaigns or leads."""
+
+    def __init__(self, url: str, namespace: str, name: str = "supervisor") -> None:
+        self._pool = Pool(url, namespace, connections_max=1, application=f"saga election {name}")
+        self._name = name
+        self._lock = f"saga.leader.{namespace}.{name}"
+        self._channel = f"saga_{namespace}_leader"
+        self._session: asyncpg.Connection[asyncpg.Record] | None = None
+        self._term = 0
+        self._turn = asyncio.Lock()  # one operation a session
+        self._closed = False
+
+    async def campaign(self, candidate: str) -> Leadership:
+        if self._closed:
+            raise Closed("this election was closed")
+        self._forget()
+        session = await self._pool.dedicated(idle_session_timeout=str(SESSION_IDLE_MS))
+        try:
+            with translated(self._pool.place):
+                await self._wait_for_lock(session)
+                asked_at = time.monotonic()
+                term: int = await session.fetchval(_BEGIN, self._name, candidate, timeout=ASK_TIMEOUT_SECONDS)
+        except BaseException:
+            session.terminate()  # withdraws: the lock goes with the session
+            raise
+        self._session, self._term = session, term
+        return Leadership(term, asked_at + TRUST_SECONDS)
+
+    async def _wait_for_lock(self, session: Connection) -> None:
+        vacant = asyncio.Event()
+        await session.add_listener(self._channel, lambda *_: vacant.set())
+        while not await session.fetchval(_TRY, self._lock, timeout=ASK_TIMEOUT_SECONDS):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(random.uniform(*POLL_SECONDS)):  # noqa: S311 (spreads candidates, guards nothing)
+                    await vacant.wait()
+            vacant.clear()
+
+    async def renew(self, leadership: Leadership) -> Leadership:
+        async with self._turn:
+            session = self._held_session(leadership)
+            asked_at = time.monotonic()
+            try:
+                with translated(self._pool.place):
+                    term = await session.fetchval(_RENEW, self._name, leadership.term, timeout=ASK_TIMEOUT_SECONDS)
+            except Unavailable as error:
+                if session.is_closed():
+                    raise self._lost(leadership, "its session has ended") from error
+                raise
+            if term is None:
+                raise self._lost(leadership, "another term is in the table")
+        return Leadership(leadership.term, asked_at + TRUST_SECONDS)
+
+    def _held_session(self, leadership: Leadership) -> asyncpg.Connection[asyncpg.Record]:
+        if self._session is None or leadership.term != self._term:
+            raise LeadershipLost(f"{self._pool.place}: term {leadership.term} is over")
+        if self._session.is_closed():
+            raise self._lost(leadership, "its session has ended")
+        return self._session
+
+    def _lost(self, leadership: Leadership, why: str) -> LeadershipLost:
+        self._forget()
+        return LeadershipLost(f"{self._pool.place}: term {leadership.term} is over: {why}")
+
+    async def resign(self, leadership: Leadership) -> None:
+        async with self._turn:
+            session = self._session
+            if session is None or leadership.term != self._term:
+                return
+            try:
+                with contextlib.suppress(Unavailable), translated(self._pool.place):
+                    await session.execute(_RESIGN, self._name, leadership.term, timeout=ASK_TIMEOUT_SECONDS)
+                    await session.execute(_UNLOCK, self._lock, self._channel, timeout=ASK_TIMEOUT_SECONDS)
+            finally:
+                self._forget()
+
+    async def close(self) -> None:
+        self._closed = True
+        self._forget()
+
+    def _forget(self) -> None:
+        session, self._session, self._term = self._session, None, 0
+        if session is not None:
+            session.terminate()
+
+
+def open_election(url: str, namespace: str) -> Election:
+    """The adapter behind postgresql:// URLs."""
+    return PostgresElection(url, namespace)

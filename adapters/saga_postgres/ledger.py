@@ -1,0 +1,162 @@
+"""Reading sagas one by one and in lists, and the record of what people did to them."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from saga.core.decide import State
+from saga.core.states import Phase
+from saga.errors import NotFound
+from saga.ports.listing import LINES_MAX, Counts, Filter, Line
+from saga.ports.store import Snapshot
+from saga.ports.work import Overdue
+from saga_postgres.pool import Pool
+
+_SNAPSHOT: Final = """
+select s.id, s.version, s.definition, s.phase, s.vector, s.cancel_requested, s.paused, s.reason, s.waiter, s.input,
+       extract(epoch from s.deadline)::float8 as deadline, extract(epoch from s.started_at)::float8 as started_at,
+       extract(epoch from s.ended_at)::float8 as ended_at, extract(epoch from clock_timestamp())::float8 as now,
+       split_part(d.name, '~', 1) as definition_name, d.version as definition_version,
+       c.held, c.claimed, c.unquiet, r.steps, r.results
+from saga s
+join definition d on d.id = s.definition
+cross join lateral (
+    select coalesce(array_agg(c.step), '{}') as held,
+           coalesce(array_agg(c.step) filter (where c.owner is not null), '{}') as claimed,
+           coalesce(array_agg(c.step) filter (where c.quiet_at > statement_timestamp()), '{}') as unquiet
+    from command c where c.saga = s.id
+) as c
+cross join lateral (
+    select coalesce(array_agg(r.step), '{}') as steps, coalesce(array_agg(r.result), '{}') as results
+    from step r where r.saga = s.id and r.result is not null
+) as r
+where s.id = $1"""
+_FIND_KEY: Final = "select saga from start_key where definition_name = $1 and key = $2"
+_AUDIT: Final = (
+    "insert into audit (actor, action, saga, step, reason, detail) values ($1, $2, $3, $4, $5, $6::text::jsonb)"
+)
+
+# $5 says that only sagas that have not ended can match: the planner then takes the small index on wake_at.
+_LINES: Final = """
+with picked as materialized (
+    select s.id, s.phase, s.cancel_requested, s.paused
+    from saga s left join definition d on d.id = s.definition
+    where ($1::"char"[] is null or s.phase = any ($1))
+      and ($2::text is null or split_part(d.name, '~', 1) = $2)
+      and (not $3::boolean or s.vector ~ '[dwuk]')
+      and ($4::float8 is null or s.id >= first_id_at(to_timestamp($4)))
+      and (not $5::boolean or s.wake_at is not null)
+    order by s.id desc limit $6
+)
+select o.id, o.definition, o.version, p.phase, p.cancel_requested, p.paused, o.is_stuck, o.at_steps,
+       o.reason, o.key,
+       extract(epoch from o.since)::float8 as since, extract(epoch from o.deadline)::float8 as deadline,
+       extract(epoch from o.started_at)::float8 as started_at, extract(epoch from o.ended_at)::float8 as ended_at
+from picked p join overview o on o.id = p.id
+order by o.id desc"""
+_COUNTS: Final = """
+select phase, count(*) as sagas, count(*) filter (where ended_at is null and vector ~ '[dwuk]') as stuck
+from saga group by phase"""
+
+
+class PostgresLedger:
+    """See `saga.ports.store.Ledger` and `saga.ports.listing.Listing`."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    async def snapshot(self, saga: UUID) -> Snapshot:
+        async with self._pool.connection() as connection:
+            row = await connection.fetchrow(_SNAPSHOT, saga)
+        if row is None:
+            raise NotFound(f"{self._pool.place} has no saga {saga}: the id is wrong, or it ended and was purged")
+        return _snapshot(row, time.monotonic())
+
+    async def find_key(self, definition_name: str, key: str) -> UUID | None:
+        async with self._pool.connection() as connection:
+            saga: UUID | None = await connection.fetchval(_FIND_KEY, definition_name, key)
+        return saga
+
+    async def audit(
+        self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Any]
+    ) -> None:  # fmt: skip
+        async with self._pool.connection() as connection:
+            await connection.execute(_AUDIT, actor, action, saga, step, reason, json.dumps(detail))
+
+    async def lines(self, wanted: Filter) -> list[Line]:
+        phases = None if wanted.phases is None else [phase.value.encode() for phase in wanted.phases]
+        only_live = wanted.stuck or (
+            wanted.phases is not None and not any(phase.is_terminal for phase in wanted.phases)
+        )
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(
+                _LINES,
+                phases,
+                wanted.definition_name,
+                wanted.stuck,
+                wanted.started_since,
+                only_live,
+                min(wanted.limit, LINES_MAX),
+            )
+        return [_line(row) for row in rows]
+
+    async def counts(self) -> Counts:
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_COUNTS)
+        return Counts({Phase(row["phase"].decode()): row["sagas"] for row in rows}, sum(row["stuck"] for row in rows))
+
+
+def _snapshot(row: Mapping[str, Any], heard_at: float) -> Snapshot:
+    state = State(
+        phase=Phase(row["phase"].decode()),
+        vector=row["vector"],
+        cancel_requested=row["cancel_requested"],
+        paused=row["paused"],
+        deadline=row["deadline"],
+        reason=row["reason"],
+    )
+    overdue = Overdue(
+        saga=row["id"],
+        version=row["version"],
+        definition=row["definition"],
+        state=state,
+        waiter=row["waiter"],
+        held=frozenset(row["held"]),
+        claimed=frozenset(row["claimed"]),
+        unquiet=frozenset(row["unquiet"]),
+        store_clock=row["now"] - heard_at,
+    )
+    return Snapshot(
+        saga=row["id"],
+        definition=row["definition"],
+        definition_name=row["definition_name"],
+        definition_version=row["definition_version"],
+        overdue=overdue,
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        input=row["input"],
+        results=dict(zip(row["steps"], row["results"], strict=True)),
+    )
+
+
+def _line(row: Mapping[str, Any]) -> Line:
+    return Line(
+        saga=row["id"],
+        definition_name=row["definition"],
+        definition_version=row["version"],
+        phase=Phase(row["phase"].decode()),
+        is_cancel_requested=row["cancel_requested"],
+        is_paused=row["paused"],
+        is_stuck=row["is_stuck"],
+        steps=tuple(row["at_steps"]),
+        since=row["since"],
+        deadline=row["deadline"],
+        reason=row["reason"],
+        key=row["key"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+    )
