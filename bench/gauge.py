@@ -56,6 +56,16 @@ class Cost:
         return max(0.0, strangers) / (self.seconds * (os.cpu_count() or 1))
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the code under test did in a window, and the processor time of its processes."""
+
+    sagas: int
+    steps_per_saga: int
+    seconds: float  # from the first start to the last end
+    cpu_seconds: float
+
+
 def read(url: str) -> Reading:
     """Read the counters of the server and the database behind this URL.
 
@@ -85,6 +95,21 @@ def cost(before: Reading, after: Reading) -> Cost:
         table_bytes=after.table_bytes - before.table_bytes,
         wal_bytes=after.wal_bytes - before.wal_bytes,
     )
+
+
+def figures(work: Work, spent: Cost) -> dict[str, float]:
+    """Divide what a window cost by what was done in it; the names are those of `bench.stand`."""
+    steps = work.sagas * work.steps_per_saga
+    return {
+        "sagas": work.sagas,
+        "steps_per_saga": work.steps_per_saga,
+        "sagas_per_second": work.sagas / work.seconds,
+        "client_cpu_us_per_step": work.cpu_seconds / steps * 1e6,
+        "server_cpu_us_per_step": spent.server_cpu_seconds / steps * 1e6,
+        "table_bytes_per_saga": spent.table_bytes / work.sagas,
+        "wal_bytes_per_saga": spent.wal_bytes / work.sagas,
+        "strangers_share": spent.strangers_share(work.cpu_seconds),
+    }
 
 
 def machine_cpu_seconds() -> float:

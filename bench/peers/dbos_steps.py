@@ -55,4 +55,4 @@ def verify(url: str, sagas: int) -> int:
     return dbos_app.verify(url, sagas=sagas, steps=STEPS)
 
 
-TRIAL = Trial(__name__, STEPS, lambda url: None, verify, latency=True)
+TRIAL = Trial(__name__, STEPS, lambda url: None, verify)

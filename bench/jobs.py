@@ -1,0 +1,80 @@
+"""The table of what is promised: which jobs are run, and which figure of which job must be what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bench import ours
+from bench.stand import Measure
+
+Bound = Literal["ratio >=", "ours >=", "ours <="]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of work, run by us and, where there is one, by the peer in alternation."""
+
+    name: str
+    ours: Measure
+    peer: str | None = None  # the peer's script and what it shall measure
+    part: str = "throughput"
+    counted: bool = False  # statements and round trips are counted, in runs of their own
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One promise. `must` and `aim` are in the row's unit, or factors if the bound is a ratio."""
+
+    name: str
+    job: str
+    figure: str
+    unit: str
+    bound: Bound
+    must: float
+    aim: float
+
+    def holds(self, value: float | None, ratio: float | None) -> bool:
+        """Whether the promise is kept; what was not measured is not kept."""
+        measured = ratio if self.bound == "ratio >=" else value
+        if measured is None:
+            return False
+        return measured <= self.must if self.bound == "ours <=" else measured >= self.must
+
+
+JOBS = (
+    Job("one process", ours.one_process, "dbos_steps", counted=True),
+    Job("five processes", ours.five_processes, "dbos_steps", counted=True),
+    Job("compensation", ours.compensation, "dbos_compensation", counted=True),
+    Job("transactional", ours.transactional, "dbos_transactions", counted=True),
+    # The peer's transactions again: a datasource in another database of the same server makes
+    # the same commits.
+    Job("journaled", ours.journaled, "dbos_transactions", counted=True),
+    Job("latency", ours.latency, "dbos_steps", part="latency"),
+    Job("retries", ours.retries),
+    Job("parked", ours.parked),
+    Job("take-over", ours.take_over),
+    Job("core", ours.core),
+    Job("idle", ours.idle),
+)
+
+RATE, PER_SECOND = "sagas_per_second", "sagas/s"
+
+# fmt: off
+ROWS = (
+    Row("five external steps, one process, starts included", "one process", RATE, PER_SECOND, "ratio >=", 25, 40),
+    Row("five external steps, five processes, Postgres bus", "five processes", RATE, PER_SECOND, "ratio >=", 15, 30),
+    Row("three steps, a rejection, three compensations", "compensation", RATE, PER_SECOND, "ratio >=", 15, 30),
+    Row("five transactional steps, one insert each", "transactional", RATE, PER_SECOND, "ratio >=", 3, 5),
+    Row("five journaled steps, databases of their own", "journaled", RATE, PER_SECOND, "ratio >=", 2, 4),
+    Row("one saga at a time, p50", "latency", "single_p50_ms", "ms", "ours <=", 7, 5),
+    Row("one saga at a time, p99", "latency", "single_p99_ms", "ms", "ours <=", 15, 10),
+    Row("64 in flight, p99", "latency", "in_flight_64_p99_ms", "ms", "ours <=", 40, 25),
+    Row("retries due at one instant", "retries", "dispatched_per_second", "dispatched/s", "ours >=", 8_000, 20_000),
+    Row("a saga between two attempts", "parked", "parked_kilobytes", "KB", "ours <=", 1.2, 0.7),
+    Row("kill -9 with claims: a peer has the first done", "take-over", "take_over_seconds", "s", "ours <=", 1, 0.25),
+    Row("the pure core, one step", "core", "core_us_per_step", "us", "ours <=", 15, 5),
+    Row("idle for 30 s, each process", "idle", "idle_statements_per_second", "statements/s", "ours <=", 5, 2),
+    Row("idle for 30 s, all together", "idle", "idle_core_percent", "% of a core", "ours <=", 1, 0.5),
+)
+# fmt: on

@@ -1,0 +1,105 @@
+"""Run a job: we and the peer in alternation, round after round, and then what is counted."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+from bench.jobs import Job
+from bench.server import Server
+from bench.stand import Figures, Measure, NotMeasured, Stand
+from bench.wire import counted
+
+SIDES = ("ours", "peer")
+DATABASE = "bench"
+
+# Two runs of different length: what only the start and the end of a run cost cancels out.
+COUNTED_SHORT = 40
+COUNTED_LONG = 440
+
+
+@dataclass(slots=True)
+class Side:
+    """What one side has shown in a job: a mapping of figures for each round, or why there is none."""
+
+    rounds: list[Figures] = field(default_factory=list)
+    counts: dict[str, float] = field(default_factory=dict)
+    error: str | None = None
+
+    def median(self, figure: str) -> float | None:
+        """The middle one of the rounds; None where the figure was not measured."""
+        found = [one[figure] for one in self.rounds if figure in one]
+        return None if self.error or not found else median(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How long and how often."""
+
+    rounds: int
+    seconds: float
+
+
+def run(job: Job, server: Server, options: Options, say: Callable[[str], None]) -> dict[str, Side]:
+    """Run all rounds of a job; an error ends its own side only."""
+    sides = {"ours": Side()} | ({"peer": Side()} if job.peer else {})
+    measures = {"ours": job.ours, "peer": _peer(job)}
+    for number in range(options.rounds):
+        for name in _order(sides, number):
+            say(f"{job.name}: round {number + 1} of {options.rounds}, {name}")
+            _round(sides[name], measures[name], server, options.seconds)
+    if job.counted:
+        for name, side in sides.items():
+            say(f"{job.name}: statements of {name}")
+            _count(side, measures[name], server)
+    return sides
+
+
+def _order(sides: dict[str, Side], number: int) -> Iterator[str]:
+    """Who begins changes with each round, so that neither always runs on the warmer machine."""
+    going = [name for name, side in sides.items() if side.error is None]
+    return iter(going if number % 2 == 0 else going[::-1])
+
+
+def _round(side: Side, measure: Measure, server: Server, seconds: float) -> None:
+    try:
+        side.rounds.append(measure(Stand(server, server.fresh(DATABASE), seconds)))
+    except NotMeasured as reason:
+        side.error = str(reason)
+
+
+def _count(side: Side, measure: Measure, server: Server) -> None:
+    if side.error is not None:
+        return
+    short, long = (_counted(measure, server, count) for count in (COUNTED_SHORT, COUNTED_LONG))
+    steps = long["steps"] - short["steps"]
+    for name in ("statements", "round_trips"):
+        side.counts[f"{name}_per_step"] = (long[name] - short[name]) / steps
+
+
+def _counted(measure: Measure, server: Server, count: int) -> dict[str, float]:
+    with counted(server.fresh(DATABASE)) as wire:
+        found = measure(Stand(server, wire.url, 0.0, count))
+    steps = found["sagas"] * found["steps_per_saga"]
+    return {"steps": steps, "statements": wire.statements, "round_trips": wire.round_trips}
+
+
+def _peer(job: Job) -> Measure:
+    def measure(stand: Stand) -> Figures:
+        length = ["--seconds", str(stand.seconds)] if stand.count is None else ["--count", str(stand.count)]
+        return _script([str(job.peer), "--url", stand.url, "--part", job.part, *length])
+
+    return measure
+
+
+def _script(arguments: Sequence[str]) -> Figures:
+    command = [sys.executable, "-m", "bench.peers", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NotMeasured(f"the peer failed: {done.stderr.strip().splitlines()[-1:]}")
+    found = json.loads(done.stdout.splitlines()[-1])
+    return {name: value for name, value in found.items() if isinstance(value, int | float)}
