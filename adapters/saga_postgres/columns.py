@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,7 +28,7 @@ def commit_columns(writes: Sequence[Write]) -> list[list[Any]]:
         state = write.state
         sagas.add(
             write.saga, write.version, write.changed, state.phase.value.encode(), state.vector, state.cancel_requested, state.paused,
-            state.deadline, state.reason, write.wake_seconds,
+            _deadline(write), state.reason, write.wake_seconds,
         )  # fmt: skip
         for step, claim in write.fences:
             fences.add(n, step, claim)
@@ -60,6 +61,13 @@ def start_columns(starts: Sequence[Start]) -> list[list[Any]]:
         for entry in start.entries:
             entries.add(n, entry.step, entry.kind, entry.detail)
     return [column for group in (sagas, keys, dispatches, entries) for column in group.columns]
+
+
+def _deadline(write: Write) -> float | None:
+    """None leaves it, infinity takes it away."""
+    if not write.is_deadline_moved:
+        return None
+    return math.inf if write.state.deadline is None else write.state.deadline
 
 
 def _dispatch(dispatch: Dispatch) -> tuple[Any, ...]:

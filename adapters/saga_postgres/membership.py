@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
@@ -96,7 +97,8 @@ class PostgresMembership:
         own = next((row for row in rows if row["id"] == self._process), None)
         if own is None:
             raise Unavailable(f"{self._pool.place}: process {self._process} was taken for dead")
-        return Beat(tuple(map(_peer, rows)), own["has_due"], own["leader_seen_ago"], own["released"])
+        clock = own["now"] - time.monotonic()
+        return Beat(tuple(map(_peer, rows)), own["has_due"], clock, own["leader_seen_ago"], own["released"])
 
     async def leave(self) -> None:
         connection, self._connection = self._connection, None

@@ -24,7 +24,7 @@ def _call(function: str, arguments: int) -> str:
     return f"select * from {function}({places})"  # noqa: S608 (both are constants of this module)
 
 
-_START: Final = _call("start_batch", 28)
+_START: Final = _call("start_batch", 29)
 _COMMIT: Final = _call("commit_batch", 44)
 _PULL: Final = _call("pull", 6)
 _ADMIT: Final = _call("admit", 8)
@@ -44,19 +44,42 @@ class PostgresStore:
         return self._pool.connection() if connection is None else nullcontext(connection)
 
     async def start(
-        self, starts: Sequence[Start], signals: Signals, *, process: int, waiter: int | None, durable: bool, connection: Any = None
+        self,
+        starts: Sequence[Start],
+        signals: Signals,
+        *,
+        process: int,
+        waiter: int | None,
+        again: bool,
+        connection: Any = None,
     ) -> list[TakenKey]:
         options = self._options
         channels, payloads = encode(signals, options.namespace)
         columns = start_columns(starts)
         async with self._using(connection) as open_connection:
             rows = await open_connection.fetch(
-                _START, process, options.lease_seconds, options.redrive_seconds, waiter, durable, *columns, channels, payloads
+                _START,
+                process,
+                options.lease_seconds,
+                options.redrive_seconds,
+                waiter,
+                True,
+                again,
+                *columns,
+                channels,
+                payloads,
             )
         return [TakenKey(row[0] - 1, row[1], row[2]) for row in rows]
 
     async def commit(
-        self, writes: Sequence[Write], signals: Signals, *, process: int, durable: bool, wait: bool, connection: Any = None
+        self,
+        writes: Sequence[Write],
+        signals: Signals,
+        *,
+        process: int,
+        durable: bool,
+        wait: bool,
+        connection: Any = None,
     ) -> list[Miss]:
         channels, payloads = encode(signals, self._options.namespace)
         columns = commit_columns(writes)
@@ -67,8 +90,12 @@ class PostgresStore:
         heard_at = time.monotonic()
         return [_miss(row, heard_at) for row in rows]
 
-    async def pull(self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool) -> list[Work]:
-        return await self._work(_PULL, list(services), process, limit, first_claim, self._options.lease_seconds, durable)
+    async def pull(
+        self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool
+    ) -> list[Work]:
+        return await self._work(
+            _PULL, list(services), process, limit, first_claim, self._options.lease_seconds, durable
+        )
 
     async def admit(
         self, deliveries: Sequence[Delivery], services: Sequence[str], *, process: int, first_claim: int, durable: bool
@@ -104,7 +131,9 @@ class PostgresStore:
     async def extend(self, refs: Sequence[Ref], *, process: int) -> set[Ref]:
         steps = [ref.step for ref in refs]
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(_EXTEND, process, self._options.lease_seconds, [ref.saga for ref in refs], steps)
+            rows = await connection.fetch(
+                _EXTEND, process, self._options.lease_seconds, [ref.saga for ref in refs], steps
+            )
         return set(refs) - {Ref(row[0], row[1]) for row in rows}
 
 
@@ -142,7 +171,22 @@ def _miss(row: Iterable[Any], heard_at: float) -> Miss:
 
 
 def _overdue(row: Iterable[Any], heard_at: float) -> Overdue:
-    (saga, version, definition, phase, vector, cancel, paused, deadline, reason, waiter, held, claimed, unquiet, now) = row
+    (
+        saga,
+        version,
+        definition,
+        phase,
+        vector,
+        cancel,
+        paused,
+        deadline,
+        reason,
+        waiter,
+        held,
+        claimed,
+        unquiet,
+        now,
+    ) = row
     return Overdue(
         saga=saga,
         version=version,

@@ -16,18 +16,40 @@ from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenK
 class Store(Protocol):
     """The hot path. Every call is one transaction; on `Unavailable` its outcome is unknown (it may have been committed)."""
 
-    async def start(self, starts: Sequence[Start], signals: Signals, *, process: int, waiter: int | None, durable: bool) -> list[TakenKey]:
-        """Insert sagas with their first commands. A start whose key is taken is not inserted and is returned."""
+    async def start(
+        self,
+        starts: Sequence[Start],
+        signals: Signals,
+        *,
+        process: int,
+        waiter: int | None,
+        again: bool,
+        connection: Any = None,
+    ) -> list[TakenKey]:
+        """Insert sagas with their first commands, durably. A start whose key is taken is not inserted and is returned.
+
+        `again`: an earlier call with these starts ended with `Unavailable`; those that it has inserted are left as they are.
+        `connection`: take part in its transaction.
+        """
 
     async def commit(
-        self, writes: Sequence[Write], signals: Signals, *, process: int, durable: bool, wait: bool, connection: Any = None
+        self,
+        writes: Sequence[Write],
+        signals: Signals,
+        *,
+        process: int,
+        durable: bool,
+        wait: bool,
+        connection: Any = None,
     ) -> list[Miss]:
         """Write what was decided, each saga as a whole or not at all; return the misses.
 
         `wait` waits for locked sagas instead of returning them as misses. `connection`: take part in its transaction.
         """
 
-    async def pull(self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool) -> list[Work]:
+    async def pull(
+        self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool
+    ) -> list[Work]:
         """Claim up to `limit` queued commands that are due, oldest first. Claims are numbered from `first_claim` + 1."""
 
     async def admit(
@@ -59,10 +81,11 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a heart-beat answers. `leader_seen_ago_seconds` is None where nobody has ever led."""
+    """What a heart-beat answers. `store_clock` is the store's clock minus this process's monotonic one. `leader_seen_ago_seconds` is None where nobody has ever led."""
 
     peers: tuple[Peer, ...]
     has_due: bool
+    store_clock: float
     leader_seen_ago_seconds: float | None
     released: int
 
@@ -141,7 +164,9 @@ class Ledger(Protocol):
     async def find_key(self, definition_name: str, key: str) -> UUID | None:
         """The saga that a start key stands for."""
 
-    async def audit(self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Any]) -> None:
+    async def audit(
+        self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Any]
+    ) -> None:
         """Write down what a person did."""
 
 

@@ -109,6 +109,7 @@ class Write:
     changed: bool
     state: State
     wake_seconds: float | None = None
+    is_deadline_moved: bool = False
     fences: list[tuple[int, int]] = field(default_factory=list)
     drops: list[Drop] = field(default_factory=list)
     delays: list[Delay] = field(default_factory=list)

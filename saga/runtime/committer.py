@@ -134,6 +134,7 @@ class Committer:
         while True:
             plans = [self.plan(group, signals) for group in groups]
             writes = [made.write for made in plans]
+            sent_at = self._clock.monotonic()
             try:
                 misses = await self._store.commit(writes, signals, process=self._routes.process, durable=True, wait=wait)
                 break
@@ -148,6 +149,7 @@ class Committer:
         missed = {miss.position for miss in misses}
         for position, (group, made) in enumerate(zip(groups, plans, strict=True)):
             if position not in missed:
+                made.sent_at = sent_at
                 self.remember(made)
                 self._on_committed(group, made)
         for miss in misses:

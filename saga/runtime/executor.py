@@ -98,7 +98,7 @@ class Executor:
         if work.operation is Operation.VOID_OR_REPORT:
             return Outcome(work, None, error="a transactional step has nothing to void")
         outcome, made, signals = await run_transactional(
-            work, graph, served, context, self._adapter, self._committer.plan, self._process()
+            work, graph, served, context, self._adapter, self._committer.plan, self._process(), self._clock
         )
         if made is not None:
             self._committer.remember(made)

@@ -57,6 +57,8 @@ class Plan:
     handovers: list[Dispatch] = field(default_factory=list)
     messages: list[Command] = field(default_factory=list)
     timers: list[tuple[str, float]] = field(default_factory=list)
+    is_ending: bool = False
+    sent_at: float = 0.0  # this process's clock before the commit was sent: leases count from then
 
 
 def plan(group: Group, routes: Routes, signals: Signals, *, now: float, jitter: float, enforce_deadline: bool) -> Plan:
@@ -65,7 +67,9 @@ def plan(group: Group, routes: Routes, signals: Signals, *, now: float, jitter: 
     decision = decide(
         group.graph, group.state, (*events, *group.extra), now=now, jitter=jitter, enforce_deadline=enforce_deadline
     )
-    write = Write(group.saga, group.version, decision.changed, decision.state, group.wake_seconds, entries=decision.entries)
+    is_written = decision.changed or group.wake_seconds is not None
+    write = Write(group.saga, group.version, is_written, decision.state, group.wake_seconds, entries=decision.entries)
+    write.is_deadline_moved = decision.state.deadline != group.state.deadline
     made = Plan(write, decision)
     commands = {command.step: command for command in decision.commands}
     for outcome in group.outcomes:
@@ -73,7 +77,8 @@ def plan(group: Group, routes: Routes, signals: Signals, *, now: float, jitter: 
     if decision.changed:
         _drop_what_is_over(group, commands, write)
     _dispatch(group, commands.values(), made, routes, signals)
-    if decision.changed and decision.state.phase.is_terminal and group.waiter is not None:
+    made.is_ending = decision.changed and decision.state.phase.is_terminal
+    if made.is_ending and group.waiter is not None and group.waiter != routes.process:
         signals.ended.setdefault(group.waiter, []).append(group.saga)
     return made
 
@@ -93,7 +98,7 @@ def _end_claim(group: Group, outcome: Outcome, commands: dict[int, Command], mad
     elif letter in QUARANTINED_LETTERS or (state.paused and letter in _UNDER_WAY):
         write.delays.append(_delay_of(outcome, PARKED_SECONDS))
     elif command is None:
-        write.drops.append(Drop(step, None if write.changed else work.claim))
+        write.drops.append(Drop(step, None if made.decision.changed else work.claim))
     if isinstance(outcome.event, ev.Succeeded | ev.Reported) and letter != group.state.vector[step] and letter in "SK":
         write.results.append(Result(step, work.deliveries, outcome.value))
 
@@ -112,7 +117,13 @@ def _drop_what_is_over(group: Group, commands: dict[int, Command], write: Write)
     """Commands that this decision has made pointless: their letters have changed and call for nothing."""
     ended = {outcome.work.step for outcome in group.outcomes}
     for step, (before, after) in enumerate(zip(group.state.vector, write.state.vector, strict=True)):
-        if before == after or before not in _UNDER_WAY or step in ended or step in commands or after in QUARANTINED_LETTERS:
+        if (
+            before == after
+            or before not in _UNDER_WAY
+            or step in ended
+            or step in commands
+            or after in QUARANTINED_LETTERS
+        ):
             continue
         if called_for(group.graph, write.state, step) is None and not write.state.paused:
             write.drops.append(Drop(step, None))

@@ -8,6 +8,7 @@ from saga.core import events as ev
 from saga.core.graph import Graph
 from saga.core.states import Operation
 from saga.errors import InputRefused, Unavailable
+from saga.ports.clock import Clock
 from saga.ports.store import StoreAdapter
 from saga.ports.work import Signals, Work
 from saga.runtime.context import Context
@@ -26,7 +27,7 @@ class _Refused(Exception):  # noqa: N818
 
 
 async def run_transactional(
-    work: Work, graph: Graph, served: Served, context: Context, adapter: StoreAdapter, planner: Planner, process: int
+    work: Work, graph: Graph, served: Served, context: Context, adapter: StoreAdapter, planner: Planner, process: int, clock: Clock
 ) -> tuple[Outcome | None, Plan | None, Signals]:
     """Run one claim. Returns an outcome that is still to be committed, or the plan and the signals of what was committed."""
     signals = Signals()
@@ -35,7 +36,7 @@ async def run_transactional(
             context._connection = connection  # noqa: SLF001 (the context is ours to fill)
             event, value = await _handle(work, graph, served, context)
             group = Group(work.saga, graph, work.version, work.state, work.waiter, work.store_clock, [Outcome(work, event, value)])
-            committed = await _record(group, adapter, planner, process, connection, signals)
+            committed = await _record(group, adapter, planner, process, connection, signals, clock)
         return None, committed, signals
     except Reject as answer:
         return Outcome(work, ev.Rejected(work.step, answer.reason), is_fenced=True), None, Signals()
@@ -64,7 +65,7 @@ async def _handle(work: Work, graph: Graph, served: Served, context: Context) ->
 
 
 async def _record(
-    group: Group, adapter: StoreAdapter, planner: Planner, process: int, connection: object, signals: Signals
+    group: Group, adapter: StoreAdapter, planner: Planner, process: int, connection: object, signals: Signals, clock: Clock
 ) -> Plan:
     """Decide on what was read at the claim; where that is old, on the row that is locked now."""
     work = group.outcomes[0].work
@@ -76,6 +77,7 @@ async def _record(
         before, after = group.state.vector[work.step], made.decision.state.vector[work.step]
         if before == after or after not in _DONE[work.operation]:
             raise _Refused
+        made.sent_at = clock.monotonic()
         # NOTIFY stays out of a handler's transaction: it takes a lock of the whole database at commit
         misses = await adapter.store.commit([made.write], Signals(), process=process, durable=True, wait=True, connection=connection)
         if not misses:

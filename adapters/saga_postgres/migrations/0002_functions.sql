@@ -80,7 +80,7 @@ begin
         limit p_limit
     ), claimed as (
         update command c
-        set owner = p_owner, claim = due.claim, deliveries = c.deliveries + 1, lease_until = now() + make_interval(secs => p_lease)
+        set owner = p_owner, claim = due.claim, deliveries = c.deliveries + 1, lease_until = clock_timestamp() + make_interval(secs => p_lease)
         from due where c.saga = due.saga and c.step = due.step
         returning c.saga, c.step, c.claim
     )
@@ -119,7 +119,7 @@ begin
         order by a.saga, a.step
     ), claimed as (
         insert into command as c (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
-        select saga, step, op, service, p_owner, claim, now(), now() + make_interval(secs => p_lease), 1 from asked
+        select saga, step, op, service, p_owner, claim, now(), clock_timestamp() + make_interval(secs => p_lease), 1 from asked
         on conflict (saga, step) do update
         set op = excluded.op, owner = excluded.owner, claim = excluded.claim, lease_until = excluded.lease_until,
             deliveries = case when c.op = excluded.op then c.deliveries + 1 else 1 end,
@@ -201,12 +201,11 @@ begin
     update saga s
     set version = s.version + 1, touched_by = p_process, phase = w.phase, vector = w.vector, cancel_requested = w.cancel,
         paused = w.paused, reason = w.reason,
-        deadline = case when w.deadline is null then null
-                        when w.deadline = extract(epoch from s.deadline)::float8 then s.deadline else to_timestamp(w.deadline) end,
+        deadline = case when w.deadline is null then s.deadline when w.deadline < 'infinity' then to_timestamp(w.deadline) end,
         ended_at = case when w.phase in ('D', 'Z', 'X') then now() end,
         wake_at = case when w.phase in ('D', 'Z', 'X') then null
                        when w.wake is not null then now() + make_interval(secs => w.wake)
-                       else least(s.wake_at, to_timestamp(w.deadline)) end
+                       when w.deadline < 'infinity' then least(s.wake_at, to_timestamp(w.deadline)) else s.wake_at end
     from unnest(s_id, s_changed, s_phase, s_vector, s_cancel, s_paused, s_deadline, s_reason, s_wake) with ordinality
         as w(id, changed, phase, vector, cancel, paused, deadline, reason, wake, n)
     where s.id = w.id and w.changed and (all_ok or ok[w.n]);
@@ -228,7 +227,7 @@ begin
     if cardinality(c_s) > 0 then
         insert into command as c (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
         select s_id[w.s], w.step, w.op, w.service, o.owner, case when o.owner is not null then w.claim end,
-               now() + make_interval(secs => w.after), case when o.owner is not null then now() + make_interval(secs => p_lease) end,
+               now() + make_interval(secs => w.after), case when o.owner is not null then clock_timestamp() + make_interval(secs => p_lease) end,
                case when o.owner is not null then 1 else 0 end
         from unnest(c_s, c_step, c_op, c_service, c_owner, c_claim, c_after) as w(s, step, op, service, owner, claim, after)
         cross join lateral (select case when w.owner = p_process or is_there(w.owner) then w.owner end as owner) as o
@@ -266,7 +265,7 @@ comment on function commit_batch is 'Writes what a batch of outcomes decided, an
 
 -- E1. Keys first: a key that is taken returns the saga that has it, and whether its input was the same. Nothing else is inserted for it.
 create function start_batch(
-    p_process integer, p_lease float8, p_redrive float8, p_waiter integer, p_durable boolean,
+    p_process integer, p_lease float8, p_redrive float8, p_waiter integer, p_durable boolean, p_again boolean,
     s_id uuid[], s_definition integer[], s_phase "char"[], s_vector text[], s_deadline float8[], s_input bytea[], s_tags text[],
     k_s integer[], k_name text[], k_key text[], k_hash bytea[],
     c_s integer[], c_step smallint[], c_op "char"[], c_service text[], c_owner integer[], c_claim bigint[],
@@ -276,7 +275,15 @@ create function start_batch(
 language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
     taken integer[] := '{}';
+    present integer[] := '{}';
 begin
+    if not p_durable then
+        perform set_config('synchronous_commit', 'off', true);
+    end if;
+    -- An earlier try whose answer was lost may have been committed after all
+    if p_again then
+        select coalesce(array_agg(w.n), '{}') into present from unnest(s_id) with ordinality as w(id, n) join saga s on s.id = w.id;
+    end if;
     if cardinality(k_s) > 0 then
         with won as (
             insert into start_key (definition_name, key, saga, input_hash)
@@ -288,6 +295,7 @@ begin
         select coalesce(array_agg(w.s), '{}') into taken
         from unnest(k_s) as w(s) left join won on won.saga = s_id[w.s] where won.saga is null;
     end if;
+    taken := taken || present;
     insert into saga (id, definition, touched_by, waiter, phase, wake_at, deadline, started_at, ended_at, vector, tags, input)
     select w.id, w.definition, p_process, p_waiter, w.phase,
            case when w.phase <> 'D' then now() + make_interval(secs => least(p_redrive, w.deadline)) end,
@@ -297,7 +305,7 @@ begin
     where w.n <> all (taken);
     insert into command (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
     select s_id[w.s], w.step, w.op, w.service, o.owner, case when o.owner is not null then w.claim end, now(),
-           case when o.owner is not null then now() + make_interval(secs => p_lease) end, case when o.owner is not null then 1 else 0 end
+           case when o.owner is not null then clock_timestamp() + make_interval(secs => p_lease) end, case when o.owner is not null then 1 else 0 end
     from unnest(c_s, c_step, c_op, c_service, c_owner, c_claim) as w(s, step, op, service, owner, claim)
     cross join lateral (select case when w.owner = p_process or is_there(w.owner) then w.owner end as owner) as o
     where w.s <> all (taken);

@@ -27,7 +27,7 @@ $$;
 -- anything waits in the queues of its services. p_full: also look for claims whose lease is over.
 create function beat(p_id integer, p_lock integer, p_margin float8, p_in_flight integer, p_channel text, p_full boolean)
 returns table (id integer, name text, services text[], capacity integer, in_flight integer, seen_ago float8, has_due boolean,
-               leader_seen_ago float8, released integer)
+               now float8, leader_seen_ago float8, released integer)
 language plpgsql set search_path from current as $$
 declare
     v_dead integer[];
@@ -61,6 +61,7 @@ begin
                select from unnest(v_services) as wanted(service)
                where exists (select from command c where c.service = wanted.service and c.owner is null and c.due_at <= statement_timestamp())
            ),
+           extract(epoch from clock_timestamp())::float8,
            (select extract(epoch from clock_timestamp() - l.seen_at)::float8 from leader l where l.name = 'supervisor'), v_released
     from participant p order by p.id;
 end $$;
@@ -85,16 +86,6 @@ language sql volatile set search_path from current set enable_hashjoin = off set
     order by s.wake_at limit p_limit
 $$;
 comment on function overdue is 'Sagas whose wake_at has passed';
-
-create function snooze(p_saga uuid[], p_version integer[], p_wake float8[]) returns void
-language sql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
-    with held as (
-        select s.id, w.wake from unnest(p_saga, p_version, p_wake) as w(id, version, wake)
-        join saga s on s.id = w.id and s.version = w.version order by s.id for no key update of s skip locked
-    )
-    update saga s set wake_at = now() + make_interval(secs => held.wake) from held where s.id = held.id
-$$;
-comment on function snooze is 'Moves wake_at of sagas that need nothing now';
 
 -- History partitions: today's and those of the days ahead.
 create function ensure_event_days(p_days integer) returns integer language plpgsql set search_path from current as $$

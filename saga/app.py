@@ -1,0 +1,167 @@
+"""The composition root: settings in, a running process out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import structlog
+
+from saga import registry
+from saga.client import Sagas
+from saga.core.states import Mode
+from saga.errors import UsageError
+from saga.ports.clock import SystemClock
+from saga.ports.journal import Journal
+from saga.ports.store import StoreAdapter, StoreOptions
+from saga.runtime.handlers import Participant, StepHandler
+from saga.runtime.process import Process
+from saga.runtime.served import Served
+from saga.runtime.supervisor import Supervisor, SupervisorOptions
+from saga.settings import Settings, load
+
+_DEFAULT_PORTS: Final = {"postgresql": 5432, "postgres": 5432}
+
+
+class App(Sagas):
+    """A connected process: starts sagas, and serves participants."""
+
+    def __init__(self, process: Process, settings: Settings) -> None:
+        super().__init__(process)
+        self.settings = settings
+        self._journals: dict[str, Journal] = {}
+        self._threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="saga-handler")
+
+    @asynccontextmanager
+    async def serve(self, *participants: Participant) -> AsyncIterator[App]:
+        """Publish the contracts of these participants and run their steps, until the block ends.
+
+        Raises:
+            UsageError: two of them are of one service, or a database cannot be found.
+            Conflict: a definition froze another mode for a step.
+        """
+        names = [participant.service for participant in participants]
+        if len(set(names)) < len(names):
+            raise UsageError(f"two participants serve one service: {', '.join(names)}")
+        contracts = []
+        for participant in participants:
+            mode, journal = await self._database(participant)
+            for handler in participant.handlers.values():
+                own_mode = Mode.EXTERNAL if handler.external else mode
+                contracts.append(handler.contract(own_mode))
+                self._serve_one(participant, handler, own_mode, journal)
+        await self.process.adapter.directory.publish(contracts)
+        capacity = sum(participant.concurrency for participant in participants)
+        is_durable = any(contract.mode is Mode.EXTERNAL for contract in contracts)
+        await self.process.serve(names, capacity, durable=is_durable)
+        structlog.get_logger("saga").info(
+            "serving", services=names, contracts=[f"{contract.name} ({contract.mode.name.lower()})" for contract in contracts]
+        )
+        yield self
+
+    def _serve_one(self, participant: Participant, handler: StepHandler, mode: Mode, journal: Journal | None) -> None:
+        served = Served(handler, mode, journal if mode is Mode.JOURNALED else None, self._threads)
+        self.process.executor.serve(participant.service, handler.name, served)
+
+    async def _database(self, participant: Participant) -> tuple[Mode, Journal | None]:
+        """The store's own database makes transactional steps, another one journaled ones."""
+        url = participant.database_url()
+        if url is None:
+            return Mode.EXTERNAL, None
+        if address(url) == address(self.settings.store.get_secret_value()):
+            return Mode.TRANSACTIONAL, None
+        if url not in self._journals:
+            application = f"saga {participant.service}"
+            journal = registry.open_journal(url, self.settings.handler_connections, application)
+            await journal.open()
+            self._journals[url] = journal
+        return Mode.JOURNALED, self._journals[url]
+
+    def supervisor(self) -> Supervisor:
+        """A supervisor on this process's connections; `run` it."""
+        settings = self.settings
+        url = (settings.election or settings.store).get_secret_value()
+        options = SupervisorOptions(
+            scan_seconds=settings.scan,
+            outage_grace_seconds=settings.outage_grace,
+            retention_seconds=settings.retention,
+            history_days=settings.history / 86_400,
+        )
+        return Supervisor(self.process, registry.open_election(url, settings.namespace), self.process.clock, options)
+
+    async def close(self) -> None:
+        await self.process.stop(self.settings.drain)
+        for journal in self._journals.values():
+            await journal.close()
+        await self.process.adapter.close()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+@asynccontextmanager
+async def connect(
+    *, store: str | None = None, bus: str | None = None, namespace: str | None = None, settings: Settings | None = None, name: str | None = None
+) -> AsyncIterator[App]:
+    """Connect to the fabric: `async with saga.connect() as sagas`. What is not given comes from saga.yaml and SAGA_*.
+
+    Raises:
+        UsageError: a setting is missing or wrong, or a pooler in transaction mode is in the way.
+        Unavailable, AccessRefused, SchemaMismatch: the store cannot be used; the message says what to do.
+    """
+    settings = settings or load(store=store, bus=bus, namespace=namespace)
+    adapter = open_adapter(settings, name or "saga")
+    await adapter.open()
+    try:
+        process = Process(adapter, SystemClock(), _outside_bus(settings), name=name)
+        await process.start()
+    except BaseException:
+        await adapter.close()
+        raise
+    app = App(process, settings)
+    structlog.get_logger("saga").info(
+        "connected", version=version("saga-coordination"), process=process.router.process, **described(settings)
+    )
+    try:
+        yield app
+    finally:
+        await asyncio.shield(app.close())
+
+
+def open_adapter(settings: Settings, application: str) -> StoreAdapter:
+    """The store of these settings, not connected yet."""
+    options = StoreOptions(
+        namespace=settings.namespace,
+        lease_seconds=settings.lease,
+        margin_seconds=settings.margin,
+        redrive_seconds=settings.redrive,
+        hot_connections_max=settings.connections,
+        handler_connections_max=settings.handler_connections,
+        application=application,
+    )
+    return registry.open_store(settings.store.get_secret_value(), options)
+
+
+def _outside_bus(settings: Settings) -> Any:
+    """None where commands travel through the store: also when the bus is the very same database."""
+    if settings.bus is None or address(settings.bus.get_secret_value()) == address(settings.store.get_secret_value()):
+        return None
+    return registry.open_bus(settings.bus.get_secret_value(), settings.namespace)
+
+
+def address(url: str) -> tuple[str, str, int | None, str]:
+    """Where a URL leads, whoever asks: scheme, host, port, database."""
+    parts = urlsplit(url)
+    scheme = "postgresql" if parts.scheme == "postgres" else parts.scheme
+    host = (parts.hostname or "localhost").replace("127.0.0.1", "localhost")
+    return scheme, host, parts.port or _DEFAULT_PORTS.get(scheme), parts.path
+
+
+def described(settings: Settings) -> dict[str, str]:
+    """What a process stands on, without secrets."""
+    scheme, host, port, path = address(settings.store.get_secret_value())
+    bus = "store" if settings.bus is None else urlsplit(settings.bus.get_secret_value()).scheme
+    return {"store": f"{scheme}://{host}:{port}{path}" if port else f"{scheme}://{host}{path}", "schema": settings.namespace, "bus": bus}

@@ -1,0 +1,293 @@
+"""Starting sagas, waiting for them, acting on them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+from uuid import UUID
+
+import pydantic
+from pydantic import TypeAdapter
+
+from saga.authoring import Definition
+from saga.core import events as ev
+from saga.core.graph import Graph
+from saga.core.ids import RANDOM_BYTES, uuid7
+from saga.core.paths import resolve
+from saga.core.states import Mode, Phase
+from saga.errors import Conflict, InputRefused, UsageError
+from saga.ports.store import Snapshot
+from saga.ports.work import Signals
+from saga.runtime.process import Process
+from saga.runtime.starter import Order, first_decision, start_of
+
+INPUT_BYTES_MAX: Final = 256 * 1024
+KEY_CHARS_MAX: Final = 200
+START_TIMEOUT_SECONDS: Final = 30.0
+POLL_FIRST_SECONDS: Final = 2.0
+POLL_CAP_SECONDS: Final = 10.0
+_STATUS: Final = {Phase.COMPLETED: "completed", Phase.COMPENSATED: "compensated", Phase.ABANDONED: "abandoned"}
+_JSON: Final[TypeAdapter[Any]] = TypeAdapter(Any)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a saga ended: `status` is completed, compensated (rolled back) or abandoned; `value` is what a completed one returns."""
+
+    saga: UUID
+    status: str
+    value: Any
+    reason: str | None
+
+    @property
+    def is_completed(self) -> bool:
+        return self.status == "completed"
+
+
+class Handle:
+    """A saga that was started."""
+
+    def __init__(self, sagas: Sagas, saga: UUID) -> None:
+        self._sagas = sagas
+        self.id = saga
+
+    def __repr__(self) -> str:
+        return f"<saga {self.id}>"
+
+    async def result(self, timeout_seconds: float | None = None) -> Ending:
+        """Wait until the saga has ended.
+
+        Raises:
+            TimeoutError: it has not, in that time; it goes on.
+            NotFound: it is not there (any more).
+        """
+        async with asyncio.timeout(timeout_seconds):
+            return await self._sagas.wait(self.id)
+
+
+class Sagas:
+    """A connection to the fabric. Made by `saga.connect`."""
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self._registered: dict[int, tuple[Definition, int, Graph]] = {}
+
+    async def register(self, definition: Definition, *, activate: bool = True, overwrite: bool = False) -> int:
+        """Check a definition against the published contracts and store it; returns its number.
+
+        Raises:
+            DefinitionError: with everything that is wrong, missing contracts included.
+            Conflict: this name and version is another graph already.
+        """
+        graph = definition.graph(await self.process.adapter.directory.contracts())
+        schema = graph.input_schema
+        number = await self.process.adapter.directory.register(graph, schema, activate=activate, overwrite=overwrite)
+        self.process.definitions.add(number, graph)
+        self._registered[id(definition)] = (definition, number, graph)
+        return number
+
+    async def start(
+        self,
+        definition: Definition | str,
+        input: Any = None,  # noqa: A002 (the word of the protocol)
+        *,
+        key: str | None = None,
+        version: int | None = None,
+        tags: dict[str, str] | None = None,
+        tx: Any = None,
+    ) -> Handle:
+        """Start a saga. It is durable when this returns (with `tx`: when the caller commits).
+
+        `key`: the same key never starts a second saga of this definition. `tx`: an asyncpg connection to the store's database; the saga
+        starts with its transaction, or not at all. By name, the newest activated version is started, or `version`.
+
+        Raises:
+            InputRefused: the input does not fit the definition, or is too large.
+            Conflict: the key was used with another input.
+            Unavailable: the store is away; whether the saga was started is unknown, so start again with the same key.
+        """
+        order = await self._order(definition, input, key, version, tags)
+        if tx is not None:
+            return Handle(self, await self._start_within(order, tx))
+        try:
+            async with asyncio.timeout(START_TIMEOUT_SECONDS):
+                return Handle(self, await self.process.starter.start(order))
+        except TimeoutError:
+            raise UsageError(
+                f"the store did not answer for {START_TIMEOUT_SECONDS:.0f} s: whether {order.graph.name} was started is unknown; "
+                "start again with the same key"
+            ) from None
+
+    def handle(self, saga: UUID) -> Handle:
+        """A handle of a saga that was started before."""
+        return Handle(self, saga)
+
+    async def _order(
+        self, definition: Definition | str, value: Any, key: str | None, version: int | None, tags: dict[str, str] | None
+    ) -> Order:
+        if isinstance(definition, Definition):
+            found = self._registered.get(id(definition))
+            if found is None:
+                await self.register(definition)
+                found = self._registered[id(definition)]
+            _, number, graph = found
+            data = _encoded(definition.name, _input_adapter(definition), value)
+        else:
+            number, graph = await self.process.adapter.directory.find(definition, version)
+            self.process.definitions.add(number, graph)
+            data = _encoded(definition, _JSON, value)
+        if key is not None and not 1 <= len(key) <= KEY_CHARS_MAX:
+            raise UsageError(f"a start key has 1 to {KEY_CHARS_MAX} characters, not {len(key)}")
+        saga = uuid7(int(time.time() * 1000), os.urandom(RANDOM_BYTES))
+        text = None if tags is None else _JSON.dump_json(tags).decode()
+        return Order(saga, number, graph, data, hashlib.sha256(data).digest(), key, text)
+
+    async def _start_within(self, order: Order, connection: Any) -> UUID:
+        signals = Signals()
+        decision = first_decision(order.graph, self.process.starter.store_clock + time.monotonic())
+        start = start_of(order, decision, self.process.router, signals, assign=False)
+        taken = await self.process.adapter.store.start(
+            [start], signals, process=self.process.router.process, waiter=None, again=False, connection=connection
+        )
+        if taken and not taken[0].is_same_input:
+            raise Conflict(f"the start key {order.key!r} of {order.graph.name} belongs to saga {taken[0].saga}, started with another input")
+        return taken[0].saga if taken else order.saga
+
+    async def wait(self, saga: UUID) -> Ending:
+        """Wait until a saga has ended."""
+        pause = POLL_FIRST_SECONDS
+        while True:
+            heard = asyncio.ensure_future(self.process.wait_for_end(saga, pause))
+            try:
+                snapshot = await self.snapshot(saga)
+                if snapshot.overdue.state.phase.is_terminal:
+                    return await self._ending(snapshot)
+                await heard
+            finally:
+                heard.cancel()
+            pause = min(pause * 1.5, POLL_CAP_SECONDS)
+
+    async def snapshot(self, saga: UUID) -> Snapshot:
+        """A saga as it is now. Raises NotFound."""
+        return await self.process.adapter.ledger.snapshot(saga)
+
+    async def _ending(self, snapshot: Snapshot) -> Ending:
+        state = snapshot.overdue.state
+        value = None
+        if state.phase is Phase.COMPLETED:
+            graph = await self.process.definitions.graph(snapshot.definition)
+            if graph.returns is not None:
+                results = {graph.steps[step].name: _JSON.validate_json(data) for step, data in snapshot.results.items() if data is not None}
+                value = resolve(graph.returns, _JSON.validate_json(snapshot.input), results)
+        return Ending(snapshot.saga, _STATUS[state.phase], value, state.reason)
+
+    @cached_property
+    def operations(self) -> Operations:
+        """What people do to sagas."""
+        return Operations(self)
+
+
+class Operations:
+    """Acts on one saga, audited. Each returns the saga as it is afterwards."""
+
+    def __init__(self, sagas: Sagas) -> None:
+        self._sagas = sagas
+
+    async def roll_back(self, saga: UUID, *, actor: str, reason: str) -> Snapshot:
+        """Ask for a roll-back. Refused, with a Conflict, once the pivot has passed."""
+        return await self._act(saga, "roll back", [ev.RollBack(reason)], actor, reason, None)
+
+    async def pause(self, saga: UUID, *, actor: str, reason: str) -> Snapshot:
+        """Hold a saga: nothing new is dispatched; the deadline goes on."""
+        return await self._act(saga, "pause", [ev.Paused()], actor, reason, None)
+
+    async def resume(self, saga: UUID, *, actor: str, reason: str) -> Snapshot:
+        return await self._act(saga, "resume", [ev.Resumed()], actor, reason, None)
+
+    async def retry(self, saga: UUID, step: str | None, *, actor: str, reason: str) -> Snapshot:
+        """Send quarantined steps round again: one, or all of them."""
+        snapshot = await self._sagas.snapshot(saga)
+        positions = await self._quarantined(snapshot, step)
+        return await self._act(saga, "retry", [ev.Retried(position) for position in positions], actor, reason, positions[0])
+
+    async def resolve(self, saga: UUID, step: str, what: str, *, actor: str, reason: str) -> Snapshot:
+        """Settle a quarantined step by evidence: `what` is happened, did-not-happen or compensated."""
+        kinds: dict[str, type[ev.Happened | ev.DidNotHappen | ev.Undone]] = {
+            "happened": ev.Happened, "did-not-happen": ev.DidNotHappen, "compensated": ev.Undone,
+        }  # fmt: skip
+        if what not in kinds:
+            raise UsageError(f"{what!r} resolves nothing: say happened, did-not-happen or compensated")
+        snapshot = await self._sagas.snapshot(saga)
+        (position,) = await self._quarantined(snapshot, step)
+        graph = await self._sagas.process.definitions.graph(snapshot.definition)
+        if what == "did-not-happen" and graph.steps[position].mode is Mode.JOURNALED:  # G37
+            raise Conflict(f"step {step} is journaled: its journal decides; retry it, or roll the saga back, and its service will void it")
+        if what == "did-not-happen" and (position in snapshot.overdue.claimed or position in snapshot.overdue.unquiet):  # G37
+            raise Conflict(f"step {step} cannot be declared void yet: a call of it may still arrive; wait until its claim and margin are over")
+        return await self._act(saga, f"resolve: {what}", [kinds[what](position)], actor, reason, position)
+
+    async def abandon(self, saga: UUID, *, actor: str, reason: str) -> Snapshot:
+        """Freeze the saga and give up what is left of it."""
+        return await self._act(saga, "abandon", [ev.Abandoned()], actor, reason, None)
+
+    async def _quarantined(self, snapshot: Snapshot, step: str | None) -> list[int]:
+        graph = await self._sagas.process.definitions.graph(snapshot.definition)
+        found = [position for position, letter in enumerate(snapshot.overdue.state.vector) if letter in "dwuk"]
+        if step is not None:
+            found = [position for position in found if graph.steps[position].name == step]
+        if not found:
+            raise Conflict(f"saga {snapshot.saga} has no quarantined step{'' if step is None else f' {step}'}: there is nothing to do")
+        return found
+
+    async def _act(
+        self, saga: UUID, action: str, events: Sequence[ev.Event], actor: str, reason: str, step: int | None
+    ) -> Snapshot:
+        process = self._sagas.process
+        before = await self._sagas.snapshot(saga)
+        process.committer.add(await process.group_for(before.overdue, events))
+        await process.committer.drained()
+        after = await self._sagas.snapshot(saga)
+        detail = {"before": _shown(before), "after": _shown(after)}
+        await process.adapter.ledger.audit(actor, action, saga, step, reason, detail)
+        if _is_same(before, after):
+            raise Conflict(f"{action} changed nothing: saga {saga} is {after.overdue.state.phase.name.lower()} ({after.overdue.state.vector})")
+        return after
+
+
+def _shown(snapshot: Snapshot) -> dict[str, Any]:
+    state = snapshot.overdue.state
+    return {"phase": state.phase.name, "vector": state.vector, "paused": state.paused, "cancel_requested": state.cancel_requested}
+
+
+def _is_same(before: Snapshot, after: Snapshot) -> bool:
+    return _shown(before) == _shown(after)
+
+
+def _input_adapter(definition: Definition) -> TypeAdapter[Any]:
+    found: TypeAdapter[Any] | None = getattr(definition, "_input_adapter", None)
+    if found is None:
+        found = _JSON if definition.input_type is None else TypeAdapter(definition.input_type)
+        definition._input_adapter = found  # type: ignore[attr-defined]  # noqa: SLF001
+    return found
+
+
+def _encoded(name: str, adapter: TypeAdapter[Any], value: Any) -> bytes:
+    try:
+        data = adapter.dump_json(adapter.validate_python(value))
+    except (pydantic.ValidationError, ValueError) as error:
+        raise InputRefused(f"the input of {name} does not fit: {_first_line(error)}") from error
+    if len(data) > INPUT_BYTES_MAX:
+        raise InputRefused(f"the input of {name} has {len(data):,} bytes, more than {INPUT_BYTES_MAX:,}: store it elsewhere and pass its address")
+    return data
+
+
+def _first_line(error: Exception) -> str:
+    if isinstance(error, pydantic.ValidationError):
+        return "; ".join(f"{'.'.join(map(str, detail['loc'])) or 'value'}: {detail['msg']}" for detail in error.errors())
+    return str(error)

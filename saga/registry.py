@@ -1,0 +1,106 @@
+"""Which adapter answers to a URL: the entry points of installed distributions, by scheme.
+
+An adapter has an entry point in the group of its port. The name is the scheme, the object a function:
+
+    saga.store      open_store(url: str, options: StoreOptions) -> StoreAdapter
+    saga.bus        open_bus(url: str, namespace: str) -> Bus
+    saga.journal    open_journal(url: str, connections_max: int, application: str) -> Journal
+    saga.election   open_election(url: str, namespace: str) -> Election
+
+No message contains more of a URL than its scheme: the rest may hold a password.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Final
+
+from saga.errors import Conflict, MissingDriver, UnknownScheme
+from saga.ports.bus import Bus
+from saga.ports.election import Election
+from saga.ports.journal import Journal
+from saga.ports.store import StoreAdapter, StoreOptions
+
+STORE: Final = "saga.store"
+BUS: Final = "saga.bus"
+ELECTION: Final = "saga.election"
+JOURNAL: Final = "saga.journal"
+
+_SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII | re.IGNORECASE)
+
+
+def open_store(url: str, options: StoreOptions) -> StoreAdapter:
+    """The store behind a URL, not connected yet. Raises UnknownScheme, MissingDriver, Conflict."""
+    opener: Callable[[str, StoreOptions], StoreAdapter] = _opener(STORE, url)
+    return opener(url, options)
+
+
+def open_bus(url: str, namespace: str) -> Bus:
+    """The bus behind a URL, not connected yet. Raises UnknownScheme, MissingDriver, Conflict."""
+    opener: Callable[[str, str], Bus] = _opener(BUS, url)
+    return opener(url, namespace)
+
+
+def open_election(url: str, namespace: str) -> Election:
+    """The election behind a URL, not connected yet. Raises UnknownScheme, MissingDriver, Conflict."""
+    opener: Callable[[str, str], Election] = _opener(ELECTION, url)
+    return opener(url, namespace)
+
+
+def open_journal(url: str, connections_max: int, application: str) -> Journal:
+    """The journal in a service's own database, not connected yet. Raises UnknownScheme, MissingDriver, Conflict."""
+    opener: Callable[[str, int, str], Journal] = _opener(JOURNAL, url)
+    return opener(url, connections_max, application)
+
+
+def schemes(group: str) -> list[str]:
+    """The schemes that installed distributions offer for a port."""
+    return sorted({entry.name for entry in entry_points(group=group)})
+
+
+def _opener(group: str, url: str) -> Any:  # noqa: ANN401 (an entry point has any type; the callers name it)
+    entry = _only_entry(group, _scheme(group, url))
+    try:
+        return entry.load()
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == entry.module.partition(".")[0]:
+            raise
+        raise MissingDriver(
+            f"{entry.name}:// needs the library {error.name}, which is missing. Run: pip install '{_remedy(entry)}'"
+        ) from error
+
+
+def _scheme(group: str, url: str) -> str:
+    match = _SCHEME.match(url)
+    if match is None:
+        raise UnknownScheme(f"this is no URL: it does not begin with scheme://. {_offer(group)}")
+    return match[1].lower()
+
+
+def _only_entry(group: str, scheme: str) -> EntryPoint:
+    entries = {_distribution(entry): entry for entry in entry_points(group=group, name=scheme)}
+    if not entries:
+        raise UnknownScheme(f"nothing that is installed answers to {scheme}://. {_offer(group)}")
+    if len(entries) > 1:
+        names = " and ".join(sorted(entries))
+        raise Conflict(f"{names} both want to answer to {scheme}:// as {group}: uninstall one of them")
+    return next(iter(entries.values()))
+
+
+def _offer(group: str) -> str:
+    offered = ", ".join(f"{scheme}://" for scheme in schemes(group))
+    return f"Installed for {group}: {offered or 'nothing'}"
+
+
+def _remedy(entry: EntryPoint) -> str:
+    """What brings the driver: the extra of the scheme's or the adapter's name, else the distribution itself."""
+    extras = [] if entry.dist is None else entry.dist.metadata.get_all("Provides-Extra") or []
+    wanted = (entry.name, entry.module.partition(".")[0].removeprefix("saga_"))
+    extra = next((name for name in wanted if name in extras), None)
+    return _distribution(entry) if extra is None else f"{_distribution(entry)}[{extra}]"
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return "an unnamed distribution" if entry.dist is None else entry.dist.name

@@ -1,0 +1,244 @@
+"""One process in the fabric: alive in the eyes of the others, starting sagas, serving steps, looking after what is due."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+from collections.abc import Callable, Sequence
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from saga.core import events as ev
+from saga.core.decide import Decision
+from saga.errors import SagaError, Unavailable
+from saga.ports.bus import Bus
+from saga.ports.clock import Clock
+from saga.ports.store import Ears, StoreAdapter
+from saga.ports.work import Overdue, Ref, Work
+from saga.runtime.committer import Committer, handed_over
+from saga.runtime.definitions import Definitions
+from saga.runtime.dispatcher import Dispatcher
+from saga.runtime.executor import Executor
+from saga.runtime.intake import Intake
+from saga.runtime.planning import Group, Plan
+from saga.runtime.router import Router
+from saga.runtime.starter import Order, Starter
+
+BEAT_IDLE_SECONDS: Final = 1.0
+BEAT_BUSY_SECONDS: Final = 0.15
+BUSY_FOR_SECONDS: Final = 10.0  # after the last outcome
+REJOIN_SECONDS: Final = 0.5
+OVERDUE_MAX: Final = 200
+LEADER_SILENT_SECONDS: Final = 5.0
+DRAIN_SECONDS: Final = 10.0
+
+
+class Process:
+    """The runtime of one operating-system process. Everything it holds is given back by `stop`."""
+
+    def __init__(self, adapter: StoreAdapter, clock: Clock, bus: Bus | None = None, *, name: str | None = None) -> None:
+        self.adapter = adapter
+        self.clock = clock
+        self.name = name or f"{socket.gethostname()}:{os.getpid()}"
+        options = adapter.options
+        self.definitions = Definitions(adapter.directory)
+        self.router = Router(clock, queues_commands=bus is None, has_room=self._has_room)
+        self.committer = Committer(adapter.store, clock, self.router, self._committed, self._is_deadline_enforced)
+        self.executor = Executor(adapter, clock, self.definitions, self.committer, lambda: self.router.process, self._committed)
+        self.intake = Intake(adapter.store, clock, self.router, self.executor.run, options.lease_seconds)
+        self.starter = Starter(adapter.store, clock, self.router, options.lease_seconds, self.intake.take, self._started)
+        self.dispatcher = None if bus is None else Dispatcher(bus, adapter, self.router, self.intake)
+        self.services: list[str] = []
+        self._waiters: dict[UUID, list[Callable[[], None]]] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._beat_now = asyncio.Event()
+        self._is_lost = False
+        self._beat_at = float("-inf")
+        self._leader_seen_at = float("-inf")
+        self._active_at = float("-inf")
+        self._log = structlog.get_logger("saga.process")
+
+    # -- life -----------------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Join the others and begin to work. Raises Unavailable."""
+        await self._join()
+        loops = [self._beats(), self._look_after(), self.committer.run(), self.starter.run(), self.intake.run(), self.intake.keep_leases()]
+        if self.dispatcher is not None:
+            loops.append(self.dispatcher.run())
+        self._tasks = [asyncio.create_task(loop) for loop in loops]
+
+    async def serve(self, services: Sequence[str], capacity: int, *, durable: bool) -> None:
+        """Take commands of these services, besides those served already."""
+        self.services = sorted({*self.services, *services})
+        self.router.serve(services)
+        if self.dispatcher is not None:
+            await self.dispatcher.serve(services)
+        await self.adapter.membership.announce(services, self.intake.capacity + capacity)
+        self.intake.serve(services, capacity, durable=durable)
+
+    async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
+        """Take nothing more, finish what runs, commit what is done, give the rest back to the others, and go."""
+        await self.intake.drain(drain_seconds)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(drain_seconds):
+                await self.committer.drained()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        with contextlib.suppress(SagaError, TimeoutError):
+            await self.adapter.membership.leave()
+
+    async def _join(self) -> None:
+        ears = Ears(self.intake.given, lambda _: self.intake.look(), self._ended, self._beat_now.set, self._on_lost)
+        self._is_lost = False
+        self.router.enter(await self.adapter.membership.join(self.name, self.services, max(self.intake.capacity, 1), ears))
+        await self._beat(full=True)
+
+    def _on_lost(self) -> None:
+        self._is_lost = True
+        self._beat_now.set()
+
+    # -- being alive ----------------------------------------------------------------------------------------------------------
+
+    async def _beats(self) -> None:
+        full_at = self.clock.monotonic()
+        while True:
+            await self._pause()
+            self._beat_now.clear()
+            try:
+                if self._is_lost:
+                    await self._join()
+                    self.intake.look(everything=True)
+                    self._log.info("joined again", process=self.router.process)
+                is_full = self.clock.monotonic() >= full_at
+                await self._beat(full=is_full)
+                if is_full:
+                    full_at = self.clock.monotonic() + BEAT_IDLE_SECONDS
+            except Unavailable as error:
+                if not self._is_lost:
+                    self._log.warning("store away", error=str(error))
+                self._is_lost = True
+                await self.clock.sleep(REJOIN_SECONDS)
+
+    async def _pause(self) -> None:
+        is_busy = self.intake.in_flight > 0 or self.clock.monotonic() - self._active_at < BUSY_FOR_SECONDS
+        seconds = BEAT_BUSY_SECONDS if is_busy else BEAT_IDLE_SECONDS
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._beat_now.wait()
+
+    async def _beat(self, *, full: bool) -> None:
+        beat = await self.adapter.membership.beat(self.intake.in_flight, full=full)
+        now = self.clock.monotonic()
+        self.router.hear(beat.peers)
+        self.starter.store_clock = beat.store_clock
+        self._beat_at = now
+        if beat.leader_seen_ago_seconds is not None:
+            self._leader_seen_at = now - beat.leader_seen_ago_seconds
+        if beat.has_due:
+            self.intake.look()
+        if beat.released:
+            self._log.warning("claims of dead processes are free again", claims=beat.released)
+
+    def _is_deadline_enforced(self) -> bool:
+        """A deadline that passes while the store or every leader is away may be the fault of the outage: then the leader decides."""
+        now = self.clock.monotonic()
+        return now - self._beat_at < LEADER_SILENT_SECONDS and now - self._leader_seen_at < LEADER_SILENT_SECONDS
+
+    def _has_room(self, service: str) -> bool:
+        return self.intake.has_room(service)
+
+    # -- looking after --------------------------------------------------------------------------------------------------------
+
+    async def _look_after(self) -> None:
+        """E11: re-drive the sagas that involve our services. The supervisor does it for those whose services are all gone."""
+        redrive_seconds = self.adapter.options.redrive_seconds
+        while True:
+            await self.clock.sleep(redrive_seconds / 6 * (0.5 + random.random()))  # noqa: S311 (so that peers take turns)
+            if self.services:
+                with contextlib.suppress(Unavailable):
+                    await self.look_after(self.services)
+
+    async def look_after(self, services: Sequence[str] | None) -> int:
+        """Decide what is overdue; returns how many sagas that were."""
+        found = await self.adapter.store.overdue(OVERDUE_MAX, services)
+        for entry in found:
+            self.committer.add(await self.group_for(entry, _events_for(entry)))
+        return len(found)
+
+    async def group_for(self, entry: Overdue, events: Sequence[ev.Event]) -> Group:
+        """A group without outcomes, for events that come from outside a claim."""
+        graph = await self.definitions.graph(entry.definition)
+        wake_seconds = self.adapter.options.redrive_seconds
+        return Group(entry.saga, graph, entry.version, entry.state, entry.waiter, entry.store_clock, [], events, wake_seconds)
+
+    # -- after a commit -------------------------------------------------------------------------------------------------------
+
+    def _committed(self, group: Group, made: Plan) -> None:
+        self._active_at = self.clock.monotonic()
+        lease_ends = made.sent_at + self.adapter.options.lease_seconds
+        works: list[Work] = []
+        refs: list[Ref] = []
+        for dispatch in made.handovers:
+            found = handed_over(group, made, dispatch, lease_ends)
+            works.append(found) if isinstance(found, Work) else refs.append(found)
+        if works:
+            self.intake.take(works)
+        if refs:
+            self.intake.given(refs)
+        for service, seconds in made.timers:
+            if service in self.services:
+                self.intake.look_in(seconds)
+        if made.messages and self.dispatcher is not None:
+            self.dispatcher.publish(group, made.messages)
+        if made.is_ending:
+            self._report_end(group, made)
+
+    def _report_end(self, group: Group, made: Plan) -> None:
+        state = made.write.state
+        self._log.info(
+            "saga ended", saga=str(group.saga), definition=group.graph.name, outcome=state.phase.name.lower(), reason=state.reason
+        )
+        if group.waiter == self.router.process:
+            self._ended([group.saga])
+
+    def _started(self, order: Order, decision: Decision) -> None:
+        self._active_at = self.clock.monotonic()
+        if self.dispatcher is not None:
+            self.dispatcher.publish_first(order, decision)
+
+    # -- waiting --------------------------------------------------------------------------------------------------------------
+
+    def _ended(self, sagas: Sequence[UUID]) -> None:
+        for saga in sagas:
+            for wake in self._waiters.pop(saga, ()):
+                wake()
+
+    async def wait_for_end(self, saga: UUID, seconds: float) -> None:
+        """Return when this process hears that a saga has ended, or after so long."""
+        heard = asyncio.Event()
+        self._waiters.setdefault(saga, []).append(heard.set)
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await heard.wait()
+        finally:
+            if saga in self._waiters:
+                self._waiters[saga].remove(heard.set)
+                if not self._waiters[saga]:
+                    del self._waiters[saga]
+
+
+def _events_for(entry: Overdue) -> list[ev.Event]:
+    quiet = [
+        ev.Quiet(step)
+        for step, letter in enumerate(entry.state.vector)
+        if letter == "G" and step not in entry.claimed and step not in entry.unquiet
+    ]
+    return [*quiet, ev.Tick(entry.held)]

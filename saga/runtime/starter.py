@@ -1,0 +1,220 @@
+"""Starts, committed in groups as outcomes are."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from saga.core import events as ev
+from saga.core.decide import Decision, decide, initial_state
+from saga.core.graph import Graph
+from saga.errors import Conflict, SagaError, Unavailable
+from saga.ports.clock import Clock
+from saga.ports.store import Store
+from saga.ports.work import Dispatch, Ref, Signals, Start, Work
+from saga.runtime.planning import Routes
+
+BATCH_MAX: Final = 256
+STARTS_AT_ONCE: Final = 2
+RETRY_FIRST_SECONDS: Final = 0.05
+RETRY_CAP_SECONDS: Final = 2.0
+
+
+@dataclass(slots=True)
+class Order:
+    """A saga that is to be started."""
+
+    saga: UUID
+    definition: int
+    graph: Graph
+    input: bytes
+    input_hash: bytes
+    key: str | None
+    tags: str | None
+
+
+@dataclass(slots=True)
+class _Asked:
+    order: Order
+    answer: asyncio.Future[UUID]
+
+
+class Starter:
+    """Starts sagas; what falls to this very process is handed over without a detour."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        routes: Routes,
+        lease_seconds: float,
+        take: Callable[[Sequence[Work]], None],
+        publish: Callable[[Order, Decision], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._routes = routes
+        self._lease_seconds = lease_seconds
+        self._take_works = take
+        self._publish = publish
+        self.store_clock = 0.0
+        self._asked: list[_Asked] = []
+        self._wanted = asyncio.Event()
+        self._log = structlog.get_logger("saga.starter")
+
+    async def start(self, order: Order) -> UUID:
+        """Start a saga; returns its id, or that of the saga which its key stands for already.
+
+        Cancelling it leaves it unknown whether the saga was started: start again with the same key.
+
+        Raises:
+            Conflict: the key was used with another input.
+        """
+        asked = _Asked(order, asyncio.get_running_loop().create_future())
+        self._asked.append(asked)
+        self._wanted.set()
+        return await asked.answer
+
+    async def run(self) -> None:
+        """Commit starts until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(STARTS_AT_ONCE):
+                tasks.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            await self._wanted.wait()
+            batch, self._asked = self._asked[:BATCH_MAX], self._asked[BATCH_MAX:]
+            if not batch:
+                self._wanted.clear()
+                continue
+            await self._commit(batch)
+
+    async def _commit(self, batch: Sequence[_Asked]) -> None:
+        pause, again = RETRY_FIRST_SECONDS, False
+        while True:
+            signals = Signals()
+            decided = [first_decision(asked.order.graph, self.store_clock + self._clock.monotonic()) for asked in batch]
+            starts = [
+                start_of(asked.order, decision, self._routes, signals)
+                for asked, decision in zip(batch, decided, strict=True)
+            ]
+            sent_at = self._clock.monotonic()
+            try:
+                taken = await self._store.start(
+                    starts, signals, process=self._routes.process, waiter=self._routes.process, again=again
+                )
+                break
+            except Unavailable as error:
+                self._log.warning("start unknown, will look again", sagas=len(batch), error=str(error))
+                again = True
+                await self._clock.sleep(pause)
+                pause = min(pause * 2, RETRY_CAP_SECONDS)
+            except SagaError as error:
+                await self._refuse(batch, error)
+                return
+        others = {entry.position: entry for entry in taken}
+        for position, asked in enumerate(batch):
+            other = others.get(position)
+            if other is not None and not other.is_same_input:
+                _fail(asked, Conflict(_other_input(asked.order, other.saga)))
+            elif not asked.answer.done():
+                asked.answer.set_result(asked.order.saga if other is None else other.saga)
+            if other is None:
+                self._publish(asked.order, decided[position])
+        self._hand_over(batch, starts, others.keys(), sent_at + self._lease_seconds)
+
+    def _hand_over(self, batch: Sequence[_Asked], starts: Sequence[Start], taken: object, lease_ends: float) -> None:
+        works: list[Work] = []
+        for position, (asked, start) in enumerate(zip(batch, starts, strict=True)):
+            if position in taken:  # type: ignore[operator]
+                continue
+            works += [
+                _first_work(asked.order, start, dispatch, lease_ends, self._routes.process, self.store_clock)
+                for dispatch in start.dispatches
+                if dispatch.owner == self._routes.process
+            ]
+        if works:
+            self._take_works(works)
+
+    async def _refuse(self, batch: Sequence[_Asked], error: SagaError) -> None:
+        if len(batch) == 1:
+            _fail(batch[0], error)
+            return
+        for asked in batch:
+            await self._commit([asked])
+
+
+def _fail(asked: _Asked, error: SagaError) -> None:
+    if not asked.answer.done():
+        asked.answer.set_exception(error)
+
+
+def _other_input(order: Order, saga: UUID) -> str:
+    return (
+        f"the start key {order.key!r} of {order.graph.name} belongs to saga {saga}, which was started with another input: "
+        "use a new key for a new order, or the same input to find the saga again"
+    )
+
+
+def first_decision(graph: Graph, now: float) -> Decision:
+    """E1: what a new saga calls for. The store counts the deadline from its own clock; `now` is a good guess at that."""
+    return decide(graph, initial_state(graph, now=now), [ev.Started()], now=now, jitter=0.0, enforce_deadline=False)
+
+
+def start_of(order: Order, decision: Decision, routes: Routes, signals: Signals, *, assign: bool = True) -> Start:
+    """The store's terms for a new saga. `assign` False leaves its commands to the queues (nobody knows when the caller commits)."""
+    graph = order.graph
+    dispatches: list[Dispatch] = []
+    for command in decision.commands:
+        service = graph.steps[command.step].service
+        owner = routes.owner(service) if assign else None
+        if owner is None and not routes.queues_commands:
+            continue
+        claim = None if owner is None else routes.next_claim()
+        dispatches.append(Dispatch(command.step, command.operation, service, owner, claim, 0.0))
+        if owner is None:
+            signals.services.add(service)
+        elif owner != routes.process:
+            signals.claims.setdefault(owner, []).append(Ref(order.saga, command.step))
+    return Start(
+        saga=order.saga,
+        definition=order.definition,
+        definition_name=graph.name,
+        state=decision.state,
+        deadline_seconds=graph.deadline_seconds,
+        input=order.input,
+        key=order.key,
+        input_hash=order.input_hash,
+        tags=order.tags,
+        dispatches=dispatches,
+        entries=decision.entries,
+    )
+
+
+def _first_work(order: Order, start: Start, dispatch: Dispatch, lease_ends: float, waiter: int, store_clock: float) -> Work:
+    assert dispatch.claim is not None  # noqa: S101 (it has an owner)
+    return Work(
+        saga=order.saga,
+        step=dispatch.step,
+        operation=dispatch.operation,
+        claim=dispatch.claim,
+        definition=order.definition,
+        version=1,
+        state=start.state,
+        waiter=waiter,
+        input=order.input,
+        results={},
+        deliveries=1,
+        failures=0,
+        first_failed_ago=0.0,
+        lease_ends=lease_ends,
+        quiet_at=0.0,
+        progress=None,
+        store_clock=store_clock,
+    )
