@@ -73,7 +73,9 @@ def write(machine: str, verdicts: list[Verdict], jobs: dict[str, dict[str, Side]
 def show(console: Console, verdicts: list[Verdict], jobs: dict[str, dict[str, Side]]) -> None:
     """Print the promises, then what a step costs on each side, then why a figure is missing."""
     console.print(_promises(verdicts))
-    console.print(_costs(jobs))
+    costs = _costs(jobs)
+    if costs.row_count:
+        console.print(costs)
     for job, error in {one.row.job: one.error for one in verdicts if one.error}.items():
         console.print(f"[yellow]{job}[/]: {error}", highlight=False)
     for name, sides in jobs.items():
