@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from pydantic import TypeAdapter
-from pydantic.errors import PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUndefinedAnnotation
+from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 
 from saga.authoring.path import Path, Record, template_from
 from saga.authoring.retry import COMPENSATION_ATTEMPTS, EXECUTE_ATTEMPTS, FORWARD_ATTEMPTS, Retry
@@ -202,7 +202,7 @@ class Definition:
             return None
         try:
             return TypeAdapter[Any](self.input_type).json_schema()
-        except (PydanticInvalidForJsonSchema, PydanticSchemaGenerationError, PydanticUndefinedAnnotation):
+        except (PydanticUserError, PydanticUndefinedAnnotation):
             return None
 
     def _step_outline(self, written: _Written) -> StepOutline:
@@ -244,15 +244,15 @@ class Definition:
         self, place: str, after: StepHandle | Sequence[StepHandle] | None, read: Sequence[str]
     ) -> tuple[str, ...]:
         """The steps it comes after: all that are said, and those it reads that are not ordered before it anyway."""
-        said = [after] if isinstance(after, StepHandle) else list(after or ())
+        said: list[object] = list(after) if isinstance(after, list | tuple) else [] if after is None else [after]
+        names: list[str] = []
         for handle in said:
             if not isinstance(handle, StepHandle):
                 raise refused(Code.FOREIGN, place, f"after={handle!r} is no step.", "Pass what step() returned.")
-            if handle.name not in self._written or self._written[handle.name].handle is not handle:
-                raise refused(
-                    Code.FOREIGN, place, f"{handle!r} is a step of another definition.", "Use steps of this one."
-                )
-        names = [handle.name for handle in said]
+            if handle not in self.steps:
+                reason = f"{handle!r} is a step of another definition."
+                raise refused(Code.FOREIGN, place, reason, "Use the steps of this one.")
+            names.append(handle.name)
         written = list(self._written)
         for name in sorted(read, key=written.index, reverse=True):
             if name not in names and name not in self._closure(names):

@@ -72,9 +72,9 @@ def _time(milliseconds: int | None) -> str:
 
 
 def _policy(policy: RetryPolicy) -> str:
-    attempts = "no limit of attempts" if policy.attempts is None else f"{policy.attempts} attempts"
+    attempts = "no limit" if policy.attempts is None else f"{policy.attempts} attempts"
     pauses = f"{_time(policy.first_ms)} x {policy.factor_percent / 100} up to {_time(policy.cap_ms)}"
-    give_up = "" if policy.give_up_after_ms is None else f", give up after {_time(policy.give_up_after_ms)}"
+    give_up = "" if policy.give_up_after_ms is None else f", for {_time(policy.give_up_after_ms)}"
     return f"{attempts}, {pauses} +-{policy.jitter_percent} %{give_up}"
 
 

@@ -99,10 +99,10 @@ def value_fault(value: object) -> str | None:
     """Say why a value that is no container has no canonical JSON form, None where it has one."""
     if value is None or isinstance(value, bool):
         return None
-    if isinstance(value, int):
-        return None if abs(value) <= INTEGER_MAX else f"the integer {value} is beyond 2**53 - 1; write it as a string"
-    if isinstance(value, float):
-        return None if math.isfinite(value) else f"{value} is no JSON number"
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{value} is no JSON number"
+    if isinstance(value, int | float):  # a float beyond it is written without a point, and read back as an integer
+        return None if abs(value) <= INTEGER_MAX else f"the number {value} is beyond 2**53 - 1; write it as a string"
     if isinstance(value, str):
         return None if _is_unicode(value) else f"the text {value!r} has half a character in it"
     return f"{value!r} is a {type(value).__name__}, which is no JSON value"
