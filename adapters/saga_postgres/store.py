@@ -19,18 +19,41 @@ _OPERATIONS: Final = {operation.value.encode(): operation for operation in Opera
 _PHASES: Final = {phase.value.encode(): phase for phase in Phase}
 
 
-def _call(function: str, arguments: int) -> str:
-    places = ", ".join(f"${n}" for n in range(1, arguments + 1))
-    return f"select * from {function}({places})"  # noqa: S608 (both are constants of this module)
+def _call(function: str, *types: str) -> str:
+    """A call whose arrays come as text literals where a type is named, and as the driver encodes them where it is empty."""
+    places = (f"${n}::text::{kind}" if kind else f"${n}" for n, kind in enumerate(types, 1))
+    return f"select * from {function}({', '.join(places)})"  # noqa: S608 (constants of this module)
 
 
-_START: Final = _call("start_batch", 29)
-_COMMIT: Final = _call("commit_batch", 44)
-_PULL: Final = _call("pull", 6)
-_ADMIT: Final = _call("admit", 8)
-_FETCH: Final = _call("fetch_claims", 3)
-_OVERDUE: Final = _call("overdue", 2)
-_EXTEND: Final = _call("extend_claims", 4)
+_DISPATCHES: Final = ("integer[]", "smallint[]", '"char"[]', "text[]", "integer[]", "bigint[]")
+_ENTRIES: Final = ("integer[]", "smallint[]", "text[]", "text[]")
+_START: Final = _call(
+    "start_batch",
+    *[""] * 6,
+    *("uuid[]", "integer[]", '"char"[]', "text[]", "float8[]", "text[]", ""),
+    *("integer[]", "text[]", "text[]", "bytea[]"),
+    *_DISPATCHES,
+    *_ENTRIES,
+    *[""] * 2,
+)
+_COMMIT: Final = _call(
+    "commit_batch",
+    *[""] * 4,
+    *("uuid[]", "integer[]", "boolean[]", '"char"[]', "text[]", "boolean[]", "boolean[]", "float8[]", "text[]", "float8[]"),
+    *("integer[]", "smallint[]", "bigint[]"),
+    *("integer[]", "smallint[]", "bigint[]"),
+    *("integer[]", "smallint[]", "bigint[]", "float8[]", "float8[]", "smallint[]", "text[]"),
+    *_DISPATCHES,
+    "float8[]",
+    *("integer[]", "smallint[]", "smallint[]", ""),
+    *_ENTRIES,
+    *[""] * 2,
+)
+_PULL: Final = _call("pull", *[""] * 6)
+_ADMIT: Final = _call("admit", *[""] * 8)
+_FETCH: Final = _call("fetch_claims", *[""] * 3)
+_OVERDUE: Final = _call("overdue", *[""] * 2)
+_EXTEND: Final = _call("extend_claims", *[""] * 4)
 
 
 class PostgresStore:

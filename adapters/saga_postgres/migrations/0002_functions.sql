@@ -266,7 +266,7 @@ comment on function commit_batch is 'Writes what a batch of outcomes decided, an
 -- E1. Keys first: a key that is taken returns the saga that has it, and whether its input was the same. Nothing else is inserted for it.
 create function start_batch(
     p_process integer, p_lease float8, p_redrive float8, p_waiter integer, p_durable boolean, p_again boolean,
-    s_id uuid[], s_definition integer[], s_phase "char"[], s_vector text[], s_deadline float8[], s_input bytea[], s_tags text[],
+    s_id uuid[], s_definition integer[], s_phase "char"[], s_vector text[], s_deadline float8[], s_tags text[], s_input bytea[],
     k_s integer[], k_name text[], k_key text[], k_hash bytea[],
     c_s integer[], c_step smallint[], c_op "char"[], c_service text[], c_owner integer[], c_claim bigint[],
     e_s integer[], e_step smallint[], e_kind text[], e_detail text[],
