@@ -120,7 +120,7 @@ class Definition:
         name: str | None = None,
         after: StepHandle | Sequence[StepHandle] | None = None,
         inputs: object = None,
-        output: Any = None,  # noqa: ANN401 (any type, generic ones included)
+        output: object = None,
         retry: Retry = Retry(),  # noqa: B008 (frozen)
         compensation_retry: Retry = Retry(),  # noqa: B008 (frozen)
         timeout: Duration = STEP_TIMEOUT,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, cast
 
 from hypothesis import strategies as st
 
 from saga.core.contract import Contract
+from saga.core.finding import Finding
 from saga.core.graph import Graph, Json, RetryPolicy, Step
 from saga.core.outline import Outline, StepOutline
 from saga.core.paths import INTEGER_MAX, input_path, literal_key, output_path
+from saga.core.safety import check
 from saga.core.states import Mode
 
 RETRY = RetryPolicy(
@@ -72,6 +75,28 @@ def contracts(written: Outline, *changed: Contract) -> dict[str, Contract]:
 def plain(handler: str) -> Contract:
     """The contract of a step that cannot be undone."""
     return replace(CONTRACT, handler=handler, has_compensation=False)
+
+
+CHAIN = outline(step("reserve"), step("charge", "reserve"), step("ship", "charge"))
+
+
+def findings(written: Outline, *changed: Contract) -> list[Finding]:
+    return list(check(written, contracts(written, *changed)))
+
+
+def the_finding(written: Outline, *changed: Contract) -> Finding:
+    (finding,) = findings(written, *changed)
+    return finding
+
+
+def change(written: Outline, title: str, **fields: object) -> Outline:
+    """The outline with one step changed."""
+    steps = (replace(step, **cast("Any", fields)) if step.name == title else step for step in written.steps)
+    return replace(written, steps=tuple(steps))
+
+
+def with_pivot(written: Outline, name: str) -> Outline:
+    return change(written, name, pivot=True)
 
 
 names = st.sampled_from(["a", "b", "charge", "reserve_2", "ship", "x_"])
@@ -146,3 +171,8 @@ def _step(draw: st.DrawFn, title: str, position: int) -> Step:
         inputs=draw(templates(())),
         reads=(),
     )
+
+
+edges = st.lists(st.sets(st.integers(0, 7)).map(sorted), max_size=8).map(
+    lambda after: [[before for before in befores if before < len(after)] for befores in after]
+)

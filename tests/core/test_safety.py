@@ -2,45 +2,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saga.core.contract import Contract
 from saga.core.duration import DURATION_MS_MAX
-from saga.core.finding import Code, Finding, Severity
+from saga.core.finding import Code, Severity
 from saga.core.graph import DEFINITION_BYTES_MAX, STEPS_MAX, RetryPolicy
 from saga.core.names import NAME_CHARS_MAX, is_name
-from saga.core.ordering import ordering
 from saga.core.outline import Outline, StepOutline
 from saga.core.paths import output_path
 from saga.core.safety import accept, check, check_frozen
 from saga.core.states import Mode
 from saga.errors import DefinitionError
-from tests.core.samples import CONTRACT, RETRY, contracts, outline, plain, step
-
-CHAIN = outline(step("reserve"), step("charge", "reserve"), step("ship", "charge"))
-
-
-def findings(written: Outline, *changed: Contract) -> list[Finding]:
-    return list(check(written, contracts(written, *changed)))
-
-
-def the_finding(written: Outline, *changed: Contract) -> Finding:
-    (finding,) = findings(written, *changed)
-    return finding
-
-
-def change(written: Outline, title: str, **fields: object) -> Outline:
-    """The outline with one step changed."""
-    steps = (replace(step, **cast("Any", fields)) if step.name == title else step for step in written.steps)
-    return replace(written, steps=tuple(steps))
-
-
-def with_pivot(written: Outline, name: str) -> Outline:
-    return change(written, name, pivot=True)
+from tests.core.samples import (
+    CHAIN,
+    CONTRACT,
+    RETRY,
+    change,
+    contracts,
+    findings,
+    outline,
+    plain,
+    step,
+    the_finding,
+    with_pivot,
+)
 
 
 def test_a_chain_of_compensated_steps_is_safe() -> None:
@@ -339,92 +328,6 @@ def test_a_contract_that_offers_more_than_before_is_no_finding() -> None:
     assert check_frozen(graph, contracts(CHAIN, replace(CONTRACT, handler="ship", has_probe=True))) == ()
 
 
-# -- pivot and compensations ------------------------------------------------------------------------------------------
-
-
-def test_two_pivots_are_refused() -> None:
-    finding = the_finding(with_pivot(with_pivot(CHAIN, "charge"), "ship"))
-
-    assert finding.code is Code.SEVERAL_PIVOTS
-    assert finding.reason == "It has more than one pivot: charge, ship."
-
-
-def test_a_step_beside_the_pivot_has_to_be_retriable() -> None:
-    written = with_pivot(outline(step("a"), step("p", "a"), step("beside", "a")), "p")
-
-    finding = the_finding(written)
-
-    assert (finding.code, finding.place) == (Code.NOT_RETRIABLE, "order v1, step beside")
-    assert "beside the pivot p" in finding.reason
-    assert findings(change(written, "beside", retriable=True)) == []
-
-
-def test_a_step_behind_the_pivot_has_to_be_retriable() -> None:
-    written = with_pivot(CHAIN, "charge")
-
-    assert "behind the pivot charge" in the_finding(written).reason
-    assert findings(change(written, "ship", retriable=True)) == []
-
-
-def test_the_pivot_and_what_is_behind_it_need_no_compensation() -> None:
-    written = change(with_pivot(CHAIN, "charge"), "ship", retriable=True)
-
-    assert findings(written, plain("charge"), plain("ship")) == []
-
-
-def test_a_step_before_the_pivot_needs_a_compensation() -> None:
-    finding = the_finding(with_pivot(CHAIN, "ship"), plain("reserve"))
-
-    assert (finding.code, finding.place) == (Code.COMPENSATION_MISSING, "order v1, step reserve")
-
-
-def test_a_step_beside_the_pivot_needs_a_compensation() -> None:
-    """It may have finished when the pivot rejects."""
-    written = change(with_pivot(outline(step("p"), step("beside")), "p"), "beside", retriable=True)
-
-    assert the_finding(written, plain("beside")).code is Code.COMPENSATION_MISSING
-
-
-def test_a_read_only_step_needs_no_compensation() -> None:
-    assert findings(change(CHAIN, "reserve", read_only=True), plain("reserve")) == []
-    assert findings(CHAIN, replace(plain("reserve"), read_only=True)) == []
-
-
-def test_without_a_pivot_every_branch_needs_a_compensation() -> None:
-    written = outline(step("a"), step("b", "a"), step("c", "a"))
-
-    found = findings(written, plain("b"), plain("c"))
-
-    assert [(finding.code, finding.place) for finding in found] == [
-        (Code.COMPENSATION_MISSING, "order v1, step b"),
-        (Code.COMPENSATION_MISSING, "order v1, step c"),
-    ]
-
-
-def test_a_step_before_a_retriable_tail_needs_a_compensation() -> None:
-    """A deadline or a cancel rolls back between the two, whatever the tail promises."""
-    written = change(change(CHAIN, "charge", retriable=True), "ship", retriable=True)
-
-    assert the_finding(written, plain("charge")).place == "order v1, step charge"
-
-
-def test_a_closing_step_without_compensation_becomes_the_pivot() -> None:
-    written = outline(step("a"), step("b"), step("last", "a", "b"))
-
-    graph = accept(written, contracts(written, plain("last")))
-
-    assert graph.steps[graph.pivot].name == "last"
-
-
-@pytest.mark.parametrize("contract", [replace(CONTRACT, handler="ship"), replace(plain("ship"), read_only=True)])
-def test_a_closing_step_that_is_undone_or_has_no_effect_is_no_pivot(contract: Contract) -> None:
-    assert accept(CHAIN, contracts(CHAIN, contract)).pivot == -1
-
-
-def test_a_single_step_needs_nothing() -> None:
-    assert findings(outline(step("a")), plain("a")) == []
-
-
 # -- how findings are told --------------------------------------------------------------------------------------------
 
 
@@ -472,70 +375,6 @@ def test_every_finding_has_a_place_a_reason_and_a_remedy_in_sentences(written: C
         assert finding.place
         assert finding.reason.endswith(".")
         assert finding.remedy.endswith(".")
-
-
-# -- laws -------------------------------------------------------------------------------------------------------------
-
-edges = st.lists(st.sets(st.integers(0, 7)).map(sorted), max_size=8).map(
-    lambda after: [[before for before in befores if before < len(after)] for befores in after]
-)
-
-
-@given(edges)
-def test_the_order_puts_predecessors_first(after: list[list[int]]) -> None:
-    sequence = ordering(after).sequence
-
-    for place, node in enumerate(sequence):
-        assert set(after[node]) <= set(sequence[:place])
-
-
-@given(edges)
-def test_there_is_a_cycle_exactly_if_something_cannot_be_ordered(after: list[list[int]]) -> None:
-    order = ordering(after)
-
-    assert bool(order.cycles) == (len(order.sequence) < len(after))
-
-
-@given(edges)
-def test_every_cycle_follows_the_edges(after: list[list[int]]) -> None:
-    for cycle in ordering(after).cycles:
-        for node, following in zip(cycle, (*cycle[1:], cycle[0]), strict=True):
-            assert node in after[following]
-
-
-@given(edges)
-def test_being_before_is_transitive_and_never_of_itself(after: list[list[int]]) -> None:
-    order = ordering(after)
-    pairs = {(a, b) for a in order.sequence for b in order.sequence if order.is_before(a, b)}
-
-    assert all((a, d) in pairs for a, b in pairs for c, d in pairs if b == c)
-    assert all(a != b for a, b in pairs)
-
-
-@given(edges, st.sets(st.integers(0, 7)), st.none() | st.integers(0, 7), st.sets(st.integers(0, 7)))
-def test_what_is_accepted_can_always_be_undone_or_finished(
-    after: list[list[int]], uncompensated: set[int], pivot: int | None, retriable: set[int]
-) -> None:
-    """What can be rolled back when it has succeeded has a compensation; what can fail runs before the pivot."""
-    names = [f"s{number}" for number in range(len(after))]
-    steps = [
-        replace(
-            step(name, *(names[before] for before in befores)), pivot=number == pivot, retriable=number in retriable
-        )
-        for number, (name, befores) in enumerate(zip(names, after, strict=True))
-    ]
-    written = outline(*steps)
-    bare = [plain(names[number]) for number in uncompensated if number < len(names)]
-    try:
-        graph = accept(written, contracts(written, *bare))
-    except DefinitionError:
-        return
-
-    order = ordering([step.after for step in graph.steps])
-    for position, frozen in enumerate(graph.steps):
-        is_final = graph.pivot >= 0 and (position == graph.pivot or order.is_before(graph.pivot, position))
-        assert frozen.compensation or is_final
-        assert frozen.retriable or graph.pivot in (-1, position) or order.is_before(position, graph.pivot)
 
 
 @given(st.text(max_size=70))
