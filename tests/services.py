@@ -51,14 +51,14 @@ def postgres() -> Iterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def database(server_url: str) -> AsyncIterator[str]:
-    """The URL of a new, empty database on a server; it goes away afterwards, whoever is still connected."""
+async def database(server_url: str, *, template: str = "template0") -> AsyncIterator[str]:
+    """The URL of a new database on a server, empty or a copy; it goes away afterwards, whoever is still connected."""
     name = f"test_{uuid.uuid4().hex}"
-    await _administer(server_url, f'create database "{name}" template template0')
+    await administer(server_url, f'create database "{name}" template "{template}"')
     try:
-        yield urllib.parse.urlsplit(server_url)._replace(path=f"/{name}").geturl()
+        yield with_database(server_url, name)
     finally:
-        await _administer(server_url, f'drop database "{name}" with (force)')
+        await administer(server_url, f'drop database "{name}" with (force)')
 
 
 @contextlib.contextmanager
@@ -99,7 +99,13 @@ def _no_docker() -> str | None:
     return None
 
 
-async def _administer(server_url: str, statement: str) -> None:
+def with_database(server_url: str, name: str) -> str:
+    """The URL of a database of a server."""
+    return urllib.parse.urlsplit(server_url)._replace(path=f"/{name}").geturl()
+
+
+async def administer(server_url: str, statement: str) -> None:
+    """Run one statement as the administrator."""
     connection = await asyncpg.connect(server_url)
     try:
         await connection.execute(statement)

@@ -29,16 +29,17 @@ _worlds: dict[tuple[str, str], _World] = {}
 
 
 def open_store(url: str, options: StoreOptions) -> StoreAdapter:
-    """The adapter behind memory:// URLs. Namespaces of one name are stores of their own."""
+    """The adapter behind memory:// URLs. Namespaces of one name are worlds of their own."""
     return MemoryAdapter(_world(url, options.namespace).database, options)
 
 
-def open_bus(url: str) -> Bus:
-    return MemoryBus(_world(url, "").broker)
+def open_bus(url: str, namespace: str = "saga") -> Bus:
+    return MemoryBus(_world(url, namespace).broker)
 
 
-def open_election(url: str) -> Election:
-    return MemoryElection(_world(url, "").database, LEASE_SECONDS)
+def open_election(url: str, namespace: str = "saga") -> Election:
+    """Who leads is seen by the store of the same name and namespace."""
+    return MemoryElection(_world(url, namespace).database, LEASE_SECONDS)
 
 
 def forget(url: str) -> None:

@@ -14,6 +14,7 @@ from saga.ports.bus import Delivery, Message, Subscription
 
 BODY_BYTES_MAX: Final = 1024 * 1024
 GROUP_MESSAGES_MAX: Final = 100_000
+NOBODY: Final = ""  # the group of a topic that has none yet
 
 
 @dataclass(eq=False, slots=True)
@@ -39,7 +40,15 @@ class Broker:
     filled: asyncio.Event = field(default_factory=asyncio.Event)
 
     def group(self, topic: str, name: str) -> Group:
-        return self.groups.setdefault(topic, {}).setdefault(name, Group())
+        """The group of that name. The first one of a topic takes over what was published before."""
+        groups = self.groups.setdefault(topic, {})
+        return groups.setdefault(name, groups.pop(NOBODY, Group()))
+
+    def groups_of(self, topic: str) -> list[Group]:
+        groups = self.groups.setdefault(topic, {})
+        if not groups:
+            groups[NOBODY] = Group()
+        return list(groups.values())
 
     def announce(self) -> None:
         """Wake every waiting member."""
@@ -48,7 +57,7 @@ class Broker:
 
 
 class MemoryBus:
-    """See `saga.ports.bus.Bus`. Messages of a topic that has no group go nowhere.
+    """See `saga.ports.bus.Bus`. What is published before a topic has any group waits for the first one.
 
     A group holds at most `GROUP_MESSAGES_MAX` messages: a publish that would pass it is refused as a whole.
     """
@@ -70,7 +79,7 @@ class MemoryBus:
         for message in messages:
             if len(message.body) > BODY_BYTES_MAX:
                 raise InputRefused(f"a message of {len(message.body)} bytes: a body has at most {BODY_BYTES_MAX}")
-            for group in self._broker.groups.get(message.topic, {}).values():
+            for group in self._broker.groups_of(message.topic):
                 arrivals.setdefault(group, []).append(MemoryDelivery(message, group))
         for group, deliveries in arrivals.items():
             if len(group.waiting) + len(deliveries) > GROUP_MESSAGES_MAX:

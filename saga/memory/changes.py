@@ -54,8 +54,6 @@ def write_saga(database: Database, options: StoreOptions, write: Write, *, proce
     now, row = database.now(), database.sagas.get(write.saga)
     if row is not None and write.changed:
         _move(database, row, write, process=process)
-    elif row is not None and write.wake_seconds is not None and row.version == write.version:
-        database.wake_at(row, now + write.wake_seconds)
     for drop in write.drops:
         _drop(database, write, drop)
     for delay in write.delays:

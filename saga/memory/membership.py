@@ -47,6 +47,7 @@ class MemoryMembership:
             has_due=any(database.commands.due(service, now, 1, lambda _: True) for service in own.services),
             leader_seen_ago_seconds=None if seen_at is None else now - seen_at,
             released=released,
+            store_clock=database.epoch,
         )
 
     async def leave(self) -> None:

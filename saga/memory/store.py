@@ -42,18 +42,20 @@ class MemoryStore:
         *,
         process: int,
         waiter: int | None,
-        durable: bool,  # noqa: ARG002
+        again: bool,
         connection: Transaction | None = None,
     ) -> list[TakenKey]:
         async with self._using(connection) as transaction:
             taken: list[TakenKey] = []
             for position, start in sorted(enumerate(starts), key=_by_start_key):
                 await transaction.lock(start.saga)
-                if start.saga in self._database.sagas or start.saga in transaction.sagas:
+                is_there = start.saga in self._database.sagas or start.saga in transaction.sagas
+                if is_there and not again:
                     raise AlreadyExists(f"saga {start.saga} was started before")
                 owner = await self._owner_of_key(transaction, start)
                 if owner is not None:
                     taken.append(TakenKey(position, owner[0], owner[1] == start.input_hash))
+                if is_there or owner is not None:
                     continue
                 transaction.sagas[start.saga] = (1, start.state)
                 insert = partial(insert_saga, self._database, self._options, start, process=process, waiter=waiter)

@@ -1,0 +1,36 @@
+"""The store suite over memory and Postgres."""
+
+from __future__ import annotations
+
+import pytest
+
+from saga.memory.adapter import MemoryAdapter
+from saga.memory.database import Database
+from saga.ports.store import StoreAdapter, StoreOptions
+from saga.testing.hand_clock import HandClock
+from saga.testing.store_suite import StoreSuite
+from saga_postgres.adapter import PostgresAdapter
+
+
+class TestMemoryStore(StoreSuite):
+    @pytest.fixture(autouse=True)
+    def _database(self) -> None:
+        self.clock = HandClock(1_000.0)
+        self.database = Database(self.clock, epoch=1_700_000_000.0)
+
+    async def open_store(self, options: StoreOptions) -> StoreAdapter:
+        return MemoryAdapter(self.database, options)
+
+    async def advance(self, seconds: float) -> None:
+        await self.clock.advance(seconds)
+
+
+class TestPostgresStore(StoreSuite):
+    @pytest.fixture(autouse=True)
+    def _database(self, store_url: str) -> None:
+        self.url = store_url
+
+    async def open_store(self, options: StoreOptions) -> StoreAdapter:
+        adapter = PostgresAdapter(self.url, options)
+        await adapter.open()
+        return adapter
