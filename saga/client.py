@@ -279,7 +279,7 @@ def _input_adapter(definition: Definition) -> TypeAdapter[Any]:
 
 def _encoded(name: str, adapter: TypeAdapter[Any], value: Any) -> bytes:
     try:
-        data = adapter.dump_json(adapter.validate_python(value))
+        data = adapter.dump_json(adapter.validate_python(value), by_alias=True)
     except (pydantic.ValidationError, ValueError) as error:
         raise InputRefused(f"the input of {name} does not fit: {_first_line(error)}") from error
     if len(data) > INPUT_BYTES_MAX:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from saga.ports.work import Dispatch, Start, Write
 
@@ -41,7 +42,7 @@ def commit_columns(writes: Sequence[Write]) -> list[object]:
             results.append((at, str(result.step), str(result.attempts)))
             values.append(result.value)
         for entry in write.entries:
-            entries.append((at, str(entry.step), _text(entry.kind), _text(entry.detail)))
+            entries.append((at, str(entry.step), _word(entry.kind), _text(entry.detail)))
     return [
         *_literals(sagas, 10), *_literals(fences, 3), *_literals(drops, 3), *_literals(delays, 7), *_literals(dispatches, 7),
         *_literals(results, 3), values, *_literals(entries, 4),
@@ -65,7 +66,7 @@ def start_columns(starts: Sequence[Start]) -> list[object]:
         for dispatch in start.dispatches:
             dispatches.append((at, *_dispatch(dispatch)))
         for entry in start.entries:
-            entries.append((at, str(entry.step), _text(entry.kind), _text(entry.detail)))
+            entries.append((at, str(entry.step), _word(entry.kind), _text(entry.detail)))
     columns = _literals(sagas, 6)
     return [*columns, inputs, *_literals(keys, 4), *_literals(dispatches, 6), *_literals(entries, 4)]
 
@@ -77,7 +78,7 @@ def _saga(write: Write) -> Row:
         str(write.version),
         "t" if write.changed else "f",
         state.phase.value,
-        _text(state.vector),
+        _word(state.vector),
         "t" if state.cancel_requested else "f",
         "t" if state.paused else "f",
         _deadline(write) if write.is_deadline_moved else NULL,
@@ -90,7 +91,7 @@ def _dispatch(dispatch: Dispatch) -> Row:
     return (
         str(dispatch.step),
         dispatch.operation.value,
-        _text(dispatch.service),
+        _word(dispatch.service),
         NULL if dispatch.owner is None else str(dispatch.owner),
         NULL if dispatch.claim is None else str(dispatch.claim),
     )
@@ -99,6 +100,12 @@ def _dispatch(dispatch: Dispatch) -> Row:
 def _deadline(write: Write) -> str:
     """Infinity takes it away."""
     return repr(math.inf if write.state.deadline is None else write.state.deadline)
+
+
+@lru_cache(maxsize=4_096)
+def _word(value: str) -> str:
+    """A text of which there are few: kinds, services, vectors."""
+    return _text(value)
 
 
 def _text(value: str | None) -> str:

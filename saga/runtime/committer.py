@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from typing import Final
-from uuid import UUID
 
 import structlog
 
@@ -39,22 +38,22 @@ class Committer:
         self._routes = routes
         self._on_committed = on_committed
         self._is_deadline_enforced = is_deadline_enforced
-        self._pending: dict[UUID, Group] = {}
-        self._busy: set[UUID] = set()
+        self._pending: dict[int, Group] = {}  # by the id's number: a UUID's hash is slow
+        self._busy: set[int] = set()
         self._signals = Signals()
         self._wanted = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._known: dict[UUID, tuple[int, State]] = {}
+        self._known: dict[int, tuple[int, State]] = {}
         self._log = structlog.get_logger("saga.committer")
 
     # -- in -------------------------------------------------------------------------------------------------------------------
 
     def add(self, group: Group) -> None:
         """Hand over outcomes; they are committed as soon as possible, and retried until the store has answered."""
-        waiting = self._pending.get(group.saga)
+        waiting = self._pending.get(group.saga.int)
         if waiting is None:
-            self._pending[group.saga] = group
+            self._pending[group.saga.int] = group
         else:
             waiting.outcomes.extend(group.outcomes)
             waiting.extra = (*waiting.extra, *group.extra)
@@ -77,7 +76,7 @@ class Committer:
 
     def plan(self, group: Group, signals: Signals) -> Plan:
         """What the group's outcomes call for, on the row that it knows."""
-        known = self._known.get(group.saga)
+        known = self._known.get(group.saga.int)
         if known is not None and known[0] > group.version:
             group.version, group.state = known
         now = group.store_clock + self._clock.monotonic()
@@ -90,9 +89,9 @@ class Committer:
         if not write.changed:
             return
         if write.state.phase.is_terminal:
-            self._known.pop(write.saga, None)
+            self._known.pop(write.saga.int, None)
             return
-        self._known[write.saga] = (write.version + 1, write.state)
+        self._known[write.saga.int] = (write.version + 1, write.state)
         if len(self._known) > KNOWN_SAGAS_MAX:
             del self._known[next(iter(self._known))]
 
@@ -115,11 +114,11 @@ class Committer:
             if not groups and not _any(signals):
                 self._wanted.clear()
                 continue
-            self._busy.update(group.saga for group in groups)
+            self._busy.update(group.saga.int for group in groups)
             try:
                 await self._commit(groups, signals)
             finally:
-                self._busy.difference_update(group.saga for group in groups)
+                self._busy.difference_update(group.saga.int for group in groups)
                 self._wanted.set()
                 if not self._pending and not self._busy and not self._has_signals():
                     self._idle.set()
@@ -156,7 +155,7 @@ class Committer:
             await self._missed(groups[miss.position], miss, alone=wait)
 
     async def _missed(self, group: Group, miss: Miss, *, alone: bool) -> None:
-        self._known.pop(group.saga, None)
+        self._known.pop(group.saga.int, None)
         if miss.state is None:
             return
         if alone and miss.version == group.version:  # its row is ours and has not moved: a rejection is not from the newest claim

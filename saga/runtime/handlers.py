@@ -133,7 +133,7 @@ class StepHandler:
             InputRefused: it is not what the handler's annotation says.
         """
         try:
-            return self.output.dump_json(self.output.validate_python(value), warnings="error")
+            return self.output.dump_json(self.output.validate_python(value), by_alias=True, warnings="error")
         except (pydantic.ValidationError, pydantic.errors.PydanticUserError, ValueError) as error:
             raise InputRefused(f"step {self.full_name} returned what its annotation does not allow: {_one_line(error)}") from error
 

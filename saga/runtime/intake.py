@@ -6,7 +6,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
-from uuid import UUID
 
 import structlog
 
@@ -33,7 +32,7 @@ class Intake:
         self._is_durable = False
         self._capacity = 0
         self._waiting: deque[Work] = deque()
-        self._running: dict[tuple[UUID, int], tuple[Work, asyncio.Task[None]]] = {}
+        self._running: dict[int, tuple[Work, asyncio.Task[None]]] = {}  # by claim
         self._refs: set[Ref] = set()
         self._wants_all = False
         self._wants_queue = False
@@ -91,9 +90,7 @@ class Intake:
     def take(self, works: Sequence[Work]) -> None:
         """Run these claims, or keep them until there is room."""
         for work in works:
-            address = (work.saga, work.step)
-            running = self._running.get(address)
-            if running is not None and running[0].claim == work.claim:
+            if work.claim in self._running:
                 continue
             if len(self._running) < self._capacity:
                 self._begin(work)
@@ -102,15 +99,13 @@ class Intake:
 
     def _begin(self, work: Work) -> None:
         task = asyncio.create_task(self._run_one(work))
-        self._running[work.saga, work.step] = (work, task)
+        self._running[work.claim] = (work, task)
 
     async def _run_one(self, work: Work) -> None:
         try:
             await self._run(work)
         finally:
-            held = self._running.get((work.saga, work.step))
-            if held is not None and held[0] is work:
-                del self._running[work.saga, work.step]
+            del self._running[work.claim]
             while self._waiting and len(self._running) < self._capacity:
                 self._begin(self._waiting.popleft())
             if self._wants_queue and not self._waiting:
@@ -133,9 +128,9 @@ class Intake:
         if self._wants_all:
             self._wants_all = False
             self._refs.clear()
-            waiting = {(work.saga, work.step, work.claim) for work in self._waiting}
             works = await self._store.fetch([], process=self._router.process)
-            self.take([work for work in works if (work.saga, work.step, work.claim) not in waiting])
+            waiting = {work.claim for work in self._waiting}
+            self.take([work for work in works if work.claim not in waiting])
         elif self._refs:
             refs, self._refs = self._refs, set()
             try:
@@ -176,8 +171,8 @@ class Intake:
             if ref not in lost:
                 work.lease_ends = asked_at + self._lease_seconds
                 continue
-            running = self._running.get((ref.saga, ref.step))
-            if running is not None and running[0] is work:
+            running = self._running.get(work.claim)
+            if running is not None:
                 self._log.info("claim lost, stopping", saga=str(ref.saga), step=ref.step)
                 running[1].cancel()
 
