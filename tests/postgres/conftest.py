@@ -1,0 +1,28 @@
+"""A database with Saga's tables in it, for the tests of the adapter."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from saga_postgres.migrate import migrate
+from saga_postgres.pool import Pool
+
+
+@pytest.fixture
+async def tables(postgres: asyncpg.Connection[asyncpg.Record]) -> asyncpg.Connection[asyncpg.Record]:
+    """A connection that sees the tables of the namespace `saga`."""
+    await migrate(postgres, schema="saga")
+    await postgres.execute("set search_path to saga")
+    return postgres
+
+
+@pytest.fixture
+async def pool(postgres_url: str, tables: asyncpg.Connection[asyncpg.Record]) -> AsyncIterator[Pool]:  # noqa: ARG001
+    """A pool as the adapter uses it."""
+    pool = Pool(postgres_url, "saga", connections_max=4, application="test")
+    await pool.open()
+    yield pool
+    await pool.close()
