@@ -7,7 +7,7 @@ UV     := $(shell uv --version >/dev/null 2>&1 && echo uv)
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup constraints demo test check bench clean
+.PHONY: help setup constraints demo test check model bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ check: setup ## style, types, layers and the fast tests
 	@$(PYTHON) -m mypy
 	@$(VENV)/bin/lint-imports --no-logo
 	@$(PYTHON) -m pytest -q -m "not slow" tests/core tests/test_layout.py
+
+model: setup ## every interleaving of every configuration of the protocol; some twenty minutes
+	@$(PYTHON) -m tests.protocol $(ONLY)
 
 bench: setup ## steps per second and what they cost, compared with others
 	@$(PYTHON) -m bench

@@ -1,0 +1,65 @@
+"""Graphs for tests of the core, without contracts and authoring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from saga.core.graph import Graph, RetryPolicy, Step
+from saga.core.states import Mode
+
+THREE_ATTEMPTS = RetryPolicy(
+    attempts=3, first_ms=100, cap_ms=1_000, factor_percent=200, jitter_percent=20, give_up_after_ms=None
+)
+
+
+def step(
+    name: str,
+    mode: str,
+    *,
+    after: Sequence[int] = (),
+    pivot: bool = False,
+    compensation: bool = True,
+    read_only: bool = False,
+) -> Step:
+    """One step; `mode` is a letter of Mode, `after` are positions."""
+    return Step(
+        name=name,
+        service="service",
+        handler=name,
+        mode=Mode(mode),
+        after=tuple(after),
+        pivot=pivot,
+        retriable=False,
+        read_only=read_only,
+        compensation=compensation,
+        probe=False,
+        timeout_ms=1_000,
+        retry=THREE_ATTEMPTS,
+        undo_retry=THREE_ATTEMPTS,
+        inputs=None,
+        reads=(),
+    )
+
+
+def graph(*steps: Step, deadline_seconds: int | None = None) -> Graph:
+    """These steps as a definition; the budget for compensation is a minute."""
+    return Graph(
+        name="test",
+        version=1,
+        steps=steps,
+        deadline_ms=None if deadline_seconds is None else deadline_seconds * 1_000,
+        compensation_budget_ms=60_000,
+        returns=None,
+    )
+
+
+def shaped(after: Sequence[Sequence[int]], modes: str, *, pivot: int = -1) -> Graph:
+    """Steps a, b, c ... with these modes, each after the positions given."""
+    names = "abcdefghijklmnopqrstuvwxyz"
+    parts = zip(names, modes, after, strict=False)
+    return graph(*(step(name, mode, after=befores, pivot=i == pivot) for i, (name, mode, befores) in enumerate(parts)))
+
+
+def chain(modes: str, *, pivot: int = -1) -> Graph:
+    """Steps a, b, c ... one after the other."""
+    return shaped([() if i == 0 else (i - 1,) for i in range(len(modes))], modes, pivot=pivot)

@@ -1,0 +1,180 @@
+"""The model: what can be done to a world. The rules of the row are asked of the production code (see `verdicts`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from saga.core import events as ev
+from tests.protocol.verdicts import AFTER_DEADLINE, BEFORE_DEADLINE, Mutant, Verdicts
+from tests.protocol.world import (
+    COPIES_MAX,
+    FAILOVER,
+    MIRRORS,
+    NAMES,
+    OPERATIONS,
+    RUNNING,
+    SHAPES,
+    Config,
+    Previous,
+    Row,
+    Sketch,
+    Worker,
+    World,
+    with_letter,
+)
+
+FREE, FAULT, OPERATOR = range(3)
+Move = tuple[str, int, World]  # what happens, of which kind, and what becomes of it
+
+# Guards that live outside of `decide`: in the admission, the committer, the journal, the calls of providers. Each is a
+# switch of the model. Those inside of `decide` are taken away by the mutants.
+GUARDS: Final = {
+    "admit": "G1", "recheck_exec": "G2", "recheck_comp": "G3", "version": "G4", "redrive": "G6", "lease": "G7",
+    "pinned": "G9", "j_dedup": "G15", "j_reject": "G16", "j_tombstone": "G17", "j_undo_once": "G18", "j_purge": "G19",
+    "x_key": "G20", "x_undo_key": "G21", "x_indefinite": "G23", "x_exclusive": "G24", "x_unanswered": "G25",
+    "x_in_lease": "G26", "newest": "G27", "probe_quiet": "G28", "evidence": "G37", "forget": "G38",
+    "tomb_reports": "G39",
+}  # fmt: skip
+
+
+class Violation(Exception):
+    """An invariant does not hold."""
+
+
+class Model:
+    """One configuration, and the changes that all actors make to a world."""
+
+    def __init__(self, config: Config, mutant: Mutant) -> None:
+        self.config = config
+        self.steps = range(len(config.modes))
+        self.size = len(config.modes)
+        self.before = SHAPES[config.shape]
+        self.after = tuple(tuple(j for j in self.steps if i in self.before[j]) for i in self.steps)
+        self.needed = tuple(1 if i in config.any_joins else len(self.before[i]) for i in self.steps)
+        self.verdicts = Verdicts(config, mutant)
+        self.labels = tuple(f"{operation}({NAMES[i]})" for operation in OPERATIONS for i in self.steps)
+        self._guards = frozenset(GUARDS) - {config.without}
+        self._swaps = self._find_swaps()
+
+    def has(self, guard: str) -> bool:
+        return guard in self._guards
+
+    def start(self) -> Iterator[World]:
+        none, count = "-" * self.size, (0,) * self.size
+        config = self.config
+        for bits in range(1 << len(config.skip)):
+            skipped = tuple(sorted(step for k, step in enumerate(config.skip) if bits >> k & 1))
+            sketch = Sketch(
+                World(
+                    phase=RUNNING, vector="P" * self.size, cancel=False, paused=False, overdue=False, effects=count,
+                    undone=count, memory=none, claims=none, bus="0" * 3 * self.size, sent=0, workers=(), undecided=(),
+                    budget=config.budget, skipped=skipped, purged=False, previous=None, version=0,
+                )
+            )  # fmt: skip
+            self.decide(sketch, ev.Started())
+            yield sketch.world()
+
+    # -- the saga row --------------------------------------------------------------------------------------------------
+
+    def row(self, world: World | Sketch) -> Row | None:
+        """What a writer keeps of the row that it reads."""
+        if not self.config.optimistic:
+            return None
+        return Row(world.version, world.phase, world.vector, world.cancel, world.paused)
+
+    def begin(self, sketch: Sketch, seen: Row | None) -> None:
+        """Begin a transaction on the saga row, which is locked and read again unless `seen` is still what is there."""
+        if self.config.claims_lost:
+            sketch.previous = None  # a durable commit makes the claims before it durable too
+        elif sketch.budget[FAILOVER]:
+            self.remember(sketch)
+        if self.config.optimistic and seen is not None:
+            now = (sketch.phase, sketch.vector, sketch.cancel, sketch.paused)
+            if seen.version == sketch.version and seen[1:] != now:
+                raise Violation("I11 the row changed under an unchanged version")
+            if seen.version != sketch.version and not self.has("version"):
+                _, sketch.phase, sketch.vector, sketch.cancel, sketch.paused = seen
+        if self.config.optimistic:
+            sketch.version += 1
+
+    def remember(self, sketch: Sketch) -> None:
+        sketch.previous = Previous(
+            sketch.phase, sketch.vector, sketch.cancel, sketch.paused, sketch.claims, sketch.effects, sketch.undone
+        )
+
+    def decide(self, sketch: Sketch, event: ev.Event) -> str:
+        """Write what the production code decides, and publish its commands. Says in short what became of the row."""
+        row = (sketch.phase, sketch.vector, sketch.cancel, sketch.paused)
+        now = AFTER_DEADLINE if sketch.overdue else BEFORE_DEADLINE
+        verdict = self.verdicts.decide(row, event, sketch.skipped, now)
+        sketch.phase, sketch.vector, sketch.cancel, sketch.paused, commands = verdict
+        for operation, step in commands:
+            self.send(sketch, operation, step)
+        return f"{row[1]} becomes {sketch.vector}" if row != verdict[:4] else "nothing changes"
+
+    def wanted(self, world: World, step: int) -> str:
+        return self.verdicts.wanted((world.phase, world.vector, world.cancel, world.paused))[step]
+
+    def is_passed(self, world: World) -> bool:
+        return self.config.pivot >= 0 and world.vector[self.config.pivot] in "SN"
+
+    # -- the bus and the workers ---------------------------------------------------------------------------------------
+
+    def command(self, operation: str, step: int) -> int:
+        return OPERATIONS.index(operation) * self.size + step
+
+    def send(self, sketch: Sketch, operation: str, step: int) -> None:
+        """Publish after the commit. Who dies before it has lost a message; who is late is a slow bus."""
+        command = self.command(operation, step)
+        copies = sketch.bus[command]
+        if copies < COPIES_MAX:
+            sketch.bus = with_letter(sketch.bus, command, chr(ord(copies) + 1))
+        sketch.sent |= 1 << command
+
+    def add(self, sketch: Sketch, worker: Worker) -> None:
+        sketch.workers = tuple(sorted((*sketch.workers, worker)))
+
+    def drop(self, world: World, worker: Worker) -> Sketch:
+        sketch = Sketch(world)
+        at = world.workers.index(worker)
+        sketch.workers = world.workers[:at] + world.workers[at + 1 :]
+        return sketch
+
+    def finish(self, world: World, worker: Worker) -> Sketch:
+        """A worker reports: its claim ends with it."""
+        sketch = self.drop(world, worker)
+        if worker.newest:
+            sketch.claims = with_letter(sketch.claims, worker.command % self.size, "-")
+        return sketch
+
+    # -- symmetry: two parallel branches may be swapped ----------------------------------------------------------------
+
+    def _find_swaps(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        config = self.config
+        mirror = MIRRORS.get(config.shape)
+        if mirror is None or config.optimistic or config.faults.get("failover") or config.without:
+            return None
+        first, second = mirror
+        if config.modes[first] != config.modes[second] or {*mirror} & {config.pivot, *config.skip}:
+            return None
+        steps = [second if i == first else first if i == second else i for i in self.steps]
+        return tuple(steps), tuple(block * self.size + i for block in range(3) for i in steps)
+
+    def canonical(self, world: World) -> World:
+        if self._swaps is None:
+            return world
+        steps, commands = self._swaps
+        vector = "".join([world.vector[i] for i in steps])
+        if vector > world.vector:
+            return world
+        mirrored = World(
+            world.phase, vector, world.cancel, world.paused, world.overdue,
+            tuple([world.effects[i] for i in steps]), tuple([world.undone[i] for i in steps]),
+            "".join([world.memory[i] for i in steps]), "".join([world.claims[i] for i in steps]),
+            "".join([world.bus[i] for i in commands]),
+            sum(1 << commands[i] for i in range(3 * self.size) if world.sent >> i & 1) if world.sent else 0,
+            tuple(sorted([worker._replace(command=commands[worker.command]) for worker in world.workers])),
+            world.undecided, world.budget, world.skipped, world.purged, world.previous, world.version,
+        )  # fmt: skip
+        return min(world, mirrored)

@@ -1,0 +1,65 @@
+"""The production decisions hold in every interleaving of some configurations; SAGA_MODEL=whole explores all."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.protocol.explorer import explore
+from tests.protocol.suites import CLOCKS, WHOLE
+from tests.protocol.world import Config
+
+# How many worlds the checker that the protocol was found with visits, with decisions of its own. The same number here
+# says that production reaches the same worlds, not only that it breaks nothing.
+WORLDS = {
+    "chain3 TTT pivot B": 14_423,
+    "chain3 XXX pivot B": 37_938,
+    "chain3 JJJ pivot C": 20_549,
+    "chain4 XJXT pivot C skip B,C": 23_356,
+    "par3 TTT": 48_457,
+    "par3 XXX": 21_235,
+    "par3 TXJ pivot B": 25_946,
+    "diamond XXXX": 36_701,
+    "diamond TTTT pivot D skip B": 23_314,
+    "any JJJ pivot C": 35_168,
+    "par3 XXX again pivot B": 21_569,
+    "chain3 JJJ purge": 22_282,
+    "par3 JXT pivot B abandon": 21_961,
+    "chain3 XXX pivot B operator probe": 33_195,
+    "chain3 TJX pivot A operator": 33_534,
+}
+OTHERS = {
+    "chain4 JXJT pivot B skip A,B",
+    "chain3 JJJ optimistic",
+    "chain3 TTT claims lost",
+    "chain3 TJX late",
+    "chain3 XXX late",
+    "chain3 XXX pivot B late",
+    "chain3 JXJ pivot B pause",
+    "par3 TXJ pivot B pause late",
+    "chain3 TJX pause abandon",
+}
+IS_WHOLE = os.environ.get("SAGA_MODEL") == "whole"
+CHOSEN = [config for config in WHOLE if IS_WHOLE or config.name in WORLDS or config.name in OTHERS]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("config", CHOSEN, ids=lambda config: config.name)
+def test_no_interleaving_breaks_an_invariant(config: Config) -> None:
+    result = explore(config)
+
+    assert not result.violation, result.story()
+    assert result.states == WORLDS.get(config.name, result.states)
+
+
+def test_every_chosen_configuration_exists() -> None:
+    assert {*WORLDS, *OTHERS} <= {config.name for config in WHOLE}
+    assert len({config.name for config in WHOLE}) == len(WHOLE)
+
+
+def test_a_deadline_ends_every_saga_that_has_not_passed_its_pivot() -> None:
+    late = next(config for config in CLOCKS if config.name == "chain3 XXX pivot B late")
+
+    assert explore(late).ends == {"D", "Z"}

@@ -1,0 +1,119 @@
+"""The decisions on the locked row, made by the production code: the one part of the model that is not the model's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import pytest
+
+from saga.core import decide as decide_module
+from saga.core import events as ev
+from saga.core.decide import State, called_for, decide
+from saga.core.fold import Fold
+from saga.core.graph import Graph
+from saga.core.states import Phase
+from tests.core import graphs
+from tests.protocol.world import SHAPES, Config
+
+_DEADLINE = 1.0
+BEFORE_DEADLINE, AFTER_DEADLINE = 0.0, 2.0
+
+
+@dataclass(frozen=True)
+class ConditionalGraph(Graph):
+    """A graph with what definitions cannot say yet, but the protocol covers: conditions, joins on any predecessor."""
+
+    skipped: tuple[int, ...] = ()
+    any_joins: tuple[int, ...] = ()
+
+
+class ConditionalFold(Fold):
+    """The production rules, and E5 for a ConditionalGraph."""
+
+    __slots__ = ()
+    graph: ConditionalGraph
+
+    def is_ready(self, step: int) -> bool:
+        joins_on_any = step in self.graph.any_joins
+        befores = self.graph.steps[step].after
+        return super().is_ready(step) or (joins_on_any and any(self.letters[before] == "S" for before in befores))
+
+    def dispatch(self, step: int) -> None:
+        if step in self.graph.skipped:
+            self.letters[step] = "N"
+            self.advance(self.graph.successors[step])
+        else:
+            super().dispatch(step)
+
+
+class Mutant(NamedTuple):
+    """The production rules with something taken away."""
+
+    fold: type[Fold]
+    rules: Mapping[type[ev.Event], Any]
+
+
+PRODUCTION = Mutant(ConditionalFold, {})
+
+
+class Verdict(NamedTuple):
+    """What is written to the saga row, and the commands (operation, step) that are published after it."""
+
+    phase: str
+    vector: str
+    cancel: bool
+    paused: bool
+    commands: tuple[tuple[str, int], ...]
+
+
+class Verdicts:
+    """`decide` for the graphs of one configuration. Every question is asked once: it is a pure function."""
+
+    def __init__(self, config: Config, mutant: Mutant) -> None:
+        self._mutant = mutant
+        self._after = SHAPES[config.shape]
+        self._config = config
+        self._graph = cache(self._make_graph)
+        self.decide = cache(self._decide)
+        self.wanted = cache(self._wanted)
+
+    def _make_graph(self, skipped: tuple[int, ...]) -> ConditionalGraph:
+        plain = graphs.shaped(self._after, self._config.modes, pivot=self._config.pivot)
+        return ConditionalGraph(
+            name=plain.name,
+            version=plain.version,
+            steps=plain.steps,
+            deadline_ms=plain.deadline_ms,
+            compensation_budget_ms=plain.compensation_budget_ms,
+            returns=plain.returns,
+            skipped=skipped,
+            any_joins=self._config.any_joins,
+        )
+
+    def _decide(
+        self, row: tuple[str, str, bool, bool], event: ev.Event, skipped: tuple[int, ...], now: float
+    ) -> Verdict:
+        graph = self._graph(skipped)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(decide_module, "Fold", self._mutant.fold)
+            for kind, rule in self._mutant.rules.items():
+                patch.setitem(decide_module._RULES, kind, rule)
+            decision = decide(graph, _state(row), [event], now=now, jitter=0.5, enforce_deadline=True)
+        after = decision.state
+        commands = tuple((command.operation.value, command.step) for command in decision.commands)
+        return Verdict(after.phase.value, after.vector, after.cancel_requested, after.paused, commands)
+
+    def _wanted(self, row: tuple[str, str, bool, bool]) -> str:
+        """The operation that each step calls for, - where it calls for none."""
+        found = [called_for(self._graph(()), _state(row), step) for step in range(len(self._after))]
+        return "".join("-" if operation is None else operation.value for operation in found)
+
+
+def _state(row: tuple[str, str, bool, bool]) -> State:
+    phase, vector, cancel, paused = row
+    return State(
+        phase=Phase(phase), vector=vector, cancel_requested=cancel, paused=paused, deadline=_DEADLINE, reason=None
+    )

@@ -1,0 +1,177 @@
+"""What the model checker explores: the world of one saga, and the bounds of an exploration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+SHAPES: Final[dict[str, tuple[tuple[int, ...], ...]]] = {  # the predecessors of every step
+    "chain3": ((), (0,), (1,)),
+    "chain4": ((), (0,), (1,), (2,)),
+    "par3": ((), (0,), (0,)),  # A -> (B || C)
+    "diamond": ((), (0,), (0,), (1, 2)),  # A -> (B || C) -> D
+    "vee3": ((), (), (0, 1)),  # (A || B) -> C
+}
+MIRRORS: Final = {
+    "par3": (1, 2),
+    "diamond": (1, 2),
+    "vee3": (0, 1),
+}  # branches that look the same when they are swapped
+NAMES: Final = "ABCD"
+
+# Letters of Phase, as the saga row stores them.
+RUNNING, COMPENSATING, ABANDONING, COMPLETED, COMPENSATED, ABANDONED = "RCADZX"
+TERMINAL: Final = "DZX"
+OPERATIONS: Final = "ECO"  # execute, compensate, void or report
+COPIES_MAX: Final = "2"  # of one command on the bus
+WORKERS_MAX: Final = 2  # on one command
+
+FAULTS: Final = (
+    "loss", "replay", "crash", "cancel", "reject", "exhaust", "abandon", "failover", "late", "pause", "fail",
+)  # fmt: skip
+LOSS, REPLAY, CRASH, CANCEL, REJECT, EXHAUST, ABANDON, FAILOVER, LATE, PAUSE, FAIL = range(len(FAULTS))
+
+
+class Row(NamedTuple):
+    """What a writer read of the saga row before it decided."""
+
+    version: int
+    phase: str
+    vector: str
+    cancel: bool
+    paused: bool
+
+
+class Worker(NamedTuple):
+    """Somebody at work on a command.
+
+    Stages: c claimed, y call in flight and nobody waits for its answer, p q probing (while claims live / none lives);
+    and with a report to write: k executed, f rejected, v voided, d compensated, a absent.
+    """
+
+    command: int
+    stage: str
+    newest: bool
+    row: Row | None
+
+
+class Previous(NamedTuple):
+    """What a failover that loses the last commit falls back to."""
+
+    phase: str
+    vector: str
+    cancel: bool
+    paused: bool
+    claims: str
+    effects: tuple[int, ...]
+    undone: tuple[int, ...]
+
+
+class World(NamedTuple):
+    """One state of everything: the saga row, the services, the bus, and who is at work."""
+
+    phase: str
+    vector: str
+    cancel: bool
+    paused: bool
+    overdue: bool
+    effects: tuple[int, ...]
+    undone: tuple[int, ...]
+    memory: (
+        str  # journal or provider: - none, X executed, F rejected, T tombstone, Z compensated, A executed and frozen
+    )
+    claims: str  # the operation of the live claim of each step
+    bus: str  # how many copies of each command are under way
+    sent: int  # the commands that were ever sent, as bits
+    workers: tuple[Worker, ...]
+    undecided: tuple[Row | None, ...]  # supervisors and people who have read the row and want to roll back
+    budget: tuple[int, ...]  # faults that are left, in the order of FAULTS
+    skipped: tuple[int, ...]  # steps whose condition is false
+    purged: bool
+    previous: Previous | None
+    version: int
+
+
+class Sketch:
+    """A world while one transition is being made of it."""
+
+    __slots__ = World._fields
+    phase: str
+    vector: str
+    cancel: bool
+    paused: bool
+    overdue: bool
+    effects: tuple[int, ...]
+    undone: tuple[int, ...]
+    memory: str
+    claims: str
+    bus: str
+    sent: int
+    workers: tuple[Worker, ...]
+    undecided: tuple[Row | None, ...]
+    budget: tuple[int, ...]
+    skipped: tuple[int, ...]
+    purged: bool
+    previous: Previous | None
+    version: int
+
+    def __init__(self, world: World) -> None:
+        (
+            self.phase, self.vector, self.cancel, self.paused, self.overdue, self.effects, self.undone, self.memory,
+            self.claims, self.bus, self.sent, self.workers, self.undecided, self.budget, self.skipped, self.purged,
+            self.previous, self.version,
+        ) = world  # fmt: skip
+
+    def world(self) -> World:
+        return World(
+            self.phase, self.vector, self.cancel, self.paused, self.overdue, self.effects, self.undone, self.memory,
+            self.claims, self.bus, self.sent if self.budget[REPLAY] else 0, self.workers, self.undecided, self.budget,
+            self.skipped, self.purged, self.previous, self.version,
+        )  # fmt: skip
+
+    def spend(self, fault: int) -> None:
+        self.budget = with_count(self.budget, fault, -1)
+
+
+@dataclass(frozen=True)
+class Config:
+    """One exploration.
+
+    `skip`: steps whose condition may be false, both values are explored. `any_joins`: steps that start after one of
+    their predecessors. `probe`: external steps are resolved by asking. `sticky`: the provider remembers declines.
+    `loose`: leases do not exclude (T, J). `optimistic`: every writer keeps the row that it read at admission. `purge`:
+    journals of finished sagas may be purged. `early`: commands leave before the commit that calls for them. `again`: an
+    unanswered call is repeated at once under the same claim. `probe_at_report`: claims are looked at when the probe's
+    answer is recorded instead of when it is asked. `claims_lost`: the failover loses claims only. `without`: a guard
+    outside of `decide` that is taken away.
+    """
+
+    name: str
+    shape: str
+    modes: str
+    pivot: int = -1
+    skip: tuple[int, ...] = ()
+    any_joins: tuple[int, ...] = ()
+    probe: bool = False
+    sticky: bool = False
+    loose: bool = False
+    optimistic: bool = False
+    purge: bool = False
+    early: bool = False
+    again: bool = False
+    probe_at_report: bool = False
+    claims_lost: bool = False
+    without: str = ""
+    faults: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def budget(self) -> tuple[int, ...]:
+        return tuple(self.faults.get(fault, 0) for fault in FAULTS)
+
+
+def with_letter(letters: str, position: int, letter: str) -> str:
+    return letters[:position] + letter + letters[position + 1 :]
+
+
+def with_count(counts: tuple[int, ...], position: int, change: int) -> tuple[int, ...]:
+    return (*counts[:position], counts[position] + change, *counts[position + 1 :])
