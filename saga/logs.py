@@ -1,0 +1,115 @@
+"""Logs of the commands: structlog on stderr, as JSON lines or for people. What other libraries log through `logging` comes the same way.
+
+`saga.connect` configures nothing: inside your own application the logs are yours. Call `configure` there if you want ours.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Callable, MutableMapping
+from typing import IO, Any, Final, Literal
+
+import pydantic_core
+import structlog
+
+from saga.runtime.context import current_step
+
+Format = Literal["auto", "json", "console"]
+Level = Literal["debug", "info", "warning", "error"]
+EventDict = MutableMapping[str, Any]
+
+_PASSWORD: Final = re.compile(r"(://[^\s:/@]*):[^\s@]+@")
+_QUIET: Final = ("asyncio", "asyncpg")  # what they say at DEBUG helps nobody
+
+
+def configure(log_format: Format, level: Level, *, stream: IO[str] | None = None) -> None:
+    """Set up structlog and the root logger, once, before the first line is logged.
+
+    `auto` is console on a terminal and JSON elsewhere. Lines of a running step carry its saga, step and attempt.
+    """
+    stream = stream or sys.stderr
+    number = logging.getLevelNamesMapping()[level.upper()]
+    is_console = log_format == "console" or (log_format == "auto" and stream.isatty())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        _with_step,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if is_console else "iso", utc=not is_console),
+    ]
+    ending = _for_people(stream) if is_console else _for_programs()
+    structlog.configure(
+        processors=[*shared, *ending],
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+        logger_factory=_Printer.factory(stream),
+        cache_logger_on_first_use=True,
+    )
+    _route_standard(stream, number, shared, ending)
+
+
+class _Printer:
+    """Writes finished lines. Named, so that a line can say where it comes from."""
+
+    def __init__(self, write: Callable[[str], Any], flush: Callable[[], None], name: str) -> None:
+        self._write = write
+        self._flush = flush
+        self.name = name
+
+    @classmethod
+    def factory(cls, stream: IO[str]) -> Callable[..., _Printer]:
+        return lambda *names: cls(stream.write, stream.flush, names[0] if names else "")
+
+    def msg(self, line: str) -> None:
+        if "://" in line:
+            line = without_passwords(line)
+        self._write(line + "\n")
+        self._flush()
+
+    debug = info = warning = error = critical = exception = msg
+
+
+def _with_step(_: object, __: str, event: EventDict) -> EventDict:
+    """Which saga and step this line is about, where a handler runs and the line does not say it."""
+    step = current_step.get()
+    if step is not None and "saga" not in event:
+        event["saga"], event["step"], event["attempt"] = step.saga_id, step.step, step.attempt
+    return event
+
+
+def _for_people(stream: IO[str]) -> list[Any]:
+    return [structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=30)]
+
+
+def _for_programs() -> list[Any]:
+    return [structlog.processors.format_exc_info, _json]
+
+
+def _json(_: object, __: str, event: EventDict) -> str:
+    line = {
+        "at": event.pop("timestamp", None),
+        "level": event.pop("level", None),
+        "event": event.pop("event", None),
+        **event,
+    }
+    return pydantic_core.to_json(line, fallback=repr).decode()
+
+
+def without_passwords(text: str) -> str:
+    """The text with the passwords of its URLs blotted out."""
+    return _PASSWORD.sub(r"\1:***@", text)
+
+
+def _route_standard(stream: IO[str], level: int, shared: list[Any], ending: list[Any]) -> None:
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(level, logging.INFO))
