@@ -60,7 +60,9 @@ class App(Sagas):
         is_durable = any(contract.mode is Mode.EXTERNAL for contract in contracts)
         await self.process.serve(names, capacity, durable=is_durable)
         structlog.get_logger("saga").info(
-            "serving", services=names, contracts=[f"{contract.name} ({contract.mode.name.lower()})" for contract in contracts]
+            "serving",
+            services=names,
+            contracts=[f"{contract.name} ({contract.mode.name.lower()})" for contract in contracts],
         )
         yield self
 
@@ -104,7 +106,12 @@ class App(Sagas):
 
 @asynccontextmanager
 async def connect(
-    *, store: str | None = None, bus: str | None = None, namespace: str | None = None, settings: Settings | None = None, name: str | None = None
+    *,
+    store: str | None = None,
+    bus: str | None = None,
+    namespace: str | None = None,
+    settings: Settings | None = None,
+    name: str | None = None,
 ) -> AsyncIterator[App]:
     """Connect to the fabric: `async with saga.connect() as sagas`. What is not given comes from saga.yaml and SAGA_*.
 
@@ -164,4 +171,8 @@ def described(settings: Settings) -> dict[str, str]:
     """What a process stands on, without secrets."""
     scheme, host, port, path = address(settings.store.get_secret_value())
     bus = "store" if settings.bus is None else urlsplit(settings.bus.get_secret_value()).scheme
-    return {"store": f"{scheme}://{host}:{port}{path}" if port else f"{scheme}://{host}{path}", "schema": settings.namespace, "bus": bus}
+    return {
+        "store": f"{scheme}://{host}:{port}{path}" if port else f"{scheme}://{host}{path}",
+        "schema": settings.namespace,
+        "bus": bus,
+    }

@@ -129,7 +129,12 @@ class Sagas:
         return Handle(self, saga)
 
     async def _order(
-        self, definition: Definition | str, value: Any, key: str | None, version: int | None, tags: dict[str, str] | None
+        self,
+        definition: Definition | str,
+        value: Any,
+        key: str | None,
+        version: int | None,
+        tags: dict[str, str] | None,
     ) -> Order:
         if isinstance(definition, Definition):
             found = self._registered.get(id(definition))
@@ -156,7 +161,9 @@ class Sagas:
             [start], signals, process=self.process.router.process, waiter=None, again=False, connection=connection
         )
         if taken and not taken[0].is_same_input:
-            raise Conflict(f"the start key {order.key!r} of {order.graph.name} belongs to saga {taken[0].saga}, started with another input")
+            raise Conflict(
+                f"the start key {order.key!r} of {order.graph.name} belongs to saga {taken[0].saga}, started with another input"
+            )
         return taken[0].saga if taken else order.saga
 
     async def wait(self, saga: UUID) -> Ending:
@@ -183,7 +190,10 @@ class Sagas:
         if state.phase is Phase.COMPLETED:
             graph = await self.process.definitions.graph(snapshot.definition)
             if graph.returns is not None:
-                results = {graph.steps[step].name: _JSON.validate_json(data) for step, data in snapshot.results.items() if data is not None}
+                results = {
+                    graph.steps[step].name: _JSON.validate_json(data)
+                    for step, data in snapshot.results.items()
+                }
                 value = resolve(graph.returns, _JSON.validate_json(snapshot.input), results)
         return Ending(snapshot.saga, _STATUS[state.phase], value, state.reason)
 
@@ -214,7 +224,9 @@ class Operations:
         """Send quarantined steps round again: one, or all of them."""
         snapshot = await self._sagas.snapshot(saga)
         positions = await self._quarantined(snapshot, step)
-        return await self._act(saga, "retry", [ev.Retried(position) for position in positions], actor, reason, positions[0])
+        return await self._act(
+            saga, "retry", [ev.Retried(position) for position in positions], actor, reason, positions[0]
+        )
 
     async def resolve(self, saga: UUID, step: str, what: str, *, actor: str, reason: str) -> Snapshot:
         """Settle a quarantined step by evidence: `what` is happened, did-not-happen or compensated."""
@@ -227,9 +239,15 @@ class Operations:
         (position,) = await self._quarantined(snapshot, step)
         graph = await self._sagas.process.definitions.graph(snapshot.definition)
         if what == "did-not-happen" and graph.steps[position].mode is Mode.JOURNALED:  # G37
-            raise Conflict(f"step {step} is journaled: its journal decides; retry it, or roll the saga back, and its service will void it")
-        if what == "did-not-happen" and (position in snapshot.overdue.claimed or position in snapshot.overdue.unquiet):  # G37
-            raise Conflict(f"step {step} cannot be declared void yet: a call of it may still arrive; wait until its claim and margin are over")
+            raise Conflict(
+                f"step {step} is journaled: its journal decides; retry it, or roll the saga back, and its service will void it"
+            )
+        if what == "did-not-happen" and (
+            position in snapshot.overdue.claimed or position in snapshot.overdue.unquiet
+        ):  # G37
+            raise Conflict(
+                f"step {step} cannot be declared void yet: a call of it may still arrive; wait until its claim and margin are over"
+            )
         return await self._act(saga, f"resolve: {what}", [kinds[what](position)], actor, reason, position)
 
     async def abandon(self, saga: UUID, *, actor: str, reason: str) -> Snapshot:
@@ -242,7 +260,9 @@ class Operations:
         if step is not None:
             found = [position for position in found if graph.steps[position].name == step]
         if not found:
-            raise Conflict(f"saga {snapshot.saga} has no quarantined step{'' if step is None else f' {step}'}: there is nothing to do")
+            raise Conflict(
+                f"saga {snapshot.saga} has no quarantined step{'' if step is None else f' {step}'}: there is nothing to do"
+            )
         return found
 
     async def _act(
@@ -256,13 +276,20 @@ class Operations:
         detail = {"before": _shown(before), "after": _shown(after)}
         await process.adapter.ledger.audit(actor, action, saga, step, reason, detail)
         if _is_same(before, after):
-            raise Conflict(f"{action} changed nothing: saga {saga} is {after.overdue.state.phase.name.lower()} ({after.overdue.state.vector})")
+            raise Conflict(
+                f"{action} changed nothing: saga {saga} is {after.overdue.state.phase.name.lower()} ({after.overdue.state.vector})"
+            )
         return after
 
 
 def _shown(snapshot: Snapshot) -> dict[str, Any]:
     state = snapshot.overdue.state
-    return {"phase": state.phase.name, "vector": state.vector, "paused": state.paused, "cancel_requested": state.cancel_requested}
+    return {
+        "phase": state.phase.name,
+        "vector": state.vector,
+        "paused": state.paused,
+        "cancel_requested": state.cancel_requested,
+    }
 
 
 def _is_same(before: Snapshot, after: Snapshot) -> bool:
@@ -283,11 +310,15 @@ def _encoded(name: str, adapter: TypeAdapter[Any], value: Any) -> bytes:
     except (pydantic.ValidationError, ValueError) as error:
         raise InputRefused(f"the input of {name} does not fit: {_first_line(error)}") from error
     if len(data) > INPUT_BYTES_MAX:
-        raise InputRefused(f"the input of {name} has {len(data):,} bytes, more than {INPUT_BYTES_MAX:,}: store it elsewhere and pass its address")
+        raise InputRefused(
+            f"the input of {name} has {len(data):,} bytes, more than {INPUT_BYTES_MAX:,}: store it elsewhere and pass its address"
+        )
     return data
 
 
 def _first_line(error: Exception) -> str:
     if isinstance(error, pydantic.ValidationError):
-        return "; ".join(f"{'.'.join(map(str, detail['loc'])) or 'value'}: {detail['msg']}" for detail in error.errors())
+        return "; ".join(
+            f"{'.'.join(map(str, detail['loc'])) or 'value'}: {detail['msg']}" for detail in error.errors()
+        )
     return str(error)

@@ -10,7 +10,9 @@ from typing import Any, Final, TypeVar
 
 Result = TypeVar("Result")
 
-YOUNG_OBJECTS: Final = 50_000  # allocations between two young collections; the default of 700 costs a tenth of the throughput
+YOUNG_OBJECTS: Final = (
+    50_000  # allocations between two young collections; the default of 700 costs a tenth of the throughput
+)
 
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:

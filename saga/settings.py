@@ -17,7 +17,10 @@ CONFIG_DEFAULT: Final = "saga.yaml"
 
 def _seconds(value: Any) -> float:
     try:
-        return duration_ms(float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value) / 1000
+        return (
+            duration_ms(float(value) if isinstance(value, str) and value.replace(".", "", 1).isdigit() else value)
+            / 1000
+        )
     except SagaError as error:
         raise ValueError(str(error)) from error
 
@@ -30,22 +33,34 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SAGA_", env_nested_delimiter="__", extra="ignore")
 
-    store: SecretStr = Field(default=SecretStr(""), description="URL of the saga store, e.g. postgresql://user:password@host/database")
+    store: SecretStr = Field(
+        default=SecretStr(""), description="URL of the saga store, e.g. postgresql://user:password@host/database"
+    )
     bus: SecretStr | None = Field(default=None, description="URL of the bus; none: commands travel through the store")
     election: SecretStr | None = Field(default=None, description="URL of the election; none: the store's")
     namespace: str = Field(default="saga", description="schema of the tables and prefix of topics")
     lease: Seconds = Field(default=30.0, ge=2, description="how long a claim holds without renewal")
-    margin: Seconds = Field(default=5.0, ge=0, description="how much later than its time-out an external call may still arrive")
+    margin: Seconds = Field(
+        default=5.0, ge=0, description="how much later than its time-out an external call may still arrive"
+    )
     redrive: Seconds = Field(default=30.0, ge=1, description="how often a saga is looked after although nobody asked")
     drain: Seconds = Field(default=10.0, ge=0, description="how long running steps may go on after SIGTERM")
     connections: int = Field(default=6, ge=2, le=100, description="connections for the framework's own statements")
-    handler_connections: int = Field(default=10, ge=1, le=200, description="connections for handlers of transactional and journaled steps")
+    handler_connections: int = Field(
+        default=10, ge=1, le=200, description="connections for handlers of transactional and journaled steps"
+    )
     scan: Seconds = Field(default=1.0, gt=0, description="supervisor: how often it looks for overdue sagas")
-    outage_grace: Seconds = Field(default=10.0, gt=0, description="supervisor: a longer outage of ours extends deadlines")
+    outage_grace: Seconds = Field(
+        default=10.0, gt=0, description="supervisor: a longer outage of ours extends deadlines"
+    )
     retention: Seconds = Field(default=30 * 86_400.0, gt=0, description="supervisor: how long finished sagas stay")
     history: Seconds = Field(default=30 * 86_400.0, gt=0, description="supervisor: how long their history stays")
-    log_format: Literal["auto", "json", "console"] = Field(default="auto", description="auto: console on a terminal, else JSON")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="steps are told at debug, sagas at info")
+    log_format: Literal["auto", "json", "console"] = Field(
+        default="auto", description="auto: console on a terminal, else JSON"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="steps are told at debug, sagas at info"
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -75,5 +90,7 @@ def load(**given: Any) -> Settings:
         lines = [f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()]
         raise UsageError("settings cannot be read: " + "; ".join(lines)) from None
     if not settings.store.get_secret_value():
-        raise UsageError("no store: say connect(store=...), SAGA_STORE=... or `store:` in saga.yaml (a postgresql:// URL)")
+        raise UsageError(
+            "no store: say connect(store=...), SAGA_STORE=... or `store:` in saga.yaml (a postgresql:// URL)"
+        )
     return settings

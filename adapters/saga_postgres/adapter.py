@@ -8,9 +8,9 @@ from importlib.metadata import version
 
 from saga.ports.store import StoreAdapter, StoreOptions
 from saga_postgres.directory import PostgresDirectory
+from saga_postgres.inspection import inspect
 from saga_postgres.ledger import PostgresLedger
 from saga_postgres.membership import PostgresMembership
-from saga_postgres.migrate import check
 from saga_postgres.pool import Connection, Pool
 from saga_postgres.retention import PostgresRetention
 from saga_postgres.store import PostgresStore
@@ -26,8 +26,12 @@ class PostgresAdapter:
 
     def __init__(self, url: str, options: StoreOptions) -> None:
         self.options = options
-        self.pool = Pool(url, options.namespace, connections_max=options.hot_connections_max, application=options.application)
-        self._handlers = Pool(url, options.namespace, connections_max=options.handler_connections_max, application=options.application)
+        self.pool = Pool(
+            url, options.namespace, connections_max=options.hot_connections_max, application=options.application
+        )
+        self._handlers = Pool(
+            url, options.namespace, connections_max=options.handler_connections_max, application=options.application
+        )
         self.store = PostgresStore(self.pool, options)
         self.membership = PostgresMembership(self.pool, options, version("saga-coordination"))
         self.directory = PostgresDirectory(self.pool)
@@ -41,8 +45,7 @@ class PostgresAdapter:
 
     async def open(self) -> None:
         await self.pool.open()
-        async with self.pool.connection() as connection:
-            await check(connection, schema=self.options.namespace)
+        await inspect(self.pool)
 
     async def close(self) -> None:
         await self._handlers.close()

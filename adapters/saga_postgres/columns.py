@@ -59,7 +59,9 @@ def start_columns(starts: Sequence[Start]) -> list[object]:
     for n, start in enumerate(starts, 1):
         at, state = str(n), start.state
         deadline = NULL if start.deadline_seconds is None else repr(start.deadline_seconds)
-        sagas.append((start.saga.hex, str(start.definition), state.phase.value, _text(state.vector), deadline, _text(start.tags)))
+        sagas.append(
+            (start.saga.hex, str(start.definition), state.phase.value, _text(state.vector), deadline, _text(start.tags))
+        )
         inputs.append(start.input)
         if start.key is not None:
             keys.append((at, _text(start.definition_name), _text(start.key), f'"\\\\x{start.input_hash.hex()}"'))

@@ -108,7 +108,10 @@ class PostgresMembership:
             async with self._turn, asyncio.timeout(LEAVE_TIMEOUT_SECONDS):
                 with translated(self._pool.place):
                     await connection.execute(
-                        "select leave($1, $2, $3)", self._process, self._options.margin_seconds, signals.prefix(self._options.namespace)
+                        "select leave($1, $2, $3)",
+                        self._process,
+                        self._options.margin_seconds,
+                        signals.prefix(self._options.namespace),
                     )
         finally:
             connection.terminate()

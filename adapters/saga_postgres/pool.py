@@ -48,7 +48,12 @@ class Pool:
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
 
     def settings(self) -> dict[str, str]:
-        return {"search_path": f"{self.namespace},public", "application_name": self._application, "jit": "off", **KEEPALIVE}
+        return {
+            "search_path": f"{self.namespace},public",
+            "application_name": self._application,
+            "jit": "off",
+            **KEEPALIVE,
+        }
 
     async def open(self) -> None:
         """Raises Unavailable or AccessRefused."""

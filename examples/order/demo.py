@@ -140,7 +140,7 @@ async def _kill(fleet: Fleet, store: str, tally: Tally, progress: Progress, kill
         await connection.close()
 
 
-def _told(outcome: saga.Outcome) -> Outcome:
+def _told(outcome: saga.Ending) -> Outcome:
     if outcome.status == "completed":
         return Outcome(tracking=outcome.value)
     return Outcome(reason=outcome.reason or "no reason given")

@@ -197,14 +197,18 @@ class StoreOptions:
 class StoreAdapter(Protocol):
     """What an `open_store` returns: one object per process, closed at the end."""
 
-    store: Store
-    membership: Membership
-    directory: Directory
-    ledger: Ledger
-    retention: Retention
-    queues_commands: bool
-
-    options: StoreOptions
+    @property
+    def store(self) -> Store: ...
+    @property
+    def membership(self) -> Membership: ...
+    @property
+    def directory(self) -> Directory: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def retention(self) -> Retention: ...
+    @property
+    def options(self) -> StoreOptions: ...
 
     async def open(self) -> None:
         """Connect and check: reachable, credentials, schema, pooler. Raises Unavailable, AccessRefused, SchemaMismatch, UsageError."""

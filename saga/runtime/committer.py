@@ -31,7 +31,12 @@ class Committer:
     """Commits groups of outcomes and passes on what follows: persist, then send."""
 
     def __init__(
-        self, store: Store, clock: Clock, routes: Routes, on_committed: Callable[[Group, Plan], None], is_deadline_enforced: Callable[[], bool]
+        self,
+        store: Store,
+        clock: Clock,
+        routes: Routes,
+        on_committed: Callable[[Group, Plan], None],
+        is_deadline_enforced: Callable[[], bool],
     ) -> None:
         self._store = store
         self._clock = clock
@@ -135,8 +140,8 @@ class Committer:
             writes = [made.write for made in plans]
             sent_at = self._clock.monotonic()
             try:
-                misses = await self._store.commit(writes, signals, process=self._routes.process, durable=True, wait=wait)
-                break
+                process = self._routes.process
+                misses = await self._store.commit(writes, signals, process=process, durable=True, wait=wait)
             except Unavailable as error:  # unknown: it may have been committed; look again under the rows' locks
                 self._log.warning("commit unknown, will look again", sagas=len(groups), error=str(error))
                 wait = True
@@ -145,20 +150,24 @@ class Committer:
             except SagaError as error:
                 await self._one_by_one(groups, error)
                 return
-        missed = {miss.position for miss in misses}
+            else:
+                self._pass_on(groups, plans, {miss.position for miss in misses}, sent_at)
+                for miss in misses:
+                    await self._missed(groups[miss.position], miss, alone=wait)
+                return
+
+    def _pass_on(self, groups: Sequence[Group], plans: Sequence[Plan], missed: set[int], sent_at: float) -> None:
         for position, (group, made) in enumerate(zip(groups, plans, strict=True)):
             if position not in missed:
                 made.sent_at = sent_at
                 self.remember(made)
                 self._on_committed(group, made)
-        for miss in misses:
-            await self._missed(groups[miss.position], miss, alone=wait)
 
     async def _missed(self, group: Group, miss: Miss, *, alone: bool) -> None:
         self._known.pop(group.saga.int, None)
         if miss.state is None:
             return
-        if alone and miss.version == group.version:  # its row is ours and has not moved: a rejection is not from the newest claim
+        if alone and miss.version == group.version:  # its row has not moved: a rejection is not from the newest claim
             group.outcomes = [outcome for outcome in group.outcomes if not outcome.is_fenced]
         group.version, group.state, group.store_clock = miss.version, miss.state, miss.store_clock
         group.misses += 1
@@ -195,7 +204,9 @@ def _unstorable(outcome: Outcome, error: SagaError) -> Outcome:
 def handed_over(group: Group, made: Plan, dispatch: Dispatch, lease_ends: float) -> Work | Ref:
     """The next claim as work for this very process, if all that it needs is in memory; else its address."""
     step = group.graph.steps[dispatch.step]
-    results = {outcome.work.step: outcome.value for outcome in group.outcomes if isinstance(outcome.event, ev.Succeeded)}
+    results = {
+        outcome.work.step: outcome.value for outcome in group.outcomes if isinstance(outcome.event, ev.Succeeded)
+    }
     known: dict[int, bytes] = {}
     for outcome in group.outcomes:
         known |= outcome.work.results

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -14,7 +15,9 @@ from saga.core.ids import idempotency_key, step_path
 from saga.core.states import Operation
 from saga.errors import UsageError
 
-_TRANSACTION_CONTROL: Final = re.compile(r"(?:^|;)\s*(?:commit|rollback(?!\s+to)|end|abort|prepare\s+transaction)\b", re.IGNORECASE)
+_TRANSACTION_CONTROL: Final = re.compile(
+    r"(?:^|;)\s*(?:commit|rollback(?!\s+to)|end|abort|prepare\s+transaction)\b", re.IGNORECASE
+)
 
 
 class GuardedConnection:
@@ -41,7 +44,9 @@ class GuardedConnection:
 
 def _checked(query: str) -> str:
     if _TRANSACTION_CONTROL.search(query):
-        raise UsageError("a step's transaction ends with the step: no COMMIT or ROLLBACK through ctx.sql (raise Reject to undo it)")
+        raise UsageError(
+            "a step's transaction ends with the step: no COMMIT or ROLLBACK through ctx.sql (raise Reject to undo it)"
+        )
     return query
 
 
@@ -76,14 +81,18 @@ class Context:
             UsageError: an external step has no transaction.
         """
         if self._connection is None:
-            raise UsageError(f"step {self.step} is external: it has no transaction (give its Participant a database=...)")
+            raise UsageError(
+                f"step {self.step} is external: it has no transaction (give its Participant a database=...)"
+            )
         return GuardedConnection(self._connection)
 
     @property
     def log(self) -> Any:
         """A structlog logger with saga and step bound."""
         if self._log is None:
-            self._log = structlog.get_logger("saga.handler").bind(saga=str(self.saga_id), step=self.step, attempt=self.attempt)
+            self._log = structlog.get_logger("saga.handler").bind(
+                saga=str(self.saga_id), step=self.step, attempt=self.attempt
+            )
         return self._log
 
     async def heartbeat(self, progress: Any = None) -> None:
@@ -94,3 +103,7 @@ class Context:
         """
         if self._beat is not None:
             await self._beat(progress)
+
+
+current_step: ContextVar[Context | None] = ContextVar("current_step", default=None)
+"""What this task runs: for logs, which then say the saga and the step by themselves."""

@@ -73,7 +73,9 @@ class Dispatcher:
                 try:
                     await self._bus.publish(batch)
                 except Unavailable as error:
-                    self._log.warning("bus away, commands are left to the re-drive", commands=len(batch), error=str(error))
+                    self._log.warning(
+                        "bus away, commands are left to the re-drive", commands=len(batch), error=str(error)
+                    )
         finally:
             for reader in self._readers.values():
                 reader.cancel()
@@ -119,7 +121,9 @@ class Dispatcher:
 
 def encode(delivery: Delivery) -> bytes:
     """The body of a command."""
-    return json.dumps({"v": 1, "saga": str(delivery.saga), "step": delivery.step, "op": delivery.operation.value}).encode()
+    return json.dumps(
+        {"v": 1, "saga": str(delivery.saga), "step": delivery.step, "op": delivery.operation.value}
+    ).encode()
 
 
 def decode(body: bytes) -> Delivery:

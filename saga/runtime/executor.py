@@ -16,7 +16,7 @@ from saga.ports.clock import Clock
 from saga.ports.store import StoreAdapter
 from saga.ports.work import Work
 from saga.runtime.committer import Committer
-from saga.runtime.context import Context
+from saga.runtime.context import Context, current_step
 from saga.runtime.definitions import Definitions
 from saga.runtime.external import run_external
 from saga.runtime.journaled import run_journaled
@@ -58,13 +58,22 @@ class Executor:
         try:
             graph = await self._definitions.graph(work.definition)
         except SagaError as error:  # the claim's lease brings it back
-            self._log.error("definition cannot be loaded", definition=work.definition, error=str(error))
+            self._log.error(
+                "definition cannot be loaded", saga=str(work.saga), definition=work.definition, error=str(error)
+            )
             return
         step = graph.steps[work.step]
         served = self._served.get((step.service, step.handler))
         if served is None or served.mode is not step.mode:
-            self._log.error("no such handler here, leaving it to others", handler=f"{step.service}.{step.handler}", mode=step.mode.value)
-            outcome = Outcome(work, ev.Ongoing(work.step, UNKNOWN_HANDLER_SECONDS), error="the process that took it has no such handler")
+            name = f"{step.service}.{step.handler}"
+            self._log.error(
+                "no such handler here, leaving it to others", saga=str(work.saga), handler=name, mode=step.mode.value
+            )
+            outcome = Outcome(
+                work,
+                ev.Ongoing(work.step, UNKNOWN_HANDLER_SECONDS),
+                error="the process that took it has no such handler",
+            )
         elif work.deliveries - work.failures > DELIVERIES_MAX:
             text = f"handed out {work.deliveries} times without an answer: it seems to kill its process"
             event = ev.Failed(work.step, text, work.failures + 1, work.first_failed_ago, final=True)
@@ -91,6 +100,7 @@ class Executor:
             deadline=work.state.deadline,
             last_progress=work.progress,
         )
+        current_step.set(context)  # every claim runs in a task of its own
         if served.mode is Mode.EXTERNAL:
             return await run_external(work, graph, served, context, self._clock, self._adapter.options.margin_seconds)
         if served.mode is Mode.JOURNALED:
@@ -108,7 +118,13 @@ class Executor:
 
     def _report(self, outcome: Outcome, step: str) -> None:
         if isinstance(outcome.event, ev.Failed):
-            self._log.warning("step failed", saga=str(outcome.work.saga), step=step, attempt=outcome.work.deliveries, error=outcome.error)
+            self._log.warning(
+                "step failed",
+                saga=str(outcome.work.saga),
+                step=step,
+                attempt=outcome.work.deliveries,
+                error=outcome.error,
+            )
         elif isinstance(outcome.event, ev.Rejected):
             self._log.debug("step rejected", saga=str(outcome.work.saga), step=step, reason=outcome.event.reason)
 

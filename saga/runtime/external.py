@@ -17,7 +17,9 @@ from saga.runtime.served import Served, input_of
 from saga.runtime.signals import DidNotHappen, GiveUp, NotYet, Reject
 
 
-async def run_external(work: Work, graph: Graph, served: Served, context: Context, clock: Clock, margin_seconds: float) -> Outcome:
+async def run_external(
+    work: Work, graph: Graph, served: Served, context: Context, clock: Clock, margin_seconds: float
+) -> Outcome:
     """Run one claim of an external step."""
     if clock.monotonic() >= work.lease_ends:  # G26: too late to begin a call
         return Outcome(work, None)
@@ -32,7 +34,11 @@ async def run_external(work: Work, graph: Graph, served: Served, context: Contex
         return Outcome(work, ev.Succeeded(work.step), served.handler.encode(result))
     except Reject as answer:
         if asked_at < work.quiet_at:  # G25: an earlier call may still arrive after this decline
-            return Outcome(work, ev.Ongoing(work.step, work.quiet_at - asked_at), error=f"declined ({answer.reason}), not final yet")
+            return Outcome(
+                work,
+                ev.Ongoing(work.step, work.quiet_at - asked_at),
+                error=f"declined ({answer.reason}), not final yet",
+            )
         return Outcome(work, ev.Rejected(work.step, answer.reason), is_fenced=True)
     except InputRefused as error:
         return failure(work, error, quiet_seconds=margin_seconds, final=True)
@@ -51,7 +57,9 @@ async def _probe(work: Work, graph: Graph, served: Served, context: Context, ask
     ask = served.handler.ask
     assert ask is not None  # noqa: S101 (the caller looked)
     try:
-        found: Any = await served.call(ask, (ask.read(input_of(work, graph)),), context, graph.steps[work.step].timeout_seconds)
+        found: Any = await served.call(
+            ask, (ask.read(input_of(work, graph)),), context, graph.steps[work.step].timeout_seconds
+        )
     except DidNotHappen:
         if asked_at < work.quiet_at:  # G28: what counts is when it was asked
             return Outcome(work, ev.Ongoing(work.step, work.quiet_at - asked_at), error="no trace of it yet, not final")
@@ -62,7 +70,9 @@ async def _probe(work: Work, graph: Graph, served: Served, context: Context, ask
 async def _compensate(work: Work, graph: Graph, served: Served, context: Context) -> Outcome:
     undo = served.handler.undo
     if undo is None:
-        return failure(work, LookupError(f"{served.handler.full_name} has no compensation in this process"), quiet_seconds=0.0)
+        return failure(
+            work, LookupError(f"{served.handler.full_name} has no compensation in this process"), quiet_seconds=0.0
+        )
     try:
         values = (undo.read(input_of(work, graph)), served.handler.decode(work.results.get(work.step)))
         await served.call(undo, values, context, graph.steps[work.step].timeout_seconds)
@@ -75,7 +85,11 @@ async def _compensate(work: Work, graph: Graph, served: Served, context: Context
 
 def failure(work: Work, error: BaseException, *, quiet_seconds: float, final: bool = False) -> Outcome:
     """A technical failure: what became of the effect is unknown."""
-    text = "no answer in time" if isinstance(error, TimeoutError | asyncio.TimeoutError) else f"{type(error).__name__}: {error}"
+    text = (
+        "no answer in time"
+        if isinstance(error, TimeoutError | asyncio.TimeoutError)
+        else f"{type(error).__name__}: {error}"
+    )
     event = ev.Failed(work.step, text[:ERROR_CHARS_MAX], work.failures + 1, work.first_failed_ago, final)
     return Outcome(work, event, quiet_seconds=quiet_seconds, error=event.error)
 

@@ -7,7 +7,7 @@ import os
 import typing
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, TypeVar, overload
 
 import pydantic
 from pydantic import TypeAdapter
@@ -19,6 +19,7 @@ from saga.errors import InputRefused, UsageError
 from saga.runtime.context import Context
 
 CONCURRENCY_DEFAULT: Final = 64
+Function = TypeVar("Function", bound=Callable[..., Any])
 _ANYTHING: Final[TypeAdapter[Any]] = TypeAdapter(Any)
 
 
@@ -39,22 +40,43 @@ class Participant:
         self.concurrency = concurrency
         self.handlers: dict[str, StepHandler] = {}
 
+    @overload
+    def step(self, function: Callable[..., Any], /) -> StepHandler: ...
+
+    @overload
+    def step(
+        self, /, *, name: str | None = None, external: bool = False, read_only: bool = False, version: str | None = None
+    ) -> Callable[[Callable[..., Any]], StepHandler]: ...
+
     def step(
         self,
         function: Callable[..., Any] | None = None,
+        /,
         *,
         name: str | None = None,
         external: bool = False,
         read_only: bool = False,
         version: str | None = None,
-    ) -> Any:
+    ) -> StepHandler | Callable[[Callable[..., Any]], StepHandler]:
         """Register a handler: `@payments.step` or `@payments.step(external=True)`. The handler is called with its input and, if it asks for
         one, a Context; what it returns is recorded as the step's result."""
         if function is None:
-            return partial(self.step, name=name, external=external, read_only=read_only, version=version)
-        handler = StepHandler(self, function, name or function.__name__, external, read_only, version)
+            return lambda given: self._add(given, name or given.__name__, external, read_only, version)
+        return self._add(function, function.__name__, external, read_only, version)
+
+    def _add(  # noqa: PLR0913, PLR0917 (what `step` was told)
+        self,
+        function: Callable[..., Any],
+        name: str,
+        external: bool,
+        read_only: bool,
+        version: str | None,  # noqa: FBT001
+    ) -> StepHandler:
+        handler = StepHandler(self, function, name, external, read_only, version)
         if handler.name in self.handlers:
-            raise UsageError(f"participant {self.service} has a handler {handler.name!r} already: give one of them another name=")
+            raise UsageError(
+                f"participant {self.service} has a handler {handler.name!r} already: give one of them another name="
+            )
         if self.database is None and not external:
             raise UsageError(
                 f"step {self.service}.{handler.name}: the participant has no database, so its effect is outside: "
@@ -69,7 +91,9 @@ class Participant:
             return self.database
         name = self.database[1:]
         if not (url := os.environ.get(name)):
-            raise UsageError(f"participant {self.service}: the environment has no {name}, which database={self.database!r} asks for")
+            raise UsageError(
+                f"participant {self.service}: the environment has no {name}, which database={self.database!r} asks for"
+            )
         return url
 
 
@@ -77,7 +101,13 @@ class StepHandler:
     """One step of a participant: the functions that execute, compensate and probe it."""
 
     def __init__(
-        self, participant: Participant, function: Callable[..., Any], name: str, external: bool, read_only: bool, version: str | None
+        self,
+        participant: Participant,
+        function: Callable[..., Any],
+        name: str,
+        external: bool,
+        read_only: bool,
+        version: str | None,
     ) -> None:
         _check_name(name, "step")
         self.participant = participant
@@ -95,17 +125,19 @@ class StepHandler:
         """The plain function, for tests and for use outside sagas."""
         return self.execute.function(*arguments, **options)
 
-    def compensation(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def compensation(self, function: Function) -> Function:
         """Register the semantic undo: called with the step's input, its recorded result and a Context, only for a step that happened."""
         if self.undo is not None:
             raise UsageError(f"step {self.full_name} has a compensation already")
         self.undo = Callee(function, f"{self.full_name} (compensation)", values=2)
         return function
 
-    def probe(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def probe(self, function: Function) -> Function:
         """Register a question for an unknown outcome: returns the step's result, or raises DidNotHappen."""
         if not self.external:
-            raise UsageError(f"step {self.full_name}: only an external step needs a probe; its journal or transaction knows")
+            raise UsageError(
+                f"step {self.full_name}: only an external step needs a probe; its journal or transaction knows"
+            )
         self.ask = Callee(function, f"{self.full_name} (probe)", values=1)
         return function
 
@@ -135,7 +167,9 @@ class StepHandler:
         try:
             return self.output.dump_json(self.output.validate_python(value), by_alias=True, warnings="error")
         except (pydantic.ValidationError, pydantic.errors.PydanticUserError, ValueError) as error:
-            raise InputRefused(f"step {self.full_name} returned what its annotation does not allow: {_one_line(error)}") from error
+            raise InputRefused(
+                f"step {self.full_name} returned what its annotation does not allow: {_one_line(error)}"
+            ) from error
 
     def decode(self, data: bytes | None) -> Any:
         """Read a recorded result."""
@@ -154,7 +188,9 @@ class Callee:
         self.context_name = next((p.name for p in parameters if hints.get(p.name) is Context or p.name == "ctx"), None)
         named = [p for p in parameters if p.name != self.context_name]
         if len(named) > values or any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in named):
-            raise UsageError(f"{place}: a handler takes at most {values} value(s) and a ctx: Context, not {inspect.signature(function)}")
+            raise UsageError(
+                f"{place}: a handler takes at most {values} value(s) and a ctx: Context, not {inspect.signature(function)}"
+            )
         self.value_count = len(named)
         self.accepted: TypeAdapter[Any] = _adapter(hints.get(named[0].name, Any)) if named else _ANYTHING
         self.returned: TypeAdapter[Any] = _adapter(hints.get("return", Any))
@@ -204,7 +240,7 @@ def _schema(adapter: TypeAdapter[Any]) -> Any:
 
 def _one_line(error: Exception) -> str:
     if isinstance(error, pydantic.ValidationError):
-        return "; ".join(f"{'.'.join(map(str, detail['loc'])) or 'value'}: {detail['msg']}" for detail in error.errors())
+        return "; ".join(
+            f"{'.'.join(map(str, detail['loc'])) or 'value'}: {detail['msg']}" for detail in error.errors()
+        )
     return str(error)
-
-

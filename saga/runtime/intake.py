@@ -22,7 +22,9 @@ RENEW_AT: Final = 1 / 3  # of a lease
 class Intake:
     """Holds claims until there is room to run them, prolongs their leases, and asks for more when there is room."""
 
-    def __init__(self, store: Store, clock: Clock, router: Router, run: Callable[[Work], Awaitable[None]], lease_seconds: float) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, router: Router, run: Callable[[Work], Awaitable[None]], lease_seconds: float
+    ) -> None:
         self._store = store
         self._clock = clock
         self._router = router
@@ -78,14 +80,8 @@ class Intake:
             self.look()
             return
         if seconds < self._lease_seconds:
-            handle: asyncio.TimerHandle | None = None
-
-            def due() -> None:
-                self._timers.discard(handle)  # type: ignore[arg-type]
-                self.look()
-
-            handle = asyncio.get_running_loop().call_later(seconds, due)
-            self._timers.add(handle)
+            self._timers = {timer for timer in self._timers if timer.when() > asyncio.get_running_loop().time()}
+            self._timers.add(asyncio.get_running_loop().call_later(seconds, self.look))
 
     def take(self, works: Sequence[Work]) -> None:
         """Run these claims, or keep them until there is room."""
@@ -144,7 +140,11 @@ class Intake:
             limit = self._capacity - len(self._running)
             self._wants_queue = False
             works = await self._store.pull(
-                self._services, limit, process=self._router.process, first_claim=self._router.claims(limit), durable=self._is_durable
+                self._services,
+                limit,
+                process=self._router.process,
+                first_claim=self._router.claims(limit),
+                durable=self._is_durable,
             )
             self.take(works)
             if len(works) == limit:

@@ -20,14 +20,16 @@ RACES_MAX: Final = 3
 _TOMBSTONE: Final = JournalRow(Mark.TOMBSTONE, None, None)
 
 
-class _Raced(Exception):  # noqa: N818
+class _Raced(Exception):
     """Somebody else has written the journal row meanwhile: nothing of ours may stay."""
 
 
 async def run_journaled(work: Work, graph: Graph, served: Served, context: Context) -> Outcome:
     """Run one claim of a journaled step. The journal protects it, not the lease."""
     assert served.journal is not None  # noqa: S101 (a journaled handler is served with one)
-    run = {Operation.EXECUTE: _execute, Operation.COMPENSATE: _compensate, Operation.VOID_OR_REPORT: _void_or_report}[work.operation]
+    run = {Operation.EXECUTE: _execute, Operation.COMPENSATE: _compensate, Operation.VOID_OR_REPORT: _void_or_report}[
+        work.operation
+    ]
     try:
         for _ in range(RACES_MAX):
             try:
@@ -63,7 +65,9 @@ async def _execute(work: Work, graph: Graph, served: Served, context: Context, j
             return Outcome(work, ev.Ongoing(work.step, 1.0), error="compensated already")
 
 
-async def _make_effect(work: Work, graph: Graph, served: Served, context: Context, transaction: JournalTransaction) -> JournalRow:
+async def _make_effect(
+    work: Work, graph: Graph, served: Served, context: Context, transaction: JournalTransaction
+) -> JournalRow:
     context._connection = transaction.connection  # noqa: SLF001 (the context is ours to fill)
     value = served.handler.execute.read(input_of(work, graph))
     result = await served.call(served.handler.execute, (value,), context, graph.steps[work.step].timeout_seconds)
@@ -113,6 +117,10 @@ async def _void_or_report(work: Work, graph: Graph, served: Served, context: Con
         if row is not None and row.mark is Mark.EXECUTED and work.state.phase is Phase.ABANDONING:  # G40
             await transaction.mark(work.saga, work.step, Mark.FROZEN)
     mark = Mark.TOMBSTONE if row is None else row.mark
-    found = {Mark.EXECUTED: ev.Finding.EXECUTED, Mark.FROZEN: ev.Finding.EXECUTED, Mark.COMPENSATED: ev.Finding.COMPENSATED}
+    found = {
+        Mark.EXECUTED: ev.Finding.EXECUTED,
+        Mark.FROZEN: ev.Finding.EXECUTED,
+        Mark.COMPENSATED: ev.Finding.COMPENSATED,
+    }
     finding = found.get(mark, ev.Finding.VOIDED)
     return Outcome(work, ev.Reported(work.step, finding), None if row is None else row.result)

@@ -49,9 +49,13 @@ class Process:
         self.definitions = Definitions(adapter.directory)
         self.router = Router(clock, queues_commands=bus is None, has_room=self._has_room)
         self.committer = Committer(adapter.store, clock, self.router, self._committed, self._is_deadline_enforced)
-        self.executor = Executor(adapter, clock, self.definitions, self.committer, lambda: self.router.process, self._committed)
+        self.executor = Executor(
+            adapter, clock, self.definitions, self.committer, lambda: self.router.process, self._committed
+        )
         self.intake = Intake(adapter.store, clock, self.router, self.executor.run, options.lease_seconds)
-        self.starter = Starter(adapter.store, clock, self.router, options.lease_seconds, self.intake.take, self._started)
+        self.starter = Starter(
+            adapter.store, clock, self.router, options.lease_seconds, self.intake.take, self._started
+        )
         self.dispatcher = None if bus is None else Dispatcher(bus, adapter, self.router, self.intake)
         self.services: list[str] = []
         self._waiters: dict[UUID, list[Callable[[], None]]] = {}
@@ -68,7 +72,14 @@ class Process:
     async def start(self) -> None:
         """Join the others and begin to work. Raises Unavailable."""
         await self._join()
-        loops = [self._beats(), self._look_after(), self.committer.run(), self.starter.run(), self.intake.run(), self.intake.keep_leases()]
+        loops = [
+            self._beats(),
+            self._look_after(),
+            self.committer.run(),
+            self.starter.run(),
+            self.intake.run(),
+            self.intake.keep_leases(),
+        ]
         if self.dispatcher is not None:
             loops.append(self.dispatcher.run())
         self._tasks = [asyncio.create_task(loop) for loop in loops]
@@ -81,6 +92,12 @@ class Process:
             await self.dispatcher.serve(services)
         await self.adapter.membership.announce(services, self.intake.capacity + capacity)
         self.intake.serve(services, capacity, durable=durable)
+
+    async def broken(self) -> None:
+        """Wait until one of the loops ends. None does by itself: raises what broke it."""
+        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
         """Take nothing more, finish what runs, commit what is done, give the rest back to the others, and go."""
@@ -97,7 +114,9 @@ class Process:
     async def _join(self) -> None:
         ears = Ears(self.intake.given, lambda _: self.intake.look(), self._ended, self._beat_now.set, self._on_lost)
         self._is_lost = False
-        self.router.enter(await self.adapter.membership.join(self.name, self.services, max(self.intake.capacity, 1), ears))
+        self.router.enter(
+            await self.adapter.membership.join(self.name, self.services, max(self.intake.capacity, 1), ears)
+        )
         await self._beat(full=True)
 
     def _on_lost(self) -> None:
@@ -176,7 +195,9 @@ class Process:
         """A group without outcomes, for events that come from outside a claim."""
         graph = await self.definitions.graph(entry.definition)
         wake_seconds = self.adapter.options.redrive_seconds
-        return Group(entry.saga, graph, entry.version, entry.state, entry.waiter, entry.store_clock, [], events, wake_seconds)
+        return Group(
+            entry.saga, graph, entry.version, entry.state, entry.waiter, entry.store_clock, [], events, wake_seconds
+        )
 
     # -- after a commit -------------------------------------------------------------------------------------------------------
 
@@ -203,7 +224,11 @@ class Process:
     def _report_end(self, group: Group, made: Plan) -> None:
         state = made.write.state
         self._log.info(
-            "saga ended", saga=str(group.saga), definition=group.graph.name, outcome=state.phase.name.lower(), reason=state.reason
+            "saga ended",
+            saga=str(group.saga),
+            definition=group.graph.name,
+            outcome=state.phase.name.lower(),
+            reason=state.reason,
         )
         if group.waiter == self.router.process:
             self._ended([group.saga])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,7 +40,7 @@ class Served:
         try:
             if callee.is_async:
                 return await bound()
-            return await limit.loop.run_in_executor(self.threads, bound)
+            return await limit.loop.run_in_executor(self.threads, copy_context().run, bound)
         except asyncio.CancelledError:
             limit.raise_if_over()
             raise
@@ -54,18 +55,19 @@ class _TimeLimit:
 
     def __init__(self, seconds: float) -> None:
         self.loop = asyncio.get_running_loop()
-        self.task = asyncio.current_task(self.loop)
+        task = asyncio.current_task(self.loop)
+        assert task is not None  # noqa: S101 (a handler runs in a task)
+        self.task = task
         self.is_over = False
         self.handle = self.loop.call_later(seconds, self._end)
 
     def _end(self) -> None:
         self.is_over = True
-        if self.task is not None:
-            self.task.cancel()
+        self.task.cancel()
 
     def raise_if_over(self) -> None:
         """Turn our own cancellation into a TimeoutError; somebody else's stays one."""
-        if self.is_over and self.task is not None and self.task.uncancel() == 0:
+        if self.is_over and self.task.uncancel() == 0:
             raise TimeoutError
 
 
@@ -74,7 +76,5 @@ def input_of(work: Work, graph: Graph) -> bytes:
     template = graph.steps[work.step].inputs
     if template is None:
         return work.input
-    results = {
-        graph.steps[step].name: None if value is None else pydantic_core.from_json(value) for step, value in work.results.items()
-    }
+    results = {graph.steps[step].name: pydantic_core.from_json(value) for step, value in work.results.items()}
     return json.dumps(resolve(template, pydantic_core.from_json(work.input), results)).encode()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from saga.core.duration import Duration, duration_ms
 
 
-class Reject(Exception):  # noqa: N818 (an answer, not an error)
+class Reject(Exception):
     """The business says no: final, without effect. Before the pivot the saga is rolled back with this reason.
 
     In an external step it is a promise that the call had no effect and never will have one.
@@ -16,11 +16,11 @@ class Reject(Exception):  # noqa: N818 (an answer, not an error)
         self.reason = reason
 
 
-class GiveUp(Exception):  # noqa: N818
+class GiveUp(Exception):
     """A technical failure that no retry will mend; what became of the effect is unknown. The step's attempts end here."""
 
 
-class NotYet(Exception):  # noqa: N818
+class NotYet(Exception):
     """Ongoing: ask again after a while. It is not counted as a failure."""
 
     def __init__(self, after: Duration = "1s") -> None:
@@ -28,5 +28,5 @@ class NotYet(Exception):  # noqa: N818
         self.after_seconds = duration_ms(after) / 1000
 
 
-class DidNotHappen(Exception):  # noqa: N818
+class DidNotHappen(Exception):
     """A probe's answer: there is no trace of the call."""

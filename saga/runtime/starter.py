@@ -16,7 +16,7 @@ from saga.core.graph import Graph
 from saga.errors import Conflict, SagaError, Unavailable
 from saga.ports.clock import Clock
 from saga.ports.store import Store
-from saga.ports.work import Dispatch, Ref, Signals, Start, Work
+from saga.ports.work import Dispatch, Ref, Signals, Start, TakenKey, Work
 from saga.runtime.planning import Routes
 
 BATCH_MAX: Final = 256
@@ -104,12 +104,9 @@ class Starter:
                 start_of(asked.order, decision, self._routes, signals)
                 for asked, decision in zip(batch, decided, strict=True)
             ]
-            sent_at = self._clock.monotonic()
+            sent_at, process = self._clock.monotonic(), self._routes.process
             try:
-                taken = await self._store.start(
-                    starts, signals, process=self._routes.process, waiter=self._routes.process, again=again
-                )
-                break
+                taken = await self._store.start(starts, signals, process=process, waiter=process, again=again)
             except Unavailable as error:
                 self._log.warning("start unknown, will look again", sagas=len(batch), error=str(error))
                 again = True
@@ -118,6 +115,12 @@ class Starter:
             except SagaError as error:
                 await self._refuse(batch, error)
                 return
+            else:
+                self._answer(batch, decided, taken)
+                self._hand_over(batch, starts, taken, sent_at + self._lease_seconds)
+                return
+
+    def _answer(self, batch: Sequence[_Asked], decided: Sequence[Decision], taken: Sequence[TakenKey]) -> None:
         others = {entry.position: entry for entry in taken}
         for position, asked in enumerate(batch):
             other = others.get(position)
@@ -127,18 +130,18 @@ class Starter:
                 asked.answer.set_result(asked.order.saga if other is None else other.saga)
             if other is None:
                 self._publish(asked.order, decided[position])
-        self._hand_over(batch, starts, others.keys(), sent_at + self._lease_seconds)
 
-    def _hand_over(self, batch: Sequence[_Asked], starts: Sequence[Start], taken: object, lease_ends: float) -> None:
-        works: list[Work] = []
-        for position, (asked, start) in enumerate(zip(batch, starts, strict=True)):
-            if position in taken:  # type: ignore[operator]
-                continue
-            works += [
-                _first_work(asked.order, start, dispatch, lease_ends, self._routes.process, self.store_clock)
-                for dispatch in start.dispatches
-                if dispatch.owner == self._routes.process
-            ]
+    def _hand_over(
+        self, batch: Sequence[_Asked], starts: Sequence[Start], taken: Sequence[TakenKey], lease_ends: float
+    ) -> None:
+        others = {entry.position for entry in taken}
+        process, clock = self._routes.process, self.store_clock
+        works = [
+            _first_work(asked.order, start, dispatch, lease_ends, process, clock)
+            for position, (asked, start) in enumerate(zip(batch, starts, strict=True))
+            for dispatch in start.dispatches
+            if dispatch.owner == process and position not in others
+        ]
         if works:
             self._take_works(works)
 
@@ -197,7 +200,9 @@ def start_of(order: Order, decision: Decision, routes: Routes, signals: Signals,
     )
 
 
-def _first_work(order: Order, start: Start, dispatch: Dispatch, lease_ends: float, waiter: int, store_clock: float) -> Work:
+def _first_work(
+    order: Order, start: Start, dispatch: Dispatch, lease_ends: float, waiter: int, store_clock: float
+) -> Work:
     assert dispatch.claim is not None  # noqa: S101 (it has an owner)
     return Work(
         saga=order.saga,

@@ -124,11 +124,20 @@ class Supervisor:
         extended = 0
         seen: set[object] = set()
         while True:
-            entries = [entry for entry in await self._process.adapter.store.overdue(OVERDUE_MAX, None) if entry.saga not in seen]
-            late = [entry for entry in entries if _is_late(entry.state.deadline, entry.store_clock + self._clock.monotonic())]
+            entries = [
+                entry
+                for entry in await self._process.adapter.store.overdue(OVERDUE_MAX, None)
+                if entry.saga not in seen
+            ]
+            late = [
+                entry
+                for entry in entries
+                if _is_late(entry.state.deadline, entry.store_clock + self._clock.monotonic())
+            ]
             for entry in entries:
                 seen.add(entry.saga)
-                events = [ev.Extended(gap_seconds), ev.Tick(entry.held)] if entry in late else [ev.Tick(entry.held)]
+                events: list[ev.Event] = [ev.Extended(gap_seconds)] if entry in late else []
+                events.append(ev.Tick(entry.held))
                 self._process.committer.add(await self._process.group_for(entry, events))
             extended += len(late)
             await self._process.committer.drained()
@@ -141,7 +150,10 @@ class Supervisor:
             retention = self._process.adapter.retention
             with contextlib.suppress(Unavailable):
                 await retention.keep_history(self._options.history_days)
-                while await retention.purge(self._options.retention_seconds, self._options.purge_max) == self._options.purge_max:
+                while (
+                    await retention.purge(self._options.retention_seconds, self._options.purge_max)
+                    == self._options.purge_max
+                ):
                     pass
             await self._clock.sleep(self._options.house_seconds)
 

@@ -22,12 +22,19 @@ Planner = Callable[[Group, Signals], Plan]
 _DONE = {Operation.EXECUTE: "SKZ", Operation.COMPENSATE: "Z"}  # K, Z: it happened, and a deadline undoes it at once
 
 
-class _Refused(Exception):  # noqa: N818
+class _Refused(Exception):
     """The re-check says no: the saga has moved on, and the handler's work is rolled back."""
 
 
 async def run_transactional(
-    work: Work, graph: Graph, served: Served, context: Context, adapter: StoreAdapter, planner: Planner, process: int, clock: Clock
+    work: Work,
+    graph: Graph,
+    served: Served,
+    context: Context,
+    adapter: StoreAdapter,
+    planner: Planner,
+    process: int,
+    clock: Clock,
 ) -> tuple[Outcome | None, Plan | None, Signals]:
     """Run one claim. Returns an outcome that is still to be committed, or the plan and the signals of what was committed."""
     signals = Signals()
@@ -35,7 +42,9 @@ async def run_transactional(
         async with adapter.transaction() as connection:
             context._connection = connection  # noqa: SLF001 (the context is ours to fill)
             event, value = await _handle(work, graph, served, context)
-            group = Group(work.saga, graph, work.version, work.state, work.waiter, work.store_clock, [Outcome(work, event, value)])
+            group = Group(
+                work.saga, graph, work.version, work.state, work.waiter, work.store_clock, [Outcome(work, event, value)]
+            )
             committed = await _record(group, adapter, planner, process, connection, signals, clock)
         return None, committed, signals
     except Reject as answer:
@@ -65,7 +74,13 @@ async def _handle(work: Work, graph: Graph, served: Served, context: Context) ->
 
 
 async def _record(
-    group: Group, adapter: StoreAdapter, planner: Planner, process: int, connection: object, signals: Signals, clock: Clock
+    group: Group,
+    adapter: StoreAdapter,
+    planner: Planner,
+    process: int,
+    connection: object,
+    signals: Signals,
+    clock: Clock,
 ) -> Plan:
     """Decide on what was read at the claim; where that is old, on the row that is locked now."""
     work = group.outcomes[0].work
@@ -79,7 +94,9 @@ async def _record(
             raise _Refused
         made.sent_at = clock.monotonic()
         # NOTIFY stays out of a handler's transaction: it takes a lock of the whole database at commit
-        misses = await adapter.store.commit([made.write], Signals(), process=process, durable=True, wait=True, connection=connection)
+        misses = await adapter.store.commit(
+            [made.write], Signals(), process=process, durable=True, wait=True, connection=connection
+        )
         if not misses:
             return made
         if misses[0].state is None:
