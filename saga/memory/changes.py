@@ -69,20 +69,25 @@ def write_saga(database: Database, options: StoreOptions, write: Write, *, proce
         database.history.append(HistoryEntry(now, row.id, version, process, row.state, entry))
 
 
+def state_after(write: Write, before: State) -> State:
+    """What a write makes of a saga. A deadline that is not moved stays as it is stored."""
+    return write.state if write.is_deadline_moved else replace(write.state, deadline=before.deadline)
+
+
 def _due(start: Start, deadline: float) -> State:
     return replace(start.state, deadline=deadline)
 
 
 def _move(database: Database, row: SagaRow, write: Write, *, process: int) -> None:
     now, deadline = database.now(), write.state.deadline
-    row.version, row.state, row.touched_by = row.version + 1, write.state, process
+    row.version, row.state, row.touched_by = row.version + 1, state_after(write, row.state), process
     row.changed_at = now
     row.ended_at = now if write.state.phase.is_terminal else None
     if write.state.phase.is_terminal:
         database.wake_at(row, None)
     elif write.wake_seconds is not None:
         database.wake_at(row, now + write.wake_seconds)
-    elif deadline is not None:
+    elif write.is_deadline_moved and deadline is not None:
         known = math.inf if row.wake_at is None else row.wake_at
         database.wake_at(row, min(known, deadline - database.epoch))
 
@@ -100,7 +105,7 @@ def _delay(database: Database, write: Write, delay: Delay) -> None:
         return
     if delay.failures == row.failures:
         row.deliveries -= 1
-    elif row.first_failed_at is None:
+    elif delay.failures > row.failures and row.first_failed_at is None:
         row.first_failed_at = now
     row.failures, row.error = delay.failures, delay.error
     if delay.quiet_seconds > 0:
@@ -130,8 +135,7 @@ def _send(database: Database, options: StoreOptions, saga: SagaRow, dispatch: Di
 def _renew(row: CommandRow, dispatch: Dispatch, *, is_claimed: bool) -> None:
     """The same operation goes on with what it has counted, unless it was set aside; another one begins anew."""
     is_same = row.operation is dispatch.operation
-    if not is_same:
-        row.operation, row.deliveries = dispatch.operation, 1 if is_claimed else 0
     if not is_same or row.due_at == math.inf:
-        row.failures, row.first_failed_at = 0, None
+        row.operation, row.deliveries, row.failures, row.first_failed_at = dispatch.operation, 0, 0, None
+    row.deliveries += is_claimed
     row.error = None

@@ -13,7 +13,7 @@ from uuid import UUID
 from saga.core.decide import State, called_for
 from saga.core.states import Operation
 from saga.errors import AlreadyExists, Closed
-from saga.memory.changes import insert_saga, write_saga
+from saga.memory.changes import insert_saga, state_after, write_saga
 from saga.memory.commands import CommandRow
 from saga.memory.database import Database, SagaRow, ref_order
 from saga.memory.transaction import Transaction
@@ -93,7 +93,8 @@ class MemoryStore:
                 for ref in _touched(write):
                     await transaction.lock(ref)
                 if write.changed:
-                    transaction.sagas[write.saga] = (write.version + 1, write.state)
+                    version, before = self._seen(transaction, write.saga)
+                    transaction.sagas[write.saga] = (version + 1, state_after(write, before or write.state))
                 transaction.then(partial(write_saga, self._database, self._options, write, process=process))
             transaction.then(lambda: self._database.tell(signals))
         return sorted(misses, key=lambda miss: miss.position)
@@ -180,7 +181,7 @@ class MemoryStore:
             row = CommandRow(ref, operation, service, due_at=now)
             commands.add(row)
         elif row.operation is not operation:
-            row.operation, row.deliveries, row.failures = operation, 0, 0
+            row.operation, row.deliveries, row.failures, row.first_failed_at = operation, 0, 0, None
         elif row.owner is not None or row.due_at > now:
             return None
         row.deliveries += 1

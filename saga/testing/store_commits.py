@@ -11,7 +11,7 @@ import pytest
 from saga.core import events as ev
 from saga.core.decide import Entry, decide
 from saga.core.states import Mode, Phase
-from saga.ports.work import Delay, Drop, Result, Signals, Write
+from saga.ports.work import Delay, Drop, Ref, Result, Signals, Write
 from saga.testing.store_stage import OTHER_SERVICE, StoreStage, graph, moved, queued, ref, soon, state, step, unmoved
 
 
@@ -224,7 +224,7 @@ class CommitTests(StoreStage):
 
     async def test_many_claims_are_told_in_full(self) -> None:
         process, other = await self.process(), await self.process()
-        refs = [replace(ref(await self.ready(process)), step=number) for number in range(1_000)]
+        refs = [Ref(uuid4(), number) for number in range(1_000)]
 
         await process.commit(signals=Signals(claims={other.id: refs}))
 

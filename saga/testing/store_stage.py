@@ -175,6 +175,10 @@ class Process:
     async def extend(self, *refs: Ref) -> set[Ref]:
         return await self.adapter.store.extend(refs, process=self.id)
 
+    async def tell_service(self, service: str) -> None:
+        """Say that the queue of a service has been filled."""
+        await self.commit(signals=Signals(services={service}))
+
     async def beat(self, *, full: bool = False) -> Beat:
         return await self.adapter.membership.beat(0, full=full)
 
@@ -276,6 +280,12 @@ class StoreStage(abc.ABC):
     async def held(self, process: Process, start: Start) -> frozenset[int]:
         """The steps of a saga that have a command under way."""
         return (await process.adapter.ledger.snapshot(start.saga)).overdue.held
+
+    async def until_released(self, peer: Process, lost: Ref) -> None:
+        """Beat until the claim of a process that died has been given back."""
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while lost.step in (await peer.adapter.ledger.snapshot(lost.saga)).overdue.claimed:
+                await peer.beat()
 
     async def paused(self, process: Process, start: Start) -> None:
         """Pause a saga that was just started."""

@@ -5,9 +5,13 @@ Subclass `StoreSuite`, open your adapter in `open_store`, and run it with pytest
 
 from __future__ import annotations
 
+from saga.testing.store_claims import ClaimTests
+from saga.testing.store_commands import CommandTests
 from saga.testing.store_commits import CommitTests
+from saga.testing.store_members import MemberTests
+from saga.testing.store_records import RecordTests
 from saga.testing.store_starts import StartTests
 
 
-class StoreSuite(StartTests, CommitTests):
+class StoreSuite(StartTests, ClaimTests, CommandTests, CommitTests, MemberTests, RecordTests):
     """Everything a store promises."""

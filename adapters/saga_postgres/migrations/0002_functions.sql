@@ -111,19 +111,20 @@ begin
     perform 1 from command c join unnest(p_saga, p_step) as asked(saga, step) on c.saga = asked.saga and c.step = asked.step
     order by c.saga, c.step for no key update of c;
     with asked as (
-        select a.saga, a.step, a.op, a.service, p_claim + a.n as claim
+        select distinct on (a.saga, a.step) a.saga, a.step, a.op, a.service, p_claim + a.n as claim
         from unnest(p_saga, p_step, p_op, p_service) with ordinality as a(saga, step, op, service, n)
         join saga s on s.id = a.saga
         join definition_step d on d.definition = s.definition and d.step = a.step
         where not s.paused and called_for(s.phase, substr(s.vector, a.step + 1, 1), d.mode) = a.op
-        order by a.saga, a.step
+        order by a.saga, a.step, a.n
     ), claimed as (
         insert into command as c (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
         select saga, step, op, service, p_owner, claim, now(), clock_timestamp() + make_interval(secs => p_lease), 1 from asked
         on conflict (saga, step) do update
         set op = excluded.op, owner = excluded.owner, claim = excluded.claim, lease_until = excluded.lease_until,
             deliveries = case when c.op = excluded.op then c.deliveries + 1 else 1 end,
-            failures = case when c.op = excluded.op then c.failures else 0 end
+            failures = case when c.op = excluded.op then c.failures else 0 end,
+            first_failed_at = case when c.op = excluded.op then c.first_failed_at end
         where c.op <> excluded.op or (c.owner is null and c.due_at <= now())
         returning c.saga, c.step, c.claim
     )
@@ -219,7 +220,7 @@ begin
         set owner = null, lease_until = null, failures = w.failures,
             due_at = case when w.after >= 1e9 then 'infinity' else now() + make_interval(secs => w.after) end, error = w.error,
             deliveries = case when w.failures = c.failures then c.deliveries - 1 else c.deliveries end,
-            first_failed_at = coalesce(c.first_failed_at, now()),
+            first_failed_at = case when w.failures > c.failures then coalesce(c.first_failed_at, now()) else c.first_failed_at end,
             quiet_at = case when w.quiet > 0 then greatest(c.quiet_at, now() + make_interval(secs => w.quiet)) else c.quiet_at end
         from unnest(t_s, t_step, t_claim, t_after, t_quiet, t_failures, t_error) as w(s, step, claim, after, quiet, failures, error)
         where c.saga = s_id[w.s] and c.step = w.step and c.claim = w.claim and (all_ok or ok[w.s]);
@@ -235,7 +236,7 @@ begin
         order by s_id[w.s], w.step
         on conflict (saga, step) do update
         set op = excluded.op, owner = excluded.owner, claim = excluded.claim, due_at = excluded.due_at, lease_until = excluded.lease_until,
-            deliveries = case when c.op = excluded.op then c.deliveries else excluded.deliveries end,
+            deliveries = excluded.deliveries + case when c.op = excluded.op and c.due_at <> 'infinity' then c.deliveries else 0 end,
             failures = case when c.op = excluded.op and c.due_at <> 'infinity' then c.failures else 0 end,
             first_failed_at = case when c.op = excluded.op and c.due_at <> 'infinity' then c.first_failed_at end, error = null
         where c.op <> excluded.op or c.owner is null;

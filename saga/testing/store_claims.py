@@ -1,0 +1,341 @@
+"""Store suite: who may run a command. Pull, admit, fetch, extend."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from saga.core.states import Operation, Phase
+from saga.ports.store import StoreOptions
+from saga.ports.work import Delay, Delivery, Drop, Ref, Result, Start
+from saga.testing.store_stage import (
+    COMPENSATE,
+    EXECUTE,
+    INPUT,
+    OTHER_SERVICE,
+    SERVICE,
+    VOID_OR_REPORT,
+    Process,
+    StoreStage,
+    delivery,
+    graph,
+    moved,
+    queued,
+    ref,
+    step,
+    unmoved,
+)
+
+LEASE_SECONDS = 0.2
+
+
+class ClaimTests(StoreStage):
+    """E2, and the lease of a claim (G1, G7)."""
+
+    async def test_a_claim_is_exclusive(self) -> None:
+        process, other = await self.process(), await self.process()
+        await self.started(process)
+
+        assert len(await process.pull()) == 1
+        assert await other.pull() == []
+
+    async def test_processes_that_pull_together_share_the_queue(self) -> None:
+        processes = [await self.process() for _ in range(3)]
+        starts = [await self.started(processes[0]) for _ in range(30)]
+
+        pulled = await asyncio.gather(*(process.pull(limit=20) for process in processes))
+        pulled.append(await processes[0].pull())
+
+        sagas = [work.saga for batch in pulled for work in batch]
+        assert sorted(sagas) == sorted(start.saga for start in starts)
+
+    async def test_the_oldest_command_is_pulled_first(self) -> None:
+        process = await self.process()
+        starts = [await self.started(process) for _ in range(3)]
+
+        pulled = [(await process.pull(limit=1))[0].saga for _ in starts]
+
+        assert pulled == [start.saga for start in starts]
+
+    async def test_a_pull_takes_no_more_than_its_limit(self) -> None:
+        process = await self.process(SERVICE, OTHER_SERVICE)
+        plan = graph(step("a"), step("b", OTHER_SERVICE), name="two_services")
+        for _ in range(3):
+            await self.started(process, "DD", definition=plan)
+
+        assert len(await process.pull(SERVICE, OTHER_SERVICE, limit=4)) == 4
+        assert len(await process.pull(SERVICE, OTHER_SERVICE, limit=4)) == 2
+
+    async def test_a_pull_takes_commands_of_its_services_only(self) -> None:
+        process = await self.process()
+        plan = graph(step("a"), step("b", OTHER_SERVICE), name="two_services")
+        await self.started(process, "DD", definition=plan)
+
+        assert [work.step for work in await process.pull(OTHER_SERVICE)] == [1]
+        assert await process.pull("nobody") == []
+
+    async def test_claims_are_numbered_from_the_one_after_the_first(self) -> None:
+        process = await self.process()
+        for _ in range(2):
+            await self.started(process)
+
+        work = await process.adapter.store.pull([SERVICE], 10, process=process.id, first_claim=40, durable=False)
+
+        assert sorted(one.claim for one in work) == [41, 42]
+
+    async def test_work_tells_what_is_needed_to_run_it(self) -> None:
+        process = await self.process()
+        plan = graph(step("first"), step("second", reads=(0,)), name="reading")
+        start = await self.ready(process, "SD", definition=plan)
+        await process.start(replace(start, dispatches=[]), waiter=7)
+        write = replace(moved(start, "SD"), results=[Result(0, 1, b'"x"')], dispatches=[queued(1)])
+        await process.commit(write)
+
+        work = await process.pull_one()
+
+        assert (work.operation, work.definition, work.version) == (EXECUTE, start.definition, 2)
+        assert (work.input, work.results, work.waiter) == (INPUT, {0: b'"x"'}, 7)
+        assert (work.deliveries, work.failures, work.first_failed_ago, work.progress) == (1, 0, 0.0, None)
+
+    async def test_work_tells_no_more_results_than_it_reads(self) -> None:
+        process = await self.process()
+        plan = graph(step("first"), step("second"), step("third", reads=(1,)), name="reading")
+        start = await self.started(process, "SSD", definition=plan)
+        await process.commit(replace(moved(start, "SSD"), results=[Result(0, 1, b"1"), Result(1, 1, b"2")]))
+
+        assert (await process.pull_one()).results == {1: b"2"}
+
+    async def test_a_compensation_gets_the_result_of_its_own_step(self) -> None:
+        process = await self.process()
+        start = await self.started(process, "D")
+        results = [Result(0, 1, b"7")]
+        undo = moved(start, "K", Phase.COMPENSATING)
+        await process.commit(replace(undo, results=results, dispatches=[queued(0, COMPENSATE)]))
+
+        work = await process.pull_one()
+
+        assert (work.operation, work.results, work.state.phase) == (COMPENSATE, {0: b"7"}, Phase.COMPENSATING)
+
+    async def test_a_step_without_a_result_has_none_to_read(self) -> None:
+        process = await self.process()
+        start = await self.started(process, "D")
+        undo = moved(start, "K", Phase.COMPENSATING)
+        await process.commit(replace(undo, results=[Result(0, 1, None)], dispatches=[queued(0, COMPENSATE)]))
+
+        assert (await process.pull_one()).results.get(0) is None
+        assert (await process.adapter.ledger.snapshot(start.saga)).results.get(0) is None
+
+    async def test_a_command_that_is_not_called_for_is_dropped_when_it_is_pulled(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        await process.commit(moved(start, "S"))
+
+        assert await process.pull() == []
+        assert await self.held(process, start) == frozenset()
+
+    async def test_what_is_called_for_is_pulled_beside_what_is_not(self) -> None:
+        process = await self.process()
+        over, open_ = await self.started(process), await self.started(process)
+        await process.commit(moved(over, "S"))
+
+        assert [work.saga for work in await process.pull()] == [open_.saga]
+
+    async def test_a_paused_sagas_command_is_set_aside(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        await self.paused(process, start)
+
+        assert await process.pull() == []
+        assert await self.held(process, start) == {0}
+
+    async def test_a_resumed_sagas_command_is_handed_out_as_if_for_the_first_time(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        await self.paused(process, start)
+        await process.pull()
+        await process.commit(replace(moved(start, "D", version=2), dispatches=[queued()]))
+
+        assert (await process.pull_one()).deliveries == 1
+
+    async def test_a_delivered_command_is_claimed(self) -> None:
+        process = await self.process()
+        start = await self.unqueued(process)
+
+        (work,) = await process.admit(delivery(start))
+
+        assert (work.saga, work.step, work.operation, work.deliveries) == (start.saga, 0, EXECUTE, 1)
+        assert await self.held(process, start) == {0}
+
+    async def test_deliveries_are_claimed_in_their_numbers(self) -> None:
+        process = await self.process()
+        starts = [await self.unqueued(process) for _ in range(2)]
+        deliveries = [delivery(start) for start in starts]
+
+        work = await process.adapter.store.admit(
+            deliveries, [SERVICE, SERVICE], process=process.id, first_claim=40, durable=False
+        )
+
+        assert {one.saga: one.claim for one in work} == {starts[0].saga: 41, starts[1].saga: 42}
+
+    async def test_two_admissions_of_one_command_claim_once(self) -> None:
+        process, other = await self.process(), await self.process()
+        start = await self.unqueued(process)
+
+        claimed = await asyncio.gather(process.admit(delivery(start)), other.admit(delivery(start)))
+
+        assert sorted(map(len, claimed)) == [0, 1]
+        assert await process.admit(delivery(start)) == []
+
+    async def test_a_command_that_is_delivered_twice_in_a_batch_is_claimed_once(self) -> None:
+        process = await self.process()
+        start, other = await self.unqueued(process), await self.unqueued(process)
+
+        work = await process.admit(delivery(start), delivery(other), delivery(start))
+
+        assert sorted(one.saga for one in work) == sorted([start.saga, other.saga])
+
+    async def test_batches_that_overlap_in_another_order_do_not_wait_for_each_other_for_ever(self) -> None:
+        process, other = await self.process(), await self.process()
+        deliveries = [delivery(await self.started(process)) for _ in range(20)]
+
+        claimed = await asyncio.gather(process.admit(*deliveries), other.admit(*reversed(deliveries)))
+
+        assert len(claimed[0]) + len(claimed[1]) == len(deliveries)
+
+    @pytest.mark.parametrize("operation", [COMPENSATE, VOID_OR_REPORT])
+    async def test_a_delivery_that_is_not_called_for_is_refused(self, operation: Operation) -> None:
+        process = await self.process()
+        start = await self.unqueued(process)
+
+        assert await process.admit(delivery(start, operation=operation)) == []
+        assert await self.held(process, start) == frozenset()
+
+    async def test_a_delivery_for_an_unknown_saga_or_step_is_refused(self) -> None:
+        process = await self.process()
+        start = await self.unqueued(process)
+
+        assert await process.admit(Delivery(uuid4(), 0, EXECUTE), delivery(start, 7)) == []
+
+    async def test_a_delivery_for_a_paused_saga_is_refused(self) -> None:
+        process = await self.process()
+        start = await self.unqueued(process)
+        await self.paused(process, start)
+
+        assert await process.admit(delivery(start)) == []
+
+    async def test_a_delivery_claims_the_command_that_is_queued(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+
+        assert len(await process.admit(delivery(start))) == 1
+        assert await process.pull() == []
+
+    async def test_a_delivery_of_a_command_that_waits_for_its_next_attempt_is_refused(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+        await process.commit(replace(unmoved(start), delays=[Delay(0, work.claim, 3600.0, 0.0, 1, "broke")]))
+
+        assert await process.admit(delivery(start)) == []
+
+    async def test_another_operation_takes_the_command_over_from_its_claim(self) -> None:
+        process, other = await self.process(), await self.process()
+        start = await self.started(process)
+        await process.pull()
+        await process.commit(moved(start, "K", Phase.COMPENSATING))
+
+        (work,) = await other.admit(delivery(start, operation=COMPENSATE))
+
+        assert (work.operation, work.deliveries, work.failures) == (COMPENSATE, 1, 0)
+        assert await process.extend(ref(start)) == {ref(start)}
+
+    async def test_every_delivery_is_counted_before_it_runs(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        counts = []
+        for failures in range(1, 4):
+            (work,) = await process.admit(delivery(start)) or await process.pull()
+            counts.append(work.deliveries)
+            await process.commit(replace(unmoved(start), delays=[Delay(0, work.claim, 0.0, 0.0, failures, "broke")]))
+
+        assert counts == [1, 2, 3]
+
+    async def test_a_process_fetches_its_own_claims(self) -> None:
+        process, other = await self.process(), await self.process()
+        starts = [await self.started(process) for _ in range(3)]
+        mine = await process.pull(limit=2)
+        await other.pull()
+
+        assert {work.saga for work in await process.fetch()} == {work.saga for work in mine}
+        assert await process.fetch(ref(starts[2])) == []
+        assert [work.saga for work in await process.fetch(ref(starts[0]))] == [starts[0].saga]
+
+    async def test_a_fetched_claim_is_the_one_that_is_held(self) -> None:
+        process = await self.process()
+        await self.started(process)
+        pulled = await process.pull_one()
+
+        (fetched,) = await process.fetch()
+
+        assert (fetched.claim, fetched.deliveries) == (pulled.claim, 1)
+
+    async def test_a_claim_that_is_not_called_for_any_more_is_dropped_when_it_is_fetched(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        await process.pull()
+        await process.commit(moved(start, "S"))
+
+        assert await process.fetch() == []
+        assert await self.held(process, start) == frozenset()
+
+    async def test_a_process_without_claims_fetches_nothing(self) -> None:
+        process = await self.process()
+
+        assert await process.fetch() == []
+        assert await process.fetch(Ref(uuid4(), 0)) == []
+
+    async def test_extending_says_which_claims_are_lost(self) -> None:
+        process, other = await self.process(), await self.process()
+        kept, taken, dropped = [await self.started(process) for _ in range(3)]
+        claims = {work.saga: work.claim for work in await process.pull()}
+        await process.commit(replace(unmoved(dropped), drops=[Drop(0, claims[dropped.saga])]))
+        await process.commit(replace(unmoved(taken), delays=[Delay(0, claims[taken.saga], 0.0, 0.0, 1, "broke")]))
+        await other.pull()
+
+        lost = await process.extend(ref(kept), ref(taken), ref(dropped))
+
+        assert lost == {ref(taken), ref(dropped)}
+
+    async def test_a_lease_ends_unless_it_is_extended(self) -> None:
+        process = await self.process(options=StoreOptions(lease_seconds=LEASE_SECONDS))
+        other = await self.process()
+        left, kept = await self.started(process), await self.started(process)
+        await process.pull()
+        await other.extend(ref(kept))  # not its own: changes nothing
+        await self.advance(LEASE_SECONDS * 1.5)
+        longer = Process(await self.adapter(), process.id, process.heard)  # with the default lease
+        await longer.extend(ref(kept))
+
+        assert (await other.beat(full=True)).released == 1
+        assert [work.saga for work in await other.pull()] == [left.saga]
+
+    async def test_the_end_of_a_lease_is_on_the_clock_of_the_process(self) -> None:
+        process = await self.process(options=StoreOptions(lease_seconds=3600.0))
+        before = await process.beat()
+        start = replace(await self.ready(process), deadline_seconds=3600.0)
+        await process.start(start)
+
+        work = await process.pull_one()
+
+        assert work.state.deadline is not None
+        assert work.lease_ends + work.store_clock == pytest.approx(work.state.deadline, abs=1.0)
+        assert work.store_clock == pytest.approx(before.store_clock, abs=1.0)
+
+    async def unqueued(self, process: Process) -> Start:
+        """A saga whose command travels on a bus."""
+        start = replace(await self.ready(process), dispatches=[])
+        assert await process.start(start) == []
+        return start

@@ -1,0 +1,294 @@
+"""Store suite: what becomes of a command row. Drops, delays and dispatches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from saga.core.states import Mode, Phase
+from saga.ports.store import StoreOptions
+from saga.ports.work import Delay, Dispatch, Drop, Work
+from saga.testing.store_stage import (
+    COMPENSATE,
+    EXECUTE,
+    SERVICE,
+    StoreStage,
+    delivery,
+    graph,
+    moved,
+    queued,
+    ref,
+    step,
+    unmoved,
+)
+
+HOUR_SECONDS = 3600.0
+SHORT_SECONDS = 0.05
+PARKED_SECONDS = 1e9
+
+
+def failed(work: Work, after_seconds: float = 0.0, *, failures: int = 1, quiet_seconds: float = 0.0) -> Delay:
+    return Delay(work.step, work.claim, after_seconds, quiet_seconds, failures, "broke")
+
+
+class CommandTests(StoreStage):
+    """Queued, waiting, set aside, gone."""
+
+    async def test_a_drop_ends_its_own_claim(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+
+        await process.commit(replace(unmoved(start), drops=[Drop(0, work.claim)]))
+
+        assert await self.held(process, start) == frozenset()
+        assert await process.extend(ref(start)) == {ref(start)}
+
+    async def test_a_drop_with_a_foreign_claim_changes_nothing(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+
+        await process.commit(replace(unmoved(start), drops=[Drop(0, work.claim - 1)]))
+
+        assert await process.extend(ref(start)) == set()
+
+    async def test_a_drop_without_a_claim_drops_whatever_is_there(self) -> None:
+        process = await self.process()
+        start = await self.started(process, "DD")
+        await process.pull(limit=1)
+
+        await process.commit(replace(unmoved(start), drops=[Drop(0, None), Drop(1, None), Drop(1, None)]))
+
+        assert await self.held(process, start) == frozenset()
+
+    async def test_a_failed_command_waits_for_its_next_attempt(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+
+        await process.commit(replace(unmoved(start), delays=[failed(work, HOUR_SECONDS)]))
+
+        assert await process.pull() == []
+        assert await self.held(process, start) == {0}
+        assert (await process.beat()).has_due is False
+
+    async def test_a_failed_command_comes_again_when_it_is_due(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+        await process.commit(replace(unmoved(start), delays=[failed(work, SHORT_SECONDS)]))
+
+        await self.advance(SHORT_SECONDS * 2)
+        again = await process.pull_one()
+
+        assert (again.deliveries, again.failures) == (2, 1)
+        assert again.claim > work.claim
+
+    async def test_the_first_of_many_failures_is_remembered(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        for failures in (1, 2):
+            work = await process.pull_one()
+            await process.commit(replace(unmoved(start), delays=[failed(work, failures=failures)]))
+            await self.advance(SHORT_SECONDS)
+
+        again = await process.pull_one()
+
+        assert again.failures == 2
+        assert again.first_failed_ago >= SHORT_SECONDS * 2 - 0.001
+
+    async def test_a_try_that_is_ongoing_counts_neither_as_failure_nor_as_delivery(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+
+        await process.commit(replace(unmoved(start), delays=[failed(work, failures=0)]))
+        await self.advance(SHORT_SECONDS)
+        again = await process.pull_one()
+
+        assert (again.deliveries, again.failures, again.first_failed_ago) == (1, 0, 0.0)
+
+    async def test_a_delay_of_an_older_claim_changes_nothing(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        older = await process.pull_one()
+        await process.commit(replace(unmoved(start), delays=[failed(older)]))
+        newer = await process.pull_one()
+
+        await process.commit(replace(unmoved(start), delays=[failed(older, HOUR_SECONDS, failures=5)]))
+
+        (held,) = await process.fetch()
+        assert (held.claim, held.failures) == (newer.claim, 1)
+
+    async def test_a_delay_of_a_miss_changes_nothing(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+
+        await process.commit(replace(moved(start, "S", version=2), delays=[failed(work, HOUR_SECONDS)]))
+
+        assert len(await process.fetch()) == 1
+
+    async def test_a_quiet_time_is_told_to_the_next_claim(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+        assert work.quiet_at <= work.lease_ends
+
+        await process.commit(replace(unmoved(start), delays=[failed(work, quiet_seconds=HOUR_SECONDS)]))
+        again = await process.pull_one()
+
+        assert again.quiet_at - work.quiet_at == pytest.approx(HOUR_SECONDS, abs=5.0)
+
+    async def test_a_quiet_time_is_never_shortened(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+        await process.commit(replace(unmoved(start), delays=[failed(work, quiet_seconds=HOUR_SECONDS)]))
+        again = await process.pull_one()
+        await process.commit(replace(unmoved(start), delays=[failed(again, failures=2, quiet_seconds=1.0)]))
+
+        assert (await process.pull_one()).quiet_at == pytest.approx(again.quiet_at, abs=5.0)
+
+    async def test_a_command_that_is_set_aside_is_not_handed_out(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+
+        await process.commit(replace(unmoved(start), delays=[failed(work, PARKED_SECONDS)]))
+
+        assert await process.pull() == []
+        assert await process.admit(delivery(start)) == []
+        assert await self.held(process, start) == {0}
+
+    async def test_a_command_that_was_set_aside_begins_anew_when_it_is_dispatched(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+        await process.commit(replace(unmoved(start), delays=[failed(work, PARKED_SECONDS, failures=3)]))
+
+        await process.commit(replace(moved(start, "D"), dispatches=[queued()]))
+        again = await process.pull_one()
+
+        assert (again.deliveries, again.failures, again.first_failed_ago) == (1, 0, 0.0)
+
+    async def test_a_command_is_not_handed_out_before_it_is_due(self) -> None:
+        process = await self.process()
+        start = await self.started(process, "P")
+
+        later = Dispatch(0, EXECUTE, SERVICE, None, None, HOUR_SECONDS)
+        await process.commit(replace(moved(start, "D"), dispatches=[later]))
+
+        assert await process.pull() == []
+        assert await self.held(process, start) == {0}
+
+    async def test_a_dispatch_leaves_a_claim_of_the_same_command_alone(self) -> None:
+        process, other = await self.process(), await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+
+        await other.commit(replace(moved(start, "D"), dispatches=[queued()]))
+
+        assert await other.pull() == []
+        assert [held.claim for held in await process.fetch()] == [work.claim]
+
+    async def test_a_dispatch_of_another_operation_ends_the_claim(self) -> None:
+        process, other = await self.process(), await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+
+        undo = replace(moved(start, "K", Phase.COMPENSATING), dispatches=[queued(0, COMPENSATE)])
+        await other.commit(undo)
+        (taken,) = await other.pull()
+
+        assert (taken.operation, taken.deliveries, taken.failures) == (COMPENSATE, 1, 0)
+        assert await process.fetch() == []
+        late = replace(moved(start, "R", Phase.COMPENSATING, version=2), fences=[(0, work.claim)])
+        assert len(await process.commit(late)) == 1
+
+    async def test_a_dispatch_moves_a_command_that_waits(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+        await process.commit(replace(unmoved(start), delays=[failed(work, HOUR_SECONDS)]))
+
+        await process.commit(replace(moved(start, "D"), dispatches=[queued()]))
+
+        assert (await process.pull_one()).failures == 1
+
+    async def test_a_dispatch_to_a_process_is_its_claim(self) -> None:
+        process, other = await self.process(), await self.process()
+        start = await self.started(process, "P")
+        dispatch = other.for_me()
+
+        await process.commit(replace(moved(start, "D"), dispatches=[dispatch]))
+
+        (work,) = await other.fetch(ref(start))
+        assert (work.claim, work.deliveries) == (dispatch.claim, 1)
+        assert work.lease_ends > work.quiet_at
+        assert await process.pull() == []
+
+    async def test_a_dispatch_to_a_process_is_counted_like_every_delivery(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+        await process.commit(replace(unmoved(start), delays=[failed(work, HOUR_SECONDS)]))
+
+        await process.commit(replace(moved(start, "D"), dispatches=[process.for_me()]))
+
+        assert [held.deliveries for held in await process.fetch()] == [2]
+
+    async def test_a_dispatch_to_a_process_that_is_gone_goes_into_the_queue(self) -> None:
+        process, other = await self.process(), await self.process()
+        start = await self.started(process, "P")
+        await other.adapter.membership.leave()
+
+        await process.commit(replace(moved(start, "D"), dispatches=[other.for_me()]))
+
+        assert (await process.pull_one()).deliveries == 1
+
+    async def test_a_dispatch_of_a_miss_is_not_written(self) -> None:
+        process = await self.process()
+        start = await self.started(process, "P")
+
+        await process.commit(replace(moved(start, "D", version=2), dispatches=[queued()]))
+
+        assert await self.held(process, start) == frozenset()
+
+    async def test_a_claim_that_is_dropped_can_be_dispatched_again_in_one_write(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+
+        undo = moved(start, "K", Phase.COMPENSATING)
+        await process.commit(replace(undo, drops=[Drop(0, work.claim)], dispatches=[queued(0, COMPENSATE)]))
+
+        assert (await process.pull_one()).operation is COMPENSATE
+
+    async def test_a_dead_processs_external_call_may_be_on_its_way_until_its_time_is_over(self) -> None:
+        """G24, G25: lease, time-out and margin."""
+        again, work = await self.taken_over(Mode.EXTERNAL)
+
+        assert again.quiet_at == pytest.approx(work.lease_ends + 1.0 + StoreOptions().margin_seconds, abs=1.0)
+
+    @pytest.mark.parametrize("mode", [Mode.JOURNALED, Mode.TRANSACTIONAL])
+    async def test_a_dead_processs_database_step_is_quiet_at_once(self, mode: Mode) -> None:
+        again, work = await self.taken_over(mode)
+
+        assert again.quiet_at < work.lease_ends
+
+    async def test_a_dead_processs_compensation_is_quiet_at_once(self) -> None:
+        again, work = await self.taken_over(Mode.EXTERNAL, "K")
+
+        assert again.quiet_at < work.lease_ends
+
+    async def taken_over(self, mode: Mode, vector: str = "D") -> tuple[Work, Work]:
+        """A command's claim after that of a process which died, and that one."""
+        process, peer = await self.process(), await self.process()
+        start = await self.started(process, vector, definition=graph(step("one", mode=mode), name="taken_over"))
+        work = await process.pull_one()
+        await self.kill(process.adapter)
+        await self.until_released(peer, ref(start))
+        return await peer.pull_one(), work
