@@ -62,8 +62,11 @@ async def database(server_url: str, *, template: str = "template0") -> AsyncIter
 
 
 @contextlib.contextmanager
-def pgbouncer(server_url: str, *, pool_mode: str = "transaction") -> Iterator[str]:
-    """The URL of a PgBouncer before a server. A database's URL through it is this one with another path."""
+def pgbouncer(server_url: str, *, pool_mode: str = "transaction", ignored: str = "extra_float_digits") -> Iterator[str]:
+    """The URL of a PgBouncer before a server. A database's URL through it is this one with another path.
+
+    `ignored`: the settings of a connection that it swallows instead of refusing the connection.
+    """
     program = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/opt/homebrew/bin")
     if not program:
         raise Missing("pgbouncer: not on PATH (apt-get install pgbouncer, brew install pgbouncer)")
@@ -75,7 +78,7 @@ def pgbouncer(server_url: str, *, pool_mode: str = "transaction") -> Iterator[st
             f"[databases]\n* = host={server.hostname} port={server.port or 5432}\n"
             f"[pgbouncer]\nlisten_addr={LOOPBACK}\nlisten_port={port}\nunix_socket_dir=\npool_mode={pool_mode}\n"
             f"auth_type=trust\nauth_file={folder}/users\nmax_client_conn=500\ndefault_pool_size=20\n"
-            "ignore_startup_parameters=extra_float_digits\n"
+            f"ignore_startup_parameters={ignored}\n"
         )
         if account:
             for path in (folder, *folder.iterdir()):

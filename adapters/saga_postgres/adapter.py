@@ -33,7 +33,8 @@ class PostgresAdapter:
             url, options.namespace, connections_max=options.handler_connections_max, application=options.application
         )
         self.store = PostgresStore(self.pool, options)
-        self.membership = PostgresMembership(self.pool, options, version("saga-coordination"))
+        self._membership = PostgresMembership(self.pool, options, version("saga-coordination"))
+        self.membership: Membership = self._membership
         self.directory = PostgresDirectory(self.pool)
         self.ledger = PostgresLedger(self.pool)
         self.retention = PostgresRetention(self.pool)
@@ -48,6 +49,8 @@ class PostgresAdapter:
         await inspect(self.pool)
 
     async def close(self) -> None:
+        """A process that has not left counts as dead from here on."""
+        self._membership.close()
         await self._handlers.close()
         await self.pool.close()
 

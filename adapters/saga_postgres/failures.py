@@ -8,7 +8,7 @@ from typing import Final
 
 import asyncpg
 
-from saga.errors import AccessRefused, InputRefused, SchemaMismatch, Unavailable
+from saga.errors import AccessRefused, InputRefused, SchemaMismatch, Unavailable, UsageError
 
 REFUSED: Final = (
     asyncpg.InvalidPasswordError,
@@ -21,6 +21,10 @@ NO_SCHEMA: Final = (
     asyncpg.UndefinedFunctionError,
     asyncpg.UndefinedColumnError,
     asyncpg.InvalidSchemaNameError,
+)
+POOLED: Final = (
+    asyncpg.DuplicatePreparedStatementError,
+    asyncpg.InvalidSQLStatementNameError,
 )
 TRANSIENT: Final = (
     OSError,
@@ -42,11 +46,36 @@ def translated(place: str) -> Iterator[None]:
     try:
         yield
     except REFUSED as error:
-        raise AccessRefused(f"{place} answers but refuses: {error}. Check user, password and database of the URL.") from error
+        raise AccessRefused(
+            f"{place} answers but refuses ({_reason(error)}): check user, password and database of the URL"
+        ) from error
     except NO_SCHEMA as error:
-        raise SchemaMismatch(f"{place} has not the tables that this build needs ({error}). Run `saga migrate`.") from error
+        raise SchemaMismatch(
+            f"{place} has not the tables that this build needs ({_reason(error)}): run `saga migrate`"
+        ) from error
+    except POOLED as error:
+        raise pooled(place) from error
+    except asyncpg.ProtocolViolationError as error:
+        if "startup parameter" in str(error):  # PgBouncer's words
+            raise pooled(place) from error
+        raise Unavailable(f"{place} broke off: {_reason(error)}") from error
     except TRANSIENT as error:
-        reason = str(error) or type(error).__name__
-        raise Unavailable(f"{place} cannot be reached or broke off: {reason}") from error
+        raise Unavailable(
+            f"{place} cannot be reached or broke off ({_reason(error)}): "
+            "check that the server runs, and host and port of the URL"
+        ) from error
     except asyncpg.PostgresError as error:
-        raise InputRefused(f"{place} refuses the data: {error}") from error
+        raise InputRefused(f"{place} refuses the data: {_reason(error)}") from error
+
+
+def pooled(place: str) -> UsageError:
+    """What to say of a pooler that takes sessions away."""
+    return UsageError(
+        f"{place} is a pooler (PgBouncer in transaction mode?), which takes away what sessions need, "
+        "settings, locks and LISTEN: use the server's own address"
+    )
+
+
+def _reason(error: BaseException) -> str:
+    """The error's first line: the server's hints and details are on others."""
+    return (str(error) or type(error).__name__).partition("\n")[0]
