@@ -45,7 +45,7 @@ check: setup ## style, types, layers and the fast tests
 	@$(PYTHON) -m pytest -q -m "not slow" tests/core tests/test_layout.py
 
 model: setup ## every interleaving of every configuration of the protocol; some twenty minutes
-	@$(PYTHON) -m tests.protocol $(ONLY)
+	@$(PYTHON) -m tests.protocol "$(ONLY)"
 
 bench: setup ## steps per second and what they cost, compared with others
 	@$(PYTHON) -m bench

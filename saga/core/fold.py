@@ -162,6 +162,8 @@ class Fold:
         elif mode is _EXTERNAL:
             self.letters[step] = "U"
             self.send(step, Operation.EXECUTE)
+        else:
+            self.letters[step] = "D"  # nobody has to look after it any more: its compensation will find out
 
     # -- E7, E8: backward ----------------------------------------------------------------------------------------------
 

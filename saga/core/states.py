@@ -1,7 +1,7 @@
 """Phases of a saga, letters of its steps, and the table of every transition that exists.
 
-The saga row is the truth: a phase and a vector with one letter a step. Everything that is not in `TRANSITIONS` is illegal; `decide` is tested
-against the table and the diagrams in the documentation are generated from it.
+The saga row is the truth: a phase and a vector with one letter a step. Everything that is not in `STEP_TRANSITIONS` and
+`PHASE_TRANSITIONS` is illegal; `decide` is tested against them and the diagrams in the documentation are generated from them.
 """
 
 from __future__ import annotations
@@ -86,12 +86,12 @@ WORDS: Final[dict[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class StepTransition:
-    """One legal change of a step's letter: in which phase it is made, by which rule of the protocol, for which modes."""
+    """One legal change of a step's letter: by which rule of the protocol, for which modes."""
 
     before: str
     after: str
     rule: str
-    phase: Phase  # the phase of the saga after the change
+    phase: Phase  # in which the change is made: a rejection that rolls back is recorded while RUNNING
     modes: str = "TJX"
 
 
@@ -106,64 +106,44 @@ _R, _C, _A = Phase.RUNNING, Phase.COMPENSATING, Phase.ABANDONING
 
 STEP_TRANSITIONS: Final = (
     StepTransition("P", "D", "E5 advance", _R),
-    StepTransition("P", "N", "E5 advance", _R),
-    StepTransition("D", "S", "E3 success", _R),
-    StepTransition("d", "S", "E3 success", _R),
-    StepTransition("W", "S", "E3 success", _R, "J"),
-    StepTransition("w", "S", "E3 success", _R, "J"),
+    StepTransition("P", "N", "E5 advance, its condition is false", _R),
+    *(StepTransition(x, "S", "E3 success", _R) for x in "Dd"),
+    *(StepTransition(x, "S", "E3 success", _R, "J") for x in "Ww"),
     StepTransition("R", "d", "E3 kept rejection, the pivot succeeded", _R),
-    StepTransition("D", "R", "E4 rejection", _R),
-    StepTransition("d", "R", "E4 rejection", _R),
-    StepTransition("W", "R", "E4 rejection", _R, "J"),
-    StepTransition("w", "R", "E4 rejection", _R, "J"),
-    StepTransition("D", "R", "E4 rejection", _C),
-    StepTransition("d", "R", "E4 rejection", _C),
-    StepTransition("W", "R", "E4 rejection", _C, "J"),
-    StepTransition("w", "R", "E4 rejection", _C, "J"),
-    StepTransition("D", "d", "E4b rejection behind the pivot", _R),
+    *(StepTransition(x, "R", "E4 rejection", _R) for x in "Dd"),
+    *(StepTransition(x, "R", "E4 rejection", _R, "J") for x in "Ww"),
+    StepTransition("D", "d", "E4b rejection behind the pivot, E10 exhausted", _R),
     StepTransition("D", "W", "E6 roll back, pivot unknown", _R, "J"),
-    StepTransition("d", "W", "E6 roll back, pivot unknown", _R, "J"),
-    StepTransition("P", "V", "E6 roll back", _C),
-    StepTransition("D", "V", "E6 roll back", _C, "T"),
-    StepTransition("d", "V", "E6 roll back", _C, "T"),
-    StepTransition("D", "U", "E6 roll back", _C, "X"),
-    StepTransition("d", "U", "E6 roll back", _C, "X"),
-    StepTransition("W", "D", "E6 roll back", _C, "J"),
-    StepTransition("w", "D", "E6 roll back", _C, "J"),
-    StepTransition("U", "S", "E3 resolved", _C, "X"),
-    StepTransition("u", "S", "E3 resolved", _C, "X"),
-    StepTransition("D", "S", "E3 resolved", _C, "J"),
-    StepTransition("d", "S", "E3 resolved", _C, "J"),
-    StepTransition("U", "V", "E4 resolved", _C, "X"),
-    StepTransition("u", "V", "E4 resolved", _C, "X"),
-    StepTransition("S", "K", "E7 settle", _C),
-    StepTransition("D", "K", "E7 settle", _C, "J"),
-    StepTransition("d", "K", "E7 settle", _C, "J"),
-    StepTransition("K", "Z", "E8 compensated", _C),
-    StepTransition("k", "Z", "E8 compensated", _C),
-    StepTransition("D", "V", "E9 voided", _C),
-    StepTransition("d", "V", "E9 voided", _C),
-    StepTransition("W", "V", "E9 voided", _C, "J"),
-    StepTransition("w", "V", "E9 voided", _C, "J"),
-    StepTransition("D", "d", "E10 exhausted", _R),
+    *(StepTransition(x, "V", "E9 voided", _R, "J") for x in "Ww"),
+    *(StepTransition(x, "V", "E9 voided", _R, "X") for x in "Dd"),
     StepTransition("W", "w", "E10 exhausted", _R, "J"),
-    StepTransition("U", "u", "E10 exhausted", _C, "X"),
-    StepTransition("K", "k", "E10 exhausted", _C),
     StepTransition("d", "D", "E10 operator retries", _R),
     StepTransition("w", "W", "E10 operator retries", _R, "J"),
+    StepTransition("P", "V", "E6 roll back", _C),
+    *(StepTransition(x, "V", "E6 roll back", _C, "T") for x in "Dd"),
+    *(StepTransition(x, "V", "E6 roll back, read-only", _C, "JX") for x in "Dd"),
+    *(StepTransition(x, "U", "E6 roll back", _C, "X") for x in "Dd"),
+    StepTransition("d", "D", "E6 roll back, waits for its successors", _C, "J"),
+    *(StepTransition(x, "S", "E3 resolved", _C, "X") for x in "Uu"),
+    StepTransition("D", "S", "E3 resolved", _C, "J"),
+    *(StepTransition(x, "V", "E4 resolved", _C, "X") for x in "Uu"),
+    StepTransition("D", "R", "E4 resolved", _C, "J"),
+    StepTransition("S", "K", "E7 settle", _C),
+    StepTransition("S", "Z", "E7 settle, nothing to compensate", _C),
+    StepTransition("D", "K", "E7 settle, compensate or tombstone", _C, "J"),
+    *(StepTransition(x, "Z", "E8 compensated", _C) for x in "Kk"),
+    StepTransition("U", "u", "E10 exhausted", _C, "X"),
+    StepTransition("K", "k", "E10 exhausted", _C),
     StepTransition("u", "U", "E10 operator retries", _C, "X"),
     StepTransition("k", "K", "E10 operator retries", _C),
     StepTransition("P", "V", "E13 abandon", _A),
-    StepTransition("D", "V", "E13 abandon", _A, "T"),
-    StepTransition("d", "V", "E13 abandon", _A, "T"),
-    StepTransition("K", "S", "E13 abandon", _A, "T"),
-    StepTransition("k", "S", "E13 abandon", _A, "T"),
-    *(StepTransition(x, "G", "E13 abandon", _A, "JX") for x in "DdUuKk"),
-    *(StepTransition(x, "G", "E13 abandon", _A, "J") for x in "Ww"),
-    StepTransition("G", "S", "E13 frozen", _A, "J"),
-    StepTransition("G", "V", "E13 frozen", _A, "J"),
-    StepTransition("G", "Z", "E13 frozen", _A, "J"),
-    StepTransition("G", "?", "E13 residue", Phase.ABANDONED, "X"),
+    *(StepTransition(x, "V", "E13 abandon", _A, "T") for x in "Dd"),
+    *(StepTransition(x, "S", "E13 abandon", _A, "T") for x in "Kk"),
+    *(StepTransition(x, "G", "E13 abandon, freeze", _A, "JX") for x in "DdKk"),
+    *(StepTransition(x, "G", "E13 abandon, freeze", _A, "X") for x in "Uu"),
+    *(StepTransition(x, "G", "E13 abandon, freeze", _A, "J") for x in "Ww"),
+    *(StepTransition("G", x, "E13 frozen", _A, "J") for x in "SVZ"),
+    StepTransition("G", "?", "E13 residue", _A, "X"),
 )
 
 PHASE_TRANSITIONS: Final = (
