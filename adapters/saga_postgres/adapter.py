@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from saga.ports.store import StoreAdapter, StoreOptions
+from saga.ports.store import Membership, StoreAdapter, StoreOptions
 from saga_postgres.directory import PostgresDirectory
 from saga_postgres.inspection import inspect
 from saga_postgres.ledger import PostgresLedger
@@ -36,7 +36,7 @@ class PostgresAdapter:
         self._membership = PostgresMembership(self.pool, options, version("saga-coordination"))
         self.membership: Membership = self._membership
         self.directory = PostgresDirectory(self.pool)
-        self.ledger = PostgresLedger(self.pool)
+        self.ledger = self.listing = PostgresLedger(self.pool)
         self.retention = PostgresRetention(self.pool)
 
     @property

@@ -11,9 +11,11 @@ from uuid import UUID
 from saga.core.decide import State
 from saga.core.states import Phase
 from saga.errors import NotFound
-from saga.ports.listing import LINES_MAX, Counts, Filter, Line
+from saga.ports.case import Case
+from saga.ports.listing import LINES_MAX, Counts, Filter, Line, Registered
 from saga.ports.store import Snapshot
 from saga.ports.work import Overdue
+from saga_postgres.cases import read_case
 from saga_postgres.pool import Pool
 
 _SNAPSHOT: Final = """
@@ -62,6 +64,17 @@ _COUNTS: Final = """
 select phase, count(*) as sagas, count(*) filter (where ended_at is null and vector ~ '[dwuk]') as stuck
 from saga group by phase"""
 
+_DEFINITIONS: Final = """
+select d.id, d.name, d.version, d.hash, d.services, (select count(*) from definition_step t where t.definition = d.id) as steps,
+       d.activated_at is not null and d.id = first_value(d.id) over (
+           partition by d.name order by d.activated_at desc nulls last, d.version desc) as is_default,
+       coalesce(live.sagas, 0) as live
+from definition d
+left join (select s.definition, count(*) as sagas from saga s where s.wake_at is not null group by s.definition) as live
+    on live.definition = d.id
+where d.name !~ '~'
+order by d.name, d.version desc"""
+
 
 class PostgresLedger:
     """See `saga.ports.store.Ledger` and `saga.ports.listing.Listing`."""
@@ -108,6 +121,27 @@ class PostgresLedger:
         async with self._pool.connection() as connection:
             rows = await connection.fetch(_COUNTS)
         return Counts({Phase(row["phase"].decode()): row["sagas"] for row in rows}, sum(row["stuck"] for row in rows))
+
+    async def case(self, saga: UUID) -> Case:
+        async with self._pool.connection() as connection:
+            return await read_case(connection, self._pool.place, saga)
+
+    async def definitions(self) -> list[Registered]:
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_DEFINITIONS)
+        return [
+            Registered(
+                number=row["id"],
+                name=row["name"],
+                version=row["version"],
+                hash=row["hash"],
+                steps=row["steps"],
+                services=tuple(row["services"]),
+                is_default=row["is_default"],
+                live=row["live"],
+            )
+            for row in rows
+        ]
 
 
 def _snapshot(row: Mapping[str, Any], heard_at: float) -> Snapshot:

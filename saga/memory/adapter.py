@@ -13,6 +13,7 @@ from saga.memory.membership import MemoryMembership
 from saga.memory.retention import MemoryRetention
 from saga.memory.store import MemoryStore
 from saga.memory.transaction import Transaction
+from saga.ports.listing import Listing
 from saga.ports.store import Directory, Ledger, Membership, Retention, Store, StoreOptions
 
 
@@ -29,7 +30,9 @@ class MemoryAdapter:
         self.store: Store = self._store
         self.membership: Membership = self._membership
         self.directory: Directory = MemoryDirectory(database)
-        self.ledger: Ledger = MemoryLedger(database)
+        ledger = MemoryLedger(database)
+        self.ledger: Ledger = ledger
+        self.listing: Listing = ledger
         self.retention: Retention = MemoryRetention(database)
         self._is_closed = False
 

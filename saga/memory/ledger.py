@@ -9,9 +9,11 @@ from uuid import UUID
 
 from saga.core.states import QUARANTINED_LETTERS
 from saga.errors import NotFound
+from saga.memory.cases import case_of
 from saga.memory.database import AuditEntry, Database, SagaRow
 from saga.memory.store import overdue_of
-from saga.ports.listing import LINES_MAX, Counts, Filter, Line
+from saga.ports.case import Case
+from saga.ports.listing import LINES_MAX, Counts, Filter, Line, Registered
 from saga.ports.store import Snapshot
 
 _AT_WORK: Final = frozenset("DWUKG") | QUARANTINED_LETTERS
@@ -58,6 +60,34 @@ class MemoryLedger:
     async def counts(self) -> Counts:
         rows = self._database.sagas.values()
         return Counts(Counter(row.state.phase for row in rows), sum(_is_stuck(row) for row in rows))
+
+    async def case(self, saga: UUID) -> Case:
+        row = self._database.sagas.get(saga)
+        if row is None:
+            raise NotFound(f"there is no saga {saga}")
+        return case_of(self._database, row)
+
+    async def definitions(self) -> list[Registered]:
+        rows = [row for row in self._database.definitions.values() if not row.is_overwritten]
+        live = Counter(saga.definition for saga in self._database.sagas.values() if saga.ended_at is None)
+        newest: dict[str, int] = {}
+        for row in rows:
+            if row.is_activated:
+                newest[row.graph.name] = max(row.graph.version, newest.get(row.graph.name, 0))
+        rows.sort(key=lambda row: (row.graph.name, -row.graph.version))
+        return [
+            Registered(
+                number=row.number,
+                name=row.graph.name,
+                version=row.graph.version,
+                hash=row.graph.hash,
+                steps=len(row.graph.steps),
+                services=row.graph.services,
+                is_default=newest.get(row.graph.name) == row.graph.version,
+                live=live[row.number],
+            )
+            for row in rows
+        ]
 
     def _passes(self, row: SagaRow, wanted: Filter) -> bool:
         name = self._database.definitions[row.definition].graph.name

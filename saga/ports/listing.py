@@ -1,4 +1,4 @@
-"""The listing port: which sagas there are, for people who look for some. Never on the hot path."""
+"""The listing port: which sagas and definitions there are, for people who look for some. Never on the hot path."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from saga.core.states import Phase
+from saga.ports.case import Case
 
 LINES_MAX: Final = 1000
 
@@ -57,11 +58,31 @@ class Counts:
     stuck: int
 
 
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A definition in a list. `is_default`: a start by name takes this version. `live`: its sagas that have not ended."""
+
+    number: int
+    name: str
+    version: int
+    hash: bytes
+    steps: int
+    services: tuple[str, ...]
+    is_default: bool
+    live: int
+
+
 class Listing(Protocol):
-    """Looking over many sagas. What it shows may be a moment old."""
+    """Looking over many sagas, and closely at one. What it shows may be a moment old."""
 
     async def lines(self, wanted: Filter) -> list[Line]:
         """The newest sagas that pass the filter, newest first, at most LINES_MAX."""
 
     async def counts(self) -> Counts:
         """Count everything; it reads the whole table."""
+
+    async def case(self, saga: UUID) -> Case:
+        """Everything about one saga. Raises NotFound."""
+
+    async def definitions(self) -> list[Registered]:
+        """All definitions, by name, the newest version first."""

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from saga.core.contract import Contract
 from saga.core.graph import Graph
+from saga.ports.listing import Listing
 from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenKey, Work, Write
 
 
@@ -205,6 +206,8 @@ class StoreAdapter(Protocol):
     def directory(self) -> Directory: ...
     @property
     def ledger(self) -> Ledger: ...
+    @property
+    def listing(self) -> Listing: ...
     @property
     def retention(self) -> Retention: ...
     @property
