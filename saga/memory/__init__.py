@@ -33,11 +33,11 @@ def open_store(url: str, options: StoreOptions) -> StoreAdapter:
     return MemoryAdapter(_world(url, options.namespace).database, options)
 
 
-def open_bus(url: str, namespace: str = "saga") -> Bus:
+def open_bus(url: str, namespace: str) -> Bus:
     return MemoryBus(_world(url, namespace).broker)
 
 
-def open_election(url: str, namespace: str = "saga") -> Election:
+def open_election(url: str, namespace: str) -> Election:
     """Who leads is seen by the store of the same name and namespace."""
     return MemoryElection(_world(url, namespace).database, LEASE_SECONDS)
 

@@ -1,0 +1,37 @@
+"""The election suite over memory and Postgres."""
+
+from __future__ import annotations
+
+import pytest
+
+from saga.memory.database import Database
+from saga.memory.election import MemoryElection
+from saga.ports.election import Election
+from saga.testing.election_suite import ElectionSuite
+from saga.testing.hand_clock import HandClock
+from saga_postgres import open_election
+
+
+class TestMemoryElection(ElectionSuite):
+    @pytest.fixture(autouse=True)
+    def _database(self) -> None:
+        self.hand_clock = HandClock(1_000.0)
+        self.clock = self.hand_clock
+        self.database = Database(self.hand_clock, epoch=0.0)
+
+    async def open_election(self) -> Election:
+        return MemoryElection(self.database, self.lease_seconds)
+
+    async def advance(self, seconds: float) -> None:
+        await self.hand_clock.advance(seconds)
+
+
+class TestPostgresElection(ElectionSuite):
+    lease_seconds = 3.0
+
+    @pytest.fixture(autouse=True)
+    def _database(self, store_url: str) -> None:
+        self.url = store_url
+
+    async def open_election(self) -> Election:
+        return open_election(self.url, "saga")
