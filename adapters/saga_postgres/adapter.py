@@ -33,8 +33,7 @@ class PostgresAdapter:
             url, options.namespace, connections_max=options.handler_connections_max, application=options.application
         )
         self.store = PostgresStore(self.pool, options)
-        self._membership = PostgresMembership(self.pool, options, version("saga-coordination"))
-        self.membership: Membership = self._membership
+        self.membership = PostgresMembership(self.pool, options, version("saga-coordination"))
         self.directory = PostgresDirectory(self.pool)
         self.ledger = self.listing = PostgresLedger(self.pool)
         self.retention = PostgresRetention(self.pool)
@@ -50,7 +49,7 @@ class PostgresAdapter:
 
     async def close(self) -> None:
         """A process that has not left counts as dead from here on."""
-        self._membership.close()
+        self.membership.close()
         await self._handlers.close()
         await self.pool.close()
 

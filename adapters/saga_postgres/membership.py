@@ -52,9 +52,14 @@ class PostgresMembership:
             await self._listen(connection, process, services, ears)
             await connection.execute(_JOIN, process, name, list(services), capacity, self._release)
             await connection.execute("select pg_notify($1, '')", f"{signals.prefix(self._options.namespace)}peers")
-        connection.add_termination_listener(lambda _: ears.lost())
         self._connection, self._process, self._ears = connection, process, ears
+        connection.add_termination_listener(self._on_end)
         return process
+
+    def _on_end(self, connection: object) -> None:
+        """The session has ended. Who has ended it himself is not told."""
+        if self._ears is not None and connection is self._connection:
+            self._ears.lost()
 
     async def _listen(self, connection: Any, process: int, services: Sequence[str], ears: Ears) -> None:
         namespace = self._options.namespace
@@ -114,6 +119,12 @@ class PostgresMembership:
                         signals.prefix(self._options.namespace),
                     )
         finally:
+            connection.terminate()
+
+    def close(self) -> None:
+        """End the session without a word: from here on this process counts as dead."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
             connection.terminate()
 
 
