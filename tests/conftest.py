@@ -49,6 +49,20 @@ def pgbouncer_server(postgres_server: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="session")
+def silent_pgbouncer_server(postgres_server: str) -> Iterator[str]:
+    """The same through one that swallows the settings of a session instead of refusing them."""
+    with _or_skip(services.pgbouncer(postgres_server, ignored=services.SESSION_SETTINGS)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def session_pgbouncer_server(postgres_server: str) -> Iterator[str]:
+    """The administrator's URL through a PgBouncer in session mode."""
+    with _or_skip(services.pgbouncer(postgres_server, pool_mode="session")) as url:
+        yield url
+
+
 @pytest.fixture
 async def pgbouncer_url(pgbouncer_server: str) -> AsyncIterator[str]:
     """The URL of an empty database of the test's own, through a PgBouncer in transaction mode."""

@@ -25,6 +25,7 @@ from saga_postgres.embedded import NOT_DURABLE, EmbeddedPostgres
 POSTGRES_IMAGE = "postgres:17"
 TEST_SETTINGS = {**NOT_DURABLE, "max_connections": "300", "shared_buffers": "64MB"}
 PGBOUNCER_START_TIMEOUT_SECONDS = 10.0
+SESSION_SETTINGS = "extra_float_digits,search_path,jit,tcp_keepalives_idle,tcp_keepalives_interval,tcp_keepalives_count"
 POLL_SECONDS = 0.01
 
 

@@ -32,7 +32,7 @@ async def add_definition(tables: Tables, modes: str = "XXX", *, name: str = "ord
     return number
 
 
-async def add_saga(tables: Tables, definition: int, vector: str, *, age_seconds: float = 0.0, **columns: Any) -> UUID:  # noqa: ANN401
+async def add_saga(tables: Tables, definition: int, vector: str, *, age_seconds: float = 0.0, **columns: Any) -> UUID:
     """A saga that started `age_seconds` ago. `columns` are the table's; a terminal phase also ended then."""
     saga = uuid7(round((time.time() - age_seconds) * 1000), os.urandom(RANDOM_BYTES))
     phase = columns.pop("phase", "R")
@@ -56,7 +56,7 @@ async def add_saga(tables: Tables, definition: int, vector: str, *, age_seconds:
     return saga
 
 
-async def add_command(tables: Tables, saga: UUID, step: int, *, due_in_seconds: float = 0.0, **columns: Any) -> None:  # noqa: ANN401
+async def add_command(tables: Tables, saga: UUID, step: int, *, due_in_seconds: float = 0.0, **columns: Any) -> None:
     """A command of the service `service`; negative seconds: it has been due for so long."""
     values = {"saga": saga, "step": step, "op": b"E", "service": "service", **columns}
     places = ", ".join(f"${n}" for n in range(2, len(values) + 2))

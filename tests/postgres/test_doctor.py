@@ -1,0 +1,112 @@
+"""What the doctor finds, and what it advises."""
+
+from __future__ import annotations
+
+import asyncpg
+import pytest
+
+from saga_postgres import doctor
+from saga_postgres.doctor import Finding, examine
+from tests.postgres.rows import Tables, add_command, add_definition, add_process, add_saga
+
+
+async def findings(url: str) -> dict[str, Finding]:
+    return {finding.name: finding async for finding in examine(url, "saga")}
+
+
+async def finding(url: str, name: str) -> Finding:
+    return (await findings(url))[name]
+
+
+async def test_every_bad_finding_has_a_remedy_and_no_good_one(postgres_url: str, tables: Tables) -> None:  # noqa: ARG001
+    found = await findings(postgres_url)
+
+    assert [finding.name for finding in found.values() if finding.ok is (finding.remedy is not None)] == []
+    assert list(found)[:2] == ["server", "version"]
+    assert {"pooler", "clock", "vacuum", "replication", "schema", "dead rows", "queues"} <= {
+        finding.name for finding in found.values() if finding.ok
+    }
+
+
+async def test_a_server_out_of_reach_is_the_only_finding() -> None:
+    (finding,) = (await findings("postgresql://saga:secret@127.0.0.1:1/shop")).values()
+
+    assert (finding.name, finding.ok) == ("server", False)
+    assert "127.0.0.1:1/shop" in finding.detail
+    assert "secret" not in finding.detail
+
+
+async def test_a_missing_schema_ends_the_examination(postgres_url: str) -> None:
+    last = list((await findings(postgres_url)).values())[-1]
+
+    assert (last.name, last.ok, last.remedy) == ("schema", False, "saga migrate (namespace saga)")
+
+
+async def test_a_server_that_forgets_is_found(postgres_url: str, postgres: asyncpg.Connection) -> None:
+    name = await postgres.fetchval("select current_database()")
+    await postgres.execute(f'alter database "{name}" set synchronous_commit = off')
+
+    found = await finding(postgres_url, "durability")
+
+    assert not found.ok
+    assert "synchronous_commit" in found.detail
+
+
+async def test_a_pooler_in_transaction_mode_is_found(pgbouncer_url: str) -> None:
+    found = await finding(pgbouncer_url, "pooler")
+
+    assert not found.ok
+    assert "the server's own address" in str(found.remedy)
+
+
+async def test_a_service_with_due_commands_and_nobody_alive_is_found(postgres_url: str, tables: Tables) -> None:
+    saga = await add_saga(tables, await add_definition(tables), "DPP")
+    await add_command(tables, saga, 0, due_in_seconds=-5)
+    await add_process(tables, "payments-0", "service", silent_seconds=60)
+
+    found = await findings(postgres_url)
+
+    assert "service (1 commands, the oldest for 5 s)" in found["queues"].detail
+    assert found["participants"].detail == "0 alive, serving nothing; 1 silent"
+    assert not found["participants"].ok
+
+
+async def test_live_participants_are_listed(postgres_url: str, tables: Tables) -> None:
+    await add_process(tables, "payments-1", "payments", "refunds")
+
+    found = await finding(postgres_url, "participants")
+
+    assert (found.ok, found.detail) == (True, "1 alive, serving payments, refunds")
+
+
+async def test_a_contract_without_a_live_process_is_found(postgres_url: str, tables: Tables) -> None:
+    await tables.execute("insert into contract values ('shipping', 'ship', 'X', true, false, false)")
+
+    found = await finding(postgres_url, "contracts")
+
+    assert (found.ok, found.detail) == (False, "published, but nobody alive: shipping")
+
+
+async def test_a_supervisor_is_judged_by_its_last_sign_of_life(postgres_url: str, tables: Tables) -> None:
+    assert "nobody has ever led" in (await finding(postgres_url, "supervisor")).detail
+    await tables.execute("insert into leader values ('supervisor', 3, 'host-1', now())")
+    assert (await finding(postgres_url, "supervisor")).ok
+
+    await tables.execute("update leader set seen_at = now() - interval '1 minute'")
+
+    found = await finding(postgres_url, "supervisor")
+    assert (found.ok, found.detail) == (False, "term 3, host-1, last seen 60 s ago")
+
+
+async def test_an_old_transaction_that_holds_vacuum_back_is_found(
+    postgres_url: str, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with tables.transaction():
+        await tables.execute("select txid_current()")
+        assert (await finding(postgres_url, "vacuum")).ok
+        monkeypatch.setattr(doctor, "TRANSACTION_SECONDS_MAX", 0.0)
+
+        found = await finding(postgres_url, "vacuum")
+
+    assert not found.ok
+    assert "idle in transaction" in found.detail
