@@ -68,6 +68,10 @@ class Context:
     _beat: Callable[[Any], Awaitable[None]] | None = field(default=None, repr=False)
     _log: Any = field(default=None, repr=False)
 
+    def use(self, connection: Any) -> None:
+        """The step's transaction has begun on this connection. Called by the framework."""
+        self._connection = connection
+
     @property
     def idempotency_key(self) -> str:
         """The one key of this step and direction (a UUIDv5 of saga, step and operation)."""

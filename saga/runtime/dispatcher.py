@@ -24,7 +24,6 @@ from saga.runtime.starter import Order
 
 BATCH_MAX: Final = 256
 RETRY_SECONDS: Final = 0.5
-FULL_SECONDS: Final = 0.02
 
 
 class Dispatcher:
@@ -92,8 +91,7 @@ class Dispatcher:
 
     async def _admit_all(self, service: str, subscription: Subscription) -> None:
         async for deliveries in subscription:
-            while not self._intake.has_room(service):
-                await asyncio.sleep(FULL_SECONDS)
+            await self._intake.room()
             commands = [command for delivery in deliveries if (command := self._decoded(delivery.message)) is not None]
             while commands:
                 try:

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
 from saga.core import events as ev
 from saga.core.graph import Graph
-from saga.core.states import Mode, Operation
+from saga.core.states import Mode
 from saga.errors import SagaError
 from saga.ports.clock import Clock
 from saga.ports.store import StoreAdapter
 from saga.ports.work import Work
+from saga.runtime.attempt import Attempt
 from saga.runtime.committer import Committer
-from saga.runtime.context import Context, current_step
+from saga.runtime.context import Context
 from saga.runtime.definitions import Definitions
 from saga.runtime.external import run_external
 from saga.runtime.journaled import run_journaled
 from saga.runtime.outcome import Outcome
 from saga.runtime.planning import Group, Plan
 from saga.runtime.served import Served
-from saga.runtime.transactional import run_transactional
+from saga.runtime.transactional import Committed, Transactional
 
 DELIVERIES_MAX: Final = 10  # without an answer: then it is taken for a poison
 UNKNOWN_HANDLER_SECONDS: Final = 5.0
@@ -47,6 +47,7 @@ class Executor:
         self._committer = committer
         self._process = process
         self._on_committed = on_committed
+        self._transactional = Transactional(adapter, clock, committer.plan, process)
         self._served: dict[tuple[str, str], Served] = {}
         self._log = structlog.get_logger("saga.participant")
 
@@ -65,56 +66,35 @@ class Executor:
         step = graph.steps[work.step]
         served = self._served.get((step.service, step.handler))
         if served is None or served.mode is not step.mode:
-            name = f"{step.service}.{step.handler}"
-            self._log.error(
-                "no such handler here, leaving it to others", saga=str(work.saga), handler=name, mode=step.mode.value
-            )
-            outcome = Outcome(
-                work,
-                ev.Ongoing(work.step, UNKNOWN_HANDLER_SECONDS),
-                error="the process that took it has no such handler",
-            )
-        elif work.deliveries - work.failures > DELIVERIES_MAX:
-            text = f"handed out {work.deliveries} times without an answer: it seems to kill its process"
-            event = ev.Failed(work.step, text, work.failures + 1, work.first_failed_ago, final=True)
-            outcome = Outcome(work, event, error=text)
+            handler = f"{step.service}.{step.handler}"
+            self._log.error("no such handler here, leaving it to others", handler=handler, mode=step.mode.value)
+            why = f"process {self._process()} took it and has no such handler"
+            outcome = Outcome(work, ev.Ongoing(work.step, UNKNOWN_HANDLER_SECONDS), error=why)
         else:
-            try:
-                found = await self._run(work, graph, served)
-            except asyncio.CancelledError:
-                self._log.info("stopped", saga=str(work.saga), step=step.name)
-                raise
-            if found is None:
-                return
-            outcome = found
+            attempt = Attempt(work, graph, served, _context(work, step.name))
+            if work.deliveries - work.failures > DELIVERIES_MAX:
+                why = f"handed out {work.deliveries} times without an answer: it seems to kill its process"
+                outcome = attempt.failed(RuntimeError(why), is_final=True)
+            else:
+                found = await self._run(attempt, served)
+                if isinstance(found, Committed):
+                    self._committer.remember(found.plan)
+                    self._committer.tell(found.signals)
+                    self._on_committed(found.group, found.plan)
+                    return
+                outcome = found
         self._report(outcome, step.name)
         self._committer.add(group_of(graph, outcome))
 
-    async def _run(self, work: Work, graph: Graph, served: Served) -> Outcome | None:
-        step = graph.steps[work.step]
-        context = Context(
-            saga_id=work.saga,
-            step=step.name,
-            attempt=work.deliveries,
-            operation=work.operation,
-            deadline=work.state.deadline,
-            last_progress=work.progress,
-        )
-        current_step.set(context)  # every claim runs in a task of its own
-        if served.mode is Mode.EXTERNAL:
-            return await run_external(work, graph, served, context, self._clock, self._adapter.options.margin_seconds)
-        if served.mode is Mode.JOURNALED:
-            return await run_journaled(work, graph, served, context)
-        if work.operation is Operation.VOID_OR_REPORT:
-            return Outcome(work, None, error="a transactional step has nothing to void")
-        outcome, made, signals = await run_transactional(
-            work, graph, served, context, self._adapter, self._committer.plan, self._process(), self._clock
-        )
-        if made is not None:
-            self._committer.remember(made)
-            self._committer.tell(signals)
-            self._on_committed(group_of(graph, Outcome(work, ev.Succeeded(work.step), _result(made, work))), made)
-        return outcome
+    async def _run(self, attempt: Attempt, served: Served) -> Outcome | Committed:
+        match served.mode:
+            case Mode.EXTERNAL:
+                return await run_external(attempt, self._clock, self._adapter.options.margin_seconds)
+            case Mode.JOURNALED:
+                assert served.journal is not None  # noqa: S101 (a journaled handler is served with one)
+                return await run_journaled(attempt, served.journal)
+            case Mode.TRANSACTIONAL:
+                return await self._transactional.run(attempt)
 
     def _report(self, outcome: Outcome, step: str) -> None:
         if isinstance(outcome.event, ev.Failed):
@@ -135,5 +115,12 @@ def group_of(graph: Graph, outcome: Outcome) -> Group:
     return Group(work.saga, graph, work.version, work.state, work.waiter, work.store_clock, [outcome])
 
 
-def _result(made: Plan, work: Work) -> Any:
-    return next((result.value for result in made.write.results if result.step == work.step), None)
+def _context(work: Work, step: str) -> Context:
+    return Context(
+        saga_id=work.saga,
+        step=step,
+        attempt=work.deliveries,
+        operation=work.operation,
+        deadline=work.state.deadline,
+        last_progress=work.progress,
+    )

@@ -60,24 +60,18 @@ class Participant:
     ) -> StepHandler | Callable[[Callable[..., Any]], StepHandler]:
         """Register a handler: `@payments.step` or `@payments.step(external=True)`. The handler is called with its input and, if it asks for
         one, a Context; what it returns is recorded as the step's result."""
-        if function is None:
-            return lambda given: self._add(given, name or given.__name__, external, read_only, version)
-        return self._add(function, function.__name__, external, read_only, version)
 
-    def _add(  # noqa: PLR0913, PLR0917 (what `step` was told)
-        self,
-        function: Callable[..., Any],
-        name: str,
-        external: bool,
-        read_only: bool,
-        version: str | None,  # noqa: FBT001
-    ) -> StepHandler:
-        handler = StepHandler(self, function, name, external, read_only, version)
+        def register(given: Callable[..., Any]) -> StepHandler:
+            return self._add(StepHandler(self, given, name, external=external, read_only=read_only, version=version))
+
+        return register if function is None else register(function)
+
+    def _add(self, handler: StepHandler) -> StepHandler:
         if handler.name in self.handlers:
             raise UsageError(
                 f"participant {self.service} has a handler {handler.name!r} already: give one of them another name="
             )
-        if self.database is None and not external:
+        if self.database is None and not handler.external:
             raise UsageError(
                 f"step {self.service}.{handler.name}: the participant has no database, so its effect is outside: "
                 "write @...step(external=True), or give Participant(database=...)"
@@ -104,18 +98,19 @@ class StepHandler:
         self,
         participant: Participant,
         function: Callable[..., Any],
-        name: str,
+        name: str | None,
+        *,
         external: bool,
         read_only: bool,
         version: str | None,
     ) -> None:
-        _check_name(name, "step")
         self.participant = participant
-        self.name = name
+        self.name = name or function.__name__
+        _check_name(self.name, "step")
         self.external = external
         self.read_only = read_only
         self.version = version
-        self.execute = Callee(function, f"{participant.service}.{name}", values=1)
+        self.execute = Callee(function, self.full_name, values=1)
         self.undo: Callee | None = None
         self.ask: Callee | None = None
         self.output: TypeAdapter[Any] = self.execute.returned

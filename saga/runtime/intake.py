@@ -40,6 +40,7 @@ class Intake:
         self._wants_queue = False
         self._timers: set[asyncio.TimerHandle] = set()
         self._wanted = asyncio.Event()
+        self._freed = asyncio.Event()
         self._is_closing = False
         self._log = structlog.get_logger("saga.intake")
 
@@ -62,6 +63,12 @@ class Intake:
     def has_room(self, _: str) -> bool:
         """Whether another claim may be taken now."""
         return not self._is_closing and self.in_flight < self._capacity * BACKLOG_FACTOR
+
+    async def room(self) -> None:
+        """Return when another claim may be taken."""
+        while not self.has_room(""):
+            self._freed.clear()
+            await self._freed.wait()
 
     def look(self, *, everything: bool = False) -> None:
         """Something may be in the queues; with `everything`, also among the claims that we are said to hold."""
@@ -102,6 +109,7 @@ class Intake:
             await self._run(work)
         finally:
             del self._running[work.claim]
+            self._freed.set()
             while self._waiting and len(self._running) < self._capacity:
                 self._begin(self._waiting.popleft())
             if self._wants_queue and not self._waiting:

@@ -1,21 +1,15 @@
-"""A handler as this process serves it, and the reading of its input."""
+"""A handler as this process serves it."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
 
-import pydantic_core
-
-from saga.core.graph import Graph
-from saga.core.paths import resolve
 from saga.core.states import Mode
 from saga.ports.journal import Journal
-from saga.ports.work import Work
 from saga.runtime.context import Context
 from saga.runtime.handlers import Callee, StepHandler
 
@@ -69,12 +63,3 @@ class _TimeLimit:
         """Turn our own cancellation into a TimeoutError; somebody else's stays one."""
         if self.is_over and self.task.uncancel() == 0:
             raise TimeoutError
-
-
-def input_of(work: Work, graph: Graph) -> bytes:
-    """The step's input as JSON: the saga's own, or what its template makes of input and results."""
-    template = graph.steps[work.step].inputs
-    if template is None:
-        return work.input
-    results = {graph.steps[step].name: pydantic_core.from_json(value) for step, value in work.results.items()}
-    return json.dumps(resolve(template, pydantic_core.from_json(work.input), results)).encode()

@@ -3,102 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
 
-from saga.core import events as ev
-from saga.core.graph import Graph
 from saga.core.states import Operation
-from saga.errors import InputRefused, Unavailable
+from saga.errors import InputRefused
 from saga.ports.clock import Clock
 from saga.ports.store import StoreAdapter
-from saga.ports.work import Signals, Work
-from saga.runtime.context import Context
-from saga.runtime.external import failure
+from saga.ports.work import Signals
+from saga.runtime.attempt import Attempt
 from saga.runtime.outcome import Outcome
 from saga.runtime.planning import Group, Plan
-from saga.runtime.served import Served, input_of
 from saga.runtime.signals import GiveUp, NotYet, Reject
 
-Planner = Callable[[Group, Signals], Plan]
-_DONE = {Operation.EXECUTE: "SKZ", Operation.COMPENSATE: "Z"}  # K, Z: it happened, and a deadline undoes it at once
+_DONE: Final = {
+    Operation.EXECUTE: "SKZ",
+    Operation.COMPENSATE: "Z",
+}  # K, Z: it happened, and a deadline undoes it at once
+
+
+@dataclass(slots=True)
+class Committed:
+    """A transactional step whose transaction is committed, and whom that concerns."""
+
+    group: Group
+    plan: Plan
+    signals: Signals = field(default_factory=Signals)
 
 
 class _Refused(Exception):
     """The re-check says no: the saga has moved on, and the handler's work is rolled back."""
 
 
-async def run_transactional(
-    work: Work,
-    graph: Graph,
-    served: Served,
-    context: Context,
-    adapter: StoreAdapter,
-    planner: Planner,
-    process: int,
-    clock: Clock,
-) -> tuple[Outcome | None, Plan | None, Signals]:
-    """Run one claim. Returns an outcome that is still to be committed, or the plan and the signals of what was committed."""
-    signals = Signals()
-    try:
-        async with adapter.transaction() as connection:
-            context._connection = connection  # noqa: SLF001 (the context is ours to fill)
-            event, value = await _handle(work, graph, served, context)
-            group = Group(
-                work.saga, graph, work.version, work.state, work.waiter, work.store_clock, [Outcome(work, event, value)]
+@dataclass(frozen=True, slots=True)
+class Transactional:
+    """Runs transactional steps on the store's own database."""
+
+    adapter: StoreAdapter
+    clock: Clock
+    plan: Callable[[Group, Signals], Plan]
+    process: Callable[[], int]
+
+    async def run(self, attempt: Attempt) -> Outcome | Committed:
+        """Run one claim. An outcome is still to be recorded; what is committed is not."""
+        try:
+            async with self.adapter.transaction() as connection:
+                attempt.context.use(connection)
+                outcome = await _handle(attempt)
+                committed = await self._record(attempt, outcome, connection)
+        except Reject as answer:  # rolled back; the rejection is recorded like any other
+            return attempt.rejected(answer.reason)
+        except NotYet as answer:
+            return attempt.ongoing(answer.after_seconds)
+        except _Refused:
+            return Outcome(attempt.work, None, error="not called for any more")
+        except Exception as error:  # noqa: BLE001 (also an unknown commit: the next delivery meets the letter that is true)
+            return attempt.failed(error, is_final=isinstance(error, GiveUp | InputRefused))
+        return committed
+
+    async def _record(self, attempt: Attempt, outcome: Outcome, connection: Any) -> Committed:
+        """Decide on what was read at the claim; where that is old, on the row that is locked now."""
+        work = attempt.work
+        group = Group(work.saga, attempt.graph, work.version, work.state, work.waiter, work.store_clock, [outcome])
+        while True:
+            signals = Signals()
+            made = self.plan(group, signals)
+            before, after = group.state.vector[work.step], made.decision.state.vector[work.step]
+            if before == after or after not in _DONE[work.operation]:
+                raise _Refused
+            made.sent_at = self.clock.monotonic()
+            # NOTIFY stays out of a handler's transaction: it takes a lock of the whole database at commit
+            misses = await self.adapter.store.commit(
+                [made.write], Signals(), process=self.process(), durable=True, wait=True, connection=connection
             )
-            committed = await _record(group, adapter, planner, process, connection, signals, clock)
-        return None, committed, signals
-    except Reject as answer:
-        return Outcome(work, ev.Rejected(work.step, answer.reason), is_fenced=True), None, Signals()
-    except NotYet as answer:
-        return Outcome(work, ev.Ongoing(work.step, answer.after_seconds)), None, Signals()
-    except _Refused:
-        return Outcome(work, None, error="not called for any more"), None, Signals()
-    except Unavailable as error:  # also an unknown commit: the next delivery meets the letter that is true
-        return failure(work, error, quiet_seconds=0.0), None, Signals()
-    except Exception as error:  # noqa: BLE001 (whatever a handler raises is a technical failure)
-        final = isinstance(error, GiveUp | InputRefused)
-        return failure(work, error, quiet_seconds=0.0, final=final), None, Signals()
+            if not misses:
+                return Committed(group, made, signals)
+            if misses[0].state is None:
+                raise _Refused
+            group.version, group.state = misses[0].version, misses[0].state
 
 
-async def _handle(work: Work, graph: Graph, served: Served, context: Context) -> tuple[ev.Event, bytes | None]:
-    handler, timeout_seconds = served.handler, graph.steps[work.step].timeout_seconds
-    if work.operation is Operation.EXECUTE:
-        value = handler.execute.read(input_of(work, graph))
-        result = await served.call(handler.execute, (value,), context, timeout_seconds)
-        return ev.Succeeded(work.step), handler.encode(result)
-    if handler.undo is None:
-        raise LookupError(f"{handler.full_name} has no compensation in this process")
-    values = (handler.undo.read(input_of(work, graph)), handler.decode(work.results.get(work.step)))
-    await served.call(handler.undo, values, context, timeout_seconds)
-    return ev.Compensated(work.step), None
-
-
-async def _record(
-    group: Group,
-    adapter: StoreAdapter,
-    planner: Planner,
-    process: int,
-    connection: object,
-    signals: Signals,
-    clock: Clock,
-) -> Plan:
-    """Decide on what was read at the claim; where that is old, on the row that is locked now."""
-    work = group.outcomes[0].work
-    while True:
-        signals.claims.clear()
-        signals.services.clear()
-        signals.ended.clear()
-        made = planner(group, signals)
-        before, after = group.state.vector[work.step], made.decision.state.vector[work.step]
-        if before == after or after not in _DONE[work.operation]:
-            raise _Refused
-        made.sent_at = clock.monotonic()
-        # NOTIFY stays out of a handler's transaction: it takes a lock of the whole database at commit
-        misses = await adapter.store.commit(
-            [made.write], Signals(), process=process, durable=True, wait=True, connection=connection
-        )
-        if not misses:
-            return made
-        if misses[0].state is None:
-            raise _Refused
-        group.version, group.state = misses[0].version, misses[0].state
+async def _handle(attempt: Attempt) -> Outcome:
+    if attempt.work.operation is Operation.EXECUTE:
+        return attempt.succeeded(await attempt.execute())
+    await attempt.compensate(attempt.work.results.get(attempt.work.step))
+    return attempt.compensated()
