@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
+from tests import wheels
+
 INSTALL_TIMEOUT_SECONDS = 300
 REPORT = """
 import importlib.metadata, importlib.resources, json
@@ -32,29 +31,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(INSTALL_TIMEOUT_SECONDS)]
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    target = tmp_path_factory.mktemp("wheel")
-    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", target], check=True, cwd=ROOT)
-    return next(target.glob("*.whl"))
+    return wheels.build(wheels.ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of an environment that holds the wheel, its pinned dependencies and nothing else."""
-    environment = tmp_path_factory.mktemp("environment") / "venv"
-    python = environment / "bin" / "python"
-    install: list[str | Path]
-    if uv := shutil.which("uv"):
-        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, environment], check=True)
-        install = [uv, "pip", "install", "--quiet", "--python", python]
-    else:
-        subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-        install = [python, "-m", "pip", "install", "--quiet"]
-    subprocess.run([*install, "-c", _pins(environment), wheel], check=True)
-    return python
+    return wheels.environment(tmp_path_factory.mktemp("environment"), wheel)
 
 
 def test_the_wheel_holds_every_file_of_its_packages(wheel: Path) -> None:
-    packages = [ROOT / "saga", *(ROOT / "adapters").glob("saga_*")]
+    packages = [wheels.ROOT / "saga", *(wheels.ROOT / "adapters").glob("saga_*")]
     sources = {
         path.relative_to(package.parent).as_posix()
         for package in packages
@@ -85,11 +72,3 @@ def _output(command: list[str | Path], folder: Path) -> str:
     shown = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
     assert shown.returncode == 0, shown.stderr
     return shown.stdout
-
-
-def _pins(folder: Path) -> Path:
-    """The pinned versions without their hashes, which would be asked of our own wheel too."""
-    pins = [line.removesuffix(" \\") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
-    file = folder / "pins.txt"
-    file.write_text("\n".join(pin for pin in pins if not pin.lstrip().startswith(("#", "--"))) + "\n")
-    return file

@@ -1,0 +1,130 @@
+"""The folder behind a file bus. A message is a file for each group; renaming it is claiming it, removing it is acknowledging it.
+
+<topic>/<group>/queue/     messages that nobody has in hand
+<topic>/<group>/<member>/  messages in the hands of a member, which keeps a lock on its file in members/ as long as it lives
+members/<member>           the lock file of a member: the kernel frees the lock when the process dies
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Final
+from urllib.parse import quote, unquote
+
+from saga.errors import Unavailable
+from saga.ports.bus import Message
+
+NOBODY: Final = "~nobody"  # the group of a topic that has none yet
+QUEUE: Final = "queue"
+LENGTH_BYTES: Final = 4
+
+
+@contextlib.contextmanager
+def translated() -> Iterator[None]:
+    """A disk that is full or gone is a server that cannot be reached."""
+    try:
+        yield
+    except OSError as error:
+        raise Unavailable(f"the folder of the file bus does not answer: {error.strerror}") from error
+
+
+class Spool:
+    """What the processes share."""
+
+    def __init__(self, root: Path) -> None:
+        self._members = root / "members"
+        self._topics = root / "topics"
+        self._staging = root / "staging"
+
+    def ensure(self, topics: Sequence[str], group: str) -> None:
+        """Make the group; the first one of a topic takes over what was published before."""
+        for folder in (self._members, self._staging):
+            folder.mkdir(parents=True, exist_ok=True)
+        for topic in topics:
+            queue = self._group(topic, group) / QUEUE
+            backlog = self._group(topic, NOBODY)
+            if not queue.exists() and backlog.exists():
+                with contextlib.suppress(OSError):  # another process was faster
+                    backlog.rename(queue.parent)
+            queue.mkdir(parents=True, exist_ok=True)
+
+    def publish(self, messages: Iterable[Message]) -> None:
+        """Write each message once, and link it into the queue of each group."""
+        for number, message in enumerate(messages):
+            name = f"{time.time_ns():020}-{number:06}-{uuid.uuid4().hex}"
+            staged = self._staging / name
+            self._staging.mkdir(parents=True, exist_ok=True)
+            staged.write_bytes(len(message.key).to_bytes(LENGTH_BYTES) + message.key + message.body)
+            for queue in self._queues(message.topic):
+                os.link(staged, queue / name)
+            staged.unlink()
+
+    def join(self) -> tuple[str, IO[bytes]]:
+        """A new member: its name, and the lock that says that it lives."""
+        name = uuid.uuid4().hex
+        self._members.mkdir(parents=True, exist_ok=True)
+        lock = (self._members / name).open("wb")
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return name, lock
+
+    def take(self, topics: Sequence[str], group: str, member: str, limit: int) -> list[tuple[Path, Message]]:
+        """Claim up to `limit` messages, oldest first."""
+        taken: list[tuple[Path, Message]] = []
+        for topic in topics:
+            hand = self._group(topic, group) / member
+            hand.mkdir(exist_ok=True)
+            for path in sorted((self._group(topic, group) / QUEUE).iterdir()):
+                if len(taken) == limit:
+                    return taken
+                with contextlib.suppress(FileNotFoundError):  # another member was faster
+                    taken.append((path.rename(hand / path.name), _read(topic, hand / path.name)))
+        return taken
+
+    def leave(self, member: str, lock: IO[bytes]) -> None:
+        """Put back what is in the member's hands."""
+        self._put_back(member)
+        (self._members / member).unlink(missing_ok=True)
+        lock.close()
+
+    def bury_dead(self) -> None:
+        """Put back what is in the hands of members that are gone."""
+        for path in list(self._members.iterdir()):
+            with contextlib.suppress(OSError), path.open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where the member lives
+                self._put_back(path.name)
+                path.unlink(missing_ok=True)
+
+    def _put_back(self, member: str) -> None:
+        for hand in self._topics.glob(f"*/*/{member}"):
+            for path in hand.iterdir():
+                with contextlib.suppress(FileNotFoundError):
+                    path.rename(hand.parent / QUEUE / path.name)
+            with contextlib.suppress(OSError):
+                hand.rmdir()
+
+    def _queues(self, topic: str) -> list[Path]:
+        groups = [path for path in (self._topics / _safe(topic)).glob("*") if unquote(path.name) != NOBODY]
+        if not groups:
+            groups = [self._group(topic, NOBODY)]
+            (groups[0] / QUEUE).mkdir(parents=True, exist_ok=True)
+        return [group / QUEUE for group in groups]
+
+    def _group(self, topic: str, group: str) -> Path:
+        return self._topics / _safe(topic) / _safe(group)
+
+
+def _safe(name: str) -> str:
+    """A name as one component of a path."""
+    return quote(name, safe="~")
+
+
+def _read(topic: str, path: Path) -> Message:
+    data = path.read_bytes()
+    end = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES])
+    return Message(topic, data[LENGTH_BYTES:end], data[end:])

@@ -1,0 +1,20 @@
+"""What the author of an outside adapter writes: the shipped suite over the installed distribution."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from saga.ports.bus import Bus
+from saga.registry import open_bus
+from saga.testing.bus_suite import BusSuite
+
+
+class TestFileBus(BusSuite):
+    @pytest.fixture(autouse=True)
+    def _folder(self, tmp_path: Path) -> None:
+        self.url = f"file://{tmp_path}"
+
+    async def open_bus(self) -> Bus:
+        return open_bus(self.url, "saga")

@@ -1,0 +1,51 @@
+"""An adapter by somebody else, from an installed wheel: found by its scheme, and judged by the shipped suite."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests import wheels
+
+FILE_BUS = Path(__file__).parent / "file_bus"
+INSTALL_TIMEOUT_SECONDS = 300
+CONFIGURATION = """
+[pytest]
+filterwarnings = error
+asyncio_default_fixture_loop_scope = function
+"""
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(INSTALL_TIMEOUT_SECONDS)]
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The interpreter of an environment with our wheel, the outside adapter's wheel, and pytest."""
+    folder = tmp_path_factory.mktemp("outside")
+    built = [wheels.build(project, folder) for project in (wheels.ROOT, FILE_BUS)]
+    return wheels.environment(folder, *built, "pytest", "pytest-asyncio")
+
+
+def test_an_outside_bus_answers_to_its_scheme(installed: Path, tmp_path: Path) -> None:
+    shown = run(tmp_path, installed, "-c", "from saga import registry; print(registry.schemes('saga.bus'))")
+
+    assert "'file'" in shown
+
+
+def test_an_outside_bus_passes_the_suite_from_the_wheel(installed: Path, tmp_path: Path) -> None:
+    shutil.copy(FILE_BUS / "test_conformance.py", tmp_path)
+    (tmp_path / "pytest.ini").write_text(CONFIGURATION)
+
+    shown = run(tmp_path, installed, "-m", "pytest", "-q", "test_conformance.py")
+
+    assert " passed" in shown
+    assert "skipped" not in shown
+
+
+def run(folder: Path, *command: str | Path) -> str:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

@@ -1,0 +1,41 @@
+"""Wheels of this project and of others, and empty environments to install them in."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def build(project: Path, target: Path) -> Path:
+    """Build the wheel of a project into a folder."""
+    before = set(target.glob("*.whl"))
+    subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", target], check=True, cwd=project)
+    (wheel,) = set(target.glob("*.whl")) - before
+    return wheel
+
+
+def environment(folder: Path, *requirements: str | Path) -> Path:
+    """The interpreter of an environment that holds these, their pinned dependencies and nothing else."""
+    place = folder / "venv"
+    python = place / "bin" / "python"
+    install: list[str | Path]
+    if uv := shutil.which("uv"):
+        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, place], check=True)
+        install = [uv, "pip", "install", "--quiet", "--python", python]
+    else:
+        subprocess.run([sys.executable, "-m", "venv", place], check=True)
+        install = [python, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*install, "-c", _pins(place), *requirements], check=True)
+    return python
+
+
+def _pins(folder: Path) -> Path:
+    """The pinned versions without their hashes, which would be asked of our own wheel too."""
+    pins = [line.removesuffix(" \\") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
+    file = folder / "pins.txt"
+    file.write_text("\n".join(pin for pin in pins if not pin.lstrip().startswith(("#", "--"))) + "\n")
+    return file
