@@ -144,7 +144,8 @@ def _on_failed(fold: Fold, event: ev.Failed, jitter: float) -> None:
     policy = step.retry if fold.letters[event.step] == "D" else step.undo_retry
     pause = max(policy.pause_seconds(event.failures, jitter), event.quiet_in_seconds)
     if fold.phase is not Phase.ABANDONING and _is_given_up(fold, event):
-        fold.exhausted(event.step, f"given up after {event.failures} failures: {event.error}")
+        times = f" after {event.failures} failures" if event.failures > 1 else ""
+        fold.exhausted(event.step, f"given up{times}: {event.error}")
     _ask_again(fold, event.step, operation, pause)
 
 

@@ -97,8 +97,7 @@ class Fold:
         """G10: when every step is finished, not only the leaves. What is complete can miss no deadline."""
         if self.letters.count("S") + self.letters.count("N") < len(self.letters):
             return False
-        self.phase = Phase.COMPLETED
-        self.note_saga("completed")
+        self.end(Phase.COMPLETED, "completed")
         return True
 
     def is_ready(self, step: int) -> bool:
@@ -178,8 +177,7 @@ class Fold:
             if letters[step] in "RVZ" or (letters[step] == "N" and successors_clear):  # G12
                 clear.add(step)
         if len(clear) == len(letters):
-            self.phase = Phase.COMPENSATED
-            self.note_saga("compensated all")
+            self.end(Phase.COMPENSATED, "compensated all")
 
     def has_to_be_undone(self, step: int) -> bool:
         """It has an effect, or it is a journaled step that may have one (G13)."""
@@ -310,5 +308,9 @@ class Fold:
 
     def leave(self) -> None:
         if "G" not in self.letters:
-            self.phase = Phase.ABANDONED
-            self.note_saga("abandoned")
+            self.end(Phase.ABANDONED, "abandoned")
+
+    def end(self, phase: Phase, kind: str) -> None:
+        """E12: nothing changes any more, so there is nothing left to pause."""
+        self.phase, self.paused = phase, False
+        self.note_saga(kind)

@@ -30,6 +30,19 @@ class ConditionalGraph(Graph):
     any_joins: tuple[int, ...] = ()
 
 
+def conditional(graph: Graph, *, skipped: tuple[int, ...], any_joins: tuple[int, ...]) -> ConditionalGraph:
+    return ConditionalGraph(
+        name=graph.name,
+        version=graph.version,
+        steps=graph.steps,
+        deadline_ms=graph.deadline_ms,
+        compensation_budget_ms=graph.compensation_budget_ms,
+        returns=graph.returns,
+        skipped=skipped,
+        any_joins=any_joins,
+    )
+
+
 class ConditionalFold(Fold):
     """The production rules, and E5 for a ConditionalGraph."""
 
@@ -82,16 +95,7 @@ class Verdicts:
 
     def _make_graph(self, skipped: tuple[int, ...]) -> ConditionalGraph:
         plain = graphs.shaped(self._after, self._config.modes, pivot=self._config.pivot)
-        return ConditionalGraph(
-            name=plain.name,
-            version=plain.version,
-            steps=plain.steps,
-            deadline_ms=plain.deadline_ms,
-            compensation_budget_ms=plain.compensation_budget_ms,
-            returns=plain.returns,
-            skipped=skipped,
-            any_joins=self._config.any_joins,
-        )
+        return conditional(plain, skipped=skipped, any_joins=self._config.any_joins)
 
     def _decide(
         self, row: tuple[str, str, bool, bool], event: ev.Event, skipped: tuple[int, ...], now: float

@@ -1,0 +1,116 @@
+"""Every state that some sequence of events leads to, and every change of a letter or a phase on the way.
+
+Any event may come at any time, also one that no participant would send: `decide` has to cope, and the tables to hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, SupportsIndex
+
+import pytest
+
+from saga.core import decide as decide_module
+from saga.core import events as ev
+from saga.core.decide import Decision, State, decide, initial_state
+from saga.core.graph import Graph
+from saga.core.states import Mode, Phase
+from tests.protocol.verdicts import ConditionalFold, conditional
+
+STATES_MAX = 20_000
+NOW = 1_000.0
+
+
+class Change(NamedTuple):
+    """A letter that became another, in the phase in which that was done."""
+
+    before: str
+    after: str
+    phase: Phase
+    mode: Mode
+
+
+class _Letters(list[str]):
+    """A vector that tells of its changes."""
+
+    def __init__(self, letters: list[str], fold: RecordingFold) -> None:
+        super().__init__(letters)
+        self.fold = fold
+
+    def __setitem__(self, at: SupportsIndex | slice, letter: object) -> None:
+        assert isinstance(at, int)
+        assert isinstance(letter, str)
+        fold = self.fold
+        if self[at] != letter:
+            fold.changes.add(Change(self[at], letter, fold.phase, fold.graph.steps[at].mode))
+        super().__setitem__(at, letter)
+
+
+class RecordingFold(ConditionalFold):
+    """The production rules, which tell of every change that they make."""
+
+    __slots__ = ("changes", "phases")
+
+    def __init__(self, graph: Graph, state: State, now: float, *, enforce_deadline: bool) -> None:
+        super().__init__(graph, state, now, enforce_deadline=enforce_deadline)
+        self.changes = CHANGES
+        self.letters = _Letters(self.letters, self)
+
+
+CHANGES: set[Change] = set()
+
+
+@dataclass
+class Reached:
+    """What was found: the states, the decisions made on them, and the changes of phase and letters."""
+
+    states: set[State] = field(default_factory=set)
+    decisions: list[tuple[State, ev.Event, Decision]] = field(default_factory=list)
+    changes: set[Change] = field(default_factory=set)
+
+
+def reach(plain: Graph, *, skipped: tuple[int, ...]) -> Reached:
+    """Visit every state of this graph; `skipped`: the steps whose condition is false."""
+    graph = conditional(plain, skipped=skipped, any_joins=())
+    found = Reached()
+    todo = [initial_state(graph, now=NOW)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(decide_module, "Fold", RecordingFold)
+        CHANGES.clear()
+        while todo:
+            state = todo.pop()
+            if state in found.states:
+                continue
+            found.states.add(state)
+            assert len(found.states) <= STATES_MAX
+            for event in every_event(graph):
+                decision = decide(graph, state, [event], now=NOW, jitter=0.5, enforce_deadline=True)
+                found.decisions.append((state, event, decision))
+                todo.append(_plain(decision.state))
+    found.changes = set(CHANGES)
+    return found
+
+
+def every_event(graph: Graph) -> Iterator[ev.Event]:
+    yield from (ev.Started(), ev.RollBack("cancelled"), ev.RollBack("deadline passed", deadline=True), ev.Tick())
+    yield from (ev.Paused(), ev.Resumed(), ev.Abandoned())
+    for step in range(len(graph.steps)):
+        yield from (ev.Succeeded(step), ev.Rejected(step, "no"), ev.Compensated(step), ev.Absent(step), ev.Quiet(step))
+        yield from (ev.Reported(step, finding) for finding in ev.Finding)
+        yield from (ev.Retried(step), ev.Happened(step), ev.DidNotHappen(step), ev.Undone(step))
+        yield ev.Ongoing(step, again_in_seconds=1.0)
+        yield ev.Failed(step, "down", failures=1, first_failure_ago_seconds=0.0)
+        yield ev.Failed(step, "down", failures=9, first_failure_ago_seconds=9.0)
+
+
+def _plain(state: State) -> State:
+    """Without the texts and the clock, which would make every state another one."""
+    return State(
+        phase=state.phase,
+        vector=state.vector,
+        cancel_requested=state.cancel_requested,
+        paused=state.paused,
+        deadline=None,
+        reason=None,
+    )

@@ -1,0 +1,126 @@
+"""Trace files: a saga, and for each thing that happens to it what is decided. Only the lines behind `>` are read back.
+
+    # What the story is about.
+    saga, deadline 60 s
+      reserve  journaled
+      charge   external   after reserve  pivot
+
+    > started
+      RUNNING  reserve dispatched, charge pending
+      send execute reserve
+      note started
+    > at 61: tick; failed charge 1
+
+A header line starts in the first column with `saga`; each step is a line under it. `at` moves the clock; events that are
+separated by `;` are folded into one decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from saga.core import events as ev
+from saga.core.decide import Decision, State, decide, initial_state
+from saga.core.graph import Graph, Step
+from saga.core.states import WORDS, Mode
+from tests.core import graphs
+
+_MODES: Final = {mode.name.lower(): mode.value for mode in Mode}
+_SAGA_EVENTS: Final[dict[str, Callable[[str], ev.Event]]] = {
+    "started": lambda _: ev.Started(),
+    "roll back": ev.RollBack,
+    "deadline": lambda _: ev.RollBack("deadline passed", deadline=True),
+    "paused": lambda _: ev.Paused(),
+    "resumed": lambda _: ev.Resumed(),
+    "abandoned": lambda _: ev.Abandoned(),
+    "extended by": lambda seconds: ev.Extended(float(seconds)),
+}
+_STEP_EVENTS: Final[dict[str, Callable[[int, str], ev.Event]]] = {
+    "succeeded": lambda step, _: ev.Succeeded(step),
+    "rejected": ev.Rejected,
+    "failed": lambda step, times: ev.Failed(step, "no answer", failures=int(times), first_failure_ago_seconds=0.0),
+    "refused": lambda step, _: ev.Failed(step, "not valid", failures=1, first_failure_ago_seconds=0.0, final=True),
+    "ongoing": lambda step, seconds: ev.Ongoing(step, again_in_seconds=float(seconds)),
+    "compensated": lambda step, _: ev.Compensated(step),
+    "reported": lambda step, finding: ev.Reported(step, ev.Finding(finding)),
+    "absent": lambda step, _: ev.Absent(step),
+    "quiet": lambda step, _: ev.Quiet(step),
+    "retried": lambda step, _: ev.Retried(step),
+    "happened": lambda step, _: ev.Happened(step),
+    "did not happen": lambda step, _: ev.DidNotHappen(step),
+    "undone": lambda step, _: ev.Undone(step),
+}
+
+
+def replay(text: str) -> str:
+    """The same file, with what is decided now."""
+    lines = text.splitlines()
+    first = next((number for number, line in enumerate(lines) if line.startswith(">")), len(lines))
+    graph = _graph([line for line in lines[:first] if line and not line.startswith("#")])
+    now, state = 0.0, initial_state(graph, now=0.0)
+    written = lines[:first]
+    for line in lines[first:]:
+        if not line.startswith(">"):
+            if line.startswith("#") or not line:
+                written.append(line)
+            continue
+        clock, _, happened = line[1:].rpartition(": ")
+        now = float(clock.removeprefix(" at ")) if clock else now
+        events = [_event(graph, part.strip()) for part in happened.split(";")]
+        decision = decide(graph, state, events, now=now, jitter=0.5, enforce_deadline=True)
+        written += [line, *_shown(graph, state, decision)]
+        state = decision.state
+    return "\n".join(written) + "\n"
+
+
+def _graph(lines: list[str]) -> Graph:
+    deadline = lines[0].partition("deadline ")[2].removesuffix(" s")
+    names = [line.split()[0] for line in lines[1:]]
+    steps = [_step(line.split(), names) for line in lines[1:]]
+    return graphs.graph(*steps, deadline_seconds=int(deadline) if deadline else None)
+
+
+def _step(words: list[str], names: list[str]) -> Step:
+    after = words[words.index("after") + 1].split(",") if "after" in words else []
+    return graphs.step(
+        words[0],
+        _MODES[words[1]],
+        after=[names.index(name) for name in after],
+        pivot="pivot" in words,
+        compensation="read-only" not in words,
+        read_only="read-only" in words,
+    )
+
+
+def _event(graph: Graph, text: str) -> ev.Event:
+    if text.startswith("tick"):
+        return ev.Tick(held=frozenset(graph.position(name) for name in text.split()[2:]))
+    for kind, saga_event in _SAGA_EVENTS.items():
+        if text.startswith(kind):
+            return saga_event(text.removeprefix(kind).strip())
+    for kind, step_event in _STEP_EVENTS.items():
+        if text.startswith(kind):
+            name, _, detail = text.removeprefix(kind).strip().partition(" ")
+            return step_event(graph.position(name), detail)
+    raise ValueError(f"{text!r} is not an event")
+
+
+def _shown(graph: Graph, before: State, decision: Decision) -> Iterator[str]:
+    yield f"  {_state(graph, decision.state)}" if decision.changed else "  nothing changes"
+    if decision.state.deadline != before.deadline and decision.state.deadline is not None:
+        yield f"  deadline is now {decision.state.deadline:g}"
+    for command in decision.commands:
+        words = command.operation.name.lower().replace("_", " ")
+        later = f" after {command.after_seconds:g} s" if command.after_seconds else ""
+        yield f"  send {words} {graph.steps[command.step].name}{later}"
+    for entry in decision.entries:
+        name = f" {graph.steps[entry.step].name}" if entry.step >= 0 else ""
+        yield f"  note {entry.kind}{name}" + (f" ({entry.detail})" if entry.detail else "")
+
+
+def _state(graph: Graph, state: State) -> str:
+    pairs = zip(graph.steps, state.vector, strict=True)
+    steps = ", ".join(f"{step.name} {WORDS[letter]}" for step, letter in pairs)
+    flags = "; roll-back asked for" * state.cancel_requested + "; paused" * state.paused + "; stuck" * state.is_stuck
+    return f"{state.phase.name}  {steps}{flags}"
