@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from bench.stand import Figures
+from bench.stand import Figures, Stand
 from saga.core.decide import State, decide, initial_state
 from saga.core.events import Event, Started, Succeeded
 from saga.core.graph import Graph, RetryPolicy, Step
@@ -20,7 +20,7 @@ RETRY = RetryPolicy(
 )
 
 
-def measure() -> Figures:
+def core(stand: Stand) -> Figures:
     """A step costs one decision; the one that starts the saga is shared out among its steps."""
     graph = _graph()
     events: list[Event] = [Started(), *map(Succeeded, range(STEPS))]

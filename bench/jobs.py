@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bench import ours
+from bench import core_step, idle, latency, parking, take_over, throughput
 from bench.stand import Measure
 
 Bound = Literal["ratio >=", "ours >=", "ours <="]
@@ -43,19 +43,19 @@ class Row:
 
 
 JOBS = (
-    Job("one process", ours.one_process, "dbos_steps", counted=True),
-    Job("five processes", ours.five_processes, "dbos_steps", counted=True),
-    Job("compensation", ours.compensation, "dbos_compensation", counted=True),
-    Job("transactional", ours.transactional, "dbos_transactions", counted=True),
+    Job("one process", throughput.one_process, "dbos_steps", counted=True),
+    Job("five processes", throughput.five_processes, "dbos_steps", counted=True),
+    Job("compensation", throughput.compensation, "dbos_compensation", counted=True),
+    Job("transactional", throughput.transactional, "dbos_transactions", counted=True),
     # The peer's transactions again: a datasource in another database of the same server makes
     # the same commits.
-    Job("journaled", ours.journaled, "dbos_transactions", counted=True),
-    Job("latency", ours.latency, "dbos_steps", part="latency"),
-    Job("retries", ours.retries),
-    Job("parked", ours.parked),
-    Job("take-over", ours.take_over),
-    Job("core", ours.core),
-    Job("idle", ours.idle),
+    Job("journaled", throughput.journaled, "dbos_transactions", counted=True),
+    Job("latency", latency.latency, "dbos_steps", part="latency"),
+    Job("retries", parking.retries),
+    Job("parked", parking.parked),
+    Job("take-over", take_over.take_over),
+    Job("core", core_step.core),
+    Job("idle", idle.idle),
 )
 
 RATE, PER_SECOND = "sagas_per_second", "sagas/s"

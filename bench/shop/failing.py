@@ -1,0 +1,57 @@
+"""A service whose steps fail at their first attempt and then wait long for the second: whoever measures says when that is due."""
+
+from __future__ import annotations
+
+import time
+
+from bench.shop.order import Order, Receipt
+from saga import Context, Definition, Participant, Retry
+
+WAIT = "1h"
+_LATER = Retry(attempts=5, first=WAIT, cap=WAIT, jitter=0.0)
+
+inventory = Participant("inventory")
+second_attempts: list[float] = []
+"""When each second attempt began, on this process's monotonic clock."""
+
+
+class Away(Exception):
+    """What a step meets when the service behind it is down."""
+
+
+@inventory.step(external=True)
+async def reserve(order: Order) -> Receipt:
+    return Receipt(order=order.number)
+
+
+@reserve.compensation
+async def release(order: Order, receipt: Receipt) -> None: ...
+
+
+@inventory.step(external=True)
+async def count(order: Order, ctx: Context) -> Receipt:
+    if ctx.attempt == 1:
+        raise Away("connection refused")
+    second_attempts.append(time.monotonic())
+    return Receipt(order=order.number)
+
+
+@count.compensation
+async def uncount(order: Order, receipt: Receipt) -> None: ...
+
+
+def one_step() -> Definition:
+    """A saga of nothing but the step that fails."""
+    order = Definition("counted_order", input=Order)
+    order.step("inventory.count", retry=_LATER)
+    return order
+
+
+def five_steps(failing: int) -> Definition:
+    """A saga of five steps; the one at this position (from 0) fails."""
+    order = Definition(f"order_failing_at_{failing}", input=Order)
+    last = None
+    for position in range(5):
+        handler = "count" if position == failing else "reserve"
+        last = order.step(f"inventory.{handler}", name=f"step_{position}", after=last, retry=_LATER)
+    return order
