@@ -10,10 +10,9 @@ from saga.ports.case import HISTORY_LINES_MAX, Case, Instruction, Moment, Record
 
 
 def case_of(database: Database, row: SagaRow) -> Case:
-    """The same as of a table; how many attempts a step took is not kept here."""
+    """The same as of a table."""
     epoch = database.epoch
     history = [_moment(database, entry) for entry in database.history if entry.saga == row.id]
-    finished = {moment.step: moment for moment in history if moment.kind in {"succeeded", "resolved: it happened"}}
     return Case(
         saga=row.id,
         graph=database.definitions[row.definition].graph,
@@ -29,9 +28,8 @@ def case_of(database: Database, row: SagaRow) -> Case:
             command.ref.step: _instruction(database, command) for command in database.commands.of_saga(row.id)
         },
         records={
-            step: Record(finished[step].at, finished[step].process, 1, value)
-            for step, value in row.results.items()
-            if step in finished
+            step: Record(epoch + result.finished_at, _name(database, result.process), result.attempts, result.value)
+            for step, result in row.results.items()
         },
         history=tuple(history[-HISTORY_LINES_MAX:]),
         serving=_serving(database),
@@ -70,7 +68,7 @@ def _serving(database: Database) -> dict[str, tuple[str, ...]]:
 
 def _leader(database: Database) -> str | None:
     reign = database.reign
-    return "a supervisor" if reign.holder is not None and reign.ends_at > database.now() else None
+    return reign.candidate if reign.ends_at > database.now() else None
 
 
 def _name(database: Database, process: int | None) -> str | None:

@@ -9,7 +9,7 @@ from typing import Final
 from saga.core.decide import State
 from saga.core.states import Phase
 from saga.memory.commands import CommandRow
-from saga.memory.database import Database, HistoryEntry, SagaRow
+from saga.memory.database import Database, HistoryEntry, ResultRow, SagaRow
 from saga.ports.store import StoreOptions
 from saga.ports.work import Delay, Dispatch, Drop, Ref, Start, Write
 
@@ -63,7 +63,7 @@ def write_saga(database: Database, options: StoreOptions, write: Write, *, proce
     for dispatch in write.dispatches:
         _send(database, options, row, dispatch, process=process)
     for result in write.results:
-        row.results.setdefault(result.step, result.value)
+        row.results.setdefault(result.step, ResultRow(now, process, result.attempts, result.value))
     version = row.version if write.changed else None
     for entry in write.entries:
         database.history.append(HistoryEntry(now, row.id, version, process, row.state, entry))

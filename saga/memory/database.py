@@ -27,6 +27,16 @@ HISTORY_ENTRIES_MAX: Final = 1_000_000
 AUDIT_ENTRIES_MAX: Final = 100_000
 
 
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """What a step that succeeded has left behind."""
+
+    finished_at: float
+    process: int
+    attempts: int
+    value: bytes | None
+
+
 @dataclass(slots=True)
 class SagaRow:
     """Times are on the store's monotonic clock, but for the deadline within `state`."""
@@ -44,16 +54,20 @@ class SagaRow:
     input: bytes
     tags: str | None
     key: tuple[str, str] | None
-    results: dict[int, bytes | None] = field(default_factory=dict)
+    results: dict[int, ResultRow] = field(default_factory=dict)
+
+    def values(self) -> dict[int, bytes]:
+        """The recorded results that there are."""
+        return {step: row.value for step, row in self.results.items() if row.value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class DefinitionRow:
-    """A registered definition. A start by name takes the newest version that is activated."""
+    """A registered definition. A start by name takes the version that was activated last."""
 
     number: int
     graph: Graph
-    is_activated: bool = False
+    activation: int | None = None  # the order in which versions were activated; None: never
     is_overwritten: bool = False  # another graph has its name and version now
 
 
@@ -102,6 +116,7 @@ class Reign:
 
     term: int = 0
     holder: object | None = None
+    candidate: str | None = None
     ends_at: float = -math.inf
     seen_at: float | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)

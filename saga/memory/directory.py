@@ -34,7 +34,10 @@ class MemoryDirectory:
         if same is None:
             stored = replace(graph_from_document(json.loads(graph.canonical)), input_schema=input_schema)
             same = DefinitionRow(len(rows) + 1, stored)
-        rows[same.number] = replace(same, is_overwritten=False, is_activated=activate or same.is_activated)
+        activation = same.activation
+        if activate and activation is None:
+            activation = 1 + max((row.activation or 0 for row in rows.values()), default=0)
+        rows[same.number] = replace(same, is_overwritten=False, activation=activation)
         return same.number
 
     async def graph(self, definition: int) -> Graph:
@@ -45,8 +48,8 @@ class MemoryDirectory:
     async def find(self, name: str, version: int | None) -> tuple[int, Graph]:
         if version is None:
             rows = self._database.definitions.values()
-            active = [row for row in rows if row.graph.name == name and row.is_activated and not row.is_overwritten]
-            row = max(active, key=lambda row: row.graph.version, default=None)
+            active = [row for row in rows if row.graph.name == name and row.activation and not row.is_overwritten]
+            row = max(active, key=lambda row: row.activation or 0, default=None)
             what = f"no activated version of definition {name!r}"
         else:
             row, what = self._named(name, version), f"no definition {name!r} version {version}"
@@ -70,4 +73,4 @@ class MemoryDirectory:
         running = sum(not saga.state.phase.is_terminal for saga in sagas)
         if running:
             raise Conflict(f"{name} cannot be overwritten while {running} of its sagas run: give it the next version")
-        self._database.definitions[holder.number] = replace(holder, is_overwritten=True, is_activated=False)
+        self._database.definitions[holder.number] = replace(holder, is_overwritten=True, activation=None)

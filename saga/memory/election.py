@@ -34,7 +34,7 @@ class MemoryElection:
                 self._check_open()
                 reign = self._database.reign
                 if reign.holder is None or reign.ends_at <= self._database.now():
-                    reign.term, reign.holder = reign.term + 1, self
+                    reign.term, reign.holder, reign.candidate = reign.term + 1, self, candidate
                     return self._extended()
                 await self._until_changed(reign.changed, reign.ends_at - self._database.now())
         finally:
@@ -69,7 +69,7 @@ class MemoryElection:
 
     def _give_up(self) -> None:
         reign = self._database.reign
-        reign.holder, reign.ends_at = None, -math.inf
+        reign.holder, reign.candidate, reign.ends_at = None, None, -math.inf
         self._announce()
 
     def _announce(self) -> None:

@@ -39,7 +39,7 @@ class MemoryLedger:
             started_at=self._database.epoch + row.started_at,
             ended_at=None if row.ended_at is None else self._database.epoch + row.ended_at,
             input=row.input,
-            results={step: value for step, value in row.results.items() if value is not None},
+            results=row.values(),
         )
 
     async def find_key(self, definition_name: str, key: str) -> UUID | None:
@@ -70,10 +70,10 @@ class MemoryLedger:
     async def definitions(self) -> list[Registered]:
         rows = [row for row in self._database.definitions.values() if not row.is_overwritten]
         live = Counter(saga.definition for saga in self._database.sagas.values() if saga.ended_at is None)
-        newest: dict[str, int] = {}
-        for row in rows:
-            if row.is_activated:
-                newest[row.graph.name] = max(row.graph.version, newest.get(row.graph.name, 0))
+        default: dict[str, int] = {}
+        for row in sorted(rows, key=lambda row: row.activation or 0):
+            if row.activation is not None:
+                default[row.graph.name] = row.number
         rows.sort(key=lambda row: (row.graph.name, -row.graph.version))
         return [
             Registered(
@@ -83,7 +83,7 @@ class MemoryLedger:
                 hash=row.graph.hash,
                 steps=len(row.graph.steps),
                 services=row.graph.services,
-                is_default=newest.get(row.graph.name) == row.graph.version,
+                is_default=default.get(row.graph.name) == row.number,
                 live=live[row.number],
             )
             for row in rows

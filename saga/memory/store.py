@@ -262,7 +262,6 @@ class MemoryStore:
         reads = set(self._database.definitions[saga.definition].graph.steps[step].reads)
         if row.operation is Operation.COMPENSATE:
             reads.add(step)
-        results = {read: saga.results.get(read) for read in sorted(reads)}
         return Work(
             saga=saga.id,
             step=step,
@@ -273,7 +272,7 @@ class MemoryStore:
             state=saga.state,
             waiter=saga.waiter,
             input=saga.input,
-            results={read: value for read, value in results.items() if value is not None},
+            results={read: value for read, value in saga.values().items() if read in reads},
             deliveries=row.deliveries,
             failures=row.failures,
             first_failed_ago=0.0 if row.first_failed_at is None else now - row.first_failed_at,

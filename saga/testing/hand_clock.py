@@ -31,6 +31,7 @@ class HandClock:
 
     async def advance(self, seconds: float) -> None:
         """Let that much time pass: sleepers wake in the order of their times, each at its own time."""
+        await self._let_others_run()  # who was about to sleep sleeps from now on
         end = self._now + seconds
         while self._sleepers and self._sleepers[0][0] <= end:
             self._now, _, woken = heapq.heappop(self._sleepers)

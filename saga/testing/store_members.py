@@ -169,6 +169,30 @@ class MemberTests(StoreStage):
         with pytest.raises(Unavailable):
             await process.beat()
 
+    async def test_a_process_whose_session_is_lost_is_told(self) -> None:
+        if not self.has_sessions:
+            pytest.skip("this store has no sessions")
+        process = await self.process()
+
+        await self.cut(process.adapter)
+
+        await soon(process.heard.lost.wait())
+        with pytest.raises(Unavailable):
+            await process.beat()
+
+    async def test_a_process_whose_session_is_lost_loses_its_claims(self) -> None:
+        if not self.has_sessions:
+            pytest.skip("this store has no sessions")
+        process, other = await self.process(), await self.process()
+        start = await self.started(process)
+        await process.pull()
+
+        await self.cut(process.adapter)
+        await soon(process.heard.lost.wait())
+        await self.until_released(other, ref(start))
+
+        assert await process.extend(ref(start)) == {ref(start)}
+
     async def test_a_closed_process_counts_as_dead(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)

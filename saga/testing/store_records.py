@@ -209,7 +209,7 @@ class RecordTests(StoreStage):
         assert (snapshot.definition_name, snapshot.definition_version) == ("order", 1)
         assert len((await process.adapter.directory.graph(snapshot.definition)).steps) == 1
 
-    async def test_a_definition_is_found_by_name_in_its_newest_activated_version(self) -> None:
+    async def test_a_definition_is_found_by_name_in_the_version_that_was_activated_last(self) -> None:
         directory = (await self.adapter()).directory
         plans = {version: graph(step("a"), version=version) for version in (1, 2, 3)}
         for version, plan in plans.items():
@@ -218,6 +218,8 @@ class RecordTests(StoreStage):
         assert (await directory.find("order", None))[1].version == 2
         assert (await directory.find("order", 3))[1].version == 3
         await directory.register(plans[3], None, activate=True, overwrite=False)
+        assert (await directory.find("order", None))[1].version == 3
+        await directory.register(plans[1], None, activate=True, overwrite=False)
         assert (await directory.find("order", None))[1].version == 3
 
     async def test_what_was_never_registered_is_not_found(self) -> None:

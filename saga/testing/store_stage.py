@@ -205,6 +205,8 @@ class StoreStage(abc.ABC):
 
     pytestmark = pytest.mark.asyncio
 
+    has_sessions = True  # whether being alive hangs on a session that can be lost while the process lives on
+
     @abc.abstractmethod
     async def open_store(self, options: StoreOptions) -> StoreAdapter:
         """Another process's adapter, open, over the store of this test, which is empty at the first call."""
@@ -212,6 +214,10 @@ class StoreStage(abc.ABC):
     async def kill(self, adapter: StoreAdapter) -> None:
         """End the adapter's process as a crash does: without leaving, seen by its peers."""
         await adapter.close()
+
+    async def cut(self, adapter: StoreAdapter) -> None:
+        """End the session that says that the process is alive, while the process lives on."""
+        raise NotImplementedError("override `cut`, or lower `has_sessions` and say why")
 
     async def advance(self, seconds: float) -> None:
         """Let time pass on the store's clock. Real time, unless the adapter's clock can be turned by hand."""

@@ -8,10 +8,11 @@ from __future__ import annotations
 from saga.testing.store_claims import ClaimTests
 from saga.testing.store_commands import CommandTests
 from saga.testing.store_commits import CommitTests
+from saga.testing.store_listing import ListingTests
 from saga.testing.store_members import MemberTests
 from saga.testing.store_records import RecordTests
 from saga.testing.store_starts import StartTests
 
 
-class StoreSuite(StartTests, ClaimTests, CommandTests, CommitTests, MemberTests, RecordTests):
+class StoreSuite(StartTests, ClaimTests, CommandTests, CommitTests, MemberTests, RecordTests, ListingTests):
     """Everything a store promises."""

@@ -10,6 +10,7 @@ from saga.ports.store import StoreAdapter, StoreOptions
 from saga.testing.hand_clock import HandClock
 from saga.testing.store_suite import StoreSuite
 from saga_postgres.adapter import PostgresAdapter
+from tests import services
 
 
 class TestMemoryStore(StoreSuite):
@@ -20,6 +21,10 @@ class TestMemoryStore(StoreSuite):
 
     async def open_store(self, options: StoreOptions) -> StoreAdapter:
         return MemoryAdapter(self.database, options)
+
+    async def cut(self, adapter: StoreAdapter) -> None:
+        assert isinstance(adapter, MemoryAdapter)
+        adapter.cut()
 
     async def advance(self, seconds: float) -> None:
         await self.clock.advance(seconds)
@@ -34,3 +39,10 @@ class TestPostgresStore(StoreSuite):
         adapter = PostgresAdapter(self.url, options)
         await adapter.open()
         return adapter
+
+    async def cut(self, adapter: StoreAdapter) -> None:
+        """As the server does when it is told to end a session."""
+        assert isinstance(adapter, PostgresAdapter)
+        session = adapter.membership._connection
+        assert session is not None
+        await services.administer(self.url, f"select pg_terminate_backend({session.get_server_pid()})")

@@ -1,0 +1,208 @@
+"""Store suite: what people see. Lists, counts, and one saga with everything around it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from saga.core.decide import Entry
+from saga.core.states import Phase
+from saga.errors import NotFound
+from saga.ports.listing import Filter
+from saga.ports.work import Delay, Drop, Result
+from saga.testing.store_stage import EXECUTE, INPUT, OTHER_SERVICE, SERVICE, StoreStage, graph, moved, state, step
+
+HOUR_SECONDS = 3600.0
+PARKED_SECONDS = 1e9
+
+
+class ListingTests(StoreStage):
+    """Off the hot path, and a moment old at the most."""
+
+    async def test_sagas_are_listed_newest_first(self) -> None:
+        process = await self.process()
+        starts = [await self.started(process) for _ in range(3)]
+
+        lines = await process.adapter.listing.lines(Filter())
+
+        assert [line.saga for line in lines] == sorted((start.saga for start in starts), reverse=True)
+
+    async def test_a_list_is_no_longer_than_asked_for(self) -> None:
+        process = await self.process()
+        for _ in range(3):
+            await self.started(process)
+
+        assert len(await process.adapter.listing.lines(Filter(limit=2))) == 2
+
+    async def test_a_line_tells_where_a_saga_stands(self) -> None:
+        process = await self.process()
+        start = replace(await self.ready(process, "SDP"), key="1017", deadline_seconds=HOUR_SECONDS)
+        await process.start(start)
+
+        (line,) = await process.adapter.listing.lines(Filter())
+
+        assert (line.definition_name, line.definition_version) == ("order_3", 1)
+        assert (line.phase, line.steps, line.key, line.reason) == (Phase.RUNNING, ("step_1",), "1017", None)
+        assert not line.is_stuck
+        assert not line.is_paused
+        assert not line.is_cancel_requested
+        assert line.deadline == pytest.approx(line.started_at + HOUR_SECONDS, abs=0.001)
+        assert line.ended_at is None
+        assert line.since >= line.started_at
+
+    async def test_sagas_are_listed_by_phase(self) -> None:
+        process = await self.process()
+        running, ended = await self.started(process), await self.started(process)
+        await process.commit(moved(ended, "S", Phase.COMPLETED))
+
+        async def found(*phases: Phase) -> list[object]:
+            return [line.saga for line in await process.adapter.listing.lines(Filter(phases=frozenset(phases)))]
+
+        assert await found(Phase.RUNNING) == [running.saga]
+        assert await found(Phase.COMPLETED) == [ended.saga]
+        assert await found(Phase.COMPENSATED) == []
+
+    async def test_sagas_are_listed_by_definition_and_by_start(self) -> None:
+        process = await self.process()
+        one = await self.started(process, definition=graph(step("a"), name="one"))
+        await self.started(process, definition=graph(step("a"), name="two"))
+        started_at = (await process.adapter.ledger.snapshot(one.saga)).started_at
+
+        async def found(wanted: Filter) -> int:
+            return len(await process.adapter.listing.lines(wanted))
+
+        assert await found(Filter(definition_name="one")) == 1
+        assert await found(Filter(definition_name="three")) == 0
+        assert await found(Filter(started_since=started_at - HOUR_SECONDS)) == 2
+        assert await found(Filter(started_since=started_at + HOUR_SECONDS)) == 0
+
+    async def test_stuck_sagas_are_listed(self) -> None:
+        process = await self.process()
+        stuck, _ = await self.started(process), await self.started(process)
+        await process.commit(moved(stuck, "d"))
+
+        (line,) = await process.adapter.listing.lines(Filter(stuck=True))
+
+        assert (line.saga, line.is_stuck) == (stuck.saga, True)
+
+    async def test_sagas_are_counted_by_phase_and_stuck(self) -> None:
+        process = await self.process()
+        starts = [await self.started(process) for _ in range(4)]
+        await process.commit(moved(starts[0], "S", Phase.COMPLETED), moved(starts[1], "d"))
+
+        counts = await process.adapter.listing.counts()
+
+        assert dict(counts.phases) == {Phase.RUNNING: 3, Phase.COMPLETED: 1}
+        assert counts.stuck == 1
+
+    async def test_a_case_has_the_saga_with_its_graph(self) -> None:
+        process = await self.process()
+        plan = graph(step("a"), step("b", after=(0,)), name="case")
+        start = replace(await self.ready(process, "DP", definition=plan), key="1017", deadline_seconds=HOUR_SECONDS)
+        await process.start(start)
+
+        case = await process.adapter.listing.case(start.saga)
+
+        assert (case.graph, case.state.vector, case.key, case.input) == (plan, "DP", "1017", INPUT)
+        assert case.wake_at is not None
+        assert case.started_at <= case.now < case.wake_at
+        assert case.ended_at is None
+
+    async def test_a_case_has_its_commands_under_way(self) -> None:
+        process = await self.process()
+        start = await self.started(process, "DDD")
+        work = {one.step: one for one in await process.pull(limit=2)}
+        parked = Delay(0, work[0].claim, PARKED_SECONDS, 5.0, 1, "broke")
+        await process.commit(replace(moved(start, "dDD"), delays=[parked]))
+
+        commands = (await process.adapter.listing.case(start.saga)).instructions
+
+        assert set(commands) == {0, 1, 2}
+        assert (commands[0].due_at, commands[0].error, commands[0].failures) == (None, "broke", 1)
+        assert commands[0].quiet_at is not None
+        assert (commands[1].owner, commands[1].operation, commands[1].deliveries) == ("a process", EXECUTE, 1)
+        assert commands[1].lease_until is not None
+        assert (commands[2].owner, commands[2].deliveries) == (None, 0)
+
+    async def test_a_case_has_the_results_and_the_history(self) -> None:
+        process = await self.process()
+        start = replace(await self.ready(process, "DP"), entries=(Entry("started", -1, None),))
+        await process.start(start)
+        work = await process.pull_one()
+        write = replace(
+            moved(start, "SD"),
+            drops=[Drop(0, work.claim)],
+            results=[Result(0, 2, b"7")],
+            entries=(Entry("succeeded", 0, "well done"),),
+        )
+        await process.commit(write)
+
+        case = await process.adapter.listing.case(start.saga)
+
+        assert {number: (r.attempts, r.result, r.process) for number, r in case.records.items()} == {
+            0: (2, b"7", "a process")
+        }
+        assert [(m.kind, m.step, m.detail, m.vector, m.process) for m in case.history] == [
+            ("started", None, None, "DP", "a process"),
+            ("succeeded", 0, "well done", "SD", "a process"),
+        ]
+
+    async def test_a_miss_leaves_no_history(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+
+        await process.commit(replace(moved(start, "S", version=2), entries=(Entry("succeeded", 0, None),)))
+
+        assert (await process.adapter.listing.case(start.saga)).history == ()
+
+    async def test_a_case_tells_who_could_act(self) -> None:
+        process = await self.process(SERVICE, OTHER_SERVICE)
+        start = await self.started(process)
+
+        case = await process.adapter.listing.case(start.saga)
+
+        assert dict(case.serving) == {SERVICE: ("a process",), OTHER_SERVICE: ("a process",)}
+        assert case.leader is None
+
+    async def test_a_saga_that_never_was_is_no_case(self) -> None:
+        process = await self.process()
+
+        with pytest.raises(NotFound):
+            await process.adapter.listing.case(uuid4())
+
+    async def test_definitions_are_listed_by_name_the_newest_version_first(self) -> None:
+        process = await self.process()
+        directory = process.adapter.directory
+        for name, version, activate in (("b", 1, True), ("a", 1, True), ("a", 2, False)):
+            plan = graph(step("x"), step("y", OTHER_SERVICE), name=name, version=version)
+            await directory.register(plan, None, activate=activate, overwrite=False)
+        live = await self.started(process, "DP", definition=graph(step("x"), step("y", OTHER_SERVICE), name="b"))
+        done = await self.started(process, "DP", definition=graph(step("x"), step("y", OTHER_SERVICE), name="b"))
+        await process.commit(moved(done, "SS", Phase.COMPLETED))
+
+        listed = await process.adapter.listing.definitions()
+
+        assert [(one.name, one.version, one.is_default, one.live) for one in listed] == [
+            ("a", 2, False, 0),
+            ("a", 1, True, 0),
+            ("b", 1, True, 1),
+        ]
+        assert (listed[2].number, listed[2].steps, set(listed[2].services)) == (
+            live.definition,
+            2,
+            {SERVICE, OTHER_SERVICE},
+        )
+
+    async def test_a_paused_saga_and_one_that_shall_be_rolled_back_are_marked(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        marked = replace(state("D"), paused=True, cancel_requested=True, reason="asked")
+        await process.commit(replace(moved(start, "D"), state=marked))
+
+        (line,) = await process.adapter.listing.lines(Filter())
+
+        assert line.is_paused
+        assert line.is_cancel_requested
+        assert line.reason == "asked"
