@@ -273,4 +273,4 @@ async def test_taking_messages_reads_no_more_than_it_takes(tables: Tables) -> No
     assert before is not None
     assert after is not None
     assert after["seq_tup_read"] == before["seq_tup_read"]
-    assert after["idx_tup_fetch"] - before["idx_tup_fetch"] <= 2 * 10  # once to find them, once to write them
+    assert after["idx_tup_fetch"] - before["idx_tup_fetch"] < 100  # and not the 19,900 of the other topic
