@@ -11,7 +11,7 @@ from saga_postgres.directory import PostgresDirectory
 from saga_postgres.inspection import inspect
 from saga_postgres.ledger import PostgresLedger
 from saga_postgres.membership import PostgresMembership
-from saga_postgres.pool import Connection, Pool
+from saga_postgres.pool import HOT, Connection, Pool
 from saga_postgres.retention import PostgresRetention
 from saga_postgres.store import PostgresStore
 
@@ -27,7 +27,11 @@ class PostgresAdapter:
     def __init__(self, url: str, options: StoreOptions) -> None:
         self.options = options
         self.pool = Pool(
-            url, options.namespace, connections_max=options.hot_connections_max, application=options.application
+            url,
+            options.namespace,
+            connections_max=options.hot_connections_max,
+            application=options.application,
+            tuning=HOT,
         )
         self._handlers = Pool(
             url, options.namespace, connections_max=options.handler_connections_max, application=options.application

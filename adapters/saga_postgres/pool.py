@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -17,6 +19,9 @@ from saga_postgres.failures import translated
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 COMMAND_TIMEOUT_SECONDS: Final = 30.0
 KEEPALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
+NO_TUNING: Final[Mapping[str, str]] = MappingProxyType({})
+HOT: Final[Mapping[str, str]] = MappingProxyType({"plan_cache_mode": "force_generic_plan"})
+"""For our own few statements: planning them once, and never again, is half of a commit."""
 _NAMESPACE: Final = re.compile(r"[a-z][a-z0-9_]{0,19}")
 
 Connection = Any  # asyncpg.Connection or the pool's proxy of one: the same methods, no common type
@@ -39,13 +44,23 @@ def place_of(url: str) -> str:
 class Pool:
     """A lazy pool; connections see the namespace's schema first."""
 
-    def __init__(self, url: str, namespace: str, *, connections_max: int, application: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        namespace: str,
+        *,
+        connections_max: int,
+        application: str,
+        tuning: Mapping[str, str] = NO_TUNING,
+    ) -> None:
         self.url = url
         self.place = place_of(url)
         self.namespace = checked_namespace(namespace)
         self._connections_max = connections_max
         self._application = application
+        self._tuning = tuning
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._opening = asyncio.Lock()
 
     def settings(self) -> dict[str, str]:
         return {
@@ -53,22 +68,24 @@ class Pool:
             "application_name": self._application,
             "jit": "off",
             **KEEPALIVE,
+            **self._tuning,
         }
 
     async def open(self) -> None:
         """Raises Unavailable or AccessRefused."""
-        if self._pool is not None:
-            return
-        with translated(self.place):
-            self._pool = await asyncpg.create_pool(
-                self.url,
-                min_size=1,
-                max_size=self._connections_max,
-                timeout=CONNECT_TIMEOUT_SECONDS,
-                command_timeout=COMMAND_TIMEOUT_SECONDS,
-                server_settings=self.settings(),
-                reset=_keep_session,
-            )
+        async with self._opening:
+            if self._pool is not None:
+                return
+            with translated(self.place):
+                self._pool = await asyncpg.create_pool(
+                    self.url,
+                    min_size=1,
+                    max_size=self._connections_max,
+                    timeout=CONNECT_TIMEOUT_SECONDS,
+                    command_timeout=COMMAND_TIMEOUT_SECONDS,
+                    server_settings=self.settings(),
+                    reset=_keep_session,
+                )
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:

@@ -21,8 +21,11 @@ create type work as (
 );
 
 -- What a process needs to run the claims that it holds. Claims that the vector does not call for are left out.
+-- (plpgsql, like all of the hot path: it keeps its plans, while a function in SQL is planned at each call.)
 create function work_of(p_saga uuid[], p_step smallint[], p_claim bigint[]) returns setof work
-language sql stable set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+language plpgsql stable set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+begin
+    return query
     select c.saga, c.step, c.op, c.claim, s.definition, s.version,
            s.phase, s.vector, s.cancel_requested, extract(epoch from s.deadline)::float8, s.reason, s.waiter,
            s.input, found.steps, found.results,
@@ -38,13 +41,13 @@ language sql stable set search_path from current set enable_hashjoin = off set e
         select array_agg(r.step) as steps, array_agg(r.result) as results
         from step r where r.saga = c.saga and (r.step = any (d.reads) or (c.op = 'C' and r.step = c.step))
     ) as found on c.op = 'C' or d.reads <> '{}'
-    where not s.paused and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) = c.op
-$$;
+    where not s.paused and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) = c.op;
+end $$;
 comment on function work_of is 'Claims with all that is needed to run them';
 
 -- A claim that the vector does not call for is dropped; that of a paused saga is set aside until it is resumed.
 create function refuse(p_saga uuid[], p_step smallint[], p_claim bigint[]) returns void
-language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 begin
     delete from command c
     using unnest(p_saga, p_step, p_claim) as mine(saga, step, claim), saga s, definition_step d
@@ -61,7 +64,7 @@ comment on function refuse is 'G1: gives up claims that are not called for';
 create function pull(
     p_services text[], p_owner integer, p_limit integer, p_claim bigint, p_lease float8, p_durable boolean
 ) returns setof work
-language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
     v_saga uuid[]; v_step smallint[]; v_claim bigint[];
     v_found integer;
@@ -100,7 +103,7 @@ comment on function pull is 'Claims queued commands that are due';
 create function admit(
     p_saga uuid[], p_step smallint[], p_op "char"[], p_service text[], p_owner integer, p_claim bigint, p_lease float8, p_durable boolean
 ) returns setof work
-language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
     v_saga uuid[]; v_step smallint[]; v_claim bigint[];
 begin
@@ -135,11 +138,6 @@ begin
 end $$;
 comment on function admit is 'Claims commands that an outside bus delivered';
 
--- Where a command goes: to its process if that one is still there, else into the queue of its service.
-create function is_there(p_owner integer) returns boolean language sql stable set search_path from current as $$
-    select exists (select from participant p where p.id = p_owner)
-$$;
-
 create type miss as (
     n integer, version integer, phase "char", vector text, cancel_requested boolean, paused boolean, deadline float8, reason text, now float8
 );
@@ -160,12 +158,14 @@ create function commit_batch(
     e_s integer[], e_step smallint[], e_kind text[], e_detail text[],
     n_channel text[], n_payload text[]
 ) returns setof miss
-language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
+    held integer[];   -- positions of the sagas that are as they were, and locked
+    stale integer[];  -- positions of rejections that are not from the newest claim
     ok boolean[];
-    stale integer[];
     all_ok boolean;
 begin
+    -- Arrays are read by position and not by unnest: one function scan a statement instead of one an array.
     if not p_durable then
         perform set_config('synchronous_commit', 'off', true);
     end if;
@@ -173,67 +173,72 @@ begin
     if p_wait then
         set constraints all immediate;  -- a handler's deferred constraints fail before the saga row is locked
         perform 1 from saga s where s.id = any (s_id) order by s.id for no key update;
-        select array_agg(not w.changed or s.version is not distinct from w.version order by w.n) into ok
-        from unnest(s_id, s_version, s_changed) with ordinality as w(id, version, changed, n) left join saga s on s.id = w.id;
+        select array_agg(w.n) into held from generate_series(1, cardinality(s_id)) as w(n)
+        join saga s on s.id = s_id[w.n] and s.version = s_version[w.n] where s_changed[w.n];
     else
-        with held as (
-            select s.id from unnest(s_id, s_version, s_changed) as w(id, version, changed)
-            join saga s on s.id = w.id and s.version = w.version
-            where w.changed order by s.id for no key update of s skip locked
+        with locked as (
+            select w.n from generate_series(1, cardinality(s_id)) as w(n)
+            join saga s on s.id = s_id[w.n] and s.version = s_version[w.n]
+            where s_changed[w.n] order by s.id for no key update of s skip locked
         )
-        select array_agg(not w.changed or h.id is not null order by w.n) into ok
-        from unnest(s_id, s_changed) with ordinality as w(id, changed, n) left join held h on h.id = w.id;
+        select array_agg(locked.n) into held from locked;
     end if;
     -- G27: a rejection counts only from the newest claim
     if cardinality(f_s) > 0 then
         with newest as (
-            select c.saga, c.step from unnest(f_s, f_step, f_claim) as f(s, step, claim)
-            join command c on c.saga = s_id[f.s] and c.step = f.step and c.claim = f.claim
+            select w.n from generate_series(1, cardinality(f_s)) as w(n)
+            join command c on c.saga = s_id[f_s[w.n]] and c.step = f_step[w.n] and c.claim = f_claim[w.n]
             order by c.saga, c.step for no key update of c
         )
-        select array_agg(f.s) into stale from unnest(f_s, f_step) as f(s, step)
-        left join newest n on n.saga = s_id[f.s] and n.step = f.step where n.saga is null;
-        if stale is not null then
-            select array_agg(o.ok and o.n <> all (stale) order by o.n) into ok from unnest(ok) with ordinality as o(ok, n);
-        end if;
+        select array_agg(f_s[w.n]) into stale from generate_series(1, cardinality(f_s)) as w(n)
+        where not exists (select from newest where newest.n = w.n);
     end if;
-    all_ok := not (false = any (ok));
+    all_ok := stale is null and coalesce(cardinality(held), 0) = cardinality(array_positions(s_changed, true));
+    if not all_ok then
+        select array_agg((not s_changed[w.n] or w.n = any (held)) is true and (w.n = any (stale)) is not true order by w.n) into ok
+        from generate_series(1, cardinality(s_id)) as w(n);
+    end if;
 
     update saga s
-    set version = s.version + 1, touched_by = p_process, phase = w.phase, vector = w.vector, cancel_requested = w.cancel,
-        paused = w.paused, reason = w.reason,
-        deadline = case when w.deadline is null then s.deadline when w.deadline < 'infinity' then to_timestamp(w.deadline) end,
-        ended_at = case when w.phase in ('D', 'Z', 'X') then now() end,
-        wake_at = case when w.phase in ('D', 'Z', 'X') then null
-                       when w.wake is not null then now() + make_interval(secs => w.wake)
-                       when w.deadline < 'infinity' then least(s.wake_at, to_timestamp(w.deadline)) else s.wake_at end
-    from unnest(s_id, s_changed, s_phase, s_vector, s_cancel, s_paused, s_deadline, s_reason, s_wake) with ordinality
-        as w(id, changed, phase, vector, cancel, paused, deadline, reason, wake, n)
-    where s.id = w.id and w.changed and (all_ok or ok[w.n]);
+    set version = s.version + 1, touched_by = p_process, phase = s_phase[w.n], vector = s_vector[w.n],
+        cancel_requested = s_cancel[w.n], paused = s_paused[w.n], reason = s_reason[w.n],
+        deadline = case when s_deadline[w.n] is null then s.deadline
+                        when s_deadline[w.n] < 'infinity' then to_timestamp(s_deadline[w.n]) end,
+        ended_at = case when s_phase[w.n] in ('D', 'Z', 'X') then now() end,
+        wake_at = case when s_phase[w.n] in ('D', 'Z', 'X') then null
+                       when s_wake[w.n] is not null then now() + make_interval(secs => s_wake[w.n])
+                       when s_deadline[w.n] < 'infinity' then least(s.wake_at, to_timestamp(s_deadline[w.n])) else s.wake_at end
+    from generate_series(1, cardinality(s_id)) as w(n)
+    where s.id = s_id[w.n] and s_changed[w.n] and (all_ok or ok[w.n]);
 
     if cardinality(d_s) > 0 then
-        delete from command c using unnest(d_s, d_step, d_claim) as w(s, step, claim)
-        where c.saga = s_id[w.s] and c.step = w.step and (w.claim is null or c.claim = w.claim) and (all_ok or ok[w.s]);
+        delete from command c using generate_series(1, cardinality(d_s)) as w(n)
+        where c.saga = s_id[d_s[w.n]] and c.step = d_step[w.n] and (d_claim[w.n] is null or c.claim = d_claim[w.n])
+          and (all_ok or ok[d_s[w.n]]);
     end if;
     if cardinality(t_s) > 0 then
         update command c
-        set owner = null, lease_until = null, failures = w.failures,
-            due_at = case when w.after >= 1e9 then 'infinity' else now() + make_interval(secs => w.after) end, error = w.error,
-            deliveries = case when w.failures = c.failures then c.deliveries - 1 else c.deliveries end,
-            first_failed_at = case when w.failures > c.failures then coalesce(c.first_failed_at, now()) else c.first_failed_at end,
-            quiet_at = case when w.quiet > 0 then greatest(c.quiet_at, now() + make_interval(secs => w.quiet)) else c.quiet_at end
-        from unnest(t_s, t_step, t_claim, t_after, t_quiet, t_failures, t_error) as w(s, step, claim, after, quiet, failures, error)
-        where c.saga = s_id[w.s] and c.step = w.step and c.claim = w.claim and (all_ok or ok[w.s]);
+        set owner = null, lease_until = null, failures = t_failures[w.n], error = t_error[w.n],
+            due_at = case when t_after[w.n] >= 1e9 then 'infinity' else now() + make_interval(secs => t_after[w.n]) end,
+            deliveries = case when t_failures[w.n] = c.failures then c.deliveries - 1 else c.deliveries end,
+            first_failed_at = case when t_failures[w.n] > c.failures then coalesce(c.first_failed_at, now()) else c.first_failed_at end,
+            quiet_at = case when t_quiet[w.n] > 0 then greatest(c.quiet_at, now() + make_interval(secs => t_quiet[w.n])) else c.quiet_at end
+        from generate_series(1, cardinality(t_s)) as w(n)
+        where c.saga = s_id[t_s[w.n]] and c.step = t_step[w.n] and c.claim = t_claim[w.n] and (all_ok or ok[t_s[w.n]]);
     end if;
     if cardinality(c_s) > 0 then
         insert into command as c (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
-        select s_id[w.s], w.step, w.op, w.service, o.owner, case when o.owner is not null then w.claim end,
-               now() + make_interval(secs => w.after), case when o.owner is not null then clock_timestamp() + make_interval(secs => p_lease) end,
+        select s_id[c_s[w.n]], c_step[w.n], c_op[w.n], c_service[w.n], o.owner, case when o.owner is not null then c_claim[w.n] end,
+               now() + make_interval(secs => c_after[w.n]),
+               case when o.owner is not null then clock_timestamp() + make_interval(secs => p_lease) end,
                case when o.owner is not null then 1 else 0 end
-        from unnest(c_s, c_step, c_op, c_service, c_owner, c_claim, c_after) as w(s, step, op, service, owner, claim, after)
-        cross join lateral (select case when w.owner = p_process or is_there(w.owner) then w.owner end as owner) as o
-        where all_ok or ok[w.s]
-        order by s_id[w.s], w.step
+        from generate_series(1, cardinality(c_s)) as w(n)
+        cross join lateral (
+            -- to its process if that one is still there, else into the queue of its service
+            select case when c_owner[w.n] = p_process or exists (select from participant p where p.id = c_owner[w.n]) then c_owner[w.n] end as owner
+        ) as o
+        where all_ok or ok[c_s[w.n]]
+        order by s_id[c_s[w.n]], c_step[w.n]
         on conflict (saga, step) do update
         set op = excluded.op, owner = excluded.owner, claim = excluded.claim, due_at = excluded.due_at, lease_until = excluded.lease_until,
             deliveries = excluded.deliveries + case when c.op = excluded.op and c.due_at <> 'infinity' then c.deliveries else 0 end,
@@ -243,23 +248,27 @@ begin
     end if;
     if cardinality(r_s) > 0 then
         insert into step (saga, step, finished_at, owner, attempts, result)
-        select s_id[w.s], w.step, now(), p_process, w.attempts, w.result
-        from unnest(r_s, r_step, r_attempts, r_result) as w(s, step, attempts, result)
-        where all_ok or ok[w.s]
+        select s_id[r_s[w.n]], r_step[w.n], now(), p_process, r_attempts[w.n], r_result[w.n]
+        from generate_series(1, cardinality(r_s)) as w(n)
+        where all_ok or ok[r_s[w.n]]
         on conflict (saga, step) do nothing;
     end if;
-    insert into event (saga, at, version, process, step, phase, kind, vector, detail)
-    select s_id[w.s], now(), case when s_changed[w.s] then s_version[w.s] + 1 end, p_process, nullif(w.step, -1), s_phase[w.s], w.kind,
-           s_vector[w.s], w.detail
-    from unnest(e_s, e_step, e_kind, e_detail) as w(s, step, kind, detail)
-    where all_ok or ok[w.s];
-    perform pg_notify(channel, payload) from unnest(n_channel, n_payload) as w(channel, payload);
+    if cardinality(e_s) > 0 then
+        insert into event (saga, at, version, process, step, phase, kind, vector, detail)
+        select s_id[e_s[w.n]], now(), case when s_changed[e_s[w.n]] then s_version[e_s[w.n]] + 1 end, p_process, nullif(e_step[w.n], -1),
+               s_phase[e_s[w.n]], e_kind[w.n], s_vector[e_s[w.n]], e_detail[w.n]
+        from generate_series(1, cardinality(e_s)) as w(n)
+        where all_ok or ok[e_s[w.n]];
+    end if;
+    for i in 1 .. cardinality(n_channel) loop
+        perform pg_notify(n_channel[i], n_payload[i]);
+    end loop;
 
     if not all_ok then
         return query
-        select w.n::integer, s.version, s.phase, s.vector, s.cancel_requested, s.paused, extract(epoch from s.deadline)::float8, s.reason,
+        select w.n, s.version, s.phase, s.vector, s.cancel_requested, s.paused, extract(epoch from s.deadline)::float8, s.reason,
                extract(epoch from clock_timestamp())::float8
-        from unnest(s_id) with ordinality as w(id, n) left join saga s on s.id = w.id where not ok[w.n];
+        from generate_series(1, cardinality(s_id)) as w(n) left join saga s on s.id = s_id[w.n] where not ok[w.n];
     end if;
 end $$;
 comment on function commit_batch is 'Writes what a batch of outcomes decided, and says which sagas had moved on';
@@ -273,7 +282,7 @@ create function start_batch(
     e_s integer[], e_step smallint[], e_kind text[], e_detail text[],
     n_channel text[], n_payload text[]
 ) returns table (n integer, saga uuid, is_same boolean)
-language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
     taken integer[] := '{}';
     present integer[] := '{}';
@@ -298,22 +307,26 @@ begin
     end if;
     taken := taken || present;
     insert into saga (id, definition, touched_by, waiter, phase, wake_at, deadline, started_at, ended_at, vector, tags, input)
-    select w.id, w.definition, p_process, p_waiter, w.phase,
-           case when w.phase <> 'D' then now() + make_interval(secs => least(p_redrive, w.deadline)) end,
-           now() + make_interval(secs => w.deadline), now(), case when w.phase = 'D' then now() end, w.vector, w.tags::jsonb, w.input
-    from unnest(s_id, s_definition, s_phase, s_vector, s_deadline, s_input, s_tags) with ordinality
-        as w(id, definition, phase, vector, deadline, input, tags, n)
+    select s_id[w.n], s_definition[w.n], p_process, p_waiter, s_phase[w.n],
+           case when s_phase[w.n] <> 'D' then now() + make_interval(secs => least(p_redrive, s_deadline[w.n])) end,
+           now() + make_interval(secs => s_deadline[w.n]), now(), case when s_phase[w.n] = 'D' then now() end, s_vector[w.n],
+           s_tags[w.n]::jsonb, s_input[w.n]
+    from generate_series(1, cardinality(s_id)) as w(n)
     where w.n <> all (taken);
     insert into command (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
-    select s_id[w.s], w.step, w.op, w.service, o.owner, case when o.owner is not null then w.claim end, now(),
+    select s_id[c_s[w.n]], c_step[w.n], c_op[w.n], c_service[w.n], o.owner, case when o.owner is not null then c_claim[w.n] end, now(),
            case when o.owner is not null then clock_timestamp() + make_interval(secs => p_lease) end, case when o.owner is not null then 1 else 0 end
-    from unnest(c_s, c_step, c_op, c_service, c_owner, c_claim) as w(s, step, op, service, owner, claim)
-    cross join lateral (select case when w.owner = p_process or is_there(w.owner) then w.owner end as owner) as o
-    where w.s <> all (taken);
+    from generate_series(1, cardinality(c_s)) as w(n)
+    cross join lateral (
+        select case when c_owner[w.n] = p_process or exists (select from participant p where p.id = c_owner[w.n]) then c_owner[w.n] end as owner
+    ) as o
+    where c_s[w.n] <> all (taken);
     insert into event (saga, at, version, process, step, phase, kind, vector, detail)
-    select s_id[w.s], now(), 1, p_process, nullif(w.step, -1), s_phase[w.s], w.kind, s_vector[w.s], w.detail
-    from unnest(e_s, e_step, e_kind, e_detail) as w(s, step, kind, detail) where w.s <> all (taken);
-    perform pg_notify(channel, payload) from unnest(n_channel, n_payload) as w(channel, payload);
+    select s_id[e_s[w.n]], now(), 1, p_process, nullif(e_step[w.n], -1), s_phase[e_s[w.n]], e_kind[w.n], s_vector[e_s[w.n]], e_detail[w.n]
+    from generate_series(1, cardinality(e_s)) as w(n) where e_s[w.n] <> all (taken);
+    for i in 1 .. cardinality(n_channel) loop
+        perform pg_notify(n_channel[i], n_payload[i]);
+    end loop;
     if cardinality(taken) > 0 then
         return query
         select w.s, k.saga, k.input_hash = w.hash

@@ -2,7 +2,7 @@
 
 -- Claims that end without a report: a call of theirs may be on its way until lease + time-out + margin is over (G24, G25).
 create function give_back(p_saga uuid[], p_step smallint[], p_margin float8) returns integer
-language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
     given integer;
 begin
@@ -28,7 +28,7 @@ $$;
 create function beat(p_id integer, p_lock integer, p_margin float8, p_in_flight integer, p_channel text, p_full boolean)
 returns table (id integer, name text, services text[], capacity integer, in_flight integer, seen_ago float8, has_due boolean,
                now float8, leader_seen_ago float8, released integer)
-language plpgsql set search_path from current as $$
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan as $$
 declare
     v_dead integer[];
     v_saga uuid[]; v_step smallint[];
@@ -45,7 +45,7 @@ begin
     if v_dead is not null or p_full then
         with gone as (
             select c.saga, c.step from command c
-            where c.owner is not null and (c.lease_until < clock_timestamp() or not is_there(c.owner))
+            where c.owner is not null and (c.lease_until < clock_timestamp() or not exists (select from participant p where p.id = c.owner))
             order by c.saga, c.step for no key update skip locked
         )
         select array_agg(gone.saga), array_agg(gone.step) into v_saga, v_step from gone;
@@ -72,7 +72,9 @@ create function overdue(p_limit integer, p_services text[]) returns table (
     saga uuid, version integer, definition integer, phase "char", vector text, cancel_requested boolean, paused boolean,
     deadline float8, reason text, waiter integer, held smallint[], claimed smallint[], unquiet smallint[], now float8
 )
-language sql volatile set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+begin
+    return query
     select s.id, s.version, s.definition, s.phase, s.vector, s.cancel_requested, s.paused, extract(epoch from s.deadline)::float8, s.reason,
            s.waiter, coalesce(c.held, '{}'), coalesce(c.claimed, '{}'), coalesce(c.unquiet, '{}'), extract(epoch from clock_timestamp())::float8
     from saga s
@@ -83,12 +85,12 @@ language sql volatile set search_path from current set enable_hashjoin = off set
     ) as c on true
     where s.wake_at <= statement_timestamp()
       and (p_services is null or exists (select from definition d where d.id = s.definition and d.services && p_services))
-    order by s.wake_at limit p_limit
-$$;
+    order by s.wake_at limit p_limit;
+end $$;
 comment on function overdue is 'Sagas whose wake_at has passed';
 
 -- History partitions: today's and those of the days ahead.
-create function ensure_event_days(p_days integer) returns integer language plpgsql set search_path from current as $$
+create function ensure_event_days(p_days integer) returns integer language plpgsql set search_path from current set plan_cache_mode = force_generic_plan as $$
 declare
     v_day date;
     v_made integer := 0;
@@ -106,7 +108,7 @@ comment on function ensure_event_days is 'Creates the history partitions for tod
 
 -- The claims that a process holds: all of them, or those asked for.
 create function fetch_claims(p_owner integer, p_saga uuid[], p_step smallint[]) returns setof work
-language plpgsql set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
     v_saga uuid[]; v_step smallint[]; v_claim bigint[];
     v_found integer;
@@ -130,12 +132,14 @@ end $$;
 comment on function fetch_claims is 'Reads the claims of a process';
 
 create function extend_claims(p_owner integer, p_lease float8, p_saga uuid[], p_step smallint[]) returns table (saga uuid, step smallint)
-language sql volatile set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+begin
+    return query
     update command c set lease_until = clock_timestamp() + make_interval(secs => p_lease)
     from unnest(p_saga, p_step) as mine(saga, step)
     where c.saga = mine.saga and c.step = mine.step and c.owner = p_owner
-    returning c.saga, c.step
-$$;
+    returning c.saga, c.step;
+end $$;
 comment on function extend_claims is 'Prolongs leases that are still held';
 
 create function leave(p_owner integer, p_margin float8, p_channel text) returns void
