@@ -13,13 +13,16 @@ from typing import Any, Final
 from uuid import UUID
 
 import pydantic
+import pydantic_core
 from pydantic import TypeAdapter
 
 from saga.authoring import Definition
 from saga.core import events as ev
+from saga.core.decide import is_pivot_passed
 from saga.core.graph import Graph
 from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.paths import resolve
+from saga.core.schema import misfits
 from saga.core.states import Mode, Phase
 from saga.errors import Conflict, InputRefused, UsageError
 from saga.ports.store import Snapshot
@@ -147,6 +150,8 @@ class Sagas:
             number, graph = await self.process.adapter.directory.find(definition, version)
             self.process.definitions.add(number, graph)
             data = _encoded(definition, _JSON, value)
+            if problems := misfits(graph.input_schema, pydantic_core.from_json(data)):
+                raise InputRefused(f"the input of {graph.name} v{graph.version} does not fit: {'; '.join(problems)}")
         if key is not None and not 1 <= len(key) <= KEY_CHARS_MAX:
             raise UsageError(f"a start key has 1 to {KEY_CHARS_MAX} characters, not {len(key)}")
         saga = uuid7(int(time.time() * 1000), os.urandom(RANDOM_BYTES))
@@ -190,10 +195,7 @@ class Sagas:
         if state.phase is Phase.COMPLETED:
             graph = await self.process.definitions.graph(snapshot.definition)
             if graph.returns is not None:
-                results = {
-                    graph.steps[step].name: _JSON.validate_json(data)
-                    for step, data in snapshot.results.items()
-                }
+                results = {graph.steps[step].name: _JSON.validate_json(data) for step, data in snapshot.results.items()}
                 value = resolve(graph.returns, _JSON.validate_json(snapshot.input), results)
         return Ending(snapshot.saga, _STATUS[state.phase], value, state.reason)
 
@@ -276,9 +278,8 @@ class Operations:
         detail = {"before": _shown(before), "after": _shown(after)}
         await process.adapter.ledger.audit(actor, action, saga, step, reason, detail)
         if _is_same(before, after):
-            raise Conflict(
-                f"{action} changed nothing: saga {saga} is {after.overdue.state.phase.name.lower()} ({after.overdue.state.vector})"
-            )
+            graph = await process.definitions.graph(after.definition)
+            raise Conflict(f"{action} changed nothing: {_standing(graph, after)}")
         return after
 
 
@@ -290,6 +291,14 @@ def _shown(snapshot: Snapshot) -> dict[str, Any]:
         "paused": state.paused,
         "cancel_requested": state.cancel_requested,
     }
+
+
+def _standing(graph: Graph, snapshot: Snapshot) -> str:
+    state = snapshot.overdue.state
+    if state.phase is Phase.RUNNING and is_pivot_passed(graph, state.vector):
+        return f"saga {snapshot.saga} has passed its pivot {graph.steps[graph.pivot].name} and only goes forward"
+    flags = (", paused" if state.paused else "") + (", roll-back requested" if state.cancel_requested else "")
+    return f"saga {snapshot.saga} is {state.phase.name.lower()}{flags}"
 
 
 def _is_same(before: Snapshot, after: Snapshot) -> bool:

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from saga.cli.running import log_for_people, run
+from saga.cli.running import log_for_people
 from saga.cli.where import NOWHERE, Where
 from saga.errors import UsageError
+from saga.loops import run
 from saga.settings import Settings
 from saga_postgres.failures import translated
 from saga_postgres.grants import grant

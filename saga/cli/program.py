@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import version
 from typing import Final
 
 from cyclopts import App, Group
 
+from saga.cli import acting, looking
+from saga.cli.developing import dev
+from saga.cli.examining import doctor
 from saga.cli.migrating import migrate
 from saga.cli.serving import participant, supervisor
 
 _PROCESSES: Final = Group("Processes", sort_key=1)
+_SAGAS: Final = Group("Sagas", sort_key=2)
+_PEOPLE: Final = Group("When a saga needs a person", sort_key=3)
 _SERVER: Final = Group("Server", sort_key=4)
 
 program: Final = App(
     name="saga", help="Sagas across services, without an orchestrator.", version=version("saga-coordination")
 )
-program.command(participant, group=_PROCESSES)
-program.command(supervisor, group=_PROCESSES)
-program.command(migrate, group=_SERVER)
+_COMMANDS: Final[dict[Group, tuple[Callable[..., int | None], ...]]] = {
+    _PROCESSES: (dev, participant, supervisor),
+    _SAGAS: (acting.start, looking.ls, looking.show, looking.why, looking.definitions),
+    _PEOPLE: (acting.rollback, acting.retry, acting.resolve, acting.pause, acting.resume),
+    _SERVER: (migrate, doctor),
+}
+for _group, _functions in _COMMANDS.items():
+    for _function in _functions:
+        program.command(_function, group=_group)

@@ -1,34 +1,16 @@
-"""How a command runs: its event loop, its signals, its exit code."""
+"""How a command runs: its logs and its signals."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
-import importlib.util
 import signal
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Coroutine
+from typing import Any
 
 import structlog
 
 from saga import logs
 from saga.settings import Settings
-
-T = TypeVar("T")
-
-
-def run(work: Coroutine[Any, Any, T]) -> T:
-    """Run a command to its end, on uvloop where there is one."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(work)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    if importlib.util.find_spec("uvloop") is None:
-        return None
-    import uvloop  # noqa: PLC0415 (not there on every platform)
-
-    return uvloop.new_event_loop
 
 
 def log_for_services(settings: Settings) -> None:
@@ -64,9 +46,3 @@ async def until_told(work: Coroutine[Any, Any, None]) -> None:
     except asyncio.CancelledError:
         if not is_told:
             raise
-
-
-def freeze() -> None:
-    """What was made so far stays for good: the collector need not look at it again."""
-    gc.collect()
-    gc.freeze()

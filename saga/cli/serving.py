@@ -12,9 +12,10 @@ from cyclopts import Parameter
 from saga.app import App, connect
 from saga.authoring import Definition
 from saga.cli.loading import Loaded, load_targets
-from saga.cli.running import freeze, log_for_services, run, until_told
+from saga.cli.running import log_for_services, until_told
 from saga.cli.where import NOWHERE, Where
 from saga.errors import DefinitionError, Unavailable
+from saga.loops import run, settle
 from saga.settings import Settings
 
 REGISTER_FIRST_SECONDS: Final = 0.1
@@ -47,7 +48,7 @@ def supervisor(*, where: Where = NOWHERE) -> None:
 
 async def _serve(settings: Settings, loaded: Loaded) -> None:
     async with connect(settings=settings) as app, app.serve(*loaded.participants):
-        freeze()
+        settle()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(register(app, loaded.definitions, overwrite=False))
             tasks.create_task(app.process.broken())
@@ -55,7 +56,7 @@ async def _serve(settings: Settings, loaded: Loaded) -> None:
 
 async def _supervise(settings: Settings) -> None:
     async with connect(settings=settings) as app:
-        freeze()
+        settle()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(app.supervisor().run())
             tasks.create_task(app.process.broken())

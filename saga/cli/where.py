@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final
@@ -37,19 +38,20 @@ class Where:
         try:
             return load(store=self.store, namespace=self.namespace)
         except UsageError:
-            url = dev_store()
-            if self.store is not None or url is None:
+            dev = _dev()
+            if self.store is not None or dev is None:
                 raise
-            return load(store=url, namespace=self.namespace)
+            return load(store=dev["store"], namespace=self.namespace or dev["namespace"])
 
 
-def dev_store() -> str | None:
-    """The store of the `saga dev` that was started in this folder and runs."""
+def _dev() -> dict[str, str] | None:
+    """The store of the `saga dev` that was started in this folder, if it runs."""
     try:
-        url = json.loads(DEV_FILE.read_text(encoding="utf-8"))["store"]
+        document = json.loads(DEV_FILE.read_text(encoding="utf-8"))
+        os.kill(document["pid"], 0)
+        return {"store": document["store"], "namespace": document["namespace"]}
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return url if isinstance(url, str) else None
 
 
 NOWHERE: Final = Where()

@@ -1,0 +1,64 @@
+"""`saga doctor`: what is wrong with the server and the processes, each with its remedy."""
+
+from __future__ import annotations
+
+import json as json_text
+from typing import Annotated, Final
+from urllib.parse import urlsplit
+
+from cyclopts import Parameter
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from saga.cli.running import log_for_people
+from saga.cli.where import NOWHERE, Where
+from saga.errors import UsageError
+from saga.loops import run
+from saga.settings import Settings
+from saga_postgres.doctor import Finding, examine
+
+NAME_CHARS: Final = 12
+
+
+def doctor(*, json: Annotated[bool, Parameter(name="--json", negative=())] = False, where: Where = NOWHERE) -> int:
+    """Examine the server and the processes; exit 1 if something is red.
+
+    Parameters
+    ----------
+    json
+        For programs.
+    """
+    settings = where.settings()
+    log_for_people(settings)
+    scheme = urlsplit(settings.store.get_secret_value()).scheme
+    if scheme not in {"postgresql", "postgres"}:
+        raise UsageError(f"the doctor examines postgresql:// stores, not {scheme}://")
+    findings = run(_findings(settings, None if json else Console(highlight=False)))
+    if json:
+        print(json_text.dumps([_document(finding) for finding in findings], ensure_ascii=False))
+    return 0 if all(finding.ok for finding in findings) else 1
+
+
+async def _findings(settings: Settings, console: Console | None) -> list[Finding]:
+    found = []
+    async for finding in examine(settings.store.get_secret_value(), settings.namespace):
+        found.append(finding)
+        if console is not None:
+            console.print(_line(finding))
+    return found
+
+
+def _line(finding: Finding) -> Table:
+    mark, style = ("ok", "green") if finding.ok else ("bad", "bold red")
+    line = Table.grid(padding=(0, 2, 0, 0))
+    line.add_column(width=3)
+    line.add_column(width=NAME_CHARS)
+    line.add_row(Text(mark, style=style), Text(finding.name, style="bold"), Text(finding.detail))
+    if finding.remedy:
+        line.add_row("", "", Text(f"-> {finding.remedy}", style="yellow"))
+    return line
+
+
+def _document(finding: Finding) -> dict[str, object]:
+    return {"name": finding.name, "ok": finding.ok, "detail": finding.detail, "remedy": finding.remedy}

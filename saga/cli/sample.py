@@ -1,0 +1,36 @@
+"""A made-up input that fits a definition, for people who want to start a saga at once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from saga.authoring import Definition
+
+DEPTH_MAX: Final = 8
+_VALUES: Final[Mapping[str, Any]] = {"string": "...", "integer": 1, "number": 1.0, "boolean": True, "null": None}
+
+
+def sample(definition: Definition) -> Any:
+    """Values of the right shape; whether they make sense is another matter."""
+    schema = definition.outline().input_schema
+    return {} if schema is None else _value(schema, schema, DEPTH_MAX)
+
+
+def _value(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> Any:
+    if depth == 0:
+        return None
+    said = [schema[name] for name in ("default", "const") if name in schema]
+    said += [schema[name][0] for name in ("examples", "enum") if schema.get(name)]
+    if said:
+        return said[0]
+    parts = [root.get("$defs", {}).get(schema["$ref"].rpartition("/")[2], {})] if "$ref" in schema else []
+    parts += [schema[name][0] for name in ("anyOf", "oneOf", "allOf") if schema.get(name)]
+    if parts:
+        return _value(parts[0], root, depth - 1)
+    if schema.get("type") == "object":
+        properties = schema.get("properties", {})
+        return {name: _value(properties[name], root, depth - 1) for name in schema.get("required", ())}
+    if schema.get("type") == "array":
+        return [_value(schema["items"], root, depth - 1)] if "items" in schema else []
+    return _VALUES.get(schema.get("type", ""))
