@@ -25,7 +25,7 @@ from saga.core.paths import resolve
 from saga.core.schema import misfits
 from saga.core.states import Mode, Phase
 from saga.errors import Conflict, InputRefused, UsageError
-from saga.ports.store import Snapshot
+from saga.ports.store import Snapshot, Standing
 from saga.ports.work import Signals
 from saga.runtime.process import Process
 from saga.runtime.starter import Order, first_decision, start_of
@@ -33,8 +33,6 @@ from saga.runtime.starter import Order, first_decision, start_of
 INPUT_BYTES_MAX: Final = 256 * 1024
 KEY_CHARS_MAX: Final = 200
 START_TIMEOUT_SECONDS: Final = 30.0
-POLL_FIRST_SECONDS: Final = 2.0
-POLL_CAP_SECONDS: Final = 10.0
 _STATUS: Final = {Phase.COMPLETED: "completed", Phase.COMPENSATED: "compensated", Phase.ABANDONED: "abandoned"}
 _JSON: Final[TypeAdapter[Any]] = TypeAdapter(Any)
 
@@ -56,8 +54,9 @@ class Ending:
 class Handle:
     """A saga that was started."""
 
-    def __init__(self, sagas: Sagas, saga: UUID) -> None:
+    def __init__(self, sagas: Sagas, saga: UUID, *, is_new: bool = False) -> None:
         self._sagas = sagas
+        self._is_new = is_new
         self.id = saga
 
     def __repr__(self) -> str:
@@ -70,8 +69,9 @@ class Handle:
             TimeoutError: it has not, in that time; it goes on.
             NotFound: it is not there (any more).
         """
+        is_new, self._is_new = self._is_new, False
         async with asyncio.timeout(timeout_seconds):
-            return await self._sagas.wait(self.id)
+            return await self._sagas.wait(self.id, is_new=is_new)
 
 
 class Sagas:
@@ -120,7 +120,8 @@ class Sagas:
             return Handle(self, await self._start_within(order, tx))
         try:
             async with asyncio.timeout(START_TIMEOUT_SECONDS):
-                return Handle(self, await self.process.starter.start(order))
+                saga = await self.process.starter.start(order)
+                return Handle(self, saga, is_new=saga == order.saga)
         except TimeoutError:
             raise UsageError(
                 f"the store did not answer for {START_TIMEOUT_SECONDS:.0f} s: whether {order.graph.name} was started is unknown; "
@@ -171,33 +172,22 @@ class Sagas:
             )
         return taken[0].saga if taken else order.saga
 
-    async def wait(self, saga: UUID) -> Ending:
-        """Wait until a saga has ended."""
-        pause = POLL_FIRST_SECONDS
-        while True:
-            heard = asyncio.ensure_future(self.process.wait_for_end(saga, pause))
-            try:
-                snapshot = await self.snapshot(saga)
-                if snapshot.overdue.state.phase.is_terminal:
-                    return await self._ending(snapshot)
-                await heard
-            finally:
-                heard.cancel()
-            pause = min(pause * 1.5, POLL_CAP_SECONDS)
+    async def wait(self, saga: UUID, *, is_new: bool = False) -> Ending:
+        """Wait until a saga has ended. `is_new`: this connection has just started it."""
+        standing = await self.process.endings.wait(saga, is_new=is_new)
+        return Ending(saga, _STATUS[standing.phase], await self._returned(standing), standing.reason)
 
     async def snapshot(self, saga: UUID) -> Snapshot:
         """A saga as it is now. Raises NotFound."""
         return await self.process.adapter.ledger.snapshot(saga)
 
-    async def _ending(self, snapshot: Snapshot) -> Ending:
-        state = snapshot.overdue.state
-        value = None
-        if state.phase is Phase.COMPLETED:
-            graph = await self.process.definitions.graph(snapshot.definition)
-            if graph.returns is not None:
-                results = {graph.steps[step].name: _JSON.validate_json(data) for step, data in snapshot.results.items()}
-                value = resolve(graph.returns, _JSON.validate_json(snapshot.input), results)
-        return Ending(snapshot.saga, _STATUS[state.phase], value, state.reason)
+    async def _returned(self, standing: Standing) -> Any:
+        """What a completed saga returns."""
+        graph = await self.process.definitions.graph(standing.definition)
+        if graph.returns is None or standing.input is None:
+            return None
+        results = {graph.steps[step].name: _JSON.validate_json(data) for step, data in standing.results.items()}
+        return resolve(graph.returns, _JSON.validate_json(standing.input), results)
 
     @cached_property
     def operations(self) -> Operations:

@@ -60,7 +60,7 @@ def schemes(group: str) -> list[str]:
     return sorted({entry.name for entry in entry_points(group=group)})
 
 
-def _opener(group: str, url: str) -> Any:  # noqa: ANN401 (an entry point has any type; the callers name it)
+def _opener(group: str, url: str) -> Any:
     entry = _only_entry(group, _scheme(group, url))
     try:
         return entry.load()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
 
 from saga.core.duration import duration_ms
@@ -25,6 +27,18 @@ def _seconds(value: Any) -> float:
         raise ValueError(str(error)) from error
 
 
+def _url(value: SecretStr) -> SecretStr:
+    """A password with a / or # in it would make a port of its first half, and an error message of itself."""
+    try:
+        _ = urlsplit(value.get_secret_value()).port
+    except ValueError:
+        raise ValueError(
+            "this URL cannot be read: write the special characters of user and password as %XX (/ is %2F, @ is %40)"
+        ) from None
+    return value
+
+
+Url = Annotated[SecretStr, AfterValidator(_url)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 
@@ -33,11 +47,11 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="SAGA_", env_nested_delimiter="__", extra="ignore")
 
-    store: SecretStr = Field(
+    store: Url = Field(
         default=SecretStr(""), description="URL of the saga store, e.g. postgresql://user:password@host/database"
     )
-    bus: SecretStr | None = Field(default=None, description="URL of the bus; none: commands travel through the store")
-    election: SecretStr | None = Field(default=None, description="URL of the election; none: the store's")
+    bus: Url | None = Field(default=None, description="URL of the bus; none: commands travel through the store")
+    election: Url | None = Field(default=None, description="URL of the election; none: the store's")
     namespace: str = Field(default="saga", description="schema of the tables and prefix of topics")
     lease: Seconds = Field(default=30.0, ge=2, description="how long a claim holds without renewal")
     margin: Seconds = Field(
@@ -68,8 +82,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic-settings calls it with all four)
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         path = os.environ.get(CONFIG_VARIABLE, CONFIG_DEFAULT)
         return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
@@ -82,12 +96,15 @@ def load(**given: Any) -> Settings:
         UsageError: a value that no setting can have; all of them are named.
     """
     path = os.environ.get(CONFIG_VARIABLE)
-    if path is not None and not os.path.exists(path):
+    if path is not None and not Path(path).exists():
         raise UsageError(f"{CONFIG_VARIABLE} names {path}, which does not exist")
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors()]
+        lines = [
+            f"{'.'.join(map(str, detail['loc']))}: {detail['msg'].removeprefix('Value error, ')}"
+            for detail in error.errors()
+        ]
         raise UsageError("settings cannot be read: " + "; ".join(lines)) from None
     if not settings.store.get_secret_value():
         raise UsageError(

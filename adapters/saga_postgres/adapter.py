@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from saga.ports.store import Membership, StoreAdapter, StoreOptions
+from saga.ports.store import StoreAdapter, StoreOptions
 from saga_postgres.directory import PostgresDirectory
 from saga_postgres.inspection import inspect
 from saga_postgres.ledger import PostgresLedger

@@ -1,7 +1,7 @@
 """Batches of objects become columns: the array arguments of `commit_batch` and `start_batch`, in their order.
 
-The arrays are written as PostgreSQL's text literals: the driver's own encoding of arrays asks every element whether it is a container, which
-was a third of the cost of a step. Results stay binary.
+The arrays are written as PostgreSQL's text literals: the driver's own encoding of arrays asks every element whether it
+is a container, which was a third of the cost of a step. Results stay binary.
 """
 
 from __future__ import annotations

@@ -32,9 +32,10 @@ POLL_SECONDS: Final = (0.2, 0.5)  # of a candidate; a resignation wakes it at on
 
 _TRY: Final = "select pg_try_advisory_lock(hashtextextended($1, 0))"
 _BEGIN: Final = """
+with before as (select extract(epoch from clock_timestamp() - seen_at)::float8 as silent from leader where name = $1)
 insert into leader as l (name, term, holder, seen_at) values ($1, 1, $2, clock_timestamp())
 on conflict (name) do update set term = l.term + 1, holder = excluded.holder, seen_at = excluded.seen_at
-returning term"""
+returning term, coalesce((select silent from before), 0)"""
 # Not durable: a renewal need not outlive a crash of the server, and must not wait for a standby.
 _RENEW: Final = """
 update leader set seen_at = clock_timestamp()
@@ -66,12 +67,13 @@ class PostgresElection:
             with translated(self._pool.place):
                 await self._wait_for_lock(session)
                 asked_at = time.monotonic()
-                term: int = await session.fetchval(_BEGIN, self._name, candidate, timeout=ASK_TIMEOUT_SECONDS)
+                rows = await session.fetch(_BEGIN, self._name, candidate, timeout=ASK_TIMEOUT_SECONDS)
         except BaseException:
             session.terminate()  # withdraws: the lock goes with the session
             raise
+        term, silent_seconds = rows[0]
         self._session, self._term = session, term
-        return Leadership(term, asked_at + TRUST_SECONDS)
+        return Leadership(term, asked_at + TRUST_SECONDS, silent_seconds)
 
     async def _wait_for_lock(self, session: Connection) -> None:
         vacant = asyncio.Event()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from saga.core.states import Phase
 from saga.errors import NotFound
 from saga.ports.case import Case
 from saga.ports.listing import LINES_MAX, Counts, Filter, Line, Registered
-from saga.ports.store import Snapshot
+from saga.ports.store import Snapshot, Standing
 from saga.ports.work import Overdue
 from saga_postgres.cases import read_case
 from saga_postgres.pool import Pool
@@ -37,6 +37,7 @@ cross join lateral (
     from step r where r.saga = s.id and r.result is not null
 ) as r
 where s.id = $1"""
+_STANDINGS: Final = "select * from standings($1)"
 _FIND_KEY: Final = "select saga from start_key where definition_name = $1 and key = $2"
 _AUDIT: Final = (
     "insert into audit (actor, action, saga, step, reason, detail) values ($1, $2, $3, $4, $5, $6::text::jsonb)"
@@ -88,6 +89,11 @@ class PostgresLedger:
         if row is None:
             raise NotFound(f"{self._pool.place} has no saga {saga}: the id is wrong, or it ended and was purged")
         return _snapshot(row, time.monotonic())
+
+    async def standings(self, sagas: Sequence[UUID]) -> dict[UUID, Standing]:
+        async with self._pool.connection() as connection:
+            rows = await connection.fetch(_STANDINGS, list(sagas))
+        return {row["saga"]: _standing(row) for row in rows}
 
     async def find_key(self, definition_name: str, key: str) -> UUID | None:
         async with self._pool.connection() as connection:
@@ -142,6 +148,11 @@ class PostgresLedger:
             )
             for row in rows
         ]
+
+
+def _standing(row: Mapping[str, Any]) -> Standing:
+    results = dict(zip(row["steps"] or (), row["results"] or (), strict=True))
+    return Standing(row["definition"], Phase(row["phase"].decode()), row["reason"], row["input"], results)
 
 
 def _snapshot(row: Mapping[str, Any], heard_at: float) -> Snapshot:

@@ -22,7 +22,8 @@ _JOIN: Final = """
     insert into participant (id, name, services, capacity, release) values ($1, $2, $3, $4, $5)
 """
 _ANNOUNCE: Final = """
-    update participant set services = (select array_agg(distinct s order by s) from unnest(services || $2::text[]) as s), capacity = $3 where id = $1
+    update participant set capacity = $3, services = (select array_agg(distinct s order by s) from unnest(services || $2::text[]) as s)
+    where id = $1
 """
 _BEAT: Final = "select * from beat($1, $2, $3, $4, $5, $6)"
 

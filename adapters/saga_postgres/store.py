@@ -97,7 +97,7 @@ class PostgresStore:
                 options.lease_seconds,
                 options.redrive_seconds,
                 waiter,
-                True,
+                True,  # noqa: FBT003 (durable; SQL has no names here)
                 again,
                 *columns,
                 channels,
@@ -183,7 +183,7 @@ def _work(row: Iterable[Any], asked_at: float, heard_at: float) -> Work:
         claim=claim,
         definition=definition,
         version=version,
-        state=State(_PHASES[phase], vector, cancel, False, deadline, reason),
+        state=State(_PHASES[phase], vector, cancel, paused=False, deadline=deadline, reason=reason),
         waiter=waiter,
         input=input_,
         results=dict(zip(result_steps, results, strict=True)) if result_steps else {},

@@ -75,7 +75,7 @@ class Definition:
         name: str,
         version: int = 1,
         *,
-        input: Any = None,  # noqa: A002, ANN401 (the word that users read; any type, generic ones included)
+        input: Any = None,  # noqa: A002 (the word that users read; any type, generic ones included)
         deadline: Duration | None = None,
         compensation_budget: Duration = COMPENSATION_BUDGET,
     ) -> None:

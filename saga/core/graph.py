@@ -1,4 +1,7 @@
-"""A definition as data: the named, versioned graph that every decider of a saga reads. Built by `saga.Definition`, stored as canonical JSON."""
+"""A definition as data: the named, versioned graph that every decider of a saga reads.
+
+Built by `saga.Definition`, stored as canonical JSON.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
+from dataclasses import replace
 from typing import Final
 
 from saga.errors import Closed, LeadershipLost, UsageError
@@ -34,8 +35,9 @@ class MemoryElection:
                 self._check_open()
                 reign = self._database.reign
                 if reign.holder is None or reign.ends_at <= self._database.now():
+                    silent_seconds = 0.0 if reign.seen_at is None else self._database.now() - reign.seen_at
                     reign.term, reign.holder, reign.candidate = reign.term + 1, self, candidate
-                    return self._extended()
+                    return replace(self._extended(), silent_seconds=silent_seconds)
                 await self._until_changed(reign.changed, reign.ends_at - self._database.now())
         finally:
             self._campaigns -= 1

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
-from saga.core.states import QUARANTINED_LETTERS
+from saga.core.states import QUARANTINED_LETTERS, Phase
 from saga.errors import NotFound
 from saga.memory.cases import case_of
 from saga.memory.database import AuditEntry, Database, SagaRow
 from saga.memory.store import overdue_of
 from saga.ports.case import Case
 from saga.ports.listing import LINES_MAX, Counts, Filter, Line, Registered
-from saga.ports.store import Snapshot
+from saga.ports.store import Snapshot, Standing
 
 _AT_WORK: Final = frozenset("DWUKG") | QUARANTINED_LETTERS
 
@@ -41,6 +42,10 @@ class MemoryLedger:
             input=row.input,
             results=row.values(),
         )
+
+    async def standings(self, sagas: Sequence[UUID]) -> dict[UUID, Standing]:
+        rows = [row for saga in sagas if (row := self._database.sagas.get(saga)) is not None]
+        return {row.id: _standing(row) for row in rows}
 
     async def find_key(self, definition_name: str, key: str) -> UUID | None:
         owner = self._database.start_keys.get((definition_name, key))
@@ -118,6 +123,12 @@ class MemoryLedger:
             started_at=epoch + row.started_at,
             ended_at=None if row.ended_at is None else epoch + row.ended_at,
         )
+
+
+def _standing(row: SagaRow) -> Standing:
+    is_completed = row.state.phase is Phase.COMPLETED
+    results = row.values() if is_completed else {}
+    return Standing(row.definition, row.state.phase, row.state.reason, row.input if is_completed else None, results)
 
 
 def _is_stuck(row: SagaRow) -> bool:

@@ -8,10 +8,14 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Leadership:
-    """A reign: its number and until when (monotonic clock of this process) it may be trusted without renewal."""
+    """A reign: its number, and until when (monotonic clock of this process) it may be trusted without renewal.
+
+    `silent_seconds`: how long nobody was seen at work before this reign, as the store tells; 0 where nobody ever was.
+    """
 
     term: int
     trusted_until: float
+    silent_seconds: float = 0.0
 
 
 class Election(Protocol):

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from saga.core.contract import Contract
 from saga.core.graph import Graph
+from saga.core.states import Phase
 from saga.ports.listing import Listing
 from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenKey, Work, Write
 
@@ -82,7 +83,10 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """What a heart-beat answers. `store_clock` is the store's clock minus this process's monotonic one. `leader_seen_ago_seconds` is None where nobody has ever led."""
+    """What a heart-beat answers.
+
+    `store_clock` is the store's clock minus this process's monotonic one. `leader_seen_ago_seconds` is None where nobody has ever led.
+    """
 
     peers: tuple[Peer, ...]
     has_due: bool
@@ -156,8 +160,22 @@ class Snapshot:
     results: dict[int, bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a saga is, for whoever waits for its end; `input` and `results` only when it is completed."""
+
+    definition: int
+    phase: Phase
+    reason: str | None
+    input: bytes | None
+    results: dict[int, bytes]
+
+
 class Ledger(Protocol):
-    """Reading sagas one by one, and acting on them; never on the hot path."""
+    """Reading sagas, and acting on them; only `standings` is on the hot path."""
+
+    async def standings(self, sagas: Sequence[UUID]) -> dict[UUID, Standing]:
+        """How far these sagas are; those that are not there are left out."""
 
     async def snapshot(self, saga: UUID) -> Snapshot:
         """Raises NotFound."""

@@ -129,7 +129,10 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """A write that was not made: its saga has moved on, is locked, or the claim is not the newest. `state` is None where the saga is gone."""
+    """A write that was not made: its saga has moved on, is locked, or the claim is not the newest.
+
+    `state` is None where the saga is gone.
+    """
 
     position: int
     version: int
@@ -165,7 +168,10 @@ class TakenKey:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """A saga that somebody must look after. `held`: steps with a command row; `claimed`: a live claim; `unquiet`: a call may be on its way."""
+    """A saga that somebody must look after.
+
+    `held`: steps with a command row; `claimed`: with a live claim; `unquiet`: of which a call may still be on its way.
+    """
 
     saga: UUID
     version: int

@@ -37,12 +37,14 @@ class Committer:
         routes: Routes,
         on_committed: Callable[[Group, Plan], None],
         is_deadline_enforced: Callable[[], bool],
+        on_recovered: Callable[[], None],
     ) -> None:
         self._store = store
         self._clock = clock
         self._routes = routes
         self._on_committed = on_committed
         self._is_deadline_enforced = is_deadline_enforced
+        self._on_recovered = on_recovered  # a commit whose answer was lost may have made claims for us
         self._pending: dict[int, Group] = {}  # by the id's number: a UUID's hash is slow
         self._busy: set[int] = set()
         self._signals = Signals()
@@ -134,7 +136,7 @@ class Committer:
         return [self._pending.pop(saga) for saga in free[:BATCH_SAGAS_MAX]], signals
 
     async def _commit(self, groups: Sequence[Group], signals: Signals, *, wait: bool = False) -> None:
-        pause = RETRY_FIRST_SECONDS
+        pause, is_unknown = RETRY_FIRST_SECONDS, False
         while True:
             plans = [self.plan(group, signals) for group in groups]
             writes = [made.write for made in plans]
@@ -144,7 +146,7 @@ class Committer:
                 misses = await self._store.commit(writes, signals, process=process, durable=True, wait=wait)
             except Unavailable as error:  # unknown: it may have been committed; look again under the rows' locks
                 self._log.warning("commit unknown, will look again", sagas=len(groups), error=str(error))
-                wait = True
+                wait = is_unknown = True
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, RETRY_CAP_SECONDS)
             except SagaError as error:
@@ -154,6 +156,8 @@ class Committer:
                 self._pass_on(groups, plans, {miss.position for miss in misses}, sent_at)
                 for miss in misses:
                     await self._missed(groups[miss.position], miss, alone=wait)
+                if is_unknown:
+                    self._on_recovered()
                 return
 
     def _pass_on(self, groups: Sequence[Group], plans: Sequence[Plan], missed: set[int], sent_at: float) -> None:

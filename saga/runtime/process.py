@@ -7,9 +7,8 @@ import contextlib
 import os
 import random
 import socket
-from collections.abc import Callable, Sequence
-from typing import Final
-from uuid import UUID
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final
 
 import structlog
 
@@ -23,6 +22,7 @@ from saga.ports.work import Overdue, Ref, Work
 from saga.runtime.committer import Committer, handed_over
 from saga.runtime.definitions import Definitions
 from saga.runtime.dispatcher import Dispatcher
+from saga.runtime.endings import Endings
 from saga.runtime.executor import Executor
 from saga.runtime.intake import Intake
 from saga.runtime.planning import Group, Plan
@@ -48,17 +48,17 @@ class Process:
         options = adapter.options
         self.definitions = Definitions(adapter.directory)
         self.router = Router(clock, queues_commands=bus is None, has_room=self._has_room)
-        self.committer = Committer(adapter.store, clock, self.router, self._committed, self._is_deadline_enforced)
+        self.committer = Committer(
+            adapter.store, clock, self.router, self._committed, self._is_deadline_enforced, self._look_again
+        )
         self.executor = Executor(
             adapter, clock, self.definitions, self.committer, lambda: self.router.process, self._committed
         )
         self.intake = Intake(adapter.store, clock, self.router, self.executor.run, options.lease_seconds)
-        self.starter = Starter(
-            adapter.store, clock, self.router, options.lease_seconds, self.intake.take, self._started
-        )
+        self.starter = Starter(adapter.store, clock, self.router, options.lease_seconds, self.intake, self._started)
         self.dispatcher = None if bus is None else Dispatcher(bus, adapter, self.router, self.intake)
+        self.endings = Endings(adapter.ledger, clock)
         self.services: list[str] = []
-        self._waiters: dict[UUID, list[Callable[[], None]]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._beat_now = asyncio.Event()
         self._is_lost = False
@@ -73,16 +73,17 @@ class Process:
         """Join the others and begin to work. Raises Unavailable."""
         await self._join()
         loops = [
-            self._beats(),
-            self._look_after(),
-            self.committer.run(),
-            self.starter.run(),
-            self.intake.run(),
-            self.intake.keep_leases(),
+            self._beats,
+            self._look_after,
+            self.committer.run,
+            self.starter.run,
+            self.intake.run,
+            self.intake.keep_leases,
+            self.endings.run,
         ]
         if self.dispatcher is not None:
-            loops.append(self.dispatcher.run())
-        self._tasks = [asyncio.create_task(loop) for loop in loops]
+            loops.append(self.dispatcher.run)
+        self._tasks = [asyncio.create_task(self._keep_going(loop)) for loop in loops]
 
     async def serve(self, services: Sequence[str], capacity: int, *, durable: bool) -> None:
         """Take commands of these services, besides those served already."""
@@ -111,8 +112,19 @@ class Process:
         with contextlib.suppress(SagaError, TimeoutError):
             await self.adapter.membership.leave()
 
+    async def _keep_going(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """A loop that dies of a fault of ours begins again; what it had in hand, the leases bring back."""
+        while True:
+            try:
+                await loop()
+            except Exception:  # noqa: BLE001 (whatever it is, the others must not stand still)
+                self._log.exception("loop died, beginning again", loop=loop.__qualname__)
+                await self.clock.sleep(REJOIN_SECONDS)
+
     async def _join(self) -> None:
-        ears = Ears(self.intake.given, lambda _: self.intake.look(), self._ended, self._beat_now.set, self._on_lost)
+        ears = Ears(
+            self.intake.given, lambda _: self.intake.look(), self.endings.heard, self._beat_now.set, self._on_lost
+        )
         self._is_lost = False
         self.router.enter(
             await self.adapter.membership.join(self.name, self.services, max(self.intake.capacity, 1), ears)
@@ -169,6 +181,9 @@ class Process:
         """A deadline that passes while the store or every leader is away may be the fault of the outage: then the leader decides."""
         now = self.clock.monotonic()
         return now - self._beat_at < LEADER_SILENT_SECONDS and now - self._leader_seen_at < LEADER_SILENT_SECONDS
+
+    def _look_again(self) -> None:
+        self.intake.look(everything=True)
 
     def _has_room(self, service: str) -> bool:
         return self.intake.has_room(service)
@@ -231,33 +246,12 @@ class Process:
             reason=state.reason,
         )
         if group.waiter == self.router.process:
-            self._ended([group.saga])
+            self.endings.heard([group.saga])
 
     def _started(self, order: Order, decision: Decision) -> None:
         self._active_at = self.clock.monotonic()
         if self.dispatcher is not None:
             self.dispatcher.publish_first(order, decision)
-
-    # -- waiting --------------------------------------------------------------------------------------------------------------
-
-    def _ended(self, sagas: Sequence[UUID]) -> None:
-        for saga in sagas:
-            for wake in self._waiters.pop(saga, ()):
-                wake()
-
-    async def wait_for_end(self, saga: UUID, seconds: float) -> None:
-        """Return when this process hears that a saga has ended, or after so long."""
-        heard = asyncio.Event()
-        self._waiters.setdefault(saga, []).append(heard.set)
-        try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await heard.wait()
-        finally:
-            if saga in self._waiters:
-                self._waiters[saga].remove(heard.set)
-                if not self._waiters[saga]:
-                    del self._waiters[saga]
 
 
 def _events_for(entry: Overdue) -> list[ev.Event]:

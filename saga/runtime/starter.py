@@ -17,6 +17,7 @@ from saga.errors import Conflict, SagaError, Unavailable
 from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.work import Dispatch, Ref, Signals, Start, TakenKey, Work
+from saga.runtime.intake import Intake
 from saga.runtime.planning import Routes
 
 BATCH_MAX: Final = 256
@@ -53,14 +54,14 @@ class Starter:
         clock: Clock,
         routes: Routes,
         lease_seconds: float,
-        take: Callable[[Sequence[Work]], None],
+        intake: Intake,
         publish: Callable[[Order, Decision], None],
     ) -> None:
         self._store = store
         self._clock = clock
         self._routes = routes
         self._lease_seconds = lease_seconds
-        self._take_works = take
+        self._intake = intake
         self._publish = publish
         self.store_clock = 0.0
         self._asked: list[_Asked] = []
@@ -118,6 +119,8 @@ class Starter:
             else:
                 self._answer(batch, decided, taken)
                 self._hand_over(batch, starts, taken, sent_at + self._lease_seconds)
+                if again:  # the lost answer may have been of a commit that made claims for us
+                    self._intake.look(everything=True)
                 return
 
     def _answer(self, batch: Sequence[_Asked], decided: Sequence[Decision], taken: Sequence[TakenKey]) -> None:
@@ -143,7 +146,7 @@ class Starter:
             if dispatch.owner == process and position not in others
         ]
         if works:
-            self._take_works(works)
+            self._intake.take(works)
 
     async def _refuse(self, batch: Sequence[_Asked], error: SagaError) -> None:
         if len(batch) == 1:

@@ -60,23 +60,17 @@ class Supervisor:
         """Campaign and lead until cancelled; resigns on the way out."""
         while True:
             try:
-                gap_seconds = await self._silence()
-                self._leadership = await self._election.campaign(self._process.name)
-                self._log.info("leading", term=self._leadership.term, silence_seconds=round(gap_seconds, 1))
-                await self._lead(gap_seconds)
+                leadership = self._leadership = await self._election.campaign(self._process.name)
+                self._log.info("leading", term=leadership.term, silent_seconds=round(leadership.silent_seconds, 1))
+                await self._lead(leadership.silent_seconds)
             except (LeadershipLost, Unavailable) as error:
                 self._log.warning("not leading", error=str(error))
                 await self._clock.sleep(CAMPAIGN_RETRY_SECONDS)
             finally:
-                leadership, self._leadership = self._leadership, None
-                if leadership is not None:
+                held, self._leadership = self._leadership, None
+                if held is not None:
                     with contextlib.suppress(LeadershipLost, Unavailable):
-                        await self._election.resign(leadership)
-
-    async def _silence(self) -> float:
-        """How long nobody has led, as the store sees it."""
-        beat = await self._process.adapter.membership.beat(self._process.intake.in_flight, full=True)
-        return beat.leader_seen_ago_seconds or 0.0
+                        await self._election.resign(held)
 
     async def _lead(self, gap_seconds: float) -> None:
         """Until the term ends: then whatever is under way here is stopped."""

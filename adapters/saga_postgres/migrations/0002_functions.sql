@@ -336,3 +336,19 @@ begin
     end if;
 end $$;
 comment on function start_batch is 'Starts sagas; a start key that is taken returns the saga that has it';
+
+-- What those who wait for sagas ask, many at once: how far they are, and what those return that are complete.
+create function standings(p_saga uuid[]) returns table (
+    saga uuid, definition integer, phase "char", reason text, input bytea, steps smallint[], results bytea[]
+)
+language plpgsql stable set search_path from current set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+begin
+    return query
+    select s.id, s.definition, s.phase, s.reason, case when s.phase = 'D' then s.input end, found.steps, found.results
+    from unnest(p_saga) as asked(id)
+    join saga s on s.id = asked.id
+    left join lateral (
+        select array_agg(r.step) as steps, array_agg(r.result) as results from step r where r.saga = s.id and r.result is not null
+    ) as found on s.phase = 'D';
+end $$;
+comment on function standings is 'How far sagas are, for those who wait for their ends';

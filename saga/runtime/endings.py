@@ -1,0 +1,151 @@
+"""Who waits for the end of which saga. Their questions are asked together: one statement for all that have ended meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from saga.errors import NotFound, SagaError, UsageError
+from saga.ports.clock import Clock
+from saga.ports.store import Ledger, Standing
+
+POLL_FIRST_SECONDS: Final = 2.0
+POLL_CAP_SECONDS: Final = 10.0
+POLL_FACTOR: Final = 1.5
+RETRY_SECONDS: Final = 0.5
+BATCH_MAX: Final = 256
+UNHEARD_MAX: Final = 10_000  # ends that nobody waited for yet; who waits for an older one looks after a while
+
+
+class Endings:
+    """Hears of ends, by a commit of our own or a notification; a lost one is made up for by looking from time to time."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger = ledger
+        self._clock = clock
+        self._waiting: dict[UUID, list[asyncio.Future[None]]] = {}
+        self._unheard: dict[UUID, None] = {}
+        self._asked: dict[UUID, asyncio.Future[Standing]] = {}
+        self._wanted = asyncio.Event()
+        self._is_closed = False
+        self._log = structlog.get_logger("saga.endings")
+
+    def heard(self, sagas: Sequence[UUID]) -> None:
+        """These sagas have ended."""
+        for saga in sagas:
+            waiting = self._waiting.pop(saga, None)
+            if waiting is None:
+                self._unheard[saga] = None
+                if len(self._unheard) > UNHEARD_MAX:
+                    del self._unheard[next(iter(self._unheard))]
+                continue
+            for future in waiting:
+                _wake(future)
+
+    async def wait(self, saga: UUID, *, is_new: bool) -> Standing:
+        """Return when the saga has ended. `is_new`: this process has just started it, so that there is nothing to look at yet.
+
+        Raises:
+            NotFound: it is not there (any more).
+            UsageError: this process stops meanwhile.
+        """
+        pause = POLL_FIRST_SECONDS
+        if is_new:
+            await self._until_heard(saga, self._listen(saga), pause)
+        while True:
+            heard = self._listen(saga)  # before looking, so that no end falls between
+            standing = await self._look(saga)
+            if standing.phase.is_terminal:
+                self._forget(saga, heard)
+                return standing
+            await self._until_heard(saga, heard, pause)
+            pause = min(pause * POLL_FACTOR, POLL_CAP_SECONDS)
+
+    def _listen(self, saga: UUID) -> asyncio.Future[None]:
+        heard = asyncio.get_running_loop().create_future()
+        if saga in self._unheard:
+            del self._unheard[saga]
+            heard.set_result(None)
+        else:
+            self._waiting.setdefault(saga, []).append(heard)
+        return heard
+
+    async def _until_heard(self, saga: UUID, heard: asyncio.Future[None], seconds: float) -> None:
+        timer = asyncio.get_running_loop().call_later(seconds, _wake, heard)
+        try:
+            await heard
+        finally:
+            timer.cancel()
+            self._forget(saga, heard)
+
+    def _forget(self, saga: UUID, heard: asyncio.Future[None]) -> None:
+        waiting = self._waiting.get(saga)
+        if waiting is not None and heard in waiting:
+            waiting.remove(heard)
+            if not waiting:
+                del self._waiting[saga]
+
+    async def _look(self, saga: UUID) -> Standing:
+        if self._is_closed:
+            raise _stopping(saga)
+        asked = self._asked.get(saga)
+        if asked is None:
+            asked = self._asked[saga] = asyncio.get_running_loop().create_future()
+            self._wanted.set()
+        return await asyncio.shield(asked)
+
+    async def run(self) -> None:
+        """Look, for all who ask, until cancelled."""
+        try:
+            while True:
+                await self._wanted.wait()
+                self._wanted.clear()
+                while self._asked:
+                    await self._answer(list(self._asked)[:BATCH_MAX])
+        except asyncio.CancelledError:
+            self._close()
+            raise
+
+    async def _answer(self, sagas: Sequence[UUID]) -> None:
+        # Whoever asks from now on may mean what happens from now on: they get an answer of their own
+        asked = {saga: self._asked.pop(saga) for saga in sagas}
+        try:
+            found = await self._ledger.standings(sagas)
+        except BaseException as error:
+            self._asked = asked | self._asked
+            if not isinstance(error, SagaError):
+                raise
+            self._log.warning("cannot look at sagas", sagas=len(sagas), error=str(error))
+            await self._clock.sleep(RETRY_SECONDS)
+            return
+        for saga, future in asked.items():
+            if future.done():
+                continue
+            if saga in found:
+                future.set_result(found[saga])
+            else:
+                future.set_exception(NotFound(f"there is no saga {saga}: the id is wrong, or it ended and was purged"))
+
+    def _close(self) -> None:
+        """Nobody is left waiting for a process that has stopped."""
+        self._is_closed = True
+        for saga, future in self._asked.items():
+            if not future.done():
+                future.set_exception(_stopping(saga))
+        self._asked.clear()
+        for waiting in self._waiting.values():
+            for future in waiting:
+                _wake(future)
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _stopping(saga: UUID) -> UsageError:
+    return UsageError(f"this connection is closed: saga {saga} goes on without it; wait for it through another one")
