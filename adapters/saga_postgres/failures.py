@@ -36,6 +36,8 @@ TRANSIENT: Final = (
     asyncpg.InsufficientResourcesError,  # 53300: too many connections; disk full
     asyncpg.TransactionRollbackError,  # 40001, 40P01
     asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,  # a standby, in the middle of a failover
+    asyncpg.PostgresSystemError,  # 58: its disk
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
 
@@ -60,6 +62,8 @@ def translated(place: str) -> Iterator[None]:
             raise pooled(place) from error
         raise Unavailable(f"{place} broke off: {_reason(error)}") from error
     except TRANSIENT as error:
+        if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):  # asyncpg's own DataError
+            raise InputRefused(f"{place} cannot take the data: {_reason(error)}") from error
         raise Unavailable(
             f"{place} cannot be reached or broke off ({_reason(error)}): "
             "check that the server runs, and host and port of the URL"

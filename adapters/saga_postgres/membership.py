@@ -47,12 +47,16 @@ class PostgresMembership:
 
     async def join(self, name: str, services: Sequence[str], capacity: int, ears: Ears) -> int:
         connection = await self._pool.dedicated()
-        with translated(self._pool.place):
-            process: int = await connection.fetchval("select nextval('participant_id')::integer")
-            await connection.execute("select pg_advisory_lock($1, $2)", self.lock_class, process)
-            await self._listen(connection, process, services, ears)
-            await connection.execute(_JOIN, process, name, list(services), capacity, self._release)
-            await connection.execute("select pg_notify($1, '')", f"{signals.prefix(self._options.namespace)}peers")
+        try:
+            with translated(self._pool.place):
+                process: int = await connection.fetchval("select nextval('participant_id')::integer")
+                await connection.execute("select pg_advisory_lock($1, $2)", self.lock_class, process)
+                await self._listen(connection, process, services, ears)
+                await connection.execute(_JOIN, process, name, list(services), capacity, self._release)
+                await connection.execute("select pg_notify($1, '')", f"{signals.prefix(self._options.namespace)}peers")
+        except BaseException:
+            connection.terminate()  # half a member is none
+            raise
         self._connection, self._process, self._ears = connection, process, ears
         connection.add_termination_listener(self._on_end)
         return process

@@ -64,7 +64,7 @@ _PULL: Final = _call("pull", *[""] * 6)
 _ADMIT: Final = _call("admit", *[""] * 8)
 _FETCH: Final = _call("fetch_claims", *[""] * 3)
 _OVERDUE: Final = _call("overdue", *[""] * 2)
-_EXTEND: Final = _call("extend_claims", *[""] * 4)
+_EXTEND: Final = _call("extend_claims", *[""] * 5)
 
 
 class PostgresStore:
@@ -73,6 +73,7 @@ class PostgresStore:
     def __init__(self, pool: Pool, options: StoreOptions) -> None:
         self._pool = pool
         self._options = options
+        self._start = _START.replace("start_batch", f'"{options.namespace}".start_batch')  # a caller's path is not ours
 
     def _using(self, connection: Connection) -> AbstractAsyncContextManager[Connection]:
         return self._pool.connection() if connection is None else nullcontext(connection)
@@ -92,7 +93,7 @@ class PostgresStore:
         columns = start_columns(starts)
         async with self._using(connection) as open_connection:
             rows = await open_connection.fetch(
-                _START,
+                self._start,
                 process,
                 options.lease_seconds,
                 options.redrive_seconds,
@@ -162,12 +163,10 @@ class PostgresStore:
         heard_at = time.monotonic()
         return [_overdue(row, heard_at) for row in rows]
 
-    async def extend(self, refs: Sequence[Ref], *, process: int) -> set[Ref]:
-        steps = [ref.step for ref in refs]
+    async def extend(self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None) -> set[Ref]:
+        sagas, steps = [ref.saga for ref in refs], [ref.step for ref in refs]
         async with self._pool.connection() as connection:
-            rows = await connection.fetch(
-                _EXTEND, process, self._options.lease_seconds, [ref.saga for ref in refs], steps
-            )
+            rows = await connection.fetch(_EXTEND, process, self._options.lease_seconds, sagas, steps, progress)
         return set(refs) - {Ref(row[0], row[1]) for row in rows}
 
 

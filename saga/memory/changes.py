@@ -86,7 +86,8 @@ def _move(database: Database, row: SagaRow, write: Write, *, process: int) -> No
     if write.state.phase.is_terminal:
         database.wake_at(row, None)
     elif write.wake_seconds is not None:
-        database.wake_at(row, now + write.wake_seconds)
+        due_at = math.inf if row.state.deadline is None else row.state.deadline - database.epoch
+        database.wake_at(row, min(now + write.wake_seconds, due_at if due_at > now else math.inf))
     elif write.is_deadline_moved and deadline is not None:
         known = math.inf if row.wake_at is None else row.wake_at
         database.wake_at(row, min(known, deadline - database.epoch))
@@ -135,6 +136,7 @@ def _send(database: Database, options: StoreOptions, saga: SagaRow, dispatch: Di
 def _renew(row: CommandRow, dispatch: Dispatch, *, is_claimed: bool) -> None:
     """The same operation goes on with what it has counted, unless it was set aside; another one begins anew."""
     is_same = row.operation is dispatch.operation
+    row.progress = row.progress if is_same else None
     if not is_same or row.due_at == math.inf:
         row.operation, row.deliveries, row.failures, row.first_failed_at = dispatch.operation, 0, 0, None
     row.deliveries += is_claimed

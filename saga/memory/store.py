@@ -182,6 +182,7 @@ class MemoryStore:
             commands.add(row)
         elif row.operation is not operation:
             row.operation, row.deliveries, row.failures, row.first_failed_at = operation, 0, 0, None
+            row.progress = None
         elif row.owner is not None or row.due_at > now:
             return None
         row.deliveries += 1
@@ -213,15 +214,17 @@ class MemoryStore:
             overdue_of(database, database.sagas[saga]) for saga in database.wake.due(database.now(), limit, is_wanted)
         ]
 
-    async def extend(self, refs: Sequence[Ref], *, process: int) -> set[Ref]:
+    async def extend(self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None) -> set[Ref]:
         await self._enter()
         lost: set[Ref] = set()
         for ref in refs:
-            row = self._database.commands.get(ref)
-            if row is None or row.owner != process:
+            row, saga = self._database.commands.get(ref), self._database.sagas.get(ref.saga)
+            is_held = row is not None and row.owner == process
+            if row is None or saga is None or not is_held or self._called_for(saga, ref.step) is not row.operation:
                 lost.add(ref)
-            else:
-                row.lease_until = self._lease_end()
+                continue
+            row.lease_until = self._lease_end()
+            row.progress = row.progress if progress is None else progress
         return lost
 
     @asynccontextmanager

@@ -127,7 +127,8 @@ begin
         set op = excluded.op, owner = excluded.owner, claim = excluded.claim, lease_until = excluded.lease_until,
             deliveries = case when c.op = excluded.op then c.deliveries + 1 else 1 end,
             failures = case when c.op = excluded.op then c.failures else 0 end,
-            first_failed_at = case when c.op = excluded.op then c.first_failed_at end
+            first_failed_at = case when c.op = excluded.op then c.first_failed_at end,
+            progress = case when c.op = excluded.op then c.progress end
         where c.op <> excluded.op or (c.owner is null and c.due_at <= now())
         returning c.saga, c.step, c.claim
     )
@@ -206,7 +207,10 @@ begin
                         when s_deadline[w.n] < 'infinity' then to_timestamp(s_deadline[w.n]) end,
         ended_at = case when s_phase[w.n] in ('D', 'Z', 'X') then now() end,
         wake_at = case when s_phase[w.n] in ('D', 'Z', 'X') then null
-                       when s_wake[w.n] is not null then now() + make_interval(secs => s_wake[w.n])
+                       when s_wake[w.n] is not null then least(  -- nobody sleeps past a deadline that is still ahead
+                           now() + make_interval(secs => s_wake[w.n]),
+                           case when coalesce(to_timestamp(s_deadline[w.n]), s.deadline) > now()
+                                then coalesce(to_timestamp(s_deadline[w.n]), s.deadline) end)
                        when s_deadline[w.n] < 'infinity' then least(s.wake_at, to_timestamp(s_deadline[w.n])) else s.wake_at end
     from generate_series(1, cardinality(s_id)) as w(n)
     where s.id = s_id[w.n] and s_changed[w.n] and (all_ok or ok[w.n]);
@@ -243,7 +247,8 @@ begin
         set op = excluded.op, owner = excluded.owner, claim = excluded.claim, due_at = excluded.due_at, lease_until = excluded.lease_until,
             deliveries = excluded.deliveries + case when c.op = excluded.op and c.due_at <> 'infinity' then c.deliveries else 0 end,
             failures = case when c.op = excluded.op and c.due_at <> 'infinity' then c.failures else 0 end,
-            first_failed_at = case when c.op = excluded.op and c.due_at <> 'infinity' then c.first_failed_at end, error = null
+            first_failed_at = case when c.op = excluded.op and c.due_at <> 'infinity' then c.first_failed_at end, error = null,
+            progress = case when c.op = excluded.op then c.progress end
         where c.op <> excluded.op or c.owner is null;
     end if;
     if cardinality(r_s) > 0 then

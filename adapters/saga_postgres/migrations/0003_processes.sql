@@ -131,16 +131,19 @@ begin
 end $$;
 comment on function fetch_claims is 'Reads the claims of a process';
 
-create function extend_claims(p_owner integer, p_lease float8, p_saga uuid[], p_step smallint[]) returns table (saga uuid, step smallint)
+create function extend_claims(p_owner integer, p_lease float8, p_saga uuid[], p_step smallint[], p_progress bytea)
+returns table (saga uuid, step smallint)
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 begin
     return query
-    update command c set lease_until = clock_timestamp() + make_interval(secs => p_lease)
-    from unnest(p_saga, p_step) as mine(saga, step)
+    update command c set lease_until = clock_timestamp() + make_interval(secs => p_lease), progress = coalesce(p_progress, c.progress)
+    from unnest(p_saga, p_step) as mine(saga, step), saga s, definition_step d
     where c.saga = mine.saga and c.step = mine.step and c.owner = p_owner
+      and s.id = c.saga and d.definition = s.definition and d.step = c.step
+      and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) = c.op
     returning c.saga, c.step;
 end $$;
-comment on function extend_claims is 'Prolongs leases that are still held';
+comment on function extend_claims is 'Prolongs leases that are still held and called for, and notes how far a step is';
 
 create function leave(p_owner integer, p_margin float8, p_channel text) returns void
 language plpgsql set search_path from current set enable_seqscan = off as $$
