@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+import zlib
 from collections.abc import Sequence
 from functools import partial
 from typing import Any, Final
@@ -16,7 +17,6 @@ from saga_postgres import signals
 from saga_postgres.failures import translated
 from saga_postgres.pool import Pool
 
-LOCK_CLASS: Final = 0x5A6A
 LEAVE_TIMEOUT_SECONDS: Final = 5.0
 _JOIN: Final = """
     insert into participant (id, name, services, capacity, release) values ($1, $2, $3, $4, $5)
@@ -43,7 +43,7 @@ class PostgresMembership:
     @property
     def lock_class(self) -> int:
         """Namespaces share a database, but not their locks."""
-        return LOCK_CLASS + sum(self._options.namespace.encode())
+        return zlib.crc32(b"saga " + self._options.namespace.encode()) >> 1
 
     async def join(self, name: str, services: Sequence[str], capacity: int, ears: Ears) -> int:
         connection = await self._pool.dedicated()

@@ -31,7 +31,7 @@ class SupervisorOptions:
     deadlines; `retention_seconds`: how long finished sagas stay; `history_days`: how long their history."""
 
     scan_seconds: float = 1.0
-    renew_seconds: float = 1.0
+    renew_seconds: float = 0.7
     outage_grace_seconds: float = 10.0
     retention_seconds: float = 30 * 86_400.0
     history_days: float = 30.0
