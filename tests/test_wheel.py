@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import zipfile
 from pathlib import Path
 
@@ -56,7 +55,7 @@ def test_the_wheel_holds_every_file_of_its_packages(wheel: Path) -> None:
 
 
 def test_the_wheel_works_where_there_is_nothing_else(installed: Path, tmp_path: Path) -> None:
-    report = json.loads(_output([installed, "-c", REPORT], tmp_path))
+    report = json.loads(wheels.output(tmp_path, installed, "-c", REPORT))
 
     assert all(place.startswith(str(installed.parent.parent)) for place in report["places"])
     assert all(names == ["memory", "postgres", "postgresql"] for names in report["points"].values())
@@ -65,10 +64,4 @@ def test_the_wheel_works_where_there_is_nothing_else(installed: Path, tmp_path: 
 
 
 def test_the_command_of_the_wheel_starts(installed: Path, tmp_path: Path) -> None:
-    assert "Usage: saga" in _output([installed.parent / "saga", "--help"], tmp_path)
-
-
-def _output(command: list[str | Path], folder: Path) -> str:
-    shown = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
-    assert shown.returncode == 0, shown.stderr
-    return shown.stdout
+    assert "Usage: saga" in wheels.output(tmp_path, installed.parent / "saga", "--help")

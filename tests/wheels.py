@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -31,6 +32,14 @@ def environment(folder: Path, *requirements: str | Path) -> Path:
         install = [python, "-m", "pip", "install", "--quiet"]
     subprocess.run([*install, "-c", _pins(place), *requirements], check=True)
     return python
+
+
+def output(folder: Path, *command: str | Path) -> str:
+    """What a command says that sees nothing of our source tree; it has to succeed."""
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))}
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, env=variables)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def _pins(folder: Path) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -30,7 +29,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_an_outside_bus_answers_to_its_scheme(installed: Path, tmp_path: Path) -> None:
-    shown = run(tmp_path, installed, "-c", "from saga import registry; print(registry.schemes('saga.bus'))")
+    shown = wheels.output(tmp_path, installed, "-c", "from saga import registry; print(registry.schemes('saga.bus'))")
 
     assert "'file'" in shown
 
@@ -39,13 +38,7 @@ def test_an_outside_bus_passes_the_suite_from_the_wheel(installed: Path, tmp_pat
     shutil.copy(FILE_BUS / "test_conformance.py", tmp_path)
     (tmp_path / "pytest.ini").write_text(CONFIGURATION)
 
-    shown = run(tmp_path, installed, "-m", "pytest", "-q", "test_conformance.py")
+    shown = wheels.output(tmp_path, installed, "-m", "pytest", "-q", "test_conformance.py")
 
     assert " passed" in shown
     assert "skipped" not in shown
-
-
-def run(folder: Path, *command: str | Path) -> str:
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
