@@ -13,9 +13,10 @@ from saga.errors import Unavailable
 from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.work import Ref, Work
-from saga.runtime.router import BACKLOG_FACTOR, Router
+from saga.runtime.router import Router
 
 RETRY_SECONDS: Final = 0.5
+HOLD_SECONDS: Final = 0.25  # so long a claim may wait here while other processes might have time for it
 RENEW_AT: Final = 1 / 3  # of a lease
 
 
@@ -41,6 +42,9 @@ class Intake:
         self._timers: set[asyncio.TimerHandle] = set()
         self._wanted = asyncio.Event()
         self._freed = asyncio.Event()
+        self._finished = 0
+        self._pace = 0.0  # claims a second
+        self._paced_at = clock.monotonic()
         self._is_closing = False
         self._log = structlog.get_logger("saga.intake")
 
@@ -60,9 +64,18 @@ class Intake:
     def capacity(self) -> int:
         return self._capacity
 
+    @property
+    def load(self) -> int:
+        """Claims held, without those that wait and will be finished within HOLD_SECONDS at the present pace."""
+        now = self._clock.monotonic()
+        if now - self._paced_at >= HOLD_SECONDS:
+            self._pace = self._finished / (now - self._paced_at)
+            self._paced_at, self._finished = now, 0
+        return max(self.in_flight - int(self._pace * HOLD_SECONDS), 0)
+
     def has_room(self, _: str) -> bool:
-        """Whether another claim may be taken now."""
-        return not self._is_closing and self.in_flight < self._capacity * BACKLOG_FACTOR
+        """Whether another claim may be taken now: more than can run at once only where they will not wait for long."""
+        return not self._is_closing and self.load < self._capacity
 
     async def room(self) -> None:
         """Return when another claim may be taken."""
@@ -109,6 +122,7 @@ class Intake:
             await self._run(work)
         finally:
             del self._running[work.claim]
+            self._finished += 1
             self._freed.set()
             while self._waiting and len(self._running) < self._capacity:
                 self._begin(self._waiting.popleft())

@@ -96,21 +96,24 @@ def _end_claim(group: Group, outcome: Outcome, commands: dict[int, Command], mad
         del commands[step]
         _delay(group, outcome, command.after_seconds, made)
     elif letter in QUARANTINED_LETTERS or (state.paused and letter in _UNDER_WAY):
-        write.delays.append(_delay_of(outcome, PARKED_SECONDS))
+        write.delays.append(_delay_of(group, outcome, PARKED_SECONDS, made))
     elif command is None:
         write.drops.append(Drop(step, None if made.decision.changed else work.claim))
-    if isinstance(outcome.event, ev.Succeeded | ev.Reported) and letter != group.state.vector[step] and letter in "SK":
+    if isinstance(outcome.event, ev.Succeeded | ev.Reported) and letter != group.state.vector[step] and letter in "SKZ":
         write.results.append(Result(step, work.deliveries, outcome.value))
 
 
 def _delay(group: Group, outcome: Outcome, after_seconds: float, made: Plan) -> None:
-    made.write.delays.append(_delay_of(outcome, after_seconds))
+    made.write.delays.append(_delay_of(group, outcome, after_seconds, made))
     made.timers.append((group.graph.steps[outcome.work.step].service, after_seconds))
 
 
-def _delay_of(outcome: Outcome, after_seconds: float) -> Delay:
+def _delay_of(group: Group, outcome: Outcome, after_seconds: float, made: Plan) -> Delay:
+    step = outcome.work.step
     failures = outcome.event.failures if isinstance(outcome.event, ev.Failed) else outcome.work.failures
-    return Delay(outcome.work.step, outcome.work.claim, after_seconds, outcome.quiet_seconds, failures, outcome.error)
+    if made.decision.state.vector[step] not in (group.state.vector[step], group.state.vector[step].lower()):
+        failures = 0  # the same command serves another letter now, which has a policy of its own
+    return Delay(step, outcome.work.claim, after_seconds, outcome.quiet_seconds, failures, outcome.error)
 
 
 def _drop_what_is_over(group: Group, commands: dict[int, Command], write: Write) -> None:

@@ -165,7 +165,7 @@ class Process:
                 await self._beat_now.wait()
 
     async def _beat(self, *, full: bool) -> None:
-        beat = await self.adapter.membership.beat(self.intake.in_flight, full=full)
+        beat = await self.adapter.membership.beat(self.intake.load, full=full)
         now = self.clock.monotonic()
         self.router.hear(beat.peers)
         self.starter.store_clock = beat.store_clock

@@ -10,7 +10,6 @@ from saga.ports.clock import Clock
 from saga.ports.store import Peer
 
 SILENT_SECONDS: Final = 3.0  # a peer that was not seen for so long gets nothing assigned
-BACKLOG_FACTOR: Final = 4  # a peer that holds so many commands for each one it can run at once gets no more
 
 
 @dataclass(slots=True)
@@ -65,7 +64,7 @@ class Router:
         if not self.queues_commands or self._clock.monotonic() - self._heard_at > SILENT_SECONDS:
             return None
         best = min(self._by_service.get(service, ()), key=lambda known: known.given / known.peer.capacity, default=None)
-        if best is None or best.peer.in_flight >= best.peer.capacity * BACKLOG_FACTOR:
+        if best is None or best.peer.in_flight >= best.peer.capacity:
             return None
         best.given += 1
         return best.peer.id
