@@ -138,8 +138,8 @@ class Endings:
                 future.set_exception(_stopping(saga))
         self._asked.clear()
         for waiting in self._waiting.values():
-            for future in waiting:
-                _wake(future)
+            for heard in waiting:
+                _wake(heard)
 
 
 def _wake(future: asyncio.Future[None]) -> None:

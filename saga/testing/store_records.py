@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from uuid import uuid4
 
 import pytest
 
@@ -208,6 +209,23 @@ class RecordTests(StoreStage):
         snapshot = await process.adapter.ledger.snapshot(start.saga)
         assert (snapshot.definition_name, snapshot.definition_version) == ("order", 1)
         assert len((await process.adapter.directory.graph(snapshot.definition)).steps) == 1
+
+    async def test_who_waits_is_told_where_each_saga_stands_and_what_a_completed_one_has_recorded(self) -> None:
+        process = await self.process()
+        running, ended, back = [await self.started(process, "D") for _ in range(3)]
+        result = Result(0, 1, b"7")
+        assert await process.commit(replace(moved(ended, "S", Phase.COMPLETED), results=[result])) == []
+        assert await process.commit(moved(back, "V", Phase.COMPENSATED)) == []
+
+        found = await process.adapter.ledger.standings([running.saga, ended.saga, back.saga, uuid4()])
+
+        assert {saga: standing.phase for saga, standing in found.items()} == {
+            running.saga: Phase.RUNNING,
+            ended.saga: Phase.COMPLETED,
+            back.saga: Phase.COMPENSATED,
+        }
+        assert (found[ended.saga].input, found[ended.saga].results) == (ended.input, {0: b"7"})
+        assert (found[back.saga].input, found[back.saga].results) == (None, {})
 
     async def test_a_definition_is_found_by_name_in_the_version_that_was_activated_last(self) -> None:
         directory = (await self.adapter()).directory

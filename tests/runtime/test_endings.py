@@ -1,0 +1,147 @@
+"""Waiting for ends: nobody looks before there is something to see, and who looks, looks together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from saga.core.states import Phase
+from saga.errors import NotFound, Unavailable, UsageError
+from saga.ports.clock import SystemClock
+from saga.ports.store import Snapshot, Standing
+from saga.runtime import endings
+from saga.runtime.endings import Endings
+
+RUNNING = Standing(1, Phase.RUNNING, None, None, {})
+COMPLETED = Standing(1, Phase.COMPLETED, None, b"{}", {})
+
+
+class Shelf:
+    """A ledger of which only the standings are read; it counts the questions."""
+
+    def __init__(self) -> None:
+        self.found: dict[UUID, Standing] = {}
+        self.questions: list[list[UUID]] = []
+        self.failures = 0
+
+    async def standings(self, sagas: Sequence[UUID]) -> dict[UUID, Standing]:
+        self.questions.append(list(sagas))
+        await asyncio.sleep(0)
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("away")
+        return {saga: self.found[saga] for saga in sagas if saga in self.found}
+
+    async def snapshot(self, saga: UUID) -> Snapshot:
+        raise NotImplementedError
+
+    async def find_key(self, definition_name: str, key: str) -> UUID | None:
+        raise NotImplementedError
+
+    async def audit(
+        self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Any]
+    ) -> None:
+        raise NotImplementedError
+
+
+@asynccontextmanager
+async def running(shelf: Shelf) -> AsyncIterator[Endings]:
+    found = Endings(shelf, SystemClock())
+    task = asyncio.create_task(found.run())
+    try:
+        yield found
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_saga_that_was_just_started_is_looked_at_only_when_it_has_ended() -> None:
+    shelf, saga = Shelf(), uuid4()
+    async with running(shelf) as found:
+        waiting = asyncio.create_task(found.wait(saga, is_new=True))
+        await asyncio.sleep(0)
+        assert shelf.questions == []
+
+        shelf.found[saga] = COMPLETED
+        found.heard([saga])
+
+        assert await waiting is COMPLETED
+    assert shelf.questions == [[saga]]
+
+
+async def test_an_end_that_comes_before_anybody_waits_is_remembered() -> None:
+    shelf, saga = Shelf(), uuid4()
+    shelf.found[saga] = COMPLETED
+    async with running(shelf) as found:
+        found.heard([saga])
+        assert await found.wait(saga, is_new=True) is COMPLETED
+
+
+async def test_an_end_that_comes_while_it_is_looked_is_not_missed() -> None:
+    shelf, saga = Shelf(), uuid4()
+    shelf.found[saga] = RUNNING
+    async with running(shelf) as found:
+        waiting = asyncio.create_task(found.wait(saga, is_new=False))
+        while not shelf.questions:  # noqa: ASYNC110 (a turn of the loop at a time)
+            await asyncio.sleep(0)
+        shelf.found[saga] = COMPLETED
+        found.heard([saga])
+        assert await waiting is COMPLETED
+
+
+async def test_ends_that_are_heard_together_are_read_together() -> None:
+    shelf, sagas = Shelf(), [uuid4() for _ in range(10)]
+    shelf.found = dict.fromkeys(sagas, COMPLETED)
+    async with running(shelf) as found, asyncio.TaskGroup() as waiting:
+        for saga in sagas:
+            waiting.create_task(found.wait(saga, is_new=True))
+        await asyncio.sleep(0)
+        found.heard(sagas)
+    assert [len(question) for question in shelf.questions] == [10]
+
+
+async def test_a_lost_notification_is_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endings, "POLL_FIRST_SECONDS", 0.01)
+    shelf, saga = Shelf(), uuid4()
+    shelf.found[saga] = COMPLETED
+    async with running(shelf) as found:
+        assert await found.wait(saga, is_new=True) is COMPLETED
+
+
+async def test_a_store_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endings, "RETRY_SECONDS", 0.01)
+    shelf, saga = Shelf(), uuid4()
+    shelf.found[saga], shelf.failures = COMPLETED, 2
+    async with running(shelf) as found:
+        assert await found.wait(saga, is_new=False) is COMPLETED
+    assert len(shelf.questions) == 3
+
+
+async def test_a_saga_that_is_not_there_is_not_found() -> None:
+    async with running(Shelf()) as found:
+        with pytest.raises(NotFound):
+            await found.wait(uuid4(), is_new=False)
+
+
+async def test_nobody_is_left_waiting_when_the_process_stops() -> None:
+    shelf, saga = Shelf(), uuid4()
+    shelf.found[saga] = RUNNING
+    async with running(shelf) as found:
+        waiting = asyncio.create_task(found.wait(saga, is_new=True))
+        await asyncio.sleep(0)
+    with pytest.raises(UsageError, match="goes on without it"):
+        await waiting
+
+
+async def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
+    shelf, saga = Shelf(), uuid4()
+    async with running(shelf) as found:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await found.wait(saga, is_new=True)
+        assert not found._waiting
