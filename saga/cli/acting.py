@@ -36,6 +36,7 @@ FAILED: Final = 1
 def start(  # noqa: PLR0913 (an option each)
     definition: str,
     input: Annotated[str | None, Parameter(allow_leading_hyphen=True)] = None,  # noqa: A002 (the word of the protocol)
+    /,
     *,
     key: str | None = None,
     version: int | None = None,
@@ -136,6 +137,7 @@ def _ending_line(ending: Ending) -> str:
 
 def rollback(
     saga: str,
+    /,
     *,
     reason: str = "asked for by hand",
     actor: str | None = None,
@@ -162,6 +164,7 @@ def rollback(
 
 def pause(
     saga: str,
+    /,
     *,
     reason: str = "asked for by hand",
     actor: str | None = None,
@@ -186,6 +189,7 @@ def pause(
 
 def resume(
     saga: str,
+    /,
     *,
     reason: str = "asked for by hand",
     actor: str | None = None,
@@ -211,6 +215,7 @@ def resume(
 def retry(
     saga: str,
     step: str | None = None,
+    /,
     *,
     reason: str = "asked for by hand",
     actor: str | None = None,
@@ -241,6 +246,7 @@ def resolve(  # noqa: PLR0913 (an option each)
     saga: str,
     step: str,
     evidence: Evidence,
+    /,
     *,
     reason: str = "asked for by hand",
     actor: str | None = None,

@@ -72,7 +72,7 @@ def ls(  # noqa: PLR0913 (a filter each)
     _print(run(lines()), as_json=json)
 
 
-def show(saga: str, *, json: Json = False, where: Where = NOWHERE) -> None:
+def show(saga: str, /, *, json: Json = False, where: Where = NOWHERE) -> None:
     """Show one saga: its steps, results, errors and history.
 
     Parameters
@@ -86,7 +86,7 @@ def show(saga: str, *, json: Json = False, where: Where = NOWHERE) -> None:
     _print(Page(pages.case(case), case_document(case)), as_json=json)
 
 
-def why(saga: str, *, json: Json = False, where: Where = NOWHERE) -> None:
+def why(saga: str, /, *, json: Json = False, where: Where = NOWHERE) -> None:
     """Say in one sentence what a saga waits for: since when, until when, and who could act.
 
     Parameters
@@ -104,6 +104,7 @@ def why(saga: str, *, json: Json = False, where: Where = NOWHERE) -> None:
 
 def definitions(
     name: str | None = None,
+    /,
     *,
     version: int | None = None,
     mermaid: Annotated[bool, Parameter(negative=())] = False,

@@ -167,10 +167,13 @@ def _quarantined(case: Case, step: int) -> Why:
         None,
     )
     what = f"a person: {_purpose(case, step)} was set aside" + (f" ({reason})" if reason else "")
-    answers = "compensated" if letter == "k" else "happened|did-not-happen"
+    is_passed = is_pivot_passed(case.graph, case.state.vector)
+    answers = "compensated" if letter == "k" else "happened" if is_passed else "happened|did-not-happen"
     remedy = f"saga retry {case.saga} {name}, or after a look at the facts saga resolve {case.saga} {name} {answers}"
     since = _last(case, "quarantined", step)
-    return Why(Situation.QUARANTINED, name, what, since, None, NEVER, (), remedy, _note(case))
+    note = _note(case)
+    is_told = note is not None and reason is not None and reason in note  # it was refused because of this very failure
+    return Why(Situation.QUARANTINED, name, what, since, None, NEVER, (), remedy, None if is_told else note)
 
 
 def _freezing(case: Case, step: int) -> Why:

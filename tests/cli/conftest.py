@@ -1,0 +1,96 @@
+"""Commands as people run them, in this very process, and a store with the tables in it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+import structlog
+
+from saga.cli import main
+from saga_postgres.migrate import migrate
+from tests.cli.counter import Counter, counter_on
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """A command that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Ran]
+AsyncCommand = Callable[..., Awaitable[Ran]]
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Command]:
+    """Runs `saga` with these arguments, in an empty folder and without settings of the environment."""
+    for name in ("SAGA_STORE", "SAGA_NAMESPACE", "SAGA_CONFIG", "SAGA_BUS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.chdir(tmp_path)
+    handlers = logging.getLogger().handlers
+
+    def run(*arguments: str) -> Ran:
+        out, err = io.StringIO(), io.StringIO()
+        with redirect_stdout(out), redirect_stderr(err):
+            code = main(arguments)
+        return Ran(code, out.getvalue(), err.getvalue())
+
+    yield run
+    structlog.reset_defaults()
+    logging.getLogger().handlers = handlers
+
+
+@pytest.fixture
+async def store(postgres_url: str, postgres: asyncpg.Connection[asyncpg.Record]) -> str:
+    """The URL of a store that is ready."""
+    await migrate(postgres, schema="saga")
+    return postgres_url
+
+
+@pytest.fixture
+async def counter(store: str) -> AsyncIterator[Counter]:
+    """A shop with one counter, whose handlers do what the test tells them."""
+    async with counter_on(store) as counter:
+        yield counter
+
+
+@pytest.fixture
+def threaded(command: Command) -> AsyncCommand:
+    """The same beside a running loop: a command has a loop of its own."""
+
+    async def run(*arguments: str) -> Ran:
+        return await asyncio.to_thread(command, *arguments)
+
+    return run
+
+
+@pytest.fixture
+async def older_store(store: str, postgres: asyncpg.Connection[asyncpg.Record]) -> str:
+    """A store that has not got the last migration."""
+    await postgres.execute(
+        "delete from saga.schema_migration where version = (select max(version) from saga.schema_migration)"
+    )
+    return store
+
+
+@pytest.fixture
+async def newer_store(store: str, postgres: asyncpg.Connection[asyncpg.Record]) -> str:
+    """A store that a later version has migrated, and which takes no older one."""
+    await postgres.execute(
+        "insert into saga.schema_migration (version, name, sha256, runs_from) values (9999, 'later', '', 9999)"
+    )
+    return store

@@ -1,0 +1,166 @@
+"""What `saga why` says in the situations that people meet. Each is brought about on a real PostgreSQL, by what the processes do.
+
+Only the times are not what happened: they are blotted out, and one deadline is moved into the past by hand. SAGA_REWRITE=1 writes the
+golden files anew; the difference is the review.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from saga import Conflict, GiveUp, Reject
+from saga.cli.why import Situation, document, why
+from saga.cli.wording import clock_of, sentence
+from saga.core.states import Phase
+from saga.ports.case import Case
+from tests.cli.counter import ACTOR, Counter
+
+GOLDEN = Path(__file__).parent / "golden"
+BLOTS = (
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}"), "SAGA"),
+    (re.compile(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d"), "TIME"),
+    (re.compile(r"\b\d+(\.\d+)? (ms|s|min|h|d)\b"), "SPAN"),
+)
+
+
+async def unclaimed(counter: Counter) -> Case:
+    """The one process of the service is alive, but has as much in hand as it takes."""
+    counter.blocked.add("reserve")
+    sagas = [await counter.start(f"order-{number}") for number in range(16)]
+    return await counter.until(sagas[-1], lambda case: case.instructions[0].owner is None)
+
+
+async def nobody_alive(counter: Counter) -> Case:
+    counter.blocked.add("charge")
+    saga = await counter.start()
+    await counter.until_vector(saga, "SDP")
+    await counter.sagas.close()
+    return await counter.until(saga, lambda case: "payments" not in case.serving)
+
+
+async def retry_wait(counter: Counter) -> Case:
+    counter.faults["charge"] = ConnectionError("the provider does not answer")
+    saga = await counter.start()
+    return await counter.until(saga, lambda case: 1 in case.instructions and case.instructions[1].failures == 1)
+
+
+async def running(counter: Counter) -> Case:
+    counter.blocked.add("charge")
+    saga = await counter.start()
+    return await counter.until(saga, lambda case: 1 in case.instructions and case.instructions[1].owner is not None)
+
+
+async def resolving(counter: Counter) -> Case:
+    counter.blocked.add("reserve")
+    saga = await counter.start()
+    await counter.until_vector(saga, "DPP")
+    await counter.roll_back(saga)
+    return await counter.until_vector(saga, "UVV")
+
+
+async def quarantined(counter: Counter) -> Case:
+    counter.faults["confirm"] = GiveUp("the address does not exist")
+    saga = await counter.start()
+    return await counter.until_vector(saga, "SSd")
+
+
+async def pivot_refused_a_cancel(counter: Counter) -> Case:
+    counter.blocked.add("confirm")
+    saga = await counter.start()
+    await counter.until_vector(saga, "SSD")
+    with pytest.raises(Conflict, match="has passed its pivot charge and only goes forward"):
+        await counter.roll_back(saga)
+    return await counter.case(saga)
+
+
+async def past_deadline(counter: Counter) -> Case:
+    counter.blocked.add("reserve")
+    saga = await counter.start()
+    connection = await asyncpg.connect(counter.settings.store.get_secret_value())
+    await connection.execute("update saga.saga set deadline = now() - interval '5 seconds'")
+    await connection.close()
+    return await counter.case(saga)
+
+
+async def undoing(counter: Counter) -> Case:
+    counter.blocked.add("release")
+    counter.faults["charge"] = Reject("card declined")
+    saga = await counter.start()
+    return await counter.until(saga, lambda case: case.state.vector == "KRV" and case.instructions[0].owner is not None)
+
+
+async def paused(counter: Counter) -> Case:
+    counter.blocked.add("reserve")
+    saga = await counter.start()
+    await counter.until_vector(saga, "DPP")
+    await counter.away.operations.pause(saga, actor=ACTOR, reason="stocktaking")
+    return await counter.case(saga)
+
+
+async def completed(counter: Counter) -> Case:
+    saga = await counter.start()
+    return await counter.until(saga, lambda case: case.state.phase is Phase.COMPLETED)
+
+
+async def rolled_back(counter: Counter) -> Case:
+    counter.faults["charge"] = Reject("card declined")
+    saga = await counter.start()
+    return await counter.until(saga, lambda case: case.state.phase is Phase.COMPENSATED)
+
+
+SITUATIONS: dict[Callable[[Counter], Awaitable[Case]], Situation] = {
+    unclaimed: Situation.UNCLAIMED,
+    nobody_alive: Situation.NOBODY_ALIVE,
+    retry_wait: Situation.RETRY_WAIT,
+    running: Situation.RUNNING,
+    resolving: Situation.RESOLVING,
+    quarantined: Situation.QUARANTINED,
+    pivot_refused_a_cancel: Situation.RUNNING,
+    past_deadline: Situation.PAST_DEADLINE,
+    undoing: Situation.UNDOING,
+    paused: Situation.PAUSED,
+    completed: Situation.COMPLETED,
+    rolled_back: Situation.ROLLED_BACK,
+}
+
+
+@pytest.mark.parametrize("bring_about", SITUATIONS, ids=lambda function: function.__name__)
+async def test_why_says_what_a_saga_waits_for(
+    counter: Counter, bring_about: Callable[[Counter], Awaitable[Case]]
+) -> None:
+    case = await bring_about(counter)
+
+    answer = why(case)
+
+    assert answer.situation is SITUATIONS[bring_about]
+    said = blotted(sentence(case, answer, clock_of(case.now)))
+    assert_golden(f"why_{bring_about.__name__}", said.replace("; ", ";\n  ") + "\n")
+
+
+async def test_the_answer_for_programs_has_times_as_numbers(counter: Counter) -> None:
+    answer = json.loads(json.dumps(document(why(await running(counter)))))
+
+    assert answer["situation"] == "running"
+    assert answer["step"] == "charge"
+    assert answer["who"] == ["shop"]
+    assert answer["until"] > answer["since"]
+
+
+def blotted(text: str) -> str:
+    for pattern, blot in BLOTS:
+        text = pattern.sub(blot, text)
+    return text
+
+
+def assert_golden(name: str, text: str) -> None:
+    file = GOLDEN / f"{name}.txt"
+    if os.environ.get("SAGA_REWRITE") == "1":
+        file.write_text(text, encoding="utf-8")
+    assert text == file.read_text(encoding="utf-8")
