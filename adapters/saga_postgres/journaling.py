@@ -19,6 +19,7 @@ _WRITE: Final = """
     insert into saga_journal (saga, step, state, result, reason, at) values ($1, $2, $3, $4, $5, now()) on conflict (saga, step) do nothing
 """
 _MARK: Final = "update saga_journal set state = $3, at = now() where saga = $1 and step = $2"
+_FORGET: Final = "delete from saga_journal where saga = $1 and step = $2"
 _PURGE: Final = "delete from saga_journal where saga = any ($1)"
 
 
@@ -38,6 +39,9 @@ class _Transaction:
 
     async def mark(self, saga: UUID, step: int, mark: Mark) -> None:
         await self.connection.execute(_MARK, saga, step, mark.value.encode())
+
+    async def forget(self, saga: UUID, step: int) -> None:
+        await self.connection.execute(_FORGET, saga, step)
 
 
 class PostgresJournal:

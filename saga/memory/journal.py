@@ -58,6 +58,7 @@ class MemoryJournalTransaction:
     def __init__(self, database: ServiceDatabase, transaction: Transaction) -> None:
         self._database = database
         self._own: dict[tuple[UUID, int], JournalRow] = {}
+        self._forgotten: set[tuple[UUID, int]] = set()
         self._transaction = transaction
         self.connection: Any = transaction
 
@@ -65,12 +66,12 @@ class MemoryJournalTransaction:
         key = (saga, step)
         if key in self._database.journal:
             await self._transaction.lock(key)
-        return self._own.get(key) or self._database.journal.get(key)
+        return self._own.get(key) or (None if key in self._forgotten else self._database.journal.get(key))
 
     async def write(self, saga: UUID, step: int, row: JournalRow) -> bool:
         key = (saga, step)
         await self._transaction.lock(key)
-        if key in self._database.journal or key in self._own:
+        if key in self._own or (key in self._database.journal and key not in self._forgotten):
             return False
         self._set(key, row)
         return True
@@ -80,6 +81,16 @@ class MemoryJournalTransaction:
         if row is None:
             raise NotFound(f"the journal has no row for step {step} of saga {saga}")
         self._set((saga, step), replace(row, mark=mark))
+
+    async def forget(self, saga: UUID, step: int) -> None:
+        key = (saga, step)
+        await self._transaction.lock(key)
+        self._own.pop(key, None)
+        self._forgotten.add(key)
+        self._transaction.then(lambda: self._remove(key))
+
+    def _remove(self, key: tuple[UUID, int]) -> None:
+        self._database.journal.pop(key, None)
 
     def _set(self, key: tuple[UUID, int], row: JournalRow) -> None:
         self._own[key] = row

@@ -40,6 +40,9 @@ class JournalTransaction(Protocol):
     async def mark(self, saga: UUID, step: int, mark: Mark) -> None:
         """Change the mark of a row that `find` has locked."""
 
+    async def forget(self, saga: UUID, step: int) -> None:
+        """Set a row aside that `find` has locked, so that the step can be tried again (G38: only behind the pivot)."""
+
 
 class Journal(Protocol):
     """A service's database with its journal."""

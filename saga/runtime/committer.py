@@ -12,7 +12,7 @@ import structlog
 from saga.core import events as ev
 from saga.core.decide import State
 from saga.core.states import Operation
-from saga.errors import SagaError, Unavailable
+from saga.errors import InputRefused, SagaError
 from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.work import Dispatch, Miss, Ref, Signals, Work
@@ -44,9 +44,9 @@ class Committer:
         self._routes = routes
         self._on_committed = on_committed
         self._is_deadline_enforced = is_deadline_enforced
-        self._on_recovered = on_recovered  # a commit whose answer was lost may have made claims for us
+        self.on_recovered = on_recovered  # a commit whose answer was lost may have made claims for us
         self._pending: dict[int, Group] = {}  # by the id's number: a UUID's hash is slow
-        self._busy: set[int] = set()
+        self._busy: dict[int, Group] = {}
         self._signals = Signals()
         self._wanted = asyncio.Event()
         self._idle = asyncio.Event()
@@ -110,6 +110,11 @@ class Committer:
             for _ in range(COMMITS_AT_ONCE):
                 tasks.create_task(self._work())
 
+    def unsettled(self) -> set[int]:
+        """Claims that have ended here, and whose end is not committed yet."""
+        groups = (*self._pending.values(), *self._busy.values())
+        return {outcome.work.claim for group in groups for outcome in group.outcomes}
+
     async def drained(self) -> None:
         """Return when everything that was added is committed."""
         await self._idle.wait()
@@ -121,11 +126,13 @@ class Committer:
             if not groups and not _any(signals):
                 self._wanted.clear()
                 continue
-            self._busy.update(group.saga.int for group in groups)
+            for group in groups:
+                self._busy[group.saga.int] = group
             try:
                 await self._commit(groups, signals)
             finally:
-                self._busy.difference_update(group.saga.int for group in groups)
+                for group in groups:
+                    del self._busy[group.saga.int]
                 self._wanted.set()
                 if not self._pending and not self._busy and not self._has_signals():
                     self._idle.set()
@@ -144,20 +151,20 @@ class Committer:
             try:
                 process = self._routes.process
                 misses = await self._store.commit(writes, signals, process=process, durable=True, wait=wait)
-            except Unavailable as error:  # unknown: it may have been committed; look again under the rows' locks
+            except InputRefused as error:  # the only fault that can lie in an outcome
+                await self._one_by_one(groups, error)
+                return
+            except SagaError as error:  # unknown: it may have been committed; look again under the rows' locks
                 self._log.warning("commit unknown, will look again", sagas=len(groups), error=str(error))
                 wait = is_unknown = True
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, RETRY_CAP_SECONDS)
-            except SagaError as error:
-                await self._one_by_one(groups, error)
-                return
             else:
                 self._pass_on(groups, plans, {miss.position for miss in misses}, sent_at)
                 for miss in misses:
                     await self._missed(groups[miss.position], miss, alone=wait)
                 if is_unknown:
-                    self._on_recovered()
+                    self.on_recovered()
                 return
 
     def _pass_on(self, groups: Sequence[Group], plans: Sequence[Plan], missed: set[int], sent_at: float) -> None:

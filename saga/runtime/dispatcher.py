@@ -64,28 +64,28 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Publish until cancelled; a batch that cannot be published is left to the re-drive."""
-        try:
-            while True:
-                await self._wanted.wait()
-                self._wanted.clear()
-                batch, self._outbox = self._outbox, []
-                try:
-                    await self._bus.publish(batch)
-                except Unavailable as error:
-                    self._log.warning(
-                        "bus away, commands are left to the re-drive", commands=len(batch), error=str(error)
-                    )
-        finally:
-            for reader in self._readers.values():
-                reader.cancel()
-            await asyncio.gather(*self._readers.values(), return_exceptions=True)
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            batch, self._outbox = self._outbox, []
+            try:
+                await self._bus.publish(batch)
+            except SagaError as error:
+                self._log.warning("bus away, commands are left to the re-drive", commands=len(batch), error=str(error))
+
+    async def close(self) -> None:
+        """Read no more, and give the bus back."""
+        for reader in self._readers.values():
+            reader.cancel()
+        await asyncio.gather(*self._readers.values(), return_exceptions=True)
+        await self._bus.close()
 
     async def _read(self, service: str) -> None:
         while True:
             try:
                 async with self._bus.subscribe([self.topic(service)], service, limit=BATCH_MAX) as subscription:
                     await self._admit_all(service, subscription)
-            except Unavailable as error:
+            except SagaError as error:
                 self._log.warning("bus away", service=service, error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
 

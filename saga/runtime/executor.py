@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import structlog
+from pydantic_core import from_json, to_json
 
 from saga.core import events as ev
 from saga.core.graph import Graph
 from saga.core.states import Mode
-from saga.errors import SagaError
+from saga.errors import SagaError, Unavailable
 from saga.ports.clock import Clock
 from saga.ports.store import StoreAdapter
-from saga.ports.work import Work
+from saga.ports.work import Ref, Work
 from saga.runtime.attempt import Attempt
 from saga.runtime.committer import Committer
 from saga.runtime.context import Context
@@ -47,7 +50,7 @@ class Executor:
         self._committer = committer
         self._process = process
         self._on_committed = on_committed
-        self._transactional = Transactional(adapter, clock, committer.plan, process)
+        self._transactional = Transactional(adapter, clock, committer.plan, process, committer.on_recovered)
         self._served: dict[tuple[str, str], Served] = {}
         self._log = structlog.get_logger("saga.participant")
 
@@ -71,7 +74,7 @@ class Executor:
             why = f"process {self._process()} took it and has no such handler"
             outcome = Outcome(work, ev.Ongoing(work.step, UNKNOWN_HANDLER_SECONDS), error=why)
         else:
-            attempt = Attempt(work, graph, served, _context(work, step.name))
+            attempt = Attempt(work, graph, served, self._context(work, step.name))
             if work.deliveries - work.failures > DELIVERIES_MAX:
                 why = f"handed out {work.deliveries} times without an answer: it seems to kill its process"
                 outcome = attempt.failed(RuntimeError(why), is_final=True)
@@ -87,6 +90,16 @@ class Executor:
         self._committer.add(group_of(graph, outcome))
 
     async def _run(self, attempt: Attempt, served: Served) -> Outcome | Committed:
+        try:
+            return await self._run_in_mode(attempt, served)
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # nobody has cancelled us: it comes out of the handler, which may have cancelled a task of its own
+            return attempt.failed(error, quiet_seconds=self._adapter.options.margin_seconds)
+
+    async def _run_in_mode(self, attempt: Attempt, served: Served) -> Outcome | Committed:
         match served.mode:
             case Mode.EXTERNAL:
                 return await run_external(attempt, self._clock, self._adapter.options.margin_seconds)
@@ -95,6 +108,35 @@ class Executor:
                 return await run_journaled(attempt, served.journal)
             case Mode.TRANSACTIONAL:
                 return await self._transactional.run(attempt)
+
+    def _context(self, work: Work, step: str) -> Context:
+        return Context(
+            saga_id=work.saga,
+            step=step,
+            attempt=work.deliveries,
+            operation=work.operation,
+            deadline=work.state.deadline,
+            last_progress=None if work.progress is None else from_json(work.progress),
+            _beat=partial(self._beat, work, asyncio.current_task()),
+        )
+
+    async def _beat(self, work: Work, task: asyncio.Task[None] | None, progress: Any) -> None:
+        """Prolong a claim for its handler; where that cannot be done because it is lost, stop the handler."""
+        note = None if progress is None else to_json(progress)
+        asked_at = self._clock.monotonic()
+        try:
+            lost = await self._adapter.store.extend([Ref(work.saga, work.step)], process=self._process(), progress=note)
+        except Unavailable as error:  # no reason to stop: the outcome is retried until the store is back
+            self._log.warning("heartbeat not heard", saga=str(work.saga), step=work.step, error=str(error))
+            return
+        if not lost:
+            work.lease_ends = asked_at + self._adapter.options.lease_seconds
+            return
+        self._log.info("step is not wanted any more, stopping", saga=str(work.saga), step=work.step)
+        if task is not None:
+            task.cancel()
+        await asyncio.sleep(0)
+        raise asyncio.CancelledError
 
     def _report(self, outcome: Outcome, step: str) -> None:
         if isinstance(outcome.event, ev.Failed):
@@ -113,14 +155,3 @@ def group_of(graph: Graph, outcome: Outcome) -> Group:
     """One outcome, as a group to be committed."""
     work = outcome.work
     return Group(work.saga, graph, work.version, work.state, work.waiter, work.store_clock, [outcome])
-
-
-def _context(work: Work, step: str) -> Context:
-    return Context(
-        saga_id=work.saga,
-        step=step,
-        attempt=work.deliveries,
-        operation=work.operation,
-        deadline=work.state.deadline,
-        last_progress=work.progress,
-    )

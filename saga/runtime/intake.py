@@ -24,12 +24,19 @@ class Intake:
     """Holds claims until there is room to run them, prolongs their leases, and asks for more when there is room."""
 
     def __init__(
-        self, store: Store, clock: Clock, router: Router, run: Callable[[Work], Awaitable[None]], lease_seconds: float
+        self,
+        store: Store,
+        clock: Clock,
+        router: Router,
+        run: Callable[[Work], Awaitable[None]],
+        unsettled: Callable[[], set[int]],
+        lease_seconds: float,
     ) -> None:
         self._store = store
         self._clock = clock
         self._router = router
         self._run = run
+        self._unsettled = unsettled
         self._lease_seconds = lease_seconds
         self._services: list[str] = []
         self._is_durable = False
@@ -37,6 +44,7 @@ class Intake:
         self._waiting: deque[Work] = deque()
         self._running: dict[int, tuple[Work, asyncio.Task[None]]] = {}  # by claim
         self._refs: set[Ref] = set()
+        self._ended: set[int] | None = None  # claims, while a fetch is under way
         self._wants_all = False
         self._wants_queue = False
         self._timers: set[asyncio.TimerHandle] = set()
@@ -123,6 +131,8 @@ class Intake:
         finally:
             del self._running[work.claim]
             self._finished += 1
+            if self._ended is not None:
+                self._ended.add(work.claim)
             self._freed.set()
             while self._waiting and len(self._running) < self._capacity:
                 self._begin(self._waiting.popleft())
@@ -143,19 +153,22 @@ class Intake:
                 self.look(everything=True)
 
     async def _fetch(self) -> None:
-        if self._wants_all:
-            self._wants_all = False
-            self._refs.clear()
-            works = await self._store.fetch([], process=self._router.process)
-            waiting = {work.claim for work in self._waiting}
-            self.take([work for work in works if work.claim not in waiting])
-        elif self._refs:
-            refs, self._refs = self._refs, set()
-            try:
-                self.take(await self._store.fetch(list(refs), process=self._router.process))
-            except Unavailable:
-                self._wants_all = True
-                raise
+        """Read claims that we do not have in hand. What ends while the answer is on its way is in the answer all the same."""
+        is_all, refs = self._wants_all, list(self._refs)
+        if not is_all and not refs:
+            return
+        self._wants_all = False
+        self._refs.clear()
+        ended = self._ended = self._unsettled()
+        try:
+            works = await self._store.fetch([] if is_all else refs, process=self._router.process)
+        except Unavailable:
+            self._wants_all = True
+            raise
+        finally:
+            self._ended = None
+        ended.update(work.claim for work in self._waiting)
+        self.take([work for work in works if work.claim not in ended])
 
     async def _pull(self) -> None:
         while self._wants_queue and self._services and not self._is_closing and len(self._running) < self._capacity:

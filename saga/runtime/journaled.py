@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from saga.core import events as ev
+from saga.core.decide import is_pivot_passed
 from saga.core.states import Operation, Phase
 from saga.errors import InputRefused
 from saga.ports.journal import Journal, JournalRow, Mark
@@ -59,6 +60,9 @@ async def _execute(attempt: Attempt, journal: Journal) -> Outcome:
         async with journal.transaction() as transaction:
             # The first delivery does not ask: if it is not the first after all, the insert finds out, and nothing of it stays.
             row = await transaction.find(saga, step) if attempt.work.deliveries > 1 else None
+            if row is not None and _is_set_aside(attempt, row):
+                await transaction.forget(saga, step)
+                row = None
             if row is None:
                 attempt.context.use(transaction.connection)
                 row = JournalRow(Mark.EXECUTED, await attempt.execute(), None)
@@ -75,6 +79,13 @@ async def _execute(attempt: Attempt, journal: Journal) -> Outcome:
             return attempt.rejected("voided before it was executed")
         case Mark.COMPENSATED:
             return attempt.ongoing(FROZEN_SECONDS, "compensated already")
+
+
+def _is_set_aside(attempt: Attempt, row: JournalRow) -> bool:
+    """G38: behind the pivot no report of a rejection can roll back any more, so the step may try again."""
+    state = attempt.work.state
+    is_refused = row.mark in (Mark.REJECTED, Mark.TOMBSTONE)
+    return is_refused and state.phase is Phase.RUNNING and is_pivot_passed(attempt.graph, state.vector)
 
 
 async def _journal_rejection(attempt: Attempt, journal: Journal, reason: str) -> JournalRow:

@@ -14,7 +14,7 @@ import structlog
 
 from saga.core import events as ev
 from saga.core.decide import Decision
-from saga.errors import SagaError, Unavailable
+from saga.errors import DefinitionError, SagaError
 from saga.ports.bus import Bus
 from saga.ports.clock import Clock
 from saga.ports.store import Ears, StoreAdapter
@@ -54,7 +54,9 @@ class Process:
         self.executor = Executor(
             adapter, clock, self.definitions, self.committer, lambda: self.router.process, self._committed
         )
-        self.intake = Intake(adapter.store, clock, self.router, self.executor.run, options.lease_seconds)
+        self.intake = Intake(
+            adapter.store, clock, self.router, self.executor.run, self.committer.unsettled, options.lease_seconds
+        )
         self.starter = Starter(adapter.store, clock, self.router, options.lease_seconds, self.intake, self._started)
         self.dispatcher = None if bus is None else Dispatcher(bus, adapter, self.router, self.intake)
         self.endings = Endings(adapter.ledger, clock)
@@ -109,6 +111,9 @@ class Process:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.dispatcher is not None:
+            with contextlib.suppress(SagaError):
+                await self.dispatcher.close()
         with contextlib.suppress(SagaError, TimeoutError):
             await self.adapter.membership.leave()
 
@@ -151,7 +156,7 @@ class Process:
                 await self._beat(full=is_full)
                 if is_full:
                     full_at = self.clock.monotonic() + BEAT_IDLE_SECONDS
-            except Unavailable as error:
+            except SagaError as error:  # a wrong password in the middle of a change, too: it may be right again soon
                 if not self._is_lost:
                     self._log.warning("store away", error=str(error))
                 self._is_lost = True
@@ -196,14 +201,19 @@ class Process:
         while True:
             await self.clock.sleep(redrive_seconds / 6 * (0.5 + random.random()))  # noqa: S311 (so that peers take turns)
             if self.services:
-                with contextlib.suppress(Unavailable):
+                try:
                     await self.look_after(self.services)
+                except SagaError as error:
+                    self._log.warning("cannot look after sagas", error=str(error))
 
     async def look_after(self, services: Sequence[str] | None) -> int:
         """Decide what is overdue; returns how many sagas that were."""
         found = await self.adapter.store.overdue(OVERDUE_MAX, services)
         for entry in found:
-            self.committer.add(await self.group_for(entry, _events_for(entry)))
+            try:
+                self.committer.add(await self.group_for(entry, _events_for(entry)))
+            except DefinitionError as error:  # of a newer version, or broken: the others must not wait for it
+                self._log.error("saga cannot be looked after", saga=str(entry.saga), error=str(error))
         return len(found)
 
     async def group_for(self, entry: Overdue, events: Sequence[ev.Event]) -> Group:

@@ -39,7 +39,7 @@ class Served:
             limit.raise_if_over()
             raise
         finally:
-            limit.handle.cancel()
+            limit.end()
 
 
 class _TimeLimit:
@@ -61,5 +61,12 @@ class _TimeLimit:
 
     def raise_if_over(self) -> None:
         """Turn our own cancellation into a TimeoutError; somebody else's stays one."""
-        if self.is_over and self.task.uncancel() == 0:
-            raise TimeoutError
+        if self.is_over:
+            self.is_over = False
+            if self.task.uncancel() == 0:
+                raise TimeoutError
+
+    def end(self) -> None:
+        self.handle.cancel()
+        if self.is_over:  # the handler has swallowed it: it must not count against what follows
+            self.task.uncancel()

@@ -118,9 +118,10 @@ class Starter:
                 return
             else:
                 self._answer(batch, decided, taken)
-                self._hand_over(batch, starts, taken, sent_at + self._lease_seconds)
-                if again:  # the lost answer may have been of a commit that made claims for us
+                if again:  # the lost answer may have been of a commit that made claims for us, under other numbers
                     self._intake.look(everything=True)
+                else:
+                    self._hand_over(batch, starts, taken, sent_at + self._lease_seconds)
                 return
 
     def _answer(self, batch: Sequence[_Asked], decided: Sequence[Decision], taken: Sequence[TakenKey]) -> None:
@@ -180,7 +181,7 @@ def start_of(order: Order, decision: Decision, routes: Routes, signals: Signals,
     for command in decision.commands:
         service = graph.steps[command.step].service
         owner = routes.owner(service) if assign else None
-        if owner is None and not routes.queues_commands:
+        if owner is None and assign and not routes.queues_commands:
             continue
         claim = None if owner is None else routes.next_claim()
         dispatches.append(Dispatch(command.step, command.operation, service, owner, claim, 0.0))

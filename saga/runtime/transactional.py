@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from saga.core.states import Operation
-from saga.errors import InputRefused
+from saga.errors import InputRefused, Unavailable
 from saga.ports.clock import Clock
 from saga.ports.store import StoreAdapter
 from saga.ports.work import Signals
@@ -43,6 +43,7 @@ class Transactional:
     clock: Clock
     plan: Callable[[Group, Signals], Plan]
     process: Callable[[], int]
+    on_recovered: Callable[[], None]
 
     async def run(self, attempt: Attempt) -> Outcome | Committed:
         """Run one claim. An outcome is still to be recorded; what is committed is not."""
@@ -51,15 +52,20 @@ class Transactional:
                 attempt.context.use(connection)
                 outcome = await _handle(attempt)
                 committed = await self._record(attempt, outcome, connection)
-        except Reject as answer:  # rolled back; the rejection is recorded like any other
-            return attempt.rejected(answer.reason)
         except NotYet as answer:
             return attempt.ongoing(answer.after_seconds)
         except _Refused:
             return Outcome(attempt.work, None, error="not called for any more")
-        except Exception as error:  # noqa: BLE001 (also an unknown commit: the next delivery meets the letter that is true)
-            return attempt.failed(error, is_final=isinstance(error, GiveUp | InputRefused))
+        except Exception as error:  # noqa: BLE001 (whatever a handler raises is a technical failure)
+            return self._not_done(attempt, error)
         return committed
+
+    def _not_done(self, attempt: Attempt, error: Exception) -> Outcome:
+        if isinstance(error, Reject) and attempt.work.operation is Operation.EXECUTE:
+            return attempt.rejected(error.reason)  # rolled back; the rejection is recorded like any other
+        if isinstance(error, Unavailable):  # perhaps an unknown commit: the next delivery meets the letter that is true
+            self.on_recovered()
+        return attempt.failed(error, is_final=isinstance(error, GiveUp | InputRefused))
 
     async def _record(self, attempt: Attempt, outcome: Outcome, connection: Any) -> Committed:
         """Decide on what was read at the claim; where that is old, on the row that is locked now."""
