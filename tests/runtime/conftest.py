@@ -1,0 +1,45 @@
+"""Processes of one event loop on a real Postgres of the test's own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from saga import memory
+from tests import services
+from tests.migrated import migrated_template, store_url  # noqa: F401 (offered to the tests of this folder)
+from tests.runtime.world import World
+
+
+@pytest.fixture
+async def world(store_url: str) -> AsyncIterator[World]:  # noqa: F811
+    """A fabric on Postgres; what was connected is closed at the end."""
+    async with World(store_url) as world:
+        yield world
+
+
+@pytest.fixture(params=["postgresql", "memory"])
+async def any_world(
+    request: pytest.FixtureRequest,
+    postgres_server: str,
+    migrated_template: str,  # noqa: F811
+) -> AsyncIterator[World]:
+    """The same, and once more over memory."""
+    if request.param == "postgresql":
+        async with services.database(postgres_server, template=migrated_template) as url, World(url) as world:
+            yield world
+        return
+    url = f"memory://{request.node.name.replace('[', '_').strip(']')}"
+    async with World(url) as world:
+        yield world
+    memory.forget(url)
+
+
+@pytest.fixture
+async def sql(store_url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:  # noqa: F811
+    """A connection that sees the store's tables, for looking at them and for breaking them."""
+    connection = await asyncpg.connect(store_url, server_settings={"search_path": "saga, public"})
+    yield connection
+    await connection.close()

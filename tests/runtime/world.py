@@ -1,0 +1,122 @@
+"""What the tests of the runtime share: processes within one event loop, a provider, and waiting with a deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self
+
+import saga
+from saga.app import App
+from saga.runtime.handlers import Participant
+from saga.runtime.supervisor import Supervisor
+from saga.settings import Settings
+
+WAIT_SECONDS = 15.0
+
+
+class World:
+    """Processes on one store. `join` connects one, `kill` ends one as kill -9 would."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._stack = contextlib.AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def join(self, *participants: Participant, **settings: Any) -> App:
+        """A process that serves these participants; durations are short unless `settings` says otherwise."""
+        chosen = Settings(**{"store": self.url, "drain": 1, **settings})
+        app = await self._stack.enter_async_context(saga.connect(settings=chosen))
+        if participants:
+            await self._stack.enter_async_context(app.serve(*participants))
+        return app
+
+    async def supervise(self, app: App) -> Supervisor:
+        """Run a supervisor on the connections of a process, until the end of the test or of the task."""
+        supervisor = app.supervisor()
+        task = asyncio.create_task(supervisor.run())
+        self._stack.push_async_callback(ended, task)
+        await until(lambda: supervisor.term is not None, "somebody leads")
+        return supervisor
+
+    async def kill(self, app: App) -> None:
+        """Its loops stop in the middle and its connections break off; nothing is given back."""
+        process = app.process
+        for _, task in list(process.intake._running.values()):
+            task.cancel()
+        for loop in process._tasks:
+            loop.cancel()
+        session = getattr(process.adapter.membership, "_connection", None)
+        if session is None:
+            getattr(process.adapter, "kill")()  # noqa: B009 (only the memory adapter has it)
+        else:
+            session.terminate()
+        await asyncio.gather(*process._tasks, return_exceptions=True)
+
+
+class Provider:
+    """Somebody else's API: one effect for each idempotency key, however often it is asked."""
+
+    def __init__(self) -> None:
+        self.effects: dict[str, str] = {}
+        self.calls: list[str] = []
+
+    def call(self, key: str, effect: str) -> str:
+        self.calls.append(key)
+        return self.effects.setdefault(key, effect)
+
+    def drop(self, effect: str) -> None:
+        self.effects = {key: value for key, value in self.effects.items() if value != effect}
+
+
+class Gate:
+    """A place where a handler waits until the test lets it go; `reached` counts who came."""
+
+    def __init__(self) -> None:
+        self.reached = 0
+        self._is_open = asyncio.Event()
+        self._came = asyncio.Event()
+
+    async def wait(self) -> None:
+        self.reached += 1
+        self._came.set()
+        await self._is_open.wait()
+
+    def open(self) -> None:
+        self._is_open.set()
+
+    async def somebody_waits(self) -> None:
+        async with asyncio.timeout(WAIT_SECONDS):
+            await self._came.wait()
+
+
+async def until(
+    condition: Callable[[], Awaitable[object] | object], what: str, *, seconds: float = WAIT_SECONDS
+) -> float:
+    """Wait until something holds, with a deadline; returns after how many seconds it did."""
+    began_at = time.monotonic()
+    while True:
+        found = condition()
+        if isinstance(found, Awaitable):
+            found = await found
+        waited = time.monotonic() - began_at
+        if found:
+            return waited
+        assert waited < seconds, f"not within {seconds} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+async def ended(task: asyncio.Task[Any]) -> None:
+    """Cancel a task and wait for its end."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
