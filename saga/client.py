@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import pydantic
@@ -19,14 +19,15 @@ from pydantic import TypeAdapter
 from saga.authoring import Definition
 from saga.core import events as ev
 from saga.core.decide import is_pivot_passed
-from saga.core.graph import Graph
+from saga.core.graph import Graph, Json
 from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.paths import resolve
 from saga.core.schema import misfits
 from saga.core.states import Mode, Phase
 from saga.errors import Conflict, InputRefused, UsageError
-from saga.ports.store import Snapshot, Standing
+from saga.ports.store import Connection, Snapshot, Standing
 from saga.ports.work import Signals
+from saga.runtime.handlers import Adapter, Value
 from saga.runtime.process import Process
 from saga.runtime.starter import Order, first_decision, start_of
 
@@ -34,7 +35,7 @@ INPUT_BYTES_MAX: Final = 256 * 1024
 KEY_CHARS_MAX: Final = 200
 START_TIMEOUT_SECONDS: Final = 30.0
 _STATUS: Final = {Phase.COMPLETED: "completed", Phase.COMPENSATED: "compensated", Phase.ABANDONED: "abandoned"}
-_JSON: Final[TypeAdapter[Any]] = TypeAdapter(Any)
+_JSON: Final[Adapter] = TypeAdapter(Value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class Ending:
 
     saga: UUID
     status: str
-    value: Any
+    value: Value
     reason: str | None
 
     @property
@@ -98,12 +99,12 @@ class Sagas:
     async def start(
         self,
         definition: Definition | str,
-        input: Any = None,  # noqa: A002 (the word of the protocol)
+        input: Value = None,  # noqa: A002 (the word of the protocol)
         *,
         key: str | None = None,
         version: int | None = None,
         tags: dict[str, str] | None = None,
-        tx: Any = None,
+        tx: Connection = None,
     ) -> Handle:
         """Start a saga. It is durable when this returns (with `tx`: when the caller commits).
 
@@ -135,7 +136,7 @@ class Sagas:
     async def _order(
         self,
         definition: Definition | str,
-        value: Any,
+        value: Value,
         key: str | None,
         version: int | None,
         tags: dict[str, str] | None,
@@ -146,7 +147,7 @@ class Sagas:
                 await self.register(definition)
                 found = self._registered[id(definition)]
             _, number, graph = found
-            data = _encoded(definition.name, _input_adapter(definition), value)
+            data = _encoded(definition.name, definition.input_adapter, value)
         else:
             number, graph = await self.process.adapter.directory.find(definition, version)
             self.process.definitions.add(number, graph)
@@ -159,7 +160,7 @@ class Sagas:
         text = None if tags is None else _JSON.dump_json(tags).decode()
         return Order(saga, number, graph, data, hashlib.sha256(data).digest(), key, text)
 
-    async def _start_within(self, order: Order, connection: Any) -> UUID:
+    async def _start_within(self, order: Order, connection: Connection) -> UUID:
         signals = Signals()
         decision = first_decision(order.graph, self.process.starter.store_clock + time.monotonic())
         start = start_of(order, decision, self.process.router, signals, assign=False)
@@ -181,7 +182,7 @@ class Sagas:
         """A saga as it is now. Raises NotFound."""
         return await self.process.adapter.ledger.snapshot(saga)
 
-    async def _returned(self, standing: Standing) -> Any:
+    async def _returned(self, standing: Standing) -> Value:
         """What a completed saga returns."""
         graph = await self.process.definitions.graph(standing.definition)
         if graph.returns is None or standing.input is None:
@@ -273,7 +274,7 @@ class Operations:
         return after
 
 
-def _shown(snapshot: Snapshot) -> dict[str, Any]:
+def _shown(snapshot: Snapshot) -> dict[str, Json]:
     state = snapshot.overdue.state
     return {
         "phase": state.phase.name,
@@ -295,15 +296,7 @@ def _is_same(before: Snapshot, after: Snapshot) -> bool:
     return _shown(before) == _shown(after)
 
 
-def _input_adapter(definition: Definition) -> TypeAdapter[Any]:
-    found: TypeAdapter[Any] | None = getattr(definition, "_input_adapter", None)
-    if found is None:
-        found = _JSON if definition.input_type is None else TypeAdapter(definition.input_type)
-        definition._input_adapter = found  # type: ignore[attr-defined]  # noqa: SLF001
-    return found
-
-
-def _encoded(name: str, adapter: TypeAdapter[Any], value: Any) -> bytes:
+def _encoded(name: str, adapter: Adapter, value: Value) -> bytes:
     try:
         data = adapter.dump_json(adapter.validate_python(value), by_alias=True)
     except (pydantic.ValidationError, ValueError) as error:

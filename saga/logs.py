@@ -73,7 +73,7 @@ def _with_step(_: object, __: str, event: EventDict) -> EventDict:
     """Which saga and step this line is about, where a handler runs and the line does not say it."""
     step = current_step.get()
     if step is not None and "saga" not in event:
-        event["saga"], event["step"], event["attempt"] = step.saga_id, step.step, step.attempt
+        event["saga"], event["step"], event["attempt"] = str(step.saga_id), step.step, step.attempt
     return event
 
 
@@ -103,7 +103,7 @@ def without_passwords(text: str) -> str:
 def _route_standard(stream: IO[str], level: int, shared: list[Any], ending: list[Any]) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        _Formatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
         )
@@ -113,3 +113,10 @@ def _route_standard(stream: IO[str], level: int, shared: list[Any], ending: list
     root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.INFO))
+
+
+class _Formatter(structlog.stdlib.ProcessorFormatter):
+    """Lines of other libraries, which do not know what must not be shown."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return without_passwords(super().format(record))

@@ -6,7 +6,7 @@ import asyncio
 import gc
 import sys
 from collections.abc import Coroutine
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 Result = TypeVar("Result")
 
@@ -15,7 +15,7 @@ YOUNG_OBJECTS: Final = (
 )
 
 
-def run(main: Coroutine[Any, Any, Result]) -> Result:
+def run(main: Coroutine[None, None, Result]) -> Result:
     """Run a program, as `asyncio.run` does."""
     gc.set_threshold(YOUNG_OBJECTS, 20, 50)
     if sys.platform == "win32":

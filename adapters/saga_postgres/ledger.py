@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from saga.core.decide import State
+from saga.core.graph import Json
 from saga.core.states import Phase
 from saga.errors import NotFound
 from saga.ports.case import Case
@@ -76,6 +77,8 @@ left join (select s.definition, count(*) as sagas from saga s where s.wake_at is
 where d.name !~ '~'
 order by d.name, d.version desc"""
 
+Row = Mapping[str, Any]
+
 
 class PostgresLedger:
     """See `saga.ports.store.Ledger` and `saga.ports.listing.Listing`."""
@@ -101,7 +104,7 @@ class PostgresLedger:
         return saga
 
     async def audit(
-        self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Any]
+        self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Json]
     ) -> None:  # fmt: skip
         async with self._pool.connection() as connection:
             await connection.execute(_AUDIT, actor, action, saga, step, reason, json.dumps(detail))
@@ -150,12 +153,12 @@ class PostgresLedger:
         ]
 
 
-def _standing(row: Mapping[str, Any]) -> Standing:
+def _standing(row: Row) -> Standing:
     results = dict(zip(row["steps"] or (), row["results"] or (), strict=True))
     return Standing(row["definition"], Phase(row["phase"].decode()), row["reason"], row["input"], results)
 
 
-def _snapshot(row: Mapping[str, Any], heard_at: float) -> Snapshot:
+def _snapshot(row: Row, heard_at: float) -> Snapshot:
     state = State(
         phase=Phase(row["phase"].decode()),
         vector=row["vector"],
@@ -188,7 +191,7 @@ def _snapshot(row: Mapping[str, Any], heard_at: float) -> Snapshot:
     )
 
 
-def _line(row: Mapping[str, Any]) -> Line:
+def _line(row: Row) -> Line:
     return Line(
         saga=row["id"],
         definition_name=row["definition"],

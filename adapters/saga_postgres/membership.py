@@ -7,7 +7,7 @@ import time
 import zlib
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
@@ -15,7 +15,7 @@ from saga.errors import Unavailable
 from saga.ports.store import Beat, Ears, Peer, StoreOptions
 from saga_postgres import signals
 from saga_postgres.failures import translated
-from saga_postgres.pool import Pool
+from saga_postgres.pool import Connection, Pool
 
 LEAVE_TIMEOUT_SECONDS: Final = 5.0
 _JOIN: Final = """
@@ -66,7 +66,7 @@ class PostgresMembership:
         if self._ears is not None and connection is self._connection:
             self._ears.lost()
 
-    async def _listen(self, connection: Any, process: int, services: Sequence[str], ears: Ears) -> None:
+    async def _listen(self, connection: Connection, process: int, services: Sequence[str], ears: Ears) -> None:
         namespace = self._options.namespace
 
         def on_process(_: object, __: int, ___: str, payload: str) -> None:
@@ -79,7 +79,7 @@ class PostgresMembership:
         await connection.add_listener(f"{signals.prefix(namespace)}peers", lambda *_: ears.peers())
         await self._listen_to_services(connection, services, ears)
 
-    async def _listen_to_services(self, connection: Any, services: Sequence[str], ears: Ears) -> None:
+    async def _listen_to_services(self, connection: Connection, services: Sequence[str], ears: Ears) -> None:
         for service in services:
             channel = signals.service_channel(self._options.namespace, service)
             await connection.add_listener(channel, partial(_on_queue, ears, service))
@@ -137,5 +137,5 @@ def _on_queue(ears: Ears, service: str, *_: object) -> None:
     ears.queue(service)
 
 
-def _peer(row: Any) -> Peer:
+def _peer(row: asyncpg.Record) -> Peer:
     return Peer(row["id"], row["name"], frozenset(row["services"]), row["capacity"], row["in_flight"], row["seen_ago"])

@@ -121,7 +121,7 @@ class Pool:
 
 
 @asynccontextmanager
-async def step_transaction(pool: Any, place: str) -> AsyncIterator[Connection]:
+async def step_transaction(pool: asyncpg.Pool[asyncpg.Record], place: str) -> AsyncIterator[Connection]:
     """A transaction for a step's handler. What the handler raises leaves as it is; what the connection raises, as Saga's.
 
     Raises:
@@ -145,7 +145,7 @@ async def step_transaction(pool: Any, place: str) -> AsyncIterator[Connection]:
             await pool.release(connection)
 
 
-async def _commit(connection: Connection, transaction: Any) -> None:
+async def _commit(connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:
     try:
         await transaction.commit()
     except BaseException:
@@ -153,7 +153,7 @@ async def _commit(connection: Connection, transaction: Any) -> None:
         raise
 
 
-async def _roll_back(connection: Connection, transaction: Any) -> None:
+async def _roll_back(connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:
     try:
         await transaction.rollback()
     except Exception:  # noqa: BLE001 (the transaction dies with its connection)

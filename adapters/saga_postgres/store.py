@@ -15,6 +15,7 @@ from saga_postgres.columns import commit_columns, start_columns
 from saga_postgres.pool import Connection, Pool
 from saga_postgres.signals import encode
 
+Row = Iterable[Any]
 _OPERATIONS: Final = {operation.value.encode(): operation for operation in Operation}
 _PHASES: Final = {phase.value.encode(): phase for phase in Phase}
 
@@ -86,7 +87,7 @@ class PostgresStore:
         process: int,
         waiter: int | None,
         again: bool,
-        connection: Any = None,
+        connection: Connection = None,
     ) -> list[TakenKey]:
         options = self._options
         channels, payloads = encode(signals, options.namespace)
@@ -114,7 +115,7 @@ class PostgresStore:
         process: int,
         durable: bool,
         wait: bool,
-        connection: Any = None,
+        connection: Connection = None,
     ) -> list[Miss]:
         channels, payloads = encode(signals, self._options.namespace)
         columns = commit_columns(writes)
@@ -170,7 +171,7 @@ class PostgresStore:
         return set(refs) - {Ref(row[0], row[1]) for row in rows}
 
 
-def _work(row: Iterable[Any], asked_at: float, heard_at: float) -> Work:
+def _work(row: Row, asked_at: float, heard_at: float) -> Work:
     (
         saga, step, op, claim, definition, version, phase, vector, cancel, deadline, reason, waiter,
         input_, result_steps, results, deliveries, failures, first_failed_ago, lease_seconds, quiet_seconds, progress, now,
@@ -196,14 +197,14 @@ def _work(row: Iterable[Any], asked_at: float, heard_at: float) -> Work:
     )
 
 
-def _miss(row: Iterable[Any], heard_at: float) -> Miss:
+def _miss(row: Row, heard_at: float) -> Miss:
     n, version, phase, vector, cancel, paused, deadline, reason, now = row
     if phase is None:
         return Miss(n - 1, 0, None, now - heard_at)
     return Miss(n - 1, version, State(_PHASES[phase], vector, cancel, paused, deadline, reason), now - heard_at)
 
 
-def _overdue(row: Iterable[Any], heard_at: float) -> Overdue:
+def _overdue(row: Row, heard_at: float) -> Overdue:
     (
         saga,
         version,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 from pydantic import TypeAdapter
@@ -97,6 +98,11 @@ class Definition:
 
     def __repr__(self) -> str:
         return f"<definition {self}: {', '.join(self._written) or 'no steps'}>"
+
+    @cached_property
+    def input_adapter(self) -> TypeAdapter[Json]:
+        """Checks and writes inputs."""
+        return TypeAdapter(Any if self.input_type is None else self.input_type)
 
     @property
     def input(self) -> Path:

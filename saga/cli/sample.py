@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from saga.authoring import Definition
+from saga.core.graph import Json
 
 DEPTH_MAX: Final = 8
-_VALUES: Final[Mapping[str, Any]] = {"string": "...", "integer": 1, "number": 1.0, "boolean": True, "null": None}
+_VALUES: Final[Mapping[str, Json]] = {"string": "...", "integer": 1, "number": 1.0, "boolean": True, "null": None}
 
 
-def sample(definition: Definition) -> Any:
+def sample(definition: Definition) -> Json:
     """Values of the right shape; whether they make sense is another matter."""
     schema = definition.outline().input_schema
     return {} if schema is None else _value(schema, schema, DEPTH_MAX)
 
 
-def _value(schema: Mapping[str, Any], root: Mapping[str, Any], depth: int) -> Any:
+def _value(schema: Mapping[str, Json], root: Mapping[str, Json], depth: int) -> Json:
     if depth == 0:
         return None
     said = [schema[name] for name in ("default", "const") if name in schema]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
+from saga.core.graph import Json
 from saga.core.states import Mode
 
 
@@ -18,8 +18,8 @@ class Contract:
     has_compensation: bool
     has_probe: bool
     read_only: bool
-    input_schema: Any
-    output_schema: Any
+    input_schema: Json
+    output_schema: Json
     handler_version: str | None
 
     @property

@@ -140,7 +140,7 @@ class Graph:
         return [step.name for step in self.steps].index(name)
 
 
-def _document(graph: Graph) -> dict[str, Any]:
+def _document(graph: Graph) -> dict[str, Json]:
     return {
         "format": FORMAT,
         "name": graph.name,
@@ -152,7 +152,7 @@ def _document(graph: Graph) -> dict[str, Any]:
     }
 
 
-def _step_document(step: Step) -> dict[str, Any]:
+def _step_document(step: Step) -> dict[str, Json]:
     return {
         "name": step.name,
         "service": step.service,
@@ -172,11 +172,11 @@ def _step_document(step: Step) -> dict[str, Any]:
     }
 
 
-def _retry_document(policy: RetryPolicy) -> dict[str, Any]:
+def _retry_document(policy: RetryPolicy) -> dict[str, Json]:
     return {name: getattr(policy, name) for name in RetryPolicy.__slots__}
 
 
-def graph_from_document(document: Mapping[str, Any]) -> Graph:
+def graph_from_document(document: Mapping[str, Json]) -> Graph:
     """Rebuild a graph from its stored form. The store's form is ours: anything else raises KeyError, TypeError or ValueError."""
     if document["format"] != FORMAT:
         raise ValueError(f"definition format {document['format']} is not {FORMAT}: a newer Saga wrote it")
@@ -190,7 +190,7 @@ def graph_from_document(document: Mapping[str, Any]) -> Graph:
     )
 
 
-def _step_from(entry: Mapping[str, Any]) -> Step:
+def _step_from(entry: Mapping[str, Json]) -> Step:
     values = dict(entry)
     values["mode"] = Mode(entry["mode"])
     values["after"] = tuple(entry["after"])

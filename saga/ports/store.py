@@ -9,10 +9,12 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from saga.core.contract import Contract
-from saga.core.graph import Graph
+from saga.core.graph import Graph, Json
 from saga.core.states import Phase
 from saga.ports.listing import Listing
 from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenKey, Work, Write
+
+Connection = Any  # a driver's connection: the port passes it through and knows nothing of it
 
 
 class Store(Protocol):
@@ -26,7 +28,7 @@ class Store(Protocol):
         process: int,
         waiter: int | None,
         again: bool,
-        connection: Any = None,
+        connection: Connection = None,
     ) -> list[TakenKey]:
         """Insert sagas with their first commands, durably. A start whose key is taken is not inserted and is returned.
 
@@ -42,7 +44,7 @@ class Store(Protocol):
         process: int,
         durable: bool,
         wait: bool,
-        connection: Any = None,
+        connection: Connection = None,
     ) -> list[Miss]:
         """Write what was decided, each saga as a whole or not at all; return the misses.
 
@@ -134,7 +136,7 @@ class Directory(Protocol):
     async def contracts(self) -> dict[str, Contract]:
         """All contracts, by 'service.handler'."""
 
-    async def register(self, graph: Graph, input_schema: Any, *, activate: bool, overwrite: bool) -> int:
+    async def register(self, graph: Graph, input_schema: Json, *, activate: bool, overwrite: bool) -> int:
         """Store a definition and return its number. The same hash again is the same number.
 
         Raises:
@@ -187,7 +189,7 @@ class Ledger(Protocol):
         """The saga that a start key stands for."""
 
     async def audit(
-        self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Any]
+        self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Json]
     ) -> None:
         """Write down what a person did."""
 
@@ -240,5 +242,5 @@ class StoreAdapter(Protocol):
     async def close(self) -> None:
         """Give everything back. Calling it twice is harmless."""
 
-    def transaction(self) -> AbstractAsyncContextManager[Any]:
+    def transaction(self) -> AbstractAsyncContextManager[Connection]:
         """A connection with a transaction for a transactional step."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pydantic_core
 
@@ -13,7 +13,7 @@ from saga.core.graph import Graph, Step
 from saga.core.paths import resolve
 from saga.ports.work import Work
 from saga.runtime.context import Context
-from saga.runtime.handlers import Callee
+from saga.runtime.handlers import Callee, Value
 from saga.runtime.outcome import Outcome
 from saga.runtime.served import Served
 
@@ -58,7 +58,7 @@ class Attempt:
             raise LookupError(f"{handler.full_name} has no probe in this process")
         return handler.encode(await self._call(handler.ask, handler.ask.read(self.input())))
 
-    async def _call(self, callee: Callee, *values: Any) -> Any:
+    async def _call(self, callee: Callee, *values: Value) -> Value:
         return await self.served.call(callee, values, self.context, self.step.timeout_seconds)
 
     def input(self) -> bytes:

@@ -11,34 +11,39 @@ from uuid import UUID
 
 import structlog
 
+from saga.core.graph import Json
 from saga.core.ids import idempotency_key, step_path
 from saga.core.states import Operation
 from saga.errors import UsageError
+from saga.ports.store import Connection
 
 _TRANSACTION_CONTROL: Final = re.compile(
     r"(?:^|;)\s*(?:commit|rollback(?!\s+to)|end|abort|prepare\s+transaction)\b", re.IGNORECASE
 )
 
+Row = Any  # what the driver returns
+Logger = structlog.typing.FilteringBoundLogger
+
 
 class GuardedConnection:
     """A connection on the step's transaction. Everything of asyncpg's connection but the end of the transaction: that is the step's."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def execute(self, query: str, *arguments: Any, **options: Any) -> Any:
+    async def execute(self, query: str, *arguments: object, **options: object) -> Row:
         return await self._connection.execute(_checked(query), *arguments, **options)
 
-    async def fetch(self, query: str, *arguments: Any, **options: Any) -> Any:
+    async def fetch(self, query: str, *arguments: object, **options: object) -> Row:
         return await self._connection.fetch(_checked(query), *arguments, **options)
 
-    async def fetchrow(self, query: str, *arguments: Any, **options: Any) -> Any:
+    async def fetchrow(self, query: str, *arguments: object, **options: object) -> Row:
         return await self._connection.fetchrow(_checked(query), *arguments, **options)
 
-    async def fetchval(self, query: str, *arguments: Any, **options: Any) -> Any:
+    async def fetchval(self, query: str, *arguments: object, **options: object) -> Row:
         return await self._connection.fetchval(_checked(query), *arguments, **options)
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> Row:
         return getattr(self._connection, name)
 
 
@@ -63,12 +68,12 @@ class Context:
     attempt: int
     operation: Operation
     deadline: float | None
-    last_progress: Any
-    _connection: Any = field(default=None, repr=False)
-    _beat: Callable[[Any], Awaitable[None]] | None = field(default=None, repr=False)
-    _log: Any = field(default=None, repr=False)
+    last_progress: Json
+    _connection: Connection = field(default=None, repr=False)
+    _beat: Callable[[Json], Awaitable[None]] | None = field(default=None, repr=False)
+    _log: Logger | None = field(default=None, repr=False)
 
-    def use(self, connection: Any) -> None:
+    def use(self, connection: Connection) -> None:
         """The step's transaction has begun on this connection. Called by the framework."""
         self._connection = connection
 
@@ -91,7 +96,7 @@ class Context:
         return GuardedConnection(self._connection)
 
     @property
-    def log(self) -> Any:
+    def log(self) -> Logger:
         """A structlog logger with saga and step bound."""
         if self._log is None:
             self._log = structlog.get_logger("saga.handler").bind(
@@ -99,7 +104,7 @@ class Context:
             )
         return self._log
 
-    async def heartbeat(self, progress: Any = None) -> None:
+    async def heartbeat(self, progress: Json = None) -> None:
         """Say that a long step is alive, and keep a note of how far it is (JSON) for the next attempt.
 
         Raises:

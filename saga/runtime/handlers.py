@@ -19,8 +19,11 @@ from saga.errors import InputRefused, UsageError
 from saga.runtime.context import Context
 
 CONCURRENCY_DEFAULT: Final = 64
-Function = TypeVar("Function", bound=Callable[..., Any])
-_ANYTHING: Final[TypeAdapter[Any]] = TypeAdapter(Any)
+Value = Any  # what a handler takes or returns: any type that pydantic knows
+Handler = Callable[..., Value]
+Adapter = TypeAdapter[Value]
+Function = TypeVar("Function", bound=Handler)
+_ANYTHING: Final[Adapter] = TypeAdapter(Value)
 
 
 class Participant:
@@ -41,27 +44,27 @@ class Participant:
         self.handlers: dict[str, StepHandler] = {}
 
     @overload
-    def step(self, function: Callable[..., Any], /) -> StepHandler: ...
+    def step(self, function: Handler, /) -> StepHandler: ...
 
     @overload
     def step(
         self, /, *, name: str | None = None, external: bool = False, read_only: bool = False, version: str | None = None
-    ) -> Callable[[Callable[..., Any]], StepHandler]: ...
+    ) -> Callable[[Handler], StepHandler]: ...
 
     def step(
         self,
-        function: Callable[..., Any] | None = None,
+        function: Handler | None = None,
         /,
         *,
         name: str | None = None,
         external: bool = False,
         read_only: bool = False,
         version: str | None = None,
-    ) -> StepHandler | Callable[[Callable[..., Any]], StepHandler]:
+    ) -> StepHandler | Callable[[Handler], StepHandler]:
         """Register a handler: `@payments.step` or `@payments.step(external=True)`. The handler is called with its input and, if it asks for
         one, a Context; what it returns is recorded as the step's result."""
 
-        def register(given: Callable[..., Any]) -> StepHandler:
+        def register(given: Handler) -> StepHandler:
             return self._add(StepHandler(self, given, name, external=external, read_only=read_only, version=version))
 
         return register if function is None else register(function)
@@ -97,7 +100,7 @@ class StepHandler:
     def __init__(
         self,
         participant: Participant,
-        function: Callable[..., Any],
+        function: Handler,
         name: str | None,
         *,
         external: bool,
@@ -113,10 +116,10 @@ class StepHandler:
         self.execute = Callee(function, self.full_name, values=1)
         self.undo: Callee | None = None
         self.ask: Callee | None = None
-        self.output: TypeAdapter[Any] = self.execute.returned
+        self.output: Adapter = self.execute.returned
         self.__doc__ = function.__doc__
 
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
+    def __call__(self, *arguments: Value, **options: Value) -> Value:
         """The plain function, for tests and for use outside sagas."""
         return self.execute.function(*arguments, **options)
 
@@ -153,7 +156,7 @@ class StepHandler:
             handler_version=self.version,
         )
 
-    def encode(self, value: Any) -> bytes:
+    def encode(self, value: Value) -> bytes:
         """Check a result against its type and write it as JSON.
 
         Raises:
@@ -166,7 +169,7 @@ class StepHandler:
                 f"step {self.full_name} returned what its annotation does not allow: {_one_line(error)}"
             ) from error
 
-    def decode(self, data: bytes | None) -> Any:
+    def decode(self, data: bytes | None) -> Value:
         """Read a recorded result."""
         return None if data is None else self.output.validate_json(data)
 
@@ -174,7 +177,7 @@ class StepHandler:
 class Callee:
     """A handler function with its parameters understood: which is the context, of which type the values are."""
 
-    def __init__(self, function: Callable[..., Any], place: str, *, values: int) -> None:
+    def __init__(self, function: Handler, place: str, *, values: int) -> None:
         self.function = function
         self.place = place
         self.is_async = inspect.iscoroutinefunction(function)
@@ -187,10 +190,10 @@ class Callee:
                 f"{place}: a handler takes at most {values} value(s) and a ctx: Context, not {inspect.signature(function)}"
             )
         self.value_count = len(named)
-        self.accepted: TypeAdapter[Any] = _adapter(hints.get(named[0].name, Any)) if named else _ANYTHING
-        self.returned: TypeAdapter[Any] = _adapter(hints.get("return", Any))
+        self.accepted: Adapter = _adapter(hints.get(named[0].name, Value)) if named else _ANYTHING
+        self.returned: Adapter = _adapter(hints.get("return", Value))
 
-    def read(self, data: bytes) -> Any:
+    def read(self, data: bytes) -> Value:
         """Turn stored JSON into the handler's input.
 
         Raises:
@@ -201,7 +204,7 @@ class Callee:
         except pydantic.ValidationError as error:
             raise InputRefused(f"{self.place}: the input does not fit: {_one_line(error)}") from error
 
-    def bind(self, values: tuple[Any, ...], context: Context) -> Callable[[], Any]:
+    def bind(self, values: tuple[Value, ...], context: Context) -> Callable[[], Value]:
         """The call, ready to be made."""
         positional = values[: self.value_count]
         if self.context_name is None:
@@ -214,18 +217,18 @@ def _check_name(name: str, kind: str) -> None:
         raise UsageError(f"{name!r} cannot name a {kind}: use {NAME_RULE}")
 
 
-def _hints(function: Callable[..., Any], place: str) -> dict[str, Any]:
+def _hints(function: Handler, place: str) -> dict[str, Value]:
     try:
         return typing.get_type_hints(function, include_extras=True)
     except NameError as error:
         raise UsageError(f"{place}: the annotation {error.name!r} cannot be found from its module") from error
 
 
-def _adapter(annotation: Any) -> TypeAdapter[Any]:
-    return _ANYTHING if annotation is Any else TypeAdapter(type(None) if annotation is None else annotation)
+def _adapter(annotation: Value) -> Adapter:
+    return _ANYTHING if annotation is Value else TypeAdapter(type(None) if annotation is None else annotation)
 
 
-def _schema(adapter: TypeAdapter[Any]) -> Any:
+def _schema(adapter: Adapter) -> Value:
     try:
         schema = adapter.json_schema()
     except pydantic.errors.PydanticInvalidForJsonSchema:

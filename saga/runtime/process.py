@@ -8,7 +8,7 @@ import os
 import random
 import socket
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -117,7 +117,7 @@ class Process:
         with contextlib.suppress(SagaError, TimeoutError):
             await self.adapter.membership.leave()
 
-    async def _keep_going(self, loop: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def _keep_going(self, loop: Callable[[], Coroutine[None, None, None]]) -> None:
         """A loop that dies of a fault of ours begins again; what it had in hand, the leases bring back."""
         while True:
             try:

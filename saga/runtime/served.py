@@ -6,12 +6,11 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
-from typing import Any
 
 from saga.core.states import Mode
 from saga.ports.journal import Journal
 from saga.runtime.context import Context
-from saga.runtime.handlers import Callee, StepHandler
+from saga.runtime.handlers import Callee, StepHandler, Value
 
 
 @dataclass(slots=True)
@@ -23,7 +22,7 @@ class Served:
     journal: Journal | None
     threads: ThreadPoolExecutor
 
-    async def call(self, callee: Callee, values: tuple[Any, ...], context: Context, timeout_seconds: float) -> Any:
+    async def call(self, callee: Callee, values: tuple[Value, ...], context: Context, timeout_seconds: float) -> Value:
         """Run a handler function. A synchronous one runs in a thread; when its time is over it goes on there, unheard.
 
         Raises:

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -76,7 +76,7 @@ class Supervisor:
         """Until the term ends: then whatever is under way here is stopped."""
         if gap_seconds > self._options.outage_grace_seconds:
             await self._extend_deadlines(gap_seconds)
-        loops: list[Callable[[], Coroutine[Any, Any, None]]] = [self._keep_trust, self._scan, self._keep_house]
+        loops: list[Callable[[], Coroutine[None, None, None]]] = [self._keep_trust, self._scan, self._keep_house]
         tasks = [asyncio.create_task(loop()) for loop in loops]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)

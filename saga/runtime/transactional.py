@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from saga.core.states import Operation
 from saga.errors import InputRefused, Unavailable
 from saga.ports.clock import Clock
-from saga.ports.store import StoreAdapter
+from saga.ports.store import Connection, StoreAdapter
 from saga.ports.work import Signals
 from saga.runtime.attempt import Attempt
 from saga.runtime.outcome import Outcome
@@ -67,7 +67,7 @@ class Transactional:
             self.on_recovered()
         return attempt.failed(error, is_final=isinstance(error, GiveUp | InputRefused))
 
-    async def _record(self, attempt: Attempt, outcome: Outcome, connection: Any) -> Committed:
+    async def _record(self, attempt: Attempt, outcome: Outcome, connection: Connection) -> Committed:
         """Decide on what was read at the claim; where that is old, on the row that is locked now."""
         work = attempt.work
         group = Group(work.saga, attempt.graph, work.version, work.state, work.waiter, work.store_clock, [outcome])
