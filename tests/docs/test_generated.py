@@ -1,0 +1,56 @@
+"""Pages that are made from the code say what the code says. SAGA_REWRITE=1 writes them again."""
+
+from __future__ import annotations
+
+import os
+
+import asyncpg
+
+from saga_postgres.migrate import migrate
+from tests.docs import reference
+from tests.docs.page import ROOT, page
+
+
+def hold(name: str, generated: str) -> None:
+    """The page is what was generated, or becomes it."""
+    path = ROOT / name
+    if os.environ.get("SAGA_REWRITE") == "1":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(generated, encoding="utf-8")
+
+    assert path.read_text(encoding="utf-8") == generated, f"{name} is old: run SAGA_REWRITE=1 pytest tests/docs"
+
+
+def test_the_page_of_settings_is_what_the_settings_say() -> None:
+    hold("docs/reference/settings.md", reference.settings())
+
+
+def test_the_page_of_commands_is_what_their_help_says() -> None:
+    hold("docs/reference/cli.md", reference.commands())
+
+
+def test_the_page_of_errors_is_what_the_errors_say() -> None:
+    hold("docs/reference/errors.md", reference.error_classes())
+
+
+def test_the_page_of_states_is_what_the_tables_say() -> None:
+    states = page("docs/concepts/states.md")
+
+    hold(states.name, reference.with_regions(states.text, reference.state_regions()))
+
+
+async def test_the_page_of_tables_is_what_a_migrated_database_says(postgres: asyncpg.Connection) -> None:
+    await migrate(postgres, schema="saga")
+
+    hold("docs/reference/tables.md", await reference.tables(postgres, "saga"))
+
+
+async def test_every_table_view_and_function_has_a_comment(postgres: asyncpg.Connection) -> None:
+    await migrate(postgres, schema="saga")
+
+    silent = await postgres.fetch(
+        "select relname from pg_class c where relnamespace = 'saga'::regnamespace and relkind in ('r', 'p', 'v') "
+        "and not relispartition and obj_description(oid, 'pg_class') is null"
+    )
+
+    assert [row["relname"] for row in silent] in ([], ["schema_migration"])
