@@ -71,8 +71,8 @@ class Handle:
             NotFound: it is not there (any more).
         """
         is_new, self._is_new = self._is_new, False
-        async with asyncio.timeout(timeout_seconds):
-            return await self._sagas.wait(self.id, is_new=is_new)
+        waiting = self._sagas.wait(self.id, is_new=is_new)
+        return await (waiting if timeout_seconds is None else asyncio.wait_for(waiting, timeout_seconds))
 
 
 class Sagas:

@@ -29,7 +29,7 @@ class Endings:
         self._clock = clock
         self._waiting: dict[UUID, list[asyncio.Future[None]]] = {}
         self._unheard: dict[UUID, None] = {}
-        self._asked: dict[UUID, asyncio.Future[Standing]] = {}
+        self._asked: dict[UUID, list[asyncio.Future[Standing]]] = {}
         self._wanted = asyncio.Event()
         self._is_closed = False
         self._log = structlog.get_logger("saga.endings")
@@ -92,11 +92,10 @@ class Endings:
     async def _look(self, saga: UUID) -> Standing:
         if self._is_closed:
             raise _stopping(saga)
-        asked = self._asked.get(saga)
-        if asked is None:
-            asked = self._asked[saga] = asyncio.get_running_loop().create_future()
-            self._wanted.set()
-        return await asyncio.shield(asked)
+        answer: asyncio.Future[Standing] = asyncio.get_running_loop().create_future()
+        self._asked.setdefault(saga, []).append(answer)
+        self._wanted.set()
+        return await answer
 
     async def run(self) -> None:
         """Look, for all who ask, until cancelled."""
@@ -116,26 +115,31 @@ class Endings:
         try:
             found = await self._ledger.standings(sagas)
         except BaseException as error:
-            self._asked = asked | self._asked
+            for saga, answers in asked.items():
+                self._asked.setdefault(saga, []).extend(answers)
             if not isinstance(error, SagaError):
                 raise
             self._log.warning("cannot look at sagas", sagas=len(sagas), error=str(error))
             await self._clock.sleep(RETRY_SECONDS)
             return
-        for saga, future in asked.items():
-            if future.done():
-                continue
-            if saga in found:
-                future.set_result(found[saga])
-            else:
-                future.set_exception(NotFound(f"there is no saga {saga}: the id is wrong, or it ended and was purged"))
+        for saga, answers in asked.items():
+            for answer in answers:
+                if answer.done():
+                    continue
+                if saga in found:
+                    answer.set_result(found[saga])
+                else:
+                    answer.set_exception(
+                        NotFound(f"there is no saga {saga}: the id is wrong, or it ended and was purged")
+                    )
 
     def _close(self) -> None:
         """Nobody is left waiting for a process that has stopped."""
         self._is_closed = True
-        for saga, future in self._asked.items():
-            if not future.done():
-                future.set_exception(_stopping(saga))
+        for saga, answers in self._asked.items():
+            for answer in answers:
+                if not answer.done():
+                    answer.set_exception(_stopping(saga))
         self._asked.clear()
         for waiting in self._waiting.values():
             for heard in waiting:
