@@ -19,7 +19,7 @@ from saga.ports.store import StoreAdapter
 from saga.ports.work import Ref, Work
 from saga.runtime.attempt import Attempt
 from saga.runtime.committer import Committer
-from saga.runtime.context import Context
+from saga.runtime.context import Context, current_step
 from saga.runtime.definitions import Definitions
 from saga.runtime.external import run_external
 from saga.runtime.journaled import run_journaled
@@ -53,6 +53,7 @@ class Executor:
         self._transactional = Transactional(adapter, clock, committer.plan, process, committer.on_recovered)
         self._served: dict[tuple[str, str], Served] = {}
         self._log = structlog.get_logger("saga.participant")
+        self._tells_all = structlog.is_configured()  # without a configuration structlog prints every level
 
     def serve(self, service: str, name: str, served: Served) -> None:
         self._served[service, name] = served
@@ -70,7 +71,9 @@ class Executor:
         served = self._served.get((step.service, step.handler))
         if served is None or served.mode is not step.mode:
             handler = f"{step.service}.{step.handler}"
-            self._log.error("no such handler here, leaving it to others", handler=handler, mode=step.mode.value)
+            self._log.error(
+                "no such handler here, leaving it to others", saga=str(work.saga), handler=handler, mode=step.mode.value
+            )
             why = f"process {self._process()} took it and has no such handler"
             outcome = Outcome(work, ev.Ongoing(work.step, UNKNOWN_HANDLER_SECONDS), error=why)
         else:
@@ -84,6 +87,7 @@ class Executor:
                     self._committer.remember(found.plan)
                     self._committer.tell(found.signals)
                     self._on_committed(found.group, found.plan)
+                    self._tell_done()
                     return
                 outcome = found
         self._report(outcome, step.name)
@@ -110,7 +114,7 @@ class Executor:
                 return await self._transactional.run(attempt)
 
     def _context(self, work: Work, step: str) -> Context:
-        return Context(
+        context = Context(
             saga_id=work.saga,
             step=step,
             attempt=work.deliveries,
@@ -119,6 +123,8 @@ class Executor:
             last_progress=None if work.progress is None else from_json(work.progress),
             _beat=partial(self._beat, work, asyncio.current_task()),
         )
+        current_step.set(context)  # for the log; every claim runs in a task of its own
+        return context
 
     async def _beat(self, work: Work, task: asyncio.Task[None] | None, progress: Any) -> None:
         """Prolong a claim for its handler; where that cannot be done because it is lost, stop the handler."""
@@ -149,6 +155,12 @@ class Executor:
             )
         elif isinstance(outcome.event, ev.Rejected):
             self._log.debug("step rejected", saga=str(outcome.work.saga), step=step, reason=outcome.event.reason)
+        else:
+            self._tell_done()
+
+    def _tell_done(self) -> None:
+        if self._tells_all:
+            self._log.debug("step done")
 
 
 def group_of(graph: Graph, outcome: Outcome) -> Group:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -69,11 +71,16 @@ async def counter(store: str) -> AsyncIterator[Counter]:
 
 
 @pytest.fixture
-def threaded(command: Command) -> AsyncCommand:
-    """The same beside a running loop: a command has a loop of its own."""
+def apart(tmp_path: Path) -> AsyncCommand:
+    """The same in a process of its own, beside whatever runs in this one."""
 
     async def run(*arguments: str) -> Ran:
-        return await asyncio.to_thread(command, *arguments)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "saga.cli", *arguments, cwd=tmp_path, stdout=PIPE, stderr=PIPE
+        )
+        out, err = await process.communicate()
+        assert process.returncode is not None
+        return Ran(process.returncode, out.decode(), err.decode())
 
     return run
 

@@ -153,48 +153,46 @@ def test_a_module_that_cannot_be_served_says_why(
     assert "Traceback" not in ran.err
 
 
-async def test_an_input_of_the_wrong_shape_names_the_fields(counter: Counter, threaded: AsyncCommand) -> None:
-    ran = await threaded("start", "order", '{"sky": 1}', "--store", counter.settings.store.get_secret_value())
+async def test_an_input_of_the_wrong_shape_names_the_fields(counter: Counter, apart: AsyncCommand) -> None:
+    ran = await apart("start", "order", '{"sky": 1}', "--store", counter.settings.store.get_secret_value())
 
     assert_refused(ran, 2, "order v1", "sku is missing")
 
 
-async def test_a_start_key_used_with_another_input_names_the_first_saga(
-    counter: Counter, threaded: AsyncCommand
-) -> None:
+async def test_a_start_key_used_with_another_input_names_the_first_saga(counter: Counter, apart: AsyncCommand) -> None:
     store = counter.settings.store.get_secret_value()
     saga = await counter.start("order-1", sku="A-1")
 
-    ran = await threaded("start", "order", '{"sku": "B-2"}', "--key", "order-1", "--store", store)
+    ran = await apart("start", "order", '{"sku": "B-2"}', "--key", "order-1", "--store", store)
 
     assert_refused(ran, 1, "'order-1'", str(saga), "another input")
 
 
-async def test_a_roll_back_behind_the_pivot_says_that_it_has_passed(counter: Counter, threaded: AsyncCommand) -> None:
+async def test_a_roll_back_behind_the_pivot_says_that_it_has_passed(counter: Counter, apart: AsyncCommand) -> None:
     counter.blocked.add("confirm")
     saga = await counter.start()
     await counter.until_vector(saga, "SSD")
 
-    ran = await threaded("rollback", str(saga), "--store", counter.settings.store.get_secret_value())
+    ran = await apart("rollback", str(saga), "--store", counter.settings.store.get_secret_value())
 
     assert_refused(ran, 1, "passed its pivot charge")
 
 
-async def test_a_retry_where_nothing_was_set_aside_says_so(counter: Counter, threaded: AsyncCommand) -> None:
+async def test_a_retry_where_nothing_was_set_aside_says_so(counter: Counter, apart: AsyncCommand) -> None:
     counter.blocked.add("reserve")
     saga = await counter.start()
 
-    ran = await threaded("retry", "order:order-1017", "--store", counter.settings.store.get_secret_value())
+    ran = await apart("retry", "order:order-1017", "--store", counter.settings.store.get_secret_value())
 
     assert_refused(ran, 1, str(saga), "no quarantined step")
 
 
-async def test_what_an_operator_does_answers_with_what_comes_next(counter: Counter, threaded: AsyncCommand) -> None:
+async def test_what_an_operator_does_answers_with_what_comes_next(counter: Counter, apart: AsyncCommand) -> None:
     counter.blocked.add("reserve")
     saga = await counter.start()
     await counter.until_vector(saga, "DPP")
 
-    ran = await threaded("pause", str(saga), "--json", "--store", counter.settings.store.get_secret_value())
+    ran = await apart("pause", str(saga), "--json", "--store", counter.settings.store.get_secret_value())
 
     assert (ran.code, ran.err) == (0, "")
     document = json.loads(ran.out)

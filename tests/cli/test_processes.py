@@ -117,7 +117,7 @@ async def inventory_db(fresh_database: Callable[..., AsyncIterator[str]]) -> str
 
 
 @pytest.mark.slow
-async def test_dev_runs_a_shop_from_nothing(shop: Path, threaded: AsyncCommand) -> None:
+async def test_dev_runs_a_shop_from_nothing(shop: Path, apart: AsyncCommand) -> None:
     """A database for $INVENTORY_DB with the tables of inventory.sql, everything served, and the store found by the other commands."""
     try:
         choose(None)
@@ -128,18 +128,18 @@ async def test_dev_runs_a_shop_from_nothing(shop: Path, threaded: AsyncCommand) 
         assert """'{"sku": "...", "quantity": 1}' --wait""" in example
         await line_with(process, "SAGA_STORE=postgresql://")
 
-        done = await threaded("start", "order", '{"sku": "A-1", "quantity": 2}', "--key", "order-1", "--wait")
+        done = await apart("start", "order", '{"sku": "A-1", "quantity": 2}', "--key", "order-1", "--wait")
         assert (done.code, done.out.splitlines()[1:]) == (0, ['completed: "charged A-1"']), done.err
-        refused = await threaded("start", "order", '{"sku": "B-2", "quantity": 2}', "--key", "order-2", "--wait")
+        refused = await apart("start", "order", '{"sku": "B-2", "quantity": 2}', "--key", "order-2", "--wait")
         assert (refused.code, refused.out.splitlines()[1:]) == (1, ["rolled back: reserve: out of stock"])
-        shown = await threaded("show", "order:order-1")
+        shown = await apart("show", "order:order-1")
         assert "succeeded" in shown.out
-        listed = json.loads((await threaded("ls", "--json")).out)
+        listed = json.loads((await apart("ls", "--json")).out)
         assert [(line["key"], line["phase"]) for line in listed] == [
             ("order-2", "compensated"),
             ("order-1", "completed"),
         ]
-        doctor = await threaded("doctor", "--json")
+        doctor = await apart("doctor", "--json")
         assert {finding["name"] for finding in json.loads(doctor.out) if not finding["ok"]} == set()
         assert doctor.code == 0
 

@@ -1,0 +1,136 @@
+"""How sagas look in terminals of 80 and of 120 columns. The cases are constructed, so that every column has something in it."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from uuid import UUID
+
+import pytest
+from rich.console import Console, RenderableType
+
+from saga.cli import pages
+from saga.cli.documents import case_document
+from saga.core.decide import State
+from saga.core.states import Operation, Phase
+from saga.ports.case import Case, Instruction, Moment, Record
+from saga.ports.listing import Line, Registered
+from tests.cli.test_why import assert_golden
+from tests.core.graphs import chain
+
+SAGA = UUID("01a1fdfc-91ff-7b16-a175-42ca88f07a7c")
+NOW = 1_800_000_000.0
+STUCK = Case(
+    saga=SAGA,
+    graph=chain("JXT"),
+    state=State(Phase.COMPENSATING, "kRV", False, False, NOW + 86_400, "b: card declined"),  # noqa: FBT003
+    now=NOW,
+    started_at=NOW - 90,
+    ended_at=None,
+    wake_at=NOW + 20,
+    key="order-1017",
+    tags='{"region": "north"}',
+    input=b'{"sku":"A-1","quantity":2}',
+    instructions={
+        0: Instruction(
+            Operation.COMPENSATE, None, None, None, None, NOW - 60, 7, 7, "ConnectionError: no answer within 30 s"
+        )
+    },
+    records={0: Record(NOW - 88, "shop-1:4711", 1, b'{"reserved": 2, "bin": "C-14"}')},
+    history=(
+        Moment(NOW - 90, "started", None, None, "DPP", "desk:815"),
+        Moment(NOW - 88, "succeeded", 0, None, "SDP", "shop-1:4711"),
+        Moment(NOW - 87.5, "rejected", 1, "card declined", "SRV", "pay-2:99"),
+        Moment(NOW - 87.5, "rolling back", None, "b: card declined", "KRV", "pay-2:99"),
+        Moment(NOW - 60, "failed", 0, "ConnectionError: no answer within 30 s", "KRV", "shop-1:4711"),
+        Moment(
+            NOW - 1, "quarantined", 0, "given up after 7 failures: ConnectionError: no answer within 30 s", "kRV", "x"
+        ),
+    ),
+    serving={"service": ("shop-1:4711",)},
+    leader="watch:1",
+)
+LINE = Line(
+    saga=SAGA,
+    definition_name="order",
+    definition_version=1,
+    phase=Phase.COMPENSATING,
+    is_cancel_requested=False,
+    is_paused=False,
+    is_stuck=True,
+    steps=("a",),
+    since=NOW - 1,
+    deadline=NOW + 86_400,
+    reason="b: card declined",
+    key="order-1017",
+    started_at=NOW - 90,
+    ended_at=None,
+)
+
+
+@pytest.fixture(autouse=True)
+def _greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Times are shown as the terminal's; here they are the same everywhere."""
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def rendered(parts: list[RenderableType], columns: int) -> str:
+    console = Console(file=io.StringIO(), width=columns, color_system=None, highlight=False)
+    for part in parts:
+        console.print(part, markup=False)
+    assert isinstance(console.file, io.StringIO)
+    return "".join(f"{line.rstrip()}\n" for line in console.file.getvalue().splitlines())
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_stuck_saga_is_shown_with_its_steps_and_its_history(columns: int) -> None:
+    text = rendered(pages.case(STUCK), columns)
+
+    assert max(map(len, text.splitlines())) <= columns
+    assert_golden(f"show_{columns}", text)
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_a_list_has_the_ids_whole_and_the_newest_facts(columns: int) -> None:
+    ended = replace(LINE, phase=Phase.COMPLETED, is_stuck=False, steps=(), ended_at=NOW, reason=None)
+
+    text = rendered(pages.lines([LINE, ended], NOW), columns)
+
+    assert text.count(str(SAGA)) == 2
+    assert_golden(f"ls_{columns}", text)
+
+
+def test_an_empty_list_says_so() -> None:
+    assert rendered(pages.lines([], NOW), 80) == "no sagas\n"
+
+
+def test_definitions_are_listed_with_the_one_that_a_start_takes() -> None:
+    old = Registered(1, "order", 1, b"1", 3, ("inventory", "payments"), is_default=False, live=2)
+    new = replace(old, number=2, version=2, is_default=True, live=0)
+
+    assert_golden("definitions", rendered(pages.definitions([new, old]), 80))
+
+
+def test_a_definition_is_drawn_as_a_tree_and_as_a_chart() -> None:
+    graph = chain("JXT")
+
+    assert_golden("definition", rendered(pages.graph(graph), 80) + pages.mermaid(graph) + "\n")
+
+
+def test_a_case_for_programs_has_the_payloads_as_json() -> None:
+    document = case_document(STUCK)
+
+    assert document["input"] == {"sku": "A-1", "quantity": 2}
+    assert document["steps"][0]["result"] == {"reserved": 2, "bin": "C-14"}
+    assert document["steps"][0]["state"] == "quarantined (compensating)"
+    assert document["tags"] == {"region": "north"}
+
+
+def test_a_payload_that_is_encrypted_is_only_measured() -> None:
+    assert case_document(replace(STUCK, input=b"\xff\xfe"))["input"] == "2 bytes"
