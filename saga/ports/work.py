@@ -55,7 +55,7 @@ class Delivery:
     operation: Operation
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Dispatch:
     """A command row to be written: for the process `owner` under `claim`, or for the queue of `service`."""
 
@@ -67,7 +67,7 @@ class Dispatch:
     after_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Delay:
     """The claim ends without an outcome; the command is due again `after_seconds` from now. Written only by the newest claim."""
 
@@ -79,7 +79,7 @@ class Delay:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Drop:
     """The command row goes; with a claim: only if that claim still holds it."""
 
@@ -87,7 +87,7 @@ class Drop:
     claim: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Result:
     """The recorded result of a step, JSON."""
 

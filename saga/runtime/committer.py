@@ -215,15 +215,13 @@ def _unstorable(outcome: Outcome, error: SagaError) -> Outcome:
 def handed_over(group: Group, made: Plan, dispatch: Dispatch, lease_ends: float) -> Work | Ref:
     """The next claim as work for this very process, if all that it needs is in memory; else its address."""
     step = group.graph.steps[dispatch.step]
-    results = {
-        outcome.work.step: outcome.value for outcome in group.outcomes if isinstance(outcome.event, ev.Succeeded)
-    }
     known: dict[int, bytes] = {}
     for outcome in group.outcomes:
-        known |= outcome.work.results
-    known |= {position: value for position, value in results.items() if value is not None}
+        known.update(outcome.work.results)
+        if outcome.value is not None and type(outcome.event) is ev.Succeeded:
+            known[outcome.work.step] = outcome.value
     needed = (*step.reads, dispatch.step) if dispatch.operation is Operation.COMPENSATE else step.reads
-    if not group.outcomes or dispatch.claim is None or any(position not in known for position in needed):
+    if not group.outcomes or dispatch.claim is None or not known.keys() >= set(needed):
         return Ref(group.saga, dispatch.step)
     before = group.outcomes[0].work
     return Work(

@@ -163,7 +163,8 @@ class StepHandler:
             InputRefused: it is not what the handler's annotation says.
         """
         try:
-            return self.output.dump_json(self.output.validate_python(value), by_alias=True, warnings="error")
+            value = self.output.validator.validate_python(value)
+            return self.output.serializer.to_json(value, by_alias=True, warnings="error")
         except (pydantic.ValidationError, pydantic.errors.PydanticUserError, ValueError) as error:
             raise InputRefused(
                 f"step {self.full_name} returned what its annotation does not allow: {_one_line(error)}"
@@ -200,7 +201,7 @@ class Callee:
             InputRefused: it has another shape.
         """
         try:
-            return self.accepted.validate_json(data)
+            return self.accepted.validator.validate_json(data)
         except pydantic.ValidationError as error:
             raise InputRefused(f"{self.place}: the input does not fit: {_one_line(error)}") from error
 

@@ -50,8 +50,9 @@ class Intake:
         self._timers: set[asyncio.TimerHandle] = set()
         self._wanted = asyncio.Event()
         self._freed = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._finished = 0
-        self._pace = 0.0  # claims a second
+        self._soon = 0  # claims that are finished within HOLD_SECONDS, at the present pace
         self._paced_at = clock.monotonic()
         self._is_closing = False
         self._log = structlog.get_logger("saga.intake")
@@ -75,15 +76,18 @@ class Intake:
     @property
     def load(self) -> int:
         """Claims held, without those that wait and will be finished within HOLD_SECONDS at the present pace."""
+        return max(self.in_flight - self._soon, 0)
+
+    def pace(self) -> None:
+        """Look at how quickly claims are finished; called with every heart-beat."""
         now = self._clock.monotonic()
-        if now - self._paced_at >= HOLD_SECONDS:
-            self._pace = self._finished / (now - self._paced_at)
+        if now > self._paced_at:
+            self._soon = int(self._finished / (now - self._paced_at) * HOLD_SECONDS)
             self._paced_at, self._finished = now, 0
-        return max(self.in_flight - int(self._pace * HOLD_SECONDS), 0)
 
     def has_room(self, _: str) -> bool:
         """Whether another claim may be taken now: more than can run at once only where they will not wait for long."""
-        return not self._is_closing and self.load < self._capacity
+        return not self._is_closing and len(self._running) + len(self._waiting) < self._capacity + self._soon
 
     async def room(self) -> None:
         """Return when another claim may be taken."""
@@ -122,7 +126,7 @@ class Intake:
                 self._waiting.append(work)
 
     def _begin(self, work: Work) -> None:
-        task = asyncio.create_task(self._run_one(work))
+        task = self._loop.create_task(self._run_one(work))
         self._running[work.claim] = (work, task)
 
     async def _run_one(self, work: Work) -> None:

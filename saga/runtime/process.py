@@ -170,6 +170,7 @@ class Process:
                 await self._beat_now.wait()
 
     async def _beat(self, *, full: bool) -> None:
+        self.intake.pace()
         beat = await self.adapter.membership.beat(self.intake.load, full=full)
         now = self.clock.monotonic()
         self.router.hear(beat.peers)
