@@ -24,7 +24,7 @@ from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.paths import resolve
 from saga.core.schema import misfits
 from saga.core.states import Mode, Phase
-from saga.errors import Conflict, InputRefused, UsageError
+from saga.errors import Conflict, InputRefused, Unavailable, UsageError
 from saga.ports.store import Connection, Snapshot, Standing
 from saga.ports.work import Signals
 from saga.runtime.handlers import Adapter, Value
@@ -124,7 +124,7 @@ class Sagas:
                 saga = await self.process.starter.start(order)
                 return Handle(self, saga, is_new=saga == order.saga)
         except TimeoutError:
-            raise UsageError(
+            raise Unavailable(
                 f"the store did not answer for {START_TIMEOUT_SECONDS:.0f} s: whether {order.graph.name} was started is unknown; "
                 "start again with the same key"
             ) from None
@@ -164,8 +164,9 @@ class Sagas:
         signals = Signals()
         decision = first_decision(order.graph, self.process.starter.store_clock + time.monotonic())
         start = start_of(order, decision, self.process.router, signals, assign=False)
+        process = self.process.router.process
         taken = await self.process.adapter.store.start(
-            [start], signals, process=self.process.router.process, waiter=None, again=False, connection=connection
+            [start], signals, process=process, waiter=process, again=False, connection=connection
         )
         if taken and not taken[0].is_same_input:
             raise Conflict(
@@ -263,8 +264,7 @@ class Operations:
     ) -> Snapshot:
         process = self._sagas.process
         before = await self._sagas.snapshot(saga)
-        process.committer.add(await process.group_for(before.overdue, events))
-        await process.committer.drained()
+        await process.committer.settle(await process.group_for(before.overdue, events))
         after = await self._sagas.snapshot(saga)
         detail = {"before": _shown(before), "after": _shown(after)}
         await process.adapter.ledger.audit(actor, action, saga, step, reason, detail)

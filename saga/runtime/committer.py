@@ -63,12 +63,20 @@ class Committer:
             self._pending[group.saga.int] = group
         else:
             waiting.outcomes.extend(group.outcomes)
+            waiting.settled.extend(group.settled)
             waiting.extra = (*waiting.extra, *group.extra)
             waiting.wake_seconds = group.wake_seconds if waiting.wake_seconds is None else waiting.wake_seconds
             if group.version > waiting.version:
                 waiting.version, waiting.state = group.version, group.state
         self._idle.clear()
         self._wanted.set()
+
+    async def settle(self, group: Group) -> None:
+        """Hand over a group and return when it is dealt with, whatever else there is to commit."""
+        settled = asyncio.get_running_loop().create_future()
+        group.settled.append(settled)
+        self.add(group)
+        await settled
 
     def tell(self, signals: Signals) -> None:
         """Send signals with the next commit."""
@@ -133,6 +141,7 @@ class Committer:
             finally:
                 for group in groups:
                     del self._busy[group.saga.int]
+                    _wake(group.settled)
                 self._wanted.set()
                 if not self._pending and not self._busy and not self._has_signals():
                     self._idle.set()
@@ -201,6 +210,12 @@ class Committer:
 
     def _has_signals(self) -> bool:
         return _any(self._signals)
+
+
+def _wake(futures: list[asyncio.Future[None]]) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(None)
 
 
 def _any(signals: Signals) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from saga.core.graph import Graph
+from saga.errors import DefinitionError
 from saga.ports.store import Directory
 
 
@@ -20,8 +21,11 @@ class Definitions:
         return self._graphs.get(number)
 
     async def graph(self, number: int) -> Graph:
-        """Raises NotFound, Unavailable."""
+        """Raises NotFound, Unavailable, DefinitionError (this build cannot read it)."""
         graph = self._graphs.get(number)
         if graph is None:
-            graph = self._graphs[number] = await self._directory.graph(number)
+            try:
+                graph = self._graphs[number] = await self._directory.graph(number)
+            except (KeyError, TypeError, ValueError) as error:
+                raise DefinitionError(f"definition number {number} cannot be read by this build: {error}") from error
         return graph

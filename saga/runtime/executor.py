@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
@@ -16,7 +17,7 @@ from saga.core.states import Mode
 from saga.errors import SagaError, Unavailable
 from saga.ports.clock import Clock
 from saga.ports.store import StoreAdapter
-from saga.ports.work import Ref, Work
+from saga.ports.work import Delay, Ref, Signals, Work, Write
 from saga.runtime.attempt import Attempt
 from saga.runtime.committer import Committer
 from saga.runtime.context import Context, current_step
@@ -62,10 +63,8 @@ class Executor:
         """Run a claim to its outcome and give that to the committer."""
         try:
             graph = await self._definitions.graph(work.definition)
-        except SagaError as error:  # the claim's lease brings it back
-            self._log.error(
-                "definition cannot be loaded", saga=str(work.saga), definition=work.definition, error=str(error)
-            )
+        except SagaError as error:
+            await self._put_back(work, error)
             return
         step = graph.steps[work.step]
         served = self._served.get((step.service, step.handler))
@@ -92,6 +91,14 @@ class Executor:
                 outcome = found
         self._report(outcome, step.name)
         self._committer.add(group_of(graph, outcome))
+
+    async def _put_back(self, work: Work, error: SagaError) -> None:
+        """A saga of a definition that this build cannot read is left to others."""
+        self._log.error("definition cannot be loaded", saga=str(work.saga), definition=work.definition, error=str(error))
+        delay = Delay(work.step, work.claim, UNKNOWN_HANDLER_SECONDS, 0.0, work.failures, str(error))
+        write = Write(work.saga, work.version, changed=False, state=work.state, delays=[delay])
+        with contextlib.suppress(SagaError):  # then the claim's lease brings it back
+            await self._adapter.store.commit([write], Signals(), process=self._process(), durable=False, wait=False)
 
     async def _run(self, attempt: Attempt, served: Served) -> Outcome | Committed:
         try:

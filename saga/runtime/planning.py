@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
@@ -46,6 +47,7 @@ class Group:
     extra: Sequence[ev.Event] = ()
     wake_seconds: float | None = None
     misses: int = 0
+    settled: list[asyncio.Future[None]] = field(default_factory=list)
 
 
 @dataclass(slots=True)

@@ -66,6 +66,7 @@ class Process:
         self._is_lost = False
         self._beat_at = float("-inf")
         self._leader_seen_at = float("-inf")
+        self._patient_until = float("-inf")
         self._active_at = float("-inf")
         self._log = structlog.get_logger("saga.process")
 
@@ -177,7 +178,10 @@ class Process:
         self.starter.store_clock = beat.store_clock
         self._beat_at = now
         if beat.leader_seen_ago_seconds is not None:
-            self._leader_seen_at = now - beat.leader_seen_ago_seconds
+            seen_at = now - beat.leader_seen_ago_seconds
+            if LEADER_SILENT_SECONDS < seen_at - self._leader_seen_at < float("inf"):
+                self._patient_until = now + LEADER_SILENT_SECONDS  # it extends deadlines first
+            self._leader_seen_at = seen_at
         if beat.has_due:
             self.intake.look()
         if beat.released:
@@ -186,7 +190,8 @@ class Process:
     def _is_deadline_enforced(self) -> bool:
         """A deadline that passes while the store or every leader is away may be the fault of the outage: then the leader decides."""
         now = self.clock.monotonic()
-        return now - self._beat_at < LEADER_SILENT_SECONDS and now - self._leader_seen_at < LEADER_SILENT_SECONDS
+        silence = now - min(self._beat_at, self._leader_seen_at)
+        return silence < LEADER_SILENT_SECONDS and now >= self._patient_until
 
     def _look_again(self) -> None:
         self.intake.look(everything=True)
@@ -210,11 +215,13 @@ class Process:
     async def look_after(self, services: Sequence[str] | None) -> int:
         """Decide what is overdue; returns how many sagas that were."""
         found = await self.adapter.store.overdue(OVERDUE_MAX, services)
+        groups: list[Group] = []
         for entry in found:
             try:
-                self.committer.add(await self.group_for(entry, _events_for(entry)))
+                groups.append(await self.group_for(entry, _events_for(entry)))
             except DefinitionError as error:  # of a newer version, or broken: the others must not wait for it
                 self._log.error("saga cannot be looked after", saga=str(entry.saga), error=str(error))
+        await asyncio.gather(*map(self.committer.settle, groups))
         return len(found)
 
     async def group_for(self, entry: Overdue, events: Sequence[ev.Event]) -> Group:

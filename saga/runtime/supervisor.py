@@ -11,14 +11,17 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
+from uuid import UUID
 
 import structlog
 
 from saga.core import events as ev
-from saga.errors import LeadershipLost, Unavailable
+from saga.errors import LeadershipLost, SagaError, Unavailable
 from saga.ports.clock import Clock
 from saga.ports.election import Election, Leadership
+from saga.runtime.planning import Group
 from saga.runtime.process import OVERDUE_MAX, Process
 
 CAMPAIGN_RETRY_SECONDS: Final = 0.5
@@ -74,9 +77,11 @@ class Supervisor:
 
     async def _lead(self, gap_seconds: float) -> None:
         """Until the term ends: then whatever is under way here is stopped."""
-        if gap_seconds > self._options.outage_grace_seconds:
-            await self._extend_deadlines(gap_seconds)
-        loops: list[Callable[[], Coroutine[None, None, None]]] = [self._keep_trust, self._scan, self._keep_house]
+        loops: list[Callable[[], Coroutine[None, None, None]]] = [
+            self._keep_trust,
+            partial(self._scan, gap_seconds),
+            self._keep_house,
+        ]
         tasks = [asyncio.create_task(loop()) for loop in loops]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -101,54 +106,50 @@ class Supervisor:
                 if not self._is_trusted(leadership):
                     raise LeadershipLost(f"term {leadership.term} cannot be proved any more: {error}") from error
 
-    async def _scan(self) -> None:
+    async def _scan(self, gap_seconds: float) -> None:
+        is_outage = gap_seconds > self._options.outage_grace_seconds
         while True:
             found = 0
             if self.term is not None:
                 try:
+                    if is_outage:
+                        await self._extend_deadlines(gap_seconds)
+                        is_outage = False
                     found = await self._process.look_after(None)
-                except Unavailable as error:
+                except SagaError as error:
                     self._log.warning("cannot look after sagas", error=str(error))
             is_backlog = found >= OVERDUE_MAX
             await self._clock.sleep(self._options.scan_seconds / (BACKLOG_FACTOR if is_backlog else 1))
-            await self._process.committer.drained()
 
     async def _extend_deadlines(self, gap_seconds: float) -> None:
         """Deadlines that passed during the silence move by its length."""
         extended = 0
-        seen: set[object] = set()
-        while True:
-            entries = [
-                entry
-                for entry in await self._process.adapter.store.overdue(OVERDUE_MAX, None)
-                if entry.saga not in seen
-            ]
-            late = [
-                entry
-                for entry in entries
-                if _is_late(entry.state.deadline, entry.store_clock + self._clock.monotonic())
-            ]
+        seen: set[UUID] = set()
+        while entries := [
+            entry for entry in await self._process.adapter.store.overdue(OVERDUE_MAX, None) if entry.saga not in seen
+        ]:
+            seen.update(entry.saga for entry in entries)
+            groups: list[Group] = []
             for entry in entries:
-                seen.add(entry.saga)
-                events: list[ev.Event] = [ev.Extended(gap_seconds)] if entry in late else []
-                events.append(ev.Tick(entry.held))
-                self._process.committer.add(await self._process.group_for(entry, events))
-            extended += len(late)
-            await self._process.committer.drained()
-            if not entries:
-                break
+                is_late = _is_late(entry.state.deadline, entry.store_clock + self._clock.monotonic())
+                extended += is_late
+                events: list[ev.Event] = [ev.Extended(gap_seconds)] if is_late else []
+                groups.append(await self._process.group_for(entry, [*events, ev.Tick(entry.held)]))
+            await asyncio.gather(*map(self._process.committer.settle, groups))
         self._log.warning("outage over, deadlines extended", silence_seconds=round(gap_seconds, 1), sagas=extended)
 
     async def _keep_house(self) -> None:
         while True:
             retention = self._process.adapter.retention
-            with contextlib.suppress(Unavailable):
+            try:
                 await retention.keep_history(self._options.history_days)
                 while (
                     await retention.purge(self._options.retention_seconds, self._options.purge_max)
                     == self._options.purge_max
                 ):
                     pass
+            except SagaError as error:
+                self._log.warning("cannot keep house", error=str(error))
             await self._clock.sleep(self._options.house_seconds)
 
 
