@@ -10,7 +10,7 @@ import pytest
 from saga import memory
 from tests import services
 from tests.migrated import migrated_template, store_url  # noqa: F401 (offered to the tests of this folder)
-from tests.runtime.world import World
+from tests.runtime.world import Sql, World
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ async def any_world(
 
 
 @pytest.fixture
-async def sql(store_url: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:  # noqa: F811
+async def sql(store_url: str) -> AsyncIterator[Sql]:  # noqa: F811
     """A connection that sees the store's tables, for looking at them and for breaking them."""
     connection = await asyncpg.connect(store_url, server_settings={"search_path": "saga, public"})
     yield connection

@@ -7,7 +7,9 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
+
+import asyncpg
 
 import saga
 from saga.app import App
@@ -16,6 +18,7 @@ from saga.runtime.supervisor import Supervisor
 from saga.settings import Settings
 
 WAIT_SECONDS = 15.0
+Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 class World:

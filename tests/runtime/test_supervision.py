@@ -1,0 +1,225 @@
+"""What happens when something does not: deadlines, supervisors that come and go, and sagas that nobody has looked after."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+from saga import Context, Definition, Participant
+from saga.runtime.supervisor import Supervisor
+from tests.runtime.world import Gate, Sql, World, ended, until
+
+
+def slow_saga(gate: Gate, deadline: str | None) -> tuple[Participant, Definition, list[str]]:
+    """A step that is done at once, then one that waits for the gate, then a pivot. The first can be undone."""
+    service, undone = Participant("service"), list[str]()
+
+    @service.step(external=True)
+    async def first() -> str:
+        return "first"
+
+    @first.compensation
+    async def undo(value: Any, result: str) -> None:
+        undone.append(result)
+
+    @service.step(external=True, read_only=True)
+    async def wait() -> None:
+        await gate.wait()
+
+    @service.step(external=True)
+    async def last() -> str:
+        return "through"
+
+    definition = Definition("slow", deadline=deadline)
+    waited = definition.step("service.wait", after=definition.step("service.first"), timeout="60s")
+    definition.returns(definition.step("service.last", after=waited, pivot=True).output)
+    return service, definition, undone
+
+
+async def test_healthy_sagas_end_with_no_supervisor_alive(any_world: World) -> None:
+    gate = Gate()
+    gate.open()
+    service, definition, _ = slow_saga(gate, None)
+    sagas = await any_world.join(service)
+    handles = [await sagas.start(definition) for _ in range(50)]
+    assert all([(await handle.result(10)).is_completed for handle in handles])
+
+
+async def test_a_deadline_rolls_a_saga_back_whose_participant_hangs(any_world: World) -> None:
+    gate = Gate()
+    service, definition, undone = slow_saga(gate, "1s")
+    sagas = await any_world.join(service, scan=0.1)
+    await any_world.supervise(sagas)
+    ending = await (await sagas.start(definition)).result(10)
+    assert (ending.status, ending.reason, undone) == ("compensated", "deadline passed", ["first"])
+    gate.open()
+
+
+async def test_a_deadline_is_kept_although_the_saga_was_looked_after_shortly_before(world: World, sql: Sql) -> None:
+    gate = Gate()
+    service, definition, _ = slow_saga(gate, "2s")
+    sagas = await world.join(service, scan=0.1)
+    await world.supervise(sagas)
+    began_at = time.monotonic()
+    handle = await sagas.start(definition)
+    await gate.somebody_waits()
+    await sql.execute("update saga set wake_at = now() where id = $1", handle.id)
+    assert (await handle.result(10)).status == "compensated"
+    assert time.monotonic() - began_at < 6  # and not after the next look, in 30 s
+    gate.open()
+
+
+async def test_a_deadline_behind_the_pivot_changes_nothing(world: World) -> None:
+    service, gate = Participant("service"), Gate()
+
+    @service.step(external=True)
+    async def pay() -> None: ...
+
+    @service.step(external=True)
+    async def ship() -> str:
+        await gate.wait()
+        return "shipped"
+
+    definition = Definition("late", deadline="1s")
+    paid = definition.step("service.pay", pivot=True)
+    definition.returns(definition.step("service.ship", after=paid).output)
+    sagas = await world.join(service, scan=0.1)
+    await world.supervise(sagas)
+    handle = await sagas.start(definition)
+    await gate.somebody_waits()
+    due = (await sagas.snapshot(handle.id)).overdue
+    await until(lambda: due.store_clock + time.monotonic() > (due.state.deadline or 0) + 0.3, "the deadline has passed")
+    gate.open()
+    assert (await handle.result(10)).value == "shipped"
+
+
+async def test_deadlines_that_passed_while_nobody_led_are_extended(world: World, sql: Sql) -> None:
+    gate = Gate()
+    service, definition, undone = slow_saga(gate, "1s")
+    sagas = await world.join(service, scan=0.1, outage_grace=5)
+    await sql.execute(
+        "insert into leader (name, term, holder, seen_at) values ('supervisor', 1, 'gone', now() - interval '60 seconds')"
+    )
+    handle = await sagas.start(definition)
+    await gate.somebody_waits()
+    due = (await sagas.snapshot(handle.id)).overdue
+    await until(lambda: due.store_clock + time.monotonic() > (due.state.deadline or 0), "the deadline has passed")
+    await world.supervise(sagas)
+    extended = "select kind from event where saga = $1 and kind = 'deadline extended'"
+    await until(lambda: sql.fetchval(extended, handle.id), "the deadline is extended")
+    gate.open()
+    ending = await handle.result(10)
+    assert (ending.value, undone) == ("through", [])
+
+
+async def test_nobody_rolls_back_before_the_new_leader_has_extended_deadlines(world: World, sql: Sql) -> None:
+    gate = Gate()
+    service, definition, _ = slow_saga(gate, "1s")
+    sagas = await world.join(service)
+    await sql.execute(
+        "insert into leader (name, term, holder, seen_at) values ('supervisor', 1, 'gone', now() - interval '60 seconds')"
+    )
+    await until(lambda: sagas.process._leader_seen_at > float("-inf"), "the silence was noticed")
+    await sql.execute("update leader set seen_at = now() + interval '1 hour'")  # somebody leads again
+    handle = await sagas.start(definition)
+    await gate.somebody_waits()
+    due = (await sagas.snapshot(handle.id)).overdue
+    await until(lambda: due.store_clock + time.monotonic() > (due.state.deadline or 0), "the deadline has passed")
+    gate.open()
+    assert (await handle.result(10)).is_completed
+
+
+async def test_a_second_supervisor_takes_over_when_the_first_ends(any_world: World) -> None:
+    one, other = await any_world.join(scan=0.1), await any_world.join(scan=0.1)
+    first, second = one.supervisor(), other.supervisor()
+    leading = asyncio.create_task(first.run())
+    await until(lambda: first.term is not None, "the first leads")
+    waiting = asyncio.create_task(second.run())
+    term = first.term
+    await ended(leading)
+    await until(lambda: second.term is not None, "the second leads")
+    assert isinstance(second, Supervisor)
+    assert (second.term or 0) > (term or 0)
+    await ended(waiting)
+
+
+async def test_a_saga_whose_command_was_lost_is_driven_again(world: World, sql: Sql) -> None:
+    gate = Gate()
+    gate.open()
+    service, definition, _ = slow_saga(gate, None)
+    client = await world.join()
+    worker = await world.join(service)
+    await client.register(definition)
+    await worker.process.intake.drain(0)
+    handle = await client.start(definition)
+    await sql.execute("delete from command where saga = $1", handle.id)
+    await sql.execute("update saga set wake_at = now() where id = $1", handle.id)
+    await world.join(service, redrive=1)
+    assert (await handle.result(10)).is_completed
+
+
+async def test_the_supervisor_looks_after_sagas_whose_services_are_all_gone(world: World, sql: Sql) -> None:
+    gate = Gate()
+    service, definition, _ = slow_saga(gate, "1s")
+    worker = await world.join(service)
+    client = await world.join(scan=0.1)
+    await client.register(definition)
+    handle = await client.start(definition)
+    await gate.somebody_waits()
+    await world.kill(worker)
+    await world.supervise(client)
+    await until(lambda: sql.fetchval("select phase = 'C' from saga where id = $1", handle.id), "it is rolled back")
+    gate.open()
+
+
+async def test_a_purge_takes_finished_sagas_that_are_old_enough(world: World, sql: Sql) -> None:
+    gate = Gate()
+    gate.open()
+    service, definition, _ = slow_saga(gate, None)
+    sagas = await world.join(service, retention=0.2)
+    handle = await sagas.start(definition, key="k")
+    await handle.result(10)
+    await until(lambda: sql.fetchval("select ended_at < now() - interval '0.3 s' from saga"), "it has ended long ago")
+    await world.supervise(sagas)
+    left = (
+        "select (select count(*) from saga) + (select count(*) from step) + (select count(*) from command)"
+        " + (select count(*) from start_key) + (select count(*) from event) = 0"
+    )
+    await until(lambda: sql.fetchval(left), "nothing is left of it")
+
+
+async def test_a_look_at_a_broken_definition_does_not_stop_the_others(world: World, sql: Sql) -> None:
+    gate = Gate()
+    gate.open()
+    service, definition, _ = slow_saga(gate, None)
+    client = await world.join()
+    worker = await world.join(service)
+    await client.register(definition)
+    await worker.process.intake.drain(0)
+    broken, good = await client.start(definition), await client.start(definition)
+    await sql.execute(
+        "with copy as (insert into definition (name, version, hash, document, services)"
+        " select 'from_later', 1, 'x', '{}', services from definition limit 1 returning id)"
+        " update saga set definition = (select id from copy), wake_at = now() - interval '1 s' where id = $1",
+        broken.id,
+    )
+    await sql.execute("delete from command")
+    await sql.execute("update saga set wake_at = now() where id = $1", good.id)
+    await world.join(service, redrive=1)
+    assert (await good.result(10)).is_completed
+
+
+async def test_a_handler_sees_the_deadline_of_its_saga(any_world: World) -> None:
+    service, seen = Participant("service"), list[float | None]()
+
+    @service.step(external=True)
+    async def look(ctx: Context) -> None:
+        seen.append(ctx.deadline)
+
+    definition = Definition("hurried", deadline="1h")
+    definition.step("service.look")
+    sagas = await any_world.join(service)
+    await (await sagas.start(definition)).result(10)
+    assert seen[0] is not None
+    assert abs(seen[0] - time.time() - 3600) < 60
