@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -17,6 +18,7 @@ from saga.runtime.router import Router
 
 RETRY_SECONDS: Final = 0.5
 HOLD_SECONDS: Final = 0.25  # so long a claim may wait here while other processes might have time for it
+LOOK_TICK_SECONDS: Final = 0.01  # retries that are due within one share a timer: thousands may wait at a time
 RENEW_AT: Final = 1 / 3  # of a lease
 
 
@@ -47,7 +49,7 @@ class Intake:
         self._ended: set[int] | None = None  # claims, while a fetch is under way
         self._wants_all = False
         self._wants_queue = False
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._timers: dict[int, asyncio.TimerHandle] = {}  # by tick
         self._wanted = asyncio.Event()
         self._freed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -112,8 +114,14 @@ class Intake:
             self.look()
             return
         if seconds < self._lease_seconds:
-            self._timers = {timer for timer in self._timers if timer.when() > asyncio.get_running_loop().time()}
-            self._timers.add(asyncio.get_running_loop().call_later(seconds, self.look))
+            loop = asyncio.get_running_loop()
+            tick = math.ceil((loop.time() + seconds) / LOOK_TICK_SECONDS)
+            if tick not in self._timers:
+                self._timers[tick] = loop.call_at(tick * LOOK_TICK_SECONDS, self._look_now, tick)
+
+    def _look_now(self, tick: int) -> None:
+        del self._timers[tick]
+        self.look()
 
     def take(self, works: Sequence[Work]) -> None:
         """Run these claims, or keep them until there is room."""
@@ -218,7 +226,7 @@ class Intake:
     async def drain(self, seconds: float) -> None:
         """Take nothing more, let what runs finish for so long, then stop it."""
         self._is_closing = True
-        for timer in self._timers:
+        for timer in self._timers.values():
             timer.cancel()
         self._waiting.clear()
         tasks = [task for _, task in self._running.values()]
