@@ -120,14 +120,13 @@ class Sagas:
         if tx is not None:
             return Handle(self, await self._start_within(order, tx))
         try:
-            async with asyncio.timeout(START_TIMEOUT_SECONDS):
-                saga = await self.process.starter.start(order)
-                return Handle(self, saga, is_new=saga == order.saga)
+            saga = await self.process.starter.start(order, START_TIMEOUT_SECONDS)
         except TimeoutError:
             raise Unavailable(
                 f"the store did not answer for {START_TIMEOUT_SECONDS:.0f} s: whether {order.graph.name} was started is unknown; "
                 "start again with the same key"
             ) from None
+        return Handle(self, saga, is_new=saga is order.saga)
 
     def handle(self, saga: UUID) -> Handle:
         """A handle of a saga that was started before."""
@@ -298,7 +297,7 @@ def _is_same(before: Snapshot, after: Snapshot) -> bool:
 
 def _encoded(name: str, adapter: Adapter, value: Value) -> bytes:
     try:
-        data = adapter.dump_json(adapter.validate_python(value), by_alias=True)
+        data = adapter.serializer.to_json(adapter.validator.validate_python(value), by_alias=True)
     except (pydantic.ValidationError, ValueError) as error:
         raise InputRefused(f"the input of {name} does not fit: {_first_line(error)}") from error
     if len(data) > INPUT_BYTES_MAX:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from saga.core import events as ev
 from saga.core.fold import Fold, operation_of
@@ -33,8 +33,7 @@ class State:
         return not QUARANTINED_LETTERS.isdisjoint(self.vector)
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """An instruction to the service of a step, due `after_seconds` from now."""
 
     step: int
@@ -42,8 +41,7 @@ class Command:
     after_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of the saga's history; `step` is -1 where it is about the whole saga."""
 
     kind: str
@@ -51,8 +49,7 @@ class Entry:
     detail: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What is to be committed, and published only afterwards. `state` is the very same object where nothing changed."""
 
     state: State

@@ -68,18 +68,24 @@ class Starter:
         self._wanted = asyncio.Event()
         self._log = structlog.get_logger("saga.starter")
 
-    async def start(self, order: Order) -> UUID:
+    async def start(self, order: Order, timeout_seconds: float) -> UUID:
         """Start a saga; returns its id, or that of the saga which its key stands for already.
 
         Cancelling it leaves it unknown whether the saga was started: start again with the same key.
 
         Raises:
             Conflict: the key was used with another input.
+            TimeoutError: the store has not answered in time; it is still being tried.
         """
-        asked = _Asked(order, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        asked = _Asked(order, loop.create_future())
         self._asked.append(asked)
         self._wanted.set()
-        return await asked.answer
+        limit = loop.call_later(timeout_seconds, _expire, asked)
+        try:
+            return await asked.answer
+        finally:
+            limit.cancel()
 
     async def run(self) -> None:
         """Commit starts until cancelled."""
@@ -157,7 +163,11 @@ class Starter:
             await self._commit([asked])
 
 
-def _fail(asked: _Asked, error: SagaError) -> None:
+def _expire(asked: _Asked) -> None:
+    _fail(asked, TimeoutError())
+
+
+def _fail(asked: _Asked, error: Exception) -> None:
     if not asked.answer.done():
         asked.answer.set_exception(error)
 
