@@ -19,7 +19,7 @@ from saga.errors import UsageError
 from saga.ports.clock import SystemClock
 from saga.ports.journal import Journal
 from saga.ports.store import StoreAdapter, StoreOptions
-from saga.runtime.handlers import Participant, StepHandler
+from saga.runtime.handlers import Participant
 from saga.runtime.process import Process
 from saga.runtime.served import Served
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
@@ -51,10 +51,14 @@ class App(Sagas):
         contracts = []
         for participant in participants:
             mode, journal = await self._database(participant)
+            slots = asyncio.Semaphore(participant.concurrency)
             for handler in participant.handlers.values():
                 own_mode = Mode.EXTERNAL if handler.external else mode
                 contracts.append(handler.contract(own_mode))
-                self._serve_one(participant, handler, own_mode, journal)
+                served = Served(
+                    handler, own_mode, journal if own_mode is Mode.JOURNALED else None, self._threads, slots
+                )
+                self.process.executor.serve(participant.service, handler.name, served)
         await self.process.adapter.directory.publish(contracts)
         capacity = sum(participant.concurrency for participant in participants)
         is_durable = any(contract.mode is Mode.EXTERNAL for contract in contracts)
@@ -65,10 +69,6 @@ class App(Sagas):
             contracts=[f"{contract.name} ({contract.mode.name.lower()})" for contract in contracts],
         )
         yield self
-
-    def _serve_one(self, participant: Participant, handler: StepHandler, mode: Mode, journal: Journal | None) -> None:
-        served = Served(handler, mode, journal if mode is Mode.JOURNALED else None, self._threads)
-        self.process.executor.serve(participant.service, handler.name, served)
 
     async def _database(self, participant: Participant) -> tuple[Mode, Journal | None]:
         """The store's own database makes transactional steps, another one journaled ones."""

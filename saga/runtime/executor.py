@@ -94,7 +94,9 @@ class Executor:
 
     async def _put_back(self, work: Work, error: SagaError) -> None:
         """A saga of a definition that this build cannot read is left to others."""
-        self._log.error("definition cannot be loaded", saga=str(work.saga), definition=work.definition, error=str(error))
+        self._log.error(
+            "definition cannot be loaded", saga=str(work.saga), definition=work.definition, error=str(error)
+        )
         delay = Delay(work.step, work.claim, UNKNOWN_HANDLER_SECONDS, 0.0, work.failures, str(error))
         write = Write(work.saga, work.version, changed=False, state=work.state, delays=[delay])
         with contextlib.suppress(SagaError):  # then the claim's lease brings it back
@@ -102,7 +104,8 @@ class Executor:
 
     async def _run(self, attempt: Attempt, served: Served) -> Outcome | Committed:
         try:
-            return await self._run_in_mode(attempt, served)
+            async with served.slots:
+                return await self._run_in_mode(attempt, served)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():

@@ -21,6 +21,7 @@ class Served:
     mode: Mode
     journal: Journal | None
     threads: ThreadPoolExecutor
+    slots: asyncio.Semaphore  # of its participant: how many handlers of it run at once
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)  # asking for it is a system call
 
     async def call(self, callee: Callee, values: tuple[Value, ...], context: Context, timeout_seconds: float) -> Value:
