@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Final, get_args
@@ -13,11 +14,19 @@ import asyncpg
 from pydantic.fields import FieldInfo
 
 import saga
-from saga import errors
+from saga import client, errors
+from saga.authoring.definition import COMPENSATION_BUDGET, STEP_TIMEOUT
+from saga.authoring.retry import EXECUTE_ATTEMPTS, FORWARD_ATTEMPTS
 from saga.cli.program import program
-from saga.core.duration import duration_text
+from saga.core import graph, names
+from saga.core.duration import DURATION_MS_MAX, duration_text
+from saga.core.finding import Code
 from saga.core.fold import operation_of
+from saga.core.paths import INTEGER_MAX, TEMPLATE_DEPTH_MAX
 from saga.core.states import QUARANTINED_LETTERS, TERMINAL_PHASES, WORDS, Mode, Operation, Phase
+from saga.ports import case, listing
+from saga.runtime import attempt, committer, executor, process
+from saga.runtime.handlers import CONCURRENCY_DEFAULT
 from saga.settings import Seconds, Settings
 
 Row = Iterable[object]
@@ -118,6 +127,7 @@ def _tidy(text: str) -> str:
 
 
 def error_classes() -> str:
+    codes = ",\n".join(textwrap.wrap(", ".join(f"`{code.value}`" for code in Code), 135)).replace(",,", ",")
     return f"""\
 # Errors
 
@@ -128,6 +138,9 @@ Everything that Saga raises on purpose is a `SagaError`. The second level says w
 `saga`, all of them from `saga.errors`.
 
 {table(("Error", "In `saga`", "Meaning"), _error_rows(errors.SagaError, 0))}
+
+A `DefinitionError` has `findings`, each with a place, a reason, a remedy and a stable code:
+{codes}.
 
 What a handler raises to say something (`Reject`, `GiveUp`, `NotYet`, `DidNotHappen`) is no `SagaError`: see [how to add a
 participant](../how-to/add-a-participant.md#say-what-happened).
@@ -141,6 +154,47 @@ def _error_rows(kind: type[errors.SagaError], depth: int) -> Iterator[Row]:
     for child in kind.__subclasses__():
         if child.__module__ == errors.__name__:
             yield from _error_rows(child, depth + 1)
+
+
+# -- limits ---------------------------------------------------------------------------------------------------------------
+
+_LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
+    ("Steps in a definition", graph.STEPS_MAX, "`saga.core.graph.STEPS_MAX`"),
+    ("Predecessors in a definition, all steps together", graph.EDGES_MAX, "`saga.core.graph.EDGES_MAX`"),
+    ("Bytes of a definition in canonical form", graph.DEFINITION_BYTES_MAX, "`saga.core.graph.DEFINITION_BYTES_MAX`"),
+    ("Characters of a name", names.NAME_CHARS_MAX, "`saga.core.names.NAME_CHARS_MAX`"),
+    ("Longest duration", duration_text(DURATION_MS_MAX), "`saga.core.duration.DURATION_MS_MAX`"),
+    ("Largest whole number in a template", INTEGER_MAX, "`saga.core.paths.INTEGER_MAX`"),
+    ("Levels of a template", TEMPLATE_DEPTH_MAX, "`saga.core.paths.TEMPLATE_DEPTH_MAX`"),
+    ("Bytes of a saga's input", client.INPUT_BYTES_MAX, "`saga.client.INPUT_BYTES_MAX`"),
+    ("Characters of a start key", client.KEY_CHARS_MAX, "`saga.client.KEY_CHARS_MAX`"),
+    ("Handlers at once in a process, for each participant", CONCURRENCY_DEFAULT, "`Participant(concurrency=)`"),
+    ("Attempts of a step before the pivot", EXECUTE_ATTEMPTS, "`Retry(attempts=)`"),
+    ("Attempts of a step that only goes forward", FORWARD_ATTEMPTS, "`Retry(attempts=)`"),
+    ("Attempts of a compensation", "its budget is the limit", "`Retry(attempts=)`"),
+    ("Time-out of one attempt", STEP_TIMEOUT, "`step(timeout=)`"),
+    ("Compensation budget", COMPENSATION_BUDGET, "`Definition(compensation_budget=)`"),
+    ("Deliveries without an answer", executor.DELIVERIES_MAX, "`saga.runtime.executor.DELIVERIES_MAX`"),
+    ("Characters of a stored error", attempt.ERROR_CHARS_MAX, "`saga.runtime.attempt.ERROR_CHARS_MAX`"),
+    ("Sagas in one commit", committer.BATCH_SAGAS_MAX, "`saga.runtime.committer.BATCH_SAGAS_MAX`"),
+    ("Overdue sagas taken in one go", process.OVERDUE_MAX, "`saga.runtime.process.OVERDUE_MAX`"),
+    ("Lines of history shown", case.HISTORY_LINES_MAX, "`saga.ports.case.HISTORY_LINES_MAX`"),
+    ("Sagas in a list", listing.LINES_MAX, "`saga.ports.listing.LINES_MAX`"),
+)
+
+
+def limits() -> str:
+    rows = [(what, f"{value:,}" if isinstance(value, int) else value, where) for what, value, where in _LIMITS]
+    return f"""\
+# Limits and defaults
+
+Generated from the constants of the code. {AGAIN}
+
+Each limit has a name. Those that are yours to set are arguments; those of a process are [settings](settings.md). What is too large for a limit
+is refused with a sentence that says so; what is only shown is cut off there.
+
+{table(("What", "Value", "Where"), rows)}
+"""
 
 
 # -- tables ---------------------------------------------------------------------------------------------------------------

@@ -33,6 +33,10 @@ def test_the_page_of_errors_is_what_the_errors_say() -> None:
     hold("docs/reference/errors.md", reference.error_classes())
 
 
+def test_the_page_of_limits_is_what_the_constants_say() -> None:
+    hold("docs/reference/limits.md", reference.limits())
+
+
 def test_the_page_of_states_is_what_the_tables_say() -> None:
     states = page("docs/concepts/states.md")
 
