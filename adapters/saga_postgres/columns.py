@@ -44,7 +44,7 @@ def commit_columns(writes: Sequence[Write]) -> list[object]:
         for entry in write.entries:
             entries.append((at, str(entry.step), _word(entry.kind), _text(entry.detail)))
     return [
-        *_literals(sagas, 10), *_literals(fences, 3), *_literals(drops, 3), *_literals(delays, 7), *_literals(dispatches, 7),
+        *_literals(sagas, 5), *_flags(writes), *_literals(fences, 3), *_literals(drops, 3), *_literals(delays, 7), *_literals(dispatches, 7),
         *_literals(results, 3), values, *_literals(entries, 4),
     ]  # fmt: skip
 
@@ -75,12 +75,31 @@ def start_columns(starts: Sequence[Start]) -> list[object]:
 
 def _saga(write: Write) -> Row:
     state = write.state
+    changed = "t" if write.changed else "f"
+    return write.saga.hex, str(write.version), changed, state.phase.value, _word(state.vector)
+
+
+def _flags(writes: Sequence[Write]) -> list[str]:
+    """What most sagas have not: empty columns where no saga of the batch has any of it."""
+    if not any(map(_has_flags, writes)):
+        return ["{}"] * 5
+    return _literals([_flags_of(write) for write in writes], 5)
+
+
+def _has_flags(write: Write) -> bool:
+    state = write.state
     return (
-        write.saga.hex,
-        str(write.version),
-        "t" if write.changed else "f",
-        state.phase.value,
-        _word(state.vector),
+        state.reason is not None
+        or write.wake_seconds is not None
+        or write.is_deadline_moved
+        or state.cancel_requested
+        or state.paused
+    )
+
+
+def _flags_of(write: Write) -> Row:
+    state = write.state
+    return (
         "t" if state.cancel_requested else "f",
         "t" if state.paused else "f",
         _deadline(write) if write.is_deadline_moved else NULL,

@@ -144,7 +144,7 @@ create type miss as (
 );
 
 -- Group commit: everything that a batch of outcomes calls for, in one transaction. s_* are the sagas (one entry each, in any order); the
--- other arrays point to them by position (1-based). A saga whose version has moved, whose row is locked or whose rejection does not come
+-- other arrays point to them by position (1-based); an empty s_cancel .. s_wake stands for false and null. A saga whose version has moved, whose row is locked or whose rejection does not come
 -- from the newest claim (G27) is returned as a miss with its present state, and nothing of it is written.
 -- p_wait: wait for the saga rows instead of skipping them (one saga at a time; transactional steps).
 create function commit_batch(
@@ -202,7 +202,7 @@ begin
 
     update saga s
     set version = s.version + 1, touched_by = p_process, phase = s_phase[w.n], vector = s_vector[w.n],
-        cancel_requested = s_cancel[w.n], paused = s_paused[w.n], reason = s_reason[w.n],
+        cancel_requested = coalesce(s_cancel[w.n], false), paused = coalesce(s_paused[w.n], false), reason = s_reason[w.n],
         deadline = case when s_deadline[w.n] is null then s.deadline
                         when s_deadline[w.n] < 'infinity' then to_timestamp(s_deadline[w.n]) end,
         ended_at = case when s_phase[w.n] in ('D', 'Z', 'X') then now() end,
