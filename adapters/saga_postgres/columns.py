@@ -44,8 +44,8 @@ def commit_columns(writes: Sequence[Write]) -> list[object]:
         for entry in write.entries:
             entries.append((at, str(entry.step), _word(entry.kind), _text(entry.detail)))
     return [
-        *_literals(sagas, 5), *_flags(writes), *_literals(fences, 3), *_literals(drops, 3), *_literals(delays, 7), *_literals(dispatches, 7),
-        *_literals(results, 3), values, *_literals(entries, 4),
+        *_literals(sagas, 5), *_flags(writes), *_literals(fences, 3), *_literals(drops, 3), *_literals(delays, 7),
+        *_literals(dispatches, 7), *_literals(results, 3), values, *_literals(entries, 4),
     ]  # fmt: skip
 
 

@@ -13,7 +13,10 @@ from typing import Final
 import structlog
 
 from saga.core import events as ev
-from saga.core.decide import Decision
+from saga.core.decide import Decision, is_pivot_passed
+from saga.core.graph import Graph
+from saga.core.ids import uuid7_ms
+from saga.core.states import Phase
 from saga.errors import DefinitionError, SagaError
 from saga.ports.bus import Bus
 from saga.ports.clock import Clock
@@ -34,6 +37,9 @@ BEAT_BUSY_SECONDS: Final = 0.15
 BUSY_FOR_SECONDS: Final = 10.0  # after the last outcome
 REJOIN_SECONDS: Final = 0.5
 OVERDUE_MAX: Final = 200
+LOOK_SECONDS_MAX: Final = 3_600.0
+LATE_SECONDS: Final = 1.0  # a saga whose deadline has passed is looked at so often until somebody has decided
+UUID_TIMED: Final = 7  # the version that carries the moment of the start
 LEADER_SILENT_SECONDS: Final = 5.0
 DRAIN_SECONDS: Final = 10.0
 
@@ -227,10 +233,32 @@ class Process:
     async def group_for(self, entry: Overdue, events: Sequence[ev.Event]) -> Group:
         """A group without outcomes, for events that come from outside a claim."""
         graph = await self.definitions.graph(entry.definition)
-        wake_seconds = self.adapter.options.redrive_seconds
         return Group(
-            entry.saga, graph, entry.version, entry.state, entry.waiter, entry.store_clock, [], events, wake_seconds
+            saga=entry.saga,
+            graph=graph,
+            version=entry.version,
+            state=entry.state,
+            waiter=entry.waiter,
+            store_clock=entry.store_clock,
+            outcomes=[],
+            extra=events,
+            wake_seconds=self._next_look(entry, graph),
         )
+
+    def _next_look(self, entry: Overdue, graph: Graph) -> float:
+        """When the saga is looked after again, in seconds: at its deadline at the latest.
+
+        Where commands are rows of the store nothing can be lost: a saga that has waited for long is looked after rarely. An outside bus
+        may lose a command of an old saga too.
+        """
+        now = entry.store_clock + self.clock.monotonic()
+        seconds = self.adapter.options.redrive_seconds
+        if self.dispatcher is None and entry.saga.version == UUID_TIMED:
+            seconds = min(max(seconds, now - uuid7_ms(entry.saga) / 1_000), LOOK_SECONDS_MAX)
+        deadline = entry.state.deadline
+        if deadline is None or entry.state.phase is not Phase.RUNNING or is_pivot_passed(graph, entry.state.vector):
+            return seconds
+        return min(seconds, max(deadline - now, LATE_SECONDS))
 
     # -- after a commit -------------------------------------------------------------------------------------------------------
 
