@@ -190,8 +190,8 @@ def limits() -> str:
 
 Generated from the constants of the code. {AGAIN}
 
-Each limit has a name. Those that are yours to set are arguments; those of a process are [settings](settings.md). What is too large for a limit
-is refused with a sentence that says so; what is only shown is cut off there.
+Each limit has a name. Those that are yours to set are arguments; those of a process are [settings](settings.md). What is too large for a
+limit is refused with a sentence that says so; what is only shown is cut off there.
 
 {table(("What", "Value", "Where"), rows)}
 """

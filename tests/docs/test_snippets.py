@@ -9,8 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from fastapi import FastAPI
+from httpx import ASGITransport, AsyncClient
 
-from tests.docs.page import ROOT, Block, Page, pages
+from tests.docs.page import ROOT, Block, Page, page, pages
 
 RUN_TIMEOUT_SECONDS = 50
 CHECK_TIMEOUT_SECONDS = 240
@@ -71,6 +73,26 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(found: Page, tmp_path: Pat
     )  # fmt: skip
 
     assert done.returncode == 0, done.stderr
+
+
+async def test_the_application_of_the_page_about_fastapi_serves_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAGA_STORE", "memory://docs")
+    space: dict[str, FastAPI] = {}
+    exec(snippets(page("docs/how-to/fastapi.md"))[0].body, space)  # noqa: S102 (our own page)
+    app, wanted = space["app"], {"sku": "lamp", "quantity": 2}
+
+    async with (
+        app.router.lifespan_context(app),
+        AsyncClient(transport=ASGITransport(app), base_url="http://shop") as client,
+    ):
+        first, again = [await client.put("/orders/1", json=wanted) for _ in range(2)]
+        other = await client.put("/orders/1", json=wanted | {"quantity": 3})
+        found, missing = await client.get("/orders/1"), await client.get("/orders/2")
+
+    assert (first.status_code, again.json()) == (202, first.json())
+    assert other.status_code == 409
+    assert found.json()["state"] in {"running", "completed"}
+    assert missing.status_code == 404
 
 
 @pytest.mark.slow
