@@ -19,7 +19,7 @@ from saga.errors import UsageError
 from saga.ports.clock import SystemClock
 from saga.ports.journal import Journal
 from saga.ports.store import StoreAdapter, StoreOptions
-from saga.runtime.handlers import Participant
+from saga.runtime.handlers import STORE, Participant
 from saga.runtime.process import Process
 from saga.runtime.served import Served
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
@@ -72,6 +72,8 @@ class App(Sagas):
 
     async def _database(self, participant: Participant) -> tuple[Mode, Journal | None]:
         """The store's own database makes transactional steps, another one journaled ones."""
+        if participant.database == STORE:
+            return Mode.TRANSACTIONAL, None
         url = participant.database_url()
         if url is None:
             return Mode.EXTERNAL, None

@@ -24,7 +24,7 @@ from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.paths import resolve
 from saga.core.schema import misfits
 from saga.core.states import Mode, Phase
-from saga.errors import Conflict, InputRefused, Unavailable, UsageError
+from saga.errors import Conflict, InputRefused, NotFound, Unavailable, UsageError
 from saga.ports.store import Connection, Snapshot, Standing
 from saga.ports.work import Signals
 from saga.runtime.handlers import Adapter, Value
@@ -127,6 +127,14 @@ class Sagas:
                 "start again with the same key"
             ) from None
         return Handle(self, saga, is_new=saga is order.saga)
+
+    async def find(self, definition: Definition | str, key: str) -> Handle:
+        """The saga that a start key stands for. Raises NotFound."""
+        name = definition if isinstance(definition, str) else definition.name
+        saga = await self.process.adapter.ledger.find_key(name, key)
+        if saga is None:
+            raise NotFound(f"no saga of {name} was started with the key {key!r}")
+        return Handle(self, saga)
 
     def handle(self, saga: UUID) -> Handle:
         """A handle of a saga that was started before."""

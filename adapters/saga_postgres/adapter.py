@@ -34,7 +34,11 @@ class PostgresAdapter:
             tuning=HOT,
         )
         self._handlers = Pool(
-            url, options.namespace, connections_max=options.handler_connections_max, application=options.application
+            url,
+            options.namespace,
+            connections_max=options.handler_connections_max,
+            application=options.application,
+            is_ours=False,
         )
         self.store = PostgresStore(self.pool, options)
         self.membership = PostgresMembership(self.pool, options, version("saga-coordination"))

@@ -36,7 +36,7 @@ select extract(epoch from e.at)::float8 as at, e.kind, e.step, e.detail, e.vecto
        coalesce(p.name, 'process ' || e.process) as process
 from event e left join participant p on p.id = e.process
 where e.saga = $1 and e.at >= $2::timestamptz - interval '1 minute'
-order by e.at, e.version nulls last limit $3"""
+order by e.at, e.version nulls last, e.n limit $3"""
 _SERVING: Final = """
 select service, array_agg(name order by name) as names from alive, unnest(services) as service group by service"""
 _LEADER: Final = """

@@ -62,7 +62,7 @@ def choose(major: int | None = None) -> Installation:
             return installation
     wanted = f"{major}, which wrote this data folder," if major else f"{MAJOR_MIN} or newer"
     raise MissingDriver(
-        f"no PostgreSQL {wanted} on this machine. Set DATABASE_URL to a server, "
+        f"no PostgreSQL {wanted} on this machine. Point SAGA_STORE (the demo: DATABASE_URL) to a server, "
         "or: apt-get install postgresql | brew install postgresql | pip install 'saga-coordination[embedded]'"
     )
 

@@ -42,7 +42,7 @@ def place_of(url: str) -> str:
 
 
 class Pool:
-    """A lazy pool; connections see the namespace's schema first."""
+    """A lazy pool. Connections that are ours see the namespace's schema first; those of handlers have the role's own search path."""
 
     def __init__(
         self,
@@ -52,19 +52,20 @@ class Pool:
         connections_max: int,
         application: str,
         tuning: Mapping[str, str] = NO_TUNING,
+        is_ours: bool = True,
     ) -> None:
         self.url = url
         self.place = place_of(url)
         self.namespace = checked_namespace(namespace)
         self._connections_max = connections_max
         self._application = application
-        self._tuning = tuning
+        path = {"search_path": f"{self.namespace},public"} if is_ours else {}  # a handler's tables are not ours
+        self._tuning = {**tuning, **path}
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._opening = asyncio.Lock()
 
     def settings(self) -> dict[str, str]:
         return {
-            "search_path": f"{self.namespace},public",
             "application_name": self._application,
             "jit": "off",
             **KEEPALIVE,

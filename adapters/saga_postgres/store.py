@@ -74,7 +74,9 @@ class PostgresStore:
     def __init__(self, pool: Pool, options: StoreOptions) -> None:
         self._pool = pool
         self._options = options
-        self._start = _START.replace("start_batch", f'"{options.namespace}".start_batch')  # a caller's path is not ours
+        # By their full names: on a caller's or a handler's connection the search path is theirs.
+        self._start = _START.replace("start_batch", f'"{options.namespace}".start_batch')
+        self._commit = _COMMIT.replace("commit_batch", f'"{options.namespace}".commit_batch')
 
     def _using(self, connection: Connection) -> AbstractAsyncContextManager[Connection]:
         return self._pool.connection() if connection is None else nullcontext(connection)
@@ -121,7 +123,7 @@ class PostgresStore:
         columns = commit_columns(writes)
         async with self._using(connection) as open_connection:
             rows = await open_connection.fetch(
-                _COMMIT, process, self._options.lease_seconds, wait, durable, *columns, channels, payloads
+                self._commit, process, self._options.lease_seconds, wait, durable, *columns, channels, payloads
             )
         heard_at = time.monotonic()
         return [_miss(row, heard_at) for row in rows]

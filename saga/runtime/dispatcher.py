@@ -24,6 +24,7 @@ from saga.runtime.starter import Order
 
 BATCH_MAX: Final = 256
 RETRY_SECONDS: Final = 0.5
+FORMAT: Final = 1
 
 
 class Dispatcher:
@@ -120,7 +121,7 @@ class Dispatcher:
 def encode(delivery: Delivery) -> bytes:
     """The body of a command."""
     return json.dumps(
-        {"v": 1, "saga": str(delivery.saga), "step": delivery.step, "op": delivery.operation.value}
+        {"v": FORMAT, "saga": str(delivery.saga), "step": delivery.step, "op": delivery.operation.value}
     ).encode()
 
 
@@ -132,6 +133,8 @@ def decode(body: bytes) -> Delivery:
     """
     try:
         document = json.loads(body)
+        if document.get("v", FORMAT) != FORMAT:
+            raise ValueError(f"format {document['v']!r}, this build reads {FORMAT}")
         step = document["step"]
         if not isinstance(step, int) or not 0 <= step < 2**15:
             raise ValueError(f"step {step!r}")

@@ -19,6 +19,8 @@ from saga.errors import InputRefused, UsageError
 from saga.runtime.context import Context
 
 CONCURRENCY_DEFAULT: Final = 64
+RESULT_BYTES_MAX: Final = 1024 * 1024
+STORE: Final = "store"
 Value = Any  # what a handler takes or returns: any type that pydantic knows
 Handler = Callable[..., Value]
 Adapter = TypeAdapter[Value]
@@ -164,11 +166,17 @@ class StepHandler:
         """
         try:
             value = self.output.validator.validate_python(value)
-            return self.output.serializer.to_json(value, by_alias=True, warnings="error")
+            data = self.output.serializer.to_json(value, by_alias=True, warnings="error")
         except (pydantic.ValidationError, pydantic.errors.PydanticUserError, ValueError) as error:
             raise InputRefused(
                 f"step {self.full_name} returned what its annotation does not allow: {_one_line(error)}"
             ) from error
+        if len(data) > RESULT_BYTES_MAX:
+            raise InputRefused(
+                f"step {self.full_name} returned {len(data):,} bytes, more than {RESULT_BYTES_MAX:,}: "
+                "store them elsewhere and return the address"
+            )
+        return data
 
     def decode(self, data: bytes | None) -> Value:
         """Read a recorded result."""

@@ -137,6 +137,7 @@ create table event (
     at      timestamptz not null,
     version integer,
     process integer,
+    n       integer not null default 0,
     step    smallint,
     phase   "char",
     kind    text not null,
@@ -145,6 +146,7 @@ create table event (
 ) partition by range (at);
 create index event_saga on event (saga);
 create table event_default partition of event default;
+comment on column event.n is 'Orders the lines of one transition';
 comment on table event is 'History, append only: what happened, to which step, why, and the vector after it. Partitioned by day; old days are dropped.';
 
 create sequence participant_id as integer;

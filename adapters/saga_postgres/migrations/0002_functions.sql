@@ -259,8 +259,8 @@ begin
         on conflict (saga, step) do nothing;
     end if;
     if cardinality(e_s) > 0 then
-        insert into event (saga, at, version, process, step, phase, kind, vector, detail)
-        select s_id[e_s[w.n]], now(), case when s_changed[e_s[w.n]] then s_version[e_s[w.n]] + 1 end, p_process, nullif(e_step[w.n], -1),
+        insert into event (saga, at, version, process, n, step, phase, kind, vector, detail)
+        select s_id[e_s[w.n]], now(), case when s_changed[e_s[w.n]] then s_version[e_s[w.n]] + 1 end, p_process, w.n, nullif(e_step[w.n], -1),
                s_phase[e_s[w.n]], e_kind[w.n], s_vector[e_s[w.n]], e_detail[w.n]
         from generate_series(1, cardinality(e_s)) as w(n)
         where all_ok or ok[e_s[w.n]];
@@ -326,8 +326,8 @@ begin
         select case when c_owner[w.n] = p_process or exists (select from participant p where p.id = c_owner[w.n]) then c_owner[w.n] end as owner
     ) as o
     where c_s[w.n] <> all (taken);
-    insert into event (saga, at, version, process, step, phase, kind, vector, detail)
-    select s_id[e_s[w.n]], now(), 1, p_process, nullif(e_step[w.n], -1), s_phase[e_s[w.n]], e_kind[w.n], s_vector[e_s[w.n]], e_detail[w.n]
+    insert into event (saga, at, version, process, n, step, phase, kind, vector, detail)
+    select s_id[e_s[w.n]], now(), 1, p_process, w.n, nullif(e_step[w.n], -1), s_phase[e_s[w.n]], e_kind[w.n], s_vector[e_s[w.n]], e_detail[w.n]
     from generate_series(1, cardinality(e_s)) as w(n) where e_s[w.n] <> all (taken);
     for i in 1 .. cardinality(n_channel) loop
         perform pg_notify(n_channel[i], n_payload[i]);
