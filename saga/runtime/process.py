@@ -170,7 +170,8 @@ class Process:
                 await self.clock.sleep(REJOIN_SECONDS)
 
     async def _pause(self) -> None:
-        is_busy = self.intake.in_flight > 0 or self.clock.monotonic() - self._active_at < BUSY_FOR_SECONDS
+        was_active = self.clock.monotonic() - self._active_at < BUSY_FOR_SECONDS
+        is_busy = self.intake.in_flight > 0 or was_active or self.router.is_peer_busy()
         seconds = BEAT_BUSY_SECONDS if is_busy else BEAT_IDLE_SECONDS
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -49,6 +49,10 @@ class Router:
                 for service in peer.services:
                     self._by_service.setdefault(service, []).append(known)
 
+    def is_peer_busy(self) -> bool:
+        """Whether somebody who shares a service with us has work in hand, which we would take over."""
+        return any(known.peer.in_flight for service in self._own for known in self._by_service.get(service, ()))
+
     def next_claim(self) -> int:
         return self.claims(1) + 1
 
