@@ -195,7 +195,9 @@ class Sagas:
         graph = await self.process.definitions.graph(standing.definition)
         if graph.returns is None or standing.input is None:
             return None
-        results = {graph.steps[step].name: _JSON.validate_json(data) for step, data in standing.results.items()}
+        # a person can declare that a step happened, but not what came of it: null
+        results: dict[str, Value] = dict.fromkeys(step.name for step in graph.steps)
+        results |= {graph.steps[step].name: _JSON.validate_json(data) for step, data in standing.results.items()}
         return resolve(graph.returns, _JSON.validate_json(standing.input), results)
 
     @cached_property
@@ -271,11 +273,11 @@ class Operations:
     ) -> Snapshot:
         process = self._sagas.process
         before = await self._sagas.snapshot(saga)
-        await process.committer.settle(await process.group_for(before.overdue, events))
+        is_changed = await process.committer.settle(await process.group_for(before.overdue, events))
         after = await self._sagas.snapshot(saga)
         detail = {"before": _shown(before), "after": _shown(after)}
         await process.adapter.ledger.audit(actor, action, saga, step, reason, detail)
-        if _is_same(before, after):
+        if not is_changed and _is_same(before, after):
             graph = await process.definitions.graph(after.definition)
             raise Conflict(f"{action} changed nothing: {_standing(graph, after)}")
         return after

@@ -9,7 +9,7 @@ from typing import Final
 import pydantic_core
 
 from saga.core import events as ev
-from saga.core.graph import Graph, Step
+from saga.core.graph import Graph, Json, Step
 from saga.core.paths import resolve
 from saga.ports.work import Work
 from saga.runtime.context import Context
@@ -67,7 +67,8 @@ class Attempt:
         if template is None:
             return self.work.input
         steps = self.graph.steps
-        results = {
+        results: dict[str, Json] = dict.fromkeys(steps[position].name for position in self.step.reads)
+        results |= {
             steps[position].name: pydantic_core.from_json(value) for position, value in self.work.results.items()
         }
         return json.dumps(resolve(template, pydantic_core.from_json(self.work.input), results)).encode()

@@ -71,12 +71,12 @@ class Committer:
         self._idle.clear()
         self._wanted.set()
 
-    async def settle(self, group: Group) -> None:
-        """Hand over a group and return when it is dealt with, whatever else there is to commit."""
-        settled = asyncio.get_running_loop().create_future()
+    async def settle(self, group: Group) -> bool:
+        """Hand over a group and return when it is dealt with, whatever else there is to commit: whether it changed the saga."""
+        settled: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         group.settled.append(settled)
         self.add(group)
-        await settled
+        return await settled
 
     def tell(self, signals: Signals) -> None:
         """Send signals with the next commit."""
@@ -141,7 +141,7 @@ class Committer:
             finally:
                 for group in groups:
                     del self._busy[group.saga.int]
-                    _wake(group.settled)
+                    _wake(group)
                 self._wanted.set()
                 if not self._pending and not self._busy and not self._has_signals():
                     self._idle.set()
@@ -180,6 +180,7 @@ class Committer:
         for position, (group, made) in enumerate(zip(groups, plans, strict=True)):
             if position not in missed:
                 made.sent_at = sent_at
+                group.is_changed = made.decision.changed
                 self.remember(made)
                 self._on_committed(group, made)
 
@@ -212,10 +213,10 @@ class Committer:
         return _any(self._signals)
 
 
-def _wake(futures: list[asyncio.Future[None]]) -> None:
-    for future in futures:
+def _wake(group: Group) -> None:
+    for future in group.settled:
         if not future.done():
-            future.set_result(None)
+            future.set_result(group.is_changed)
 
 
 def _any(signals: Signals) -> bool:

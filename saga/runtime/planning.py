@@ -47,7 +47,8 @@ class Group:
     extra: Sequence[ev.Event] = ()
     wake_seconds: float | None = None
     misses: int = 0
-    settled: list[asyncio.Future[None]] = field(default_factory=list)
+    settled: list[asyncio.Future[bool]] = field(default_factory=list)
+    is_changed: bool = False  # by the decision that was committed
 
 
 @dataclass(slots=True)
