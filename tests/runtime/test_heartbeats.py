@@ -1,0 +1,181 @@
+"""Long steps: they stay claimed, note how far they are, and stop when they are not wanted any more."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from saga import Context, Definition, Participant, Reject, Retry
+from tests.runtime.world import Gate, Sql, World, until
+
+QUICK = Retry(attempts=5, first="10ms", cap="20ms")
+
+
+async def test_the_next_attempt_sees_how_far_the_last_one_was(any_world: World) -> None:
+    service, seen = Participant("service"), list[Any]()
+
+    @service.step(external=True)
+    async def copy(ctx: Context) -> str:
+        seen.append(ctx.last_progress)
+        if len(seen) < 3:
+            await ctx.heartbeat({"done": len(seen)})
+            raise ConnectionError
+        return "copied"
+
+    definition = Definition("copying")
+    definition.returns(definition.step("service.copy", retry=QUICK).output)
+    sagas = await any_world.join(service)
+    assert (await (await sagas.start(definition)).result(10)).value == "copied"
+    assert seen == [None, {"done": 1}, {"done": 2}]
+
+
+async def test_progress_outlives_the_process_that_noted_it(world: World) -> None:
+    service, gate, seen = Participant("service"), Gate(), list[Any]()
+
+    @service.step(external=True)
+    async def copy(ctx: Context) -> None:
+        seen.append(ctx.last_progress)
+        if not gate.reached:
+            await ctx.heartbeat(["a", 1])
+            await gate.wait()
+
+    definition = Definition("copying")
+    definition.step("service.copy")
+    first = await world.join(service)
+    handle = await first.start(definition)
+    await gate.somebody_waits()
+    await world.kill(first)
+    second = await world.join(service)
+    await second.handle(handle.id).result(10)
+    assert seen == [None, ["a", 1]]
+
+
+async def test_a_compensation_does_not_see_the_progress_of_its_step(any_world: World) -> None:
+    service, seen = Participant("service"), list[Any]()
+
+    @service.step(external=True)
+    async def copy(ctx: Context) -> None:
+        await ctx.heartbeat("half")
+
+    @copy.compensation
+    async def delete(value: Any, result: None, ctx: Context) -> None:
+        seen.append(ctx.last_progress)
+
+    @service.step(external=True)
+    async def refuse() -> None:
+        raise Reject("no")
+
+    definition = Definition("copying")
+    definition.step("service.refuse", after=definition.step("service.copy"))
+    sagas = await any_world.join(service)
+    await (await sagas.start(definition)).result(10)
+    assert seen == [None]
+
+
+@pytest.mark.parametrize("mode", ["transactional", "external"])
+async def test_a_heartbeat_stops_a_step_that_is_not_wanted_any_more(world: World, sql: Sql, mode: str) -> None:
+    service, gate = Participant("service", database=world.url), Gate()
+    stopped: list[str] = []
+
+    @service.step(external=mode == "external", read_only=True)
+    async def toil(ctx: Context) -> None:
+        try:
+            await gate.wait()
+            await ctx.heartbeat()
+            stopped.append("never")
+        except asyncio.CancelledError:
+            stopped.append("stopped")
+            raise
+
+    @service.step(external=True)
+    async def last() -> None: ...
+
+    definition = Definition("toiling")
+    definition.step("service.last", after=definition.step("service.toil"), pivot=True)
+    sagas = await world.join(service)
+    handle = await sagas.start(definition)
+    await gate.somebody_waits()
+    await sagas.operations.roll_back(handle.id, actor="someone", reason="never mind")
+    gate.open()
+    assert (await handle.result(10)).status == "compensated"
+    await until(lambda: stopped, "the step has ended")
+    assert stopped == ["stopped"]
+
+
+async def test_a_heartbeat_stops_a_step_whose_claim_was_taken_over(world: World, sql: Sql) -> None:
+    service, gates, ended = Participant("service"), [Gate(), Gate()], list[str]()
+
+    @service.step(external=True)
+    async def toil(ctx: Context) -> str:
+        number = sum(gate.reached for gate in gates)
+        await gates[number].wait()
+        try:
+            await ctx.heartbeat(number)
+        except asyncio.CancelledError:
+            ended.append(f"{number} stopped")
+            raise
+        ended.append(f"{number} done")
+        return str(number)
+
+    definition = Definition("toiling")
+    definition.returns(definition.step("service.toil").output)
+    first = await world.join(service)
+    handle = await first.start(definition)
+    await gates[0].somebody_waits()
+    second = await world.join(service)
+    await sql.execute(
+        "update command set owner = $1, claim = 1, lease_until = now() + interval '1 minute'",
+        second.process.router.process,
+    )
+    second.process.intake.look(everything=True)
+    await gates[1].somebody_waits()
+    gates[0].open()
+    await until(lambda: ended, "the first was stopped")
+    gates[1].open()
+    assert (await handle.result(10)).value == "1"
+    assert ended == ["0 stopped", "1 done"]
+
+
+async def test_a_long_step_keeps_its_claim_without_any_heartbeat(world: World, sql: Sql) -> None:
+    service, gate = Participant("service"), Gate()
+
+    @service.step(external=True)
+    async def toil() -> str:
+        await gate.wait()
+        return "done"
+
+    definition = Definition("toiling")
+    definition.returns(definition.step("service.toil").output)
+    sagas = await world.join(service, lease=2)
+    await world.join(service, lease=2)
+    handle = await sagas.start(definition)
+    await gate.somebody_waits()
+    before = await sql.fetchval("select lease_until from command")
+    await until(lambda: sql.fetchval("select now() > $1 from command", before), "the first lease is over")
+    assert (await sql.fetchval("select deliveries from command")) == 1
+    gate.open()
+    assert (await handle.result(10)).value == "done"
+    assert gate.reached == 1
+
+
+async def test_a_heartbeat_during_an_outage_of_the_store_does_not_stop_the_step(world: World, sql: Sql) -> None:
+    service, gate = Participant("service"), Gate()
+
+    @service.step(external=True)
+    async def toil(ctx: Context) -> str:
+        await gate.wait()
+        await ctx.heartbeat("alive")
+        return "done"
+
+    definition = Definition("toiling")
+    definition.returns(definition.step("service.toil").output)
+    sagas = await world.join(service)
+    handle = await sagas.start(definition)
+    await gate.somebody_waits()
+    await sql.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+    )
+    gate.open()
+    assert (await handle.result(15)).value == "done"

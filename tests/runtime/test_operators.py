@@ -1,0 +1,254 @@
+"""What people do to sagas, and what is written down about it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from saga import Conflict, Context, Definition, GiveUp, Participant, Reject, Retry
+from tests.runtime.world import Gate, Sql, World, until
+
+ONCE = Retry(attempts=1)
+BY = {"actor": "ann", "reason": "a test"}
+
+
+class Stall:
+    """A pivot, then a step that fails until it is repaired, and a first step whose undoing can be broken."""
+
+    def __init__(self, *, rejects: bool = False) -> None:
+        self.is_broken = True
+        self.undone = 0
+        self.participant = Participant("stall")
+
+        @self.participant.step(external=True)
+        async def pay() -> str:
+            return "paid"
+
+        @self.participant.step(external=True)
+        async def deliver() -> str:
+            if self.is_broken:
+                raise Reject("no such street") if rejects else GiveUp("the van is broken")
+            return "delivered"
+
+        self.definition = Definition("stall")
+        paid = self.definition.step("stall.pay", pivot=True)
+        self.definition.returns(self.definition.step("stall.deliver", after=paid, retry=ONCE).output)
+
+
+async def quarantined(world: World, stall: Stall, sagas: Any) -> Any:
+    handle = await sagas.start(stall.definition)
+
+    async def is_stuck() -> bool:
+        return bool((await sagas.snapshot(handle.id)).overdue.state.is_stuck)
+
+    await until(is_stuck, "a step is quarantined")
+    return handle
+
+
+@pytest.mark.parametrize("rejects", [False, True])
+async def test_a_failure_behind_the_pivot_is_quarantined_and_can_be_retried(any_world: World, rejects: bool) -> None:  # noqa: FBT001
+    stall = Stall(rejects=rejects)
+    sagas = await any_world.join(stall.participant)
+    handle = await quarantined(any_world, stall, sagas)
+    stall.is_broken = False
+    await sagas.operations.retry(handle.id, "deliver", **BY)
+    assert (await handle.result(10)).value == "delivered"
+
+
+async def test_a_retried_step_starts_counting_from_the_beginning(any_world: World) -> None:
+    stall = Stall()
+    sagas = await any_world.join(stall.participant)
+    handle = await quarantined(any_world, stall, sagas)
+    for _ in range(12):
+        await sagas.operations.retry(handle.id, None, **BY)
+
+        async def is_stuck() -> bool:
+            return bool((await sagas.snapshot(handle.id)).overdue.state.is_stuck)
+
+        await until(is_stuck, "it is quarantined again")
+    stall.is_broken = False
+    await sagas.operations.retry(handle.id, None, **BY)
+    assert (await handle.result(10)).value == "delivered"
+
+
+async def test_a_roll_back_behind_the_pivot_is_refused(any_world: World) -> None:
+    stall = Stall()
+    sagas = await any_world.join(stall.participant)
+    handle = await quarantined(any_world, stall, sagas)
+    with pytest.raises(Conflict):
+        await sagas.operations.roll_back(handle.id, **BY)
+
+
+async def test_what_happened_by_other_means_can_be_declared(any_world: World) -> None:
+    stall = Stall()
+    sagas = await any_world.join(stall.participant)
+    handle = await quarantined(any_world, stall, sagas)
+    await sagas.operations.resolve(handle.id, "deliver", "happened", **BY)
+    assert (await handle.result(10)).is_completed
+
+
+async def test_every_act_is_written_down_with_who_why_and_what_it_changed(world: World, sql: Sql) -> None:
+    stall = Stall()
+    sagas = await world.join(stall.participant)
+    handle = await quarantined(world, stall, sagas)
+    stall.is_broken = False
+    await sagas.operations.retry(handle.id, "deliver", **BY)
+    await handle.result(10)
+    row = await sql.fetchrow(
+        "select actor, action, saga, step, reason, detail->'before'->>'vector' as before from audit"
+    )
+    assert row is not None
+    assert tuple(row) == ("ann", "retry", handle.id, 1, "a test", "Sd")
+
+
+async def test_a_paused_saga_stands_still_until_it_is_resumed(any_world: World) -> None:
+    service, gate, ran = Participant("service"), Gate(), list[str]()
+
+    @service.step(external=True, read_only=True)
+    async def first() -> None:
+        await gate.wait()
+        ran.append("first")
+
+    @service.step(external=True)
+    async def second() -> None:
+        ran.append("second")
+
+    definition = Definition("pausing")
+    definition.step("service.second", after=definition.step("service.first"))
+    sagas = await any_world.join(service, redrive=1)
+    handle = await sagas.start(definition)
+    await gate.somebody_waits()
+    await sagas.operations.pause(handle.id, **BY)
+    gate.open()
+
+    async def is_recorded() -> bool:
+        return (await sagas.snapshot(handle.id)).overdue.state.vector == "SP"
+
+    await until(is_recorded, "the outcome is recorded all the same")
+    assert ran == ["first"]
+    await sagas.operations.resume(handle.id, **BY)
+    assert (await handle.result(10)).is_completed
+
+
+async def test_an_operation_on_a_finished_saga_is_refused(any_world: World) -> None:
+    stall = Stall()
+    stall.is_broken = False
+    sagas = await any_world.join(stall.participant)
+    handle = await sagas.start(stall.definition)
+    await handle.result(10)
+    for act in (sagas.operations.pause, sagas.operations.roll_back, sagas.operations.abandon):
+        with pytest.raises(Conflict):
+            await act(handle.id, **BY)
+
+
+async def test_an_operation_does_not_wait_for_the_traffic_of_others(world: World) -> None:
+    service, gate = Participant("service"), Gate()
+
+    @service.step(external=True, read_only=True)
+    async def wait() -> None:
+        await gate.wait()
+
+    definition = Definition("waiting")
+    definition.step("service.wait")
+    sagas = await world.join(service)
+    handle = await sagas.start(definition)
+    await gate.somebody_waits()
+    sagas.process.committer._idle.clear()  # as under load, when there is always something to commit
+    await sagas.operations.pause(handle.id, **BY)
+    await sagas.operations.resume(handle.id, **BY)
+    gate.open()
+
+
+async def test_a_journaled_step_is_not_declared_void_by_a_person(world: World, fresh_database: Any) -> None:
+    service = Participant("service", database=await fresh_database())
+
+    @service.step
+    async def stuck(ctx: Context) -> None:
+        raise GiveUp("no")
+
+    definition = Definition("journal")
+    definition.step("service.stuck", pivot=True, retry=ONCE, compensation_retry=ONCE)
+    sagas = await world.join(service)
+    handle = await sagas.start(definition)
+    await until_letters(sagas, handle, "wVdSZ")
+    if (await sagas.snapshot(handle.id)).overdue.state.is_stuck:
+        with pytest.raises(Conflict, match="its journal decides"):
+            await sagas.operations.resolve(handle.id, "stuck", "did-not-happen", **BY)
+
+
+async def until_letters(sagas: Any, handle: Any, letters: str) -> None:
+    async def is_there() -> bool:
+        return (await sagas.snapshot(handle.id)).overdue.state.vector[0] in letters
+
+    await until(is_there, f"one of {letters}")
+
+
+async def test_an_external_step_is_not_declared_void_while_a_call_may_arrive(world: World, sql: Sql) -> None:
+    service = Participant("service")
+
+    @service.step(external=True)
+    async def send() -> None:
+        raise GiveUp("no answer")
+
+    definition = Definition("sending")
+    definition.step("service.send", pivot=True, retry=ONCE)
+    sagas = await world.join(service, margin=1)
+    handle = await quarantined_send(sagas, definition)
+    with pytest.raises(Conflict, match="a call of it may still arrive"):
+        await sagas.operations.resolve(handle.id, "send", "did-not-happen", **BY)
+    await until(lambda: sql.fetchval("select quiet_at < now() from command"), "the quiet time is over")
+    await sagas.operations.resolve(handle.id, "send", "did-not-happen", **BY)
+    assert (await handle.result(10)).status == "compensated"
+
+
+async def quarantined_send(sagas: Any, definition: Definition) -> Any:
+    handle = await sagas.start(definition)
+    await until_letters(sagas, handle, "d")
+    return handle
+
+
+async def test_a_journaled_rejection_behind_the_pivot_can_be_tried_again(world: World, fresh_database: Any) -> None:
+    service = Participant("service", database=await fresh_database())
+    answers = [Reject("not today"), None]
+
+    @service.step
+    async def pay() -> None: ...
+
+    @service.step
+    async def deliver(ctx: Context) -> str:
+        answer = answers.pop(0) if answers else None
+        if answer is not None:
+            raise answer
+        return "delivered"
+
+    definition = Definition("again")
+    paid = definition.step("service.pay", pivot=True)
+    definition.returns(definition.step("service.deliver", after=paid).output)
+    sagas = await world.join(service)
+    handle = await sagas.start(definition)
+
+    async def is_stuck() -> bool:
+        return bool((await sagas.snapshot(handle.id)).overdue.state.is_stuck)
+
+    await until(is_stuck, "it is quarantined")
+    await sagas.operations.retry(handle.id, "deliver", **BY)
+    assert (await handle.result(10)).value == "delivered"
+
+
+async def test_an_abandoned_saga_makes_no_effect_any_more(world: World) -> None:
+    service, gate, made = Participant("service", database=world.url), Gate(), list[str]()
+
+    @service.step
+    async def make(ctx: Context) -> None:
+        await gate.wait()
+        made.append("made")
+
+    definition = Definition("abandoned")
+    definition.step("service.make")
+    sagas = await world.join(service)
+    handle = await sagas.start(definition)
+    await gate.somebody_waits()
+    await sagas.operations.abandon(handle.id, **BY)
+    assert (await handle.result(10)).status == "abandoned"
+    gate.open()
