@@ -17,7 +17,7 @@ from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.work import Dispatch, Miss, Ref, Signals, Work
 from saga.runtime.outcome import Outcome
-from saga.runtime.planning import Group, Plan, Routes, plan
+from saga.runtime.planning import Group, Plan, Routes, plan, results_in
 
 BATCH_SAGAS_MAX: Final = 256
 COMMITS_AT_ONCE: Final = 2
@@ -231,11 +231,7 @@ def _unstorable(outcome: Outcome, error: SagaError) -> Outcome:
 def handed_over(group: Group, made: Plan, dispatch: Dispatch, lease_ends: float) -> Work | Ref:
     """The next claim as work for this very process, if all that it needs is in memory; else its address."""
     step = group.graph.steps[dispatch.step]
-    known: dict[int, bytes] = {}
-    for outcome in group.outcomes:
-        known.update(outcome.work.results)
-        if outcome.value is not None and type(outcome.event) is ev.Succeeded:
-            known[outcome.work.step] = outcome.value
+    known = results_in(group)
     needed = (*step.reads, dispatch.step) if dispatch.operation is Operation.COMPENSATE else step.reads
     if not group.outcomes or dispatch.claim is None or not known.keys() >= set(needed):
         return Ref(group.saga, dispatch.step)

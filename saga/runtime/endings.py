@@ -9,9 +9,12 @@ from uuid import UUID
 
 import structlog
 
+from saga.core.paths import reads
+from saga.core.states import Phase
 from saga.errors import NotFound, SagaError, UsageError
 from saga.ports.clock import Clock
 from saga.ports.store import Ledger, Standing
+from saga.runtime.planning import Group, Plan, results_in
 
 POLL_FIRST_SECONDS: Final = 2.0
 POLL_CAP_SECONDS: Final = 10.0
@@ -27,24 +30,28 @@ class Endings:
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._waiting: dict[UUID, list[asyncio.Future[None]]] = {}
-        self._unheard: dict[UUID, None] = {}
+        self._waiting: dict[UUID, list[asyncio.Future[Standing | None]]] = {}
+        self._unheard: dict[UUID, Standing | None] = {}
         self._asked: dict[UUID, list[asyncio.Future[Standing]]] = {}
         self._wanted = asyncio.Event()
         self._is_closed = False
         self._log = structlog.get_logger("saga.endings")
 
     def heard(self, sagas: Sequence[UUID]) -> None:
-        """These sagas have ended."""
+        """These sagas have ended; how, is for those who wait to look up."""
         for saga in sagas:
-            waiting = self._waiting.pop(saga, None)
-            if waiting is None:
-                self._unheard[saga] = None
-                if len(self._unheard) > UNHEARD_MAX:
-                    del self._unheard[next(iter(self._unheard))]
-                continue
-            for future in waiting:
-                _wake(future)
+            self.ended(saga, None)
+
+    def ended(self, saga: UUID, standing: Standing | None) -> None:
+        """A saga has ended like this, where it is known."""
+        waiting = self._waiting.pop(saga, None)
+        if waiting is None:
+            self._unheard[saga] = standing
+            if len(self._unheard) > UNHEARD_MAX:
+                del self._unheard[next(iter(self._unheard))]
+            return
+        for future in waiting:
+            _wake(future, standing)
 
     async def wait(self, saga: UUID, *, is_new: bool) -> Standing:
         """Return when the saga has ended. `is_new`: this process has just started it, so that there is nothing to look at yet.
@@ -55,7 +62,9 @@ class Endings:
         """
         pause = POLL_FIRST_SECONDS
         if is_new:
-            await self._until_heard(saga, self._listen(saga), pause)
+            told = await self._until_heard(saga, self._listen(saga), pause)
+            if told is not None:
+                return told
         while True:
             heard = self._listen(saga)  # before looking, so that no end falls between
             standing = await self._look(saga)
@@ -65,24 +74,23 @@ class Endings:
             await self._until_heard(saga, heard, pause)
             pause = min(pause * POLL_FACTOR, POLL_CAP_SECONDS)
 
-    def _listen(self, saga: UUID) -> asyncio.Future[None]:
-        heard = asyncio.get_running_loop().create_future()
+    def _listen(self, saga: UUID) -> asyncio.Future[Standing | None]:
+        heard: asyncio.Future[Standing | None] = asyncio.get_running_loop().create_future()
         if saga in self._unheard:
-            del self._unheard[saga]
-            heard.set_result(None)
+            heard.set_result(self._unheard.pop(saga))
         else:
             self._waiting.setdefault(saga, []).append(heard)
         return heard
 
-    async def _until_heard(self, saga: UUID, heard: asyncio.Future[None], seconds: float) -> None:
-        timer = asyncio.get_running_loop().call_later(seconds, _wake, heard)
+    async def _until_heard(self, saga: UUID, heard: asyncio.Future[Standing | None], seconds: float) -> Standing | None:
+        timer = asyncio.get_running_loop().call_later(seconds, _wake, heard, None)
         try:
-            await heard
+            return await heard
         finally:
             timer.cancel()
             self._forget(saga, heard)
 
-    def _forget(self, saga: UUID, heard: asyncio.Future[None]) -> None:
+    def _forget(self, saga: UUID, heard: asyncio.Future[Standing | None]) -> None:
         waiting = self._waiting.get(saga)
         if waiting is not None and heard in waiting:
             waiting.remove(heard)
@@ -143,12 +151,25 @@ class Endings:
         self._asked.clear()
         for waiting in self._waiting.values():
             for heard in waiting:
-                _wake(heard)
+                _wake(heard, None)
 
 
-def _wake(future: asyncio.Future[None]) -> None:
+def standing_of(group: Group, made: Plan) -> Standing | None:
+    """How a saga has just ended, if all that it returns is in memory."""
+    state, work = made.write.state, group.outcomes[0].work if group.outcomes else None
+    if state.phase is not Phase.COMPLETED or group.graph.returns is None:
+        return Standing(0 if work is None else work.definition, state.phase, state.reason, None, {})
+    if work is None:
+        return None
+    results = results_in(group)
+    if not results.keys() >= set(map(group.graph.position, reads(group.graph.returns))):
+        return None
+    return Standing(work.definition, state.phase, state.reason, work.input, results)
+
+
+def _wake(future: asyncio.Future[Standing | None], standing: Standing | None) -> None:
     if not future.done():
-        future.set_result(None)
+        future.set_result(standing)
 
 
 def _stopping(saga: UUID) -> UsageError:

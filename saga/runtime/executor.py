@@ -52,6 +52,7 @@ class Executor:
         self._process = process
         self._on_committed = on_committed
         self._transactional = Transactional(adapter, clock, committer.plan, process, committer.on_recovered)
+        self._loop = asyncio.get_running_loop()
         self._served: dict[tuple[str, str], Served] = {}
         self._log = structlog.get_logger("saga.participant")
         self._tells_all = structlog.is_configured()  # without a configuration structlog prints every level
@@ -131,7 +132,7 @@ class Executor:
             operation=work.operation,
             deadline=work.state.deadline,
             last_progress=None if work.progress is None else from_json(work.progress),
-            _beat=partial(self._beat, work, asyncio.current_task()),
+            _beat=partial(self._beat, work, asyncio.current_task(self._loop)),
         )
         current_step.set(context)  # for the log; every claim runs in a task of its own
         return context

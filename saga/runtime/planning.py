@@ -152,3 +152,13 @@ def _dispatch(group: Group, commands: Iterable[Command], made: Plan, routes: Rou
             made.handovers.append(dispatch)
         else:
             signals.claims.setdefault(owner, []).append(Ref(group.saga, command.step))
+
+
+def results_in(group: Group) -> dict[int, bytes]:
+    """The results, by step, that these outcomes bring or were made from."""
+    known: dict[int, bytes] = {}
+    for outcome in group.outcomes:
+        known.update(outcome.work.results)
+        if outcome.value is not None and type(outcome.event) is ev.Succeeded:
+            known[outcome.work.step] = outcome.value
+    return known

@@ -25,7 +25,7 @@ from saga.ports.work import Overdue, Ref, Work
 from saga.runtime.committer import Committer, handed_over
 from saga.runtime.definitions import Definitions
 from saga.runtime.dispatcher import Dispatcher
-from saga.runtime.endings import Endings
+from saga.runtime.endings import Endings, standing_of
 from saga.runtime.executor import Executor
 from saga.runtime.intake import Intake
 from saga.runtime.planning import Group, Plan
@@ -293,7 +293,7 @@ class Process:
             reason=state.reason,
         )
         if group.waiter == self.router.process:
-            self.endings.heard([group.saga])
+            self.endings.ended(group.saga, standing_of(group, made))
 
     def _started(self, order: Order, decision: Decision) -> None:
         self._active_at = self.clock.monotonic()
