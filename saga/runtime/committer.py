@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -147,9 +148,12 @@ class Committer:
                     self._idle.set()
 
     def _take(self) -> tuple[list[Group], Signals]:
-        free = [saga for saga in self._pending if saga not in self._busy] if self._busy else list(self._pending)
         signals, self._signals = self._signals, Signals()
-        return [self._pending.pop(saga) for saga in free[:BATCH_SAGAS_MAX]], signals
+        if self._busy.keys().isdisjoint(self._pending):
+            free = list(islice(self._pending, BATCH_SAGAS_MAX))
+        else:
+            free = list(islice((saga for saga in self._pending if saga not in self._busy), BATCH_SAGAS_MAX))
+        return [self._pending.pop(saga) for saga in free], signals
 
     async def _commit(self, groups: Sequence[Group], signals: Signals, *, wait: bool = False) -> None:
         pause, is_unknown = RETRY_FIRST_SECONDS, False

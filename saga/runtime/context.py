@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
 import structlog
+from pydantic_core import from_json
 
 from saga.core.graph import Json
 from saga.core.ids import idempotency_key, step_path
 from saga.core.states import Operation
 from saga.errors import UsageError
 from saga.ports.store import Connection
+from saga.ports.work import Work
 
 _TRANSACTION_CONTROL: Final = re.compile(
     r"(?:^|;)\s*(?:commit|rollback(?!\s+to)|end|abort|prepare\s+transaction)\b", re.IGNORECASE
@@ -55,23 +57,45 @@ def _checked(query: str) -> str:
     return query
 
 
-@dataclass(slots=True)
+Beat = Callable[[Work, "asyncio.Task[None] | None", Json], Awaitable[None]]
+
+
 class Context:
-    """The saga's side of a running handler.
+    """The saga's side of a running handler."""
 
-    `attempt` counts from 1. `deadline` is in
-    seconds since the epoch on the store's clock, None where the saga has none.
-    """
+    __slots__ = ("_beat", "_connection", "_log", "_task", "_work", "step")
 
-    saga_id: UUID
-    step: str
-    attempt: int
-    operation: Operation
-    deadline: float | None
-    last_progress: Json
-    _connection: Connection = field(default=None, repr=False)
-    _beat: Callable[[Json], Awaitable[None]] | None = field(default=None, repr=False)
-    _log: Logger | None = field(default=None, repr=False)
+    def __init__(self, work: Work, step: str, beat: Beat | None = None, task: asyncio.Task[None] | None = None) -> None:
+        self.step = step
+        self._work = work
+        self._beat = beat
+        self._task = task
+        self._connection: Connection = None
+        self._log: Logger | None = None
+
+    @property
+    def saga_id(self) -> UUID:
+        return self._work.saga
+
+    @property
+    def attempt(self) -> int:
+        """Which try this is, from 1."""
+        return self._work.deliveries
+
+    @property
+    def operation(self) -> Operation:
+        """EXECUTE or COMPENSATE."""
+        return self._work.operation
+
+    @property
+    def deadline(self) -> float | None:
+        """Of the saga, in seconds since the epoch on the store's clock; None where it has none."""
+        return self._work.state.deadline
+
+    @property
+    def last_progress(self) -> Json:
+        """What the attempt before noted with its last heartbeat; None where it noted nothing."""
+        return None if self._work.progress is None else from_json(self._work.progress)
 
     def use(self, connection: Connection) -> None:
         """The step's transaction has begun on this connection. Called by the framework."""
@@ -111,7 +135,7 @@ class Context:
             asyncio.CancelledError: the step is not wanted any more (rolled back, or taken over).
         """
         if self._beat is not None:
-            await self._beat(progress)
+            await self._beat(self._work, self._task, progress)
 
 
 current_step: ContextVar[Context | None] = ContextVar("current_step", default=None)

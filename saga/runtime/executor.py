@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 
 from saga.core import events as ev
-from saga.core.graph import Graph
+from saga.core.graph import Graph, Json
 from saga.core.states import Mode
 from saga.errors import SagaError, Unavailable
 from saga.ports.clock import Clock
@@ -125,19 +124,11 @@ class Executor:
                 return await self._transactional.run(attempt)
 
     def _context(self, work: Work, step: str) -> Context:
-        context = Context(
-            saga_id=work.saga,
-            step=step,
-            attempt=work.deliveries,
-            operation=work.operation,
-            deadline=work.state.deadline,
-            last_progress=None if work.progress is None else from_json(work.progress),
-            _beat=partial(self._beat, work, asyncio.current_task(self._loop)),
-        )
+        context = Context(work, step, self._beat, asyncio.current_task(self._loop))
         current_step.set(context)  # for the log; every claim runs in a task of its own
         return context
 
-    async def _beat(self, work: Work, task: asyncio.Task[None] | None, progress: Any) -> None:
+    async def _beat(self, work: Work, task: asyncio.Task[None] | None, progress: Json) -> None:
         """Prolong a claim for its handler; where that cannot be done because it is lost, stop the handler."""
         note = None if progress is None else to_json(progress)
         asked_at = self._clock.monotonic()

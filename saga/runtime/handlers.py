@@ -6,7 +6,6 @@ import inspect
 import os
 import typing
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Final, TypeVar, overload
 
 import pydantic
@@ -213,12 +212,12 @@ class Callee:
         except pydantic.ValidationError as error:
             raise InputRefused(f"{self.place}: the input does not fit: {_one_line(error)}") from error
 
-    def bind(self, values: tuple[Value, ...], context: Context) -> Callable[[], Value]:
-        """The call, ready to be made."""
+    def call(self, values: tuple[Value, ...], context: Context) -> Value:
+        """Call the function with as many of the values as it takes, and the context if it takes one."""
         positional = values[: self.value_count]
         if self.context_name is None:
-            return partial(self.function, *positional)
-        return partial(self.function, *positional, **{self.context_name: context})
+            return self.function(*positional)
+        return self.function(*positional, **{self.context_name: context})
 
 
 def _check_name(name: str, kind: str) -> None:

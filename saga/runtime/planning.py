@@ -156,9 +156,10 @@ def _dispatch(group: Group, commands: Iterable[Command], made: Plan, routes: Rou
 
 def results_in(group: Group) -> dict[int, bytes]:
     """The results, by step, that these outcomes bring or were made from."""
-    known: dict[int, bytes] = {}
+    known = group.outcomes[0].work.results if group.outcomes else {}  # its work is done: the next one goes on with it
     for outcome in group.outcomes:
-        known.update(outcome.work.results)
+        if outcome.work.results is not known:
+            known.update(outcome.work.results)
         if outcome.value is not None and type(outcome.event) is ev.Succeeded:
             known[outcome.work.step] = outcome.value
     return known

@@ -30,12 +30,11 @@ class Served:
         Raises:
             TimeoutError: it took longer than the step's time-out.
         """
-        bound = callee.bind(values, context)
         limit = _TimeLimit(self.loop, timeout_seconds)
         try:
             if callee.is_async:
-                return await bound()
-            return await self.loop.run_in_executor(self.threads, copy_context().run, bound)
+                return await callee.call(values, context)
+            return await self.loop.run_in_executor(self.threads, copy_context().run, callee.call, values, context)
         except asyncio.CancelledError:
             limit.raise_if_over()
             raise
