@@ -20,6 +20,7 @@ from saga.ports.clock import SystemClock
 from saga.ports.journal import Journal
 from saga.ports.store import StoreAdapter, StoreOptions
 from saga.runtime.handlers import STORE, Participant
+from saga.runtime.journal_keeper import JournalKeeper, keeper_options
 from saga.runtime.process import Process
 from saga.runtime.served import Served
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
@@ -35,6 +36,7 @@ class App(Sagas):
         super().__init__(process)
         self.settings = settings
         self._journals: dict[str, Journal] = {}
+        self._keepers: list[asyncio.Task[None]] = []
         self._threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="saga-handler")
 
     @asynccontextmanager
@@ -84,7 +86,12 @@ class App(Sagas):
             journal = registry.open_journal(url, self.settings.handler_connections, application)
             await journal.open()
             self._journals[url] = journal
+            self._keepers.append(asyncio.create_task(self._keeper(journal).run()))
         return Mode.JOURNALED, self._journals[url]
+
+    def _keeper(self, journal: Journal) -> JournalKeeper:
+        process, options = self.process, keeper_options(self.settings.retention, self.settings.lease)
+        return JournalKeeper(journal, process.adapter.ledger, process.clock, process.store_now, options)
 
     def supervisor(self) -> Supervisor:
         """A supervisor on this process's connections; `run` it."""
@@ -100,6 +107,9 @@ class App(Sagas):
 
     async def close(self) -> None:
         await self.process.stop(self.settings.drain)
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
         for journal in self._journals.values():
             await journal.close()
         await self.process.adapter.close()

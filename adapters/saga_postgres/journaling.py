@@ -20,6 +20,7 @@ _WRITE: Final = """
 """
 _MARK: Final = "update saga_journal set state = $3, at = now() where saga = $1 and step = $2"
 _FORGET: Final = "delete from saga_journal where saga = $1 and step = $2"
+_SAGAS: Final = "select distinct saga from saga_journal where saga > $1 order by saga limit $2"
 _PURGE: Final = "delete from saga_journal where saga = any ($1)"
 
 
@@ -72,6 +73,12 @@ class PostgresJournal:
         assert self._pool is not None  # noqa: S101 (opened before it is served)
         async with step_transaction(self._pool, self.place) as connection:
             yield _Transaction(connection)
+
+    async def sagas(self, after: UUID, limit: int) -> list[UUID]:
+        assert self._pool is not None  # noqa: S101
+        with translated(self.place):
+            rows = await self._pool.fetch(_SAGAS, after, limit)
+        return [row["saga"] for row in rows]
 
     async def purge(self, sagas: list[UUID]) -> int:
         assert self._pool is not None  # noqa: S101

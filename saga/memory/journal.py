@@ -41,6 +41,10 @@ class MemoryJournal:
             raise
         transaction.commit()
 
+    async def sagas(self, after: UUID, limit: int) -> list[UUID]:
+        found = {saga for saga, _ in self._database.journal if saga.int > after.int}
+        return sorted(found, key=lambda saga: saga.int)[:limit]
+
     async def purge(self, sagas: list[UUID]) -> int:
         wanted = set(sagas)
         gone = [key for key in self._database.journal if key[0] in wanted]

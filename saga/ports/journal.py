@@ -53,6 +53,9 @@ class Journal(Protocol):
     def transaction(self) -> AbstractAsyncContextManager[JournalTransaction]:
         """Committed at the end, rolled back on an exception. `Unavailable` at the end: unknown, ask the journal again."""
 
+    async def sagas(self, after: UUID, limit: int) -> list[UUID]:
+        """The sagas that have rows, in the order of their ids, from the first one behind `after`."""
+
     async def purge(self, sagas: list[UUID]) -> int:
         """Forget finished sagas (G19: no delivery or claim of theirs can be alive)."""
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 import structlog
@@ -18,6 +19,10 @@ from saga.core.states import Operation
 from saga.errors import UsageError
 from saga.ports.store import Connection
 from saga.ports.work import Work
+from saga.runtime.session import session_on
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
 
 _TRANSACTION_CONTROL: Final = re.compile(
     r"(?:^|;)\s*(?:commit|rollback(?!\s+to)|end|abort|prepare\s+transaction)\b", re.IGNORECASE
@@ -113,11 +118,23 @@ class Context:
         Raises:
             UsageError: an external step has no transaction.
         """
+        return GuardedConnection(self._joined())
+
+    def session(self) -> AbstractAsyncContextManager[AsyncSession]:
+        """A SQLAlchemy session on the step's transaction: `async with ctx.session() as session`. It is flushed at the end.
+
+        Raises:
+            UsageError: an external step has no transaction.
+            MissingDriver: SQLAlchemy is not installed.
+        """
+        return session_on(self._joined())
+
+    def _joined(self) -> Connection:
         if self._connection is None:
             raise UsageError(
                 f"step {self.step} is external: it has no transaction (give its Participant a database=...)"
             )
-        return GuardedConnection(self._connection)
+        return self._connection
 
     @property
     def log(self) -> Logger:

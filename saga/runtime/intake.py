@@ -124,7 +124,9 @@ class Intake:
         self.look()
 
     def take(self, works: Sequence[Work]) -> None:
-        """Run these claims, or keep them until there is room."""
+        """Run these claims, or keep them until there is room. A process that ends leaves them to others."""
+        if self._is_closing:
+            return
         for work in works:
             if work.claim in self._running:
                 continue

@@ -194,6 +194,10 @@ class Process:
         if beat.released:
             self._log.warning("claims of dead processes are free again", claims=beat.released)
 
+    def store_now(self) -> float:
+        """Seconds since the epoch on the store's clock, as far as we know."""
+        return self.starter.store_clock + self.clock.monotonic()
+
     def _is_deadline_enforced(self) -> bool:
         """A deadline that passes while the store or every leader is away may be the fault of the outage: then the leader decides."""
         now = self.clock.monotonic()
