@@ -156,11 +156,11 @@ class Endings:
 
 def standing_of(group: Group, made: Plan) -> Standing | None:
     """How a saga has just ended, if all that it returns is in memory."""
-    state, work = made.write.state, group.outcomes[0].work if group.outcomes else None
-    if state.phase is not Phase.COMPLETED or group.graph.returns is None:
-        return Standing(0 if work is None else work.definition, state.phase, state.reason, None, {})
-    if work is None:
+    if not group.outcomes:
         return None
+    state, work = made.write.state, group.outcomes[0].work
+    if state.phase is not Phase.COMPLETED or group.graph.returns is None:
+        return Standing(work.definition, state.phase, state.reason, None, {})
     results = results_in(group)
     if not results.keys() >= set(map(group.graph.position, reads(group.graph.returns))):
         return None
