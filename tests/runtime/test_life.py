@@ -1,0 +1,307 @@
+"""A process among others: what it takes on, what it refuses, and how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from saga import (
+    AccessRefused,
+    Conflict,
+    Context,
+    Definition,
+    DefinitionError,
+    Participant,
+    SchemaMismatch,
+    Unavailable,
+    UsageError,
+)
+from saga.runtime.executor import DELIVERIES_MAX
+from tests.runtime.world import Gate, Sql, World, until
+
+
+async def test_no_more_handlers_run_at_once_than_their_participant_allows(any_world: World) -> None:
+    narrow, wide = Participant("narrow", concurrency=2), Participant("wide", concurrency=30)
+    gate, running, most = Gate(), {"narrow": 0, "wide": 0}, {"narrow": 0, "wide": 0}
+
+    def add(participant: Participant) -> None:
+        name = participant.service
+
+        @participant.step(external=True, read_only=True)
+        async def work() -> None:
+            running[name] += 1
+            most[name] = max(most[name], running[name])
+            await gate.wait()
+            running[name] -= 1
+
+    add(narrow)
+    add(wide)
+    definition = Definition("both")
+    definition.step("narrow.work", name="in_the_narrow")
+    definition.step("wide.work", name="in_the_wide")
+    sagas = await any_world.join(narrow, wide)
+    handles = [await sagas.start(definition) for _ in range(10)]
+    await until(lambda: running["wide"] == 10 and running["narrow"] == 2, "both are at work")
+    gate.open()
+    for handle in handles:
+        assert (await handle.result(10)).is_completed
+    assert most == {"narrow": 2, "wide": 10}
+
+
+async def test_a_command_that_kills_its_process_again_and_again_is_set_aside(world: World, sql: Sql) -> None:
+    service, gate = Participant("service"), Gate()
+
+    @service.step(external=True)
+    async def poison(word: str) -> str:
+        if word == "poison":
+            await gate.wait()
+        return word
+
+    definition = Definition("poisoned", input=str)
+    definition.returns(definition.step("service.poison", pivot=True).output)
+    client = await world.join(lease=2)
+    victim = await world.join(service, lease=2)
+    await client.register(definition)
+    handle = await client.start(definition, "poison")
+    for delivery in range(1, DELIVERIES_MAX + 1):
+        await until(lambda n=delivery: gate.reached == n, f"delivery {delivery}")  # type: ignore[misc]
+        assert await sql.fetchval("select deliveries from command") == delivery
+        await world.kill(victim)
+        victim = await world.join(service, lease=2)
+    stuck = "select vector = 'd' from saga where id = $1"
+    await until(lambda: sql.fetchval(stuck, handle.id), "it is set aside")
+    assert gate.reached == DELIVERIES_MAX
+    assert (await (await client.start(definition, "harmless")).result(10)).value == "harmless"
+
+
+async def test_a_step_without_its_handler_stays_due_and_the_log_says_so(
+    world: World, sql: Sql, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = Participant("service"), Participant("service")
+
+    @old.step(external=True)
+    async def known() -> str:
+        return "old"
+
+    @new.step(external=True)
+    async def unknown() -> str:
+        return "new"
+
+    definition = Definition("skewed")
+    definition.returns(definition.step("service.unknown").output)
+    first = await world.join(new)
+    await first.register(definition)
+    await first.process.stop(0)
+    skewed = await world.join(old)
+    client = await world.join()
+    handle = await client.start(definition)
+    error = "select error like '%has no such handler%' and deliveries = 0 from command where saga = $1"
+    await until(lambda: sql.fetchval(error, handle.id), "it is left to others")
+    assert "no such handler here" in capsys.readouterr().out
+    await skewed.process.stop(0)
+    await sql.execute("update command set due_at = now()")
+    await world.join(new)
+    assert (await handle.result(10)).value == "new"
+
+
+async def test_a_running_saga_stays_with_the_version_it_started_on(world: World) -> None:
+    service, gate = Participant("service"), Gate()
+
+    @service.step(external=True, read_only=True)
+    async def first() -> None:
+        await gate.wait()
+
+    @service.step(external=True)
+    async def second() -> str:
+        return "two steps"
+
+    old, new = Definition("versioned", 1), Definition("versioned", 2)
+    old.returns(old.step("service.second", after=old.step("service.first")).output)
+    new.returns({"steps": "one", "was": new.step("service.second").output})
+    sagas = await world.join(service)
+    running = await sagas.start(old)
+    await gate.somebody_waits()
+    await sagas.register(new)
+    later = await sagas.start("versioned")
+    gate.open()
+    assert (await running.result(10)).value == "two steps"
+    assert (await later.result(10)).value == {"steps": "one", "was": "two steps"}
+
+
+async def test_the_same_version_with_another_graph_is_a_conflict(any_world: World) -> None:
+    service = Participant("service")
+
+    @service.step(external=True)
+    async def act() -> None: ...
+
+    one, other = Definition("same", 1), Definition("same", 1)
+    one.step("service.act")
+    other.step("service.act", name="act_otherwise")
+    sagas = await any_world.join(service)
+    await sagas.register(one)
+    with pytest.raises(Conflict):
+        await sagas.register(other)
+
+
+async def test_a_definition_whose_contract_nobody_published_says_which(any_world: World) -> None:
+    definition = Definition("lonely")
+    definition.step("nobody.act")
+    sagas = await any_world.join()
+    with pytest.raises(DefinitionError, match=r"nobody\.act"):
+        await sagas.start(definition)
+
+
+def test_two_handlers_of_one_name_are_refused() -> None:
+    service = Participant("service")
+
+    async def act() -> None: ...
+
+    service.step(external=True)(act)
+    with pytest.raises(UsageError, match="participant service has a handler 'act' already"):
+        service.step(external=True)(act)
+
+
+async def test_two_participants_of_one_service_are_refused(any_world: World) -> None:
+    with pytest.raises(UsageError, match="two participants serve one service"):
+        await any_world.join(Participant("service"), Participant("service"))
+
+
+async def test_a_process_that_stops_lets_its_steps_finish_and_commits_them(any_world: World) -> None:
+    service, gate = Participant("service"), Gate()
+
+    @service.step(external=True)
+    async def work() -> str:
+        await gate.wait()
+        return "finished"
+
+    definition = Definition("working")
+    definition.returns(definition.step("service.work").output)
+    worker, client = await any_world.join(service), await any_world.join()
+    await client.register(definition)
+    handle = await client.start(definition)
+    await gate.somebody_waits()
+    stopping = asyncio.create_task(worker.process.stop(10))
+    await until(lambda: worker.process.intake._is_closing, "it takes nothing more")
+    gate.open()
+    await stopping
+    assert (await handle.result(10)).value == "finished"
+
+
+async def test_claims_that_never_began_are_given_back_without_being_counted(world: World, sql: Sql) -> None:
+    service, gate = Participant("service", concurrency=1), Gate()
+
+    @service.step(external=True, read_only=True)
+    async def work() -> None:
+        await gate.wait()
+
+    definition = Definition("working")
+    definition.step("service.work")
+    worker = await world.join(service)
+    handles = [await worker.start(definition) for _ in range(4)]
+    await gate.somebody_waits()
+    gate.open()
+    await worker.process.stop(5)
+    left = await sql.fetch("select owner, deliveries, failures from command")
+    assert {tuple(row) for row in left} <= {(None, 0, 0)}
+    other = await world.join(service)
+    for handle in handles:
+        assert (await other.handle(handle.id).result(10)).is_completed
+
+
+async def test_a_transactional_handler_cannot_end_its_transaction(world: World) -> None:
+    service = Participant("service", database=world.url)
+
+    @service.step
+    async def sly(ctx: Context) -> None:
+        await ctx.sql.execute("select 1; COMMIT")
+
+    definition = Definition("sly")
+    definition.step("service.sly")
+    sagas = await world.join(service)
+    ending = await (await sagas.start(definition)).result(20)
+    assert ending.status == "compensated"
+    assert "no COMMIT or ROLLBACK through ctx.sql" in (ending.reason or "")
+
+
+async def test_a_constraint_that_is_checked_at_the_commit_fails_its_step_only(world: World, sql: Sql) -> None:
+    await sql.execute(
+        "create table public.parent (id integer primary key);"
+        "create table public.child (id integer references public.parent deferrable initially deferred)"
+    )
+    service, tries = Participant("service", database=world.url), list[int]()
+
+    @service.step
+    async def insert(ctx: Context) -> str:
+        tries.append(1)
+        await ctx.sql.execute("insert into public.child values (1)")
+        if len(tries) > 1:
+            await ctx.sql.execute("insert into public.parent values (1)")
+        return "inserted"
+
+    definition = Definition("deferred")
+    definition.returns(definition.step("service.insert").output)
+    sagas = await world.join(service)
+    assert (await (await sagas.start(definition)).result(10)).value == "inserted"
+    assert len(tries) == 2
+
+
+async def test_a_transaction_whose_commit_was_cut_off_makes_its_effect_once(world: World, sql: Sql) -> None:
+    await sql.execute("create table public.effect (saga uuid)")
+    service, tries = Participant("service", database=world.url), list[int]()
+
+    @service.step
+    async def act(ctx: Context) -> str:
+        tries.append(1)
+        await ctx.sql.execute("insert into public.effect values ($1)", ctx.saga_id)
+        if len(tries) == 1:
+            # the server ends the session in the middle of the commit: a deferred trigger does it
+            await ctx.sql.execute("insert into public.trap values (1)")
+        return "acted"
+
+    await sql.execute(
+        "create table public.trap (id integer);"
+        "create function public.spring() returns trigger language plpgsql as"
+        " $$ begin perform pg_terminate_backend(pg_backend_pid()); return null; end $$;"
+        "create constraint trigger trap after insert on public.trap deferrable initially deferred"
+        " for each row execute function public.spring()"
+    )
+    definition = Definition("cut")
+    definition.returns(definition.step("service.act").output)
+    sagas = await world.join(service)
+    ending = await (await sagas.start(definition)).result(10)
+    assert ending.value == "acted"
+    assert await sql.fetchval("select count(*) from public.effect") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (lambda url: url.rpartition("@")[0].rpartition(":")[0] + ":wrong@" + url.rpartition("@")[2], AccessRefused),
+        (lambda url: url.rpartition("/")[0] + "/no_such_database", AccessRefused),
+        (lambda url: url.rpartition(":")[0] + ":1/" + url.rpartition("/")[2], Unavailable),
+        (lambda _: "nothing://here", UsageError),
+        (lambda _: "no url", UsageError),
+    ],
+)
+async def test_a_store_that_cannot_be_used_is_named_in_one_sentence(
+    world: World, change: object, error: type[Exception]
+) -> None:
+    assert callable(change)
+    world.url = change(world.url)
+    with pytest.raises(error) as caught:
+        await world.join()
+    assert len(str(caught.value).splitlines()) == 1
+    assert "wrong" not in str(caught.value).replace("wrong password", "")
+
+
+async def test_a_store_without_tables_says_how_to_make_them(world: World, postgres_url: str) -> None:
+    world.url = postgres_url
+    with pytest.raises(SchemaMismatch, match="run the migrations first"):
+        await world.join()
+
+
+async def test_a_pooler_in_transaction_mode_is_refused(world: World, pgbouncer_url: str) -> None:
+    world.url = pgbouncer_url
+    with pytest.raises(UsageError):
+        await world.join()

@@ -1,0 +1,115 @@
+"""Commands over a bus that is not the store: it may lose, double and reorder them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+
+from saga import App, Definition, Participant, Reject, memory
+from saga.ports.bus import Bus, Message, Subscription
+from tests.runtime.world import Provider, Sql, World, until
+
+
+class Unreliable:
+    """A bus that loses every third message and doubles every fifth."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._number = 0
+        self.lost = 0
+
+    async def ensure(self, topics: Sequence[str], group: str) -> None:
+        await self._bus.ensure(topics, group)
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            self._number += 1
+            if self._number % 3 == 0:
+                self.lost += 1
+                continue
+            await self._bus.publish([message] * (2 if self._number % 5 == 0 else 1))
+
+    def subscribe(self, topics: Sequence[str], group: str, *, limit: int) -> AbstractAsyncContextManager[Subscription]:
+        return self._bus.subscribe(topics, group, limit=limit)
+
+    async def close(self) -> None:
+        await self._bus.close()
+
+
+def make_unreliable(app: App) -> Unreliable:
+    dispatcher = app.process.dispatcher
+    assert dispatcher is not None
+    bus = dispatcher._bus = Unreliable(dispatcher._bus)
+    return bus
+
+
+def services(provider: Provider) -> tuple[list[Participant], Definition]:
+    first, second = Participant("first"), Participant("second")
+
+    @first.step(external=True)
+    async def act(word: str) -> str:
+        return provider.call(f"act {word}", word)
+
+    @act.compensation
+    async def undo(word: str, acted: str) -> None:
+        provider.drop(acted)
+
+    @second.step(external=True)
+    async def end(word: str) -> str:
+        if word.startswith("bad"):
+            raise Reject("bad")
+        return word
+
+    definition = Definition("over_a_bus", input=str)
+    definition.returns(definition.step("second.end", after=definition.step("first.act")).output)
+    return [first, second], definition
+
+
+async def test_what_the_bus_loses_is_driven_again(world: World) -> None:
+    provider, bus_url = Provider(), "memory://unreliable"
+    participants, definition = services(provider)
+    workers = [await world.join(participant, bus=bus_url, redrive=1) for participant in participants]
+    client = await world.join(bus=bus_url, redrive=1)
+    buses = [make_unreliable(app) for app in (*workers, client)]
+    await client.register(definition)
+    words = [f"{'bad' if n % 4 == 0 else 'good'} {n}" for n in range(20)]
+    handles = [await client.start(definition, word) for word in words]
+    endings = [await handle.result(20) for handle in handles]
+    assert [ending.is_completed for ending in endings] == [word.startswith("good") for word in words]
+    assert sorted(provider.effects.values()) == sorted(word for word in words if word.startswith("good"))
+    assert sum(bus.lost for bus in buses) > 5
+    memory.forget(bus_url)
+
+
+async def test_a_message_that_is_no_command_is_put_aside(world: World, sql: Sql) -> None:
+    bus_url = "memory://strange"
+    participants, definition = services(Provider())
+    workers = [await world.join(participant, bus=bus_url, redrive=1) for participant in participants]
+    client = await world.join(bus=bus_url, redrive=1)
+    await client.register(definition)
+    bus = memory.open_bus(bus_url, "saga")
+    strange = [b"", b"{}", b"\xff", b'{"v": 1, "saga": "x", "step": 0, "op": "E"}', b"[" * 10_000]
+    await bus.publish([Message("saga.saga.first", b"k", body) for body in strange])
+    assert (await (await client.start(definition, "good")).result(20)).value == "good"
+    assert len(workers) == 2
+    memory.forget(bus_url)
+
+
+async def test_a_command_that_comes_after_its_saga_has_ended_does_nothing(world: World, sql: Sql) -> None:
+    provider, bus_url = Provider(), "memory://late"
+    participants, definition = services(provider)
+    workers = [await world.join(participant, bus=bus_url, redrive=1) for participant in participants]
+    client = await world.join(bus=bus_url, redrive=1)
+    await client.register(definition)
+    handle = await client.start(definition, "good")
+    await handle.result(20)
+    calls = len(provider.calls)
+    dispatcher = client.process.dispatcher
+    assert dispatcher is not None
+    late = f'{{"v": 1, "saga": "{handle.id}", "step": 0, "op": "E"}}'.encode()
+    await memory.open_bus(bus_url, "saga").publish([Message(dispatcher.topic("first"), b"k", late)])
+    assert (await (await client.start(definition, "good again")).result(20)).is_completed
+    await until(lambda: workers[0].process.intake.in_flight == 0, "everything has ended")
+    assert len(provider.calls) == calls + 1
+    assert await sql.fetchval("select count(*) from command") == 0
+    memory.forget(bus_url)
