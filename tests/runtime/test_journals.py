@@ -163,17 +163,27 @@ async def test_a_compensation_that_comes_first_leaves_a_tombstone_that_refuses_t
     assert ran == []
 
 
-async def test_a_step_that_finds_a_tombstone_reports_a_rejection(world: World, own: str) -> None:
-    service, definition, _ = service_on(own)
+@pytest.mark.parametrize(("state", "why"), [("T", "voided before it was executed"), ("F", "no, for ever")])
+async def test_what_the_journal_refused_before_the_pivot_stays_refused(
+    world: World, own: str, state: str, why: str
+) -> None:
+    service, definition, ran = service_on(own)
     client = await world.join()
     worker = await world.join(service)
     await client.register(definition)
     await worker.process.stop(0)
     handle = await client.start(definition, "go")
     async with looking_into(own) as journal:
-        await journal.execute("insert into saga_journal (saga, step, state) values ($1, 0, 'T')", handle.id)
+        await journal.execute(
+            "insert into saga_journal (saga, step, state, reason) values ($1, 0, $2, $3)",
+            handle.id,
+            state.encode(),
+            None if state == "T" else why,
+        )
     await world.join(service)
-    assert (await handle.result(10)).reason == "make: voided before it was executed"
+    assert (await handle.result(10)).reason == f"make: {why}"
+    assert await count(own) == 0
+    assert ran == ["make"]  # the first delivery does not ask; nothing of it stays
 
 
 async def test_a_pivot_in_doubt_is_asked_to_void_or_report(world: World, own: str) -> None:

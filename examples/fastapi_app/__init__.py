@@ -1,0 +1,1 @@
+"""An existing FastAPI service that takes part in sagas."""
