@@ -181,6 +181,7 @@ async def test_a_decline_of_a_claim_that_is_not_the_newest_is_ignored(world: Wor
     second.process.intake.look()
     await gates[1].somebody_waits()
     gates[0].open()
+    await until(lambda: first.process.intake.in_flight == 0, "the old answer is there")
     await first.process.committer.drained()
     assert (await sql.fetchval("select vector from saga where id = $1", handle.id)) == "D"
     gates[1].open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import asyncpg
 import pytest
 
 from saga import Conflict, Context, Definition, GiveUp, Participant, Reject, Retry
@@ -161,20 +162,27 @@ async def test_an_operation_does_not_wait_for_the_traffic_of_others(world: World
 
 
 async def test_a_journaled_step_is_not_declared_void_by_a_person(world: World, fresh_database: Any) -> None:
-    service = Participant("service", database=await fresh_database())
+    own = await fresh_database()
+    service, gate = Participant("service", database=own), Gate()
 
     @service.step
     async def stuck(ctx: Context) -> None:
+        await gate.wait()
         raise GiveUp("no")
 
     definition = Definition("journal")
     definition.step("service.stuck", pivot=True, retry=ONCE, compensation_retry=ONCE)
     sagas = await world.join(service)
     handle = await sagas.start(definition)
-    await until_letters(sagas, handle, "wVdSZ")
-    if (await sagas.snapshot(handle.id)).overdue.state.is_stuck:
-        with pytest.raises(Conflict, match="its journal decides"):
-            await sagas.operations.resolve(handle.id, "stuck", "did-not-happen", **BY)
+    await gate.somebody_waits()
+    connection = await asyncpg.connect(own)
+    await connection.execute("alter table saga_journal rename to elsewhere")  # so that nobody can void the step
+    await connection.close()
+    gate.open()
+    await until_letters(sagas, handle, "w")
+    with pytest.raises(Conflict, match="its journal decides"):
+        await sagas.operations.resolve(handle.id, "stuck", "did-not-happen", **BY)
+    assert (await sagas.snapshot(handle.id)).overdue.state.vector == "w"
 
 
 async def until_letters(sagas: Any, handle: Any, letters: str) -> None:
