@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import structlog
@@ -91,6 +91,13 @@ class Executor:
                 outcome = found
         self._report(outcome, step.name)
         self._committer.add(group_of(graph, outcome))
+
+    def give_back(self, works: Sequence[Work]) -> None:
+        """Claims that have not begun go back to their queues at once: nothing of theirs can be on its way (G25)."""
+        for work in works:
+            graph = self._definitions.known(work.definition)
+            if graph is not None:
+                self._committer.add(group_of(graph, Outcome(work, None)))
 
     async def _put_back(self, work: Work, error: SagaError) -> None:
         """A saga of a definition that this build cannot read is left to others."""

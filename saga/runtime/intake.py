@@ -225,11 +225,12 @@ class Intake:
                 self._log.info("claim lost, stopping", saga=str(ref.saga), step=ref.step)
                 running[1].cancel()
 
-    async def drain(self, seconds: float) -> None:
-        """Take nothing more, let what runs finish for so long, then stop it."""
+    async def drain(self, seconds: float) -> list[Work]:
+        """Take nothing more, let what runs finish for so long, then stop it. Returns the claims that have not begun."""
         self._is_closing = True
         for timer in self._timers.values():
             timer.cancel()
+        unbegun = list(self._waiting)
         self._waiting.clear()
         tasks = [task for _, task in self._running.values()]
         if tasks:
@@ -237,3 +238,4 @@ class Intake:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        return unbegun

@@ -111,7 +111,7 @@ class Process:
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
         """Take nothing more, finish what runs, commit what is done, give the rest back to the others, and go."""
-        await self.intake.drain(drain_seconds)
+        self.executor.give_back(await self.intake.drain(drain_seconds))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_seconds):
                 await self.committer.drained()
