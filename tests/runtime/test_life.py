@@ -198,12 +198,17 @@ async def test_claims_that_never_began_are_given_back_without_being_counted(worl
     definition = Definition("working")
     definition.step("service.work")
     worker = await world.join(service)
+    await worker.register(definition)
+    worker.process.intake._soon = 10  # as if they were quick: it takes more than it can run
     handles = [await worker.start(definition) for _ in range(4)]
     await gate.somebody_waits()
+    assert worker.process.intake.in_flight == 4
+    stopping = asyncio.create_task(worker.process.stop(5))
+    await until(lambda: worker.process.intake._is_closing, "it takes nothing more")
     gate.open()
-    await worker.process.stop(5)
-    left = await sql.fetch("select owner, deliveries, failures from command")
-    assert {tuple(row) for row in left} <= {(None, 0, 0)}
+    await stopping
+    left = await sql.fetch("select owner, deliveries, failures, quiet_at from command")
+    assert [tuple(row) for row in left] == [(None, 0, 0, None)] * 3
     other = await world.join(service)
     for handle in handles:
         assert (await other.handle(handle.id).result(10)).is_completed
