@@ -7,6 +7,7 @@ and whatever it pipelines. The proxy costs time, so runs that are counted are ne
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import struct
 import threading
 from collections.abc import Iterator
@@ -59,6 +60,10 @@ async def _serve(wire: Wire) -> asyncio.Server:
         raise ValueError("the URL must name a port")
 
     async def handle(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.CancelledError):  # the end of the count: streams would report it as a fault
+            await carry(client, to_client)
+
+    async def carry(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         server, to_server = await asyncio.open_connection(target.hostname, target.port)
         try:
             to_server.write(await _startup(client, to_client))
