@@ -165,6 +165,7 @@ class Committer:
                 process = self._routes.process
                 misses = await self._store.commit(writes, signals, process=process, durable=True, wait=wait)
             except InputRefused as error:  # the only fault that can lie in an outcome
+                self.tell(signals)  # with it went what committed steps had to tell; an address of nothing harms nobody
                 await self._one_by_one(groups, error)
                 return
             except SagaError as error:  # unknown: it may have been committed; look again under the rows' locks
