@@ -122,6 +122,8 @@ async def test_dev_runs_a_shop_from_nothing(shop: Path, apart: AsyncCommand) -> 
     try:
         choose(None)
     except MissingDriver as error:
+        if os.environ.get("CI") == "true":
+            raise
         pytest.skip(f"NO SERVER: {error}")
     async with running("dev", "shop.py", "--temporary", folder=shop) as process:
         example = await line_with(process, "saga start order")
