@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Final
 
 from saga.core.decide import State
 from saga.core.states import Phase
 from saga.memory.commands import CommandRow
 from saga.memory.database import Database, HistoryEntry, ResultRow, SagaRow
 from saga.ports.store import StoreOptions
-from saga.ports.work import Delay, Dispatch, Drop, Ref, Start, Write
-
-PARKED_SECONDS: Final = 1e9  # a delay that long: set aside until somebody acts
+from saga.ports.work import PARKED_SECONDS, Delay, Dispatch, Drop, Ref, Start, Write
 
 
 def insert_saga(database: Database, options: StoreOptions, start: Start, *, process: int, waiter: int | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 from uuid import UUID
 
 from saga.core.decide import Entry, State
@@ -65,6 +66,9 @@ class Dispatch:
     owner: int | None
     claim: int | None
     after_seconds: float
+
+
+PARKED_SECONDS: Final = 1e9  # a delay of that length or more: set aside until somebody acts
 
 
 @dataclass(slots=True)

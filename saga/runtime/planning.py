@@ -12,10 +12,9 @@ from saga.core import events as ev
 from saga.core.decide import Command, Decision, State, called_for, decide
 from saga.core.graph import Graph
 from saga.core.states import QUARANTINED_LETTERS
-from saga.ports.work import Delay, Dispatch, Drop, Ref, Result, Signals, Write
+from saga.ports.work import PARKED_SECONDS, Delay, Dispatch, Drop, Ref, Result, Signals, Write
 from saga.runtime.outcome import Outcome
 
-PARKED_SECONDS: Final = 1e9  # the store writes infinity
 _UNDER_WAY: Final = frozenset("DdWwUuKkG")
 _FRESH: Final = frozenset("PS")  # no claim of the command that follows can exist yet
 

@@ -8,7 +8,7 @@ import pytest
 
 from saga.core.states import Mode, Phase
 from saga.ports.store import StoreOptions
-from saga.ports.work import Delay, Dispatch, Drop, Work
+from saga.ports.work import PARKED_SECONDS, Delay, Dispatch, Drop, Work
 from saga.testing.store_stage import (
     COMPENSATE,
     EXECUTE,
@@ -25,7 +25,6 @@ from saga.testing.store_stage import (
 
 HOUR_SECONDS = 3600.0
 SHORT_SECONDS = 0.05
-PARKED_SECONDS = 1e9
 
 
 def failed(work: Work, after_seconds: float = 0.0, *, failures: int = 1, quiet_seconds: float = 0.0) -> Delay:

@@ -11,11 +11,10 @@ from saga.core.decide import Entry
 from saga.core.states import Phase
 from saga.errors import NotFound
 from saga.ports.listing import Filter
-from saga.ports.work import Delay, Drop, Result
+from saga.ports.work import PARKED_SECONDS, Delay, Drop, Result
 from saga.testing.store_stage import EXECUTE, INPUT, OTHER_SERVICE, SERVICE, StoreStage, graph, moved, state, step
 
 HOUR_SECONDS = 3600.0
-PARKED_SECONDS = 1e9
 
 
 class ListingTests(StoreStage):
