@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import asyncpg
 import pytest
 
-from tests import services
-
-_MISSING = "NO SERVER"
+from tests.services import postgres as services
+from tests.services.places import NOT_TESTED, or_skip
 
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The administrator's URL of one PostgreSQL for each test process."""
-    with _or_skip(services.postgres()) as url:
+    with or_skip(services.postgres()) as url:
         yield url
 
 
@@ -45,21 +43,21 @@ async def postgres(postgres_url: str) -> AsyncIterator[asyncpg.Connection]:
 @pytest.fixture(scope="session")
 def pgbouncer_server(postgres_server: str) -> Iterator[str]:
     """The administrator's URL through a PgBouncer in transaction mode."""
-    with _or_skip(services.pgbouncer(postgres_server)) as url:
+    with or_skip(services.pgbouncer(postgres_server)) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def silent_pgbouncer_server(postgres_server: str) -> Iterator[str]:
     """The same through one that swallows the settings of a session instead of refusing them."""
-    with _or_skip(services.pgbouncer(postgres_server, ignored=services.SESSION_SETTINGS)) as url:
+    with or_skip(services.pgbouncer(postgres_server, ignored=services.SESSION_SETTINGS)) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def session_pgbouncer_server(postgres_server: str) -> Iterator[str]:
     """The administrator's URL through a PgBouncer in session mode."""
-    with _or_skip(services.pgbouncer(postgres_server, pool_mode="session")) as url:
+    with or_skip(services.pgbouncer(postgres_server, pool_mode="session")) as url:
         yield url
 
 
@@ -70,21 +68,9 @@ async def pgbouncer_url(pgbouncer_server: str) -> AsyncIterator[str]:
         yield url
 
 
-@contextlib.contextmanager
-def _or_skip(server: contextlib.AbstractContextManager[str]) -> Iterator[str]:
-    with contextlib.ExitStack() as stack:
-        try:
-            url = stack.enter_context(server)
-        except services.Missing as error:
-            if os.environ.get("CI") == "true":
-                pytest.fail(f"{_MISSING}: {error}", pytrace=False)
-            pytest.skip(f"{_MISSING}: {error}")
-        yield url
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
-    reasons = {str(place[2]) for place in skipped if isinstance(place, tuple) and _MISSING in place[2]}
+    reasons = {str(place[2]) for place in skipped if isinstance(place, tuple) and NOT_TESTED in place[2]}
     if reasons:
         terminalreporter.section("NOT TESTED AGAINST REAL SERVERS", sep="!", red=True, bold=True)
         for reason in sorted(reasons):

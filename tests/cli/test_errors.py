@@ -11,7 +11,7 @@ import pytest
 from saga.core.ids import uuid7
 from tests.cli.conftest import AsyncCommand, Command, Ran
 from tests.cli.counter import Counter
-from tests.services import with_database
+from tests.services.postgres import with_database
 
 SECRET = "very-secret"  # noqa: S105 (not a real one)
 NOBODY = uuid7(0, bytes(10))

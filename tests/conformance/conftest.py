@@ -11,7 +11,7 @@ import pytest
 
 from saga.ports.store import StoreOptions
 from saga_postgres.migrate import migrate
-from tests import services
+from tests.services import postgres as services
 
 pytest.register_assert_rewrite("saga.testing")
 

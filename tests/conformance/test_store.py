@@ -10,7 +10,7 @@ from saga.ports.store import StoreAdapter, StoreOptions
 from saga.testing.hand_clock import HandClock
 from saga.testing.store_suite import StoreSuite
 from saga_postgres.adapter import PostgresAdapter
-from tests import services
+from tests.services import postgres as services
 
 
 class TestMemoryStore(StoreSuite):

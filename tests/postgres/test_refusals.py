@@ -14,8 +14,8 @@ from saga.ports.store import StoreOptions
 from saga_postgres import open_bus, open_election, open_journal, open_store
 from saga_postgres.migrate import migrate
 from saga_postgres.pooler import is_pooled_at
-from tests import services
 from tests.postgres.rows import Tables
+from tests.services import postgres as services
 
 NAMESPACE = "saga"
 Opening = Callable[[str], Awaitable[object]]

@@ -8,9 +8,9 @@ import asyncpg
 import pytest
 
 from saga import memory
-from tests import services
 from tests.migrated import migrated_template, store_url  # noqa: F401 (offered to the tests of this folder)
 from tests.runtime.world import Sql, World
+from tests.services import postgres as services
 
 
 @pytest.fixture

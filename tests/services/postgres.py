@@ -1,10 +1,9 @@
-"""Real servers for tests: the one of the environment, else a container, else a native one. Never a mock."""
+"""PostgreSQL and PgBouncer: the one of the environment, else a container, else a native one."""
 
 from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.util
 import os
 import shutil
 import signal
@@ -21,6 +20,7 @@ import asyncpg
 from saga.errors import MissingDriver
 from saga_postgres.child import LOOPBACK, Account, Child, free_port
 from saga_postgres.embedded import NOT_DURABLE, EmbeddedPostgres
+from tests.services.places import Missing, no_docker
 
 POSTGRES_IMAGE = "postgres:17"
 TEST_SETTINGS = {**NOT_DURABLE, "max_connections": "300", "shared_buffers": "64MB"}
@@ -29,16 +29,12 @@ SESSION_SETTINGS = "extra_float_digits,search_path,jit,tcp_keepalives_idle,tcp_k
 POLL_SECONDS = 0.01
 
 
-class Missing(LookupError):
-    """No server of this kind can be had on this machine; the message says what was tried."""
-
-
 @contextlib.contextmanager
 def postgres() -> Iterator[str]:
     """The URL of an administrator of a PostgreSQL, which is thrown away afterwards unless the environment named it."""
     if url := os.environ.get("SAGA_TEST_POSTGRES_URL"):
         yield url
-    elif why_not := _no_docker():
+    elif why_not := no_docker():
         with contextlib.ExitStack() as stack:
             try:
                 server = stack.enter_context(EmbeddedPostgres(settings=TEST_SETTINGS))
@@ -90,17 +86,6 @@ def pgbouncer(server_url: str, *, pool_mode: str = "transaction", ignored: str =
             yield server._replace(netloc=f"{server.username}@{LOOPBACK}:{port}").geturl()
         finally:
             child.end(signal.SIGINT)
-
-
-def _no_docker() -> str | None:
-    """Why there is no container to be had; None where there is one."""
-    if importlib.util.find_spec("testcontainers") is None:
-        return "testcontainers is not installed"
-    try:
-        importlib.import_module("docker").from_env(timeout=3).ping()
-    except Exception as error:  # noqa: BLE001 - the client raises whatever its transport raises
-        return f"no Docker engine answers ({type(error).__name__})"
-    return None
 
 
 def with_database(server_url: str, name: str) -> str:
