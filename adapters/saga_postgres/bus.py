@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
 from saga.errors import Closed, InputRefused
-from saga.ports.bus import Bus, Delivery, Message, Subscription
+from saga.ports.bus import Bus, Delivery, Message, Subscription, check_headers
 from saga_postgres.pool import Pool
 from saga_postgres.subscription import Membership, PostgresDelivery, PostgresSubscription
 
@@ -15,7 +16,7 @@ BODY_BYTES_MAX: Final = 1024 * 1024
 CONNECTIONS_MAX: Final = 4
 PAYLOAD_CHARS_MAX: Final = 7000  # the server takes 7,999 bytes
 _ENSURE: Final = "select bus_ensure($1, $2)"
-_PUBLISH: Final = "select bus_publish($1, $2, $3, $4, $5)"
+_PUBLISH: Final = "select bus_publish($1, $2, $3, $4, $5, $6)"
 _ACK: Final = "select bus_ack($1)"
 
 
@@ -46,6 +47,7 @@ class PostgresBus:
                 raise InputRefused(
                     f"a message of {len(message.body)} bytes for {message.topic}: the limit is {BODY_BYTES_MAX}"
                 )
+            check_headers(message.headers)
         topics = [message.topic for message in messages]
         woken = " ".join(sorted(set(topics)))
         async with pool.connection() as connection:
@@ -54,6 +56,7 @@ class PostgresBus:
                 topics,
                 [message.key for message in messages],
                 [message.body for message in messages],
+                [json.dumps(dict(message.headers)) if message.headers else None for message in messages],
                 self._channel,
                 woken if len(woken) <= PAYLOAD_CHARS_MAX else "",
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import random
 import time
@@ -29,7 +30,7 @@ LEAVE_TIMEOUT_SECONDS: Final = 5.0
 _NUMBER: Final = "select nextval('bus_member_id')::integer"
 _LOCK: Final = "select pg_advisory_lock($1, $2)"
 _JOIN: Final = "insert into bus_member (id, group_name) values ($1, $2)"
-_TAKE: Final = "select id, topic, key, body from bus_take($1, $2, $3, $4, $5)"
+_TAKE: Final = "select id, topic, key, body, headers from bus_take($1, $2, $3, $4, $5)"
 _TIDY: Final = "select bus_tidy($1, $2, $3, $4, $5)"
 _LEAVE: Final = "select bus_leave($1, $2, $3)"
 
@@ -68,7 +69,7 @@ class Membership:
                     _TIDY, self._number, self._lock_class, self._group, KEPT_SECONDS, TIDY_MESSAGES_MAX
                 )
             rows = await session.fetch(_TAKE, self._topics, self._group, self._number, limit, LEASE_SECONDS)
-        return [PostgresDelivery(row["id"], Message(row["topic"], row["key"], row["body"])) for row in rows]
+        return [PostgresDelivery(row["id"], _message(row)) for row in rows]
 
     async def leave(self) -> None:
         """Give back what is in hand. Where the server cannot be told, the end of the session tells it."""
@@ -153,6 +154,11 @@ class PostgresSubscription:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS * _jitter()):
                     await self._member.woken.wait()
+
+
+def _message(row: asyncpg.Record) -> Message:
+    headers = row["headers"]
+    return Message(row["topic"], row["key"], row["body"], {} if headers is None else json.loads(headers))
 
 
 def _jitter() -> float:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from saga.errors import Closed, InputRefused, Unavailable
-from saga.ports.bus import Delivery, Message, Subscription
+from saga.ports.bus import Delivery, Message, Subscription, check_headers
 
 BODY_BYTES_MAX: Final = 1024 * 1024
 GROUP_MESSAGES_MAX: Final = 100_000
@@ -72,13 +72,13 @@ class MemoryBus:
             self._broker.group(topic, group)
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Raises also InputRefused: a body is larger than the limit; nothing was published."""
         self._check_open()
         await asyncio.sleep(0)
         arrivals: dict[Group, list[MemoryDelivery]] = {}
         for message in messages:
             if len(message.body) > BODY_BYTES_MAX:
                 raise InputRefused(f"a message of {len(message.body)} bytes: a body has at most {BODY_BYTES_MAX}")
+            check_headers(message.headers)
             for group in self._broker.groups_of(message.topic):
                 arrivals.setdefault(group, []).append(MemoryDelivery(message, group))
         for group, deliveries in arrivals.items():

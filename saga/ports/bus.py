@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from saga.errors import InputRefused
+
+HEADERS_MAX: Final = 64
+HEADERS_BYTES_MAX: Final = 8 * 1024  # of all names and values of a message together, in UTF-8
+_HEADER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]*")
+_UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. `key` spreads messages over partitions; no ordering is promised. `body` is at most 1 MiB."""
+    """One message. `key` spreads messages over partitions; no ordering is promised. `body` is at most 1 MiB.
+
+    `headers` are text beside the body: names of a-z, 0-9, `_`, `.` and `-`, values without control characters, at most
+    `HEADERS_MAX` of them and `HEADERS_BYTES_MAX` in all.
+    """
 
     topic: str
     key: bytes
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+def check_headers(headers: Mapping[str, str]) -> None:
+    """What every `publish` asks of the headers of a message.
+
+    Raises:
+        InputRefused: too many, too large, or not what a broker's header can hold.
+    """
+    if len(headers) > HEADERS_MAX:
+        raise InputRefused(f"a message has {len(headers)} headers, at most {HEADERS_MAX} are carried")
+    size = 0
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise InputRefused(f"{name[:80]!r} is no name of a header: a-z, 0-9, _ . and - are")
+        if _UNSAFE.search(value):
+            raise InputRefused(f"header {name[:80]} has control characters in its value")
+        size += len(name) + len(value.encode())
+    if size > HEADERS_BYTES_MAX:
+        raise InputRefused(f"the headers of a message have {size} bytes, at most {HEADERS_BYTES_MAX} are carried")
 
 
 class Delivery(Protocol):
@@ -48,6 +80,7 @@ class Bus(Protocol):
         """Hand over a batch; returns when the bus has all of it.
 
         Raises:
+            InputRefused: a body or the headers of a message are over the limit; nothing was published.
             Unavailable: unknown outcome for the messages of this batch.
             Closed: after close().
         """

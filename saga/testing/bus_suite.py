@@ -12,8 +12,8 @@ from typing import Final, TypeVar
 import pytest
 import pytest_asyncio
 
-from saga.errors import Closed
-from saga.ports.bus import Bus, Delivery, Message, Subscription
+from saga.errors import Closed, InputRefused
+from saga.ports.bus import HEADERS_BYTES_MAX, HEADERS_MAX, Bus, Delivery, Message, Subscription
 
 TIMEOUT_SECONDS: Final = 20.0
 BODY_BYTES_MAX: Final = 1024 * 1024
@@ -93,6 +93,41 @@ class BusSuite(abc.ABC):
         async with bus.subscribe([TOPIC], GROUP, limit=10) as subscription:
             (arrived,) = await take(subscription, 1)
         assert arrived.message == sent
+
+    async def test_headers_arrive_unchanged(self) -> None:
+        bus = await self.bus()
+        headers = {"ce_id": "1", "traceparent": "00-" + "a" * 32 + "-" + "b" * 16 + "-01", "x-name.1": 'ä €, "q" \\ '}
+        most = {f"h{number:02}": "x" * (HEADERS_BYTES_MAX // HEADERS_MAX - 3) for number in range(HEADERS_MAX)}
+        sent = [Message(TOPIC, b"k", bytes([number]), h) for number, h in enumerate((headers, {}, {"empty": ""}, most))]
+
+        await bus.publish(sent)
+
+        async with bus.subscribe([TOPIC], GROUP, limit=10) as subscription:
+            arrived = await take(subscription, 4)
+        assert sorted((delivery.message for delivery in arrived), key=lambda message: message.body) == sent
+
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            {"CE_ID": "1"},
+            {"": "1"},
+            {"line": "a\r\nb"},
+            {"nul": "\x00"},
+            {"surrogate": "\ud800"},
+            {"large": "x" * HEADERS_BYTES_MAX},
+            {f"h{number}": "" for number in range(HEADERS_MAX + 1)},
+        ],
+        ids=["capitals", "no name", "line break", "nul", "surrogate", "too large", "too many"],
+    )
+    async def test_headers_that_no_broker_carries_are_refused_with_their_batch(self, headers: dict[str, str]) -> None:
+        bus = await self.bus()
+
+        with pytest.raises(InputRefused):
+            await bus.publish([*messages("with it"), Message(TOPIC, b"k", b"refused", headers)])
+
+        await bus.publish(messages("after it"))
+        async with bus.subscribe([TOPIC], GROUP, limit=10) as subscription:
+            assert bodies(await take(subscription, 1)) == ["after it"]
 
     async def test_a_body_of_the_greatest_size_arrives(self) -> None:
         bus = await self.bus()

@@ -24,12 +24,14 @@ create table bus_message (
     visible_at   timestamptz not null default now(),
     published_at timestamptz not null default now(),
     key          bytea not null,
-    body         bytea not null
+    body         bytea not null,
+    headers      jsonb
 ) with (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 20000, autovacuum_vacuum_cost_delay = 0);
 create index bus_message_queue on bus_message (group_name, topic, id);
 comment on table bus_message is 'Messages that a group has not acknowledged yet';
 comment on column bus_message.group_name is 'Empty: published before the topic had a group; the first group takes it over';
 comment on column bus_message.member is 'Who has it in hand until visible_at';
+comment on column bus_message.headers is 'Text beside the body, an object of strings; null: none';
 
 create function bus_ensure(p_topics text[], p_group text) returns void language plpgsql set search_path from current as $$
 begin
@@ -38,12 +40,12 @@ begin
 end $$;
 comment on function bus_ensure is 'Makes a group exist for topics; it takes over what was published before there was any';
 
-create function bus_publish(p_topics text[], p_keys bytea[], p_bodies bytea[], p_channel text, p_payload text) returns void
+create function bus_publish(p_topics text[], p_keys bytea[], p_bodies bytea[], p_headers jsonb[], p_channel text, p_payload text) returns void
 language plpgsql set search_path from current as $$
 begin
-    insert into bus_message (topic, group_name, key, body)
-    select m.topic, coalesce(g.name, ''), m.key, m.body
-    from unnest(p_topics, p_keys, p_bodies) with ordinality as m(topic, key, body, n)
+    insert into bus_message (topic, group_name, key, body, headers)
+    select m.topic, coalesce(g.name, ''), m.key, m.body, m.headers
+    from unnest(p_topics, p_keys, p_bodies, p_headers) with ordinality as m(topic, key, body, headers, n)
     left join bus_group g on g.topic = m.topic
     order by m.n;
     perform pg_notify(p_channel, p_payload);
@@ -52,7 +54,7 @@ comment on function bus_publish is 'One row for each group of each message, and 
 
 -- An acknowledgement or a delivery that a crash of the server forgets is repeated: neither waits for the disk.
 create function bus_take(p_topics text[], p_group text, p_member integer, p_limit integer, p_lease float8)
-returns table (id bigint, topic text, key bytea, body bytea)
+returns table (id bigint, topic text, key bytea, body bytea, headers jsonb)
 language plpgsql set search_path from current set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off as $$
 begin
     perform set_config('synchronous_commit', 'off', true);
@@ -68,7 +70,7 @@ begin
     )
     update bus_message m set member = p_member, visible_at = statement_timestamp() + make_interval(secs => p_lease)
     from ready where m.id = ready.id
-    returning m.id, m.topic, m.key, m.body;
+    returning m.id, m.topic, m.key, m.body, m.headers;
 end $$;
 comment on function bus_take is 'Hands messages to a member, for the time of a lease';
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import json
 import os
 import time
 import uuid
@@ -18,7 +19,7 @@ from typing import IO, Final
 from urllib.parse import quote, unquote
 
 from saga.errors import Unavailable
-from saga.ports.bus import Message
+from saga.ports.bus import Message, check_headers
 
 NOBODY: Final = "~nobody"  # the group of a topic that has none yet
 QUEUE: Final = "queue"
@@ -56,11 +57,14 @@ class Spool:
 
     def publish(self, messages: Iterable[Message]) -> None:
         """Write each message once, and link it into the queue of each group."""
+        messages = list(messages)
+        for message in messages:
+            check_headers(message.headers)
         for number, message in enumerate(messages):
             name = f"{time.time_ns():020}-{number:06}-{uuid.uuid4().hex}"
             staged = self._staging / name
             self._staging.mkdir(parents=True, exist_ok=True)
-            staged.write_bytes(len(message.key).to_bytes(LENGTH_BYTES) + message.key + message.body)
+            staged.write_bytes(_written(message))
             for queue in self._queues(message.topic):
                 os.link(staged, queue / name)
             staged.unlink()
@@ -124,7 +128,18 @@ def _safe(name: str) -> str:
     return quote(name, safe="~")
 
 
+def _written(message: Message) -> bytes:
+    """Headers and key, each with its length before it, and the body."""
+    parts = (json.dumps(dict(message.headers)).encode(), message.key)
+    return b"".join(len(part).to_bytes(LENGTH_BYTES) + part for part in parts) + message.body
+
+
 def _read(topic: str, path: Path) -> Message:
-    data = path.read_bytes()
+    headers, rest = _split(path.read_bytes())
+    key, body = _split(rest)
+    return Message(topic, key, body, json.loads(headers))
+
+
+def _split(data: bytes) -> tuple[bytes, bytes]:
     end = LENGTH_BYTES + int.from_bytes(data[:LENGTH_BYTES])
-    return Message(topic, data[LENGTH_BYTES:end], data[end:])
+    return data[LENGTH_BYTES:end], data[end:]
