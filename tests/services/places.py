@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import importlib.util
 import os
 import shutil
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -45,6 +47,14 @@ def no_docker() -> str | None:
     """Why there is no container to be had; None where there is one."""
     if importlib.util.find_spec("testcontainers") is None:
         return "testcontainers is not installed"
+    with warnings.catch_warnings():  # a refused connection leaves its socket to the collector, which complains
+        warnings.simplefilter("ignore", ResourceWarning)
+        why_not = _no_answer()
+        gc.collect()
+    return why_not
+
+
+def _no_answer() -> str | None:
     try:
         importlib.import_module("docker").from_env(timeout=3).ping()
     except Exception as error:  # noqa: BLE001 - the client raises whatever its transport raises
