@@ -59,9 +59,8 @@ def start_columns(starts: Sequence[Start]) -> list[object]:
     for n, start in enumerate(starts, 1):
         at, state = str(n), start.state
         deadline = NULL if start.deadline_seconds is None else repr(start.deadline_seconds)
-        sagas.append(
-            (start.saga.hex, str(start.definition), state.phase.value, _text(state.vector), deadline, _text(start.tags))
-        )
+        texts = (_text(state.vector), deadline, _text(start.tags), _text(start.trace))
+        sagas.append((start.saga.hex, str(start.definition), state.phase.value, *texts))
         inputs.append(start.input)
         if start.key is not None:
             keys.append((at, _text(start.definition_name), _text(start.key), f'"\\\\x{start.input_hash.hex()}"'))
@@ -69,7 +68,7 @@ def start_columns(starts: Sequence[Start]) -> list[object]:
             dispatches.append((at, *_dispatch(dispatch)))
         for entry in start.entries:
             entries.append((at, str(entry.step), _word(entry.kind), _text(entry.detail)))
-    columns = _literals(sagas, 6)
+    columns = _literals(sagas, 7)
     return [*columns, inputs, *_literals(keys, 4), *_literals(dispatches, 6), *_literals(entries, 4)]
 
 

@@ -31,7 +31,7 @@ _ENTRIES: Final = ("integer[]", "smallint[]", "text[]", "text[]")
 _START: Final = _call(
     "start_batch",
     *[""] * 6,
-    *("uuid[]", "integer[]", '"char"[]', "text[]", "float8[]", "text[]", ""),
+    *("uuid[]", "integer[]", '"char"[]', "text[]", "float8[]", "text[]", "text[]", ""),
     *("integer[]", "text[]", "text[]", "bytea[]"),
     *_DISPATCHES,
     *_ENTRIES,
@@ -176,7 +176,7 @@ class PostgresStore:
 def _work(row: Row, asked_at: float, heard_at: float) -> Work:
     (
         saga, step, op, claim, definition, version, phase, vector, cancel, deadline, reason, waiter,
-        input_, result_steps, results, deliveries, failures, first_failed_ago, lease_seconds, quiet_seconds, progress, now,
+        input_, result_steps, results, deliveries, failures, first_failed_ago, lease_seconds, quiet_seconds, progress, now, trace,
     ) = row  # fmt: skip
     return Work(
         saga=saga,
@@ -196,6 +196,7 @@ def _work(row: Row, asked_at: float, heard_at: float) -> Work:
         quiet_at=heard_at + quiet_seconds,  # conservative: counted from after the answer came
         progress=progress,
         store_clock=now - heard_at,
+        trace=trace,
     )
 
 

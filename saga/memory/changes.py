@@ -34,6 +34,7 @@ def insert_saga(database: Database, options: StoreOptions, start: Start, *, proc
         ended_at=now if is_ended else None,
         input=start.input,
         tags=start.tags,
+        trace=start.trace,
         key=None if start.key is None else (start.definition_name, start.key),
     )
     database.sagas[row.id] = row

@@ -54,6 +54,7 @@ class SagaRow:
     input: bytes
     tags: str | None
     key: tuple[str, str] | None
+    trace: str | None = None
     results: dict[int, ResultRow] = field(default_factory=dict)
 
     def values(self) -> dict[int, bytes]:

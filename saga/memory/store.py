@@ -283,6 +283,7 @@ class MemoryStore:
             quiet_at=now if row.quiet_at is None else row.quiet_at,
             progress=row.progress,
             store_clock=self._database.epoch,
+            trace=saga.trace,
         )
 
     def _refuse(self, rows: Sequence[CommandRow]) -> None:

@@ -17,7 +17,7 @@ class Work:
 
     `results` has the recorded results (JSON) of the steps that the input is made from and, for a compensation, of the step itself.
     `lease_ends`: an external call starts before it (G26). `quiet_at`: until then a call of an earlier claim may still arrive (G25, G28).
-    `store_clock` is the store's clock minus this process's monotonic clock, in seconds.
+    `store_clock` is the store's clock minus this process's monotonic clock, in seconds. `trace`: as in `Start`.
     """
 
     saga: UUID
@@ -37,6 +37,7 @@ class Work:
     quiet_at: float
     progress: bytes | None
     store_clock: float
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,10 @@ class Miss:
 
 @dataclass(slots=True)
 class Start:
-    """A saga to be inserted, with the commands and the history of its first decision."""
+    """A saga to be inserted, with the commands and the history of its first decision.
+
+    `trace` is the W3C traceparent under which its steps are traced.
+    """
 
     saga: UUID
     definition: int
@@ -159,6 +163,7 @@ class Start:
     tags: str | None
     dispatches: list[Dispatch]
     entries: Sequence[Entry]
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -259,4 +259,5 @@ def handed_over(group: Group, made: Plan, dispatch: Dispatch, lease_ends: float)
         quiet_at=0.0,
         progress=None,
         store_clock=group.store_clock,
+        trace=before.trace,
     )

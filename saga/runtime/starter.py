@@ -37,6 +37,7 @@ class Order:
     input_hash: bytes
     key: str | None
     tags: str | None
+    trace: str | None = None
 
 
 @dataclass(slots=True)
@@ -211,6 +212,7 @@ def start_of(order: Order, decision: Decision, routes: Routes, signals: Signals,
         tags=order.tags,
         dispatches=dispatches,
         entries=decision.entries,
+        trace=order.trace,
     )
 
 
@@ -236,4 +238,5 @@ def _first_work(
         quiet_at=0.0,
         progress=None,
         store_clock=store_clock,
+        trace=order.trace,
     )

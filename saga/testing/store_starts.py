@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 from uuid import uuid4
 
 import pytest
@@ -10,7 +11,9 @@ import pytest
 from saga.core.states import Phase
 from saga.errors import NotFound, SagaError
 from saga.ports.work import Signals, TakenKey
-from saga.testing.store_stage import INPUT, SERVICE, StoreStage, graph, queued, ref, soon, state, step
+from saga.testing.store_stage import INPUT, SERVICE, StoreStage, delivery, graph, queued, ref, soon, state, step
+
+TRACE: Final = f"00-{'a1' * 16}-{'b2' * 8}-01"
 
 
 class StartTests(StoreStage):
@@ -51,6 +54,26 @@ class StartTests(StoreStage):
         await process.start(start)
 
         assert (await process.pull_one()).saga == start.saga
+
+    async def test_a_trace_goes_with_every_claim_of_the_saga(self) -> None:
+        process = await self.process()
+        traced = replace(await self.ready(process), trace=TRACE, dispatches=[process.for_me()])
+        await process.start(traced)
+        await self.started(process)
+
+        (fetched,) = await process.fetch()
+        pulled = await process.pull_one()
+
+        assert (fetched.trace, pulled.trace) == (TRACE, None)
+
+    async def test_a_trace_goes_with_a_claim_that_a_bus_delivered(self) -> None:
+        process = await self.process()
+        start = replace(await self.ready(process), trace=TRACE, dispatches=[])
+        await process.start(start)
+
+        (work,) = await process.admit(delivery(start))
+
+        assert work.trace == TRACE
 
     async def test_a_start_key_names_its_saga(self) -> None:
         process = await self.process()

@@ -82,6 +82,7 @@ comment on column saga.phase is 'R running, C compensating, A abandoning; at the
 comment on column saga.vector is 'One letter a step: P pending, D dispatched, W voiding, U resolving, K compensating (lower case: quarantined), S succeeded, N skipped, R rejected, V void, Z compensated, G frozen, ? unknown';
 comment on column saga.wake_at is 'When somebody looks after the saga at the latest; null at the end';
 comment on column saga.touched_by is 'The process that made the last transition';
+comment on column saga.trace is 'W3C traceparent of the span in which it was started: its steps are in that trace; null: nobody traced the start';
 comment on column saga.waiter is 'The process that is told when the saga has ended';
 
 create table command (

@@ -17,7 +17,7 @@ create type work as (
     phase "char", vector text, cancel_requested boolean, deadline float8, reason text, waiter integer,
     input bytea, result_steps smallint[], results bytea[],
     deliveries smallint, failures smallint, first_failed_ago float8, lease_seconds float8, quiet_seconds float8,
-    progress bytea, now float8
+    progress bytea, now float8, trace text
 );
 
 -- What a process needs to run the claims that it holds. Claims that the vector does not call for are left out.
@@ -32,7 +32,7 @@ begin
            c.deliveries, c.failures, coalesce(extract(epoch from now() - c.first_failed_at)::float8, 0),
            extract(epoch from c.lease_until - clock_timestamp())::float8,
            coalesce(extract(epoch from c.quiet_at - clock_timestamp())::float8, 0),
-           c.progress, extract(epoch from clock_timestamp())::float8
+           c.progress, extract(epoch from clock_timestamp())::float8, s.trace
     from unnest(p_saga, p_step, p_claim) as mine(saga, step, claim)
     join command c on c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim
     join saga s on s.id = c.saga
@@ -281,7 +281,7 @@ comment on function commit_batch is 'Writes what a batch of outcomes decided, an
 -- E1. Keys first: a key that is taken returns the saga that has it, and whether its input was the same. Nothing else is inserted for it.
 create function start_batch(
     p_process integer, p_lease float8, p_redrive float8, p_waiter integer, p_durable boolean, p_again boolean,
-    s_id uuid[], s_definition integer[], s_phase "char"[], s_vector text[], s_deadline float8[], s_tags text[], s_input bytea[],
+    s_id uuid[], s_definition integer[], s_phase "char"[], s_vector text[], s_deadline float8[], s_tags text[], s_trace text[], s_input bytea[],
     k_s integer[], k_name text[], k_key text[], k_hash bytea[],
     c_s integer[], c_step smallint[], c_op "char"[], c_service text[], c_owner integer[], c_claim bigint[],
     e_s integer[], e_step smallint[], e_kind text[], e_detail text[],
@@ -311,11 +311,11 @@ begin
         from unnest(k_s) as w(s) left join won on won.saga = s_id[w.s] where won.saga is null;
     end if;
     taken := taken || present;
-    insert into saga (id, definition, touched_by, waiter, phase, wake_at, deadline, started_at, ended_at, vector, tags, input)
+    insert into saga (id, definition, touched_by, waiter, phase, wake_at, deadline, started_at, ended_at, vector, tags, trace, input)
     select s_id[w.n], s_definition[w.n], p_process, p_waiter, s_phase[w.n],
            case when s_phase[w.n] <> 'D' then now() + make_interval(secs => least(p_redrive, s_deadline[w.n])) end,
            now() + make_interval(secs => s_deadline[w.n]), now(), case when s_phase[w.n] = 'D' then now() end, s_vector[w.n],
-           s_tags[w.n]::jsonb, s_input[w.n]
+           s_tags[w.n]::jsonb, s_trace[w.n], s_input[w.n]
     from generate_series(1, cardinality(s_id)) as w(n)
     where w.n <> all (taken);
     insert into command (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
