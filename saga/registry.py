@@ -6,6 +6,7 @@ An adapter has an entry point in the group of its port. The name is the scheme, 
     saga.bus        open_bus(url: str, namespace: str) -> Bus
     saga.journal    open_journal(url: str, connections_max: int, application: str) -> Journal
     saga.election   open_election(url: str, namespace: str) -> Election
+    saga.doctor     open_doctor(url: str, namespace: str) -> BusDoctor, beside a bus whose topics are made on purpose
 
 No message contains more of a URL than its scheme: the rest may hold a password.
 """
@@ -19,6 +20,7 @@ from typing import Any, Final
 
 from saga.errors import Conflict, MissingDriver, UnknownScheme
 from saga.ports.bus import Bus
+from saga.ports.doctor import BusDoctor
 from saga.ports.election import Election
 from saga.ports.journal import Journal
 from saga.ports.store import StoreAdapter, StoreOptions
@@ -27,6 +29,7 @@ STORE: Final = "saga.store"
 BUS: Final = "saga.bus"
 ELECTION: Final = "saga.election"
 JOURNAL: Final = "saga.journal"
+DOCTOR: Final = "saga.doctor"
 
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII | re.IGNORECASE)
 
@@ -40,6 +43,15 @@ def open_store(url: str, options: StoreOptions) -> StoreAdapter:
 def open_bus(url: str, namespace: str) -> Bus:
     """The bus behind a URL, not connected yet. Raises UnknownScheme, MissingDriver, Conflict."""
     opener: Callable[[str, str], Bus] = _opener(BUS, url)
+    return opener(url, namespace)
+
+
+def open_doctor(url: str, namespace: str) -> BusDoctor | None:
+    """Who makes and examines the topics behind a bus's URL; None where that bus needs nobody. Raises as `open_bus`."""
+    _opener(BUS, url)
+    if not entry_points(group=DOCTOR, name=_scheme(DOCTOR, url)):
+        return None
+    opener: Callable[[str, str], BusDoctor] = _opener(DOCTOR, url)
     return opener(url, namespace)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
 
 from saga.errors import SagaError
+from saga.ports.doctor import Finding, bad, good
 from saga_postgres.failures import translated
 from saga_postgres.migrate import check
 from saga_postgres.pool import CONNECT_TIMEOUT_SECONDS, Connection, checked_namespace, place_of
@@ -58,24 +58,6 @@ select distinct c.service from contract c
 where not exists (select from alive a where c.service = any (a.services)) order by 1"""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the doctor. `remedy` is None where there is nothing to do."""
-
-    name: str
-    ok: bool
-    detail: str
-    remedy: str | None = None
-
-
-def _good(name: str, detail: str) -> Finding:
-    return Finding(name, ok=True, detail=detail)
-
-
-def _bad(name: str, detail: str, remedy: str) -> Finding:
-    return Finding(name, ok=False, detail=detail, remedy=remedy)
-
-
 async def examine(url: str, namespace: str) -> AsyncIterator[Finding]:
     """Findings in the order in which they matter. Where one makes the others senseless it is the last."""
     place, schema = place_of(url), checked_namespace(namespace)
@@ -83,7 +65,7 @@ async def examine(url: str, namespace: str) -> AsyncIterator[Finding]:
         with translated(place):
             connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_SECONDS, statement_cache_size=0)
     except SagaError as error:
-        yield _bad("server", str(error), "start the server, or correct the URL (user, password, host, database)")
+        yield bad("server", str(error), "start the server, or correct the URL (user, password, host, database)")
         return
     try:
         async for finding in _examined(connection, url, schema):
@@ -94,7 +76,7 @@ async def examine(url: str, namespace: str) -> AsyncIterator[Finding]:
 
 async def _examined(connection: Connection, url: str, schema: str) -> AsyncIterator[Finding]:
     settings = await connection.fetchrow(_SETTINGS)
-    yield _good("server", f"{place_of(url)} answers")
+    yield good("server", f"{place_of(url)} answers")
     yield _version(settings)
     yield _durability(settings)
     yield await _pooler(url)
@@ -104,9 +86,9 @@ async def _examined(connection: Connection, url: str, schema: str) -> AsyncItera
     try:
         await check(connection, schema)
     except SagaError as error:
-        yield _bad("schema", str(error), f"saga migrate (namespace {schema})")
+        yield bad("schema", str(error), f"saga migrate (namespace {schema})")
         return
-    yield _good("schema", f"schema {schema!r} is the one that this build needs")
+    yield good("schema", f"schema {schema!r} is the one that this build needs")
     for ask in _OF_THE_SAGAS:
         async with connection.transaction(readonly=True):  # so that it also holds behind a pooler
             await connection.execute("select set_config('search_path', $1, true)", schema)
@@ -116,10 +98,10 @@ async def _examined(connection: Connection, url: str, schema: str) -> AsyncItera
 
 def _version(settings: Mapping[str, Any]) -> Finding:
     if settings["is_standby"]:
-        return _bad("version", "this server is a standby, which cannot be written to", "use the URL of the primary")
+        return bad("version", "this server is a standby, which cannot be written to", "use the URL of the primary")
     if settings["major"] < VERSION_MIN:
-        return _bad("version", f"PostgreSQL {settings['version']}", f"upgrade it to {VERSION_MIN} or newer")
-    return _good("version", f"PostgreSQL {settings['version']}")
+        return bad("version", f"PostgreSQL {settings['version']}", f"upgrade it to {VERSION_MIN} or newer")
+    return good("version", f"PostgreSQL {settings['version']}")
 
 
 def _durability(settings: Mapping[str, Any]) -> Finding:
@@ -127,8 +109,8 @@ def _durability(settings: Mapping[str, Any]) -> Finding:
     off = [name for name in names if settings[name] == "off"]
     if off:
         detail = f"{', '.join(off)} off: a crash of the server loses what was acknowledged, or the whole database"
-        return _bad("durability", detail, f"set {', '.join(off)} to on")
-    return _good("durability", ", ".join(f"{name} {settings[name]}" for name in names))
+        return bad("durability", detail, f"set {', '.join(off)} to on")
+    return good("durability", ", ".join(f"{name} {settings[name]}" for name in names))
 
 
 async def _pooler(url: str) -> Finding:
@@ -136,8 +118,8 @@ async def _pooler(url: str) -> Finding:
         detail = (
             "a pooler in transaction mode (PgBouncer?) is in front: session locks and LISTEN do not work through it"
         )
-        return _bad("pooler", detail, "use the server's own address, or a pool in session mode")
-    return _good("pooler", "no transaction pooler in front")
+        return bad("pooler", detail, "use the server's own address, or a pool in session mode")
+    return good("pooler", "no transaction pooler in front")
 
 
 async def _clock(connection: Connection) -> Finding:
@@ -154,31 +136,31 @@ async def _clock(connection: Connection) -> Finding:
 async def _horizon(connection: Connection) -> Finding:
     oldest = await connection.fetchrow(_HORIZON, TRANSACTION_SECONDS_MAX)
     if oldest is None:
-        return _good("vacuum", "no transaction holds vacuum back")
+        return good("vacuum", "no transaction holds vacuum back")
     detail = f"{oldest['who']} has been in a transaction for {oldest['age']:.0f} s and keeps vacuum from the queues"
-    return _bad("vacuum", detail, "end it, and set idle_in_transaction_session_timeout")
+    return bad("vacuum", detail, "end it, and set idle_in_transaction_session_timeout")
 
 
 async def _replication(connection: Connection) -> Finding:
     row = await connection.fetchrow(_STANDBYS)
     if row["standbys"] == 0:
         detail = "no standby, so no failover; after restoring a backup check journaled and external steps by hand"
-        return _good("replication", detail)
+        return good("replication", detail)
     if row["synchronous"] and row["waits"]:
-        return _good("replication", f"{row['synchronous']} of {row['standbys']} standbys are synchronous (RPO 0)")
+        return good("replication", f"{row['synchronous']} of {row['standbys']} standbys are synchronous (RPO 0)")
     detail = (
         f"no commit waits for any of the {row['standbys']} standbys: a failover can lose some, "
         "and journaled and external steps need RPO 0"
     )
-    return _bad("replication", detail, "set synchronous_standby_names, with synchronous_commit = on")
+    return bad("replication", detail, "set synchronous_standby_names, with synchronous_commit = on")
 
 
 async def _dead_rows(connection: Connection) -> Finding:
     rows = await connection.fetch(_DEAD_ROWS, await connection.fetchval("select current_schema()"), DEAD_ROWS_MAX)
     if not rows:
-        return _good("dead rows", "vacuum keeps up")
+        return good("dead rows", "vacuum keeps up")
     detail = ", ".join(f"{row['relname']} has {row['n_dead_tup']} dead rows beside {row['n_live_tup']}" for row in rows)
-    return _bad("dead rows", detail, "let autovacuum work faster (autovacuum_vacuum_cost_limit), or vacuum now")
+    return bad("dead rows", detail, "let autovacuum work faster (autovacuum_vacuum_cost_limit), or vacuum now")
 
 
 async def _participants(connection: Connection) -> Finding:
@@ -186,34 +168,34 @@ async def _participants(connection: Connection) -> Finding:
     services = sorted({service for row in rows for service in row["services"]})
     detail = f"{len(rows)} alive, serving {', '.join(services) or 'nothing'}" + (f"; {silent} silent" if silent else "")
     if not rows:
-        return _bad("participants", detail, "start participants: saga participant module:name")
-    return _good("participants", detail)
+        return bad("participants", detail, "start participants: saga participant module:name")
+    return good("participants", detail)
 
 
 async def _unserved(connection: Connection) -> Finding:
     rows = await connection.fetch(_UNSERVED)
     if not rows:
-        return _good("queues", "every service with due commands has a live process")
+        return good("queues", "every service with due commands has a live process")
     waiting = (f"{row['service']} ({row['commands']} commands, the oldest for {row['oldest']:.0f} s)" for row in rows)
-    return _bad("queues", f"due, and nobody alive to take them: {', '.join(waiting)}", "start a process of each")
+    return bad("queues", f"due, and nobody alive to take them: {', '.join(waiting)}", "start a process of each")
 
 
 async def _leader(connection: Connection) -> Finding:
     row = await connection.fetchrow(_LEADER)
     remedy = "start a supervisor: saga supervisor"
     if row is None:
-        return _bad("supervisor", "nobody has ever led: deadlines are not enforced", remedy)
+        return bad("supervisor", "nobody has ever led: deadlines are not enforced", remedy)
     detail = f"term {row['term']}, {row['holder'] or 'resigned'}, last seen {row['silence']:.0f} s ago"
     if row["holder"] is None or row["silence"] > LEADER_SILENCE_SECONDS_MAX:
-        return _bad("supervisor", detail, remedy)
-    return _good("supervisor", detail)
+        return bad("supervisor", detail, remedy)
+    return good("supervisor", detail)
 
 
 async def _orphans(connection: Connection) -> Finding:
     services = [row["service"] for row in await connection.fetch(_ORPHANS)]
     if not services:
-        return _good("contracts", "every service with a contract has a live process")
-    return _bad("contracts", f"published, but nobody alive: {', '.join(services)}", "start a process of each")
+        return good("contracts", "every service with a contract has a live process")
+    return bad("contracts", f"published, but nobody alive: {', '.join(services)}", "start a process of each")
 
 
 _OF_THE_SAGAS: Final[tuple[Callable[[Connection], Awaitable[Finding]], ...]] = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+from collections.abc import AsyncIterator
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
@@ -11,18 +12,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from saga import registry
+from saga.cli.bus import topics_known
 from saga.cli.running import log_for_people
 from saga.cli.where import NOWHERE, Where
 from saga.errors import UsageError
 from saga.loops import run
+from saga.ports.doctor import Finding
 from saga.settings import Settings
-from saga_postgres.doctor import Finding, examine
+from saga_postgres.doctor import examine
 
 NAME_CHARS: Final = 12
 
 
 def doctor(*, json: Annotated[bool, Parameter(name="--json", negative=())] = False, where: Where = NOWHERE) -> int:
-    """Examine the server and the processes; exit 1 if something is red.
+    """Examine the server, the processes and the bus; exit 1 if something is red.
 
     Parameters
     ----------
@@ -42,11 +46,28 @@ def doctor(*, json: Annotated[bool, Parameter(name="--json", negative=())] = Fal
 
 async def _findings(settings: Settings, console: Console | None) -> list[Finding]:
     found = []
-    async for finding in examine(settings.store.get_secret_value(), settings.namespace):
+    async for finding in _examined(settings):
         found.append(finding)
         if console is not None:
             console.print(_line(finding))
     return found
+
+
+async def _examined(settings: Settings) -> AsyncIterator[Finding]:
+    is_readable = True
+    async for finding in examine(settings.store.get_secret_value(), settings.namespace):
+        is_readable = is_readable and (finding.ok or finding.name not in {"server", "schema"})
+        yield finding
+    if settings.bus is None:
+        return
+    doctor = registry.open_doctor(settings.bus.get_secret_value(), settings.namespace)
+    if doctor is None:
+        return
+    try:
+        async for finding in doctor.examine(await topics_known(settings) if is_readable else []):
+            yield finding
+    finally:
+        await doctor.close()
 
 
 def _line(finding: Finding) -> Table:

@@ -9,6 +9,7 @@ from typing import Final
 from cyclopts import App, Group
 
 from saga.cli import acting, looking
+from saga.cli.bus import bus
 from saga.cli.developing import dev
 from saga.cli.examining import doctor
 from saga.cli.migrating import migrate
@@ -31,3 +32,5 @@ _COMMANDS: Final[dict[Group, tuple[Callable[..., int | None], ...]]] = {
 for _group, _functions in _COMMANDS.items():
     for _function in _functions:
         program.command(_function, group=_group)
+bus.group = (_SERVER,)
+program.command(bus)

@@ -16,6 +16,11 @@ _HEADER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
+def topic_of(namespace: str, service: str) -> str:
+    """Where the commands of a service travel."""
+    return f"saga.{namespace}.{service}"
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message. `key` spreads messages over partitions; no ordering is promised. `body` is at most 1 MiB.
@@ -74,7 +79,11 @@ class Bus(Protocol):
     """
 
     async def ensure(self, topics: Sequence[str], group: str) -> None:
-        """Make the topics and the group exist, so that what is published from now on reaches the group, even before it subscribes."""
+        """Make the topics and the group exist, so that what is published from now on reaches the group, even before it subscribes.
+
+        Raises:
+            NotFound: topics of this bus are made on purpose (see `saga.ports.doctor`), and one is missing.
+        """
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Hand over a batch; returns when the bus has all of it.

@@ -14,7 +14,7 @@ from saga.core.decide import Command, Decision
 from saga.core.graph import Graph
 from saga.core.states import Operation
 from saga.errors import ProtocolViolation, SagaError, Unavailable
-from saga.ports.bus import Bus, Message, Subscription
+from saga.ports.bus import Bus, Message, Subscription, topic_of
 from saga.ports.store import StoreAdapter
 from saga.ports.work import Delivery
 from saga.runtime.intake import Intake
@@ -41,7 +41,7 @@ class Dispatcher:
         self._log = structlog.get_logger("saga.bus")
 
     def topic(self, service: str) -> str:
-        return f"saga.{self._adapter.options.namespace}.{service}"
+        return topic_of(self._adapter.options.namespace, service)
 
     async def serve(self, services: Sequence[str]) -> None:
         """Read the topics of these services, each as a member of its service's group."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
+from saga.ports.doctor import Finding
 from saga_postgres import doctor
-from saga_postgres.doctor import Finding, examine
+from saga_postgres.doctor import examine
 from tests.postgres.rows import Tables, add_command, add_definition, add_process, add_saga
 
 

@@ -1,0 +1,33 @@
+"""`saga bus ensure` where there is nothing to ensure. The buses with topics have their own tests."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Command
+
+
+def test_a_bus_without_topics_of_its_own_has_nothing_to_ensure(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SAGA_BUS", "memory://")
+
+    ran = command("bus", "ensure", "stock", "--store", "memory://")
+
+    assert (ran.code, ran.out, ran.err) == (0, "nothing was missing\n", "")
+
+
+def test_ensuring_without_a_bus_says_how_to_name_one(command: Command) -> None:
+    ran = command("bus", "ensure", "stock", "--store", "memory://")
+
+    assert ran.code == 2
+    assert "SAGA_BUS" in ran.err
+
+
+def test_a_bus_that_nothing_answers_to_is_named(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAGA_BUS", "pigeon://loft")
+
+    ran = command("bus", "ensure", "stock", "--store", "memory://")
+
+    assert ran.code == 2
+    assert "pigeon://" in ran.err
