@@ -7,7 +7,7 @@ UV     := $(shell uv --version >/dev/null 2>&1 && echo uv)
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup constraints demo test check model bench clean
+.PHONY: help setup constraints stubs demo test check model bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ endif
 constraints: ## compile constraints.txt again, after a dependency in pyproject.toml has changed
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--all-extras --no-emit-package saga-coordination pyproject.toml -o constraints.txt
+
+stubs: setup ## the stubs of etcd again, from its protos; needs uv and go
+	@$(PYTHON) -m tests.services.etcd_stubs
 
 demo: setup ## the order saga, live; SABOTAGE=1 breaks it on the way
 	@$(PYTHON) -m examples.order.demo $(if $(SABOTAGE),--sabotage)

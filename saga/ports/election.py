@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,6 +18,31 @@ class Leadership:
     term: int
     trusted_until: float
     silent_seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Vigil:
+    """What a candidate has seen of the reign before its own: when it may believe that nobody trusts himself any more.
+
+    The seat may fall vacant early: a session is ended by hand, a server restarts, a cable to the server alone is cut. The leader learns
+    it at its next renewal, and trusts itself until then. Who finds the seat vacant therefore waits, from the last renewal *that it saw* and
+    on its own monotonic clock, for as long as a renewal is trusted; only a resignation, which is written down, spares it the wait.
+    """
+
+    _mark: Hashable | None = None
+    _free_at: float = -math.inf
+
+    def saw(self, mark: Hashable | None, patience_seconds: float, now: float) -> None:
+        """`mark` differs after each renewal; None: nobody has led yet, or who led has resigned."""
+        if mark is None:
+            self._free_at = -math.inf
+        elif mark != self._mark:
+            self._free_at = now + patience_seconds
+        self._mark = mark
+
+    def left_seconds(self, now: float) -> float:
+        """How long to wait still; 0 where the seat is free."""
+        return max(self._free_at - now, 0.0)
 
 
 class Election(Protocol):

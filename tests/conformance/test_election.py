@@ -1,6 +1,9 @@
-"""The election suite over memory and Postgres."""
+"""The election suite over memory and real servers."""
 
 from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
 
 import pytest
 
@@ -9,7 +12,10 @@ from saga.memory.election import MemoryElection
 from saga.ports.election import Election
 from saga.testing.election_suite import ElectionSuite
 from saga.testing.hand_clock import HandClock
+from saga_etcd import open_election as open_etcd_election
 from saga_postgres import open_election
+from tests.services import etcd
+from tests.services.places import or_skip
 
 
 class TestMemoryElection(ElectionSuite):
@@ -35,3 +41,20 @@ class TestPostgresElection(ElectionSuite):
 
     async def open_election(self) -> Election:
         return open_election(self.url, "saga")
+
+
+@pytest.fixture(scope="session")
+def etcd_url() -> Iterator[str]:
+    with or_skip(etcd.etcd()) as url:
+        yield url
+
+
+class TestEtcdElection(ElectionSuite):
+    lease_seconds = 2.5
+
+    @pytest.fixture(autouse=True)
+    def _cluster(self, etcd_url: str) -> None:
+        self.url, self.namespace = etcd_url, f"test_{uuid.uuid4().hex[:8]}"
+
+    async def open_election(self) -> Election:
+        return open_etcd_election(f"{self.url}?ttl=2", self.namespace)

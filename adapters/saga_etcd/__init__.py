@@ -1,0 +1,5 @@
+"""etcd as an election: `etcd://user:password@host:2379,host:2379?ttl=5&ca=ca.pem`."""
+
+from saga_etcd.election import open_election
+
+__all__ = ["open_election"]

@@ -1,0 +1,150 @@
+"""etcd: the one of the environment, else native ones: built from its Go module, else the program of this machine. One node or three."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from saga_postgres.child import LOOPBACK, Child, free_port
+from tests.services.places import Missing, go_binary
+from tests.services.tls import Tls
+
+ETCD_VERSION: Final = "v3.7.3"
+ETCD_MODULE: Final = "go.etcd.io/etcd/server/v3"
+QUICK: Final = ("--heartbeat-interval", "50", "--election-timeout", "500")  # 100 and 1000 ms by default
+NOT_DURABLE: Final = "--unsafe-no-fsync"
+START_TIMEOUT_SECONDS: Final = 30.0
+POLL_SECONDS: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """Where a node runs: the address it listens on, and the words that bring a program there (`ip netns exec NAME`)."""
+
+    host: str = LOOPBACK
+    inside: tuple[str, ...] = ()
+
+
+class Etcd:
+    """A cluster of processes, each with its own folder. Nodes are numbered from 1."""
+
+    def __init__(
+        self, folder: Path, members: Sequence[Member], *, durable: bool = False, tls: Tls | None = None
+    ) -> None:
+        self._folder = folder
+        self._program = program()
+        self._members = members
+        self._tls = tls
+        self._ports = [(free_port(), free_port()) for _ in members]
+        has_switch = (
+            NOT_DURABLE in subprocess.run([self._program, "--help"], capture_output=True, text=True, check=False).stdout
+        )
+        self._options = [*QUICK, *([NOT_DURABLE] if has_switch and not durable else [])]
+        self._nodes: dict[int, Child] = {}
+
+    @property
+    def endpoints(self) -> list[str]:
+        return [f"{member.host}:{port}" for member, (port, _) in zip(self._members, self._ports, strict=True)]
+
+    @property
+    def url(self) -> str:
+        return f"etcd://{','.join(self.endpoints)}"
+
+    def pid(self, node: int) -> int:
+        return self._nodes[node].pid
+
+    def start(self, *nodes: int) -> None:
+        """Start these nodes, without numbers all of them, and wait until each of them answers."""
+        nodes = nodes or tuple(range(1, len(self._members) + 1))
+        for node in nodes:
+            log = self._folder / f"node-{node}.log"
+            self._nodes[node] = Child(self._argv(node), folder=self._folder, log=log, account=None)
+        give_up_at = time.monotonic() + START_TIMEOUT_SECONDS
+        for node in nodes:
+            while not self._is_ready(node):
+                if not self._nodes[node].is_running or time.monotonic() > give_up_at:
+                    raise RuntimeError(f"etcd node {node} did not start:\n{self._nodes[node].log_tail()}")
+                time.sleep(POLL_SECONDS)
+
+    def _argv(self, node: int) -> list[str | Path]:
+        member, (client_port, peer_port) = self._members[node - 1], self._ports[node - 1]
+        client = f"{'https' if self._tls else 'http'}://{member.host}:{client_port}"
+        peers = [f"http://{other.host}:{port}" for other, (_, port) in zip(self._members, self._ports, strict=True)]
+        cluster = ",".join(f"n{number}={peer}" for number, peer in enumerate(peers, 1))
+        argv: list[str | Path] = [*member.inside, self._program, "--name", f"n{node}", "--log-level", "warn"]
+        argv += ["--data-dir", self._folder / f"data-{node}", *self._options]
+        argv += ["--listen-client-urls", client, "--advertise-client-urls", client]
+        argv += ["--listen-peer-urls", f"http://{member.host}:{peer_port}"]
+        argv += ["--initial-advertise-peer-urls", peers[node - 1], "--initial-cluster", cluster]
+        if self._tls:
+            argv += ["--cert-file", self._tls.certificate, "--key-file", self._tls.key]
+            argv += ["--trusted-ca-file", self._tls.authority, "--client-cert-auth"]
+        return argv
+
+    def _is_ready(self, node: int) -> bool:
+        with contextlib.suppress(OSError, ValueError):
+            return bool(self._get(node, "health")["health"] == "true")
+        return False
+
+    def kill(self, *nodes: int) -> None:
+        """What a crash does: no chance to say good-bye."""
+        for node in nodes or tuple(self._nodes):
+            self._nodes[node].end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        for child in self._nodes.values():
+            child.end(signal.SIGKILL if not child.is_running else signal.SIGTERM)
+
+    def call(self, method: str, body: dict[str, object], *, node: int = 1, timeout_seconds: float = 5) -> Any:
+        """Ask through the JSON gateway: bytes travel as base64, 64-bit integers as strings. For probes; the adapter speaks gRPC."""
+        return self._get(node, f"v3/{method}", json.dumps(body).encode(), timeout_seconds)
+
+    def _get(self, node: int, path: str, body: bytes | None = None, timeout_seconds: float = 1) -> Any:
+        scheme, context = ("https", self._tls.context()) if self._tls else ("http", None)
+        address = f"{scheme}://{self.endpoints[node - 1]}/{path}"
+        with urllib.request.urlopen(address, body, timeout_seconds, context=context) as response:  # noqa: S310 (ours)
+            return json.load(response)
+
+
+def program() -> str | Path:
+    """The newest etcd that can be had here. Raises Missing."""
+    try:
+        return go_binary("etcd", ETCD_MODULE, ETCD_VERSION)
+    except Missing as error:
+        if path := shutil.which("etcd"):
+            return path
+        raise Missing(f"etcd: {error}; etcd is not on PATH either (apt-get install etcd-server)") from error
+
+
+@contextlib.contextmanager
+def cluster(nodes: int = 1, *, durable: bool = False, tls: bool = False) -> Iterator[Etcd]:
+    """A new cluster on loopback, with no data, which is gone afterwards. With `tls` clients show a certificate. Raises Missing."""
+    with tempfile.TemporaryDirectory(prefix="saga-etcd-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        etcd = Etcd(folder, [Member()] * nodes, durable=durable, tls=Tls.made_in(folder) if tls else None)
+        try:
+            etcd.start()
+            yield etcd
+        finally:
+            etcd.stop()
+
+
+@contextlib.contextmanager
+def etcd() -> Iterator[str]:
+    """The URL of an etcd. Raises Missing."""
+    if url := os.environ.get("SAGA_TEST_ETCD_URL"):
+        yield url
+    else:
+        with cluster() as one:
+            yield one.url
