@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from saga.ports.store import StoreAdapter, StoreOptions
 from saga_postgres.directory import PostgresDirectory
+from saga_postgres.handlers import HandlerPool
 from saga_postgres.inspection import inspect
 from saga_postgres.ledger import PostgresLedger
 from saga_postgres.membership import PostgresMembership
@@ -33,12 +34,10 @@ class PostgresAdapter:
             application=options.application,
             tuning=HOT,
         )
-        self._handlers = Pool(
+        self._handlers = HandlerPool(
             url,
-            options.namespace,
             connections_max=options.handler_connections_max,
-            application=options.application,
-            is_ours=False,
+            settings={"application_name": options.application, "jit": "off"},
         )
         self.store = PostgresStore(self.pool, options)
         self.membership = PostgresMembership(self.pool, options, version("saga-coordination"))
@@ -64,8 +63,7 @@ class PostgresAdapter:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """A transaction on the store's database, for one transactional step; committed at the end, rolled back on an exception."""
-        await self._handlers.open()
-        async with self._handlers.step_transaction() as connection:
+        async with self._handlers.transaction() as connection:
             yield connection
 
 

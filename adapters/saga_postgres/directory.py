@@ -76,8 +76,7 @@ class PostgresDirectory:
                 await connection.execute(_PUBLISH, *columns)
 
     async def contracts(self) -> dict[str, Contract]:
-        async with self._pool.connection() as connection:
-            rows = await connection.fetch(_CONTRACTS)
+        rows = await self._pool.fetch(_CONTRACTS)
         return {contract.name: contract for contract in map(_contract, rows)}
 
     async def register(self, graph: Graph, input_schema: Json, *, activate: bool, overwrite: bool) -> int:

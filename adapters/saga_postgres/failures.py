@@ -47,28 +47,35 @@ def translated(place: str) -> Iterator[None]:
     """Map driver errors. `place` names the database (without its password) in the message."""
     try:
         yield
-    except REFUSED as error:
+    except Exception as error:
+        translate(error, place)
+        raise
+
+
+def translate(error: Exception, place: str) -> None:
+    """Raise the error of Saga that an error of the driver stands for; return where it is none of the driver's."""
+    if isinstance(error, REFUSED):
         raise AccessRefused(
             f"{place} answers but refuses ({_reason(error)}): check user, password and database of the URL"
         ) from error
-    except NO_SCHEMA as error:
+    if isinstance(error, NO_SCHEMA):
         raise SchemaMismatch(
             f"{place} has not the tables that this build needs ({_reason(error)}): run `saga migrate`"
         ) from error
-    except POOLED as error:
+    if isinstance(error, POOLED) or (
+        isinstance(error, asyncpg.ProtocolViolationError) and "startup parameter" in str(error)  # PgBouncer's words
+    ):
         raise pooled(place) from error
-    except asyncpg.ProtocolViolationError as error:
-        if "startup parameter" in str(error):  # PgBouncer's words
-            raise pooled(place) from error
+    if isinstance(error, asyncpg.ProtocolViolationError):
         raise Unavailable(f"{place} broke off: {_reason(error)}") from error
-    except TRANSIENT as error:
-        if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):  # asyncpg's own DataError
-            raise InputRefused(f"{place} cannot take the data: {_reason(error)}") from error
+    if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):  # asyncpg's own DataError
+        raise InputRefused(f"{place} cannot take the data: {_reason(error)}") from error
+    if isinstance(error, TRANSIENT):
         raise Unavailable(
             f"{place} cannot be reached or broke off ({_reason(error)}): "
             "check that the server runs, and host and port of the URL"
         ) from error
-    except asyncpg.PostgresError as error:
+    if isinstance(error, asyncpg.PostgresError):
         raise InputRefused(f"{place} refuses the data: {_reason(error)}") from error
 
 

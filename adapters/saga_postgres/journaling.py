@@ -11,8 +11,9 @@ import asyncpg
 
 from saga.ports.journal import Journal, JournalRow, Mark
 from saga_postgres.failures import translated
+from saga_postgres.handlers import step_transaction
 from saga_postgres.journal import ensure_journal
-from saga_postgres.pool import CONNECT_TIMEOUT_SECONDS, KEEPALIVE, Connection, place_of, step_transaction
+from saga_postgres.pool import CONNECT_TIMEOUT_SECONDS, KEEPALIVE, Connection, place_of
 
 _FIND: Final = "select state, result, reason from saga_journal where saga = $1 and step = $2 for no key update"
 _WRITE: Final = """

@@ -94,8 +94,7 @@ class PostgresLedger:
         return _snapshot(row, time.monotonic())
 
     async def standings(self, sagas: Sequence[UUID]) -> dict[UUID, Standing]:
-        async with self._pool.connection() as connection:
-            rows = await connection.fetch(_STANDINGS, list(sagas))
+        rows = await self._pool.fetch(_STANDINGS, list(sagas))
         return {row["saga"]: _standing(row) for row in rows}
 
     async def find_key(self, definition_name: str, key: str) -> UUID | None:
@@ -127,8 +126,7 @@ class PostgresLedger:
         return [_line(row) for row in rows]
 
     async def counts(self) -> Counts:
-        async with self._pool.connection() as connection:
-            rows = await connection.fetch(_COUNTS)
+        rows = await self._pool.fetch(_COUNTS)
         return Counts({Phase(row["phase"].decode()): row["sagas"] for row in rows}, sum(row["stuck"] for row in rows))
 
     async def case(self, saga: UUID) -> Case:
@@ -136,8 +134,7 @@ class PostgresLedger:
             return await read_case(connection, self._pool.place, saga)
 
     async def definitions(self) -> list[Registered]:
-        async with self._pool.connection() as connection:
-            rows = await connection.fetch(_DEFINITIONS)
+        rows = await self._pool.fetch(_DEFINITIONS)
         return [
             Registered(
                 number=row["id"],

@@ -1,10 +1,13 @@
-"""Connections to one Postgres, in the schema of one namespace."""
+"""The framework's own connections to one Postgres, in the schema of one namespace.
+
+A pool of our own: asyncpg's shields, wraps and times every use, which was a quarter of what a participant does for a step.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import re
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import MappingProxyType
@@ -13,8 +16,8 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from saga.errors import UsageError
-from saga_postgres.failures import translated
+from saga.errors import Unavailable, UsageError
+from saga_postgres.failures import translate, translated
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 COMMAND_TIMEOUT_SECONDS: Final = 30.0
@@ -24,7 +27,8 @@ HOT: Final[Mapping[str, str]] = MappingProxyType({"plan_cache_mode": "force_gene
 """For our own few statements: planning them once, and never again, is half of a commit."""
 _NAMESPACE: Final = re.compile(r"[a-z][a-z0-9_]{0,19}")
 
-Connection = Any  # asyncpg.Connection or the pool's proxy of one: the same methods, no common type
+Connection = Any  # asyncpg.Connection or a pool's proxy of one: the same methods, no common type
+Row = Any  # a driver's record: read by position or by name
 
 
 def checked_namespace(namespace: str) -> str:
@@ -42,7 +46,10 @@ def place_of(url: str) -> str:
 
 
 class Pool:
-    """A lazy pool. Connections that are ours see the namespace's schema first; those of handlers have the role's own search path."""
+    """Connections that are made when they are needed; the one used last is used first. They see the namespace's schema first.
+
+    A connection on which anything but an answer of the server was raised is thrown away: what it was doing is unknown.
+    """
 
     def __init__(
         self,
@@ -52,114 +59,153 @@ class Pool:
         connections_max: int,
         application: str,
         tuning: Mapping[str, str] = NO_TUNING,
-        is_ours: bool = True,
     ) -> None:
         self.url = url
         self.place = place_of(url)
         self.namespace = checked_namespace(namespace)
         self._connections_max = connections_max
         self._application = application
-        path = {"search_path": f"{self.namespace},public"} if is_ours else {}  # a handler's tables are not ours
-        self._tuning = {**tuning, **path}
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._opening = asyncio.Lock()
-
-    def settings(self) -> dict[str, str]:
-        return {
-            "application_name": self._application,
-            "jit": "off",
-            **KEEPALIVE,
-            **self._tuning,
-        }
+        self._tuning = {**tuning, "search_path": f"{self.namespace},public"}
+        self._idle: list[asyncpg.Connection[asyncpg.Record]] = []
+        self._used: set[asyncpg.Connection[asyncpg.Record]] = set()
+        self._being_made = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._is_open = False
 
     async def open(self) -> None:
-        """Raises Unavailable or AccessRefused."""
-        async with self._opening:
-            if self._pool is not None:
-                return
-            with translated(self.place):
-                self._pool = await asyncpg.create_pool(
-                    self.url,
-                    min_size=1,
-                    max_size=self._connections_max,
-                    timeout=CONNECT_TIMEOUT_SECONDS,
-                    command_timeout=COMMAND_TIMEOUT_SECONDS,
-                    server_settings=self.settings(),
-                    reset=_keep_session,
-                )
+        """Make the first connection. Raises Unavailable or AccessRefused."""
+        if not self._is_open:
+            self._is_open = True
+            try:
+                with translated(self.place):
+                    self._give(await self._take())
+            except BaseException:
+                self._is_open = False
+                raise
+
+    async def fetch(self, query: str, *arguments: object) -> list[Row]:
+        """Run one statement; driver errors leave as Saga's."""
+        try:
+            connection = self._idle_one() or await self._take()
+            try:
+                rows: list[Row] = await connection.fetch(query, *arguments)
+            except BaseException as error:
+                self._after(connection, error)
+                raise
+        except Exception as error:
+            translate(error, self.place)
+            raise
+        self._give(connection)
+        return rows
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection of the pool; driver errors leave as Saga's."""
-        if self._pool is None:
-            raise UsageError(f"{self.place} is not open (any more)")
+        """A connection of the pool, for several statements; driver errors leave as Saga's."""
         with translated(self.place):
-            async with self._pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS) as connection:
+            connection = self._idle_one() or await self._take()
+            try:
                 yield connection
-
-    @asynccontextmanager
-    async def step_transaction(self) -> AsyncIterator[Connection]:
-        """A transaction for the handler of a transactional step."""
-        if self._pool is None:
-            raise UsageError(f"{self.place} is not open (any more)")
-        async with step_transaction(self._pool, self.place) as connection:
-            yield connection
+            except BaseException as error:
+                self._after(connection, error)
+                raise
+            self._give(connection)
 
     async def dedicated(self, **settings: str) -> asyncpg.Connection[asyncpg.Record]:
         """A connection of one's own, for session locks and LISTEN."""
         with translated(self.place):
-            return await asyncpg.connect(
-                self.url,
-                timeout=CONNECT_TIMEOUT_SECONDS,
-                command_timeout=COMMAND_TIMEOUT_SECONDS,
-                server_settings={**self.settings(), **settings},
-            )
+            return await self._connect(**settings)
 
     async def close(self) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.terminate()
+        """Break off all of them."""
+        self._is_open = False
+        for connection in (*self._idle, *self._used):
+            connection.terminate()
+        self._idle.clear()
+        self._used.clear()
+        self._wake(len(self._waiting))
 
+    def _idle_one(self) -> asyncpg.Connection[asyncpg.Record] | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                self._used.add(connection)
+                return connection
+        return None
 
-@asynccontextmanager
-async def step_transaction(pool: asyncpg.Pool[asyncpg.Record], place: str) -> AsyncIterator[Connection]:
-    """A transaction for a step's handler. What the handler raises leaves as it is; what the connection raises, as Saga's.
+    async def _take(self) -> asyncpg.Connection[asyncpg.Record]:
+        give_up_at = asyncio.get_running_loop().time() + CONNECT_TIMEOUT_SECONDS
+        while True:
+            if not self._is_open:
+                raise UsageError(f"{self.place} is not open (any more)")
+            connection = self._idle_one()
+            if connection is not None:
+                return connection
+            if len(self._used) + self._being_made < self._connections_max:
+                return await self._make()
+            await self._until_freed(give_up_at)
 
-    Raises:
-        Unavailable: at the end: it is unknown whether it was committed; the connection is thrown away.
-    """
-    with translated(place):
-        connection = await pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS)
-    try:
-        transaction = connection.transaction()
-        with translated(place):
-            await transaction.start()
+    async def _make(self) -> asyncpg.Connection[asyncpg.Record]:
+        self._being_made += 1
         try:
-            yield connection
+            connection = await self._connect()
         except BaseException:
-            await _roll_back(connection, transaction)
+            self._wake(1)  # somebody else may have more luck
             raise
-        with translated(place):
-            await _commit(connection, transaction)
-    finally:
-        with contextlib.suppress(Exception):  # a connection that broke is replaced by the pool
-            await pool.release(connection)
+        finally:
+            self._being_made -= 1
+        if not self._is_open:
+            connection.terminate()
+            raise UsageError(f"{self.place} is not open (any more)")
+        self._used.add(connection)
+        return connection
 
+    async def _connect(self, **settings: str) -> asyncpg.Connection[asyncpg.Record]:
+        return await asyncpg.connect(
+            self.url,
+            timeout=CONNECT_TIMEOUT_SECONDS,
+            command_timeout=COMMAND_TIMEOUT_SECONDS,
+            server_settings={
+                "application_name": self._application,
+                "jit": "off",
+                **KEEPALIVE,
+                **self._tuning,
+                **settings,
+            },
+        )
 
-async def _commit(connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:
-    try:
-        await transaction.commit()
-    except BaseException:
-        connection.terminate()
-        raise
+    async def _until_freed(self, give_up_at: float) -> None:
+        loop = asyncio.get_running_loop()
+        freed: asyncio.Future[None] = loop.create_future()
+        self._waiting.append(freed)
+        try:
+            async with asyncio.timeout_at(give_up_at):
+                await freed
+        except BaseException as error:
+            if freed.done() and not freed.cancelled():
+                self._wake(1)  # we were told, and will not take it
+            elif freed in self._waiting:
+                self._waiting.remove(freed)
+            if isinstance(error, TimeoutError):
+                raise Unavailable(f"{self.place}: all {self._connections_max} connections are in use") from None
+            raise
 
+    def _after(self, connection: asyncpg.Connection[asyncpg.Record], error: BaseException) -> None:
+        """Keep a connection only if the server itself has answered, and no transaction was left open."""
+        is_answer = isinstance(error, asyncpg.PostgresError) and not connection.is_closed()
+        if not is_answer or connection.is_in_transaction():
+            connection.terminate()
+        self._give(connection)
 
-async def _roll_back(connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:
-    try:
-        await transaction.rollback()
-    except Exception:  # noqa: BLE001 (the transaction dies with its connection)
-        connection.terminate()
+    def _give(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        self._used.discard(connection)
+        if not connection.is_closed():
+            self._idle.append(connection)
+        if self._waiting:
+            self._wake(1)
 
-
-async def _keep_session(_: Connection) -> None:
-    """Our statements leave nothing behind in a session: the pool's RESET ALL would be a round trip for nothing."""
+    def _wake(self, count: int) -> None:
+        while self._waiting and count:
+            freed = self._waiting.popleft()
+            if not freed.done():
+                freed.set_result(None)
+                count -= 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, Final
 
 from saga.core.decide import State
@@ -78,9 +77,6 @@ class PostgresStore:
         self._start = _START.replace("start_batch", f'"{options.namespace}".start_batch')
         self._commit = _COMMIT.replace("commit_batch", f'"{options.namespace}".commit_batch')
 
-    def _using(self, connection: Connection) -> AbstractAsyncContextManager[Connection]:
-        return self._pool.connection() if connection is None else nullcontext(connection)
-
     async def start(
         self,
         starts: Sequence[Start],
@@ -94,19 +90,19 @@ class PostgresStore:
         options = self._options
         channels, payloads = encode(signals, options.namespace)
         columns = start_columns(starts)
-        async with self._using(connection) as open_connection:
-            rows = await open_connection.fetch(
-                self._start,
-                process,
-                options.lease_seconds,
-                options.redrive_seconds,
-                waiter,
-                True,  # noqa: FBT003 (durable; SQL has no names here)
-                again,
-                *columns,
-                channels,
-                payloads,
-            )
+        fetch = self._pool.fetch if connection is None else connection.fetch
+        rows = await fetch(
+            self._start,
+            process,
+            options.lease_seconds,
+            options.redrive_seconds,
+            waiter,
+            True,  # noqa: FBT003 (durable; SQL has no names here)
+            again,
+            *columns,
+            channels,
+            payloads,
+        )
         return [TakenKey(row[0] - 1, row[1], row[2]) for row in rows]
 
     async def commit(
@@ -121,10 +117,10 @@ class PostgresStore:
     ) -> list[Miss]:
         channels, payloads = encode(signals, self._options.namespace)
         columns = commit_columns(writes)
-        async with self._using(connection) as open_connection:
-            rows = await open_connection.fetch(
-                self._commit, process, self._options.lease_seconds, wait, durable, *columns, channels, payloads
-            )
+        fetch = self._pool.fetch if connection is None else connection.fetch
+        rows = await fetch(
+            self._commit, process, self._options.lease_seconds, wait, durable, *columns, channels, payloads
+        )
         heard_at = time.monotonic()
         return [_miss(row, heard_at) for row in rows]
 
@@ -154,22 +150,19 @@ class PostgresStore:
         return await self._work(_FETCH, process, [ref.saga for ref in refs], [ref.step for ref in refs])
 
     async def _work(self, query: str, *arguments: object) -> list[Work]:
-        async with self._pool.connection() as connection:
-            asked_at = time.monotonic()
-            rows = await connection.fetch(query, *arguments)
+        asked_at = time.monotonic()
+        rows = await self._pool.fetch(query, *arguments)
         heard_at = time.monotonic()
         return [_work(row, asked_at, heard_at) for row in rows]
 
     async def overdue(self, limit: int, services: Sequence[str] | None) -> list[Overdue]:
-        async with self._pool.connection() as connection:
-            rows = await connection.fetch(_OVERDUE, limit, None if services is None else list(services))
+        rows = await self._pool.fetch(_OVERDUE, limit, None if services is None else list(services))
         heard_at = time.monotonic()
         return [_overdue(row, heard_at) for row in rows]
 
     async def extend(self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None) -> set[Ref]:
         sagas, steps = [ref.saga for ref in refs], [ref.step for ref in refs]
-        async with self._pool.connection() as connection:
-            rows = await connection.fetch(_EXTEND, process, self._options.lease_seconds, sagas, steps, progress)
+        rows = await self._pool.fetch(_EXTEND, process, self._options.lease_seconds, sagas, steps, progress)
         return set(refs) - {Ref(row[0], row[1]) for row in rows}
 
 
