@@ -1,0 +1,61 @@
+"""A member of a consumer group of the Kinesis bus: its shards, of one stream or several, as one sequence of batches."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Sequence
+
+from saga.ports.bus import Delivery
+from saga_kinesis.api import Api
+from saga_kinesis.leases import LeaseTable
+from saga_kinesis.membership import Membership
+from saga_kinesis.shard_reader import KinesisDelivery, ShardReader
+
+
+class KinesisSubscription:
+    """See `saga.ports.bus.Subscription`. It goes on by itself after Kinesis or the database was out of reach."""
+
+    def __init__(self, api: Api, table: LeaseTable, topics: Sequence[str], group: str, limit: int) -> None:
+        self._limit = limit
+        self._filled = asyncio.Event()
+        self._is_closed = False
+        self._members = deque(Membership(api, table, topic, group, self._filled.set) for topic in dict.fromkeys(topics))
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Delivery]]:
+        return self
+
+    async def __anext__(self) -> Sequence[Delivery]:
+        while not self._is_closed:
+            self._filled.clear()
+            if batch := self._take():
+                return batch
+            await self._filled.wait()
+        raise StopAsyncIteration
+
+    async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """They are written down soon afterwards, in groups: after a crash the last of them come again."""
+        by_reader: dict[ShardReader, list[int]] = {}
+        for delivery in deliveries:
+            if isinstance(delivery, KinesisDelivery):
+                by_reader.setdefault(delivery.reader, []).append(delivery.sequence)
+        for reader, sequences in by_reader.items():
+            reader.acknowledge(sequences)
+
+    def end(self) -> None:
+        """The bus was closed: iterations end."""
+        self._is_closed = True
+        self._filled.set()
+
+    async def close(self) -> None:
+        self.end()
+        await asyncio.gather(*(member.close() for member in self._members))
+
+    def _take(self) -> list[KinesisDelivery]:
+        """What is ready, from each stream and shard in turn."""
+        batch: list[KinesisDelivery] = []
+        self._members.rotate(-1)
+        for member in self._members:
+            for reader in member.trusted():
+                batch += reader.take(self._limit - len(batch))
+        return batch
