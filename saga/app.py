@@ -175,6 +175,9 @@ def address(url: str) -> tuple[str, str, int | None, str]:
     """Where a URL leads, whoever asks: scheme, host, port, database."""
     parts = urlsplit(url)
     scheme = "postgresql" if parts.scheme == "postgres" else parts.scheme
+    hosts = parts.netloc.rpartition("@")[2]
+    if "," in hosts:
+        return scheme, hosts, None, parts.path
     host = (parts.hostname or "localhost").replace("127.0.0.1", "localhost")
     return scheme, host, parts.port or _DEFAULT_PORTS.get(scheme), parts.path
 

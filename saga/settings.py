@@ -30,7 +30,9 @@ def _seconds(value: Any) -> float:
 def _url(value: SecretStr) -> SecretStr:
     """A password with a / or # in it would make a port of its first half, and an error message of itself."""
     try:
-        _ = urlsplit(value.get_secret_value()).port
+        parts = urlsplit(value.get_secret_value())
+        for host in parts.netloc.rpartition("@")[2].split(","):  # a bus has several
+            _ = parts._replace(netloc=host).port
     except ValueError:
         raise ValueError(
             "this URL cannot be read: write the special characters of user and password as %XX (/ is %2F, @ is %40)"

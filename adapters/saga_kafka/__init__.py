@@ -1,0 +1,6 @@
+"""Saga on Apache Kafka: a bus, and the doctor of its topics."""
+
+from saga_kafka.bus import open_bus
+from saga_kafka.doctor import open_doctor
+
+__all__ = ["open_bus", "open_doctor"]

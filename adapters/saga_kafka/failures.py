@@ -1,0 +1,68 @@
+"""Driver errors become Saga's, once, at this edge: no type of aiokafka crosses a port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from aiokafka import errors
+
+from saga.errors import AccessRefused, InputRefused, NotFound, SagaError, Unavailable, UsageError
+
+REFUSED: Final = (
+    errors.TopicAuthorizationFailedError,
+    errors.GroupAuthorizationFailedError,
+    errors.ClusterAuthorizationFailedError,
+    errors.AuthenticationFailedError,
+    errors.AuthenticationMethodNotSupported,
+    errors.SaslAuthenticationFailed,
+    errors.UnsupportedSaslMechanismError,
+    errors.IllegalSaslStateError,
+)
+TOO_LARGE: Final = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)
+IMPOSSIBLE: Final = (
+    errors.InvalidReplicationFactorError,
+    errors.InvalidPartitionsError,
+    errors.InvalidConfigurationError,
+    errors.InvalidTopicError,
+    errors.PolicyViolationError,
+    errors.InvalidSessionTimeoutError,
+)
+MISSING: Final = (errors.UnknownTopicOrPartitionError,)
+
+
+@contextmanager
+def translated(place: str) -> Iterator[None]:
+    """Map driver errors. `place` names the cluster (without its password) in the message."""
+    try:
+        yield
+    except SagaError:
+        raise
+    except (errors.KafkaError, OSError, TimeoutError) as error:
+        raise translation(error, place) from error
+
+
+def translation(error: BaseException, place: str) -> SagaError:
+    """The error of ours that says the same."""
+    reason = _reason(error)
+    if isinstance(error, REFUSED):
+        return AccessRefused(
+            f"{place} answers but refuses ({reason}): check user, password and mechanism of the URL, and the ACLs"
+        )
+    if isinstance(error, TOO_LARGE):
+        return InputRefused(
+            f"{place} refuses the size of a message ({reason}): `saga doctor` says which topic is too small"
+        )
+    if isinstance(error, IMPOSSIBLE):
+        return UsageError(f"{place} cannot do that ({reason}): check partitions, replication and min_insync of the URL")
+    if isinstance(error, MISSING):
+        return NotFound(f"{place} has not the topic ({reason}): run `saga bus ensure`")
+    return Unavailable(
+        f"{place} cannot be reached or broke off ({reason}): check that the brokers run, and the servers of the URL"
+    )
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).partition("\n")[0]
+    return text if text.startswith(type(error).__name__) else f"{type(error).__name__}: {text}".removesuffix(": ")

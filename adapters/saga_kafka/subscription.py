@@ -1,0 +1,258 @@
+"""A member of a consumer group: a loop that always polls, a buffer that pauses it, and commits behind what was acknowledged."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
+
+from saga.errors import Closed, SagaError
+from saga.ports.bus import Delivery, Message
+from saga_kafka.failures import translation
+from saga_kafka.options import Options
+from saga_kafka.progress import Note, Progress
+
+POLL_MS: Final = 200
+FETCH_WAIT_MS: Final = (
+    50  # one fetch is in flight per broker: a partition that was paused when it went out waits for its end
+)
+FETCH_BYTES_MAX: Final = 8 * 1024 * 1024
+PARTITION_FETCH_BYTES_MAX: Final = 1024 * 1024 + 64 * 1024
+READY_BYTES_MAX: Final = 8 * 1024 * 1024
+IN_HAND_MAX: Final = 10_000  # deliveries that nobody has acknowledged: then nothing more is fetched
+HEARTBEAT_MS: Final = 500  # what a join or leave of another member costs
+REBALANCE_MS: Final = 30_000  # far more than SETTLE_SECONDS: else two members take the group from each other for ever
+SETTLE_SECONDS: Final = 1.0  # at a rebalance, for the acknowledgement of what was handed out
+COMMIT_PAUSE_SECONDS: Final = 0.1
+COMMIT_TIMEOUT_SECONDS: Final = 5.0
+STOP_SECONDS: Final = 5.0
+
+_log = logging.getLogger(__name__)
+Commits = Callable[[str, Collection[TopicPartition]], Awaitable[dict[TopicPartition, OffsetAndMetadata]]]
+
+
+class KafkaDelivery:
+    """See `saga.ports.bus.Delivery`. It remembers of which time of ownership it is: after a rebalance its ack is void."""
+
+    __slots__ = ("_record", "_topic", "offset", "place", "progress")
+
+    def __init__(self, record: ConsumerRecord[bytes, bytes], topic: str, progress: Progress) -> None:
+        self._record = record
+        self._topic = topic
+        self.place = TopicPartition(record.topic, record.partition)
+        self.offset: int = record.offset
+        self.progress = progress
+
+    @property
+    def message(self) -> Message:
+        record = self._record
+        headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
+        return Message(self._topic, record.key or b"", record.value or b"", headers)
+
+    @property
+    def size(self) -> int:
+        return len(self._record.value or b"")
+
+
+class KafkaSubscription:
+    """See `saga.ports.bus.Subscription`.
+
+    Messages are read by a loop of its own: who iterates may take hours over a batch, the group never notices. Two batches are
+    kept ready, then the partitions are paused. Offsets are committed up to the first delivery that is not acknowledged, what is
+    done beyond it is noted beside the offset, ten times a second at most, at a rebalance, and at the end.
+    """
+
+    def __init__(self, options: Options, topics: Sequence[str], group: str, limit: int, commits: Commits) -> None:
+        self._options = options
+        self._topics = topics
+        self._group = group
+        self._limit = limit
+        self._commits = commits
+        self._consumer = AIOKafkaConsumer(**options.client(), **_settings(options, group))
+        self._ready: deque[KafkaDelivery] = deque()
+        self._ready_bytes = 0
+        self._in_hand: set[KafkaDelivery] = set()
+        self._progress: dict[TopicPartition, Progress] = {}
+        self._touched: set[TopicPartition] = set()
+        self._epoch = 0
+        self._is_paused = False
+        self._failure: SagaError | None = None
+        self._arrived, self._settled, self._acked = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Join the group. Raises KafkaError."""
+        self._consumer.subscribe(list(self._topics), listener=Rebalance(self._on_revoked))
+        await self._consumer.start()
+        self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._commit_often())]
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Delivery]]:
+        return self
+
+    async def __anext__(self) -> Sequence[Delivery]:
+        """The next batch. Raises what ended the reading: the subscription is to be opened again."""
+        while not self._ready:
+            if self._failure is not None:
+                raise self._failure
+            self._arrived.clear()
+            await self._arrived.wait()
+        batch = [self._ready.popleft() for _ in range(min(self._limit, len(self._ready)))]
+        self._ready_bytes -= sum(delivery.size for delivery in batch)
+        self._in_hand.update(batch)
+        self._throttle()
+        return batch
+
+    async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Done, and committed soon. After a crash the last tenth of a second may come again."""
+        for delivery in deliveries:
+            if not isinstance(delivery, KafkaDelivery) or delivery not in self._in_hand:
+                continue
+            self._in_hand.discard(delivery)
+            delivery.progress.finish(delivery.offset)
+            self._touched.add(delivery.place)
+        self._throttle()
+        if self._touched:
+            self._acked.set()
+        if not self._in_hand:
+            self._settled.set()
+
+    async def close(self) -> None:
+        """Leave the group; a static member only goes away, so that it may come back unnoticed."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+            await self._commit()
+        self._failure = self._failure or Closed("this subscription was closed")
+        self._arrived.set()
+        stopping = asyncio.create_task(self._consumer.stop())
+        await asyncio.wait([stopping], timeout=STOP_SECONDS)
+        if not stopping.done():
+            stopping.cancel()
+            await asyncio.wait([stopping])
+        if not stopping.cancelled() and (error := stopping.exception()) is not None:
+            _log.warning("kafka: leaving group %s: %r", self._group, error)
+
+    async def _pump(self) -> None:
+        try:
+            while True:
+                batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=self._limit)
+                if batches:
+                    await self._feed(batches)
+        except (KafkaError, OSError, TimeoutError) as error:
+            self._failure = translation(error, self._options.place)
+            self._arrived.set()
+
+    async def _feed(self, batches: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]) -> None:
+        epoch = self._epoch
+        new = [place for place, records in batches.items() if self._is_new(place, records)]
+        notes = await self._notes(new) if new else {}
+        if epoch != self._epoch:
+            return  # somebody else's by now, or ours again from the last commit on
+        for place in new:
+            self._progress[place] = Progress(notes.get(place, Note()))
+        for place, records in batches.items():
+            progress = self._progress[place]
+            for record in records:
+                if progress.begin(record.offset):
+                    delivery = KafkaDelivery(record, place.topic[len(self._options.prefix) :], progress)
+                    self._ready.append(delivery)
+                    self._ready_bytes += delivery.size
+        self._throttle()
+        self._arrived.set()
+
+    def _is_new(self, place: TopicPartition, records: list[ConsumerRecord[bytes, bytes]]) -> bool:
+        """A partition whose offsets start again belongs to a topic that was deleted and made again."""
+        progress = self._progress.get(place)
+        return progress is None or records[0].offset < progress.end
+
+    async def _notes(self, places: list[TopicPartition]) -> dict[TopicPartition, Note]:
+        try:
+            commits = await self._commits(self._group, places)
+        except (KafkaError, OSError, TimeoutError) as error:
+            _log.info("kafka: without the notes of the last commit, some messages come again: %r", error)
+            return {}
+        return {place: Note.read(commit.metadata, commit.offset) for place, commit in commits.items()}
+
+    def _throttle(self) -> None:
+        """Pause all partitions while enough is ready, resume them at half of it. The polling goes on."""
+        is_full = self._ready_bytes > READY_BYTES_MAX or len(self._in_hand) >= IN_HAND_MAX
+        if not self._is_paused and (is_full or len(self._ready) >= 2 * self._limit):
+            self._is_paused = True
+            self._consumer.pause(*self._consumer.assignment())
+        elif self._is_paused and not is_full and len(self._ready) <= self._limit:
+            self._is_paused = False
+            self._consumer.resume(*self._consumer.assignment())
+
+    async def _on_revoked(self) -> None:
+        """Feed nobody, commit what was admitted, drop the rest. Handlers at work are no concern of the group's."""
+        self._epoch += 1
+        self._ready.clear()
+        self._ready_bytes = 0
+        self._settled.clear()
+        if self._in_hand:
+            try:
+                async with asyncio.timeout(SETTLE_SECONDS):
+                    await self._settled.wait()
+            except TimeoutError:
+                _log.info("kafka: %d deliveries of group %s will come again", len(self._in_hand), self._group)
+        await self._commit()
+        self._progress.clear()
+        self._touched.clear()
+        self._in_hand.clear()
+        self._is_paused = False
+
+    async def _commit_often(self) -> None:
+        while True:
+            await self._acked.wait()
+            self._acked.clear()
+            await self._commit()
+            await asyncio.sleep(COMMIT_PAUSE_SECONDS)
+
+    async def _commit(self) -> None:
+        touched, self._touched = self._touched, set()
+        reached = {place: self._progress[place] for place in touched if place in self._progress}
+        offsets = {place: (progress.watermark, progress.note()) for place, progress in reached.items()}
+        if not offsets:
+            return
+        try:
+            async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
+                await self._consumer.commit(offsets)
+        except (KafkaError, OSError, TimeoutError) as error:
+            self._touched |= touched
+            _log.info("kafka: offsets of group %s not committed: %r", self._group, error)
+
+
+class Rebalance(ConsumerRebalanceListener):  # type: ignore[misc] # the driver has no types
+    """What the driver calls before each new assignment, also when the old one was lost."""
+
+    def __init__(self, revoked: Callable[[], Awaitable[None]]) -> None:
+        self._revoked = revoked
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        if revoked:
+            await self._revoked()
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        """Nothing to do: a partition is looked at when its first records come."""
+
+
+def _settings(options: Options, group: str) -> dict[str, Any]:
+    return {
+        "group_id": group,
+        "group_instance_id": options.instance,
+        "enable_auto_commit": False,
+        "auto_offset_reset": "earliest",
+        "session_timeout_ms": options.session_ms,
+        "heartbeat_interval_ms": HEARTBEAT_MS,
+        "rebalance_timeout_ms": REBALANCE_MS,
+        "fetch_max_wait_ms": FETCH_WAIT_MS,
+        "fetch_max_bytes": FETCH_BYTES_MAX,
+        "max_partition_fetch_bytes": PARTITION_FETCH_BYTES_MAX,
+    }

@@ -1,0 +1,25 @@
+"""A Kafka of one broker for each test process, and a corner of it for each test."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+
+from tests.services import kafka as services
+from tests.services.places import or_skip
+
+pytest.register_assert_rewrite("saga.testing")
+
+
+@pytest.fixture(scope="session")
+def kafka_server() -> Iterator[str]:
+    with or_skip(services.kafka()) as url:
+        yield url
+
+
+@pytest.fixture
+def kafka_url(kafka_server: str) -> str:
+    """The URL of a bus whose topics and groups nobody else has."""
+    return f"{kafka_server}&prefix=t{uuid.uuid4().hex[:12]}."
