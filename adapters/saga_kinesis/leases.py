@@ -10,12 +10,10 @@ from importlib.resources.abc import Traversable
 from typing import Final
 from uuid import UUID
 
-import asyncpg
-
 from saga.errors import SchemaMismatch
 from saga_kinesis.api import Shard
 from saga_postgres.migrate import Migration, check, migrate, pending
-from saga_postgres.pool import Pool
+from saga_postgres.pool import Pool, Row
 
 MIGRATIONS: Final[Traversable] = importlib.resources.files("saga_kinesis") / "migrations"
 CONNECTIONS_MAX: Final = 4
@@ -72,9 +70,7 @@ class LeaseTable:
     def __init__(self, url: str, namespace: str) -> None:
         self.schema = namespace + SCHEMA_SUFFIX
         path = {"search_path": f"{self.schema},public"}
-        self._pool = Pool(
-            url, namespace, connections_max=CONNECTIONS_MAX, application="saga kinesis", tuning=path, is_ours=False
-        )
+        self._pool = Pool(url, namespace, connections_max=CONNECTIONS_MAX, application="saga kinesis", tuning=path)
 
     @property
     def place(self) -> str:
@@ -156,12 +152,10 @@ class LeaseTable:
     async def close(self) -> None:
         await self._pool.close()
 
-    async def _fetch(self, statement: str, *arguments: object) -> list[asyncpg.Record]:
+    async def _fetch(self, statement: str, *arguments: object) -> list[Row]:
         await self._pool.open()
         with self._remedied():
-            async with self._pool.connection() as connection:
-                rows: list[asyncpg.Record] = await connection.fetch(statement, *arguments)
-                return rows
+            return await self._pool.fetch(statement, *arguments)
 
     @contextmanager
     def _remedied(self) -> Iterator[None]:
@@ -173,7 +167,7 @@ class LeaseTable:
             ) from error
 
 
-def _lease(row: asyncpg.Record) -> Lease:
+def _lease(row: Row) -> Lease:
     return Lease(
         shard=row["shard"],
         owner=row["owner"],

@@ -65,7 +65,7 @@ class Pool:
         self.namespace = checked_namespace(namespace)
         self._connections_max = connections_max
         self._application = application
-        self._tuning = {**tuning, "search_path": f"{self.namespace},public"}
+        self._tuning = {"search_path": f"{self.namespace},public", **tuning}
         self._idle: list[asyncpg.Connection[asyncpg.Record]] = []
         self._used: set[asyncpg.Connection[asyncpg.Record]] = set()
         self._being_made = 0
