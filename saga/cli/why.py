@@ -271,7 +271,8 @@ def _note(case: Case) -> str | None:
 
 def _moved(case: Case) -> float:
     """When it last changed."""
-    return case.history[-1].at if case.history else case.started_at
+    found = (moment.at for moment in reversed(case.history) if moment.kind != "looked after")
+    return next(found, case.started_at)
 
 
 def _last(case: Case, kind: str, step: int | None = None) -> float:

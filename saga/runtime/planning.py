@@ -9,12 +9,13 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from saga.core import events as ev
-from saga.core.decide import Command, Decision, State, called_for, decide
+from saga.core.decide import Command, Decision, Entry, State, called_for, decide
 from saga.core.graph import Graph
 from saga.core.states import QUARANTINED_LETTERS
 from saga.ports.work import PARKED_SECONDS, Delay, Dispatch, Drop, Ref, Result, Signals, Write
 from saga.runtime.outcome import Outcome
 
+LOOKED_AFTER: Final = (Entry("looked after", -1, None),)
 _UNDER_WAY: Final = frozenset("DdWwUuKkG")
 _FRESH: Final = frozenset("PS")  # no claim of the command that follows can exist yet
 
@@ -69,8 +70,10 @@ def plan(group: Group, routes: Routes, signals: Signals, *, now: float, jitter: 
     decision = decide(
         group.graph, group.state, (*events, *group.extra), now=now, jitter=jitter, enforce_deadline=enforce_deadline
     )
-    is_written = decision.changed or group.wake_seconds is not None
-    write = Write(group.saga, group.version, is_written, decision.state, group.wake_seconds, entries=decision.entries)
+    is_looked_after = group.wake_seconds is not None and not group.state.phase.is_terminal  # an end is for ever
+    is_written = decision.changed or is_looked_after
+    entries = decision.entries or (LOOKED_AFTER if is_written else ())  # no version without a line of history
+    write = Write(group.saga, group.version, is_written, decision.state, group.wake_seconds, entries=entries)
     write.is_deadline_moved = decision.state.deadline != group.state.deadline
     made = Plan(write, decision)
     commands = {command.step: command for command in decision.commands}

@@ -138,9 +138,12 @@ async def test_an_operation_on_a_finished_saga_is_refused(any_world: World) -> N
     sagas = await any_world.join(stall.participant)
     handle = await sagas.start(stall.definition)
     await handle.result(10)
+    before = await sagas.snapshot(handle.id)
     for act in (sagas.operations.pause, sagas.operations.roll_back, sagas.operations.abandon):
         with pytest.raises(Conflict):
             await act(handle.id, **BY)
+    after = await sagas.snapshot(handle.id)
+    assert (after.overdue.version, after.ended_at) == (before.overdue.version, before.ended_at)
 
 
 async def test_an_operation_does_not_wait_for_the_traffic_of_others(world: World) -> None:
