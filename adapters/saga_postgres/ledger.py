@@ -12,11 +12,13 @@ from saga.core.decide import State
 from saga.core.graph import Json
 from saga.core.states import Phase
 from saga.errors import NotFound
+from saga.history.chronicle import Page
 from saga.ports.case import Case
 from saga.ports.listing import LINES_MAX, Counts, Filter, Line, Registered
 from saga.ports.store import Snapshot, Standing
 from saga.ports.work import Overdue
 from saga_postgres.cases import read_case
+from saga_postgres.histories import read_histories
 from saga_postgres.pool import Pool
 
 _SNAPSHOT: Final = """
@@ -132,6 +134,10 @@ class PostgresLedger:
     async def case(self, saga: UUID) -> Case:
         async with self._pool.connection() as connection:
             return await read_case(connection, self._pool.place, saga)
+
+    async def histories(self, first: UUID, limit: int) -> Page:
+        async with self._pool.connection() as connection:
+            return await read_histories(connection, first, limit)
 
     async def definitions(self) -> list[Registered]:
         rows = await self._pool.fetch(_DEFINITIONS)

@@ -139,6 +139,7 @@ class Database:
         self.members_ever = 0
         self.reign = Reign()
         self.history: deque[HistoryEntry] = deque(maxlen=HISTORY_ENTRIES_MAX)
+        self.history_since: float | None = None  # what is older was dropped
         self.audit: deque[AuditEntry] = deque(maxlen=AUDIT_ENTRIES_MAX)
         self.rows: dict[str, Any] = {}  # the effects of transactional steps
         self.locks = Locks()

@@ -10,8 +10,10 @@ from uuid import UUID
 
 from saga.core.states import QUARANTINED_LETTERS, Phase
 from saga.errors import NotFound
+from saga.history.chronicle import Page
 from saga.memory.cases import case_of
 from saga.memory.database import AuditEntry, Database, SagaRow
+from saga.memory.histories import histories
 from saga.memory.store import overdue_of
 from saga.ports.case import Case
 from saga.ports.listing import LINES_MAX, Counts, Filter, Line, Registered
@@ -71,6 +73,9 @@ class MemoryLedger:
         if row is None:
             raise NotFound(f"there is no saga {saga}")
         return case_of(self._database, row)
+
+    async def histories(self, first: UUID, limit: int) -> Page:
+        return histories(self._database, first, limit)
 
     async def definitions(self) -> list[Registered]:
         rows = [row for row in self._database.definitions.values() if not row.is_overwritten]

@@ -32,3 +32,4 @@ class MemoryRetention:
         history, before = self._database.history, self._database.now() - days * DAY_SECONDS
         while history and history[0].at < before:
             history.popleft()
+            self._database.history_since = before

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from saga.core.states import Phase
+from saga.history.chronicle import Page
 from saga.ports.case import Case
 
 LINES_MAX: Final = 1000
@@ -86,3 +87,6 @@ class Listing(Protocol):
 
     async def definitions(self) -> list[Registered]:
         """All definitions, by name, the newest version first."""
+
+    async def histories(self, first: UUID, limit: int) -> Page:
+        """The sagas with this id or a greater one, in the order of their ids, each with all of its history, as they are at one moment."""

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from saga.core.decide import Entry
 from saga.core.states import Phase
 from saga.errors import NotFound
+from saga.history import Note
 from saga.ports.listing import Filter
 from saga.ports.work import PARKED_SECONDS, Delay, Drop, Result
-from saga.testing.store_stage import EXECUTE, INPUT, OTHER_SERVICE, SERVICE, StoreStage, graph, moved, state, step
+from saga.testing.store_stage import (
+    EXECUTE,
+    INPUT,
+    OTHER_SERVICE,
+    SERVICE,
+    StoreStage,
+    graph,
+    moved,
+    state,
+    step,
+    unmoved,
+)
 
 HOUR_SECONDS = 3600.0
 
@@ -147,6 +159,44 @@ class ListingTests(StoreStage):
             ("started", None, None, "DP", "a process"),
             ("succeeded", 0, "well done", "SD", "a process"),
         ]
+
+    async def test_histories_have_what_a_checker_needs(self) -> None:
+        process = await self.process()
+        start = replace(await self.ready(process, "DP"), entries=(Entry("started", -1, None),))
+        await process.start(start)
+        work = await process.pull_one()
+        await process.commit(replace(unmoved(start), entries=(Entry("failed", 0, "broke"),)))
+        both = (Entry("succeeded", 0, None), Entry("failed", 0, "no matter"))
+        write = replace(moved(start, "SD"), drops=[Drop(0, work.claim)], results=[Result(0, 1, b"7")], entries=both)
+        await process.commit(write)
+
+        page = await process.adapter.listing.histories(start.saga, 1)
+        definition = await process.adapter.directory.graph(start.definition)
+
+        (found,) = page.chronicles
+        assert (found.saga, found.definition, found.version, found.phase, found.vector, found.results) == (
+            start.saga, start.definition, 2, "R", "SD", frozenset({0}),
+        )  # fmt: skip
+        assert list(found.notes) == [
+            Note(1, "R", "DP", "started", None, None, process.id),
+            Note(2, "R", "SD", "succeeded", 0, None, process.id),
+            Note(2, "R", "SD", "failed", 0, "no matter", process.id),
+            Note(None, "R", "DP", "failed", 0, "broke", process.id),
+        ]
+        assert page.documents == {start.definition: definition.canonical}
+        assert page.kept_since is None or page.kept_since <= found.started_at
+
+    async def test_histories_come_page_by_page_in_the_order_of_ids(self) -> None:
+        process = await self.process()
+        listing = process.adapter.listing
+        sagas = sorted([(await self.started(process)).saga for _ in range(5)])
+
+        first = await listing.histories(sagas[1], 3)
+        second = await listing.histories(UUID(int=sagas[3].int + 1), 3)
+
+        assert [one.saga for one in first.chronicles] == sagas[1:4]
+        assert [one.saga for one in second.chronicles] == sagas[4:]
+        assert (await listing.histories(UUID(int=sagas[4].int + 1), 3)).chronicles == []
 
     async def test_a_miss_leaves_no_history(self) -> None:
         process = await self.process()

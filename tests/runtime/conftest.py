@@ -18,6 +18,7 @@ async def world(store_url: str) -> AsyncIterator[World]:  # noqa: F811
     """A fabric on Postgres; what was connected is closed at the end."""
     async with World(store_url) as world:
         yield world
+        await world.verify()
 
 
 @pytest.fixture(params=["postgresql", "memory"])
@@ -30,10 +31,12 @@ async def any_world(
     if request.param == "postgresql":
         async with services.database(postgres_server, template=migrated_template) as url, World(url) as world:
             yield world
+            await world.verify()
         return
     url = f"memory://{request.node.name.replace('[', '_').strip(']')}"
     async with World(url) as world:
         yield world
+        await world.verify()
     memory.forget(url)
 
 

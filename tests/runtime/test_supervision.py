@@ -223,3 +223,27 @@ async def test_a_handler_sees_the_deadline_of_its_saga(any_world: World) -> None
     await (await sagas.start(definition)).result(10)
     assert seen[0] is not None
     assert abs(seen[0] - time.time() - 3600) < 60
+
+
+async def test_a_look_that_changes_nothing_leaves_a_line_of_history(any_world: World) -> None:
+    service, gate = Participant("service"), Gate()
+
+    @service.step(external=True)
+    async def work() -> None:
+        await gate.wait()
+
+    definition = Definition("looked_after")
+    definition.step("service.work")
+    sagas = await any_world.join(service, redrive=1)
+    await any_world.supervise(sagas)
+    handle = await sagas.start(definition)
+
+    async def kinds() -> list[str]:
+        return [moment.kind for moment in (await sagas.process.adapter.listing.case(handle.id)).history]
+
+    async def is_looked_after() -> bool:
+        return "looked after" in await kinds()
+
+    await until(is_looked_after, "the supervisor looks after it")
+    gate.open()
+    assert (await handle.result(10)).is_completed

@@ -10,9 +10,11 @@ from types import TracebackType
 from typing import Any, Self, TypeAlias
 
 import asyncpg
+from pydantic import SecretStr
 
 import saga
-from saga.app import App
+from saga.app import App, open_adapter
+from saga.history import verify
 from saga.runtime.handlers import Participant
 from saga.runtime.supervisor import Supervisor
 from saga.settings import Settings
@@ -26,6 +28,8 @@ class World:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.is_forged = False  # a test that writes a saga's row by hand says so: its history does not account for that
+        self._is_joined = False
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -40,6 +44,7 @@ class World:
         """A process that serves these participants; durations are short unless `settings` says otherwise."""
         chosen = Settings(**{"store": self.url, "drain": 1, **settings})
         app = await self._stack.enter_async_context(saga.connect(settings=chosen))
+        self._is_joined = True
         if participants:
             await self._stack.enter_async_context(app.serve(*participants))
         return app
@@ -51,6 +56,18 @@ class World:
         self._stack.push_async_callback(ended, task)
         await until(lambda: supervisor.term is not None, "somebody leads")
         return supervisor
+
+    async def verify(self) -> None:
+        """Hold what the store has recorded against the rules of the protocol."""
+        if self.is_forged or not self._is_joined:
+            return
+        adapter = open_adapter(Settings(store=SecretStr(self.url)), "checker")
+        await adapter.open()
+        try:
+            verdict = await verify(adapter.listing)
+        finally:
+            await adapter.close()
+        assert verdict.is_kept, "\n".join(map(str, verdict.findings))
 
     async def kill(self, app: App) -> None:
         """Its loops stop in the middle and its connections break off; nothing is given back."""

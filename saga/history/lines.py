@@ -1,0 +1,297 @@
+"""Each kind of line: when it may be written, and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from saga.history.rule import Rule
+from saga.history.standing import (
+    ABANDONED,
+    ABANDONING,
+    COMPENSATED,
+    COMPENSATING,
+    COMPLETED,
+    FINISHED,
+    RUNNING,
+    TERMINAL,
+    Standing,
+)
+
+OfStep = Callable[[Standing, str, int], None]
+OfSaga = Callable[[Standing, str], None]
+
+
+def _succeeded(now: Standing, said: str, step: int) -> None:
+    if not now.expect(Rule.SUCCESS, said, "DdWw", step=step, phases=RUNNING):
+        return
+    now.letters[step] = "S"
+    if now.declared.pop(step, said) == said:
+        now.successes.add(step)
+    if step == now.plan.pivot:
+        now.cancel = False
+    now.forward()
+
+
+def _resolved_happened(now: Standing, said: str, step: int) -> None:
+    if not now.expect(Rule.SUCCESS, said, _unresolved(now, step), step=step, phases=COMPENSATING):
+        return
+    now.letters[step] = "S"
+    if now.declared.pop(step, said) == said:
+        now.successes.add(step)
+    now.settle()
+
+
+def _rejected(now: Standing, said: str, step: int) -> None:
+    rule = Rule.LATE_REJECTION if now.phase == RUNNING and now.is_passed() else Rule.REJECTION
+    if not now.expect(rule, said, "DdWw", step=step, phases=RUNNING):
+        return
+    now.declared.pop(step, None)
+    if rule is Rule.LATE_REJECTION:
+        now.complain(rule, f"{now.name(step)} rejects behind the pivot", "quarantined, for a person")
+    now.letters[step] = "R"
+
+
+def _resolved_did_not_happen(now: Standing, said: str, step: int) -> None:
+    if now.expect(Rule.REJECTION, said, _unresolved(now, step), step=step, phases=COMPENSATING):
+        now.declared.pop(step, None)
+        now.letters[step] = "R" if now.plan.steps[step].mode == "J" else "V"
+        now.settle()
+
+
+def _unresolved(now: Standing, step: int) -> str:
+    """X is asked until it answers; J's D is unknown until its compensation finds out."""
+    return {"X": "Uu", "J": "D"}.get(now.plan.steps[step].mode, "")
+
+
+def _voided(now: Standing, said: str, step: int) -> None:
+    allowed = {"J": "Ww", "X": "Dd"}.get(now.plan.steps[step].mode, "")
+    if step != now.plan.pivot:
+        now.complain(Rule.VOIDED, f"{now.name(step)} is voided", "the pivot alone is asked to void or report")
+    elif now.expect(Rule.VOIDED, said, allowed, step=step, phases=RUNNING):
+        if now.plan.steps[step].mode == "X" and not now.cancel and step not in now.declared:
+            now.complain(Rule.VOIDED, f"{now.name(step)} is voided", "a roll-back was asked for before")
+        now.declared.pop(step, None)
+        now.letters[step] = "V"
+
+
+def _compensated(now: Standing, said: str, step: int) -> None:
+    if now.expect(Rule.UNDONE, said, "Kk", step=step, phases=COMPENSATING):
+        now.declared.pop(step, None)
+        now.letters[step] = "Z"
+        now.settle()
+
+
+def _nothing_to_compensate(now: Standing, said: str, step: int) -> None:
+    now.uses[Rule.SETTLE] += 1
+    if step in now.owed:
+        now.owed.remove(step)
+    else:
+        now.complain(
+            Rule.SETTLE,
+            f"{said!r} of {now.name(step)}, which is {now.letters[step]}",
+            "S, without a compensation, its successors clear",
+        )
+
+
+def _quarantined(now: Standing, said: str, step: int) -> None:
+    letter = now.letters[step]
+    if letter == "R" and now.phase == RUNNING:
+        now.uses[Rule.KEPT] += 1
+        if not now.is_passed():
+            now.complain(
+                Rule.KEPT, f"{now.name(step)} was rejected and is set aside", "a roll-back: the pivot has not passed"
+            )
+        now.letters[step] = "d"
+        return
+    allowed = {RUNNING: "DdW", COMPENSATING: "UK"}.get(now.phase, "")
+    if not now.expect(Rule.QUARANTINE, said, allowed, step=step, phases=RUNNING + COMPENSATING):
+        return
+    if letter in "Dd" and not now.is_passed() and not (letter == "D" and now.cancel):
+        now.complain(Rule.QUARANTINE, f"{now.name(step)} is set aside", "a roll-back, which is still possible")
+    now.letters[step] = letter.lower()
+
+
+def _retried(now: Standing, said: str, step: int) -> None:
+    allowed = {RUNNING: "dw", COMPENSATING: "uk"}.get(now.phase, "")
+    if now.expect(Rule.OPERATOR, said, allowed, step=step, phases=RUNNING + COMPENSATING):
+        now.letters[step] = now.letters[step].upper()
+
+
+def _declared(now: Standing, said: str, step: int) -> None:
+    allowed = "k" if said.endswith("undone") else "dwu"
+    if now.expect(Rule.OPERATOR, said, allowed, step=step, phases=RUNNING + COMPENSATING):
+        now.declared[step] = said
+    if said.endswith("did not happen") and now.phase == RUNNING and now.is_passed():
+        now.complain(Rule.OPERATOR, f"{said!r} of {now.name(step)}", "no such word behind the pivot")
+
+
+def _thawed(letter: str) -> OfStep:
+    mode = "X" if letter == "?" else "J"
+
+    def rule(now: Standing, said: str, step: int) -> None:
+        if not now.expect(Rule.FROZEN, said, "G", step=step, phases=ABANDONING):
+            return
+        if now.plan.steps[step].mode != mode:
+            now.complain(Rule.FROZEN, f"{said!r} of {now.name(step)}", f"a step of mode {mode}")
+        if letter in "SZ":
+            now.successes.add(step)
+        now.letters[step] = letter
+
+    return rule
+
+
+def _late(rule: Rule) -> OfStep:
+    """An outcome that came too late to count. It did not, if the saga was waiting for it."""
+
+    def of_step(now: Standing, said: str, step: int) -> None:
+        letter = now.letters[step]
+        awaited = {RUNNING: "DdWw", COMPENSATING: _unresolved(now, step)}
+        if rule is Rule.UNDONE:
+            awaited = {COMPENSATING: "Kk"}
+        if letter in awaited.get(now.phase, ""):
+            now.complain(rule, f"{said!r} of {now.name(step)}, which is {letter} in phase {now.phase}", "it counts")
+
+    return of_step
+
+
+def _nothing(_: Standing, __: str, ___: int) -> None:
+    """It tells of something that changes no letter."""
+
+
+def _roll_back_refused(now: Standing, said: str, _: int) -> None:
+    now.uses[Rule.ROLL_BACK] += 1
+    if now.phase != RUNNING or not now.is_passed():
+        now.complain(Rule.ROLL_BACK, f"{said!r} in phase {now.phase}", "the pivot has passed, or it is granted")
+
+
+def _roll_back_waits(now: Standing, said: str, step: int) -> None:
+    now.uses[Rule.ROLL_BACK] += 1
+    if step in now.due:  # it had been sent off before, in this very transaction
+        now.letters[step] = "D"
+    if now.phase != RUNNING or step != now.plan.pivot or not now.is_pivot_unknown() or now.cancel:
+        now.complain(
+            Rule.ROLL_BACK, f"{said!r} for {now.name(step)}", "a journaled or external pivot whose outcome is unknown"
+        )
+    now.cancel = True
+    now.due.discard(step)
+    now.hold()
+    if now.plan.steps[step].mode == "J" and now.letters[step] in "Dd":
+        now.letters[step] = "W"
+
+
+def _started(now: Standing, said: str) -> None:
+    now.uses[Rule.START] += 1
+    if now.phase != RUNNING or set(now.letters) != {"P"}:
+        now.complain(
+            Rule.START, f"{said!r} of a saga that was under way", "the first line, and the only one of its kind"
+        )
+    now.forward()
+
+
+def _rolling_back(now: Standing, _: str) -> None:
+    now.uses[Rule.ROLL_BACK] += 1
+    if now.phase != RUNNING:
+        now.complain(Rule.ROLL_BACK, f"a roll-back in phase {now.phase}", "only what is running is rolled back")
+    elif now.is_passed():
+        now.complain(Rule.ROLL_BACK, "a roll-back behind the pivot", "refused: from there it only goes forward")
+    elif now.is_pivot_unknown():
+        pivot = now.plan.pivot
+        was = f"a roll-back while {now.name(pivot)} is {now.letters[pivot]}"
+        now.complain(Rule.ROLL_BACK, was, "it waits until the outcome of the pivot is known")
+    now.turn()
+
+
+def _completed(now: Standing, _: str) -> None:
+    now.uses[Rule.COMPLETED] += 1
+    now.dispatch()
+    if now.phase != RUNNING or not FINISHED.issuperset(now.letters):
+        was = f"completed with {''.join(now.letters)} in phase {now.phase}"
+        now.complain(Rule.COMPLETED, was, "every step of a running saga succeeded or skipped")
+    now.phase, now.paused = COMPLETED, False
+
+
+def _compensated_all(now: Standing, _: str) -> None:
+    now.uses[Rule.COMPENSATED] += 1
+    if now.phase != COMPENSATING or len(now.clear()) < len(now.letters):
+        was = f"all compensated with {''.join(now.letters)} in phase {now.phase}"
+        now.complain(Rule.COMPENSATED, was, "every step clear")
+    now.phase, now.paused = COMPENSATED, False
+
+
+def _abandoning(now: Standing, _: str) -> None:
+    now.uses[Rule.FREEZE] += 1
+    if now.phase not in (RUNNING, COMPENSATING):
+        now.complain(Rule.FREEZE, f"abandoned in phase {now.phase}", "running or compensating")
+    now.freeze()
+
+
+def _abandoned(now: Standing, _: str) -> None:
+    now.uses[Rule.ABANDONED] += 1
+    if now.phase != ABANDONING or "G" in now.letters:
+        was = f"abandoned with {''.join(now.letters)} in phase {now.phase}"
+        now.complain(Rule.ABANDONED, was, "nothing frozen is left open")
+    now.phase = ABANDONED
+
+
+def _paused(now: Standing, _: str) -> None:
+    now.uses[Rule.PAUSE] += 1
+    if now.paused or now.phase not in (RUNNING, COMPENSATING):
+        now.complain(Rule.PAUSE, f"paused in phase {now.phase}", "running or compensating, and not paused before")
+    now.paused = True
+    now.hold()
+
+
+def _resumed(now: Standing, _: str) -> None:
+    now.uses[Rule.PAUSE] += 1
+    if not now.paused:
+        now.complain(Rule.PAUSE, "resumed, and was not paused", "paused before")
+    now.paused = False
+    now.settle()
+    now.forward()
+
+
+def _alive(now: Standing, said: str) -> None:
+    if now.phase in TERMINAL:
+        now.complain(Rule.ENDED, f"{said!r} in phase {now.phase}", "nothing after the end")
+
+
+OF_STEP: Final[dict[str, OfStep]] = {
+    "succeeded": _succeeded,
+    "resolved: it happened": _resolved_happened,
+    "rejected": _rejected,
+    "resolved: it did not happen": _resolved_did_not_happen,
+    "voided": _voided,
+    "compensated": _compensated,
+    "nothing to compensate": _nothing_to_compensate,
+    "quarantined": _quarantined,
+    "retried by an operator": _retried,
+    "resolved by an operator: it happened": _declared,
+    "resolved by an operator: it did not happen": _declared,
+    "resolved by an operator: it is undone": _declared,
+    "frozen: executed": _thawed("S"),
+    "frozen: voided": _thawed("V"),
+    "frozen: compensated": _thawed("Z"),
+    "residue unknown": _thawed("?"),
+    "roll-back refused": _roll_back_refused,
+    "roll-back waits": _roll_back_waits,
+    "failed": _nothing,
+    "late success recorded": _late(Rule.SUCCESS),
+    "late rejection recorded": _late(Rule.REJECTION),
+    "late void recorded": _nothing,
+    "late compensation recorded": _late(Rule.UNDONE),
+    "late report recorded": _nothing,
+}
+OF_SAGA: Final[dict[str, OfSaga]] = {
+    "started": _started,
+    "rolling back": _rolling_back,
+    "completed": _completed,
+    "compensated all": _compensated_all,
+    "abandoning": _abandoning,
+    "abandoned": _abandoned,
+    "paused": _paused,
+    "resumed": _resumed,
+    "deadline extended": _alive,
+    "looked after": _alive,
+}
+STILL: Final = frozenset(kind for kind in OF_STEP if kind.startswith("late ")) | {"failed", "roll-back refused"}

@@ -1,0 +1,76 @@
+"""A definition, as far as the rules need it: read from its canonical JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A step; `after` and `successors` are positions. `mode`: T transactional, J journaled, X external."""
+
+    name: str
+    mode: str
+    after: tuple[int, ...]
+    successors: tuple[int, ...]
+    is_read_only: bool
+    has_compensation: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole definition. `pivot` is -1 where there is none; in `downward` each step comes after all its successors."""
+
+    steps: tuple[Planned, ...]
+    pivot: int
+    downward: tuple[int, ...]
+
+
+def plan_of(document: bytes) -> Plan:
+    """Raises ValueError where the document is none that this checker knows."""
+    try:
+        content = json.loads(document)
+        if content["format"] != FORMAT:
+            raise ValueError(f"format {content['format']} is not {FORMAT}: a newer Saga wrote it")
+        return _plan(content["steps"])
+    except (KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"this is no definition: {error!r}") from error
+
+
+def _plan(entries: list[dict[str, object]]) -> Plan:
+    after = [tuple(_positions(entry["after"])) for entry in entries]
+    steps = tuple(
+        Planned(
+            name=str(entry["name"]),
+            mode=str(entry["mode"]),
+            after=after[position],
+            successors=tuple(other for other, befores in enumerate(after) if position in befores),
+            is_read_only=entry["read_only"] is True,
+            has_compensation=entry["compensation"] is True,
+        )
+        for position, entry in enumerate(entries)
+    )
+    pivot = next((position for position, entry in enumerate(entries) if entry["pivot"] is True), -1)
+    return Plan(steps, pivot, _downward(steps))
+
+
+def _positions(value: object) -> list[int]:
+    if not isinstance(value, list):
+        raise TypeError("`after` is a list of positions")
+    return value
+
+
+def _downward(steps: tuple[Planned, ...]) -> tuple[int, ...]:
+    order: list[int] = []
+    left = set(range(len(steps)))
+    while left:
+        free = [position for position in left if left.isdisjoint(steps[position].successors)]
+        if not free:
+            raise ValueError("its steps wait for each other in a circle")
+        order += free
+        left.difference_update(free)
+    return tuple(order)

@@ -1,0 +1,190 @@
+"""One saga's history, transaction by transaction: every line is allowed, every letter accounted for, the row is what comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Final
+
+from saga.history.chronicle import Chronicle, Note
+from saga.history.lines import OF_SAGA, OF_STEP, STILL
+from saga.history.plan import Plan
+from saga.history.rule import Rule
+from saga.history.standing import ABANDONING, COMPENSATING, FINISHED, RUNNING, TERMINAL, Standing
+from saga.history.verdict import Finding, Verdict
+
+_RESULTLESS: Final = frozenset("PDdWwUuRVN")  # a step at these letters has never succeeded
+_version = attrgetter("version")
+
+
+def check(plan: Plan, chronicle: Chronicle, verdict: Verdict) -> list[Finding]:
+    """Every rule that this history breaks; transitions and uses are counted in `verdict`."""
+    return _Replay(plan, chronicle, verdict).run()
+
+
+class _Replay:
+    def __init__(self, plan: Plan, chronicle: Chronicle, verdict: Verdict) -> None:
+        self._plan = plan
+        self._chronicle = chronicle
+        self._verdict = verdict
+        self._findings: list[Finding] = []
+        self._now = Standing(plan, verdict.uses, self._complain)
+        self._version = 0
+        self._process: int | None = None
+        self._seen: set[tuple[str, str]] = set()
+
+    def run(self) -> list[Finding]:
+        for version, notes in groupby(self._chronicle.notes, _version):
+            if version is None:
+                self._still(list(notes))
+            else:
+                self._transaction(version, list(notes))
+        self._row()
+        return self._findings
+
+    def _complain(self, rule: Rule, was: str, expected: str) -> None:
+        version = self._version or None
+        self._findings.append(Finding(self._chronicle.saga, version, rule, was, expected, self._process))
+
+    def _transaction(self, version: int, notes: Sequence[Note]) -> None:
+        before, now, last = self._version, self._now, notes[-1]
+        self._verdict.transitions += 1
+        self._version, self._process = version, last.process
+        self._seen.add((last.phase, last.vector))
+        if len(last.vector) != len(self._plan.steps):
+            self._complain(Rule.REASON, f"a vector of {len(last.vector)} letters", f"{len(self._plan.steps)}")
+            return
+        if any((note.phase, note.vector) != (last.phase, last.vector) for note in notes):
+            self._complain(Rule.REASON, "the lines of one transition have different vectors", "one vector after it")
+        if version != before + 1:
+            self._complain(Rule.VERSION, f"the line before it has version {before}", f"{version - 1}")
+        elif now.phase in TERMINAL:
+            self._complain(Rule.ENDED, f"{notes[0].kind!r} after the end in phase {now.phase}", "nothing")
+        else:
+            self._replay(notes)
+            return
+        self._adopt(last)
+
+    def _replay(self, notes: Sequence[Note]) -> None:
+        now, last = self._now, notes[-1]
+        now.open(last.vector)
+        if self._version == 1 and notes[0].kind != "started":
+            self._complain(Rule.START, f"it begins with {notes[0].kind!r}", "started")
+        for note in notes:
+            self._line(note)
+        now.dispatch()
+        if "".join(now.letters) != last.vector:
+            for step, theirs in enumerate(last.vector):
+                if now.letters[step] != theirs:
+                    self._complain(*self._unlike(step, now.letters[step], theirs))
+        elif now.phase != last.phase:
+            self._complain(Rule.REASON, f"phase {last.phase}", now.phase)
+        else:
+            self._unfinished()
+        self._adopt(last)
+
+    def _line(self, note: Note) -> None:
+        of_step, of_saga = OF_STEP.get(note.kind), OF_SAGA.get(note.kind)
+        if of_saga is not None and note.step is None:
+            of_saga(self._now, note.kind)
+        elif of_step is not None and note.step is not None and 0 <= note.step < len(self._plan.steps):
+            of_step(self._now, note.kind, note.step)
+        else:
+            whose = "the saga" if note.step is None else f"step {note.step}"
+            self._complain(
+                Rule.KIND, f"{note.kind!r} of {whose}", "a kind of line of the protocol, of a step or the saga"
+            )
+
+    def _adopt(self, last: Note) -> None:
+        """Go on from what is recorded: one fault is told once."""
+        self._now.phase, self._now.letters = last.phase, list(last.vector)
+        self._now.open(last.vector)
+
+    def _unlike(self, step: int, mine: str, theirs: str) -> tuple[Rule, str, str]:
+        """A letter that the lines do not account for: the rule that it breaks."""
+        now, before, rule = self._now, self._now.before[step], Rule.REASON
+        if before in "RVZN" or (before == "S" and theirs not in "SKZ"):
+            rule = Rule.OUTCOME
+        elif now.phase == RUNNING and mine == "P" and theirs in "DN":
+            rule = Rule.DISPATCH
+        elif now.phase == COMPENSATING and {mine, theirs} <= set("SDKZ"):
+            rule = Rule.SETTLE
+        elif now.turned is not None:
+            rule = now.turned
+        return rule, f"{now.name(step)} is {theirs}{self._waits_for(step, theirs)}", mine
+
+    def _waits_for(self, step: int, theirs: str) -> str:
+        """For the reader: which of its neighbours are in the way."""
+        now, steps = self._now, self._plan.steps
+        if theirs == "D":
+            names = [steps[before].name for before in steps[step].after if now.letters[before] not in FINISHED]
+            held = (
+                " while the saga is paused" if now.paused else " while a roll-back is asked for" if now.cancel else ""
+            )
+            return f" before {', '.join(names)} finished" if names else held
+        names = [steps[after].name for after in steps[step].successors if after not in now.clear()]
+        return f" before {', '.join(names)} clear" if theirs == "K" and names else ""
+
+    def _unfinished(self) -> None:
+        """What the transaction should have done as well."""
+        for rule, was, expected in _owed(self._now):
+            self._complain(rule, was, expected)
+
+    def _still(self, notes: Sequence[Note]) -> None:
+        """Lines that changed nothing: they tell a state that the saga was in."""
+        for note in notes:
+            self._process = note.process
+            is_set_aside_again = note.kind == "quarantined" and note.step is not None and note.vector[note.step] == "d"
+            if note.kind not in STILL and not is_set_aside_again:
+                self._complain(Rule.KIND, f"{note.kind!r} without a version", "a line that changes nothing")
+            elif (note.phase, note.vector) not in self._seen:
+                self._complain(
+                    Rule.REASON, f"{note.kind!r} at {note.phase} {note.vector}", "a state that the saga was in"
+                )
+
+    def _row(self) -> None:
+        row, now = self._chronicle, self._now
+        self._process = None
+        if self._version == 0:
+            self._complain(Rule.VERSION, f"no line of {row.version} transitions", "a line for each")
+            return
+        found = (self._version, now.phase, "".join(now.letters))
+        if found != (row.version, row.phase, row.vector):
+            self._complain(
+                Rule.ROW, "version {}, phase {}, {}".format(*found), f"{row.version}, {row.phase}, {row.vector}"
+            )
+            return
+        missing = now.successes - row.results
+        extra = {step for step in row.results if row.vector[step : step + 1] in _RESULTLESS}
+        for step in sorted(missing | extra):
+            has = "no result" if step in missing else "a result"
+            self._complain(
+                Rule.RESULT, f"{self._plan.steps[step].name} is {row.vector[step]} with {has}", "as its letter says"
+            )
+
+
+def _owed(now: Standing) -> Iterator[tuple[Rule, str, str]]:
+    vector = "".join(now.letters)
+    for step in now.due:
+        if vector[step] == "P":
+            yield Rule.DISPATCH, f"{now.name(step)} is P, and its turn has come", "D"
+    for step in now.owed:
+        yield Rule.SETTLE, f"{now.name(step)} is Z without a line", "'nothing to compensate'"
+    for step, said in now.declared.items():
+        yield Rule.OPERATOR, f"{said!r} of {now.name(step)} without an outcome", "the outcome in the same transition"
+    if now.phase == RUNNING:
+        yield from _owed_forward(now, vector)
+    elif now.phase == COMPENSATING and len(now.clear()) == len(vector):
+        yield Rule.COMPENSATED, f"{vector} in phase {now.phase}", "every step is clear: compensated"
+    elif now.phase == ABANDONING and "G" not in vector:
+        yield Rule.ABANDONED, f"{vector} in phase {now.phase}", "nothing is frozen: abandoned"
+
+
+def _owed_forward(now: Standing, vector: str) -> Iterator[tuple[Rule, str, str]]:
+    if FINISHED.issuperset(vector):
+        yield Rule.COMPLETED, f"{vector} in phase {now.phase}", "every step is finished: completed"
+    if "R" in vector and now.is_passed():
+        yield Rule.KEPT, f"{vector}: a rejection stays although the pivot has passed", "quarantined"
+    elif "V" in vector or ("R" in vector and not now.cancel):
+        yield Rule.ROLL_BACK, f"{vector} in phase {now.phase}", "a roll-back, or the pivot's outcome is awaited"

@@ -1,0 +1,174 @@
+"""Where a saga stands while its history is read, and what each kind of line does to it: the rules of the protocol, said once more.
+
+This is not how the core decides: it is told what was decided, and asks of every line whether it was allowed, and of every letter whether
+a line accounts for it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Final
+
+from saga.history.plan import Plan
+from saga.history.rule import Rule
+
+RUNNING, COMPENSATING, ABANDONING, COMPLETED, COMPENSATED, ABANDONED = "R", "C", "A", "D", "Z", "X"
+TERMINAL: Final = frozenset({COMPLETED, COMPENSATED, ABANDONED})
+FINISHED: Final = frozenset("SN")
+OPEN: Final = frozenset("DdWw")
+BLOCKING: Final = {"J": OPEN, "X": OPEN}  # a pivot of these modes and letters: nobody knows whether it has executed
+
+Complain = Callable[[Rule, str, str], None]
+
+
+class Standing:
+    """`letters`, `phase`, the two flags; within a transaction also what it still owes.
+
+    `due`: pending steps whose turn has come: dispatched, unless the saga is held back in the same transaction, which makes them `held`.
+    `owed`: steps that are Z because there is nothing to compensate, whose line is still to come. `declared`: what a person has said of
+    which step, whose outcome is still to come. `before`, `target`: the vectors around the transaction, as recorded. `turned`: the rule by
+    which many letters change at once, if it was applied.
+    """
+
+    __slots__ = (
+        "before", "cancel", "complain", "declared", "due", "held", "letters", "owed", "paused", "phase", "plan",
+        "successes", "target", "turned", "uses",
+    )  # fmt: skip
+
+    def __init__(self, plan: Plan, uses: Counter[Rule], complain: Complain) -> None:
+        self.plan = plan
+        self.uses = uses
+        self.complain = complain
+        self.phase = RUNNING
+        self.letters = ["P"] * len(plan.steps)
+        self.cancel = self.paused = False
+        self.turned: Rule | None = None
+        self.due: set[int] = set()
+        self.held: set[int] = set()
+        self.owed: set[int] = set()
+        self.declared: dict[int, str] = {}
+        self.successes: set[int] = set()  # by a report, which brings a result
+        self.before = self.target = ""
+
+    def open(self, target: str) -> None:
+        """A transaction begins, after which the vector is `target`."""
+        self.before, self.target = "".join(self.letters), target
+        self.turned = None
+        self.due.clear()
+        self.held.clear()
+        self.owed.clear()
+        self.declared.clear()
+
+    def name(self, step: int) -> str:
+        return self.plan.steps[step].name
+
+    def is_passed(self) -> bool:
+        """The pivot has succeeded or was skipped: no way back."""
+        return self.plan.pivot >= 0 and self.letters[self.plan.pivot] in FINISHED
+
+    def is_pivot_unknown(self) -> bool:
+        pivot = self.plan.pivot
+        return pivot >= 0 and self.letters[pivot] in BLOCKING.get(self.plan.steps[pivot].mode, ())
+
+    def clear(self) -> set[int]:
+        """Steps that need no more undoing."""
+        found: set[int] = set()
+        for step in self.plan.downward:
+            if self.letters[step] in "RVZ" or (
+                self.letters[step] == "N" and found.issuperset(self.plan.steps[step].successors)
+            ):
+                found.add(step)
+        return found
+
+    def expect(self, rule: Rule, said: str, allowed: str, *, step: int, phases: str) -> bool:
+        """Complain unless the saga is in one of these phases and the step at one of these letters."""
+        self.uses[rule] += 1
+        letter = self.letters[step]
+        if self.phase in phases and letter in allowed:
+            return True
+        was = f"{said!r} of {self.name(step)}, which is {letter} in phase {self.phase}"
+        self.complain(rule, was, f"{' or '.join(allowed)} in phase {' or '.join(phases)}")
+        return False
+
+    # -- forward -------------------------------------------------------------------------------------------------------
+
+    def forward(self) -> None:
+        """E5: the turn of every step has come whose predecessors are all finished, unless the saga is held back."""
+        if self.phase != RUNNING or self.cancel or self.paused or "P" not in self.letters:
+            return
+        for step, letter in enumerate(self.letters):
+            if letter == "P" and all(self.letters[before] in FINISHED for before in self.plan.steps[step].after):
+                self.due.add(step)
+
+    def hold(self) -> None:
+        """Nothing is dispatched from here on; what was dispatched in this very transaction may have been."""
+        self.held |= self.due
+        self.due.clear()
+
+    def dispatch(self) -> None:
+        """What was due is what the record says: dispatched, or skipped, which makes others due."""
+        count = -1
+        while count != len(self.due):
+            count = len(self.due)
+            for step in self.due | self.held:
+                if self.target[step] in "DN":
+                    self.uses[Rule.DISPATCH] += self.letters[step] == "P"
+                    self.letters[step] = self.target[step]
+            self.forward()
+
+    # -- backward ------------------------------------------------------------------------------------------------------
+
+    def turn(self) -> None:
+        """E6: every step is void, or unknown in the way of its mode."""
+        self.phase, self.cancel, self.turned = COMPENSATING, False, Rule.DOUBT
+        for step, letter in enumerate(self.letters):
+            if letter in OPEN or (letter == "P" and self._was_dispatched(step)):
+                self.letters[step] = self._doubted(step)
+            elif letter == "P":
+                self.letters[step] = "V"
+        self.due.clear()
+        self.held.clear()
+        self.settle()
+
+    def _was_dispatched(self, step: int) -> bool:
+        """It was due, and the same transaction turned back: the record says whether it had been sent off before."""
+        return step in self.due | self.held and step != self.plan.pivot and self.target[step] != "V"
+
+    def _doubted(self, step: int) -> str:
+        planned = self.plan.steps[step]
+        if planned.mode == "T" or planned.is_read_only:
+            return "V"
+        return "U" if planned.mode == "X" else "D"
+
+    def settle(self) -> None:
+        """E7: from the leaves up, a step with an effect is compensated when all its successors are clear."""
+        if self.phase != COMPENSATING or self.paused:
+            return
+        clear: set[int] = set()
+        for step in self.plan.downward:
+            planned = self.plan.steps[step]
+            is_free = clear.issuperset(planned.successors)
+            if is_free and self.letters[step] == "S" and not planned.has_compensation:
+                self.letters[step] = "Z"
+                self.owed.add(step)
+            elif is_free and (self.letters[step] == "S" or (self.letters[step] == "D" and planned.mode == "J")):
+                self.uses[Rule.SETTLE] += 1
+                self.letters[step] = "K"
+            if self.letters[step] in "RVZ" or (self.letters[step] == "N" and is_free):
+                clear.add(step)
+
+    # -- by force ------------------------------------------------------------------------------------------------------
+
+    def freeze(self) -> None:
+        """E13: what may still happen is frozen first."""
+        self.phase, self.cancel, self.paused, self.turned = ABANDONING, False, False, Rule.FREEZE
+        for step, letter in enumerate(self.letters):
+            mode = self.plan.steps[step].mode
+            was_dispatched = letter == "P" and step in self.due | self.held and self.target[step] == "G"
+            if letter == "P" and not was_dispatched:
+                self.letters[step] = "V"
+            elif letter in "PDdWwUuKk":
+                self.letters[step] = "G" if mode != "T" else ("S" if letter in "Kk" else "V")
+        self.due.clear()
+        self.held.clear()

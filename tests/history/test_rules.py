@@ -1,0 +1,310 @@
+"""For each rule a history that keeps it and one that breaks it: the first passes, the second is refused by the name of the rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from saga.core.graph import Graph
+from saga.history import Note, Rule
+from tests.core.graphs import chain, graph, shaped, step
+from tests.history.told import chronicle, findings, findings_of, still, told
+
+TTT, TTT_PIVOT = chain("TTT"), chain("TTT", pivot=1)
+XXX, JJJ = chain("XXX"), chain("JJJ")
+XXX_PIVOT, JJJ_PIVOT = chain("XXX", pivot=1), chain("JJJ", pivot=1)
+FORK = shaped([(), (0,), (0,)], "XXX")  # a, then b beside c
+FORK_PIVOT = shaped([(), (0,), (0,)], "XXX", pivot=1)
+STARTED = "R DPP  started"
+BOTH = ("R DPP  started", "R SDD  succeeded 0")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """`right` keeps the rule, `wrong` breaks it."""
+
+    rule: Rule
+    graph: Graph
+    right: tuple[str, ...]
+    wrong: tuple[str, ...]
+
+
+PAIRS = {
+    "a saga begins with started": Pair(
+        Rule.START, TTT, (STARTED,), ("R DPP  looked after",)),
+    "a saga starts once": Pair(
+        Rule.START, TTT, (STARTED, "R DPP  looked after"), (STARTED, "R DPP  started")),
+    "only what was dispatched succeeds": Pair(
+        Rule.SUCCESS, TTT, (STARTED, "R SDP  succeeded 0"), (STARTED, "R DSP  succeeded 1")),
+    "a compensated step does not succeed late": Pair(
+        Rule.SUCCESS, TTT, (STARTED, "Z VVV  rolling back; compensated all"), (STARTED, "C SVV  rolling back; succeeded 0")),
+    "a success that is awaited counts": Pair(
+        Rule.SUCCESS, TTT, (STARTED, "R SDP  succeeded 0"), (STARTED, "R DPP  late success recorded 0")),
+    "a resolved step was unknown": Pair(
+        Rule.SUCCESS, XXX, (STARTED, "C UVV  rolling back", "C KVV  resolved: it happened 0"),
+        (STARTED, "C UVV  rolling back", "C USV  resolved: it happened 1")),
+    "a kept rejection is set aside when the pivot has passed": Pair(
+        Rule.KEPT, FORK_PIVOT, (*BOTH, "R SDR  rejected 2; roll-back waits 1", "R SSd  succeeded 1; roll-back refused 1; quarantined 2"),
+        (*BOTH, "R SDR  rejected 2; roll-back waits 1", "R SSR  succeeded 1; roll-back refused 1")),
+    "a rejection is kept only until the pivot has passed": Pair(
+        Rule.KEPT, FORK_PIVOT, (*BOTH, "R SDR  rejected 2; roll-back waits 1"),
+        (*BOTH, "R SDR  rejected 2; roll-back waits 1", "R SDd  quarantined 2")),
+    "only what was dispatched is rejected": Pair(
+        Rule.REJECTION, TTT, (STARTED, "Z RVV  rejected 0; rolling back; compensated all"),
+        (STARTED, "C KRV  rejected 1; rolling back")),
+    "an unknown call is not declared void twice": Pair(
+        Rule.REJECTION, XXX, (STARTED, "C UVV  rolling back", "Z VVV  resolved: it did not happen 0; compensated all"),
+        (STARTED, "C UVV  rolling back", "C UVV  resolved: it did not happen 1")),
+    "a rejection behind the pivot is set aside": Pair(
+        Rule.LATE_REJECTION, TTT_PIVOT, (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSd  quarantined 2"),
+        (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSR  rejected 2")),
+    "a step is dispatched behind its predecessors": Pair(
+        Rule.DISPATCH, TTT, (STARTED, "R SDP  succeeded 0"), (STARTED, "R SDD  succeeded 0")),
+    "a step is dispatched when its turn has come": Pair(
+        Rule.DISPATCH, TTT, (STARTED, "R SDP  succeeded 0"), (STARTED, "R SPP  succeeded 0")),
+    "nothing is dispatched while the saga is paused": Pair(
+        Rule.DISPATCH, TTT, (STARTED, "R DPP  paused", "R SPP  succeeded 0", "R SDP  resumed"),
+        (STARTED, "R DPP  paused", "R SDP  succeeded 0")),
+    "nothing is dispatched while a roll-back is asked for": Pair(
+        Rule.DISPATCH, shaped([(), (), (1,)], "XXX", pivot=0),
+        ("R DDP  started", "R DDP  roll-back waits 0", "R DSP  succeeded 1"),
+        ("R DDP  started", "R DDP  roll-back waits 0", "R DSD  succeeded 1")),
+    "a pivot that has succeeded releases what was held": Pair(
+        Rule.DISPATCH, XXX_PIVOT,
+        (STARTED, "R SDP  succeeded 0", "R SDP  roll-back waits 1", "R SSD  succeeded 1; roll-back refused 1"),
+        (STARTED, "R SDP  succeeded 0", "R SDP  roll-back waits 1", "R SSP  succeeded 1; roll-back refused 1")),
+    "a saga is complete when every step is finished": Pair(
+        Rule.COMPLETED, FORK, (*BOTH, "R SSD  succeeded 1", "D SSS  succeeded 2; completed"),
+        (*BOTH, "D SSD  succeeded 1; completed")),
+    "a saga whose steps are finished is complete": Pair(
+        Rule.COMPLETED, FORK, (*BOTH, "D SSS  succeeded 1; succeeded 2; completed"), (*BOTH, "R SSS  succeeded 1; succeeded 2")),
+    "only what is running is rolled back": Pair(
+        Rule.ROLL_BACK, XXX, (STARTED, "C UVV  rolling back"), (STARTED, "C UVV  rolling back", "C UVV  rolling back")),
+    "nothing is rolled back behind the pivot": Pair(
+        Rule.ROLL_BACK, TTT_PIVOT, (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSD  roll-back refused 1"),
+        (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "C SKV  rolling back")),
+    "nothing is rolled back while a journaled pivot is unknown": Pair(
+        Rule.ROLL_BACK, JJJ_PIVOT, (STARTED, "R SDP  succeeded 0", "R SWP  roll-back waits 1"),
+        (STARTED, "R SDP  succeeded 0", "C SKV  rolling back")),
+    "nothing is rolled back while an external pivot is unknown": Pair(
+        Rule.ROLL_BACK, XXX_PIVOT, (STARTED, "R SDP  succeeded 0", "R SDP  roll-back waits 1"),
+        (STARTED, "R SDP  succeeded 0", "C SUV  rolling back")),
+    "a roll-back waits for the pivot alone": Pair(
+        Rule.ROLL_BACK, XXX_PIVOT, (STARTED, "R SDP  succeeded 0", "R SDP  roll-back waits 1"),
+        (STARTED, "R DPP  roll-back waits 0")),
+    "a roll-back is refused behind the pivot alone": Pair(
+        Rule.ROLL_BACK, TTT_PIVOT, (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSD  roll-back refused 1"),
+        (STARTED, "R DPP  roll-back refused 1")),
+    "a rejection rolls back": Pair(
+        Rule.ROLL_BACK, TTT, (STARTED, "Z RVV  rejected 0; rolling back; compensated all"), (STARTED, "R RPP  rejected 0")),
+    "an external step of unknown outcome is resolved first": Pair(
+        Rule.DOUBT, XXX, (STARTED, "C UVV  rolling back"), (STARTED, "C KVV  rolling back")),
+    "a transactional step of unknown outcome is void": Pair(
+        Rule.DOUBT, chain("TX"), ("R DP  started", "Z VV  rolling back; compensated all"), ("R DP  started", "C UV  rolling back")),
+    "a step is compensated when its successors are clear": Pair(
+        Rule.SETTLE, FORK, (*BOTH, "C SUU  rolling back", "C SVU  resolved: it did not happen 1"),
+        (*BOTH, "C SUU  rolling back", "C KVU  resolved: it did not happen 1")),
+    "a step waits for a successor of unknown outcome": Pair(
+        Rule.SETTLE, shaped([(), (0,)], "JX"), ("R DP  started", "R SD  succeeded 0", "C SU  rolling back"),
+        ("R DP  started", "R SD  succeeded 0", "C KU  rolling back")),
+    "a step is compensated as soon as its successors are clear": Pair(
+        Rule.SETTLE, chain("TX"), ("R DP  started", "R SD  succeeded 0", "C SU  rolling back", "C KV  resolved: it did not happen 1"),
+        ("R DP  started", "R SD  succeeded 0", "C SU  rolling back", "C SV  resolved: it did not happen 1")),
+    "a step with nothing to compensate says so": Pair(
+        Rule.SETTLE, graph(step("a", "T", compensation=False), step("b", "X", after=(0,))),
+        ("R DP  started", "R SD  succeeded 0", "Z ZR  rejected 1; rolling back; nothing to compensate 0; compensated all"),
+        ("R DP  started", "R SD  succeeded 0", "Z ZR  rejected 1; rolling back; compensated all")),
+    "a saga is compensated when every step is clear": Pair(
+        Rule.COMPENSATED, XXX, (STARTED, "C UVV  rolling back"), (STARTED, "Z UVV  rolling back; compensated all")),
+    "a saga whose steps are clear is compensated": Pair(
+        Rule.COMPENSATED, TTT, (STARTED, "Z VVV  rolling back; compensated all"), (STARTED, "C VVV  rolling back")),
+    "only what is compensating is compensated": Pair(
+        Rule.UNDONE, JJJ, (STARTED, "C KVV  rolling back", "Z ZVV  compensated 0; compensated all"),
+        (STARTED, "C KVV  rolling back", "C KZV  compensated 1")),
+    "a compensation that is awaited counts": Pair(
+        Rule.UNDONE, JJJ, (STARTED, "C KVV  rolling back", "Z ZVV  compensated 0; compensated all"),
+        (STARTED, "C KVV  rolling back", "C KVV  late compensation recorded 0")),
+    "the pivot alone is voided": Pair(
+        Rule.VOIDED, JJJ_PIVOT,
+        (STARTED, "R SDP  succeeded 0", "R SWP  roll-back waits 1", "C KVV  voided 1; rolling back"),
+        (STARTED, "Z VVV  voided 0; rolling back; compensated all")),
+    "a pivot is voided when it was asked to": Pair(
+        Rule.VOIDED, XXX_PIVOT,
+        (STARTED, "R SDP  succeeded 0", "R SDP  roll-back waits 1", "C KVV  voided 1; rolling back"),
+        (STARTED, "R SDP  succeeded 0", "C KVV  voided 1; rolling back")),
+    "a step is set aside only where no roll-back is possible": Pair(
+        Rule.QUARANTINE, XXX, (STARTED, "C UVV  failed 0; rolling back", "C uVV  failed 0; quarantined 0"),
+        (STARTED, "R dPP  failed 0; quarantined 0")),
+    "what has an outcome is not set aside": Pair(
+        Rule.QUARANTINE, TTT_PIVOT, (STARTED, "R SDP  succeeded 0"), (STARTED, "R SDP  succeeded 0", "R sDP  quarantined 0")),
+    "an operator retries what was set aside": Pair(
+        Rule.OPERATOR, XXX,
+        (STARTED, "C UVV  rolling back", "C uVV  quarantined 0", "C UVV  retried by an operator 0"),
+        (STARTED, "C UVV  rolling back", "C UVV  retried by an operator 0")),
+    "an operator's word has its outcome with it": Pair(
+        Rule.OPERATOR, XXX,
+        (STARTED, "C UVV  rolling back", "C uVV  quarantined 0",
+         "C KVV  resolved by an operator: it happened 0; resolved: it happened 0"),
+        (STARTED, "C UVV  rolling back", "C uVV  quarantined 0", "C uVV  resolved by an operator: it happened 0")),
+    "behind the pivot nothing is declared void": Pair(
+        Rule.OPERATOR, TTT_PIVOT,
+        (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSd  quarantined 2",
+         "D SSS  resolved by an operator: it happened 2; succeeded 2; completed"),
+        (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSd  quarantined 2",
+         "R SSR  resolved by an operator: it did not happen 2; rejected 2")),
+    "an end is for ever": Pair(
+        Rule.ENDED, chain("T"), ("R D  started", "D S  succeeded 0; completed"),
+        ("R D  started", "D S  succeeded 0; completed", "D S  looked after")),
+    "an ended saga is not revived": Pair(
+        Rule.ENDED, chain("T"), ("R D  started", "D S  succeeded 0; completed"),
+        ("R D  started", "D S  succeeded 0; completed", "C K  rolling back")),
+    "what may still happen is frozen": Pair(
+        Rule.FREEZE, JJJ, (STARTED, "A GVV  abandoning", "X VVV  frozen: voided 0; abandoned"), (STARTED, "X VVV  abandoning; abandoned")),
+    "a saga is abandoned once": Pair(
+        Rule.FREEZE, JJJ, (STARTED, "A GVV  abandoning"), (STARTED, "A GVV  abandoning", "A GVV  abandoning")),
+    "a journal tells what is frozen": Pair(
+        Rule.FROZEN, XXX, (STARTED, "A GVV  abandoning", "X ?VV  residue unknown 0; abandoned"),
+        (STARTED, "A GVV  abandoning", "X VVV  frozen: voided 0; abandoned")),
+    "a saga is abandoned when nothing is frozen": Pair(
+        Rule.ABANDONED, JJJ, (STARTED, "A GVV  abandoning", "X SVV  frozen: executed 0; abandoned"),
+        (STARTED, "X GVV  abandoning; abandoned")),
+    "a saga without frozen steps is abandoned": Pair(
+        Rule.ABANDONED, TTT, (STARTED, "X VVV  abandoning; abandoned"), (STARTED, "A VVV  abandoning")),
+    "what is not paused is not resumed": Pair(
+        Rule.PAUSE, TTT, (STARTED, "R DPP  paused", "R DPP  resumed"), (STARTED, "R DPP  resumed")),
+    "what is paused is not paused again": Pair(
+        Rule.PAUSE, TTT, (STARTED, "R DPP  paused"), (STARTED, "R DPP  paused", "R DPP  paused")),
+    "an outcome stays": Pair(
+        Rule.OUTCOME, TTT, (STARTED, "R SDP  succeeded 0", "D SSS  succeeded 1; looked after")[:2],
+        (STARTED, "R SDP  succeeded 0", "R DDP  looked after")),
+    "a compensated step stays compensated": Pair(
+        Rule.OUTCOME, JJJ,
+        (STARTED, "R SDP  succeeded 0", "C SKV  rolling back", "C KZV  compensated 1", "Z ZZV  compensated 0; compensated all"),
+        (STARTED, "R SDP  succeeded 0", "C SKV  rolling back", "C KZV  compensated 1", "C KSV  failed 0")),
+    "no letter changes without a line": Pair(
+        Rule.REASON, TTT, (STARTED, "R SDP  succeeded 0"), (STARTED, "R SPP  failed 0")),
+    "no phase changes without a line": Pair(
+        Rule.REASON, XXX, (STARTED, "C UVV  rolling back"), (STARTED, "C DPP  looked after")),
+    "a vector has a letter for each step": Pair(
+        Rule.REASON, TTT, (STARTED,), ("R DP  started",)),
+    "a line is of a known kind": Pair(
+        Rule.KIND, TTT, (STARTED, "R DPP  looked after"), (STARTED, "R DPP  wandered off")),
+    "a line about the saga is about no step": Pair(
+        Rule.KIND, TTT, (STARTED, "R DPP  failed 0"), (STARTED, "R DPP  failed")),
+    "a line is about a step that there is": Pair(
+        Rule.KIND, TTT, (STARTED, "R DPP  failed 0"), (STARTED, "R DPP  failed 3")),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS.keys())
+def test_a_history_that_keeps_the_rule_passes(pair: Pair) -> None:
+    assert findings_of(pair.graph, *pair.right) == []
+
+
+@pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS.keys())
+def test_a_history_that_breaks_the_rule_is_refused_by_its_name(pair: Pair) -> None:
+    assert pair.rule in {finding.rule for finding in findings_of(pair.graph, *pair.wrong)}
+
+
+def test_every_rule_is_broken_somewhere_here() -> None:
+    on_the_row = {Rule.VERSION, Rule.ROW, Rule.RESULT}
+
+    assert {pair.rule for pair in PAIRS.values()} | on_the_row == set(Rule)
+
+
+GOOD = told(STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1")
+
+
+def test_a_finding_names_the_saga_the_version_the_process_and_both_letters() -> None:
+    (finding,) = findings_of(TTT, STARTED, "R SDD  succeeded 0")
+
+    assert (finding.saga.int, finding.version, finding.process) == (7, 2, 3)
+    assert (finding.was, finding.expected) == ("c is D before b finished", "P")
+
+
+def test_a_transition_without_a_line_is_found() -> None:
+    (finding,) = findings(TTT, chronicle([note for note in GOOD if note.version != 2]))
+
+    assert (finding.rule, finding.version) == (Rule.VERSION, 3)
+
+
+def test_a_history_without_its_beginning_is_found() -> None:
+    assert findings(TTT, chronicle(GOOD[1:]))[0].rule is Rule.VERSION
+
+
+def test_a_saga_without_any_line_is_found() -> None:
+    (finding,) = findings(TTT, replace(chronicle(GOOD), notes=[]))
+
+    assert finding.rule is Rule.VERSION
+
+
+@pytest.mark.parametrize("change", [{"version": 4}, {"phase": "C"}, {"vector": "SDD"}], ids=str)
+def test_a_row_that_is_not_the_last_line_is_found(change: dict[str, object]) -> None:
+    (finding,) = findings(TTT, replace(chronicle(GOOD), **change))  # type: ignore[arg-type]
+
+    assert finding.rule is Rule.ROW
+
+
+@pytest.mark.parametrize("results", [{0}, {0, 1, 2}], ids=["one missing", "one too many"])
+def test_a_result_without_a_success_and_a_success_without_a_result_are_found(results: set[int]) -> None:
+    (finding,) = findings(TTT, replace(chronicle(GOOD), results=frozenset(results)))
+
+    assert finding.rule is Rule.RESULT
+
+
+def test_what_a_person_has_declared_has_no_result() -> None:
+    notes = told(
+        STARTED, "C UVV  rolling back", "C uVV  quarantined 0",
+        "C KVV  resolved by an operator: it happened 0; resolved: it happened 0",
+    )  # fmt: skip
+
+    assert findings(XXX, replace(chronicle(notes), results=frozenset())) == []
+
+
+def test_lines_of_one_transition_have_one_vector() -> None:
+    notes = told(STARTED, "R DPP  failed 0; looked after")
+    notes[1] = notes[1]._replace(vector="DDP")
+
+    assert Rule.REASON in {finding.rule for finding in findings(TTT, chronicle(notes))}
+
+
+def test_a_line_that_changes_nothing_tells_a_state_that_there_was() -> None:
+    assert findings(TTT, chronicle([*GOOD, *still("R DPP  failed 0")])) == []
+    assert findings(TTT, chronicle([*GOOD, *still("R DDP  failed 0")]))[0].rule is Rule.REASON
+
+
+@pytest.mark.parametrize("kind", ["succeeded", "completed", "quarantined"])
+def test_a_line_that_changes_something_has_a_version(kind: str) -> None:
+    silent = Note(None, "R", "DPP", kind, 0, None, 3)
+
+    assert findings(TTT, chronicle([*GOOD, silent]))[0].rule is Rule.KIND
+
+
+def test_a_second_rejection_behind_the_pivot_changes_nothing() -> None:
+    notes = told(STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSd  quarantined 2")
+
+    assert findings(TTT_PIVOT, chronicle([*notes, *still("R SSd  quarantined 2")])) == []
+
+
+def test_a_skipped_step_finishes_and_is_clear_when_its_successors_are() -> None:
+    assert findings_of(TTT, STARTED, "R SND  succeeded 0", "Z ZNR  rejected 2; rolling back; compensated all") != []
+    assert (
+        findings_of(
+            TTT,
+            STARTED,
+            "R SND  succeeded 0",
+            "C KNR  rejected 2; rolling back",
+            "Z ZNR  compensated 0; compensated all",
+        )
+        == []
+    )
+
+
+def test_what_was_due_may_be_dispatched_or_not_where_the_same_transition_turns_back() -> None:
+    """The core dispatches on a success, and drops it again for what else came in: both are recorded as one transition."""
+    one_after_the_other = shaped([(), (0,), ()], "XXX")
+    for vector in ("SVR", "SUR"):
+        letters = "K" + vector[1:] if vector[1] == "V" else vector
+        told_so = ("R DPD  started", f"C {letters}  succeeded 0; rejected 2; rolling back")
+        assert findings_of(one_after_the_other, *told_so) == []
