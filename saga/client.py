@@ -82,6 +82,10 @@ class Sagas:
         self.process = process
         self._registered: dict[int, tuple[Definition, int, Graph]] = {}
 
+    def new_id(self) -> UUID:
+        """An id for a saga that is about to be started: it carries the moment."""
+        return uuid7(int(time.time() * 1000), os.urandom(RANDOM_BYTES))
+
     async def register(self, definition: Definition, *, activate: bool = True, overwrite: bool = False) -> int:
         """Check a definition against the published contracts and store it; returns its number.
 
@@ -163,7 +167,7 @@ class Sagas:
                 raise InputRefused(f"the input of {graph.name} v{graph.version} does not fit: {'; '.join(problems)}")
         if key is not None and not 1 <= len(key) <= KEY_CHARS_MAX:
             raise UsageError(f"a start key has 1 to {KEY_CHARS_MAX} characters, not {len(key)}")
-        saga = uuid7(int(time.time() * 1000), os.urandom(RANDOM_BYTES))
+        saga = self.new_id()
         text = None if tags is None else _JSON.dump_json(tags).decode()
         return Order(saga, number, graph, data, hashlib.sha256(data).digest(), key, text)
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from saga.core.decide import State
-from saga.errors import Conflict
+from saga.errors import Conflict, Unavailable
 
 Value = Any  # whatever a step keeps in a row
 
@@ -72,6 +72,7 @@ class Transaction:
         self.start_keys: dict[tuple[str, str], tuple[UUID, bytes]] = {}
         self.keys: list[Hashable] = []
         self.ended = asyncio.Event()
+        self._is_aborted = False
 
     async def get(self, key: str) -> Value:
         """Lock a row and read it; None where it does not exist."""
@@ -99,12 +100,14 @@ class Transaction:
         self._changes.append(change)
 
     async def lock(self, key: Hashable) -> None:
+        self._check()
         await self._locks.acquire(self, key)
 
     def is_locked_elsewhere(self, key: Hashable) -> bool:
         return not self._locks.is_free_for(self, key)
 
     def commit(self) -> None:
+        self._check()
         for change in self._changes:
             change()
         for key, value in self._written.items():
@@ -113,6 +116,15 @@ class Transaction:
             else:
                 self._rows[key] = value
         self.roll_back()
+
+    def abort(self) -> None:
+        """The connection is gone: rolled back here and now. Whoever goes on with it is told."""
+        self._is_aborted = True
+        self.roll_back()
+
+    def _check(self) -> None:
+        if self._is_aborted:
+            raise Unavailable("the connection is gone, and its transaction with it")
 
     def roll_back(self) -> None:
         """Forget what was not committed, and give the locks back."""

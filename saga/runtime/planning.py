@@ -142,7 +142,7 @@ def _dispatch(group: Group, commands: Iterable[Command], made: Plan, routes: Rou
         service = group.graph.steps[command.step].service
         is_fresh = command.after_seconds == 0 and group.state.vector[command.step] in _FRESH
         owner = routes.owner(service) if is_fresh else None
-        if owner is None and not routes.queues_commands:
+        if owner is None and not routes.queues_commands and not _is_set_aside(group, command.step):
             made.messages.append(command)
             continue
         claim = None if owner is None else routes.next_claim()
@@ -154,6 +154,11 @@ def _dispatch(group: Group, commands: Iterable[Command], made: Plan, routes: Rou
             made.handovers.append(dispatch)
         else:
             signals.claims.setdefault(owner, []).append(Ref(group.saga, command.step))
+
+
+def _is_set_aside(group: Group, step: int) -> bool:
+    """Its row waits for a person or for the end of a pause, and would refuse a delivery: it has to be made due again."""
+    return group.state.paused or group.state.vector[step] in QUARANTINED_LETTERS
 
 
 def results_in(group: Group) -> dict[int, bytes]:

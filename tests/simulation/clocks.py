@@ -1,0 +1,25 @@
+"""Clocks of machines: each has a zero of its own, and can jump."""
+
+from __future__ import annotations
+
+import asyncio
+
+from saga.testing.virtual_loop import VirtualLoop
+
+
+class MachineClock:
+    """See `saga.ports.clock.Clock`."""
+
+    def __init__(self, loop: VirtualLoop, zero: float) -> None:
+        self._loop = loop
+        self._zero = zero
+
+    def monotonic(self) -> float:
+        return self._loop.time() + self._zero
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+    def jump(self, seconds: float) -> None:
+        """What was not yet is past, or, with a number below zero, the other way round."""
+        self._zero += seconds

@@ -1,0 +1,144 @@
+"""Random definitions: graphs with parallel branches and joins, with a pivot or without, over all three modes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from saga.authoring import Definition, Retry
+from saga.authoring.definition import StepHandle
+from saga.core.states import Mode
+
+SERVICES: Final = {
+    Mode.TRANSACTIONAL: ("stock", "ledger"),
+    Mode.JOURNALED: ("shop", "depot"),
+    Mode.EXTERNAL: ("bank", "post"),
+}
+ALL_SERVICES: Final = tuple(name for names in SERVICES.values() for name in names)
+STEPS_MAX: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """One step as it was drawn. `after` are positions; `probe` and `compensation` say what its handler offers."""
+
+    name: str
+    service: str
+    mode: Mode
+    after: tuple[int, ...]
+    pivot: bool
+    retriable: bool
+    read_only: bool
+    compensation: bool
+    probe: bool
+    timeout_ms: int
+
+    @property
+    def handler(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionPlan:
+    """A definition as it was drawn; it passes the safety check by construction."""
+
+    name: str
+    steps: tuple[StepPlan, ...]
+    deadline_ms: int | None
+    budget_ms: int
+    attempts: int
+    undo_attempts: int
+
+    def written(self) -> Definition:
+        """Write it with the builder that users write with."""
+        definition = Definition(
+            self.name,
+            deadline=None if self.deadline_ms is None else f"{self.deadline_ms}ms",
+            compensation_budget=f"{self.budget_ms}ms",
+        )
+        handles: list[StepHandle] = []
+        for step in self.steps:
+            befores = [handles[before] for before in step.after]
+            handles.append(
+                definition.step(
+                    f"{step.service}.{step.handler}",
+                    after=befores,
+                    inputs={"order": definition.input, "befores": {handle.name: handle.output for handle in befores}},
+                    retry=Retry(attempts=self.attempts, first="50ms", cap="300ms"),
+                    compensation_retry=Retry(attempts=self.undo_attempts, first="50ms", cap="300ms"),
+                    timeout=f"{step.timeout_ms}ms",
+                    pivot=step.pivot,
+                    retriable=step.retriable,
+                    read_only=step.read_only,
+                )
+            )
+        definition.returns({handle.name: handle.output for handle in handles})
+        return definition
+
+
+@dataclass(frozen=True, slots=True)
+class Taste:
+    """What a family of worlds likes its definitions to be like."""
+
+    modes: str = "TJX"
+    pivot: float = 0.5
+    pivot_mode: str = ""
+    probe: float = 0.4
+    deadline: float = 0.3
+    parallel: float = 0.45
+
+
+def draw(name: str, random: Random, taste: Taste) -> DefinitionPlan:
+    """Draw a definition that is safe: what a pivot asks of the steps beside and behind it is done to them."""
+    count = random.choice((2, 3, 3, 4, 4, STEPS_MAX))
+    afters = [_befores(random, position, taste.parallel) for position in range(count)]
+    ancestors = _ancestors(afters)
+    pivot = random.randrange(count) if random.random() < taste.pivot else -1
+    steps = []
+    for position in range(count):
+        mode = Mode(random.choice(taste.modes))
+        if position == pivot and taste.pivot_mode:
+            mode = Mode(random.choice(taste.pivot_mode))
+        is_before = pivot < 0 or position in ancestors[pivot]
+        is_behind = pivot >= 0 and pivot in ancestors[position]
+        is_read_only = random.random() < 0.06 and position != pivot
+        is_final = position == pivot or is_behind
+        steps.append(
+            StepPlan(
+                name=f"{name}_{'abcdefgh'[position]}",
+                service=random.choice(SERVICES[mode]),
+                mode=mode,
+                after=afters[position],
+                pivot=position == pivot,
+                retriable=not is_before and position != pivot,
+                read_only=is_read_only,
+                compensation=not is_read_only and (not is_final or random.random() < 0.2),
+                probe=mode is Mode.EXTERNAL and random.random() < taste.probe,
+                timeout_ms=random.choice((200, 300, 500)),
+            )
+        )
+    return DefinitionPlan(
+        name=name,
+        steps=tuple(steps),
+        deadline_ms=random.choice((1500, 2500, 4000)) if random.random() < taste.deadline else None,
+        budget_ms=random.choice((3000, 20_000, 60_000)),
+        attempts=random.choice((2, 3, 4)),
+        undo_attempts=random.choice((2, 3, 3)),
+    )
+
+
+def _befores(random: Random, position: int, parallel: float) -> tuple[int, ...]:
+    if position == 0 or random.random() < parallel * 0.3:
+        return ()
+    if random.random() < parallel:
+        width = random.randint(1, min(position, 2))
+        return tuple(sorted(random.sample(range(position), width)))
+    return (position - 1,)
+
+
+def _ancestors(afters: list[tuple[int, ...]]) -> list[frozenset[int]]:
+    found: list[frozenset[int]] = []
+    for befores in afters:
+        found.append(frozenset(befores).union(*(found[before] for before in befores)))
+    return found

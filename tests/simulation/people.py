@@ -1,0 +1,120 @@
+"""Operators: they roll back, pause, retry, resolve by true evidence, abandon, and leave some sagas as they are."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+from uuid import UUID
+
+from saga.core.states import QUARANTINED_LETTERS, Mode
+from saga.errors import SagaError
+from saga.ports.journal import Mark
+from tests.simulation.chance import OPERATOR, Menu
+from tests.simulation.observer import Seen
+
+if TYPE_CHECKING:
+    from tests.simulation.machine import SimulatedSagas
+    from tests.simulation.world import World
+
+LOOK_SECONDS: Final = 0.2
+_UNDONE_MARKS: Final = (Mark.TOMBSTONE, Mark.REJECTED, Mark.COMPENSATED)
+STUCK: Final[Menu] = (
+    (OPERATOR, "retry", 0.30),
+    (OPERATOR, "resolve", 0.15),
+    (OPERATOR, "roll back", 0.04),
+    (OPERATOR, "abandon", 0.03),
+)
+RUNNING: Final[Menu] = (
+    (OPERATOR, "roll back", 0.015),
+    (OPERATOR, "pause", 0.015),
+    (OPERATOR, "abandon", 0.004),
+)
+PAUSED: Final[Menu] = ((OPERATOR, "resume", 0.35), (OPERATOR, "roll back", 0.05), (OPERATOR, "abandon", 0.02))
+
+
+class People:
+    """Look at every saga from time to time, and act through the client of the desk."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def run(self) -> None:
+        """While the storm lasts."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            for number, saga in list(self._world.sagas.items()):
+                seen = self._world.observer.sagas[saga]
+                if seen.state.phase.is_terminal:
+                    continue
+                menu = STUCK if seen.state.is_stuck else PAUSED if seen.state.paused else RUNNING
+                drawn = self._world.chance.draw(f"people, saga {number}", menu)
+                if drawn is not None:
+                    self._act(saga, drawn.what, drawn.share)
+
+    async def resume_all(self) -> None:
+        """After the storm nobody leaves a saga paused."""
+        for saga in self._world.sagas.values():
+            if self._world.observer.sagas[saga].state.paused:
+                self._act(saga, "resume", 0.0)
+
+    async def finish_all(self) -> None:
+        """Somebody has time for every step that was set aside."""
+        for saga in self._world.sagas.values():
+            state = self._world.observer.sagas[saga].state
+            if state.is_stuck and not state.phase.is_terminal:
+                self._act(saga, "retry", 0.0)
+
+    def _act(self, saga: UUID, what: str, share: float) -> None:
+        desk = self._world.machines[0]
+        if desk.sagas is not None:
+            self._world.loop.run_as(desk.host, self._do(desk.sagas, saga, what, share))
+
+    async def _do(self, sagas: SimulatedSagas, saga: UUID, what: str, share: float) -> None:
+        operations, seen = sagas.operations, self._world.observer.sagas[saga]
+        words = {"actor": "ops", "reason": "because"}
+        self._world.observer.tell(f"an operator: {what} saga {seen.number}")
+        try:
+            match what:
+                case "roll back":
+                    await operations.roll_back(saga, **words)
+                case "pause":
+                    await operations.pause(saga, **words)
+                case "resume":
+                    await operations.resume(saga, **words)
+                case "abandon":
+                    await operations.abandon(saga, **words)
+                case "retry":
+                    await operations.retry(saga, None, **words)
+                case "resolve":
+                    await self._resolve(sagas, saga, share)
+        except SagaError as error:
+            self._world.observer.tell(f"an operator is told: {error}")
+
+    async def _resolve(self, sagas: SimulatedSagas, saga: UUID, share: float) -> None:
+        seen = self._world.observer.sagas[saga]
+        steps = [step for step, letter in enumerate(seen.state.vector) if letter in QUARANTINED_LETTERS]
+        if not steps:
+            return
+        step = steps[int(share * len(steps))]
+        what = self._evidence(seen, saga, step)
+        if what is None:
+            return
+        name = seen.graph.steps[step].name
+        if what == "happened":
+            seen.resolved.add(step)
+        self._world.observer.tell(f"an operator: {name} of saga {seen.number}: {what}")
+        await sagas.operations.resolve(saga, name, what, actor="ops", reason="seen")
+
+    def _evidence(self, seen: Seen, saga: UUID, step: int) -> str | None:
+        """What is true; None where nobody can tell."""
+        effects, undone, letter = seen.effects[step], seen.undone[step], seen.state.vector[step]
+        if seen.graph.steps[step].read_only:
+            return None
+        if letter != "k":
+            return "happened" if (effects, undone) == (1, 0) else "did-not-happen" if effects == 0 else None
+        if effects != undone:
+            return None
+        if seen.graph.steps[step].mode is Mode.JOURNALED:
+            row = self._world.service_database.journal.get((saga, step))
+            return "compensated" if row is not None and row.mark in _UNDONE_MARKS else None
+        return "compensated"

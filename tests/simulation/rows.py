@@ -1,0 +1,60 @@
+"""Which rows of the protocol's transition table a change of the saga row takes. Derived from what was committed, not from switches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from saga.core.decide import State
+from saga.core.graph import Graph
+from saga.core.states import STEP_TRANSITIONS, Phase
+
+ROWS: Final = (
+    "E1", "E2 admission", "E2-T", "E2-J", "E2-X", "E2-X probe", "E3", "E4", "E4b", "E5", "E6", "E7", "E8", "E9", "E10",
+    "E10o", "E11", "E12", "E13",
+)  # fmt: skip
+
+_RULES: Final = {
+    (transition.before, transition.after, transition.phase, mode): transition.rule
+    for transition in STEP_TRANSITIONS
+    for mode in transition.modes
+}
+
+
+def rows_of(graph: Graph, before: State, after: State, *, is_new: bool) -> Iterator[str]:
+    """The rows, one for each letter and phase that changed."""
+    if is_new:
+        yield "E1"
+    is_passed = graph.pivot >= 0 and after.vector[graph.pivot] in "SN"
+    for step, (old, new) in enumerate(zip(before.vector, after.vector, strict=True)):
+        if old != new:
+            yield _row(graph, step, old, new, after.phase, is_passed=is_passed)
+    if after.cancel_requested and not before.cancel_requested:
+        yield "E6"
+    if after.phase is before.phase:
+        return
+    if after.phase is Phase.COMPENSATING:
+        yield "E6"
+    elif after.phase is Phase.ABANDONING:
+        yield "E13"
+    if after.phase.is_terminal:
+        yield "E12"
+
+
+def _row(graph: Graph, step: int, old: str, new: str, phase: Phase, *, is_passed: bool) -> str:
+    if old in "DR" and new == "d" and is_passed:
+        return "E4b"
+    mode = graph.steps[step].mode.value
+    phases = (phase, Phase.RUNNING, Phase.COMPENSATING, Phase.ABANDONING)
+    rule = next((rule for each in phases if (rule := _RULES.get((old, new, each, mode)))), None)
+    if rule is None:
+        return _folded(old, new)
+    row = rule.split()[0]
+    return "E10o" if "operator" in rule else row
+
+
+def _folded(old: str, new: str) -> str:
+    """Several events in one write: the row of the last of them."""
+    return {"K": "E7", "Z": "E8", "S": "E3", "R": "E4", "V": "E6", "U": "E6", "W": "E6", "G": "E13"}.get(
+        new, f"{old}{new}"
+    )
