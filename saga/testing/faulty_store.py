@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
 from saga.errors import Unavailable
@@ -55,7 +55,7 @@ class Session:
         self.clock = clock
         self.store_now = store_now
 
-    async def call(self, name: str, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    async def call(self, name: str, work: Callable[[], Coroutine[None, None, Result]]) -> Result:
         """Send a request to the server; it is served whatever becomes of us."""
         await self.pass_by(f"{name}:before")
         result = await self._loop.ask(work())
@@ -140,7 +140,7 @@ class _FaultyStore:
         again: bool,
         connection: Transaction | None = None,
     ) -> list[TakenKey]:
-        def work() -> Coroutine[Any, Any, list[TakenKey]]:
+        def work() -> Coroutine[None, None, list[TakenKey]]:
             return self._inner.start(
                 starts, signals, process=process, waiter=waiter, again=again, connection=connection
             )
@@ -157,7 +157,7 @@ class _FaultyStore:
         wait: bool,
         connection: Transaction | None = None,
     ) -> list[Miss]:
-        def work() -> Coroutine[Any, Any, list[Miss]]:
+        def work() -> Coroutine[None, None, list[Miss]]:
             return self._inner.commit(
                 writes, signals, process=process, durable=durable, wait=wait, connection=connection
             )
@@ -193,7 +193,7 @@ class _FaultyStore:
     async def extend(self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None) -> set[Ref]:
         return await self._session.call("extend", lambda: self._inner.extend(refs, process=process, progress=progress))
 
-    async def _works(self, name: str, claim: Callable[[], Coroutine[Any, Any, list[Work]]]) -> list[Work]:
+    async def _works(self, name: str, claim: Callable[[], Coroutine[None, None, list[Work]]]) -> list[Work]:
         session = self._session
         asked_at = session.clock.monotonic()
 
@@ -231,7 +231,7 @@ class _FaultyMembership:
     async def leave(self) -> None:
         await self._inner.membership.leave()
 
-    async def _call(self, name: str, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+    async def _call(self, name: str, work: Callable[[], Coroutine[None, None, Result]]) -> Result:
         try:
             return await self._session.call(name, work)
         except Unavailable:

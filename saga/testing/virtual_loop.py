@@ -54,7 +54,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._now = 0.0
         self._calls = 0
         self._hosts: dict[Host, None] = {}
-        self._left: list[set[asyncio.Task[Any]]] = []
+        self._left: list[set[asyncio.Task[object]]] = []
         self.set_exception_handler(_report_nothing)
 
     def time(self) -> float:
@@ -69,22 +69,22 @@ class VirtualLoop(asyncio.BaseEventLoop):
     ) -> asyncio.TimerHandle:
         return self.call_at(self._now + max(delay, TICK_SECONDS), callback, *args, context=context)
 
-    def run_as(self, host: Host, work: Coroutine[Any, Any, None]) -> None:
+    def run_as(self, host: Host, work: Coroutine[None, None, None]) -> None:
         """Begin a task that belongs to this host, as does everything that it creates."""
         self._hosts[host] = None
         context = copy_context()
         context.run(_host.set, host)
         self._left.append({self.create_task(work, context=context)})
 
-    def run_outside(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+    def run_outside(self, work: Coroutine[None, None, Result]) -> asyncio.Task[Result]:
         """A task that belongs to no host: a server at work on a request goes on when its client dies."""
         return self.create_task(work, context=OUTSIDE.copy())
 
-    def begin_outside(self, work: Coroutine[Any, Any, None]) -> None:
+    def begin_outside(self, work: Coroutine[None, None, None]) -> None:
         """The same, where nobody asks what becomes of it."""
         self._left.append({self.run_outside(work)})
 
-    def ask(self, work: Coroutine[Any, Any, Result]) -> asyncio.Future[Result]:
+    def ask(self, work: Coroutine[None, None, Result]) -> asyncio.Future[Result]:
         """The answer of a server. Who stops waiting for it, or dies, stops nothing there."""
         answer: asyncio.Future[Result] = self.create_future()
         self.run_outside(work).add_done_callback(lambda task: _pass_on(task, answer))
