@@ -1,10 +1,11 @@
 """Who leads, by a session's advisory lock and a row with the number of the reign.
 
 The lock goes with the session, and the session goes with its process: when that dies, the kernel closes the socket;
-when it is suspended or cut off, the server ends a session that has been silent for SESSION_IDLE_MS. A renewal is one
-statement in that session: its answer proves that the lock is still ours. A leader trusts itself for less than the
-server's patience, counted on its own monotonic clock from the moment of *asking*: nobody else leads while it still
-trusts itself.
+when it is suspended or cut off, the server ends a session that has been silent for SESSION_IDLE_MS, and a statement that
+waits for longer than that. A renewal is one statement in that session: its answer proves that the lock is still ours. A
+leader trusts itself for less than the server's patience, counted on its own monotonic clock from the moment of *asking*.
+A session can also end early (a restart of the server, an administrator, a proxy): who then gets the lock waits as long as
+the server's patience from the last renewal that it saw, see `Vigil`. Nobody else leads while a leader trusts itself.
 
 Candidates ask with pg_try_advisory_lock: a statement that waits for the lock would hold a snapshot, and vacuum with it,
 for a whole reign.
@@ -21,7 +22,7 @@ from typing import Final
 import asyncpg
 
 from saga.errors import Closed, LeadershipLost, Unavailable
-from saga.ports.election import Election, Leadership
+from saga.ports.election import Election, Leadership, Vigil
 from saga_postgres.failures import translated
 from saga_postgres.pool import Connection, Pool
 
@@ -31,11 +32,11 @@ ASK_TIMEOUT_SECONDS: Final = 1.5
 POLL_SECONDS: Final = (0.2, 0.5)  # of a candidate; a resignation wakes it at once
 
 _TRY: Final = "select pg_try_advisory_lock(hashtextextended($1, 0))"
+_LOOK: Final = "select term, seen_at from leader where name = $1 and holder is not null"
 _BEGIN: Final = """
-with before as (select extract(epoch from clock_timestamp() - seen_at)::float8 as silent from leader where name = $1)
 insert into leader as l (name, term, holder, seen_at) values ($1, 1, $2, clock_timestamp())
 on conflict (name) do update set term = l.term + 1, holder = excluded.holder, seen_at = excluded.seen_at
-returning term, coalesce((select silent from before), 0)"""
+returning term"""
 # Not durable: a renewal need not outlive a crash of the server, and must not wait for a standby.
 _RENEW: Final = """
 update leader set seen_at = clock_timestamp()
@@ -50,7 +51,9 @@ class PostgresElection:
 
     def __init__(self, url: str, namespace: str, name: str = "supervisor") -> None:
         self._pool = Pool(url, namespace, connections_max=1, application=f"saga election {name}")
-        self._name = name
+        self._row = (
+            f"{name} election"  # the row of the supervisor's name says who was seen at work, whatever elected him
+        )
         self._lock = f"saga.leader.{namespace}.{name}"
         self._channel = f"saga_{namespace}_leader"
         self._session: asyncpg.Connection[asyncpg.Record] | None = None
@@ -62,20 +65,33 @@ class PostgresElection:
         if self._closed:
             raise Closed("this election was closed")
         self._forget()
-        session = await self._pool.dedicated(idle_session_timeout=str(SESSION_IDLE_MS))
+        session = await self._pool.dedicated(
+            idle_session_timeout=str(SESSION_IDLE_MS), statement_timeout=str(SESSION_IDLE_MS)
+        )
         try:
             with translated(self._pool.place):
-                await self._wait_for_lock(session)
+                await self._wait_for_turn(session)
                 asked_at = time.monotonic()
-                rows = await session.fetch(_BEGIN, self._name, candidate, timeout=ASK_TIMEOUT_SECONDS)
+                term = await session.fetchval(_BEGIN, self._row, candidate, timeout=ASK_TIMEOUT_SECONDS)
         except BaseException:
             session.terminate()  # withdraws: the lock goes with the session
             raise
-        term, silent_seconds = rows[0]
         self._session, self._term = session, term
-        return Leadership(term, asked_at + TRUST_SECONDS, silent_seconds)
+        return Leadership(term, asked_at + TRUST_SECONDS)
 
-    async def _wait_for_lock(self, session: Connection) -> None:
+    async def _wait_for_turn(self, session: Connection) -> None:
+        vigil = Vigil()
+        await self._wait_for_lock(session, vigil)
+        await self._look(session, vigil)  # the lock is ours: from here on no older reign can be renewed
+        while left := vigil.left_seconds(time.monotonic()):
+            await asyncio.sleep(min(left, POLL_SECONDS[0]))
+            await self._look(session, vigil)
+
+    async def _look(self, session: Connection, vigil: Vigil) -> None:
+        row = await session.fetchrow(_LOOK, self._row, timeout=ASK_TIMEOUT_SECONDS)
+        vigil.saw(None if row is None else tuple(row), SESSION_IDLE_MS / 1000, time.monotonic())
+
+    async def _wait_for_lock(self, session: Connection, vigil: Vigil) -> None:
         vacant = asyncio.Event()
         await session.add_listener(self._channel, lambda *_: vacant.set())
         while not await session.fetchval(_TRY, self._lock, timeout=ASK_TIMEOUT_SECONDS):
@@ -83,6 +99,7 @@ class PostgresElection:
                 async with asyncio.timeout(random.uniform(*POLL_SECONDS)):  # noqa: S311 (spreads candidates, guards nothing)
                     await vacant.wait()
             vacant.clear()
+            await self._look(session, vigil)
 
     async def renew(self, leadership: Leadership) -> Leadership:
         async with self._turn:
@@ -90,7 +107,7 @@ class PostgresElection:
             asked_at = time.monotonic()
             try:
                 with translated(self._pool.place):
-                    term = await session.fetchval(_RENEW, self._name, leadership.term, timeout=ASK_TIMEOUT_SECONDS)
+                    term = await session.fetchval(_RENEW, self._row, leadership.term, timeout=ASK_TIMEOUT_SECONDS)
             except Unavailable as error:
                 if session.is_closed():
                     raise self._lost(leadership, "its session has ended") from error
@@ -117,7 +134,7 @@ class PostgresElection:
                 return
             try:
                 with contextlib.suppress(Unavailable), translated(self._pool.place):
-                    await session.execute(_RESIGN, self._name, leadership.term, timeout=ASK_TIMEOUT_SECONDS)
+                    await session.execute(_RESIGN, self._row, leadership.term, timeout=ASK_TIMEOUT_SECONDS)
                     await session.execute(_UNLOCK, self._lock, self._channel, timeout=ASK_TIMEOUT_SECONDS)
             finally:
                 self._forget()

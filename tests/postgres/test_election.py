@@ -109,7 +109,7 @@ async def test_the_table_says_who_leads(candidate: Candidates, tables: Tables) -
     after = await tables.fetchrow("select name, term, holder, seen_at from leader")
     assert before is not None
     assert after is not None
-    assert tuple(after)[:3] == ("supervisor", 1, "supervisor-1")
+    assert tuple(after)[:3] == ("supervisor election", 1, "supervisor-1")
     assert after["seen_at"] > before["seen_at"]
 
 
@@ -177,7 +177,7 @@ async def test_a_suspended_leader_is_replaced_and_learns_it_when_it_goes_on(
         assert await line_of(process) == "lost 1"
 
 
-async def test_a_killed_leader_is_replaced_without_waiting_for_a_clock(
+async def test_a_killed_leader_is_replaced_when_its_trust_is_over_and_no_later(
     candidate: Candidates, postgres_url: str
 ) -> None:
     async with other_process(postgres_url) as process:
@@ -188,7 +188,7 @@ async def test_a_killed_leader_is_replaced_without_waiting_for_a_clock(
 
         await within(PATIENCE_SECONDS, waiting)
 
-        assert time.monotonic() - killed_at < SESSION_IDLE_MS / 1000
+        assert time.monotonic() - killed_at < SESSION_IDLE_MS / 1000 + 0.5  # it may have renewed just before
 
 
 async def test_renewing_keeps_a_leader_in_office_beyond_the_patience_of_the_server(
