@@ -12,6 +12,7 @@ from saga.core.graph import graph_from_document
 from saga.core.states import Operation, Phase
 from saga.errors import NotFound
 from saga.ports.case import HISTORY_LINES_MAX, Case, Instruction, Moment, Record
+from saga.ports.store import LEADER_SILENCE_SECONDS_MAX
 from saga_postgres.pool import Connection
 
 _SAGA: Final = """
@@ -40,7 +41,7 @@ order by e.at, e.version nulls last, e.n limit $3"""
 _SERVING: Final = """
 select service, array_agg(name order by name) as names from alive, unnest(services) as service group by service"""
 _LEADER: Final = """
-select holder from leader where name = 'supervisor' and seen_at > clock_timestamp() - interval '10 seconds'"""
+select holder from leader where name = 'supervisor' and seen_at > clock_timestamp() - make_interval(secs => $1)"""
 _STARTED_AT: Final = "select started_at from saga where id = $1"
 
 
@@ -55,7 +56,7 @@ async def read_case(connection: Connection, place: str, saga: UUID) -> Case:
         started_at = await connection.fetchval(_STARTED_AT, saga)
         history = await connection.fetch(_HISTORY, saga, started_at, HISTORY_LINES_MAX)
         serving = await connection.fetch(_SERVING)
-        leader: str | None = await connection.fetchval(_LEADER)
+        leader: str | None = await connection.fetchval(_LEADER, LEADER_SILENCE_SECONDS_MAX)
     return Case(
         saga=saga,
         graph=graph_from_document(json.loads(row["document"])),

@@ -10,6 +10,7 @@ import asyncpg
 
 from saga.errors import SagaError
 from saga.ports.doctor import Finding, bad, good
+from saga.ports.store import LEADER_SILENCE_SECONDS_MAX
 from saga_postgres.failures import translated
 from saga_postgres.migrate import check
 from saga_postgres.pool import CONNECT_TIMEOUT_SECONDS, Connection, checked_namespace, place_of
@@ -19,7 +20,6 @@ VERSION_MIN: Final = 14
 CLOCK_SKEW_SECONDS_MAX: Final = 1.0
 TRANSACTION_SECONDS_MAX: Final = 300.0
 DEAD_ROWS_MAX: Final = 200_000
-LEADER_SILENCE_SECONDS_MAX: Final = 10.0
 
 _SETTINGS: Final = """
 select current_setting('server_version') as version, current_setting('server_version_num')::integer / 10000 as major,

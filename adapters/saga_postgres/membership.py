@@ -11,8 +11,8 @@ from typing import Final
 
 import asyncpg
 
-from saga.errors import Unavailable
-from saga.ports.store import Beat, Ears, Peer, StoreOptions
+from saga.errors import LeadershipLost, Unavailable
+from saga.ports.store import LEADER_SILENCE_SECONDS_MAX, Beat, Ears, Peer, StoreOptions
 from saga_postgres import signals
 from saga_postgres.failures import translated
 from saga_postgres.pool import Connection, Pool
@@ -25,6 +25,16 @@ _ANNOUNCE: Final = """
     update participant set capacity = $3, services = (select array_agg(distinct s order by s) from unnest(services || $2::text[]) as s)
     where id = $1
 """
+# Not durable: it need not outlive a crash of the server, and must not wait for a standby.
+_LEAD: Final = """
+with before as (select extract(epoch from clock_timestamp() - seen_at)::float8 as silent from leader where name = 'supervisor'),
+     seen as (
+        insert into leader as l (name, term, holder, seen_at)
+        select 'supervisor', $1, $2, clock_timestamp() where set_config('synchronous_commit', 'off', true) is not null
+        on conflict (name) do update set term = excluded.term, holder = excluded.holder, seen_at = excluded.seen_at
+        where l.term <= excluded.term or l.seen_at < clock_timestamp() - make_interval(secs => $3)
+        returning term)
+select coalesce((select silent from before), 0), (select term from seen)"""
 _BEAT: Final = "select * from beat($1, $2, $3, $4, $5, $6)"
 
 
@@ -109,6 +119,18 @@ class PostgresMembership:
             raise Unavailable(f"{self._pool.place}: process {self._process} was taken for dead")
         clock = own["now"] - time.monotonic()
         return Beat(tuple(map(_peer, rows)), own["has_due"], clock, own["leader_seen_ago"], own["released"])
+
+    async def lead(self, term: int, name: str | None) -> float:
+        connection = self._connection
+        if connection is None or connection.is_closed():
+            raise Unavailable(f"{self._pool.place}: this process's session is gone")
+        async with self._turn:
+            with translated(self._pool.place):
+                rows = await connection.fetch(_LEAD, term, name, LEADER_SILENCE_SECONDS_MAX)
+        silent_seconds, seen = rows[0]
+        if seen is None:
+            raise LeadershipLost(f"{self._pool.place}: somebody is seen leading in a later term than {term}")
+        return float(silent_seconds)
 
     async def leave(self) -> None:
         connection, self._connection = self._connection, None

@@ -38,7 +38,7 @@ def open_bus(url: str, namespace: str) -> Bus:
 
 
 def open_election(url: str, namespace: str) -> Election:
-    """Who leads is seen by the store of the same name and namespace."""
+    """For processes of one event loop; any store goes with it."""
     return MemoryElection(_world(url, namespace).database, LEASE_SECONDS)
 
 

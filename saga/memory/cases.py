@@ -7,6 +7,7 @@ import math
 from saga.memory.commands import CommandRow
 from saga.memory.database import Database, HistoryEntry, SagaRow
 from saga.ports.case import HISTORY_LINES_MAX, Case, Instruction, Moment, Record
+from saga.ports.store import LEADER_SILENCE_SECONDS_MAX
 
 
 def case_of(database: Database, row: SagaRow) -> Case:
@@ -67,8 +68,8 @@ def _serving(database: Database) -> dict[str, tuple[str, ...]]:
 
 
 def _leader(database: Database) -> str | None:
-    reign = database.reign
-    return reign.candidate if reign.ends_at > database.now() else None
+    leader = database.leader
+    return None if leader is None or database.now() - leader.seen_at > LEADER_SILENCE_SECONDS_MAX else leader.name
 
 
 def _name(database: Database, process: int | None) -> str | None:

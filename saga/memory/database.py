@@ -113,14 +113,21 @@ class Member:
 
 @dataclass(slots=True)
 class Reign:
-    """Who leads. `holder` is the election object that won `term`."""
+    """Who has been elected. `holder` is the election object that won `term`."""
 
     term: int = 0
     holder: object | None = None
-    candidate: str | None = None
     ends_at: float = -math.inf
-    seen_at: float | None = None
     changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """Who was seen leading, and when last. `name` is None after a resignation."""
+
+    term: int
+    name: str | None
+    seen_at: float
 
 
 class Database:
@@ -138,6 +145,7 @@ class Database:
         self.members: dict[int, Member] = {}
         self.members_ever = 0
         self.reign = Reign()
+        self.leader: Leader | None = None
         self.history: deque[HistoryEntry] = deque(maxlen=HISTORY_ENTRIES_MAX)
         self.history_since: float | None = None  # what is older was dropped
         self.audit: deque[AuditEntry] = deque(maxlen=AUDIT_ENTRIES_MAX)

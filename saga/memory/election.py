@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from dataclasses import replace
 from typing import Final
 
 from saga.errors import Closed, LeadershipLost, UsageError
@@ -35,9 +34,8 @@ class MemoryElection:
                 self._check_open()
                 reign = self._database.reign
                 if reign.holder is None or reign.ends_at <= self._database.now():
-                    silent_seconds = 0.0 if reign.seen_at is None else self._database.now() - reign.seen_at
-                    reign.term, reign.holder, reign.candidate = reign.term + 1, self, candidate
-                    return replace(self._extended(), silent_seconds=silent_seconds)
+                    reign.term, reign.holder = reign.term + 1, self
+                    return self._extended()
                 await self._until_changed(reign.changed, reign.ends_at - self._database.now())
         finally:
             self._campaigns -= 1
@@ -66,12 +64,12 @@ class MemoryElection:
 
     def _extended(self) -> Leadership:
         reign, now = self._database.reign, self._database.now()
-        reign.ends_at, reign.seen_at = now + self._lease_seconds, now
+        reign.ends_at = now + self._lease_seconds
         return Leadership(reign.term, now + TRUSTED_SHARE * self._lease_seconds)
 
     def _give_up(self) -> None:
         reign = self._database.reign
-        reign.holder, reign.candidate, reign.ends_at = None, None, -math.inf
+        reign.holder, reign.ends_at = None, -math.inf
         self._announce()
 
     def _announce(self) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from saga.errors import Unavailable, UsageError
-from saga.memory.database import Database, Member
-from saga.ports.store import Beat, Ears, Peer, StoreOptions
+from saga.errors import LeadershipLost, Unavailable, UsageError
+from saga.memory.database import Database, Leader, Member
+from saga.ports.store import LEADER_SILENCE_SECONDS_MAX, Beat, Ears, Peer, StoreOptions
 
 
 class MemoryMembership:
@@ -41,14 +41,22 @@ class MemoryMembership:
         own.seen_at, own.in_flight = database.now(), in_flight
         has_dead = self._bury_dead()
         released = self._release_claims() if has_dead or full else 0
-        now, seen_at = database.now(), database.reign.seen_at
+        now, leader = database.now(), database.leader
         return Beat(
             peers=tuple(_peer(member, now) for member in database.members.values()),
             has_due=any(database.commands.due(service, now, 1, lambda _: True) for service in own.services),
-            leader_seen_ago_seconds=None if seen_at is None else now - seen_at,
+            leader_seen_ago_seconds=None if leader is None else now - leader.seen_at,
             released=released,
             store_clock=database.epoch,
         )
+
+    async def lead(self, term: int, name: str | None) -> float:
+        now, before = self._database.now(), self._database.leader
+        silent_seconds = 0.0 if before is None else now - before.seen_at
+        if before is not None and before.term > term and silent_seconds < LEADER_SILENCE_SECONDS_MAX:
+            raise LeadershipLost(f"{before.name} is seen leading in term {before.term}, and this is {term}")
+        self._database.leader = Leader(term, name, now)
+        return silent_seconds
 
     async def leave(self) -> None:
         member, self._member = self._member, None

@@ -10,14 +10,10 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Leadership:
-    """A reign: its number, and until when (monotonic clock of this process) it may be trusted without renewal.
-
-    `silent_seconds`: how long nobody was seen at work before this reign, as the store tells; 0 where nobody ever was.
-    """
+    """A reign: its number, and until when (monotonic clock of this process) it may be trusted without renewal."""
 
     term: int
     trusted_until: float
-    silent_seconds: float = 0.0
 
 
 @dataclass(slots=True)

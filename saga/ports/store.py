@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 from saga.core.contract import Contract
@@ -13,6 +13,8 @@ from saga.core.graph import Graph, Json
 from saga.core.states import Phase
 from saga.ports.listing import Listing
 from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenKey, Work, Write
+
+LEADER_SILENCE_SECONDS_MAX: Final = 10.0  # who was not seen leading for so long counts as gone
 
 Connection = Any  # a driver's connection: the port passes it through and knows nothing of it
 
@@ -122,6 +124,16 @@ class Membership(Protocol):
 
     async def beat(self, in_flight: int, *, full: bool) -> Beat:
         """Say that we are alive; learn who else is; end the claims of the dead, and with `full` also those whose lease is over."""
+
+    async def lead(self, term: int, name: str | None) -> float:
+        """Be seen leading in a term; None: not any more. Whichever election it was, this is what beats, people and the next leader see.
+
+        Returns for how many seconds nobody was seen leading before this call, 0 where nobody ever was.
+
+        Raises:
+            LeadershipLost: somebody is seen leading in a later term; nothing has changed.
+            Unavailable: unknown outcome.
+        """
 
     async def leave(self) -> None:
         """Go in good order: claims that are held go back to their queues without being counted."""

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -25,6 +24,9 @@ from saga.runtime.planning import Group
 from saga.runtime.process import OVERDUE_MAX, Process
 
 CAMPAIGN_RETRY_SECONDS: Final = 0.5
+SEEN_SECONDS: Final = 1.0  # how often a leader is seen leading: participants enforce deadlines only while one is
+RENEWALS: Final = 3  # in the time for which one is trusted
+RENEW_SECONDS_MIN: Final = 0.1
 BACKLOG_FACTOR: Final = 2  # full batches follow each other at this part of the scan interval
 
 
@@ -34,7 +36,6 @@ class SupervisorOptions:
     deadlines; `retention_seconds`: how long finished sagas stay; `history_days`: how long their history."""
 
     scan_seconds: float = 1.0
-    renew_seconds: float = 0.7
     outage_grace_seconds: float = 10.0
     retention_seconds: float = 30 * 86_400.0
     history_days: float = 30.0
@@ -51,6 +52,8 @@ class Supervisor:
         self._clock = clock
         self._options = options
         self._leadership: Leadership | None = None
+        self._seen_at: float | None = None  # when the store last knew that we lead
+        self._silent_seconds = 0.0  # the longest silence that deadlines have not been extended by yet
         self._log = structlog.get_logger("saga.supervisor")
 
     @property
@@ -60,26 +63,37 @@ class Supervisor:
         return leadership.term if leadership is not None and self._is_trusted(leadership) else None
 
     async def run(self) -> None:
-        """Campaign and lead until cancelled; resigns on the way out."""
-        while True:
-            try:
-                leadership = self._leadership = await self._election.campaign(self._process.name)
-                self._log.info("leading", term=leadership.term, silent_seconds=round(leadership.silent_seconds, 1))
-                await self._lead(leadership.silent_seconds)
-            except (LeadershipLost, Unavailable) as error:
-                self._log.warning("not leading", error=str(error))
-                await self._clock.sleep(CAMPAIGN_RETRY_SECONDS)
-            finally:
-                held, self._leadership = self._leadership, None
-                if held is not None:
-                    with contextlib.suppress(LeadershipLost, Unavailable):
-                        await self._election.resign(held)
+        """Campaign and lead until cancelled; on the way out it resigns and closes the election."""
+        try:
+            while True:
+                try:
+                    leadership = self._leadership = await self._election.campaign(self._process.name)
+                    self._log.info("leading", term=leadership.term)
+                    await self._lead()
+                except (LeadershipLost, Unavailable) as error:
+                    self._log.warning("not leading", error=str(error))
+                    await self._clock.sleep(CAMPAIGN_RETRY_SECONDS)
+                finally:
+                    held, self._leadership = self._leadership, None
+                    if held is not None:
+                        await self._resign(held)
+        finally:
+            await self._election.close()
 
-    async def _lead(self, gap_seconds: float) -> None:
+    async def _resign(self, held: Leadership) -> None:
+        with contextlib.suppress(LeadershipLost, Unavailable):
+            await self._election.resign(held)
+        with contextlib.suppress(LeadershipLost, Unavailable):
+            await self._process.adapter.membership.lead(held.term, None)
+
+    async def _lead(self) -> None:
         """Until the term ends: then whatever is under way here is stopped."""
+        self._seen_at, self._silent_seconds = None, 0.0
         loops: list[Callable[[], Coroutine[None, None, None]]] = [
             self._keep_trust,
-            partial(self._scan, gap_seconds),
+            self._watch_trust,
+            self._stay_seen,
+            self._scan,
             self._keep_house,
         ]
         tasks = [asyncio.create_task(loop()) for loop in loops]
@@ -95,29 +109,60 @@ class Supervisor:
     def _is_trusted(self, leadership: Leadership) -> bool:
         return self._clock.monotonic() < leadership.trusted_until
 
+    def _trusted(self) -> Leadership:
+        leadership = self._leadership
+        if leadership is None or not self._is_trusted(leadership):
+            raise LeadershipLost("the term could not be proved in time")
+        return leadership
+
     async def _keep_trust(self) -> None:
         while True:
-            await self._clock.sleep(self._options.renew_seconds)
-            leadership = self._leadership
-            assert leadership is not None  # noqa: S101 (this loop runs while we lead)
+            leadership = self._trusted()
+            left_seconds = leadership.trusted_until - self._clock.monotonic()
+            await self._clock.sleep(max(left_seconds / RENEWALS, RENEW_SECONDS_MIN))
             try:
                 self._leadership = await self._election.renew(leadership)
             except Unavailable as error:
-                if not self._is_trusted(leadership):
-                    raise LeadershipLost(f"term {leadership.term} cannot be proved any more: {error}") from error
+                self._log.warning("the term could not be proved", term=leadership.term, error=str(error))
 
-    async def _scan(self, gap_seconds: float) -> None:
-        is_outage = gap_seconds > self._options.outage_grace_seconds
+    async def _watch_trust(self) -> None:
+        """End the term on time although a renewal still waits for its answer."""
+        while True:
+            await self._clock.sleep(self._trusted().trusted_until - self._clock.monotonic())
+
+    async def _stay_seen(self) -> None:
+        while True:
+            try:
+                await self._be_seen()
+            except Unavailable as error:
+                self._log.warning("cannot be seen leading", error=str(error))
+            await self._clock.sleep(SEEN_SECONDS)
+
+    async def _be_seen(self) -> None:
+        """Say in the store that we lead. A silence before that is remembered until deadlines are extended by it.
+
+        It is the silence before our term, as the store tells, or the store's own in the middle of it, by our clock too: a call that had to
+        wait for the store tells what was true when it was asked.
+        """
+        silent_seconds = await self._process.adapter.membership.lead(self._trusted().term, self._process.name)
+        now = self._clock.monotonic()
+        own_seconds = 0.0 if self._seen_at is None else now - self._seen_at
+        self._seen_at = now
+        self._silent_seconds = max(self._silent_seconds, silent_seconds, own_seconds)
+
+    async def _scan(self) -> None:
         while True:
             found = 0
-            if self.term is not None:
-                try:
-                    if is_outage:
-                        await self._extend_deadlines(gap_seconds)
-                        is_outage = False
-                    found = await self._process.look_after(None)
-                except SagaError as error:
-                    self._log.warning("cannot look after sagas", error=str(error))
+            try:
+                await self._be_seen()
+                if self._silent_seconds > self._options.outage_grace_seconds:
+                    await self._extend_deadlines(self._silent_seconds)
+                    self._silent_seconds = 0.0
+                found = await self._process.look_after(None)
+            except LeadershipLost:
+                raise
+            except SagaError as error:
+                self._log.warning("cannot look after sagas", error=str(error))
             is_backlog = found >= OVERDUE_MAX
             await self._clock.sleep(self._options.scan_seconds / (BACKLOG_FACTOR if is_backlog else 1))
 

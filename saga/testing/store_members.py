@@ -6,11 +6,12 @@ import asyncio
 
 import pytest
 
-from saga.errors import Unavailable
+from saga.errors import LeadershipLost, Unavailable
 from saga.ports.store import StoreOptions
 from saga.testing.store_stage import OTHER_SERVICE, SERVICE, TIMEOUT_SECONDS, StoreStage, ref, soon
 
 LEASE_SECONDS = 0.2
+SILENCE_SECONDS = 0.2
 
 
 class MemberTests(StoreStage):
@@ -161,6 +162,47 @@ class MemberTests(StoreStage):
 
     async def test_a_store_that_was_never_led_knows_no_leader(self) -> None:
         assert (await (await self.process()).beat()).leader_seen_ago_seconds is None
+
+    async def test_a_leader_is_seen_by_everybody(self) -> None:
+        process, supervisor = await self.process(), await self.process()
+        start = await self.started(process)
+
+        silent_seconds = await supervisor.adapter.membership.lead(3, "a supervisor")
+
+        seen_ago_seconds = (await process.beat()).leader_seen_ago_seconds
+        assert silent_seconds == 0
+        assert seen_ago_seconds is not None
+        assert seen_ago_seconds < TIMEOUT_SECONDS
+        assert (await process.adapter.listing.case(start.saga)).leader == "a supervisor"
+
+    async def test_a_leader_is_told_how_long_nobody_was_seen_leading(self) -> None:
+        membership = (await self.process()).adapter.membership
+        await membership.lead(3, "a supervisor")
+        await self.advance(SILENCE_SECONDS)
+
+        silent_seconds = await membership.lead(4, "its successor")
+
+        assert SILENCE_SECONDS <= silent_seconds < SILENCE_SECONDS + TIMEOUT_SECONDS
+
+    async def test_who_leads_no_more_is_not_shown(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        await process.adapter.membership.lead(3, "a supervisor")
+
+        await process.adapter.membership.lead(3, None)
+
+        assert (await process.adapter.listing.case(start.saga)).leader is None
+
+    async def test_an_earlier_term_is_not_seen_beside_a_later_one(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        await process.adapter.membership.lead(4, "the successor")
+
+        for name in ("a supervisor", None):
+            with pytest.raises(LeadershipLost):
+                await process.adapter.membership.lead(3, name)
+
+        assert (await process.adapter.listing.case(start.saga)).leader == "the successor"
 
     async def test_who_is_not_in_the_list_cannot_beat(self) -> None:
         process = await self.process()

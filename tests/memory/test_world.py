@@ -53,14 +53,13 @@ async def test_a_store_survives_its_last_connection_until_it_is_forgotten() -> N
 
 
 async def test_a_store_sees_who_leads_in_its_world() -> None:
-    adapter, election = registry.open_store(URL, StoreOptions()), registry.open_election(URL, "saga")
+    adapter, other = registry.open_store(URL, StoreOptions()), registry.open_store(URL, StoreOptions())
     await adapter.membership.join("a process", ["stock"], 1, Heard().ears())
 
-    await election.campaign("a supervisor")
+    await other.membership.lead(1, "a supervisor")
 
     beat = await adapter.membership.beat(0, full=False)
     assert beat.leader_seen_ago_seconds == pytest.approx(0.0, abs=5.0)
-    await election.close()
 
 
 async def test_a_store_has_the_time_of_day() -> None:

@@ -4,11 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from typing import Any
 
 from saga import Context, Definition, Participant
-from saga.runtime.supervisor import Supervisor
+from saga.memory.adapter import MemoryAdapter
+from saga.memory.database import Database
+from saga.memory.election import LEASE_SECONDS, MemoryElection
+from saga.ports.election import Leadership
+from saga.ports.store import StoreOptions
+from saga.runtime.process import Process
+from saga.runtime.supervisor import Supervisor, SupervisorOptions
+from saga.testing.hand_clock import HandClock
 from tests.runtime.world import Gate, Sql, World, ended, until
+
+LED = "select holder from leader where name = 'supervisor'"
+
+
+class Deaf(MemoryElection):
+    """One whose renewals get no answer."""
+
+    def __init__(self, database: Database, lease_seconds: float) -> None:
+        super().__init__(database, lease_seconds)
+        self.is_asked = False
+        self.resigned: list[int] = []
+
+    async def renew(self, leadership: Leadership) -> Leadership:
+        self.is_asked = True
+        await asyncio.Event().wait()
+        return leadership
+
+    async def resign(self, leadership: Leadership) -> None:
+        self.resigned.append(leadership.term)
+        await super().resign(leadership)
 
 
 def slow_saga(gate: Gate, deadline: str | None) -> tuple[Participant, Definition, list[str]]:
@@ -128,6 +156,59 @@ async def test_nobody_rolls_back_before_the_new_leader_has_extended_deadlines(wo
     await until(lambda: due.store_clock + time.monotonic() > (due.state.deadline or 0), "the deadline has passed")
     gate.open()
     assert (await handle.result(10)).is_completed
+
+
+async def test_deadlines_that_passed_while_the_store_was_away_are_extended_although_the_leader_stayed(
+    world: World, sql: Sql
+) -> None:
+    gate = Gate()
+    service, definition, undone = slow_saga(gate, "2s")
+    sagas = await world.join(service, scan=0.1, outage_grace=1, redrive=600, election=f"memory://{uuid.uuid4()}")
+    supervisor = await world.supervise(sagas)
+    await until(lambda: sql.fetchval(LED), "it is seen leading")
+    term = supervisor.term
+    handle = await sagas.start(definition)
+    await gate.somebody_waits()
+    due = (await sagas.snapshot(handle.id)).overdue
+    async with sql.transaction():
+        await sql.execute("select from leader for update")  # nobody can be seen leading
+        late = (due.state.deadline or 0) + 0.2
+        await until(lambda: due.store_clock + time.monotonic() > late, "the deadline has passed")
+
+    extended = "select kind from event where saga = $1 and kind = 'deadline extended'"
+    await until(lambda: sql.fetchval(extended, handle.id), "the deadline is extended")
+    gate.open()
+    ending = await handle.result(10)
+    assert (ending.value, undone, supervisor.term) == ("through", [], term)
+
+
+async def test_who_leads_is_seen_in_the_store_whichever_election_it_was(world: World, sql: Sql) -> None:
+    sagas = await world.join(scan=0.1, election=f"memory://{uuid.uuid4()}")
+    supervision = asyncio.create_task(sagas.supervisor().run())
+    await until(lambda: sql.fetchval(LED), "it is seen leading")
+    assert await sql.fetchval(LED) == sagas.process.name
+
+    await ended(supervision)
+
+    assert await sql.fetchval(LED) is None
+
+
+async def test_a_leader_whose_renewals_get_no_answer_ends_its_term_in_time() -> None:
+    clock = HandClock(1_000.0)
+    database = Database(clock, epoch=0.0)
+    process = Process(MemoryAdapter(database, StoreOptions()), clock)
+    await process.start()
+    election = Deaf(database, LEASE_SECONDS)
+    supervisor = Supervisor(process, election, clock, SupervisorOptions())
+    supervision = asyncio.create_task(supervisor.run())
+    await until(lambda: supervisor.term == 1, "it leads")
+
+    await clock.advance(LEASE_SECONDS)
+
+    assert election.is_asked
+    await until(lambda: election.resigned == [1], "it has stopped")
+    await ended(supervision)
+    await process.stop()
 
 
 async def test_a_second_supervisor_takes_over_when_the_first_ends(any_world: World) -> None:
