@@ -27,7 +27,7 @@ class Note:
             return cls()
         try:
             length, _, ranges = rest.partition(" ")
-            pairs = [one.split("-") for one in ranges.split(",")]
+            pairs = [one.split("-") for one in ranges.split(",") if one]
             still_open = tuple((watermark + int(first), watermark + int(behind)) for first, behind in pairs)
             return cls(watermark + int(length), still_open)
         except ValueError:
@@ -37,11 +37,11 @@ class Note:
 class Progress:
     """Offsets of one partition that are under way, in ascending order. They end in any order."""
 
-    def __init__(self, note: Note) -> None:
+    def __init__(self, start: int, note: Note) -> None:
         self._note = note
         self._open: dict[int, None] = {}
         self._done_end = note.end
-        self.end = 0
+        self.end = start
 
     def begin(self, offset: int) -> bool:
         """Whether it is to be delivered: False where it was done before, beyond the offset of the last commit."""

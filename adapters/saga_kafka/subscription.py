@@ -156,7 +156,7 @@ class KafkaSubscription:
         if epoch != self._epoch:
             return  # somebody else's by now, or ours again from the last commit on
         for place in new:
-            self._progress[place] = Progress(notes.get(place, Note()))
+            self._progress[place] = Progress(batches[place][0].offset, notes.get(place, Note()))
         for place, records in batches.items():
             progress = self._progress[place]
             for record in records:

@@ -104,9 +104,10 @@ class Topics:
 
     async def ask(self, question: Callable[[AIOKafkaAdminClient], Awaitable[Answer]]) -> Answer:
         """Ask the cluster, again where a broker was the wrong one or away, until the caller's time is over. Raises KafkaError."""
+        admin = await self._opened()
         while True:
             try:
-                return await question(await self._opened())
+                return await question(admin)
             except KafkaError as error:
                 if not (error.retriable or isinstance(error, KafkaConnectionError)):
                     raise

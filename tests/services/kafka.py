@@ -13,6 +13,7 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from saga_postgres.child import LOOPBACK, Child, free_port
@@ -62,35 +63,48 @@ JAVA = (
 STARTS_FAST = "-XX:TieredStopAtLevel=1"  # 0.4 s sooner; left out where speed is measured
 
 
-class Cluster:
-    """Combined broker-controllers, numbered from 1. `overrides` are further properties, `more` of one node."""
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a cluster is like. `overrides` are further properties; `advertised` is where clients are told to go: a proxy."""
 
-    def __init__(
-        self, folder: Path, *, nodes: int = 1, overrides: str = "", format_arguments: tuple[str, ...] = ()
-    ) -> None:
+    nodes: int = 1
+    overrides: str = ""
+    format_arguments: tuple[str, ...] = ()
+    port: int | None = None
+    advertised: int | None = None
+
+
+ONE = Shape()
+
+
+class Cluster:
+    """Combined broker-controllers, numbered from 1."""
+
+    def __init__(self, folder: Path, shape: Shape) -> None:
         self._java = _java()
         self._classpath = f"{jars(f'kafka-{KAFKA_VERSION}', *PARTS)}/*"
         self._folder = folder
-        self.ports = [free_port() for _ in range(nodes)]
+        nodes = shape.nodes
+        self.ports = [shape.port or free_port() for _ in range(nodes)]
         controllers = [free_port() for _ in range(nodes)]
         voters = ",".join(f"{node}@{LOOPBACK}:{port}" for node, port in enumerate(controllers, 1))
         self.children: dict[int, Child] = {}
-        for node in range(1, nodes + 1):
+        for node, port in enumerate(self.ports, 1):
             self._configuration(node).write_text(
                 PROPERTIES.format(
                     node=node,
                     host=LOOPBACK,
                     voters=voters,
-                    client=self.ports[node - 1],
-                    advertised=self.ports[node - 1],
+                    client=port,
+                    advertised=shape.advertised or port,
                     controller=controllers[node - 1],
                     data=folder / f"data-{node}",
                     copies=min(COPIES_MAX, nodes),
                     in_sync=2 if nodes >= COPIES_MAX else 1,
                 )
-                + overrides
+                + shape.overrides
             )
-        self._format(nodes, format_arguments)
+        self._format(nodes, shape.format_arguments)
         self.start(*range(1, nodes + 1))
 
     @property
@@ -122,6 +136,13 @@ class Cluster:
         """As a crash does: no chance to say good-bye."""
         self.children[node].end(signal.SIGKILL)
 
+    def freeze(self, node: int) -> None:
+        """A broker that hears and says nothing: the cheapest black hole. `thaw` it before it is stopped."""
+        os.kill(self.children[node].pid, signal.SIGSTOP)
+
+    def thaw(self, node: int) -> None:
+        os.kill(self.children[node].pid, signal.SIGCONT)
+
     def stop(self) -> None:
         for child in self.children.values():
             if child.is_running:
@@ -143,7 +164,7 @@ class Cluster:
         ]
         processes = [
             subprocess.Popen(
-                [*tool, "-t", cluster_id, "-c", str(self._configuration(node)), *arguments],
+                [*tool, f"--cluster-id={cluster_id}", "-c", str(self._configuration(node)), *arguments],
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             )
             for node in range(1, nodes + 1)
@@ -161,10 +182,10 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(nodes: int = 1, *, overrides: str = "", format_arguments: tuple[str, ...] = ()) -> Iterator[Cluster]:
+def cluster(shape: Shape = ONE) -> Iterator[Cluster]:
     """Native brokers, which a test may kill. Raises Missing."""
     with tempfile.TemporaryDirectory(prefix="saga-kafka-", ignore_cleanup_errors=True) as name:
-        made = Cluster(Path(name), nodes=nodes, overrides=overrides, format_arguments=format_arguments)
+        made = Cluster(Path(name), shape)
         try:
             yield made
         finally:

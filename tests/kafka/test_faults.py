@@ -1,0 +1,138 @@
+"""Brokers die and connections go silent; nothing that was published is lost, and it goes on by itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from saga.ports.bus import Bus
+from saga_kafka import open_bus
+from saga_kafka.options import Options
+from saga_postgres.child import LOOPBACK, free_port
+from tests.kafka.books import GROUP, TOPIC, Books, numbered
+from tests.runtime.world import until
+from tests.services.kafka import Cluster, Shape, cluster
+from tests.services.places import or_skip
+from tests.services.proxy import Proxy
+
+WARM: Final = 100
+
+
+@pytest.fixture(scope="module")
+def one_broker() -> Iterator[Cluster]:
+    with or_skip(cluster()) as found:
+        yield found
+
+
+class Buses:
+    """Connections that are closed at the end, on a corner of the cluster of their own."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._open: list[Bus] = []
+
+    async def connect(self) -> Bus:
+        bus = open_bus(self.url, "saga")
+        self._open.append(bus)
+        await bus.ensure([TOPIC], GROUP)
+        return bus
+
+    async def close(self) -> None:
+        for bus in self._open:
+            await bus.close()
+
+
+@pytest.fixture
+async def buses(one_broker: Cluster, request: pytest.FixtureRequest) -> AsyncIterator[Buses]:
+    buses = Buses(f"{one_broker.url}&prefix={abs(hash(request.node.nodeid))}.")
+    yield buses
+    await buses.close()
+
+
+async def test_a_broker_that_was_killed_under_load_loses_nothing(one_broker: Cluster, buses: Buses) -> None:
+    publisher, reader, books = await buses.connect(), await buses.connect(), Books()
+
+    async with books.publishing(publisher), books.reading(reader):
+        await books.more(WARM)
+        await asyncio.to_thread(one_broker.kill, 1)
+        one_broker.start(1)
+        await books.more(WARM)
+    async with books.reading(reader):
+        await books.complete()
+
+
+async def test_a_topic_that_was_deleted_and_made_again_is_read_and_written_again(buses: Buses) -> None:
+    publisher, reader, books = await buses.connect(), await buses.connect(), Books()
+    options = Options.read(buses.url)
+    admin = AIOKafkaAdminClient(**options.client())
+    await admin.start()
+    try:
+        async with books.publishing(publisher), books.reading(reader):
+            await books.more(WARM)
+            await admin.delete_topics([options.prefix + TOPIC])
+            await until(lambda: _is_gone(admin, options.prefix + TOPIC), "the topic is gone")
+            fresh = await buses.connect()
+            await fresh.ensure([TOPIC], GROUP)
+            books.published.clear()
+            await books.more(WARM, seconds=60)
+    finally:
+        await admin.close()
+
+
+async def test_a_group_that_starts_again_from_the_first_offset_gets_everything_again(buses: Buses) -> None:
+    publisher, reader, books = await buses.connect(), await buses.connect(), Books()
+    await books.publish(publisher, 200)
+    async with books.reading(reader):
+        await books.complete()
+    options = Options.read(buses.url)
+    places = [TopicPartition(options.prefix + TOPIC, number) for number in range(options.partitions)]
+    async with AIOKafkaConsumer(
+        **options.client(), group_id=f"{options.prefix}saga.saga.{GROUP}", enable_auto_commit=False
+    ) as operator:
+        operator.assign(places)
+        await operator.commit(dict.fromkeys(places, 0))
+
+    async with books.reading(reader):
+        await until(lambda: all(books.arrived[number] == 2 for number in books.published), "all come again")
+
+
+async def test_a_connection_that_is_cut_or_goes_silent_comes_back_by_itself() -> None:
+    port = free_port()
+    with Proxy(LOOPBACK, port) as proxy, or_skip(cluster(Shape(port=port, advertised=proxy.port))) as broker:
+        buses, books = Buses(f"{broker.url}&session=6s".replace(str(port), str(proxy.port))), Books()
+        publisher, reader = await buses.connect(), await buses.connect()
+        async with books.publishing(publisher), books.reading(reader):
+            await books.more(WARM)
+            assert proxy.cut() > 0
+            await books.more(WARM)
+            proxy.hold()
+            await until(lambda: books.failures["Unavailable"], "a publish into the black hole is given up", seconds=20)
+            proxy.release()
+            await books.more(WARM)
+        async with books.reading(reader):
+            await books.complete()
+        await buses.close()
+
+
+async def test_a_bus_closes_soon_while_its_brokers_are_silent(one_broker: Cluster, buses: Buses) -> None:
+    bus, books = await buses.connect(), Books()
+    await books.publish(bus, 10)
+    one_broker.freeze(1)
+    try:
+        publishing = asyncio.create_task(bus.publish(numbered(range(10))))
+        await asyncio.sleep(0)
+        publishing.cancel()
+        await asyncio.wait([publishing])
+        async with asyncio.timeout(12):
+            await bus.close()
+    finally:
+        one_broker.thaw(1)
+
+
+async def _is_gone(admin: AIOKafkaAdminClient, name: str) -> bool:
+    return name not in await admin.list_topics()

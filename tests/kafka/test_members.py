@@ -1,0 +1,164 @@
+"""Members of a group: what they have in hand at a rebalance, how they come back, and what a backlog costs them."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+
+import pytest
+
+from saga.ports.bus import Bus, Delivery, Subscription
+from saga_kafka.bus import KafkaBus
+from saga_kafka.options import Options
+from saga_kafka.subscription import IN_HAND_MAX, SETTLE_SECONDS, KafkaSubscription
+from tests.kafka.books import GROUP, TOPIC, Books, numbered
+from tests.runtime.world import until
+
+BACKLOG = 100_000
+GROWTH_MIB_MAX = 60
+
+Connect = Callable[..., Awaitable[KafkaBus]]
+
+
+@pytest.fixture
+async def connect(kafka_url: str) -> AsyncIterator[Connect]:
+    async with AsyncExitStack() as buses:
+
+        async def opened(*more: str) -> KafkaBus:
+            bus = KafkaBus(Options.read("&".join([kafka_url, *more])), "saga")
+            buses.push_async_callback(bus.close)
+            await bus.ensure([TOPIC], GROUP)
+            return bus
+
+        yield opened
+
+
+def subscription_of(bus: KafkaBus) -> KafkaSubscription:
+    (subscription,) = bus._subscriptions
+    return subscription
+
+
+async def next_batch(subscription: Subscription) -> list[Delivery]:
+    async with asyncio.timeout(20):
+        return list(await anext(aiter(subscription)))
+
+
+async def test_what_is_acknowledged_while_the_group_waits_for_it_does_not_come_again(connect: Connect) -> None:
+    bus, other, books = await connect(), await connect(), Books()
+    await bus.publish(numbered(range(20)))
+    async with bus.subscribe([TOPIC], GROUP, limit=100) as subscription:
+        held: list[Delivery] = []
+        while len(held) < 20:
+            held += await next_batch(subscription)
+        async with books.reading(other):
+            revoked = subscription_of(bus)
+            await until(lambda: revoked._epoch > 0, "the group is being rebalanced")
+            await subscription.ack(held)
+            await bus.publish(numbered([20]))
+            await until(lambda: books.arrived[20] or revoked._ready, "somebody has the next one")
+    async with books.reading(bus):
+        await until(lambda: books.arrived[20], "the last one arrives")
+    assert set(books.arrived) == {20}
+
+
+async def test_what_nobody_acknowledges_at_a_rebalance_goes_to_whoever_has_the_partition_then(connect: Connect) -> None:
+    bus, other, books = await connect(), await connect(), Books()
+    await bus.publish(numbered(range(20)))
+    async with bus.subscribe([TOPIC], GROUP, limit=100) as subscription:
+        held: list[Delivery] = []
+        while len(held) < 20:
+            held += await next_batch(subscription)
+        began = time.monotonic()
+        async with books.reading(other):
+            await until(lambda: books.arrived, "the other member has some of them")
+            assert time.monotonic() - began >= SETTLE_SECONDS
+            await subscription.ack(held)  # too late, and harmless
+    books.published = set(range(20))
+    async with books.reading(other):
+        await books.complete()
+
+
+async def test_a_handler_that_takes_long_does_not_cost_the_membership(connect: Connect) -> None:
+    """The group notices only the polling, which goes on while a batch is in somebody's hands."""
+    bus = await connect()
+    await bus.publish(numbered(range(2_000)))
+    async with bus.subscribe([TOPIC], GROUP, limit=10) as subscription:
+        held = await next_batch(subscription)
+        inside = subscription_of(bus)
+        await until(lambda: inside._is_paused, "two batches are ready, and the partitions paused")
+        paused_at = time.monotonic()
+        await until(lambda: time.monotonic() - paused_at > 1, "a second of work")
+        assert len(inside._ready) <= 40
+        assert inside._consumer._subscription.fetcher_idle_time < 0.5
+        await subscription.ack(held)
+        assert await next_batch(subscription)
+
+
+async def test_deliveries_that_nobody_acknowledges_end_the_reading_until_somebody_does(connect: Connect) -> None:
+    bus = await connect()
+    await bus.publish(numbered(range(IN_HAND_MAX + 5_000)))
+    async with bus.subscribe([TOPIC], GROUP, limit=1_000) as subscription:
+        held: list[Delivery] = []
+        inside = subscription_of(bus)
+        while not (inside._is_paused and not inside._ready and len(held) >= IN_HAND_MAX):
+            held += await next_batch(subscription)
+        waiting = asyncio.create_task(next_batch(subscription))
+        await subscription.ack(held)
+        async with asyncio.timeout(20):
+            assert await waiting
+
+
+async def test_a_backlog_costs_little_memory(connect: Connect) -> None:
+    bus = await connect()
+    await _fill(bus, BACKLOG)
+    before = _resident_mib()
+    arrived = 0
+    async with asyncio.timeout(60), bus.subscribe([TOPIC], GROUP, limit=256) as subscription:
+        async for deliveries in subscription:
+            arrived += len(deliveries)
+            await subscription.ack(deliveries)
+            if arrived >= BACKLOG:
+                break
+    assert _resident_mib() - before < GROWTH_MIB_MAX
+
+
+@pytest.mark.chaos
+async def test_a_backlog_of_a_million_costs_little_memory(connect: Connect) -> None:
+    bus = await connect()
+    await _fill(bus, 1_000_000)
+    before = _resident_mib()
+    arrived = 0
+    async with asyncio.timeout(110), bus.subscribe([TOPIC], GROUP, limit=256) as subscription:
+        async for deliveries in subscription:
+            arrived += len(deliveries)
+            await subscription.ack(deliveries)
+            if arrived >= 1_000_000:
+                break
+    assert _resident_mib() - before < GROWTH_MIB_MAX
+
+
+async def test_a_static_member_that_comes_back_is_not_noticed_by_the_others(connect: Connect) -> None:
+    first, second = await connect("instance=a"), await connect("instance=b")
+    books = Books()
+    async with books.reading(second):
+        async with books.reading(first):
+            await until(lambda: first._subscriptions and second._subscriptions, "both read")
+            other = subscription_of(second)
+            await until(lambda: len(other._consumer.assignment()) in {1, 2}, "they share the partitions")
+            epoch, share = other._epoch, other._consumer.assignment()
+        async with books.reading(await connect("instance=a")):
+            await books.publish(first, 100)
+            await books.complete()
+            assert (other._epoch, other._consumer.assignment()) == (epoch, share)
+
+
+async def _fill(bus: Bus, count: int) -> None:
+    for start in range(0, count, 10_000):
+        await bus.publish(numbered(range(start, start + 10_000)))
+
+
+def _resident_mib() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
