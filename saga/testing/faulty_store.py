@@ -35,7 +35,20 @@ from saga.testing.virtual_loop import VirtualLoop
 Result = TypeVar("Result")
 Fault = Callable[[], Awaitable[None]]
 
-CALLS: Final = ("start", "commit", "pull", "admit", "fetch", "overdue", "extend", "join", "beat", "standings", "step")
+CALLS: Final = (
+    "start",
+    "commit",
+    "pull",
+    "admit",
+    "fetch",
+    "overdue",
+    "extend",
+    "join",
+    "beat",
+    "lead",
+    "standings",
+    "step",
+)
 POINTS: Final = tuple(f"{call}:{side}" for call in CALLS for side in ("before", "after"))
 
 
@@ -227,6 +240,9 @@ class _FaultyMembership:
     async def beat(self, in_flight: int, *, full: bool) -> Beat:
         beat = await self._call("beat", lambda: self._inner.membership.beat(in_flight, full=full))
         return replace(beat, store_clock=beat.store_clock + self._session.ahead())
+
+    async def lead(self, term: int, name: str | None) -> float:
+        return await self._session.call("lead", lambda: self._inner.membership.lead(term, name))
 
     async def leave(self) -> None:
         await self._inner.membership.leave()

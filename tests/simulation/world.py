@@ -86,9 +86,7 @@ class World:
         self.options = StoreOptions(
             lease_seconds=plan.lease_seconds, margin_seconds=plan.margin_seconds, redrive_seconds=plan.redrive_seconds
         )
-        self.supervisor_options = SupervisorOptions(
-            scan_seconds=0.5, renew_seconds=0.5, outage_grace_seconds=plan.outage_grace_seconds
-        )
+        self.supervisor_options = SupervisorOptions(scan_seconds=0.5, outage_grace_seconds=plan.outage_grace_seconds)
         self.keeper_options: KeeperOptions | None = plan.keeper
         self.election_seconds = 2.0
         self.capacity = plan.capacity
