@@ -1,0 +1,75 @@
+"""Sagas that the core drives, on events in any order, and what a store has recorded of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from random import Random
+from typing import Final
+
+from saga.core import events as ev
+from saga.core.decide import Entry, State, decide, initial_state
+from saga.core.graph import Graph
+from saga.history import Chronicle, Note
+from tests.core.graphs import chain, graph, shaped, step
+from tests.core.reach import NOW, every_event
+from tests.history.told import SAGA
+
+TRANSITIONS_MAX: Final = 14
+BRANCHES: Final = ((), (0,), (0,))
+GRAPHS: Final = (
+    *(chain(modes, pivot=pivot) for modes in ("TTT", "JJJ", "XXX", "TJX") for pivot in (-1, 1, 2)),
+    *(shaped(BRANCHES, modes, pivot=1) for modes in ("TXT", "JXX", "TTJ", "XJX")),
+    shaped(((), (), (0, 1), (0,)), "XJXT"),
+    graph(step("a", "X", compensation=False), step("b", "X", after=(0,), pivot=True), step("c", "X", read_only=True)),
+    graph(step("a", "J", read_only=True), step("b", "X"), step("c", "T", compensation=False)),
+)
+RESULTS: Final = frozenset({"succeeded", "resolved: it happened", "frozen: executed", "frozen: compensated"})
+LOOKED_AFTER: Final = (Entry("looked after", -1, None),)
+FROM_OUTSIDE: Final = (
+    ev.Paused, ev.Resumed, ev.Retried, ev.Happened, ev.DidNotHappen, ev.Undone, ev.Abandoned, ev.RollBack, ev.Tick, ev.Quiet,
+)  # fmt: skip
+
+
+class Decided:
+    """A saga that was driven by the core, and what a store has recorded of it."""
+
+    def __init__(self, plan: Graph) -> None:
+        self.graph = plan
+        self.state = initial_state(plan, now=NOW)
+        self.version = 0
+        self.results: set[int] = set()
+        self.notes: list[Note] = []
+        self.happen([ev.Started()])
+
+    def happen(self, events: Sequence[ev.Event]) -> None:
+        decision = decide(self.graph, self.state, events, now=NOW, jitter=0.5, enforce_deadline=True)
+        is_looked_after = not self.state.phase.is_terminal and any(isinstance(event, FROM_OUTSIDE) for event in events)
+        is_written = decision.changed or is_looked_after
+        self.version += is_written
+        self._note(decision.state, decision.entries or (LOOKED_AFTER if is_written else ()), is_written=is_written)
+        self.state = decision.state
+
+    def _note(self, after: State, entries: Sequence[Entry], *, is_written: bool) -> None:
+        version = self.version if is_written else None
+        for kind, at, detail in entries:
+            self.notes.append(Note(version, after.phase.value, after.vector, kind, None if at < 0 else at, detail, 1))
+            if kind in RESULTS:
+                self.results.add(at)
+
+    def chronicle(self) -> Chronicle:
+        """A result that a person has declared is left out by its step's own operator line."""
+        declared = {note.step for note in self.notes if note.kind == "resolved by an operator: it happened"}
+        notes = sorted(self.notes, key=lambda note: (note.version is None, note.version or 0))
+        results = frozenset(self.results - declared)
+        phase, vector = self.state.phase.value, self.state.vector
+        return Chronicle(SAGA, 1, self.version, phase, vector, 0.0, results, notes)
+
+
+def decided(rng: Random) -> Decided:
+    """A dozen transitions. Nobody reports on what was not dispatched before: the report of a claim comes after the claim."""
+    saga = Decided(rng.choice(GRAPHS))
+    everything = [event for event in every_event(saga.graph) if not isinstance(event, ev.Started)]
+    for _ in range(rng.randint(0, TRANSITIONS_MAX)):
+        possible = [event for event in everything if saga.state.vector[getattr(event, "step", 0)] != "P"]
+        saga.happen([rng.choice(possible) for _ in range(rng.randint(1, 3))])
+    return saga
