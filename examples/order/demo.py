@@ -3,7 +3,8 @@
 Every service, the supervisor and the payment provider are processes of their own.
 A thousand orders come in; on the way the payments service is killed while it is
 working, and then the supervisor. At the end an audit holds what the customers were
-told against money, stock and parcels. The exit status is 0 only if all agree.
+told against money, stock and parcels, and a checker holds the recorded history
+against the rules of the protocol. The exit status is 0 only if all agree.
 """
 
 import asyncio
@@ -29,6 +30,9 @@ from examples.order.progress import Progress
 from examples.order.report import Report, report
 from examples.order.saga_tables import is_everyone_serving, until
 from examples.order.traffic import Arrivals, Tally, send
+from saga.app import open_adapter
+from saga.history import Verdict, verify
+from saga.settings import load
 
 BUILD = Path("build")
 DIRECTORY = BUILD / "demo"
@@ -70,7 +74,8 @@ async def demo(console: Console, *, is_sabotaged: bool) -> Report:
         sabotaged = await sabotage(urls) if is_sabotaged else None
         evidence = await read_evidence(urls, PROVIDER_FILE)
         violations = audit(read_orders(), read_articles(), tally.outcomes, evidence)
-        figures = report(tally, wall_seconds, kills, violations, sabotaged)
+        verdict = await _verify(urls)
+        figures = report(tally, wall_seconds, kills, violations, verdict, sabotaged)
     figures.write(BUILD / "demo.json")
     figures.show(console)
     return figures
@@ -127,6 +132,16 @@ async def _run(fleet: Fleet, urls: Urls, tally: Tally, progress: Progress) -> li
         showing.cancel()
         await asyncio.wait([showing])
     return kills
+
+
+async def _verify(urls: Urls) -> Verdict:
+    """Hold the recorded history against the rules of the protocol, as `saga verify` does."""
+    adapter = open_adapter(load(store=urls.store), "demo")
+    await adapter.open()
+    try:
+        return await verify(adapter.listing)
+    finally:
+        await adapter.close()
 
 
 async def _kill(fleet: Fleet, store: str, tally: Tally, progress: Progress, kills: list[Kill]) -> None:

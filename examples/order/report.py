@@ -12,6 +12,7 @@ from rich.table import Table
 from examples.order.audit import Violation
 from examples.order.kills import Kill
 from examples.order.traffic import Tally
+from saga.history import Verdict
 
 VIOLATIONS_SHOWN = 20
 
@@ -37,12 +38,14 @@ class Report:
     burst: Latency
     kills: list[Kill]
     violations: list[Violation]
+    transitions: int
+    broken_rules: list[str]
     sabotaged: str | None
 
     @property
     def holds(self) -> bool:
-        """Tell whether every order ended and the audit found nothing."""
-        return not self.violations and not self.stuck
+        """Tell whether every order ended, the audit found nothing, and no saga broke a rule on its way."""
+        return not self.violations and not self.stuck and not self.broken_rules
 
     def write(self, path: Path) -> None:
         """Write all figures as one JSON document."""
@@ -58,12 +61,18 @@ class Report:
             console.print(f"[red]{violation.subject}[/]: {violation.fact}", highlight=False)
         if len(self.violations) > VIOLATIONS_SHOWN:
             console.print(f"... and {len(self.violations) - VIOLATIONS_SHOWN} more")
+        for finding in self.broken_rules[:VIOLATIONS_SHOWN]:
+            console.print(f"[red]{finding}[/]", highlight=False)
+        console.print(
+            f"The history of {self.transitions:,} transitions breaks {len(self.broken_rules) or 'none'} of the protocol's rules."
+        )
         if self.holds:
             console.print(
                 f"[bold green]The audit holds.[/] Money, stock, parcels and messages agree with {self.orders} orders."
             )
         else:
-            console.print(f"[bold red]The audit fails:[/] {len(self.violations)} facts disagree, {self.stuck} stuck.")
+            broken = f"{self.stuck} stuck, {len(self.broken_rules)} rules broken"
+            console.print(f"[bold red]The audit fails:[/] {len(self.violations)} facts disagree, {broken}.")
 
     def _figures(self) -> Table:
         table = Table(title="Orders", title_justify="left", show_header=False)
@@ -94,7 +103,12 @@ class Report:
 
 
 def report(
-    tally: Tally, wall_seconds: float, kills: list[Kill], violations: list[Violation], sabotaged: str | None
+    tally: Tally,
+    wall_seconds: float,
+    kills: list[Kill],
+    violations: list[Violation],
+    verdict: Verdict,
+    sabotaged: str | None,
 ) -> Report:
     """Compute the figures of a run."""
     reasons = Counter(outcome.reason for outcome in tally.outcomes.values() if outcome.reason is not None)
@@ -109,6 +123,8 @@ def report(
         burst=_latency(tally.latencies(in_burst=True)),
         kills=kills,
         violations=violations,
+        transitions=verdict.transitions,
+        broken_rules=list(map(str, verdict.findings)),
         sabotaged=sabotaged,
     )
 

@@ -2,12 +2,14 @@
 
 import json
 from pathlib import Path
+from uuid import UUID
 
 from examples.order.audit import Outcome, Violation
 from examples.order.kills import Kill
 from examples.order.order import Address, Order
 from examples.order.report import percentile, report
 from examples.order.traffic import Arrivals, Tally, send
+from saga.history import Finding, Rule, Verdict
 
 ADDRESS = Address(street="1 Mill Lane", region="AL", town="Alderwick")
 
@@ -45,18 +47,21 @@ def test_a_percentile_is_a_value_that_occurred() -> None:
 
 
 def test_a_run_holds_when_the_audit_found_nothing_and_nothing_is_stuck() -> None:
-    assert report(a_tally(), 1.0, [], [], None).holds
-    assert not report(a_tally(), 1.0, [], [Violation("a", "is wrong")], None).holds
+    assert report(a_tally(), 1.0, [], [], Verdict(), None).holds
+    assert not report(a_tally(), 1.0, [], [Violation("a", "is wrong")], Verdict(), None).holds
+    broken = Verdict(findings_found=1, findings=[Finding(UUID(int=1), 2, Rule.SETTLE, "K", "S", None)])
+    assert not report(a_tally(), 1.0, [], [], broken, None).holds
     tally = a_tally()
     tally.total = 3
-    assert not report(tally, 1.0, [], [], None).holds
+    assert not report(tally, 1.0, [], [], Verdict(), None).holds
 
 
 def test_the_file_has_every_figure(tmp_path: Path) -> None:
     kill = Kill("payments", pid=1, claims=7, first_outcome_seconds=0.5, outcomes_meanwhile=0)
-    report(a_tally(), 2.0, [kill], [], None).write(tmp_path / "demo.json")
+    report(a_tally(), 2.0, [kill], [], Verdict(transitions=5), None).write(tmp_path / "demo.json")
     figures = json.loads((tmp_path / "demo.json").read_text())
     assert figures["holds"] is True
     assert (figures["completed"], figures["rolled_back"], figures["stuck"]) == (1, {"out of stock": 1}, 0)
     assert figures["sagas_per_second"] == 1
+    assert (figures["transitions"], figures["broken_rules"]) == (5, [])
     assert figures["kills"][0]["claims"] == 7
