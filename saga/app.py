@@ -25,6 +25,7 @@ from saga.runtime.process import Process
 from saga.runtime.served import Served
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
 from saga.settings import Settings, load
+from saga.telemetry.observation import observed, telemetry
 
 _DEFAULT_PORTS: Final = {"postgresql": 5432, "postgres": 5432}
 
@@ -105,6 +106,20 @@ class App(Sagas):
         )
         return Supervisor(self.process, registry.open_election(url, settings.namespace), self.process.clock, options)
 
+    @asynccontextmanager
+    async def endpoint(self, supervisor: Supervisor | None = None) -> AsyncIterator[tuple[str, int] | None]:
+        """Serve /livez, /readyz and /metrics where the setting `http` says, until the block ends; gives the address.
+
+        Raises:
+            UsageError: the address cannot be had.
+        """
+        if self.settings.http is None:
+            yield None
+            return
+        host, _, port = self.settings.http.rpartition(":")
+        async with observed(self.process, supervisor, host.strip("[]"), int(port)) as address:
+            yield address
+
     async def close(self) -> None:
         await self.process.stop(self.settings.drain)
         for keeper in self._keepers:
@@ -135,7 +150,8 @@ async def connect(
     adapter = open_adapter(settings, name or "saga")
     await adapter.open()
     try:
-        process = Process(adapter, SystemClock(), _outside_bus(settings), name=name)
+        watched = telemetry(is_counting=settings.http is not None)
+        process = Process(adapter, SystemClock(), _outside_bus(settings), name=name, telemetry=watched)
         await process.start()
     except BaseException:
         await adapter.close()

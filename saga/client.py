@@ -121,8 +121,12 @@ class Sagas:
             Unavailable: the store is away; whether the saga was started is unknown, so start again with the same key.
         """
         order = await self._order(definition, input, key, version, tags)
-        if tx is not None:
-            return Handle(self, await self._start_within(order, tx))
+        with self.process.telemetry.tracer.starting(order):
+            return await self._start(order, tx)
+
+    async def _start(self, order: Order, connection: Connection) -> Handle:
+        if connection is not None:
+            return Handle(self, await self._start_within(order, connection))
         try:
             saga = await self.process.starter.start(order, START_TIMEOUT_SECONDS)
         except TimeoutError:

@@ -15,6 +15,8 @@ from saga.errors import SagaError, UsageError
 
 CONFIG_VARIABLE: Final = "SAGA_CONFIG"
 CONFIG_DEFAULT: Final = "saga.yaml"
+LOOPBACK: Final = "127.0.0.1"
+PORT_MAX: Final = 65_535
 
 
 def _seconds(value: Any) -> float:
@@ -40,6 +42,16 @@ def _url(value: SecretStr) -> SecretStr:
     return value
 
 
+def _http_address(value: Any) -> str:
+    host, colon, port = str(value).rpartition(":")
+    if not colon:
+        host = LOOPBACK
+    if not host or not port.isascii() or not port.isdigit() or int(port) > PORT_MAX:
+        raise ValueError("not an address: write host:port, 127.0.0.1:9464 for this machine alone, 0.0.0.0:9464 for all")
+    return f"{host}:{port}"
+
+
+HttpAddress = Annotated[str, BeforeValidator(_http_address)]
 Url = Annotated[SecretStr, AfterValidator(_url)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 
@@ -71,6 +83,10 @@ class Settings(BaseSettings):
     )
     retention: Seconds = Field(default=30 * 86_400.0, gt=0, description="supervisor: how long finished sagas stay")
     history: Seconds = Field(default=30 * 86_400.0, gt=0, description="supervisor: how long their history stays")
+    http: HttpAddress | None = Field(
+        default=None,
+        description="host:port of /livez, /readyz and /metrics, e.g. 127.0.0.1:9464; a port alone is on loopback; none: no endpoint",
+    )
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="auto: console on a terminal, else JSON"
     )

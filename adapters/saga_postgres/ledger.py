@@ -14,12 +14,13 @@ from saga.core.states import Phase
 from saga.errors import NotFound
 from saga.history.chronicle import Page
 from saga.ports.case import Case
-from saga.ports.listing import LINES_MAX, Counts, Filter, Line, Registered
+from saga.ports.listing import LINES_MAX, Counts, Filter, Line, Registered, Survey
 from saga.ports.store import Snapshot, Standing
 from saga.ports.work import Overdue
 from saga_postgres.cases import read_case
 from saga_postgres.histories import read_histories
 from saga_postgres.pool import Pool
+from saga_postgres.survey import read_survey
 
 _SNAPSHOT: Final = """
 select s.id, s.version, s.definition, s.phase, s.vector, s.cancel_requested, s.paused, s.reason, s.waiter, s.input,
@@ -134,6 +135,10 @@ class PostgresLedger:
     async def case(self, saga: UUID) -> Case:
         async with self._pool.connection() as connection:
             return await read_case(connection, self._pool.place, saga)
+
+    async def survey(self, limit: int) -> Survey:
+        async with self._pool.connection() as connection:
+            return await read_survey(connection, limit)
 
     async def histories(self, first: UUID, limit: int) -> Page:
         async with self._pool.connection() as connection:

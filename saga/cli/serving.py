@@ -47,7 +47,7 @@ def supervisor(*, where: Where = NOWHERE) -> None:
 
 
 async def _serve(settings: Settings, loaded: Loaded) -> None:
-    async with connect(settings=settings) as app, app.serve(*loaded.participants):
+    async with connect(settings=settings) as app, app.endpoint(), app.serve(*loaded.participants):
         settle()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(register(app, loaded.definitions, overwrite=False))
@@ -56,10 +56,12 @@ async def _serve(settings: Settings, loaded: Loaded) -> None:
 
 async def _supervise(settings: Settings) -> None:
     async with connect(settings=settings) as app:
-        settle()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(app.supervisor().run())
-            tasks.create_task(app.process.broken())
+        supervisor = app.supervisor()
+        async with app.endpoint(supervisor):
+            settle()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(supervisor.run())
+                tasks.create_task(app.process.broken())
 
 
 async def register(app: App, definitions: Sequence[Definition], *, overwrite: bool) -> None:

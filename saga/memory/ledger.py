@@ -15,8 +15,9 @@ from saga.memory.cases import case_of
 from saga.memory.database import AuditEntry, Database, SagaRow
 from saga.memory.histories import histories
 from saga.memory.store import overdue_of
+from saga.memory.survey import survey_of
 from saga.ports.case import Case
-from saga.ports.listing import LINES_MAX, Counts, Filter, Line, Registered
+from saga.ports.listing import LINES_MAX, Counts, Filter, Line, Registered, Survey
 from saga.ports.store import Snapshot, Standing
 
 _AT_WORK: Final = frozenset("DWUKG") | QUARANTINED_LETTERS
@@ -76,6 +77,9 @@ class MemoryLedger:
 
     async def histories(self, first: UUID, limit: int) -> Page:
         return histories(self._database, first, limit)
+
+    async def survey(self, limit: int) -> Survey:
+        return survey_of(self._database, limit)
 
     async def definitions(self) -> list[Registered]:
         rows = [row for row in self._database.definitions.values() if not row.is_overwritten]

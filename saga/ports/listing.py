@@ -73,6 +73,32 @@ class Registered:
     live: int
 
 
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Commands of one service that are due and that nobody has taken: how many, and how long the oldest has waited."""
+
+    commands: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The sagas that have not ended, all together, and what is late; definitions by name, all versions as one.
+
+    `scan_lag_seconds`: how long the most overdue saga has been due to be looked after. `deadline_overdue_seconds`: how long ago the oldest
+    deadline passed on which nobody has acted, although somebody should. `processes`: the live ones of each service that these sagas
+    need, 0 where there is none. `is_cut`: there were more than the limit, so that counts are lower bounds.
+    """
+
+    phases: Mapping[tuple[str, Phase], int]
+    stuck: Mapping[str, int]
+    scan_lag_seconds: float
+    deadline_overdue_seconds: float
+    queues: Mapping[str, Queue]
+    processes: Mapping[str, int]
+    is_cut: bool
+
+
 class Listing(Protocol):
     """Looking over many sagas, and closely at one. What it shows may be a moment old."""
 
@@ -90,3 +116,6 @@ class Listing(Protocol):
 
     async def histories(self, first: UUID, limit: int) -> Page:
         """The sagas with this id or a greater one, in the order of their ids, each with all of its history, as they are at one moment."""
+
+    async def survey(self, limit: int) -> Survey:
+        """Look over the `limit` most overdue sagas that have not ended, and as many commands of each service."""

@@ -19,6 +19,7 @@ from saga.ports.store import Store
 from saga.ports.work import Dispatch, Miss, Ref, Signals, Work
 from saga.runtime.outcome import Outcome
 from saga.runtime.planning import Group, Plan, Routes, plan, results_in
+from saga.runtime.telemetry import SILENT, Meter
 
 BATCH_SAGAS_MAX: Final = 256
 COMMITS_AT_ONCE: Final = 2
@@ -46,6 +47,7 @@ class Committer:
         self._on_committed = on_committed
         self._is_deadline_enforced = is_deadline_enforced
         self.on_recovered = on_recovered  # a commit whose answer was lost may have made claims for us
+        self.meter: Meter = SILENT.meter
         self._pending: dict[int, Group] = {}  # by the id's number: a UUID's hash is slow
         self._busy: dict[int, Group] = {}
         self._signals = Signals()
@@ -174,6 +176,7 @@ class Committer:
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, RETRY_CAP_SECONDS)
             else:
+                self.meter.wrote("outcomes", len(groups), self._clock.monotonic() - sent_at)
                 self._pass_on(groups, plans, {miss.position for miss in misses}, sent_at)
                 for miss in misses:
                     await self._missed(groups[miss.position], miss, alone=wait)

@@ -26,6 +26,7 @@ from saga.runtime.journaled import run_journaled
 from saga.runtime.outcome import Outcome
 from saga.runtime.planning import Group, Plan
 from saga.runtime.served import Served
+from saga.runtime.telemetry import Run, Telemetry
 from saga.runtime.transactional import Committed, Transactional
 
 DELIVERIES_MAX: Final = 10  # without an answer: then it is taken for a poison
@@ -51,10 +52,15 @@ class Executor:
         self._process = process
         self._on_committed = on_committed
         self._transactional = Transactional(adapter, clock, committer.plan, process, committer.on_recovered)
+        self._perform: Run = self._run_in_mode
         self._loop = asyncio.get_running_loop()
         self._served: dict[tuple[str, str], Served] = {}
         self._log = structlog.get_logger("saga.participant")
         self._tells_all = structlog.is_configured()  # without a configuration structlog prints every level
+
+    def show(self, telemetry: Telemetry) -> None:
+        """Let attempts be timed and traced from now on. Who only passes them on costs nothing."""
+        self._perform = telemetry.tracer.around(telemetry.meter.around(self._perform))
 
     def serve(self, service: str, name: str, served: Served) -> None:
         self._served[service, name] = served
@@ -112,7 +118,7 @@ class Executor:
     async def _run(self, attempt: Attempt, served: Served) -> Outcome | Committed:
         try:
             async with served.slots:
-                return await self._run_in_mode(attempt, served)
+                return await self._perform(attempt, served)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():

@@ -31,6 +31,7 @@ from saga.runtime.intake import Intake
 from saga.runtime.planning import Group, Plan
 from saga.runtime.router import Router
 from saga.runtime.starter import Order, Starter
+from saga.runtime.telemetry import SILENT, Telemetry
 
 BEAT_IDLE_SECONDS: Final = 1.0
 BEAT_BUSY_SECONDS: Final = 0.15
@@ -47,7 +48,15 @@ DRAIN_SECONDS: Final = 10.0
 class Process:
     """The runtime of one operating-system process. Everything it holds is given back by `stop`."""
 
-    def __init__(self, adapter: StoreAdapter, clock: Clock, bus: Bus | None = None, *, name: str | None = None) -> None:
+    def __init__(
+        self,
+        adapter: StoreAdapter,
+        clock: Clock,
+        bus: Bus | None = None,
+        *,
+        name: str | None = None,
+        telemetry: Telemetry = SILENT,
+    ) -> None:
         self.adapter = adapter
         self.clock = clock
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
@@ -66,6 +75,9 @@ class Process:
         self.starter = Starter(adapter.store, clock, self.router, options.lease_seconds, self.intake, self._started)
         self.dispatcher = None if bus is None else Dispatcher(bus, adapter, self.router, self.intake)
         self.endings = Endings(adapter.ledger, clock)
+        self.telemetry = telemetry
+        self.executor.show(telemetry)
+        self.committer.meter = self.starter.meter = telemetry.meter
         self.services: list[str] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._beat_now = asyncio.Event()
@@ -192,7 +204,23 @@ class Process:
         if beat.has_due:
             self.intake.look()
         if beat.released:
+            self.telemetry.meter.released(beat.released)
             self._log.warning("claims of dead processes are free again", claims=beat.released)
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether the others see this process: its session with the store is there."""
+        return bool(self._tasks) and not self._is_lost
+
+    @property
+    def silent_seconds(self) -> float:
+        """How long ago the store has answered a heart-beat."""
+        return self.clock.monotonic() - self._beat_at
+
+    @property
+    def is_running(self) -> bool:
+        """Whether every loop of it is there. None ends by itself."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     def store_now(self) -> float:
         """Seconds since the epoch on the store's clock, as far as we know."""
@@ -269,6 +297,7 @@ class Process:
 
     def _committed(self, group: Group, made: Plan) -> None:
         self._active_at = self.clock.monotonic()
+        self.telemetry.meter.committed(group, made)
         lease_ends = made.sent_at + self.adapter.options.lease_seconds
         works: list[Work] = []
         refs: list[Ref] = []

@@ -19,6 +19,7 @@ from saga.ports.store import Store
 from saga.ports.work import Dispatch, Ref, Signals, Start, TakenKey, Work
 from saga.runtime.intake import Intake
 from saga.runtime.planning import Routes
+from saga.runtime.telemetry import SILENT, Meter
 
 BATCH_MAX: Final = 256
 STARTS_AT_ONCE: Final = 2
@@ -65,6 +66,7 @@ class Starter:
         self._intake = intake
         self._publish = publish
         self.store_clock = 0.0
+        self.meter: Meter = SILENT.meter
         self._asked: list[_Asked] = []
         self._wanted = asyncio.Event()
         self._log = structlog.get_logger("saga.starter")
@@ -124,6 +126,7 @@ class Starter:
                 await self._refuse(batch, error)
                 return
             else:
+                self.meter.wrote("starts", len(batch), self._clock.monotonic() - sent_at)
                 self._answer(batch, decided, taken)
                 if again:  # the lost answer may have been of a commit that made claims for us, under other numbers
                     self._intake.look(everything=True)
@@ -140,6 +143,7 @@ class Starter:
             elif not asked.answer.done():
                 asked.answer.set_result(asked.order.saga if other is None else other.saga)
             if other is None:
+                self.meter.started(asked.order.graph)
                 self._publish(asked.order, decided[position])
 
     def _hand_over(

@@ -24,6 +24,7 @@ from saga.runtime.planning import Group
 from saga.runtime.process import OVERDUE_MAX, Process
 
 CAMPAIGN_RETRY_SECONDS: Final = 0.5
+TROUBLE_SECONDS: Final = 10.0  # after the last failure a candidate that waits stands by again
 SEEN_SECONDS: Final = 1.0  # how often a leader is seen leading: participants enforce deadlines only while one is
 RENEWALS: Final = 3  # in the time for which one is trusted
 RENEW_SECONDS_MIN: Final = 0.1
@@ -52,6 +53,7 @@ class Supervisor:
         self._clock = clock
         self._options = options
         self._leadership: Leadership | None = None
+        self._trouble: tuple[str, float] | None = None
         self._seen_at: float | None = None  # when the store last knew that we lead
         self._silent_seconds = 0.0  # the longest silence that deadlines have not been extended by yet
         self._log = structlog.get_logger("saga.supervisor")
@@ -62,16 +64,26 @@ class Supervisor:
         leadership = self._leadership
         return leadership.term if leadership is not None and self._is_trusted(leadership) else None
 
+    @property
+    def trouble(self) -> str | None:
+        """Why it could not campaign a moment ago; None where it leads or stands by."""
+        if self._trouble is None or self._clock.monotonic() - self._trouble[1] > TROUBLE_SECONDS:
+            return None
+        return self._trouble[0]
+
     async def run(self) -> None:
         """Campaign and lead until cancelled; on the way out it resigns and closes the election."""
         try:
             while True:
                 try:
                     leadership = self._leadership = await self._election.campaign(self._process.name)
+                    self._trouble = None
                     self._log.info("leading", term=leadership.term)
                     await self._lead()
                 except (LeadershipLost, Unavailable) as error:
                     self._log.warning("not leading", error=str(error))
+                    if isinstance(error, Unavailable):
+                        self._trouble = str(error), self._clock.monotonic()
                     await self._clock.sleep(CAMPAIGN_RETRY_SECONDS)
                 finally:
                     held, self._leadership = self._leadership, None

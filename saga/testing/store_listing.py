@@ -255,3 +255,57 @@ class ListingTests(StoreStage):
         assert line.is_paused
         assert line.is_cancel_requested
         assert line.reason == "asked"
+
+    async def test_a_survey_counts_what_has_not_ended(self) -> None:
+        process = await self.process()
+        await self.started(process)
+        stuck, back, ended = [await self.started(process) for _ in range(3)]
+        await process.commit(moved(stuck, "d"))
+        await process.commit(moved(back, "K", Phase.COMPENSATING))
+        await process.commit(moved(ended, "S", Phase.COMPLETED))
+
+        survey = await process.adapter.listing.survey(100)
+
+        assert survey.phases == {("order_1", Phase.RUNNING): 2, ("order_1", Phase.COMPENSATING): 1}
+        assert survey.stuck == {"order_1": 1}
+        assert survey.processes == {SERVICE: 1}
+        assert (survey.scan_lag_seconds, survey.deadline_overdue_seconds, survey.is_cut) == (0, 0, False)
+
+    async def test_a_survey_sees_what_is_late(self) -> None:
+        process = await self.process()
+        elsewhere = graph(step("a", OTHER_SERVICE), name="elsewhere")
+        for definition in (None, elsewhere):
+            start = replace(await self.ready(process, definition=definition), deadline_seconds=-60.0)
+            await process.start(start)
+
+        survey = await process.adapter.listing.survey(100)
+
+        assert survey.deadline_overdue_seconds == pytest.approx(60, abs=5)
+        assert survey.scan_lag_seconds == pytest.approx(60, abs=5)
+        assert survey.queues[SERVICE].commands == 1
+        assert 0 <= survey.queues[OTHER_SERVICE].oldest_seconds < 5
+        assert survey.processes == {SERVICE: 1, OTHER_SERVICE: 0}
+
+    async def test_nobody_is_late_whose_roll_back_is_on_its_way_or_out_of_reach(self) -> None:
+        process = await self.process()
+        passed = graph(replace(step("a"), pivot=True), step("b", after=(0,)), name="passed")
+        asked = replace(state("D"), cancel_requested=True)
+        for start in (
+            replace(await self.ready(process, "SD", definition=passed), deadline_seconds=-60.0),
+            replace(await self.ready(process), deadline_seconds=-60.0, state=asked),
+            replace(await self.ready(process, "K"), deadline_seconds=-60.0),
+        ):
+            await process.start(start)
+            await process.commit(replace(moved(start, start.state.vector, start.state.phase), state=start.state))
+
+        assert (await process.adapter.listing.survey(100)).deadline_overdue_seconds == 0
+
+    async def test_a_survey_that_is_cut_says_so(self) -> None:
+        process = await self.process()
+        for _ in range(3):
+            await self.started(process)
+
+        survey = await process.adapter.listing.survey(2)
+
+        assert survey.is_cut
+        assert sum(survey.phases.values()) == 2

@@ -1,0 +1,200 @@
+"""The meter: plain numbers, added up where the work is done and put into words only when somebody asks.
+
+A step costs one look-up, one addition and one bucket. Labels are bounded: what is beyond a limit is counted as `other`.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import Final
+
+from saga.core import events as ev
+from saga.core.graph import Graph
+from saga.core.ids import uuid7_ms
+from saga.core.states import Operation, Phase
+from saga.ports.listing import Survey
+from saga.runtime.attempt import Attempt
+from saga.runtime.outcome import Outcome
+from saga.runtime.planning import Group, Plan
+from saga.runtime.process import UUID_TIMED
+from saga.runtime.served import Served
+from saga.runtime.telemetry import Batch, Run
+from saga.runtime.transactional import Committed
+from saga.telemetry import catalogue
+from saga.telemetry.histogram import Histogram
+
+DEFINITIONS_MAX: Final = 100
+SERVICES_MAX: Final = 100
+ATTEMPTS_MAX: Final = 5_000  # steps of definition versions, by operation, that are told apart while they are counted
+OTHER: Final = "other"
+DEADLINE_REASON: Final = "deadline passed"
+GIVEN_BACK: Final = "given back"
+
+_WORDS: Final = {
+    ev.Succeeded: "succeeded",
+    ev.Rejected: "rejected",
+    ev.Failed: "failed",
+    ev.Ongoing: "ongoing",
+    ev.Compensated: "compensated",
+    ev.Reported: "reported",
+    ev.Absent: "absent",
+    type(None): GIVEN_BACK,
+}
+OPERATION_WORDS: Final = {
+    Operation.EXECUTE: "execute",
+    Operation.COMPENSATE: "compensate",
+    Operation.VOID_OR_REPORT: "void",
+}
+_CODES: Final = {operation.value: code for code, operation in enumerate(Operation)}
+
+
+class Names:
+    """The first so many different values of a label; every later one is `other`."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._known: set[str] = set()
+
+    def bounded(self, name: str) -> str:
+        if name in self._known:
+            return name
+        if len(self._known) >= self._limit:
+            return OTHER
+        self._known.add(name)
+        return name
+
+
+@dataclass(slots=True)
+class Attempts:
+    """What came of the attempts at one step."""
+
+    definition: str
+    service: str
+    operation: str
+    outcomes: dict[type, int] = field(default_factory=lambda: dict.fromkeys(_WORDS, 0))
+    seconds: Histogram = field(default_factory=lambda: Histogram(catalogue.FAST))
+
+
+def _fast() -> Histogram:
+    return Histogram(catalogue.FAST)
+
+
+class Metrics:
+    """See `saga.runtime.telemetry.Meter`. What it has counted is in its attributes; label values are their keys."""
+
+    def __init__(self) -> None:
+        self.definition = Names(DEFINITIONS_MAX).bounded
+        self.service = Names(SERVICES_MAX).bounded
+        self.attempts: dict[int, Attempts] = {}
+        self.started_sagas: Counter[str] = Counter()
+        self.endings: defaultdict[tuple[str, str], Histogram] = defaultdict(lambda: Histogram(catalogue.SLOW))
+        self.redrives: Counter[str] = Counter()
+        self.rollbacks: Counter[tuple[str, str]] = Counter()
+        self.quarantined: Counter[tuple[str, str]] = Counter()
+        self.lateness = _fast()
+        self.freed = 0
+        self.commit_sagas: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(catalogue.SIZES))
+        self.commit_seconds: defaultdict[str, Histogram] = defaultdict(_fast)
+        self.bus_lag: defaultdict[str, Histogram] = defaultdict(_fast)
+        self.loop_lag = _fast()
+        self.survey: Survey | None = None
+
+    # -- a step ---------------------------------------------------------------------------------------------------------------
+
+    def around(self, run: Run) -> Run:
+        monotonic, count = time.monotonic, self._count
+
+        async def timed(attempt: Attempt, served: Served) -> Outcome | Committed:
+            began = monotonic()
+            found = await run(attempt, served)
+            count(attempt, found, monotonic() - began)
+            return found
+
+        return timed
+
+    def _count(self, attempt: Attempt, found: Outcome | Committed, seconds: float) -> None:
+        work = attempt.work
+        key = (work.definition << 18) | (work.step << 2) | _CODES[work.operation._value_]
+        known = self.attempts.get(key)
+        if known is None:
+            known = self._known(key, attempt)
+        outcome = found.group.outcomes[0] if type(found) is Committed else found
+        known.outcomes[type(outcome.event)] += 1  # type: ignore[union-attr] # narrowed by the line before
+        known.seconds.observe(seconds)
+
+    def _known(self, key: int, attempt: Attempt) -> Attempts:
+        operation = OPERATION_WORDS[attempt.work.operation]
+        definition = self.definition(attempt.graph.name)
+        service = self.service(attempt.step.service)
+        if len(self.attempts) >= ATTEMPTS_MAX:
+            key, definition, service, operation = -1, OTHER, OTHER, OTHER
+        return self.attempts.setdefault(key, Attempts(definition, service, operation))
+
+    # -- a commit -------------------------------------------------------------------------------------------------------------
+
+    def started(self, graph: Graph) -> None:
+        self.started_sagas[self.definition(graph.name)] += 1
+
+    def committed(self, group: Group, made: Plan) -> None:
+        after = made.decision.state
+        if after.phase is not group.state.phase:
+            self._turned(group, made)
+        if len(made.decision.entries) > len(group.outcomes):
+            self._count_quarantined(group, made)
+        if group.extra:
+            self._count_redrives(group, made)
+
+    def wrote(self, batch: Batch, sagas: int, seconds: float) -> None:
+        if sagas:
+            self.commit_sagas[batch].observe(sagas)
+            self.commit_seconds[batch].observe(seconds)
+
+    def released(self, claims: int) -> None:
+        self.freed += claims
+
+    def delivered(self, service: str, seconds: float) -> None:
+        """A command came over an outside bus, so long after it was published."""
+        self.bus_lag[self.service(service)].observe(max(seconds, 0.0))
+
+    def _turned(self, group: Group, made: Plan) -> None:
+        """The saga has entered another phase."""
+        definition, after = self.definition(group.graph.name), made.decision.state
+        now = group.store_clock + time.monotonic()
+        if group.state.phase is Phase.RUNNING and after.phase in (Phase.COMPENSATING, Phase.COMPENSATED):
+            cause = _cause(group, after.reason)
+            self.rollbacks[definition, cause] += 1
+            if cause == "deadline" and group.state.deadline is not None:
+                self.lateness.observe(max(now - group.state.deadline, 0.0))
+        if made.is_ending:
+            began = uuid7_ms(group.saga) / 1_000 if group.saga.version == UUID_TIMED else now
+            self.endings[definition, after.phase.name.lower()].observe(max(now - began, 0.0))
+
+    def _count_quarantined(self, group: Group, made: Plan) -> None:
+        for entry in made.decision.entries:
+            if entry.kind == "quarantined":
+                service = self.service(group.graph.steps[entry.step].service)
+                self.quarantined[self.definition(group.graph.name), service] += 1
+
+    def _count_redrives(self, group: Group, made: Plan) -> None:
+        if any(type(event) is ev.Tick for event in group.extra) and made.decision.state.phase is group.state.phase:
+            for command in made.decision.commands:
+                self.redrives[self.service(group.graph.steps[command.step].service)] += 1
+
+
+def word_of(kind: type) -> str:
+    """What an outcome is called, by the class of its event."""
+    return _WORDS[kind]
+
+
+def _cause(group: Group, reason: str | None) -> str:
+    """Why a saga began to be rolled back."""
+    if reason is not None and reason.startswith(DEADLINE_REASON):
+        return "deadline"
+    kinds = {type(outcome.event) for outcome in group.outcomes}
+    if ev.Failed in kinds:
+        return "failed"
+    if kinds & {ev.Rejected, ev.Absent, ev.Reported}:
+        return "rejected"
+    return "requested"

@@ -1,0 +1,82 @@
+"""Puts a process under observation: its meter and tracer when it is made, its endpoint while it serves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Final
+
+from saga.runtime.process import Process
+from saga.runtime.supervisor import Supervisor
+from saga.runtime.telemetry import SILENT, Telemetry
+from saga.telemetry.endpoint import Answer, Endpoint, Page, json_answer
+from saga.telemetry.health import Health, Verdict
+from saga.telemetry.metrics import Metrics
+from saga.telemetry.pulse import Pulse
+from saga.telemetry.surveyor import Surveyor
+from saga.telemetry.tracing import present_tracer
+
+NO_LIBRARY: Final = "metrics need one more library: pip install 'saga-coordination[metrics]'\n"
+
+
+def telemetry(*, is_counting: bool) -> Telemetry:
+    """For a new process: it counts where somebody will ask for the numbers, and traces where the application traces."""
+    return Telemetry(Metrics() if is_counting else SILENT.meter, present_tracer())
+
+
+@asynccontextmanager
+async def observed(
+    process: Process, supervisor: Supervisor | None, host: str, port: int
+) -> AsyncIterator[tuple[str, int]]:
+    """Serve /livez, /readyz and /metrics until the block ends; gives the address.
+
+    Raises:
+        UsageError: the address cannot be had.
+    """
+    meter = process.telemetry.meter
+    metrics = meter if isinstance(meter, Metrics) else Metrics()  # then it only measures the event loop
+    pulse = Pulse(process.clock, metrics)
+    loops: list[Callable[[], Coroutine[None, None, None]]] = [pulse.run]
+    if supervisor is not None:
+        loops.append(Surveyor(process.adapter.listing, supervisor, metrics, process.clock).run)
+    health = Health(process, pulse, supervisor)
+
+    async def live() -> Answer:
+        return _judged(health.liveness())
+
+    async def ready() -> Answer:
+        return _judged(await health.readiness())
+
+    pages = {"/livez": live, "/readyz": ready, "/metrics": _metrics_page(metrics, process, supervisor)}
+    tasks = [asyncio.create_task(loop()) for loop in loops]
+    try:
+        async with Endpoint(pages).listening(host, port) as address:
+            yield address
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _judged(verdict: Verdict) -> Answer:
+    status = HTTPStatus.OK if verdict.is_good else HTTPStatus.SERVICE_UNAVAILABLE
+    return json_answer(status, {"ok": verdict.is_good, **verdict.findings})
+
+
+def _metrics_page(metrics: Metrics, process: Process, supervisor: Supervisor | None) -> Page:
+    try:
+        from saga.telemetry import exposition  # noqa: PLC0415 (an extra)
+    except ImportError:
+        return _no_library
+    shown = exposition.Exposition(exposition.SagaCollector(metrics, process, supervisor))
+
+    async def page() -> Answer:
+        return Answer(HTTPStatus.OK, shown.text(), exposition.CONTENT_TYPE)
+
+    return page
+
+
+async def _no_library() -> Answer:
+    return Answer(HTTPStatus.NOT_IMPLEMENTED, NO_LIBRARY.encode())

@@ -1,0 +1,48 @@
+"""Looks over all sagas from time to time, for the numbers that only the store knows. Only the leader does, so that it is done once."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+
+from saga.errors import SagaError
+from saga.ports.clock import Clock
+from saga.ports.listing import Listing
+from saga.runtime.supervisor import Supervisor
+from saga.telemetry.metrics import Metrics
+
+SURVEY_SECONDS: Final = 5.0
+SURVEY_SAGAS_MAX: Final = 50_000
+WAIT_SECONDS: Final = 0.5  # until a new leader looks for the first time
+
+
+class Surveyor:
+    """Keeps `metrics.survey` up to date while this process leads; it is None where it does not."""
+
+    def __init__(self, listing: Listing, supervisor: Supervisor, metrics: Metrics, clock: Clock) -> None:
+        self._listing = listing
+        self._supervisor = supervisor
+        self._metrics = metrics
+        self._clock = clock
+        self._log = structlog.get_logger("saga.telemetry")
+
+    async def run(self) -> None:
+        """Survey until cancelled."""
+        try:
+            while True:
+                await self._survey()
+                await self._clock.sleep(WAIT_SECONDS if self._metrics.survey is None else SURVEY_SECONDS)
+        finally:
+            self._metrics.survey = None
+
+    async def _survey(self) -> None:
+        """Where the store is away the numbers are not there: an old one would look like a good one."""
+        if self._supervisor.term is None:
+            self._metrics.survey = None
+            return
+        try:
+            self._metrics.survey = await self._listing.survey(SURVEY_SAGAS_MAX)
+        except SagaError as error:
+            self._metrics.survey = None
+            self._log.warning("cannot survey sagas", error=str(error))

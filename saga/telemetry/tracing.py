@@ -1,0 +1,120 @@
+"""Spans, through OpenTelemetry's API: one saga is one trace. Needs the extra `tracing`, and a tracer provider that the application has set.
+
+The trace begins where the saga is started, inside the caller's own span if there is one. Its context is written on the saga's row, and
+comes back with every claim, whichever way the command has travelled; so every attempt, compensations too, is a child of the start.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Final
+
+from saga.core import events as ev
+from saga.runtime.attempt import Attempt
+from saga.runtime.outcome import Outcome
+from saga.runtime.served import Served
+from saga.runtime.starter import Order
+from saga.runtime.telemetry import SILENT, Run, Tracer
+from saga.runtime.transactional import Committed
+from saga.telemetry.metrics import OPERATION_WORDS, word_of
+
+if TYPE_CHECKING:
+    from opentelemetry import trace
+
+_LOW_64: Final = 2**64 - 1
+_PROVIDER_VARIABLE: Final = "OTEL_PYTHON_TRACER_PROVIDER"
+
+
+def present_tracer() -> Tracer:
+    """A tracer, if the application has set a provider before; else nobody traces, and nothing is even imported."""
+    if "opentelemetry.trace" not in sys.modules and _PROVIDER_VARIABLE not in os.environ:
+        return SILENT.tracer
+    try:
+        from opentelemetry import trace  # noqa: PLC0415 (an extra)
+    except ImportError:
+        return SILENT.tracer
+    if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
+        return SILENT.tracer
+    return SagaTracer()
+
+
+class SagaTracer:
+    """See `saga.runtime.telemetry.Tracer`."""
+
+    def __init__(self) -> None:
+        from opentelemetry import context, trace  # noqa: PLC0415 (an extra)
+
+        self._trace = trace
+        self._no_context = context.Context()
+        self._tracer = trace.get_tracer("saga", version("saga-coordination"))
+
+    def around(self, run: Run) -> Run:
+        trace, tracer = self._trace, self._tracer
+
+        async def traced(attempt: Attempt, served: Served) -> Outcome | Committed:
+            parent = trace.NonRecordingSpan(self._context_of(attempt))
+            with tracer.start_as_current_span(
+                _name(attempt),
+                context=trace.set_span_in_context(parent, self._no_context),
+                kind=trace.SpanKind.CONSUMER,
+                attributes=_attributes(attempt),
+            ) as span:
+                found = await run(attempt, served)
+                outcome = found.group.outcomes[0] if isinstance(found, Committed) else found
+                span.set_attribute("saga.outcome", word_of(type(outcome.event)))
+                if isinstance(outcome.event, ev.Failed):
+                    span.set_status(trace.StatusCode.ERROR, outcome.error)
+            return found
+
+        return traced
+
+    def starting(self, order: Order) -> AbstractContextManager[None]:
+        return self._start(order)
+
+    @contextmanager
+    def _start(self, order: Order) -> Iterator[None]:
+        attributes = {"saga.id": str(order.saga), "saga.definition": order.graph.name}
+        kind = self._trace.SpanKind.PRODUCER
+        with self._tracer.start_as_current_span(f"start {order.graph.name}", kind=kind, attributes=attributes) as span:
+            context = span.get_span_context()
+            if context.is_valid:
+                order.trace = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+            yield
+
+    def _context_of(self, attempt: Attempt) -> trace.SpanContext:
+        """Where the saga was started; one that nobody traced then is a trace of its own, called like the saga."""
+        saga, written = attempt.work.saga.int, attempt.work.trace
+        trace_id, span_id, flags = _parsed(written) or (saga, saga & _LOW_64, 1)
+        return self._trace.SpanContext(trace_id, span_id, True, self._trace.TraceFlags(flags))  # noqa: FBT003 (is_remote)
+
+
+def _parsed(traceparent: str | None) -> tuple[int, int, int] | None:
+    """The trace, the span and the flags of a W3C traceparent; None where it is none."""
+    parts = (traceparent or "").split("-")
+    if len(parts) < 4 or [len(part) for part in parts[:4]] != [2, 32, 16, 2]:  # noqa: PLR2004 (the four parts of the format)
+        return None
+    try:
+        trace_id, span_id, flags = (int(part, 16) for part in parts[1:4])
+    except ValueError:
+        return None
+    return (trace_id, span_id, flags) if trace_id and span_id else None
+
+
+def _name(attempt: Attempt) -> str:
+    return f"{OPERATION_WORDS[attempt.work.operation]} {attempt.step.service}.{attempt.step.handler}"
+
+
+def _attributes(attempt: Attempt) -> dict[str, str | int]:
+    return {
+        "saga.id": str(attempt.work.saga),
+        "saga.definition": attempt.graph.name,
+        "saga.definition.version": attempt.graph.version,
+        "saga.step": attempt.step.name,
+        "saga.service": attempt.step.service,
+        "saga.operation": OPERATION_WORDS[attempt.work.operation],
+        "saga.attempt": attempt.work.deliveries,
+    }
