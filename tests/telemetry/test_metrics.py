@@ -129,7 +129,6 @@ async def test_a_lost_command_is_counted_when_it_is_driven_again(world: World, s
     sagas = await world.join(service, http="0", redrive=1)
     async with sagas.endpoint() as address:
         await sagas.register(definition)
-        await sql.execute("alter table command disable trigger all")
         await outside.start("sale", 1)
         await gate.somebody_waits()
         await sql.execute("delete from command")
