@@ -25,8 +25,8 @@ from saga.core.paths import resolve
 from saga.core.schema import misfits
 from saga.core.states import Mode, Phase
 from saga.errors import Conflict, InputRefused, NotFound, Unavailable, UsageError
-from saga.ports.store import Connection, Snapshot, Standing
-from saga.ports.work import Signals
+from saga.ports.store import Connection, Snapshot
+from saga.ports.work import Signals, Standing
 from saga.runtime.handlers import Adapter, Value
 from saga.runtime.process import Process
 from saga.runtime.starter import Order, first_decision, start_of

@@ -15,8 +15,8 @@ from saga.errors import NotFound
 from saga.history.chronicle import Page
 from saga.ports.case import Case
 from saga.ports.listing import LINES_MAX, Counts, Filter, Line, Registered, Survey
-from saga.ports.store import Snapshot, Standing
-from saga.ports.work import Overdue
+from saga.ports.store import Snapshot
+from saga.ports.work import Overdue, Standing
 from saga_postgres.cases import read_case
 from saga_postgres.histories import read_histories
 from saga_postgres.pool import Pool

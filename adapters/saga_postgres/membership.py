@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 import zlib
 from collections.abc import Sequence
@@ -13,11 +14,13 @@ import asyncpg
 
 from saga.errors import LeadershipLost, Unavailable
 from saga.ports.store import LEADER_SILENCE_SECONDS_MAX, Beat, Ears, Peer, StoreOptions
+from saga.ports.work import Ref
 from saga_postgres import signals
 from saga_postgres.failures import translated
 from saga_postgres.pool import Connection, Pool
 
 LEAVE_TIMEOUT_SECONDS: Final = 5.0
+CLOCK_SECONDS_MAX: Final = 3.0  # so long a beat tells the time of the store
 _JOIN: Final = """
     insert into participant (id, name, services, capacity, release) values ($1, $2, $3, $4, $5)
 """
@@ -49,6 +52,8 @@ class PostgresMembership:
         self._process = 0
         self._ears: Ears | None = None
         self._turn = asyncio.Lock()  # one operation a connection
+        self._clock = self._clock_max = 0.0  # between them is the store's clock minus ours, as the last beat saw it
+        self._clock_at = -math.inf
 
     @property
     def lock_class(self) -> int:
@@ -80,14 +85,26 @@ class PostgresMembership:
         namespace = self._options.namespace
 
         def on_process(_: object, __: int, ___: str, payload: str) -> None:
-            if payload.startswith("c"):
-                ears.claims(signals.claims_in(payload))
-            elif payload.startswith("e"):
-                ears.ended(signals.ended_in(payload))
+            self._hear(ears, payload)
 
         await connection.add_listener(signals.process_channel(namespace, process), on_process)
         await connection.add_listener(f"{signals.prefix(namespace)}peers", lambda *_: ears.peers())
         await self._listen_to_services(connection, services, ears)
+
+    def _hear(self, ears: Ears, payload: str) -> None:
+        match payload[:1]:
+            case signals.WORKS:
+                works = signals.works_in(payload, store_clock=self._clock, store_clock_max=self._clock_max)
+                if time.monotonic() - self._clock_at < CLOCK_SECONDS_MAX:
+                    ears.works(works)
+                else:  # we were away, and do not know the time of the store
+                    ears.claims([Ref(work.saga, work.step) for work in works])
+            case signals.CLAIMS:
+                ears.claims(signals.claims_in(payload))
+            case signals.ENDINGS:
+                ears.ended(signals.endings_in(payload))
+            case signals.ENDED:
+                ears.ended(signals.ended_in(payload))
 
     async def _listen_to_services(self, connection: Connection, services: Sequence[str], ears: Ears) -> None:
         for service in services:
@@ -110,6 +127,7 @@ class PostgresMembership:
             raise Unavailable(f"{self._pool.place}: this process's session is gone")
         channel = signals.prefix(self._options.namespace)
         async with self._turn:
+            asked_at = time.monotonic()
             with translated(self._pool.place):
                 rows = await connection.fetch(
                     _BEAT, self._process, self.lock_class, self._options.margin_seconds, in_flight, channel, full
@@ -117,8 +135,9 @@ class PostgresMembership:
         own = next((row for row in rows if row["id"] == self._process), None)
         if own is None:
             raise Unavailable(f"{self._pool.place}: process {self._process} was taken for dead")
-        clock = own["now"] - time.monotonic()
-        return Beat(tuple(map(_peer, rows)), own["has_due"], clock, own["leader_seen_ago"], own["released"])
+        self._clock_at = time.monotonic()
+        self._clock, self._clock_max = own["now"] - self._clock_at, own["now"] - asked_at
+        return Beat(tuple(map(_peer, rows)), own["has_due"], self._clock, own["leader_seen_ago"], own["released"])
 
     async def lead(self, term: int, name: str | None) -> float:
         connection = self._connection

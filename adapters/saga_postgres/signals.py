@@ -1,16 +1,28 @@
-"""What processes tell each other over NOTIFY: new claims, filled queues, ended sagas, changes among the peers."""
+"""What processes tell each other over NOTIFY: new claims, filled queues, ended sagas, changes among the peers.
+
+Payloads are ASCII, whatever the database's encoding is: a letter for the kind, then base64.
+"""
 
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
-from saga.ports.work import Ref, Signals
+from pydantic_core import from_json, to_json
+
+from saga.core.decide import State
+from saga.core.states import Operation, Phase
+from saga.ports.work import Ref, Signals, Standing, Work
 
 CHANNEL_BYTES_MAX: Final = 63
 ITEMS_PER_PAYLOAD: Final = 300  # 18 bytes each, base64: 7,200 of the 7,999 bytes that a payload may have
+WHOLE_BYTES_PER_PAYLOAD: Final = 5_900  # base64: 7,870
+CLAIMS, WORKS, ENDED, ENDINGS = "cwes"
+ALWAYS, IF_WHOLE, IF_MISSED = b"a", b"w", b"m"
+
+Told = tuple[list[str], list[str], list[bytes]]
 
 
 def prefix(namespace: str) -> str:
@@ -25,27 +37,76 @@ def service_channel(namespace: str, service: str) -> str:
     return f"{prefix(namespace)}s_{service}"[:CHANNEL_BYTES_MAX]
 
 
-def encode(signals: Signals, namespace: str) -> tuple[list[str], list[str]]:
-    """Channels and payloads, side by side."""
-    channels: list[str] = []
-    payloads: list[str] = []
+def encode(signals: Signals, namespace: str) -> Told:
+    """Channels, payloads, and when each is told: always, if every write was made, or if one was missed."""
+    told: Told = ([], [], [])
     for process, refs in signals.claims.items():
-        for part in _parts([ref.saga.bytes + ref.step.to_bytes(2) for ref in refs]):
-            channels.append(process_channel(namespace, process))
-            payloads.append("c" + part)
+        channel, works = process_channel(namespace, process), signals.works.get(process, ())
+        _tell(told, channel, _claims(refs), IF_MISSED if works else ALWAYS)
+        if works:
+            whole = {(work.saga, work.step) for work in works}
+            _tell(told, channel, _claims([ref for ref in refs if (ref.saga, ref.step) not in whole]), IF_WHOLE)
+            _tell(told, channel, _whole(WORKS, map(_document_of_work, works)), IF_WHOLE)
     for process, sagas in signals.ended.items():
-        for part in _parts([saga.bytes for saga in sagas]):
-            channels.append(process_channel(namespace, process))
-            payloads.append("e" + part)
+        channel, endings = process_channel(namespace, process), signals.endings.get(process, {})
+        _tell(told, channel, _ended(sagas), IF_MISSED if endings else ALWAYS)
+        if endings:
+            _tell(told, channel, _ended([saga for saga in sagas if saga not in endings]), IF_WHOLE)
+            _tell(told, channel, _whole(ENDINGS, map(_document_of_ending, endings.items())), IF_WHOLE)
     for service in signals.services:
-        channels.append(service_channel(namespace, service))
-        payloads.append("")
-    return channels, payloads
+        _tell(told, service_channel(namespace, service), [""], ALWAYS)
+    return told
 
 
-def _parts(items: Sequence[bytes]) -> list[str]:
+def _tell(told: Told, channel: str, payloads: Sequence[str], when: bytes) -> None:
+    channels, texts, whens = told
+    for payload in payloads:
+        channels.append(channel)
+        texts.append(payload)
+        whens.append(when)
+
+
+def _claims(refs: Sequence[Ref]) -> list[str]:
+    return _parts(CLAIMS, [ref.saga.bytes + ref.step.to_bytes(2) for ref in refs])
+
+
+def _ended(sagas: Sequence[UUID]) -> list[str]:
+    return _parts(ENDED, [saga.bytes for saga in sagas])
+
+
+def _parts(kind: str, items: Sequence[bytes]) -> list[str]:
     starts = range(0, len(items), ITEMS_PER_PAYLOAD)
-    return [b64encode(b"".join(items[start : start + ITEMS_PER_PAYLOAD])).decode() for start in starts]
+    return [kind + b64encode(b"".join(items[start : start + ITEMS_PER_PAYLOAD])).decode() for start in starts]
+
+
+def _whole(kind: str, documents: Iterator[Sequence[object]]) -> list[str]:
+    """As many to a payload as it holds; each is far smaller than that."""
+    payloads: list[str] = []
+    lines: list[bytes] = []
+    size = 0
+    for document in documents:
+        line = to_json(document)
+        if lines and size + len(line) >= WHOLE_BYTES_PER_PAYLOAD:
+            payloads.append(kind + b64encode(b"\n".join(lines)).decode())
+            lines, size = [], 0
+        lines.append(line)
+        size += len(line) + 1
+    payloads.append(kind + b64encode(b"\n".join(lines)).decode())
+    return payloads
+
+
+def _document_of_work(work: Work) -> Sequence[object]:
+    state = work.state
+    return (
+        work.saga.hex, work.step, work.operation.value, work.claim, work.definition, work.version,
+        state.phase.value, state.vector, state.cancel_requested, state.deadline, state.reason, work.waiter,
+        work.input, work.results, work.lease_ends + work.store_clock, work.trace,
+    )  # fmt: skip
+
+
+def _document_of_ending(ending: tuple[UUID, Standing]) -> Sequence[object]:
+    saga, standing = ending
+    return saga.hex, standing.definition, standing.phase.value, standing.reason, standing.input, standing.results
 
 
 def claims_in(payload: str) -> list[Ref]:
@@ -53,6 +114,53 @@ def claims_in(payload: str) -> list[Ref]:
     return [Ref(UUID(bytes=data[n : n + 16]), int.from_bytes(data[n + 16 : n + 18])) for n in range(0, len(data), 18)]
 
 
-def ended_in(payload: str) -> list[UUID]:
+def ended_in(payload: str) -> dict[UUID, Standing | None]:
     data = b64decode(payload[1:])
-    return [UUID(bytes=data[n : n + 16]) for n in range(0, len(data), 16)]
+    return dict.fromkeys((UUID(bytes=data[n : n + 16]) for n in range(0, len(data), 16)), None)
+
+
+def works_in(payload: str, *, store_clock: float, store_clock_max: float) -> list[Work]:
+    """Claims as they were told, on this process's clock. The store's clock minus ours is between the two."""
+    return [
+        Work(
+            saga=UUID(saga),
+            step=step,
+            operation=Operation(operation),
+            claim=claim,
+            definition=definition,
+            version=version,
+            state=State(Phase(phase), vector, cancel_requested, paused=False, deadline=deadline, reason=reason),
+            waiter=waiter,
+            input=input_.encode(),
+            results=_results(results),
+            deliveries=1,
+            failures=0,
+            first_failed_ago=0.0,
+            lease_ends=lease_until - store_clock_max,  # conservative
+            quiet_at=0.0,
+            progress=None,
+            store_clock=store_clock,
+            trace=trace,
+        )
+        for (
+            saga, step, operation, claim, definition, version, phase, vector, cancel_requested, deadline, reason, waiter,
+            input_, results, lease_until, trace,
+        ) in _documents(payload)
+    ]  # fmt: skip
+
+
+def endings_in(payload: str) -> dict[UUID, Standing | None]:
+    return {
+        UUID(saga): Standing(
+            definition, Phase(phase), reason, None if input_ is None else input_.encode(), _results(results)
+        )
+        for saga, definition, phase, reason, input_, results in _documents(payload)
+    }
+
+
+def _documents(payload: str) -> Iterator[list[Any]]:
+    return map(from_json, b64decode(payload[1:]).splitlines())
+
+
+def _results(results: Mapping[str, str]) -> dict[int, bytes]:
+    return {int(step): result.encode() for step, result in results.items()}

@@ -34,7 +34,7 @@ _START: Final = _call(
     *("integer[]", "text[]", "text[]", "bytea[]"),
     *_DISPATCHES,
     *_ENTRIES,
-    *[""] * 2,
+    *[""] * 3,
 )
 _COMMIT: Final = _call(
     "commit_batch",
@@ -58,7 +58,7 @@ _COMMIT: Final = _call(
     "float8[]",
     *("integer[]", "smallint[]", "smallint[]", ""),
     *_ENTRIES,
-    *[""] * 2,
+    *[""] * 3,
 )
 _PULL: Final = _call("pull", *[""] * 6)
 _ADMIT: Final = _call("admit", *[""] * 8)
@@ -88,7 +88,7 @@ class PostgresStore:
         connection: Connection = None,
     ) -> list[TakenKey]:
         options = self._options
-        channels, payloads = encode(signals, options.namespace)
+        told = encode(signals, options.namespace)
         columns = start_columns(starts)
         fetch = self._pool.fetch if connection is None else connection.fetch
         rows = await fetch(
@@ -100,8 +100,7 @@ class PostgresStore:
             True,  # noqa: FBT003 (durable; SQL has no names here)
             again,
             *columns,
-            channels,
-            payloads,
+            *told,
         )
         return [TakenKey(row[0] - 1, row[1], row[2]) for row in rows]
 
@@ -115,12 +114,10 @@ class PostgresStore:
         wait: bool,
         connection: Connection = None,
     ) -> list[Miss]:
-        channels, payloads = encode(signals, self._options.namespace)
+        told = encode(signals, self._options.namespace)
         columns = commit_columns(writes)
         fetch = self._pool.fetch if connection is None else connection.fetch
-        rows = await fetch(
-            self._commit, process, self._options.lease_seconds, wait, durable, *columns, channels, payloads
-        )
+        rows = await fetch(self._commit, process, self._options.lease_seconds, wait, durable, *columns, *told)
         heard_at = time.monotonic()
         return [_miss(row, heard_at) for row in rows]
 

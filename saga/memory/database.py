@@ -7,7 +7,7 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import methodcaller
 from typing import Any, Final
 from uuid import UUID
@@ -21,7 +21,7 @@ from saga.memory.due_queue import DueQueue
 from saga.memory.transaction import Locks, Transaction
 from saga.ports.clock import Clock
 from saga.ports.store import Ears
-from saga.ports.work import Ref, Signals
+from saga.ports.work import Ref, Signals, Work
 
 HISTORY_ENTRIES_MAX: Final = 1_000_000
 AUDIT_ENTRIES_MAX: Final = 100_000
@@ -185,13 +185,25 @@ class Database:
             row.quiet_at = quiet_at if row.quiet_at is None else max(row.quiet_at, quiet_at)
         self.commands.queue(row, self.now())
 
-    def tell(self, signals: Signals) -> None:
-        """Reach processes as a notification does: soon, not at once, and only those that are alive."""
+    def tell(self, signals: Signals, *, is_whole: bool) -> None:
+        """Reach processes as a notification does: soon, not at once, and only those that are alive. `is_whole`: every write was made."""
+        works = signals.works if is_whole else {}
         for process, refs in signals.claims.items():
-            self._call(self.members.get(process), methodcaller("claims", list(refs)))
+            whole = [self._sent(work) for work in works.get(process, ())]
+            if whole:
+                self._call(self.members.get(process), methodcaller("works", whole))
+            told = {Ref(work.saga, work.step) for work in whole}
+            if rest := [ref for ref in refs if ref not in told]:
+                self._call(self.members.get(process), methodcaller("claims", rest))
         for process, sagas in signals.ended.items():
-            self._call(self.members.get(process), methodcaller("ended", list(sagas)))
+            known = signals.endings.get(process, {}) if is_whole else {}
+            self._call(self.members.get(process), methodcaller("ended", {saga: known.get(saga) for saga in sagas}))
         self.tell_services(signals.services)
+
+    def _sent(self, work: Work) -> Work:
+        """As it arrives: a copy, with its time on the receiver's clock, which is ours."""
+        lease_ends = work.lease_ends + work.store_clock - self.epoch
+        return replace(work, results=dict(work.results), lease_ends=lease_ends, store_clock=self.epoch)
 
     def tell_services(self, services: Iterable[str]) -> None:
         for service in sorted(services):

@@ -18,7 +18,8 @@ from saga.memory.store import overdue_of
 from saga.memory.survey import survey_of
 from saga.ports.case import Case
 from saga.ports.listing import LINES_MAX, Counts, Filter, Line, Registered, Survey
-from saga.ports.store import Snapshot, Standing
+from saga.ports.store import Snapshot
+from saga.ports.work import Standing
 
 _AT_WORK: Final = frozenset("DWUKG") | QUARANTINED_LETTERS
 

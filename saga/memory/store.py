@@ -60,7 +60,7 @@ class MemoryStore:
                 transaction.sagas[start.saga] = (1, start.state)
                 insert = partial(insert_saga, self._database, self._options, start, process=process, waiter=waiter)
                 transaction.then(insert)
-            transaction.then(lambda: self._database.tell(signals))
+            transaction.then(lambda: self._database.tell(signals, is_whole=not taken and not again))
         return sorted(taken, key=lambda key: key.position)
 
     async def _owner_of_key(self, transaction: Transaction, start: Start) -> tuple[UUID, bytes] | None:
@@ -96,7 +96,7 @@ class MemoryStore:
                     version, before = self._seen(transaction, write.saga)
                     transaction.sagas[write.saga] = (version + 1, state_after(write, before or write.state))
                 transaction.then(partial(write_saga, self._database, self._options, write, process=process))
-            transaction.then(lambda: self._database.tell(signals))
+            transaction.then(lambda: self._database.tell(signals, is_whole=not misses))
         return sorted(misses, key=lambda miss: miss.position)
 
     async def _is_current(self, transaction: Transaction, write: Write, *, wait: bool) -> bool:

@@ -10,9 +10,8 @@ from uuid import UUID
 
 from saga.core.contract import Contract
 from saga.core.graph import Graph, Json
-from saga.core.states import Phase
 from saga.ports.listing import Listing
-from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenKey, Work, Write
+from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Standing, Start, TakenKey, Work, Write
 
 LEADER_SILENCE_SECONDS_MAX: Final = 10.0  # who was not seen leading for so long counts as gone
 
@@ -104,11 +103,15 @@ class Beat:
 
 @dataclass(slots=True)
 class Ears:
-    """Callbacks for what others tell this process. They are called on the event loop and must not block."""
+    """Callbacks for what others tell this process. They are called on the event loop and must not block.
+
+    `works` brings claims whole, each at most once, with the times of this process; `ended` brings how a saga ended where that was told.
+    """
 
     claims: Callable[[list[Ref]], None]
+    works: Callable[[list[Work]], None]
     queue: Callable[[str], None]
-    ended: Callable[[list[UUID]], None]
+    ended: Callable[[dict[UUID, Standing | None]], None]
     peers: Callable[[], None]
     lost: Callable[[], None]
 
@@ -174,17 +177,6 @@ class Snapshot:
     started_at: float
     ended_at: float | None
     input: bytes
-    results: dict[int, bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How far a saga is, for whoever waits for its end; `input` and `results` only when it is completed."""
-
-    definition: int
-    phase: Phase
-    reason: str | None
-    input: bytes | None
     results: dict[int, bytes]
 
 

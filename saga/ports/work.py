@@ -8,7 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from saga.core.decide import Entry, State
-from saga.core.states import Operation
+from saga.core.states import Operation, Phase
 
 
 @dataclass(slots=True)
@@ -123,13 +123,47 @@ class Write:
     entries: Sequence[Entry] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a saga is, for whoever waits for its end; `input` and `results` only when it is completed."""
+
+    definition: int
+    phase: Phase
+    reason: str | None
+    input: bytes | None
+    results: dict[int, bytes]
+
+
 @dataclass(slots=True)
 class Signals:
-    """Who is told, in the same transaction: processes of their new claims, services of their queues, waiters of ended sagas."""
+    """Who is told, in the same transaction: processes of their new claims, services of their queues, waiters of ended sagas.
+
+    `works` and `endings` have some of `claims` and `ended` whole. A store may tell these instead of the addresses, so that nobody has to
+    ask, but only where every write of the commit was made. Their times are on the clock of the process that tells.
+    """
 
     claims: dict[int, list[Ref]] = field(default_factory=dict)
     services: set[str] = field(default_factory=set)
     ended: dict[int, list[UUID]] = field(default_factory=dict)
+    works: dict[int, list[Work]] = field(default_factory=dict)
+    endings: dict[int, dict[UUID, Standing]] = field(default_factory=dict)
+
+    def add(self, other: Signals) -> None:
+        """Tell these too."""
+        for process, refs in other.claims.items():
+            self.claims.setdefault(process, []).extend(refs)
+        for process, sagas in other.ended.items():
+            self.ended.setdefault(process, []).extend(sagas)
+        for process, works in other.works.items():
+            self.works.setdefault(process, []).extend(works)
+        for process, endings in other.endings.items():
+            self.endings.setdefault(process, {}).update(endings)
+        self.services |= other.services
+
+    def forget_whole(self) -> None:
+        """Tell addresses only: it is not known whether these claims were made."""
+        self.works.clear()
+        self.endings.clear()
 
 
 @dataclass(frozen=True, slots=True)

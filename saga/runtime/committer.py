@@ -12,13 +12,13 @@ import structlog
 
 from saga.core import events as ev
 from saga.core.decide import State
-from saga.core.states import Operation
 from saga.errors import InputRefused, SagaError
 from saga.ports.clock import Clock
-from saga.ports.store import Store
-from saga.ports.work import Dispatch, Miss, Ref, Signals, Work
+from saga.ports.store import StoreAdapter
+from saga.ports.work import Miss, Signals
+from saga.runtime.handover import tell_whole
 from saga.runtime.outcome import Outcome
-from saga.runtime.planning import Group, Plan, Routes, plan, results_in
+from saga.runtime.planning import Group, Plan, Routes, plan
 from saga.runtime.telemetry import SILENT, Meter
 
 BATCH_SAGAS_MAX: Final = 256
@@ -34,18 +34,20 @@ class Committer:
 
     def __init__(
         self,
-        store: Store,
+        adapter: StoreAdapter,
         clock: Clock,
         routes: Routes,
         on_committed: Callable[[Group, Plan], None],
         is_deadline_enforced: Callable[[], bool],
         on_recovered: Callable[[], None],
     ) -> None:
-        self._store = store
+        self._store = adapter.store
         self._clock = clock
         self._routes = routes
         self._on_committed = on_committed
         self._is_deadline_enforced = is_deadline_enforced
+        self.store_clock = 0.0  # minus ours, as the last beat saw it
+        self._lease_seconds = adapter.options.lease_seconds
         self.on_recovered = on_recovered  # a commit whose answer was lost may have made claims for us
         self.meter: Meter = SILENT.meter
         self._pending: dict[int, Group] = {}  # by the id's number: a UUID's hash is slow
@@ -83,11 +85,7 @@ class Committer:
 
     def tell(self, signals: Signals) -> None:
         """Send signals with the next commit."""
-        for process, refs in signals.claims.items():
-            self._signals.claims.setdefault(process, []).extend(refs)
-        for process, sagas in signals.ended.items():
-            self._signals.ended.setdefault(process, []).extend(sagas)
-        self._signals.services |= signals.services
+        self._signals.add(signals)
         if self._has_signals():
             self._idle.clear()
             self._wanted.set()
@@ -97,9 +95,14 @@ class Committer:
         known = self._known.get(group.saga.int)
         if known is not None and known[0] > group.version:
             group.version, group.state = known
-        now = group.store_clock + self._clock.monotonic()
+        here = self._clock.monotonic()
+        now = group.store_clock + here
         jitter = random.random()  # noqa: S311 (spreads retries)
-        return plan(group, self._routes, signals, now=now, jitter=jitter, enforce_deadline=self._is_deadline_enforced())
+        made = plan(group, self._routes, signals, now=now, jitter=jitter, enforce_deadline=self._is_deadline_enforced())
+        if signals.claims or signals.ended:
+            lease_until = self.store_clock + here + self._lease_seconds
+            tell_whole(group, made, signals, process=self._routes.process, lease_until=lease_until)
+        return made
 
     def remember(self, made: Plan) -> None:
         """A write is committed: the next outcome of this saga is decided on it."""
@@ -167,11 +170,13 @@ class Committer:
                 process = self._routes.process
                 misses = await self._store.commit(writes, signals, process=process, durable=True, wait=wait)
             except InputRefused as error:  # the only fault that can lie in an outcome
+                signals.forget_whole()
                 self.tell(signals)  # with it went what committed steps had to tell; an address of nothing harms nobody
                 await self._one_by_one(groups, error)
                 return
             except SagaError as error:  # unknown: it may have been committed; look again under the rows' locks
                 self._log.warning("commit unknown, will look again", sagas=len(groups), error=str(error))
+                signals.forget_whole()  # the claims of this try may never have been made
                 wait = is_unknown = True
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, RETRY_CAP_SECONDS)
@@ -234,33 +239,3 @@ def _any(signals: Signals) -> bool:
 def _unstorable(outcome: Outcome, error: SagaError) -> Outcome:
     work, text = outcome.work, f"its outcome cannot be stored: {error}"
     return Outcome(work, ev.Failed(work.step, text, work.failures + 1, work.first_failed_ago, final=True), error=text)
-
-
-def handed_over(group: Group, made: Plan, dispatch: Dispatch, lease_ends: float) -> Work | Ref:
-    """The next claim as work for this very process, if all that it needs is in memory; else its address."""
-    step = group.graph.steps[dispatch.step]
-    known = results_in(group)
-    needed = (*step.reads, dispatch.step) if dispatch.operation is Operation.COMPENSATE else step.reads
-    if not group.outcomes or dispatch.claim is None or not known.keys() >= set(needed):
-        return Ref(group.saga, dispatch.step)
-    before = group.outcomes[0].work
-    return Work(
-        saga=group.saga,
-        step=dispatch.step,
-        operation=dispatch.operation,
-        claim=dispatch.claim,
-        definition=before.definition,
-        version=made.write.version + 1,
-        state=made.write.state,
-        waiter=group.waiter,
-        input=before.input,
-        results=known,
-        deliveries=1,
-        failures=0,
-        first_failed_ago=0.0,
-        lease_ends=lease_ends,
-        quiet_at=0.0,
-        progress=None,
-        store_clock=group.store_clock,
-        trace=before.trace,
-    )

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
 import structlog
 
-from saga.core.paths import reads
-from saga.core.states import Phase
 from saga.errors import NotFound, SagaError, UsageError
 from saga.ports.clock import Clock
-from saga.ports.store import Ledger, Standing
-from saga.runtime.planning import Group, Plan, results_in
+from saga.ports.store import Ledger
+from saga.ports.work import Standing
 
 POLL_FIRST_SECONDS: Final = 2.0
 POLL_CAP_SECONDS: Final = 10.0
@@ -37,10 +35,10 @@ class Endings:
         self._is_closed = False
         self._log = structlog.get_logger("saga.endings")
 
-    def heard(self, sagas: Sequence[UUID]) -> None:
-        """These sagas have ended; how, is for those who wait to look up."""
-        for saga in sagas:
-            self.ended(saga, None)
+    def heard(self, endings: Mapping[UUID, Standing | None]) -> None:
+        """These sagas have ended; how, is for those who wait to look up where it was not told."""
+        for saga, standing in endings.items():
+            self.ended(saga, standing)
 
     def ended(self, saga: UUID, standing: Standing | None) -> None:
         """A saga has ended like this, where it is known."""
@@ -152,19 +150,6 @@ class Endings:
         for waiting in self._waiting.values():
             for heard in waiting:
                 _wake(heard, None)
-
-
-def standing_of(group: Group, made: Plan) -> Standing | None:
-    """How a saga has just ended, if all that it returns is in memory."""
-    if not group.outcomes:
-        return None
-    state, work = made.write.state, group.outcomes[0].work
-    if state.phase is not Phase.COMPLETED or group.graph.returns is None:
-        return Standing(work.definition, state.phase, state.reason, None, {})
-    results = results_in(group)
-    if not results.keys() >= set(map(group.graph.position, reads(group.graph.returns))):
-        return None
-    return Standing(work.definition, state.phase, state.reason, work.input, results)
 
 
 def _wake(future: asyncio.Future[Standing | None], standing: Standing | None) -> None:

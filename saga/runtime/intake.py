@@ -19,6 +19,7 @@ from saga.runtime.router import Router
 RETRY_SECONDS: Final = 0.5
 HOLD_SECONDS: Final = 0.25  # so long a claim may wait here while other processes might have time for it
 LOOK_TICK_SECONDS: Final = 0.01  # retries that are due within one share a timer: thousands may wait at a time
+AFTER_ALL_SECONDS: Final = 5.0  # so long what is told of a claim may come after what was fetched of it
 RENEW_AT: Final = 1 / 3  # of a lease
 
 
@@ -48,6 +49,7 @@ class Intake:
         self._refs: set[Ref] = set()
         self._ended: set[int] | None = None  # claims, while a fetch is under way
         self._wants_all = False
+        self._fetched_all_at = float("-inf")
         self._wants_queue = False
         self._timers: dict[int, asyncio.TimerHandle] = {}  # by tick
         self._wanted = asyncio.Event()
@@ -107,6 +109,13 @@ class Intake:
         """Claims were made for us."""
         self._refs.update(refs)
         self._wanted.set()
+
+    def told(self, works: Sequence[Work]) -> None:
+        """Claims were made for us, and here they are. After everything was fetched one of them may have been run already."""
+        if self._wants_all or self._clock.monotonic() < self._fetched_all_at + AFTER_ALL_SECONDS:
+            self.given([Ref(work.saga, work.step) for work in works])
+        else:
+            self.take(works)
 
     def look_in(self, seconds: float) -> None:
         """Something will be in the queues after so long."""
@@ -173,6 +182,8 @@ class Intake:
             return
         self._wants_all = False
         self._refs.clear()
+        if is_all:
+            self._fetched_all_at = math.inf  # until it is done
         ended = self._ended = self._unsettled()
         try:
             works = await self._store.fetch([] if is_all else refs, process=self._router.process)
@@ -181,6 +192,8 @@ class Intake:
             raise
         finally:
             self._ended = None
+            if is_all:
+                self._fetched_all_at = self._clock.monotonic()
         ended.update(work.claim for work in self._waiting)
         self.take([work for work in works if work.claim not in ended])
 

@@ -159,14 +159,3 @@ def _dispatch(group: Group, commands: Iterable[Command], made: Plan, routes: Rou
 def _is_set_aside(group: Group, step: int) -> bool:
     """Its row waits for a person or for the end of a pause, and would refuse a delivery: it has to be made due again."""
     return group.state.paused or group.state.vector[step] in QUARANTINED_LETTERS
-
-
-def results_in(group: Group) -> dict[int, bytes]:
-    """The results, by step, that these outcomes bring or were made from."""
-    known = group.outcomes[0].work.results if group.outcomes else {}  # its work is done: the next one goes on with it
-    for outcome in group.outcomes:
-        if outcome.work.results is not known:
-            known.update(outcome.work.results)
-        if outcome.value is not None and type(outcome.event) is ev.Succeeded:
-            known[outcome.work.step] = outcome.value
-    return known

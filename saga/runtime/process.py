@@ -22,11 +22,12 @@ from saga.ports.bus import Bus
 from saga.ports.clock import Clock
 from saga.ports.store import Ears, StoreAdapter
 from saga.ports.work import Overdue, Ref, Work
-from saga.runtime.committer import Committer, handed_over
+from saga.runtime.committer import Committer
 from saga.runtime.definitions import Definitions
 from saga.runtime.dispatcher import Dispatcher
-from saga.runtime.endings import Endings, standing_of
+from saga.runtime.endings import Endings
 from saga.runtime.executor import Executor
+from saga.runtime.handover import handed_over, standing_of
 from saga.runtime.intake import Intake
 from saga.runtime.planning import Group, Plan
 from saga.runtime.router import Router
@@ -64,7 +65,7 @@ class Process:
         self.definitions = Definitions(adapter.directory)
         self.router = Router(clock, queues_commands=bus is None, has_room=self._has_room)
         self.committer = Committer(
-            adapter.store, clock, self.router, self._committed, self._is_deadline_enforced, self._look_again
+            adapter, clock, self.router, self._committed, self._is_deadline_enforced, self._look_again
         )
         self.executor = Executor(
             adapter, clock, self.definitions, self.committer, lambda: self.router.process, self._committed
@@ -147,7 +148,12 @@ class Process:
 
     async def _join(self) -> None:
         ears = Ears(
-            self.intake.given, lambda _: self.intake.look(), self.endings.heard, self._beat_now.set, self._on_lost
+            claims=self.intake.given,
+            works=self.intake.told,
+            queue=lambda _: self.intake.look(),
+            ended=self.endings.heard,
+            peers=self._beat_now.set,
+            lost=self._on_lost,
         )
         self._is_lost = False
         self.router.enter(
@@ -194,7 +200,7 @@ class Process:
         beat = await self.adapter.membership.beat(self.intake.load, full=full)
         now = self.clock.monotonic()
         self.router.hear(beat.peers)
-        self.starter.store_clock = beat.store_clock
+        self.starter.store_clock = self.committer.store_clock = beat.store_clock
         self._beat_at = now
         if beat.leader_seen_ago_seconds is not None:
             seen_at = now - beat.leader_seen_ago_seconds

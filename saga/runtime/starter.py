@@ -17,6 +17,7 @@ from saga.errors import Conflict, SagaError, Unavailable
 from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.work import Dispatch, Ref, Signals, Start, TakenKey, Work
+from saga.runtime.handover import is_small
 from saga.runtime.intake import Intake
 from saga.runtime.planning import Routes
 from saga.runtime.telemetry import SILENT, Meter
@@ -115,6 +116,7 @@ class Starter:
                 for asked, decision in zip(batch, decided, strict=True)
             ]
             sent_at, process = self._clock.monotonic(), self._routes.process
+            self._tell_whole(batch, starts, signals, sent_at + self._lease_seconds)
             try:
                 taken = await self._store.start(starts, signals, process=process, waiter=process, again=again)
             except Unavailable as error:
@@ -145,6 +147,16 @@ class Starter:
             if other is None:
                 self.meter.started(asked.order.graph)
                 self._publish(asked.order, decided[position])
+
+    def _tell_whole(
+        self, batch: Sequence[_Asked], starts: Sequence[Start], signals: Signals, lease_ends: float
+    ) -> None:
+        process, clock = self._routes.process, self.store_clock
+        for asked, start in zip(batch, starts, strict=True):
+            for dispatch in start.dispatches:
+                if dispatch.owner is not None and dispatch.owner != process and is_small(start.input, {}):
+                    work = _first_work(asked.order, start, dispatch, lease_ends, process, clock)
+                    signals.works.setdefault(dispatch.owner, []).append(work)
 
     def _hand_over(
         self, batch: Sequence[_Asked], starts: Sequence[Start], taken: Sequence[TakenKey], lease_ends: float

@@ -6,9 +6,11 @@ store is done there even where nobody waits for the answer any more. Times are c
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
@@ -25,16 +27,16 @@ from saga.ports.store import (
     Membership,
     Retention,
     Snapshot,
-    Standing,
     Store,
     StoreOptions,
 )
-from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenKey, Work, Write
+from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Standing, Start, TakenKey, Work, Write
 from saga.testing.virtual_loop import VirtualLoop
 
 Result = TypeVar("Result")
 Fault = Callable[[], Awaitable[None]]
 
+CLOCK_SECONDS_MAX: Final = 3.0  # so long a beat tells the time of the store
 CALLS: Final = (
     "start",
     "commit",
@@ -229,17 +231,38 @@ class _FaultyMembership:
     def __init__(self, inner: MemoryAdapter, session: Session) -> None:
         self._inner = inner
         self._session = session
+        self._ahead = self._ahead_max = 0.0  # between them is the store's clock minus ours, as the last beat saw it
+        self._beat_at = -math.inf
 
     async def join(self, name: str, services: Sequence[str], capacity: int, ears: Ears) -> int:
         self._inner.kill()  # of an earlier session
+        ears = replace(ears, works=partial(self._hear, ears))
         return await self._call("join", lambda: self._inner.membership.join(name, services, capacity, ears))
+
+    def _hear(self, ears: Ears, works: list[Work]) -> None:
+        """On our clock, as far as the last beat tells."""
+        if self._session.clock.monotonic() - self._beat_at > CLOCK_SECONDS_MAX:
+            ears.claims([Ref(work.saga, work.step) for work in works])
+            return
+        for work in works:
+            work.lease_ends -= self._ahead_max
+            work.store_clock += self._ahead
+        ears.works(works)
 
     async def announce(self, services: Sequence[str], capacity: int) -> None:
         await self._inner.membership.announce(services, capacity)
 
     async def beat(self, in_flight: int, *, full: bool) -> Beat:
-        beat = await self._call("beat", lambda: self._inner.membership.beat(in_flight, full=full))
-        return replace(beat, store_clock=beat.store_clock + self._session.ahead())
+        asked_at = self._session.clock.monotonic()
+
+        async def work() -> tuple[float, Beat]:
+            found = await self._inner.membership.beat(in_flight, full=full)
+            return self._session.store_now(), found
+
+        told_at, beat = await self._call("beat", work)
+        self._beat_at = self._session.clock.monotonic()
+        self._ahead, self._ahead_max = told_at - self._beat_at, told_at - asked_at
+        return replace(beat, store_clock=beat.store_clock + self._ahead)
 
     async def lead(self, term: int, name: str | None) -> float:
         return await self._session.call("lead", lambda: self._inner.membership.lead(term, name))

@@ -219,7 +219,7 @@ class CommitTests(StoreStage):
 
         assert await soon(other.heard.claims.get()) == [ref(start)]
         assert await soon(other.heard.queue.get()) == OTHER_SERVICE
-        assert await soon(other.heard.ended.get()) == [start.saga]
+        assert await soon(other.heard.ended.get()) == {start.saga: None}
         assert process.heard.queue.empty()
 
     async def test_many_claims_are_told_in_full(self) -> None:

@@ -20,7 +20,7 @@ from saga.core.graph import Graph, RetryPolicy, Step
 from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.states import Mode, Operation, Phase
 from saga.ports.store import Beat, Ears, StoreAdapter, StoreOptions
-from saga.ports.work import Delivery, Dispatch, Miss, Ref, Signals, Start, TakenKey, Work, Write
+from saga.ports.work import Delivery, Dispatch, Miss, Ref, Signals, Standing, Start, TakenKey, Work, Write
 
 TIMEOUT_SECONDS: Final = 10.0
 CLAIMS_PER_PROCESS: Final = 1_000_000
@@ -111,13 +111,15 @@ class Heard:
 
     claims: asyncio.Queue[list[Ref]] = field(default_factory=asyncio.Queue)
     queue: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
-    ended: asyncio.Queue[list[UUID]] = field(default_factory=asyncio.Queue)
+    works: asyncio.Queue[list[Work]] = field(default_factory=asyncio.Queue)
+    ended: asyncio.Queue[dict[UUID, Standing | None]] = field(default_factory=asyncio.Queue)
     peers: asyncio.Event = field(default_factory=asyncio.Event)
     lost: asyncio.Event = field(default_factory=asyncio.Event)
 
     def ears(self) -> Ears:
         return Ears(
             claims=self.claims.put_nowait,
+            works=self.works.put_nowait,
             queue=self.queue.put_nowait,
             ended=self.ended.put_nowait,
             peers=self.peers.set,

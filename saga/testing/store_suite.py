@@ -11,8 +11,11 @@ from saga.testing.store_commits import CommitTests
 from saga.testing.store_listing import ListingTests
 from saga.testing.store_members import MemberTests
 from saga.testing.store_records import RecordTests
+from saga.testing.store_signals import SignalTests
 from saga.testing.store_starts import StartTests
 
 
-class StoreSuite(StartTests, ClaimTests, CommandTests, CommitTests, MemberTests, RecordTests, ListingTests):
+class StoreSuite(
+    StartTests, ClaimTests, CommandTests, CommitTests, SignalTests, MemberTests, RecordTests, ListingTests
+):
     """Everything a store promises."""

@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from saga.core import events as ev
-from saga.core.decide import initial_state
+from saga.core.decide import decide, initial_state
 from saga.core.states import Operation
-from saga.errors import InputRefused
+from saga.errors import InputRefused, SagaError, Unavailable
+from saga.memory.adapter import MemoryAdapter
+from saga.memory.database import Database
 from saga.ports.clock import SystemClock
-from saga.ports.store import Store
+from saga.ports.store import Peer, StoreOptions
 from saga.ports.work import Miss, Ref, Signals, Work, Write
 from saga.runtime.committer import Committer
 from saga.runtime.outcome import Outcome
@@ -24,22 +26,26 @@ PEER = 7
 
 
 class RefusingStore:
-    """Refuses the first commit, takes the others, and keeps whom they told."""
+    """Refuses the first commit, takes the others, and keeps what they wrote and whom they told."""
 
-    def __init__(self) -> None:
-        self.commits = 0
+    def __init__(self, error: SagaError | None) -> None:
+        self.error = error
+        self.written: list[Write] = []
         self.told: list[Ref] = []
+        self.told_whole: list[Work] = []
 
-    async def commit(self, _: Sequence[Write], signals: Signals, **__: object) -> list[Miss]:
-        self.commits += 1
-        if self.commits == 1:
-            raise InputRefused("a result that cannot be written")
+    async def commit(self, writes: Sequence[Write], signals: Signals, **_: object) -> list[Miss]:
+        error, self.error = self.error, None
+        if error is not None:
+            raise error
+        self.written += writes
         self.told += signals.claims.get(PEER, [])
+        self.told_whole += signals.works.get(PEER, [])
         return []
 
 
 async def test_a_poisoned_outcome_does_not_silence_what_committed_steps_had_to_tell() -> None:
-    store = RefusingStore()
+    store = RefusingStore(InputRefused("a result that cannot be written"))
     committer = committer_over(store)
     committer.tell(Signals(claims={PEER: [Ref(OTHER, 0)]}))
     committer.add(poisoned_group())
@@ -52,19 +58,76 @@ async def test_a_poisoned_outcome_does_not_silence_what_committed_steps_had_to_t
     assert Ref(OTHER, 0) in store.told
 
 
-def committer_over(store: RefusingStore) -> Committer:
+async def test_what_a_failed_commit_was_to_tell_whole_is_told_by_address() -> None:
+    for error in (Unavailable("the answer was lost"), InputRefused("a result that cannot be written")):
+        store = RefusingStore(error)
+        committer = committer_over(store)
+        committer.tell(Signals(claims={PEER: [Ref(OTHER, 0)]}, works={PEER: [work_of(OTHER)]}))
+        committer.add(poisoned_group())
+        run = asyncio.create_task(committer.run())
+
+        async with asyncio.timeout(5):
+            await committer.drained()
+
+        run.cancel()
+        assert Ref(OTHER, 0) in store.told
+        assert OTHER not in {work.saga for work in store.told_whole}
+
+
+async def test_of_the_claims_of_two_tries_only_that_of_the_last_is_told_whole() -> None:
+    store = RefusingStore(Unavailable("the answer was lost"))
+    committer = committer_over(store, serving="service")
+    committer.add(poisoned_group("XX"))
+    run = asyncio.create_task(committer.run())
+
+    async with asyncio.timeout(5):
+        await committer.drained()
+
+    run.cancel()
+    (made,) = [dispatch.claim for write in store.written for dispatch in write.dispatches]
+    assert [work.claim for work in store.told_whole] == [made]
+
+
+async def test_of_two_successes_of_a_step_in_one_batch_the_next_step_gets_the_one_that_is_recorded() -> None:
+    store = RefusingStore(None)
+    committer = committer_over(store, serving="service")
+    group = poisoned_group("XX")
+    group.outcomes.append(Outcome(work_of(SAGA), ev.Succeeded(0), b"2"))
+    committer.add(group)
+    run = asyncio.create_task(committer.run())
+
+    async with asyncio.timeout(5):
+        await committer.drained()
+
+    run.cancel()
+    recorded = [(result.step, result.value) for write in store.written for result in write.results]
+    assert recorded[0] == (0, b"1")
+    assert [work.results for work in store.told_whole] == [{0: b"1"}]
+
+
+def committer_over(store: RefusingStore, serving: str | None = None) -> Committer:
     clock = SystemClock()
     router = Router(clock, queues_commands=True, has_room=lambda _: False)
-    port: Store = store  # type: ignore[assignment]  # the committer commits, and does nothing else
-    return Committer(port, clock, router, lambda _, __: None, lambda: True, lambda: None)
+    if serving is not None:
+        router.hear([Peer(PEER, "peer", frozenset({serving}), 10, 0, 0.0)])
+    adapter = MemoryAdapter(Database(clock, 0.0), StoreOptions())
+    adapter.store = store  # type: ignore[assignment]  # the committer commits, and does nothing else
+    return Committer(adapter, clock, router, lambda _, __: None, lambda: True, lambda: None)
 
 
-def poisoned_group() -> Group:
-    graph = chain("X")
-    state = initial_state(graph, now=0.0)
-    work = Work(
-        saga=SAGA, step=0, operation=Operation.EXECUTE, claim=1, definition=1, version=1, state=state, waiter=None,
+def poisoned_group(modes: str = "X") -> Group:
+    graph = chain(modes)
+    work = work_of(SAGA, modes)
+    return Group(SAGA, graph, 1, work.state, None, 0.0, [Outcome(work, ev.Succeeded(0), b"1")])
+
+
+def work_of(saga: UUID, modes: str = "X") -> Work:
+    graph = chain(modes)
+    state = decide(
+        graph, initial_state(graph, now=0.0), [ev.Started()], now=0.0, jitter=0.0, enforce_deadline=False
+    ).state
+    return Work(
+        saga=saga, step=0, operation=Operation.EXECUTE, claim=1, definition=1, version=1, state=state, waiter=None,
         input=b"{}", results={}, deliveries=1, failures=0, first_failed_ago=0.0, lease_ends=0.0, quiet_at=0.0,
         progress=None, store_clock=0.0,
     )  # fmt: skip
-    return Group(SAGA, graph, 1, state, None, 0.0, [Outcome(work, ev.Succeeded(0), b"1")])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
+from functools import partial
 from typing import Final, Protocol
 from uuid import UUID
 
@@ -87,20 +88,22 @@ class WatchedDatabase(Database):
         for saga in transaction.sagas:
             self.watcher.committed(saga)
 
-    def tell(self, signals: Signals) -> None:
+    def tell(self, signals: Signals, *, is_whole: bool) -> None:
+        works, endings = signals.works if is_whole else {}, signals.endings if is_whole else {}
         for process, refs in signals.claims.items():
-            self._send("claims", Signals(claims={process: refs}))
+            self._send("claims", Signals(claims={process: refs}, works={process: works.get(process, [])}))
         for process, sagas in signals.ended.items():
-            self._send("ended", Signals(ended={process: sagas}))
+            self._send("ended", Signals(ended={process: sagas}, endings={process: endings.get(process, {})}))
         for service in sorted(signals.services):
             self._send("queue", Signals(services={service}))
 
     def _send(self, what: str, signals: Signals) -> None:
-        for seconds in self._arrivals(what):
+        for n, seconds in enumerate(self._arrivals(what)):
+            tell = partial(super().tell, signals, is_whole=n == 0)  # a claim is told whole once, as NOTIFY does
             if seconds <= 0:
-                super().tell(signals)
+                tell()
             else:
-                self._loop.call_later(seconds, super().tell, signals, context=OUTSIDE.copy())
+                self._loop.call_later(seconds, tell, context=OUTSIDE.copy())
 
 
 class WatchedStore(MemoryStore):

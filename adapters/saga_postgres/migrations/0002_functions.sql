@@ -146,6 +146,7 @@ create type miss as (
 -- Group commit: everything that a batch of outcomes calls for, in one transaction. s_* are the sagas (one entry each, in any order); the
 -- other arrays point to them by position (1-based); an empty s_cancel .. s_wake stands for false and null. A saga whose version has moved, whose row is locked or whose rejection does not come
 -- from the newest claim (G27) is returned as a miss with its present state, and nothing of it is written.
+-- n_*: who is told what: a(lways), w: if the whole batch was written, m: if something of it was missed.
 -- p_wait: wait for the saga rows instead of skipping them (one saga at a time; transactional steps).
 create function commit_batch(
     p_process integer, p_lease float8, p_wait boolean, p_durable boolean,
@@ -157,7 +158,7 @@ create function commit_batch(
     c_s integer[], c_step smallint[], c_op "char"[], c_service text[], c_owner integer[], c_claim bigint[], c_after float8[],
     r_s integer[], r_step smallint[], r_attempts smallint[], r_result bytea[],
     e_s integer[], e_step smallint[], e_kind text[], e_detail text[],
-    n_channel text[], n_payload text[]
+    n_channel text[], n_payload text[], n_when "char"[]
 ) returns setof miss
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
@@ -266,6 +267,7 @@ begin
         where all_ok or ok[e_s[w.n]];
     end if;
     for i in 1 .. cardinality(n_channel) loop
+        continue when n_when[i] = case when all_ok then 'm' else 'w' end;
         perform pg_notify(n_channel[i], n_payload[i]);
     end loop;
 
@@ -285,7 +287,7 @@ create function start_batch(
     k_s integer[], k_name text[], k_key text[], k_hash bytea[],
     c_s integer[], c_step smallint[], c_op "char"[], c_service text[], c_owner integer[], c_claim bigint[],
     e_s integer[], e_step smallint[], e_kind text[], e_detail text[],
-    n_channel text[], n_payload text[]
+    n_channel text[], n_payload text[], n_when "char"[]
 ) returns table (n integer, saga uuid, is_same boolean)
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
@@ -330,6 +332,7 @@ begin
     select s_id[e_s[w.n]], now(), 1, p_process, w.n, nullif(e_step[w.n], -1), s_phase[e_s[w.n]], e_kind[w.n], s_vector[e_s[w.n]], e_detail[w.n]
     from generate_series(1, cardinality(e_s)) as w(n) where e_s[w.n] <> all (taken);
     for i in 1 .. cardinality(n_channel) loop
+        continue when n_when[i] = case when p_again or taken <> '{}' then 'w' else 'm' end;
         perform pg_notify(n_channel[i], n_payload[i]);
     end loop;
     if cardinality(taken) > 0 then

@@ -1,0 +1,89 @@
+"""What a commit tells the next process: the next claim and the end of a saga whole, where they are small and in memory, else by address."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from saga.core.paths import reads
+from saga.core.states import Operation, Phase
+from saga.ports.work import Dispatch, Ref, Signals, Standing, Work
+from saga.runtime.planning import Group, Plan
+
+WHOLE_BYTES_MAX: Final = 1_000  # input and results of a claim that is told whole; a larger one is asked for
+
+
+def handed_over(group: Group, made: Plan, dispatch: Dispatch, lease_ends: float) -> Work | Ref:
+    """The next claim as work, if all that it needs is in memory; else its address. `lease_ends` is on this process's clock."""
+    step = group.graph.steps[dispatch.step]
+    if not group.outcomes or dispatch.claim is None:
+        return Ref(group.saga, dispatch.step)
+    known = results_in(group, made)
+    needed = (*step.reads, dispatch.step) if dispatch.operation is Operation.COMPENSATE else step.reads
+    if not known.keys() >= set(needed):
+        return Ref(group.saga, dispatch.step)
+    before = group.outcomes[0].work
+    return Work(
+        saga=group.saga,
+        step=dispatch.step,
+        operation=dispatch.operation,
+        claim=dispatch.claim,
+        definition=before.definition,
+        version=made.write.version + 1,
+        state=made.write.state,
+        waiter=group.waiter,
+        input=before.input,
+        results=known,
+        deliveries=1,
+        failures=0,
+        first_failed_ago=0.0,
+        lease_ends=lease_ends,
+        quiet_at=0.0,
+        progress=None,
+        store_clock=group.store_clock,
+        trace=before.trace,
+    )
+
+
+def standing_of(group: Group, made: Plan) -> Standing | None:
+    """How a saga has just ended, if all that it returns is in memory."""
+    if not group.outcomes:
+        return None
+    state, work = made.write.state, group.outcomes[0].work
+    if state.phase is not Phase.COMPLETED or group.graph.returns is None:
+        return Standing(work.definition, state.phase, state.reason, None, {})
+    results = results_in(group, made)
+    if not results.keys() >= set(map(group.graph.position, reads(group.graph.returns))):
+        return None
+    return Standing(work.definition, state.phase, state.reason, work.input, results)
+
+
+def tell_whole(group: Group, made: Plan, signals: Signals, *, process: int, lease_until: float) -> None:
+    """Add to the signals what other processes need not ask for. `lease_until` is on the store's clock."""
+    for dispatch in made.write.dispatches:
+        if dispatch.owner is None or dispatch.owner == process:
+            continue
+        work = handed_over(group, made, dispatch, lease_until - group.store_clock)
+        if isinstance(work, Work) and is_small(work.input, work.results):
+            signals.works.setdefault(dispatch.owner, []).append(work)
+    if made.is_ending and group.waiter is not None and group.waiter != process:
+        standing = standing_of(group, made)
+        if standing is not None and is_small(standing.input or b"", standing.results):
+            signals.endings.setdefault(group.waiter, {})[group.saga] = standing
+
+
+def is_small(payload: bytes, results: Mapping[int, bytes | None]) -> bool:
+    """Whether it can be told whole."""
+    return len(payload) + sum(len(result or b"") for result in results.values()) <= WHOLE_BYTES_MAX
+
+
+def results_in(group: Group, made: Plan) -> dict[int, bytes]:
+    """The results, by step, that the store has: those that these outcomes were made from, and those that this write records."""
+    known = group.outcomes[0].work.results  # its work is done: the next one goes on with it
+    for outcome in group.outcomes:
+        if outcome.work.results is not known:
+            known.update(outcome.work.results)
+    for result in made.write.results:
+        if result.value is not None:
+            known.setdefault(result.step, result.value)  # of two successes in one batch the store keeps the first
+    return known
