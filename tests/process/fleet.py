@@ -58,6 +58,10 @@ class Fleet:
     async def participant(self, *services: str) -> Member:
         """Start a process that serves these participants of the shop; returns when it does."""
         targets = [f"tests.process.shop:{service}" for service in services]
+        return await self.serve(*targets)
+
+    async def serve(self, *targets: str) -> Member:
+        """Start a process that serves these; returns when it does."""
         return await self._start("participant", *targets, ready='"serving"')
 
     async def supervisor(self) -> Member:
