@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.conn import create_conn
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.structs import OffsetAndMetadata
 
@@ -119,8 +120,22 @@ class Topics:
                 admin = AIOKafkaAdminClient(**self._options.client())
                 try:
                     await admin.start()
+                except KafkaConnectionError:
+                    await admin.close()
+                    await self._knock()
+                    raise
                 except BaseException:
                     await admin.close()
                     raise
                 self._admin = admin
             return self._admin
+
+    async def _knock(self) -> None:
+        """Raise why no broker lets us in: a wrong password, a certificate. Of all that, the driver says only that it failed."""
+        arguments = self._options.client()
+        for name in ("bootstrap_servers", "metadata_max_age_ms"):
+            del arguments[name]
+        for server in self._options.servers:
+            host, _, port = server.rpartition(":")
+            connection = await create_conn(host.strip("[]"), int(port), **arguments)
+            connection.close()
