@@ -7,7 +7,7 @@ UV     := $(shell uv --version >/dev/null 2>&1 && echo uv)
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup constraints stubs demo test check model bench clean
+.PHONY: help setup constraints stubs demo test check model services bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ demo: setup ## the order saga, live; SABOTAGE=1 breaks it on the way
 
 test: setup ## every test, on real servers
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile
+
+services: setup ## real servers for the tests, until Ctrl-C; ONLY="kafka postgres" chooses
+	@$(PYTHON) -m tests.services $(ONLY)
 
 check: setup ## style, types, layers and the fast tests
 	@$(PYTHON) -m ruff check

@@ -26,6 +26,7 @@ START_TIMEOUT_SECONDS = 90.0
 POLL_SECONDS = 0.02
 READY = "Kafka Server started"
 COPIES_MAX = 3
+FOR_TESTS = "create=1&partitions=3&replication=1"
 
 PROPERTIES = """
 process.roles=broker,controller
@@ -196,7 +197,7 @@ def cluster(shape: Shape = ONE) -> Iterator[Cluster]:
 def kafka() -> Iterator[str]:
     """The URL of a bus on a Kafka for tests, which is thrown away afterwards unless the environment named it."""
     if url := os.environ.get("SAGA_TEST_KAFKA_URL"):
-        yield url
+        yield url if "?" in url else f"{url}?{FOR_TESTS}"
     elif why_not := no_docker():
         with contextlib.ExitStack() as stack:
             try:
@@ -207,7 +208,7 @@ def kafka() -> Iterator[str]:
     else:
         containers = importlib.import_module("testcontainers.kafka")
         with containers.KafkaContainer(KAFKA_IMAGE).with_kraft() as container:
-            yield f"kafka://{container.get_bootstrap_server()}?create=1&partitions=3&replication=1"
+            yield f"kafka://{container.get_bootstrap_server()}?{FOR_TESTS}"
 
 
 def _java() -> str:
