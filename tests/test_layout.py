@@ -38,6 +38,7 @@ SLEEPS: dict[str, str] = {
     "tests/services/etcd.py": "polls the health of a starting server, which has no other signal",
     "tests/services/kinesis.py": "polls the port of a starting server, which has no other signal",
     "tests/services/kafka.py": "waits for the line of a starting broker's log, which has no other signal",
+    "tests/services/zookeeper.py": "polls a starting server, which has no other signal",
     "tests/services/postgres.py": "polls the port of a starting server, which has no other signal",
     "tests/services/proxy.py": "delays what passes through it",
     "tests/runtime/world.py": "waits for what real tables say, with a deadline",

@@ -14,7 +14,8 @@ from saga.testing.election_suite import ElectionSuite
 from saga.testing.hand_clock import HandClock
 from saga_etcd import open_election as open_etcd_election
 from saga_postgres import open_election
-from tests.services import etcd
+from saga_zookeeper import open_election as open_zookeeper_election
+from tests.services import etcd, zookeeper
 from tests.services.places import or_skip
 
 
@@ -58,3 +59,20 @@ class TestEtcdElection(ElectionSuite):
 
     async def open_election(self) -> Election:
         return open_etcd_election(f"{self.url}?ttl=2", self.namespace)
+
+
+@pytest.fixture(scope="session")
+def zookeeper_url() -> Iterator[str]:
+    with or_skip(zookeeper.zookeeper()) as url:
+        yield url
+
+
+class TestZooKeeperElection(ElectionSuite):
+    lease_seconds = 2.5
+
+    @pytest.fixture(autouse=True)
+    def _ensemble(self, zookeeper_url: str) -> None:
+        self.url, self.namespace = zookeeper_url, f"test_{uuid.uuid4().hex[:8]}"
+
+    async def open_election(self) -> Election:
+        return open_zookeeper_election(f"{self.url}?session=2", self.namespace)

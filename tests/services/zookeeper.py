@@ -1,0 +1,156 @@
+"""ZooKeeper: the one of the environment, else native ones, its jars by Maven. One server or an ensemble."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from saga_postgres.child import Child, free_port
+from tests.services.etcd import Member
+from tests.services.places import Missing, jars
+
+ZOOKEEPER_VERSION: Final = "3.9.5"  # pinned: a later one was listed before all its parts were there
+COORDINATES: Final = (
+    f"org.apache.zookeeper:zookeeper:{ZOOKEEPER_VERSION}",
+    "org.xerial.snappy:snappy-java:1.1.10.7",  # these two are said to be provided, and it does not start without them
+    "io.dropwizard.metrics:metrics-core:4.1.12.1",
+    "org.slf4j:slf4j-simple:2.0.13",
+)
+TICK_MS: Final = 200  # sessions are from 0.2 to 4 s
+START_TIMEOUT_SECONDS: Final = 60.0
+POLL_SECONDS: Final = 0.02
+PROPERTIES: Final = """
+tickTime={tick_ms}
+initLimit=10
+syncLimit=5
+minSessionTimeout={tick_ms}
+dataDir={data}
+clientPort={port}
+clientPortAddress={host}
+admin.enableServer=false
+4lw.commands.whitelist=srvr
+maxClientCnxns=0
+{more}
+"""
+SASL_PROPERTIES: Final = """
+authProvider.sasl=org.apache.zookeeper.server.auth.SASLAuthenticationProvider
+"""
+JAAS: Final = """
+Server {{ org.apache.zookeeper.server.auth.DigestLoginModule required user_{user}="{password}"; }};
+"""
+
+
+class ZooKeeper:
+    """An ensemble of processes, each with its own folder. Servers are numbered from 1."""
+
+    def __init__(self, folder: Path, members: Sequence[Member], *, users: dict[str, str] | None = None) -> None:
+        self._folder = folder
+        self._java = _java()
+        self._classpath = f"{jars(f'zookeeper-{ZOOKEEPER_VERSION}', *COORDINATES)}/*"
+        self._members = members
+        self._users = users or {}
+        self._ports = [free_port() for _ in members]
+        self._nodes: dict[int, Child] = {}
+        self._write_settings([(free_port(), free_port()) for _ in members])
+
+    @property
+    def endpoints(self) -> list[str]:
+        return [f"{member.host}:{port}" for member, port in zip(self._members, self._ports, strict=True)]
+
+    @property
+    def url(self) -> str:
+        return f"zookeeper://{','.join(self.endpoints)}"
+
+    def pid(self, node: int) -> int:
+        return self._nodes[node].pid
+
+    def _write_settings(self, peer_ports: Sequence[tuple[int, int]]) -> None:
+        peers = [
+            f"server.{number}={member.host}:{quorum}:{election}"
+            for number, (member, (quorum, election)) in enumerate(zip(self._members, peer_ports, strict=True), 1)
+        ]
+        more = "\n".join(peers if len(peers) > 1 else []) + (SASL_PROPERTIES if self._users else "")
+        for user, password in self._users.items():
+            (self._folder / "jaas").write_text(JAAS.format(user=user, password=password))
+        for number, member in enumerate(self._members, 1):
+            data = self._folder / f"data-{number}"
+            data.mkdir()
+            (data / "myid").write_text(str(number))
+            settings = PROPERTIES.format(
+                tick_ms=TICK_MS, data=data, port=self._ports[number - 1], host=member.host, more=more
+            )
+            (self._folder / f"node-{number}.cfg").write_text(settings)
+
+    def start(self, *nodes: int) -> None:
+        """Start these servers, without numbers all of them, and wait until each of them serves."""
+        nodes = nodes or tuple(range(1, len(self._members) + 1))
+        for node in nodes:
+            log = self._folder / f"node-{node}.log"
+            self._nodes[node] = Child(self._argv(node), folder=self._folder, log=log, account=None)
+        give_up_at = time.monotonic() + START_TIMEOUT_SECONDS
+        for node in nodes:
+            while not self._is_ready(node):
+                if not self._nodes[node].is_running or time.monotonic() > give_up_at:
+                    raise RuntimeError(f"zookeeper server {node} did not start:\n{self._nodes[node].log_tail()}")
+                time.sleep(POLL_SECONDS)
+
+    def _argv(self, node: int) -> list[str | Path]:
+        argv: list[str | Path] = [*self._members[node - 1].inside, self._java, "-Xmx128m", "-XX:+UseSerialGC"]
+        argv += ["-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
+        if self._users:
+            argv += [f"-Djava.security.auth.login.config={self._folder / 'jaas'}"]
+        main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
+        return [*argv, "-cp", self._classpath, main, self._folder / f"node-{node}.cfg"]
+
+    def _is_ready(self, node: int) -> bool:
+        """An open port is not enough: a member of an ensemble listens before it knows its leader."""
+        host, port = self._members[node - 1].host, self._ports[node - 1]
+        with contextlib.suppress(OSError), socket.create_connection((host, port), 1) as connection:
+            connection.sendall(b"srvr")
+            return b"Mode: " in connection.makefile("rb").read()
+        return False
+
+    def kill(self, *nodes: int) -> None:
+        """What a crash does: no chance to say good-bye."""
+        for node in nodes or tuple(self._nodes):
+            self._nodes[node].end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        for child in self._nodes.values():
+            child.end(signal.SIGTERM)
+
+
+def _java() -> str:
+    if path := shutil.which("java"):
+        return path
+    raise Missing("zookeeper: java is not on PATH (apt-get install openjdk-17-jre-headless, brew install openjdk)")
+
+
+@contextlib.contextmanager
+def ensemble(nodes: int = 1, *, users: dict[str, str] | None = None) -> Iterator[ZooKeeper]:
+    """New servers on loopback, with no data, which are gone afterwards. `users`: for SASL. Raises Missing."""
+    with tempfile.TemporaryDirectory(prefix="saga-zookeeper-", ignore_cleanup_errors=True) as name:
+        servers = ZooKeeper(Path(name), [Member()] * nodes, users=users)
+        try:
+            servers.start()
+            yield servers
+        finally:
+            servers.stop()
+
+
+@contextlib.contextmanager
+def zookeeper() -> Iterator[str]:
+    """The URL of a ZooKeeper. Raises Missing."""
+    if url := os.environ.get("SAGA_TEST_ZOOKEEPER_URL"):
+        yield url
+    else:
+        with ensemble() as one:
+            yield one.url
