@@ -60,7 +60,7 @@ def start_columns(starts: Sequence[Start]) -> list[object]:
         at, state = str(n), start.state
         deadline = NULL if start.deadline_seconds is None else repr(start.deadline_seconds)
         texts = (_text(state.vector), deadline, _text(start.tags), _text(start.trace))
-        sagas.append((start.saga.hex, str(start.definition), state.phase.value, *texts))
+        sagas.append((start.saga.hex, str(start.definition), state.phase.letter, *texts))
         inputs.append(start.input)
         if start.key is not None:
             keys.append((at, _text(start.definition_name), _text(start.key), f'"\\\\x{start.input_hash.hex()}"'))
@@ -75,7 +75,7 @@ def start_columns(starts: Sequence[Start]) -> list[object]:
 def _saga(write: Write) -> Row:
     state = write.state
     changed = "t" if write.changed else "f"
-    return write.saga.hex, str(write.version), changed, state.phase.value, _word(state.vector)
+    return write.saga.hex, str(write.version), changed, state.phase.letter, _word(state.vector)
 
 
 def _flags(writes: Sequence[Write]) -> list[str]:
@@ -110,7 +110,7 @@ def _flags_of(write: Write) -> Row:
 def _dispatch(dispatch: Dispatch) -> Row:
     return (
         str(dispatch.step),
-        dispatch.operation.value,
+        dispatch.operation.letter,
         _word(dispatch.service),
         NULL if dispatch.owner is None else str(dispatch.owner),
         NULL if dispatch.claim is None else str(dispatch.claim),

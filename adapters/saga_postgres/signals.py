@@ -98,15 +98,15 @@ def _whole(kind: str, documents: Iterator[Sequence[object]]) -> list[str]:
 def _document_of_work(work: Work) -> Sequence[object]:
     state = work.state
     return (
-        work.saga.hex, work.step, work.operation.value, work.claim, work.definition, work.version,
-        state.phase.value, state.vector, state.cancel_requested, state.deadline, state.reason, work.waiter,
+        work.saga.hex, work.step, work.operation.letter, work.claim, work.definition, work.version,
+        state.phase.letter, state.vector, state.cancel_requested, state.deadline, state.reason, work.waiter,
         work.input, work.results, work.lease_ends + work.store_clock, work.trace,
     )  # fmt: skip
 
 
 def _document_of_ending(ending: tuple[UUID, Standing]) -> Sequence[object]:
     saga, standing = ending
-    return saga.hex, standing.definition, standing.phase.value, standing.reason, standing.input, standing.results
+    return saga.hex, standing.definition, standing.phase.letter, standing.reason, standing.input, standing.results
 
 
 def claims_in(payload: str) -> list[Ref]:

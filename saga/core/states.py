@@ -21,12 +21,14 @@ class Phase(Enum):
     COMPENSATED = "Z"
     ABANDONED = "X"
 
-    @property
-    def is_terminal(self) -> bool:
-        return self in TERMINAL_PHASES
+    def __init__(self, letter: str) -> None:
+        self.letter = letter  # the value, without the detour that Enum makes
+        self.is_terminal = letter in "DZX"
+
+    __hash__ = object.__hash__  # by identity: Enum hashes names, in Python
 
 
-TERMINAL_PHASES: Final = frozenset({Phase.COMPLETED, Phase.COMPENSATED, Phase.ABANDONED})
+TERMINAL_PHASES: Final = frozenset(phase for phase in Phase if phase.is_terminal)
 
 
 class Mode(Enum):
@@ -36,6 +38,8 @@ class Mode(Enum):
     JOURNALED = "J"
     EXTERNAL = "X"
 
+    __hash__ = object.__hash__
+
 
 class Operation(Enum):
     """What a command asks a participant to do."""
@@ -43,6 +47,11 @@ class Operation(Enum):
     EXECUTE = "E"
     COMPENSATE = "C"
     VOID_OR_REPORT = "O"
+
+    def __init__(self, letter: str) -> None:
+        self.letter = letter
+
+    __hash__ = object.__hash__
 
 
 # Letters of the vector. Upper-case D W U K have a lower-case twin: the same, quarantined (set aside for a person).

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from pydantic_core import to_json
@@ -56,7 +57,7 @@ class Executor:
         self._loop = asyncio.get_running_loop()
         self._served: dict[tuple[str, str], Served] = {}
         self._log = structlog.get_logger("saga.participant")
-        self._tells_all = structlog.is_configured()  # without a configuration structlog prints every level
+        self._tells_all = _is_debugged(self._log)
 
     def show(self, telemetry: Telemetry) -> None:
         """Let attempts be timed and traced from now on. Who only passes them on costs nothing."""
@@ -176,6 +177,14 @@ class Executor:
     def _tell_done(self) -> None:
         if self._tells_all:
             self._log.debug("step done")
+
+
+def _is_debugged(log: Any) -> bool:
+    """Whether a line a step is wanted. Without a configuration structlog prints every level; not every logger can be asked."""
+    if not structlog.is_configured():
+        return False
+    asked = getattr(log.bind(), "is_enabled_for", None)
+    return asked is None or bool(asked(logging.DEBUG))
 
 
 def group_of(graph: Graph, outcome: Outcome) -> Group:
