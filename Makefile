@@ -7,10 +7,10 @@ UV     := $(shell uv --version >/dev/null 2>&1 && echo uv)
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup constraints stubs demo test check model services bench clean
+.PHONY: help setup constraints stubs demo test check model services bench bench-bus clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## the environment in .venv, with the pinned versions of constraints.txt
 
@@ -34,8 +34,8 @@ constraints: ## compile constraints.txt again, after a dependency in pyproject.t
 stubs: setup ## the stubs of etcd again, from its protos; needs uv and go
 	@$(PYTHON) -m tests.services.etcd_stubs
 
-demo: setup ## the order saga, live; SABOTAGE=1 breaks it on the way
-	@$(PYTHON) -m examples.order.demo $(if $(SABOTAGE),--sabotage)
+demo: setup ## the order saga, live; SABOTAGE=1 breaks it on the way, BUS=kafka takes another bus
+	@$(PYTHON) -m examples.order.demo $(if $(SABOTAGE),--sabotage) $(if $(BUS),--bus $(BUS))
 
 test: setup ## every test, on real servers
 	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile
@@ -55,6 +55,9 @@ model: setup ## every interleaving of every configuration of the protocol; some 
 
 bench: setup ## steps per second and what they cost, compared with others
 	@$(PYTHON) -m bench
+
+bench-bus: setup ## the same over an outside bus; BUS=kafka is the only one so far
+	@$(PYTHON) -m bench --bus $(or $(BUS),kafka)
 
 clean: ## remove what can be made again, the environment included
 	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

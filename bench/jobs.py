@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bench import core_step, idle, latency, parking, take_over, throughput
+from bench import buses, commands, core_step, idle, latency, parking, take_over, throughput
 from bench.stand import Measure
 
 Bound = Literal["ratio >=", "ours >=", "ours <="]
@@ -76,5 +76,20 @@ ROWS = (
     Row("the pure core, one step", "core", "core_us_per_step", "us", "ours <=", 15, 5),
     Row("idle for 30 s, each process", "idle", "idle_statements_per_second", "statements/s", "ours <=", 5, 2),
     Row("idle for 30 s, all together", "idle", "idle_core_percent", "% of a core", "ours <=", 1, 0.5),
+)
+# fmt: on
+
+BUS_JOBS = (
+    Job("five processes", buses.five_processes, "dbos_steps"),
+    Job("latency", buses.one_at_a_time, "dbos_steps", part="latency"),
+    Job("commands", commands.commands),
+)
+"""What is measured over an outside bus: `make bench-bus`."""
+
+# fmt: off
+BUS_ROWS = (
+    Row("five external steps, five processes, outside bus", "five processes", RATE, PER_SECOND, "ratio >=", 10, 20),
+    Row("one saga at a time, p50", "latency", "single_p50_ms", "ms", "ours <=", 25, 12),
+    Row("commands published and read, of the bare driver's", "commands", "share", "x", "ours >=", 0.5, 1),
 )
 # fmt: on

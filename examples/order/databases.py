@@ -22,6 +22,8 @@ class Urls:
     store: str
     inventory: str
     shipping: str
+    bus: str | None = None
+    """None: commands travel through the store."""
 
 
 @asynccontextmanager

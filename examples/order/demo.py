@@ -2,7 +2,7 @@
 
 Every service, the supervisor and the payment provider are processes of their own.
 A thousand orders come in; on the way the payments service is killed while it is
-working, and then the supervisor. At the end an audit holds what the customers were
+working, then the supervisor, and the broker where there is one (`--bus kafka`). At the end an audit holds what the customers were
 told against money, stock and parcels, and a checker holds the recorded history
 against the rules of the protocol. The exit status is 0 only if all agree.
 """
@@ -10,8 +10,10 @@ against the rules of the protocol. The exit status is 0 only if all agree.
 import asyncio
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
+from typing import Literal
 
 import asyncpg
 from cyclopts import App
@@ -19,12 +21,13 @@ from rich.console import Console
 
 import saga
 from examples.order.audit import Outcome, audit
+from examples.order.brokers import BUSES, Broker
 from examples.order.data import read_articles, read_orders
 from examples.order.databases import Urls, databases
 from examples.order.definition import order as order_saga
 from examples.order.evidence import read_evidence, sabotage
 from examples.order.fleet import Fleet, ProcessEnded
-from examples.order.kills import Kill, kill_participant, kill_supervisor
+from examples.order.kills import Kill, kill_broker, kill_participant, kill_supervisor
 from examples.order.order import Order
 from examples.order.progress import Progress
 from examples.order.report import Report, report
@@ -33,6 +36,7 @@ from examples.order.traffic import Arrivals, Tally, send
 from saga.app import open_adapter
 from saga.history import Verdict, verify
 from saga.settings import load
+from tests.services.places import Missing
 
 BUILD = Path("build")
 DIRECTORY = BUILD / "demo"
@@ -41,6 +45,7 @@ SERVICES = ("inventory", "payments", "shipping", "notifications")
 
 PAYMENTS_KILLED_AFTER_SECONDS = 3.0
 SUPERVISOR_KILLED_AFTER_SECONDS = 4.0
+BROKER_KILLED_AFTER_SECONDS = 5.0
 READY_SECONDS_MAX = 15.0
 OUTCOMES_SECONDS_MAX = 40.0
 
@@ -48,28 +53,30 @@ app = App(help=__doc__)
 
 
 @app.default
-def main(*, sabotage: bool = False) -> None:
+def main(*, sabotage: bool = False, bus: Literal["postgres", "kafka"] = "postgres") -> None:
     """Run the demo; with --sabotage a shipment is removed, and the audit must find it."""
     console = Console()
     try:
-        figures = asyncio.run(demo(console, is_sabotaged=sabotage))
-    except ProcessEnded as ended:
+        with BUSES[bus]() as broker:
+            figures = asyncio.run(demo(console, broker, is_sabotaged=sabotage))
+    except (ProcessEnded, Missing) as ended:
         console.print(ended, style="red", markup=False)
         sys.exit(1)
     sys.exit(0 if figures.holds else 1)
 
 
-async def demo(console: Console, *, is_sabotaged: bool) -> Report:
+async def demo(console: Console, broker: Broker | None, *, is_sabotaged: bool) -> Report:
     """Run everything, show it on the console, and return the figures."""
     shutil.rmtree(DIRECTORY, ignore_errors=True)
     DIRECTORY.mkdir(parents=True)
-    async with databases() as urls, Fleet(DIRECTORY) as fleet:
+    async with databases() as made, Fleet(DIRECTORY) as fleet:
+        urls = replace(made, bus=broker.url if broker else None)
         tally = Tally(total=len(read_orders()))
         progress = Progress(console, tally)
         await _start(fleet, urls)
         progress.say(f"{len(SERVICES)} services, a supervisor and the payment provider are up")
         began = monotonic()
-        kills = await _run(fleet, urls, tally, progress)
+        kills = await _run(fleet, urls, broker, tally, progress)
         wall_seconds = monotonic() - began
         sabotaged = await sabotage(urls) if is_sabotaged else None
         evidence = await read_evidence(urls, PROVIDER_FILE)
@@ -90,6 +97,9 @@ async def _start(fleet: Fleet, urls: Urls) -> None:
         "PSP_URL": provider,
     }
     await fleet.run("migrate", "saga", "migrate", environment=environment)
+    if urls.bus is not None:
+        environment["SAGA_BUS"] = urls.bus
+        await fleet.run("ensure", "saga", "bus", "ensure", *SERVICES, environment=environment)
     for service in SERVICES:
         handlers = f"examples.order.{service}:{service}"
         await fleet.start(service, "saga", "participant", handlers, environment=environment)
@@ -106,13 +116,13 @@ async def _services_up(store: str) -> None:
         await connection.close()
 
 
-async def _run(fleet: Fleet, urls: Urls, tally: Tally, progress: Progress) -> list[Kill]:
+async def _run(fleet: Fleet, urls: Urls, broker: Broker | None, tally: Tally, progress: Progress) -> list[Kill]:
     """Send all orders while processes are killed; give up on those that do not end."""
     kills: list[Kill] = []
     patience = asyncio.timeout(OUTCOMES_SECONDS_MAX)
     showing = asyncio.create_task(progress.show())
     try:
-        async with patience, saga.connect(store=urls.store) as sagas:
+        async with patience, saga.connect(store=urls.store, bus=urls.bus) as sagas:
 
             async def place(order: Order) -> Outcome:
                 handle = await sagas.start(order_saga, order, key=order.number)
@@ -122,6 +132,8 @@ async def _run(fleet: Fleet, urls: Urls, tally: Tally, progress: Progress) -> li
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(send(read_orders(), place, Arrivals(), tally))
                     tasks.create_task(_kill(fleet, urls.store, tally, progress, kills))
+                    if broker is not None:
+                        tasks.create_task(_kill_broker(broker, tally, progress, kills))
 
             await fleet.unless_one_ends(everything())
     except TimeoutError:
@@ -153,6 +165,11 @@ async def _kill(fleet: Fleet, store: str, tally: Tally, progress: Progress, kill
         kills.append(await kill_supervisor(fleet, tally, progress))
     finally:
         await connection.close()
+
+
+async def _kill_broker(broker: Broker, tally: Tally, progress: Progress, kills: list[Kill]) -> None:
+    await asyncio.sleep(BROKER_KILLED_AFTER_SECONDS)
+    kills.append(await kill_broker(broker, tally, progress))
 
 
 def _told(outcome: saga.Ending) -> Outcome:

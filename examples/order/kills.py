@@ -6,6 +6,7 @@ from time import monotonic
 
 import asyncpg
 
+from examples.order.brokers import Broker
 from examples.order.fleet import Fleet
 from examples.order.progress import Progress
 from examples.order.saga_tables import POLL_SECONDS, Claim, claims_held, is_any_reported, until
@@ -54,6 +55,17 @@ async def kill_supervisor(fleet: Fleet, tally: Tally, progress: Progress) -> Kil
     progress.say(f"[red]kill -9[/] supervisor ({pid})")
     await _restart_later(fleet, "supervisor", progress)
     return Kill("supervisor", pid, 0, None, len(tally.outcomes) - known)
+
+
+async def kill_broker(broker: Broker, tally: Tally, progress: Progress) -> Kill:
+    """Kill the bus: what it carried is sent again by the store, or by the bus when it is back."""
+    known = len(tally.outcomes)
+    pid = await asyncio.to_thread(broker.kill)
+    progress.say(f"[red]kill -9[/] {broker.name} ({pid})")
+    await asyncio.sleep(AWAY_SECONDS)
+    await asyncio.to_thread(broker.start)
+    progress.say(f"started {broker.name} again")
+    return Kill(broker.name, pid, 0, None, len(tally.outcomes) - known)
 
 
 async def _freeze_holding(fleet: Fleet, connection: asyncpg.Connection, service: str) -> list[Claim]:

@@ -1,0 +1,52 @@
+"""The outside buses that the demo can run over, each a server of this machine that can be killed."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Protocol
+
+from tests.services import kafka
+
+
+class Broker(Protocol):
+    """A server that carries the commands. It comes back on its data and at its address."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def url(self) -> str:
+        """Of the bus, as SAGA_BUS says it."""
+
+    def kill(self) -> int:
+        """kill -9; returns the pid that was."""
+
+    def start(self) -> None:
+        """Start it again; returns when it answers."""
+
+
+class KafkaBroker:
+    """One broker of Apache Kafka, from the jars of Maven Central: no Docker, but Java and Maven."""
+
+    name = "kafka broker"
+
+    def __init__(self, cluster: kafka.Cluster) -> None:
+        self._cluster = cluster
+        self.url = cluster.url
+
+    def kill(self) -> int:
+        pid = self._cluster.children[1].pid
+        self._cluster.kill(1)
+        return pid
+
+    def start(self) -> None:
+        self._cluster.start(1)
+
+
+@contextmanager
+def _kafka() -> Iterator[Broker]:
+    with kafka.cluster() as cluster:
+        yield KafkaBroker(cluster)
+
+
+BUSES: dict[str, Callable[[], AbstractContextManager[Broker | None]]] = {"postgres": nullcontext, "kafka": _kafka}
+"""What `make demo BUS=...` takes -> the broker. Over postgres, commands travel through the store: there is none to be killed."""
