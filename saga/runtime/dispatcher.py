@@ -15,6 +15,7 @@ from saga.core.graph import Graph
 from saga.core.states import Operation
 from saga.errors import ProtocolViolation, SagaError, Unavailable
 from saga.ports.bus import Bus, Message, Subscription, topic_of
+from saga.ports.bus import Delivery as Delivered
 from saga.ports.store import StoreAdapter
 from saga.ports.work import Delivery
 from saga.runtime.intake import Intake
@@ -92,23 +93,29 @@ class Dispatcher:
 
     async def _admit_all(self, service: str, subscription: Subscription) -> None:
         async for deliveries in subscription:
-            await self._intake.room()
-            commands = [command for delivery in deliveries if (command := self._decoded(delivery.message)) is not None]
-            while commands:
-                try:
-                    works = await self._adapter.store.admit(
-                        commands,
-                        [service] * len(commands),
-                        process=self._router.process,
-                        first_claim=self._router.claims(len(commands)),
-                        durable=True,
-                    )
-                    self._intake.take(works)
-                    break
-                except Unavailable as error:
-                    self._log.warning("cannot admit", service=service, error=str(error))
-                    await asyncio.sleep(RETRY_SECONDS)
-            await subscription.ack(deliveries)
+            waiting = deliveries
+            while waiting:
+                room = await self._intake.room()  # more would wait while their leases run out
+                await self._admit(service, waiting[:room])
+                await subscription.ack(waiting[:room])
+                waiting = waiting[room:]
+
+    async def _admit(self, service: str, deliveries: Sequence[Delivered]) -> None:
+        commands = [command for delivery in deliveries if (command := self._decoded(delivery.message)) is not None]
+        while commands:
+            try:
+                works = await self._adapter.store.admit(
+                    commands,
+                    [service] * len(commands),
+                    process=self._router.process,
+                    first_claim=self._router.claims(len(commands)),
+                    durable=True,
+                )
+                self._intake.take(works)
+                break
+            except Unavailable as error:
+                self._log.warning("cannot admit", service=service, error=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
 
     def _decoded(self, message: Message) -> Delivery | None:
         try:

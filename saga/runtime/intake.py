@@ -93,11 +93,12 @@ class Intake:
         """Whether another claim may be taken now: more than can run at once only where they will not wait for long."""
         return not self._is_closing and len(self._running) + len(self._waiting) < self._capacity + self._soon
 
-    async def room(self) -> None:
-        """Return when another claim may be taken."""
+    async def room(self) -> int:
+        """Return when another claim may be taken: how many may."""
         while not self.has_room(""):
             self._freed.clear()
             await self._freed.wait()
+        return self._capacity + self._soon - self.in_flight
 
     def look(self, *, everything: bool = False) -> None:
         """Something may be in the queues; with `everything`, also among the claims that we are said to hold."""

@@ -106,7 +106,7 @@ async def test_two_thousand_sagas_have_every_effect_once_while_brokers_and_membe
         await asyncio.to_thread(broker.kill, 1)
         broker.start(1)
         members[1].kill()
-        await fleet.participant(*SERVICES[:2])
+        await serve(fleet)
 
     endings = await run(fleet, bus_url, 2_000, crashes)
 

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager
 
 from saga import App, Definition, Participant, Reject, memory
 from saga.ports.bus import Bus, Message, Subscription
-from tests.runtime.world import Provider, Sql, World, until
+from tests.runtime.world import Gate, Provider, Sql, World, until
 
 
 class Unreliable:
@@ -112,4 +112,31 @@ async def test_a_command_that_comes_after_its_saga_has_ended_does_nothing(world:
     await until(lambda: workers[0].process.intake.in_flight == 0, "everything has ended")
     assert len(provider.calls) == calls + 1
     assert await sql.fetchval("select count(*) from command") == 0
+    memory.forget(bus_url)
+
+
+async def test_no_more_is_claimed_from_the_bus_than_can_be_run(world: World, sql: Sql) -> None:
+    """What waits on the bus can be run by others; what is claimed and waits here loses its lease."""
+    bus_url, gate = "memory://small", Gate()
+    small = Participant("small", concurrency=2)
+
+    @small.step(external=True)
+    async def hold(word: str) -> str:
+        await gate.wait()
+        return word
+
+    definition = Definition("small", input=str)
+    definition.returns(definition.step("small.hold").output)
+    worker = await world.join(small, bus=bus_url)
+    client = await world.join(bus=bus_url)
+    await client.register(definition)
+
+    handles = [await client.start(definition, f"{n}") for n in range(20)]
+    await until(lambda: gate.reached == 2, "both are busy")
+    claimed = "select count(*) from command where owner is not null"
+    assert await sql.fetchval(claimed) == worker.process.intake.in_flight == 2
+
+    gate.open()
+    endings = [await handle.result(20) for handle in handles]
+    assert all(ending.is_completed for ending in endings)
     memory.forget(bus_url)
