@@ -45,10 +45,13 @@ class Dispatcher:
         return topic_of(self._adapter.options.namespace, service)
 
     async def serve(self, services: Sequence[str]) -> None:
-        """Read the topics of these services, each as a member of its service's group."""
+        """Read the topics of these services, each as a member of its service's group; later, if the bus is away."""
         for service in services:
             if service not in self._readers:
-                await self._bus.ensure([self.topic(service)], service)
+                try:
+                    await self._bus.ensure([self.topic(service)], service)
+                except Unavailable as error:
+                    self._log.warning("bus away, it is joined later", service=service, error=str(error))
                 self._readers[service] = asyncio.create_task(self._read(service))
 
     def publish(self, group: Group, commands: Sequence[Command]) -> None:
@@ -85,6 +88,7 @@ class Dispatcher:
     async def _read(self, service: str) -> None:
         while True:
             try:
+                await self._bus.ensure([self.topic(service)], service)
                 async with self._bus.subscribe([self.topic(service)], service, limit=BATCH_MAX) as subscription:
                     await self._admit_all(service, subscription)
             except SagaError as error:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 
 from saga import App, Definition, Participant, Reject, memory
+from saga.errors import Unavailable
 from saga.ports.bus import Bus, Message, Subscription
 from tests.runtime.world import Gate, Provider, Sql, World, until
 
@@ -34,6 +35,30 @@ class Unreliable:
 
     async def close(self) -> None:
         await self._bus.close()
+
+
+class Away(Unreliable):
+    """A bus that cannot be reached, until it can."""
+
+    is_away = True
+    joined = 0
+
+    async def ensure(self, topics: Sequence[str], group: str) -> None:
+        self._check()
+        await self._bus.ensure(topics, group)
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        self._check()
+        await self._bus.publish(messages)
+
+    def subscribe(self, topics: Sequence[str], group: str, *, limit: int) -> AbstractAsyncContextManager[Subscription]:
+        self._check()
+        self.joined += 1
+        return self._bus.subscribe(topics, group, limit=limit)
+
+    def _check(self) -> None:
+        if self.is_away:
+            raise Unavailable("the bus is away")
 
 
 def make_unreliable(app: App) -> Unreliable:
@@ -139,4 +164,23 @@ async def test_no_more_is_claimed_from_the_bus_than_can_be_run(world: World, sql
     gate.open()
     endings = [await handle.result(20) for handle in handles]
     assert all(ending.is_completed for ending in endings)
+    memory.forget(bus_url)
+
+
+async def test_a_process_starts_while_the_bus_is_away_and_joins_it_later(world: World) -> None:
+    bus_url = "memory://away"
+    participants, definition = services(Provider())
+    client = await world.join(bus=bus_url, redrive=1)
+    worker = await world.join(bus=bus_url, redrive=1)
+    dispatcher = worker.process.dispatcher
+    assert dispatcher is not None
+    away = dispatcher._bus = Away(dispatcher._bus)
+
+    async with worker.serve(*participants):
+        await client.register(definition)
+        handle = await client.start(definition, "good")
+        assert away.joined == 0
+        away.is_away = False
+        assert (await handle.result(20)).is_completed
+        assert away.joined == 2
     memory.forget(bus_url)
