@@ -1,5 +1,6 @@
 """Saga over Amazon Kinesis Data Streams: a bus whose readers share shards by leases in Postgres."""
 
 from saga_kinesis.bus import open_bus
+from saga_kinesis.doctor import open_doctor
 
-__all__ = ["open_bus"]
+__all__ = ["open_bus", "open_doctor"]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import aioboto3
@@ -20,12 +21,12 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
 )
+from botocore.exceptions import ConnectionError as ConnectingError
 
 from saga.errors import AccessRefused, AlreadyExists, Closed, InputRefused, NotFound, Unavailable, UsageError
 from saga_kinesis.options import Options
 
 CONNECT_TIMEOUT_SECONDS: Final = 3.0
-READ_TIMEOUT_SECONDS: Final = 10.0
 CONNECTIONS_MAX: Final = 64
 LIST_SHARDS_MAX: Final = 1_000
 
@@ -80,6 +81,7 @@ class Stream:
     retention_hours: int
     encryption: str
     open_shards: int
+    is_on_demand: bool
 
     @property
     def is_usable(self) -> bool:
@@ -125,6 +127,7 @@ class Api:
             retention_hours=said["RetentionPeriodHours"],
             encryption=said.get("EncryptionType", "NONE"),
             open_shards=said["OpenShardCount"],
+            is_on_demand=said.get("StreamModeDetails", {}).get("StreamMode") == "ON_DEMAND",
         )
 
     async def shards(self, stream: str) -> list[Shard]:
@@ -197,14 +200,10 @@ class Api:
 
     def _connected(self) -> Any:
         options = self.options
-        session = aioboto3.Session(
-            aws_access_key_id=options.access_key or None,
-            aws_secret_access_key=options.secret_key or None,
-            profile_name=options.profile or None,
-        )
+        session = _session(options.access_key or None, options.secret_key or None, options.profile or None)
         config = AioConfig(
-            connect_timeout=CONNECT_TIMEOUT_SECONDS,
-            read_timeout=READ_TIMEOUT_SECONDS,
+            connect_timeout=min(CONNECT_TIMEOUT_SECONDS, options.timeout),
+            read_timeout=options.timeout,
             max_pool_connections=CONNECTIONS_MAX,
             retries={"total_max_attempts": 1},
             tcp_keepalive=True,
@@ -228,7 +227,7 @@ class Api:
             raise AccessRefused(
                 f"{place}: {error}. Give the process a role or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile="
             ) from error
-        except (HTTPClientError, TransportError, OSError, TimeoutError) as error:
+        except (ConnectingError, HTTPClientError, TransportError, OSError, TimeoutError) as error:
             raise Unavailable(
                 f"{place} cannot be reached or broke off ({type(error).__name__}): check region and endpoint_url"
             ) from error
@@ -236,6 +235,12 @@ class Api:
             raise InputRefused(f"{place}, stream {stream}: {error}") from error
         except BotoCoreError as error:
             raise Unavailable(f"{place}: {type(error).__name__}: {error}") from error
+
+
+@lru_cache(maxsize=8)
+def _session(access_key: str | None, secret_key: str | None, profile: str | None) -> Any:
+    """Shared, since it reads a quarter of a second's worth of service descriptions from disk."""
+    return aioboto3.Session(aws_access_key_id=access_key, aws_secret_access_key=secret_key, profile_name=profile)
 
 
 def _answered(error: ClientError, place: str, stream: str) -> Exception:

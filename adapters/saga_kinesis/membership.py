@@ -104,6 +104,8 @@ class Membership:
             return
         asked_at = time.monotonic()
         leases = await self._table.beat(place, self._id, self._name, {s: r.term for s, r in self.readers.items()})
+        if not leases:
+            self._sync_at = float("-inf")  # somebody emptied the table: the shards are still there
         self._trusted_until = asked_at + self._lease_seconds * TRUSTED
         terms = {lease.shard: lease.term for lease in leases if lease.owner == self._id}
         self._drop([reader for shard, reader in self.readers.items() if terms.get(shard) != reader.term])

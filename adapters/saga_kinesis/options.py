@@ -59,7 +59,9 @@ class Options:
     """The pause between two reads of a shard on which nothing comes; it grows from `poll` to this."""
     unacked: int = 1_000
     """Records of one shard that were read and not acknowledged yet; no more are read until some are."""
-    publish_timeout: float = 10.0
+    timeout: float = 10.0
+    """So long a request waits for its answer."""
+    publish_timeout: float = 15.0
     """So long a batch is tried again; then its outcome is unknown."""
 
     @property
@@ -169,7 +171,8 @@ def _prefix(text: str) -> str:
 _READERS: Final[dict[str, Callable[[str], object]]] = {
     "profile": str, "endpoint_url": str, "plaintext": _YES.__getitem__, "ca": str, "prefix": _prefix,
     "create": _YES.__getitem__, "shards": _whole(1, SHARDS_MAX), "retention": _hours, "leases": str, "lease": _seconds,
-    "poll": _seconds, "idle": _seconds, "unacked": _whole(1, 10_000), "publish_timeout": _seconds,
+    "poll": _seconds, "idle": _seconds, "unacked": _whole(1, 10_000), "timeout": _seconds,
+    "publish_timeout": _seconds,
 }  # fmt: skip
 _EXPECTED: Final = {
     name: "yes or no"

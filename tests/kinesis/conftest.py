@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
-import asyncpg
 import pytest
 
-from saga_kinesis.leases import MIGRATIONS
-from saga_postgres.migrate import migrate
+from saga_kinesis.bus import KinesisBus
+from saga_kinesis.leases import LeaseTable
+from tests.kinesis.books import connected
+from tests.kinesis.operator import Operator
 from tests.services import kinesis as services
 from tests.services.places import or_skip
+from tests.services.postgres import administer, with_database
 
 pytest.register_assert_rewrite("saga.testing")
 
@@ -30,15 +33,13 @@ def kinesalite() -> Iterator[services.Kinesalite]:
         yield server
 
 
-@pytest.fixture
-async def leases_url(postgres_url: str) -> str:
-    """A database with the lease tables of namespace `saga`."""
-    connection = await asyncpg.connect(postgres_url)
-    try:
-        await migrate(connection, schema="saga_kinesis", source=MIGRATIONS)
-    finally:
-        await connection.close()
-    return postgres_url
+@pytest.fixture(scope="session")
+def leases_url(postgres_server: str) -> Iterator[str]:
+    """One database with the lease tables of namespace `saga` for each test process; streams have names of their own."""
+    name = f"leases_{uuid.uuid4().hex}"
+    asyncio.run(_make_leases(postgres_server, name))
+    yield with_database(postgres_server, name)
+    asyncio.run(administer(postgres_server, f'drop database "{name}" with (force)'))
 
 
 @pytest.fixture
@@ -50,3 +51,30 @@ def prefix() -> str:
 def bus_url(kinesis_endpoint: str, leases_url: str, prefix: str) -> str:
     """The URL of a bus that nobody else uses."""
     return services.bus_url(kinesis_endpoint, leases_url, prefix=prefix)
+
+
+@pytest.fixture
+async def operator(bus_url: str) -> AsyncIterator[Operator]:
+    async with Operator(bus_url) as operator:
+        yield operator
+
+
+@pytest.fixture
+async def buses(bus_url: str) -> AsyncIterator[list[KinesisBus]]:
+    """Three connections to a stream of two shards."""
+    async with connected(f"{bus_url}&shards=2", 3) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def table(leases_url: str) -> AsyncIterator[LeaseTable]:
+    table = LeaseTable(leases_url, "saga")
+    yield table
+    await table.close()
+
+
+async def _make_leases(server_url: str, name: str) -> None:
+    await administer(server_url, f'create database "{name}" template template0')
+    table = LeaseTable(with_database(server_url, name), "saga")
+    await table.migrate()
+    await table.close()

@@ -1,0 +1,87 @@
+"""An endpoint that refuses in part and throttles, as AWS does and no stand-in: within the test, before a real stand-in."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import web
+
+from saga_postgres.child import LOOPBACK, free_port
+
+Document = dict[str, Any]
+THROUGHPUT: Final = "ProvisionedThroughputExceededException"
+BODY_BYTES_MAX: Final = 16 * 1024 * 1024
+
+
+class FaultyEndpoint:
+    """Passes calls on. `refuse` answers a call instead, with this error and status; `drop_record` refuses single records."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._port = free_port()
+        self.calls: Counter[str] = Counter()
+        self.refuse: Callable[[str], tuple[int, str] | None] = lambda _: None
+        self.drop_record: Callable[[int], bool] = lambda _: False
+        self._records = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self._port}"
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[FaultyEndpoint]:
+        app = web.Application(client_max_size=BODY_BYTES_MAX)
+        app.router.add_post("/", self._answer)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            async with aiohttp.ClientSession() as self._session:
+                await web.TCPSite(runner, LOOPBACK, self._port).start()
+                yield self
+        finally:
+            await runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.Response:
+        operation = request.headers["X-Amz-Target"].rpartition(".")[2]
+        self.calls[operation] += 1
+        if (refusal := self.refuse(operation)) is not None:
+            status, code = refusal
+            return web.Response(status=status, body=json.dumps({"__type": code, "message": "slower"}))
+        body = await request.read()
+        if operation == "PutRecords":
+            return await self._put(request, json.loads(body))
+        return await self._passed_on(request, body)
+
+    async def _put(self, request: web.Request, asked: Document) -> web.Response:
+        """The records that are refused do not get to the server; the answer has a line for each, in order."""
+        answers: list[Document | None] = []
+        passed = []
+        for record in asked["Records"]:
+            self._records += 1
+            refused = self.drop_record(self._records)
+            answers.append({"ErrorCode": THROUGHPUT, "ErrorMessage": "slower"} if refused else None)
+            if not refused:
+                passed.append(record)
+        stored: list[Document] = []
+        if passed:
+            response = await self._passed_on(request, json.dumps({**asked, "Records": passed}).encode())
+            if response.status != 200 or not isinstance(response.body, bytes):
+                return response
+            stored = json.loads(response.body)["Records"]
+        lines = [answer or stored.pop(0) for answer in answers]
+        failed = sum("ErrorCode" in line for line in lines)
+        return web.json_response({"FailedRecordCount": failed, "Records": lines})
+
+    async def _passed_on(self, request: web.Request, body: bytes) -> web.Response:
+        headers = {
+            name: value for name, value in request.headers.items() if name.lower() not in {"host", "content-length"}
+        }
+        async with self._session.post(self._target, data=body, headers=headers) as answer:
+            return web.Response(
+                status=answer.status, body=await answer.read(), content_type="application/x-amz-json-1.1"
+            )

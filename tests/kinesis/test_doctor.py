@@ -1,0 +1,89 @@
+"""`saga bus ensure` makes streams and lease tables; `saga doctor` says what is wrong with them and what to type."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+
+from saga.ports.doctor import BusDoctor, Finding
+from saga_kinesis import open_bus, open_doctor
+from tests.kinesis.books import GROUP, TOPIC, Books
+from tests.kinesis.operator import Operator
+from tests.services import kinesis as services
+
+STREAMS = {"create": "no", "shards": "2", "retention": "48h"}
+
+
+@pytest.fixture
+async def url(kinesis_endpoint: str, fresh_database: Callable[[], Awaitable[str]], prefix: str) -> str:
+    """A bus of which nothing exists yet."""
+    return services.bus_url(kinesis_endpoint, await fresh_database(), prefix=prefix, **STREAMS)
+
+
+@pytest.fixture
+async def doctor(url: str) -> AsyncIterator[BusDoctor]:
+    doctor = open_doctor(url, "saga")
+    yield doctor
+    await doctor.close()
+
+
+async def examined(doctor: BusDoctor) -> list[Finding]:
+    return [finding async for finding in doctor.examine([TOPIC])]
+
+
+async def test_what_is_missing_is_named_made_once_and_then_sound(doctor: BusDoctor, url: str, prefix: str) -> None:
+    missing = await examined(doctor)
+
+    assert [(finding.name, finding.ok, finding.remedy) for finding in missing] == [
+        ("leases", False, "saga bus ensure"),
+        ("stream", False, "saga bus ensure"),
+    ]
+    assert await doctor.create([TOPIC]) == ["saga_kinesis 0001_leases", prefix + TOPIC]
+    assert await doctor.create([TOPIC]) == []
+    sound = await examined(doctor)
+    assert all(finding.ok for finding in sound)
+    assert sound[1].detail == f"{prefix}{TOPIC}: 2 shards, 48 h, not encrypted at rest"
+
+    bus, books = open_bus(url, "saga"), Books()
+    await bus.ensure([TOPIC], GROUP)
+    await books.publish(bus, 10)
+    async with books.reading(bus):
+        await books.complete()
+    await bus.close()
+
+
+async def test_a_stream_that_keeps_less_or_has_fewer_shards_than_the_url_says_is_bad(
+    doctor: BusDoctor, url: str
+) -> None:
+    await doctor.create([TOPIC])
+    for old, new, remedy in (
+        ("retention=48h", "retention=72h", "increase-stream-retention-period"),
+        ("shards=2", "shards=3", "update-shard-count"),
+    ):
+        stricter = open_doctor(url.replace(old, new), "saga")
+        findings = await examined(stricter)
+        await stricter.close()
+        assert [finding.ok for finding in findings] == [True, False]
+        assert remedy in str(findings[1].remedy)
+
+
+async def test_what_is_there_is_not_changed(doctor: BusDoctor, url: str) -> None:
+    await doctor.create([TOPIC])
+    other = open_doctor(url.replace("shards=2", "shards=5"), "saga")
+    assert await other.create([TOPIC]) == []
+    await other.close()
+    async with Operator(url) as operator:
+        assert len(await operator.open_shards()) == 2
+
+
+async def test_a_service_that_does_not_answer_is_a_finding(
+    leases_url: str,
+) -> None:
+    doctor = open_doctor(services.bus_url("http://127.0.0.1:9", leases_url), "saga")
+    leases, bus = await examined(doctor)
+    await doctor.close()
+
+    assert leases.ok
+    assert not bus.ok
+    assert "127.0.0.1:9" in bus.detail
