@@ -7,7 +7,7 @@ UV     := $(shell uv --version >/dev/null 2>&1 && echo uv)
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup constraints stubs demo test check model services bench bench-bus clean
+.PHONY: help setup constraints stubs demo test check model simulate services bench bench-bus clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ check: setup ## style, types, layers and the fast tests
 
 model: setup ## every interleaving of every configuration of the protocol; some twenty minutes
 	@$(PYTHON) -m tests.protocol "$(ONLY)"
+
+SEEDS ?= 2000
+simulate: setup ## seeded worlds of the production code with faults; SEEDS=500 or SEEDS=17-17
+	@$(PYTHON) -m tests.simulation --seeds $(SEEDS) --workers $(WORKERS)
 
 bench: setup ## steps per second and what they cost, compared with others
 	@$(PYTHON) -m bench

@@ -10,6 +10,7 @@ import pytest
 
 from tests.services import postgres as services
 from tests.services.places import NOT_TESTED, or_skip
+from tests.simulation.table import summed
 
 
 @pytest.fixture(scope="session")
@@ -69,6 +70,11 @@ async def pgbouncer_url(pgbouncer_server: str) -> AsyncIterator[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    tables = [value for report in reports for name, value in report.user_properties if name == "simulation"]
+    if tables:
+        terminalreporter.section("what the simulation has seen")
+        terminalreporter.line(summed(tables).text())
     skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
     reasons = {str(place[2]) for place in skipped if isinstance(place, tuple) and NOT_TESTED in place[2]}
     if reasons:

@@ -135,7 +135,7 @@ def _on_started(fold: Fold, _: ev.Started) -> None:
 def _on_failed(fold: Fold, event: ev.Failed, jitter: float) -> None:
     fold.note("failed", event.step, event.error)
     operation = fold.operation(event.step)
-    if operation is None:
+    if operation is None or event.operation not in (None, operation):
         return
     step = fold.graph.steps[event.step]
     policy = step.retry if fold.letters[event.step] == "D" else step.undo_retry

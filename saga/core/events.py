@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from saga.core.states import Operation
+
 
 @dataclass(frozen=True, slots=True)
 class Started:
@@ -31,7 +33,8 @@ class Failed:
     """A technical failure, outcome unknown: tried again, or given up (E10) when the policy says so.
 
     `failures` counts this one; `first_failure_ago_seconds` is for `give_up_after`; `final` gives up at once;
-    `quiet_in_seconds` is how long the step must rest before another answer can count (external steps, G25).
+    `quiet_in_seconds` is how long the step must rest before another answer can count (external steps, G25). `operation`
+    is what has failed: where the step calls for another one by now, its failures are not those of this one.
     """
 
     step: int
@@ -40,6 +43,7 @@ class Failed:
     first_failure_ago_seconds: float
     final: bool = False
     quiet_in_seconds: float = 0.0
+    operation: Operation | None = None
 
 
 @dataclass(frozen=True, slots=True)

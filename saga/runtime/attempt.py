@@ -91,5 +91,12 @@ class Attempt:
         """A technical failure: what became of the effect is unknown."""
         text = "no answer in time" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
         work = self.work
-        event = ev.Failed(work.step, text[:ERROR_CHARS_MAX], work.failures + 1, work.first_failed_ago, is_final)
+        event = ev.Failed(
+            work.step,
+            text[:ERROR_CHARS_MAX],
+            work.failures + 1,
+            work.first_failed_ago,
+            is_final,
+            operation=work.operation,
+        )
         return Outcome(work, event, quiet_seconds=quiet_seconds, error=event.error)

@@ -238,4 +238,6 @@ def _any(signals: Signals) -> bool:
 
 def _unstorable(outcome: Outcome, error: SagaError) -> Outcome:
     work, text = outcome.work, f"its outcome cannot be stored: {error}"
-    return Outcome(work, ev.Failed(work.step, text, work.failures + 1, work.first_failed_ago, final=True), error=text)
+    failures, operation = work.failures + 1, work.operation
+    event = ev.Failed(work.step, text, failures, work.first_failed_ago, final=True, operation=operation)
+    return Outcome(work, event, error=text)

@@ -125,7 +125,8 @@ class Executor:
             if task is None or task.cancelling():
                 raise
             # nobody has cancelled us: it comes out of the handler, which may have cancelled a task of its own
-            return attempt.failed(error, quiet_seconds=self._adapter.options.margin_seconds)
+            quiet_seconds = attempt.step.timeout_seconds + self._adapter.options.margin_seconds
+            return attempt.failed(error, quiet_seconds=quiet_seconds)
 
     async def _run_in_mode(self, attempt: Attempt, served: Served) -> Outcome | Committed:
         match served.mode:

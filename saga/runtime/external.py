@@ -26,10 +26,14 @@ async def run_external(attempt: Attempt, clock: Clock, margin_seconds: float) ->
     except NotYet as answer:
         return attempt.ongoing(answer.after_seconds)
     except Exception as error:  # noqa: BLE001 (whatever a handler raises is a technical failure: G23)
-        return _refused(attempt, error, asked_at, margin_seconds)
+        given_up_ago = clock.monotonic() - asked_at
+        return _refused(
+            attempt, error, asked_at, max(attempt.step.timeout_seconds - given_up_ago, 0.0) + margin_seconds
+        )
 
 
-def _refused(attempt: Attempt, error: Exception, asked_at: float, margin_seconds: float) -> Outcome:
+def _refused(attempt: Attempt, error: Exception, asked_at: float, unanswered_seconds: float) -> Outcome:
+    """`unanswered_seconds`: so long a call that broke off may still arrive: until the end of its time-out and the margin."""
     is_execute = attempt.work.operation is Operation.EXECUTE
     if isinstance(error, Reject) and is_execute:
         quiet_seconds = attempt.work.quiet_at - asked_at
@@ -37,7 +41,7 @@ def _refused(attempt: Attempt, error: Exception, asked_at: float, margin_seconds
             return attempt.ongoing(quiet_seconds, f"declined ({error.reason}), not final yet")
         return attempt.rejected(error.reason)
     is_final = isinstance(error, GiveUp | InputRefused)
-    return attempt.failed(error, is_final=is_final, quiet_seconds=margin_seconds if is_execute else 0.0)
+    return attempt.failed(error, is_final=is_final, quiet_seconds=unanswered_seconds if is_execute else 0.0)
 
 
 def _is_asked(attempt: Attempt) -> bool:

@@ -101,6 +101,9 @@ def _end_claim(group: Group, outcome: Outcome, commands: dict[int, Command], mad
         del commands[step]
         _delay(group, outcome, command.after_seconds, made)
     elif letter in QUARANTINED_LETTERS or (state.paused and letter in _UNDER_WAY):
+        write.changed = (
+            True  # nobody but a person, or the end of a pause, wakes it: not decided on a row that has moved (G4)
+        )
         write.delays.append(_delay_of(group, outcome, PARKED_SECONDS, made))
     elif command is None:
         write.drops.append(Drop(step, None if made.decision.changed else work.claim))

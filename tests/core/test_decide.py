@@ -113,3 +113,13 @@ def test_a_journaled_step_that_was_quarantined_only_waits_once_the_saga_is_rolle
 
     assert decision.state.vector == "KRV"
     assert not decision.state.is_stuck
+
+
+def test_a_late_failure_of_a_step_is_none_of_its_compensation() -> None:
+    """Found by a seed: a step that succeeded and failed in one batch had its compensation given up before it began."""
+    failed = ev.Failed(0, "no answer", 3, 1.0, operation=Operation.EXECUTE)
+
+    decision = decided(graphs.chain("X"), state_of("U", phase=Phase.COMPENSATING), ev.Succeeded(0), failed)
+
+    assert decision.state.vector == "K"
+    assert decision.commands == (Command(0, Operation.COMPENSATE, 0.0),)

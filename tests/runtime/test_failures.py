@@ -84,7 +84,7 @@ async def test_a_step_that_goes_on_failing_rolls_the_saga_back(
 
     definition = Definition("broken")
     begun = definition.step("service.first")
-    failed = definition.step("service.broken", after=begun, retry=QUICK, compensation_retry=QUICK)
+    failed = definition.step("service.broken", after=begun, retry=QUICK, compensation_retry=QUICK, timeout="200ms")
     definition.step("service.last", after=failed)
     sagas = await any_world.join(service, margin=0.1)
     ending = await (await sagas.start(definition)).result(10)

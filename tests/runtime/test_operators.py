@@ -203,7 +203,7 @@ async def test_an_external_step_is_not_declared_void_while_a_call_may_arrive(wor
         raise GiveUp("no answer")
 
     definition = Definition("sending")
-    definition.step("service.send", pivot=True, retry=ONCE)
+    definition.step("service.send", pivot=True, retry=ONCE, timeout="300ms")
     sagas = await world.join(service, margin=1)
     handle = await quarantined_send(sagas, definition)
     with pytest.raises(Conflict, match="a call of it may still arrive"):

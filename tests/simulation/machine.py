@@ -236,11 +236,11 @@ def boundary_menus(scale: float) -> dict[str, Menu]:
 
 def stale_menu(scale: float) -> Menu:
     """What happens to a supervisor that has just read what is overdue."""
-    return ((STALE, "reads, and goes on late", 0.06 * scale), (CRASH, "is killed", 0.005 * scale))
+    return ((STALE, "reads, and goes on late", 0.2 * scale), (CRASH, "is killed", 0.005 * scale))
 
 
 _RATES: Final = {
-    "start": 0.06, "commit": 0.03, "pull": 0.03, "admit": 0.03, "fetch": 0.03, "overdue": 0.006, "extend": 0.03,
+    "start": 0.06, "commit": 0.03, "pull": 0.03, "admit": 0.03, "fetch": 0.03, "overdue": 0.006, "extend": 0.25,
     "join": 0.02, "beat": 0.003, "standings": 0.03, "step": 0.04, "journal": 0.04, "publish": 0.03,
     "campaign": 0.02, "renew": 0.02,
 }  # fmt: skip

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 LOOK_SECONDS: Final = 0.2
 _UNDONE_MARKS: Final = (Mark.TOMBSTONE, Mark.REJECTED, Mark.COMPENSATED)
 STUCK: Final[Menu] = (
-    (OPERATOR, "retry", 0.30),
+    (OPERATOR, "retry", 0.45),
     (OPERATOR, "resolve", 0.15),
     (OPERATOR, "roll back", 0.04),
     (OPERATOR, "abandon", 0.03),
@@ -37,6 +37,9 @@ class People:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._stuck, self._running, self._paused = (
+            _scaled(menu, world.plan.people) for menu in (STUCK, RUNNING, PAUSED)
+        )
 
     async def run(self) -> None:
         """While the storm lasts."""
@@ -46,7 +49,7 @@ class People:
                 seen = self._world.observer.sagas[saga]
                 if seen.state.phase.is_terminal:
                     continue
-                menu = STUCK if seen.state.is_stuck else PAUSED if seen.state.paused else RUNNING
+                menu = self._stuck if seen.state.is_stuck else self._paused if seen.state.paused else self._running
                 drawn = self._world.chance.draw(f"people, saga {number}", menu)
                 if drawn is not None:
                     self._act(saga, drawn.what, drawn.share)
@@ -118,3 +121,7 @@ class People:
             row = self._world.service_database.journal.get((saga, step))
             return "compensated" if row is not None and row.mark in _UNDONE_MARKS else None
         return "compensated"
+
+
+def _scaled(menu: Menu, scale: float) -> Menu:
+    return [(kind, what, min(probability * scale, 0.5)) for kind, what, probability in menu]

@@ -8,8 +8,9 @@ from typing import Final
 
 from saga.core.states import Mode
 from saga.runtime.journal_keeper import KeeperOptions
-from tests.simulation.chance import CLOCK, CRASH, DATABASE, DELAY, DROP, DUPLICATE, FROZEN, REORDER, Menu
-from tests.simulation.definitions import DefinitionPlan, Taste, draw
+from tests.simulation.chance import CLOCK, CRASH, DATABASE, DELAY, DROP, DUPLICATE, FROZEN, REORDER, STALE, Menu
+from tests.simulation.definitions import DefinitionPlan, draw
+from tests.simulation.families import family_of
 from tests.simulation.machine import Role
 from tests.simulation.services import Rates
 
@@ -43,6 +44,7 @@ class Plan:
     rates: Rates
     message_menu: Menu
     scale: float
+    people: float
     lease_seconds: float
     margin_seconds: float
     redrive_seconds: float
@@ -51,11 +53,13 @@ class Plan:
     storm_seconds: float
     capacity: int
     keeper: KeeperOptions | None
+    purge_seconds: float
     timed: tuple[TimedFault, ...]
     has_patient_people: bool
 
 
-SAGAS: Final = (3, 4, 5)
+SAGAS: Final = (5, 6, 7, 8)
+STORM_SECONDS: Final = 6.0
 JUMP_SECONDS_MAX: Final = 3.0
 STORE_AHEAD_SECONDS: Final = (
     0.05  # what is left of the margin: the protocol assumes that "lease + time-out + margin is over" is true
@@ -65,29 +69,31 @@ STORE_AHEAD_SECONDS: Final = (
 def plan_of(seed: int) -> Plan:
     """Draw everything that is fixed before the world begins."""
     random = Random(f"{seed}/plan")  # noqa: S311 (not a secret)
-    definitions = tuple(draw(f"d{number}", random, Taste()) for number in range(random.choice((1, 1, 2))))
+    family = family_of(seed)
+    definitions = tuple(draw(f"d{number}", random, family.taste) for number in range(random.choice((1, 1, 2))))
     sagas = tuple(
-        SagaPlan(number, random.choice(definitions).name, random.uniform(0.1, 2.0))
+        SagaPlan(number, random.choice(definitions).name, random.uniform(0.1, STORM_SECONDS / 2))
         for number in range(random.choice(SAGAS))
     )
-    storm_seconds = 5.0
     return Plan(
         definitions=definitions,
         sagas=sagas,
         roles=_roles(random, definitions),
-        has_bus=random.random() < 0.4,
-        rates=Rates(),
-        message_menu=_message_menu(0.06),
-        scale=1.0,
+        has_bus=random.random() < family.outside_bus,
+        rates=family.rates,
+        message_menu=_message_menu(family.messages),
+        scale=family.boundaries,
+        people=family.people,
         lease_seconds=2.0,
         margin_seconds=0.5,
         redrive_seconds=3.0,
         outage_grace_seconds=2.0,
         slow_seconds=0.5,
-        storm_seconds=storm_seconds,
+        storm_seconds=STORM_SECONDS,
         capacity=random.choice((1, 4, 4)),
-        keeper=None,
-        timed=_timed(random, definitions, storm_seconds),
+        keeper=KeeperOptions(age_seconds=1.0, quiet_seconds=7.0) if family.purges else None,
+        purge_seconds=30.0 if family.purges else 0.0,
+        timed=_timed(random, definitions),
         has_patient_people=random.random() < 0.5,
     )
 
@@ -106,19 +112,21 @@ def _roles(random: Random, definitions: tuple[DefinitionPlan, ...]) -> tuple[Rol
     return tuple(roles)
 
 
-def _timed(random: Random, definitions: tuple[DefinitionPlan, ...], storm_seconds: float) -> tuple[TimedFault, ...]:
+def _timed(random: Random, definitions: tuple[DefinitionPlan, ...]) -> tuple[TimedFault, ...]:
     has_external = any(step.mode is Mode.EXTERNAL for definition in definitions for step in definition.steps)
     ahead = STORE_AHEAD_SECONDS if has_external else JUMP_SECONDS_MAX
     found: list[TimedFault] = []
 
     def plan(kind: str, what: str, machine: int, seconds: float) -> None:
-        at = random.uniform(0.2, storm_seconds)
+        at = random.uniform(0.2, STORM_SECONDS)
         found.append(TimedFault(f"{what} at {at:.3f} s", kind, at, machine, seconds))
 
     for _ in range(random.choice((0, 1, 2))):
         plan(CRASH, "power failure", random.randrange(8), 0.0)
     for _ in range(random.choice((0, 1, 2))):
         plan(FROZEN, "suspended", random.randrange(8), random.uniform(0.5, 5.0))
+    for _ in range(random.choice((1, 2, 3))):
+        plan(STALE, "another supervisor is elected", -1, 0.0)
     for _ in range(random.choice((1, 2, 3))):
         plan(CLOCK, "a machine's clock jumps", random.randrange(8), random.uniform(0.2, JUMP_SECONDS_MAX))
     if random.random() < 0.5:

@@ -55,6 +55,6 @@ def _row(graph: Graph, step: int, old: str, new: str, phase: Phase, *, is_passed
 
 def _folded(old: str, new: str) -> str:
     """Several events in one write: the row of the last of them."""
-    return {"K": "E7", "Z": "E8", "S": "E3", "R": "E4", "V": "E6", "U": "E6", "W": "E6", "G": "E13"}.get(
+    return {"K": "E7", "Z": "E8", "S": "E3", "R": "E4", "V": "E6", "U": "E6", "u": "E10", "W": "E6", "G": "E13"}.get(
         new, f"{old}{new}"
     )

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,13 +62,14 @@ class Report:
 def run_seed(seed: int, edits: Edits = WHOLE, *, telling: bool = False) -> Report:
     """Run the world of a seed to its end, or to the first broken invariant. The same seed gives the same report, everywhere."""
     loop = VirtualLoop()
-    with _quiet(), _seeded(seed):
-        asyncio.set_event_loop(None)
+    with _quiet() as complaints, _seeded(seed):
         world = World(loop, plan_of(seed), Chance(seed, edits), edits)
         if telling:
             world.observer.story = []
         try:
             world.run()
+            for complaint in complaints:
+                world.observer.broken("LOOP", complaint)
         finally:
             loop.end()
     return world.report()
@@ -185,6 +189,7 @@ class World:
         await self._until_settled()
         if self.plan.has_patient_people:
             await self._until_ended()
+        await asyncio.sleep(self.plan.purge_seconds)
 
     async def _register(self) -> None:
         directory = MemoryDirectory(self.database)
@@ -243,11 +248,20 @@ class World:
                 self.store_clock.jump(fault.seconds)
             case chance_kinds.CLOCK:
                 machine.clock.jump(fault.seconds)
+            case chance_kinds.STALE:
+                self._elect_another()
             case chance_kinds.DATABASE:
                 lost = self.database.watched.lose()
                 self.observer.tell(f"the database is back, {lost} claims are lost")
                 for each in self.machines:
                     each.cut()
+
+    def _elect_another(self) -> None:
+        """The leader's lease ends while it still trusts itself."""
+        reign = self.database.reign
+        reign.holder, reign.ends_at = None, -math.inf
+        changed, reign.changed = reign.changed, asyncio.Event()
+        changed.set()
 
     async def _until_ended(self) -> None:
         """L2: with people who send every step round again, everything ends."""
@@ -315,11 +329,17 @@ def _seeded(seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Nobody reads the logs of thousands of worlds; that a loop died is no log line but a finding."""
+def _quiet() -> Iterator[list[str]]:
+    """Nobody reads the logs of thousands of worlds; that a loop died of a fault of ours is a finding."""
+    complaints: list[str] = []
+
+    class Listening(structlog.make_filtering_bound_logger(logging.CRITICAL)):  # type: ignore[misc]
+        def exception(self, event: str, **words: object) -> None:
+            complaints.append(f"{event} {words}: {sys.exception()!r}")
+
     was, is_configured = structlog.get_config(), structlog.is_configured()
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
+    structlog.configure(wrapper_class=Listening)
     try:
-        yield
+        yield complaints
     finally:
         structlog.configure(**was) if is_configured else structlog.reset_defaults()

@@ -1,0 +1,38 @@
+"""Runs of many seeds, and what they must have seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+
+from tests.simulation.shrink import Shrinker, story
+from tests.simulation.table import Table
+from tests.simulation.world import Report, run_seed
+
+
+def run_part(seeds: Iterable[int]) -> tuple[Table, list[Report]]:
+    """Run seeds one after another; returns the counts and the reports of those that failed."""
+    table, failed = Table(), []
+    for seed in seeds:
+        report = run_seed(seed)
+        table.add(report)
+        if report.violation:
+            failed.append(report)
+    return table, failed
+
+
+def told(failed: list[Report]) -> str:
+    """The failures in a line each, and the shortest of them shrunk to a story."""
+    lines = [f"seed {report.seed}: {report.violation} {report.text}" for report in failed]
+    shortest = min(failed, key=lambda report: len(report.injected))
+    edits = Shrinker(shortest).shrink()
+    return "\n".join([*lines, "", f"the shortest of {len(failed)}, shrunk:", story(shortest.seed, edits)])
+
+
+def prove(seeds: range, record_property: Callable[[str, object], None]) -> None:
+    """A test over these seeds: no invariant breaks, and enough has been seen."""
+    table, failed = run_part(seeds)
+    record_property("simulation", asdict(table))
+
+    assert not failed, told(failed)
+    assert not list(table.shortfalls()), table.text()
