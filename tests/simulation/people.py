@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from tests.simulation.machine import SimulatedSagas
     from tests.simulation.world import World
 
-LOOK_SECONDS: Final = 0.2
+LOOK_SECONDS: Final = 0.15
 _UNDONE_MARKS: Final = (Mark.TOMBSTONE, Mark.REJECTED, Mark.COMPENSATED)
 STUCK: Final[Menu] = (
-    (OPERATOR, "retry", 0.45),
+    (OPERATOR, "retry", 0.6),
     (OPERATOR, "resolve", 0.15),
     (OPERATOR, "roll back", 0.04),
     (OPERATOR, "abandon", 0.03),
@@ -124,4 +124,4 @@ class People:
 
 
 def _scaled(menu: Menu, scale: float) -> Menu:
-    return [(kind, what, min(probability * scale, 0.5)) for kind, what, probability in menu]
+    return [(kind, what, min(probability * scale, 0.6)) for kind, what, probability in menu]

@@ -35,14 +35,14 @@ JOURNALS: Final = "memory://journal"  # of whatever service: only that it is not
 class Rates:
     """How often things go wrong in handlers and on the way to providers."""
 
-    rejection: float = 0.13
+    rejection: float = 0.16
     forward_rejection: float = 0.03  # of a step that promised never to reject
     failure: float = 0.26
     crash: float = 0.03
     frozen: float = 0.03
     stuck: float = 0.12
     answer_lost: float = 0.10
-    exhausted: float = 0.65
+    exhausted: float = 0.87
     ongoing: float = 0.03
 
 
