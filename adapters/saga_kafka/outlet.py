@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import zlib
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -21,9 +22,7 @@ from saga_kafka.options import Options
 PUBLISH_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 3.0
 BATCH_BYTES_MAX: Final = 128 * 1024  # of several messages; a larger one travels alone
-UNRESOLVED_BYTES_MAX: Final = (
-    32 * 1024 * 1024
-)  # an idempotent send never expires: so much may wait for a broker that is away
+AVOID_SECONDS: Final = 30.0  # a partition on which nothing was acknowledged in time
 ATTEMPTS: Final = 2
 
 _log = logging.getLogger(__name__)
@@ -32,23 +31,21 @@ _log = logging.getLogger(__name__)
 class Outlet:
     """Publishes batches of messages, each under its full topic name.
 
-    The driver's own send() costs 10 us a message, a batch made by hand 2. Partitions are chosen here: by the key, but never
-    one on which an earlier batch still waits for its broker, so that a dead partition does not hold the others up.
+    The driver's own send() costs 10 us a message, a batch made by hand 2. Partitions are chosen here: by the key, but not one
+    without a leader, and not one on which nothing was acknowledged lately, so that a dead partition does not hold the others up.
+    An idempotent send never expires: what was given up waiting for may still arrive, at most two batches for each partition.
     """
 
     def __init__(self, options: Options) -> None:
         self._options = options
         self._producer: AIOKafkaProducer | None = None
         self._opening = asyncio.Lock()
-        self._late: Counter[TopicPartition] = Counter()  # batches that were given up waiting for
-        self._unresolved_bytes = 0
+        self._late: dict[TopicPartition, float] = {}  # until when it is avoided, on the monotonic clock
         self._retiring: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Return when the brokers have all of it. Raises Unavailable, InputRefused, AccessRefused, NotFound."""
-        if self._unresolved_bytes > UNRESOLVED_BYTES_MAX:
-            raise Unavailable(f"{self._options.place}: {self._unresolved_bytes} bytes wait for brokers that are away")
         for attempt in range(1, ATTEMPTS + 1):
             failure = await self._attempt(messages)
             if failure is None:
@@ -101,19 +98,20 @@ class Outlet:
     async def _parcels(
         self, producer: AIOKafkaProducer, messages: Sequence[Message]
     ) -> dict[TopicPartition, list[BatchBuilder]]:
-        partitions = {
-            topic: sorted(await producer.partitions_for(topic)) for topic in {message.topic for message in messages}
-        }
+        partitions: dict[str, list[int]] = {}
+        for topic in {message.topic for message in messages}:
+            every = await producer.partitions_for(topic)
+            partitions[topic] = sorted(producer.client.cluster.available_partitions_for_topic(topic) or every)
         spread: defaultdict[TopicPartition, list[Message]] = defaultdict(list)
         for message in messages:
             spread[self._partition(message, partitions[message.topic])].append(message)
         return {place: _batches(producer, parcel) for place, parcel in spread.items()}
 
     def _partition(self, message: Message, partitions: list[int]) -> TopicPartition:
-        start = zlib.crc32(message.key)
+        start, now = zlib.crc32(message.key), time.monotonic()
         for step in range(len(partitions)):
             place = TopicPartition(message.topic, partitions[(start + step) % len(partitions)])
-            if place not in self._late:
+            if self._late.get(place, now) <= now:
                 return place
         return TopicPartition(message.topic, partitions[start % len(partitions)])
 
@@ -121,30 +119,16 @@ class Outlet:
         waiting: list[asyncio.Future[Any]] = []
         try:
             for batch in batches:
-                size = batch.size()
                 future = await producer.send_batch(batch, place.topic, partition=place.partition)
-                self._unresolved_bytes += size
-                future.add_done_callback(lambda done, size=size: self._resolved(done, size))
+                future.add_done_callback(_seen)
                 waiting.append(future)
             await asyncio.wait(waiting)
         except asyncio.CancelledError:
-            for future in waiting:
-                if not future.done():
-                    self._late[place] += 1
-                    future.add_done_callback(lambda _: self._on_time(place))
+            self._late[place] = time.monotonic() + AVOID_SECONDS
             raise
         for future in waiting:
             future.result()
-
-    def _resolved(self, done: asyncio.Future[Any], size: int) -> None:
-        self._unresolved_bytes -= size
-        if not done.cancelled():
-            done.exception()  # seen, whoever still waits
-
-    def _on_time(self, place: TopicPartition) -> None:
-        self._late[place] -= 1
-        if self._late[place] <= 0:
-            del self._late[place]
+        self._late.pop(place, None)
 
     async def _opened(self) -> AIOKafkaProducer:
         async with self._opening:
@@ -183,6 +167,12 @@ def _batches(producer: AIOKafkaProducer, messages: list[Message]) -> list[BatchB
             batches.append(batch)
             batch.append(timestamp=None, key=message.key, value=message.body, headers=headers)
     return batches
+
+
+def _seen(done: asyncio.Future[Any]) -> None:
+    """Whoever still waits for it or not, its exception was looked at."""
+    if not done.cancelled():
+        done.exception()
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 
 import pytest
 
+from saga.errors import Unavailable
 from saga_kafka import open_bus
 from tests.kafka.books import GROUP, TOPIC, Books
 from tests.runtime.world import until
@@ -142,3 +143,26 @@ async def test_one_of_three_brokers_is_lost_for_good_and_nothing_with_it() -> No
             await books.complete(seconds=60)
         await publisher.close()
         await reader.close()
+
+
+@pytest.mark.chaos
+async def test_a_partition_that_died_with_its_only_copy_holds_the_others_up_once() -> None:
+    with or_skip(cluster(Shape(nodes=3))) as brokers:
+        bus = open_bus(
+            brokers.url.replace("replication=3", "replication=1").replace("partitions=3", "partitions=6"), "saga"
+        )
+        books = Books()
+        await bus.ensure([TOPIC], GROUP)
+        await books.publish(bus, 100)
+        await asyncio.to_thread(brokers.kill, 3)
+        failures, slow = 0, 0
+        for _ in range(30):
+            began = time.monotonic()
+            try:
+                await books.publish(bus, 100)
+            except Unavailable:
+                failures += 1
+            slow += time.monotonic() - began > 2
+        assert failures <= 2
+        assert slow <= 3
+        await bus.close()
