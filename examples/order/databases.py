@@ -4,6 +4,7 @@ On the server of `$DATABASE_URL` where that is set, else on an embedded one. The
 are made anew for each run and dropped after it.
 """
 
+import asyncio
 import os
 import secrets
 from collections.abc import AsyncIterator, Sequence
@@ -36,7 +37,7 @@ async def databases() -> AsyncIterator[Urls]:
         await _on(server, *(f"create database {name}" for name in names))
         try:
             urls = Urls(store, inventory, shipping)
-            await _fill(urls)
+            await fill(urls)
             yield urls
         finally:
             await _on(server, *(f"drop database {name} with (force)" for name in names))
@@ -52,7 +53,10 @@ async def _server() -> AsyncIterator[str]:
             yield embedded.url
 
 
-async def _fill(urls: Urls) -> None:
+async def fill(urls: Urls) -> None:
+    """Make the services' own tables and what lies in the warehouse, where they are not there yet."""
+    if await _has(urls.shipping, "shipment"):
+        return
     await _on(urls.store, _schema("notifications"))
     await _on(urls.inventory, _schema("inventory"))
     await _on(urls.shipping, _schema("shipping"))
@@ -63,6 +67,14 @@ async def _fill(urls: Urls) -> None:
 
 def _schema(service: str) -> str:
     return (HERE / f"{service}.sql").read_text(encoding="utf-8")
+
+
+async def _has(url: str, table: str) -> bool:
+    connection = await asyncpg.connect(url)
+    try:
+        return bool(await connection.fetchval("select to_regclass($1) is not null", table))
+    finally:
+        await connection.close()
 
 
 async def _on(url: str, *statements: str) -> None:
@@ -80,3 +92,7 @@ async def _copy(url: str, table: str, columns: list[str], rows: Sequence[tuple[o
         await connection.copy_records_to_table(table, columns=columns, records=rows)
     finally:
         await connection.close()
+
+
+if __name__ == "__main__":  # for databases that others have made, as those of docker-compose.yml
+    asyncio.run(fill(Urls(*(os.environ[name] for name in ("SAGA_STORE", "INVENTORY_DB", "SHIPPING_DB")))))

@@ -8,6 +8,7 @@ effect, one answer.
 """
 
 import asyncio
+import os
 import socket
 from collections import Counter
 from pathlib import Path
@@ -181,14 +182,14 @@ def serve(
     failing_share: float = 0.02,
     late_seconds: float = LATE_SECONDS,
 ) -> None:
-    """Serve on a free port of the loopback interface; the first line says which."""
+    """Serve on a free port of the loopback interface, or where PROVIDER_ADDRESS says; the first line says which."""
+    host, _, port = os.environ.get("PROVIDER_ADDRESS", "127.0.0.1:0").rpartition(":")
     fate = Fate(seed, declined_share, late_share, failing_share)
     ledger = Ledger(file)
     provider = Provider(ledger, fate, late_seconds=late_seconds)
     config = uvicorn.Config(provider.app(), log_level="warning", access_log=False, lifespan="off")
-    with socket.create_server(("127.0.0.1", 0), backlog=CONNECTIONS_WAITING_MAX) as listener:
-        host, port = listener.getsockname()
-        print(f"http://{host}:{port}", flush=True)
+    with socket.create_server((host, int(port)), backlog=CONNECTIONS_WAITING_MAX) as listener:
+        print(f"http://{host}:{listener.getsockname()[1]}", flush=True)
         uvicorn.Server(config).run(sockets=[listener])
     ledger.close()
 

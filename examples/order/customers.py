@@ -1,0 +1,30 @@
+"""The customers as a program: all orders, to services that run elsewhere. The settings say where; prints how the orders ended."""
+
+import asyncio
+from collections import Counter
+
+import saga
+from examples.order.audit import Outcome
+from examples.order.data import read_orders
+from examples.order.definition import order as order_saga
+from examples.order.order import Order
+from examples.order.traffic import Arrivals, Tally, send
+
+
+async def main() -> None:
+    """Place every order and wait for what becomes of it. Run again it starts nothing twice: an order's number is its key."""
+    orders = read_orders()
+    tally = Tally(total=len(orders))
+    async with saga.connect() as sagas:
+
+        async def place(order: Order) -> Outcome:
+            handle = await sagas.start(order_saga, order, key=order.number)
+            ending = await handle.result()
+            return Outcome(ending.value, ending.reason)
+
+        await send(orders, place, Arrivals(), tally)
+    print(dict(Counter(outcome.reason or "completed" for outcome in tally.outcomes.values())))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,59 @@
+"""The Dockerfile, by hadolint, and what it installs, against what is tested here."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCKERFILE = ROOT / "deploy" / "Dockerfile"
+PIN = re.compile(r"^([a-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
+LISTS = sorted((ROOT / "deploy").glob("*.txt"))
+
+
+def hadolint(path: Path) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("hadolint")
+    return subprocess.run([program, str(path)], capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_hadolint_finds_nothing() -> None:
+    done = hadolint(DOCKERFILE)
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_hadolint_would_find_something(tmp_path: Path) -> None:
+    wrong = tmp_path / "Dockerfile"
+    wrong.write_text("FROM python\nRUN cd /tmp && pip install saga\n")
+
+    assert hadolint(wrong).returncode != 0
+
+
+@pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)
+def test_an_image_has_the_versions_that_are_tested(path: Path) -> None:
+    tested = set(PIN.findall((ROOT / "constraints.txt").read_text()))
+    installed = PIN.findall(path.read_text())
+
+    assert installed
+    assert [pin for pin in installed if pin not in tested] == []
+
+
+def test_what_is_copied_is_there_and_sent_to_the_engine() -> None:
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE.read_text(), re.MULTILINE)
+    sources = {source for line in copied for source in line.split()}
+    sent = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
+
+    assert [source for source in sorted(sources) if not (ROOT / source).exists()] == []
+    assert [source for source in sorted(sources) if source not in sent and not source.endswith(".txt")] == []
+    assert "deploy/*.txt" in sent
+
+
+def test_the_program_is_the_process_and_no_shell() -> None:
+    text = DOCKERFILE.read_text()
+
+    assert 'ENTRYPOINT ["saga"]' in text
+    assert re.search(r"^USER \d+$", text, re.MULTILINE)
