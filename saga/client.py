@@ -1,4 +1,4 @@
-"""Starting sagas, waiting for them, acting on them."""
+"""Starting sagas and waiting for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import os
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -17,14 +16,13 @@ import pydantic_core
 from pydantic import TypeAdapter
 
 from saga.authoring import Definition
-from saga.core import events as ev
-from saga.core.decide import is_pivot_passed
-from saga.core.graph import Graph, Json
+from saga.core.graph import Graph
 from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.paths import resolve
 from saga.core.schema import misfits
-from saga.core.states import Mode, Phase
+from saga.core.states import Phase
 from saga.errors import Conflict, InputRefused, NotFound, Unavailable, UsageError
+from saga.operations import Operations
 from saga.ports.store import Connection, Snapshot
 from saga.ports.work import Signals, Standing
 from saga.runtime.handlers import Adapter, Value
@@ -211,106 +209,7 @@ class Sagas:
     @cached_property
     def operations(self) -> Operations:
         """What people do to sagas."""
-        return Operations(self)
-
-
-class Operations:
-    """Acts on one saga, audited. Each returns the saga as it is afterwards."""
-
-    def __init__(self, sagas: Sagas) -> None:
-        self._sagas = sagas
-
-    async def roll_back(self, saga: UUID, *, actor: str, reason: str) -> Snapshot:
-        """Ask for a roll-back. Refused, with a Conflict, once the pivot has passed."""
-        return await self._act(saga, "roll back", [ev.RollBack(reason)], actor, reason, None)
-
-    async def pause(self, saga: UUID, *, actor: str, reason: str) -> Snapshot:
-        """Hold a saga: nothing new is dispatched; the deadline goes on."""
-        return await self._act(saga, "pause", [ev.Paused()], actor, reason, None)
-
-    async def resume(self, saga: UUID, *, actor: str, reason: str) -> Snapshot:
-        return await self._act(saga, "resume", [ev.Resumed()], actor, reason, None)
-
-    async def retry(self, saga: UUID, step: str | None, *, actor: str, reason: str) -> Snapshot:
-        """Send quarantined steps round again: one, or all of them."""
-        snapshot = await self._sagas.snapshot(saga)
-        positions = await self._quarantined(snapshot, step)
-        return await self._act(
-            saga, "retry", [ev.Retried(position) for position in positions], actor, reason, positions[0]
-        )
-
-    async def resolve(self, saga: UUID, step: str, what: str, *, actor: str, reason: str) -> Snapshot:
-        """Settle a quarantined step by evidence: `what` is happened, did-not-happen or compensated."""
-        kinds: dict[str, type[ev.Happened | ev.DidNotHappen | ev.Undone]] = {
-            "happened": ev.Happened, "did-not-happen": ev.DidNotHappen, "compensated": ev.Undone,
-        }  # fmt: skip
-        if what not in kinds:
-            raise UsageError(f"{what!r} resolves nothing: say happened, did-not-happen or compensated")
-        snapshot = await self._sagas.snapshot(saga)
-        (position,) = await self._quarantined(snapshot, step)
-        graph = await self._sagas.process.definitions.graph(snapshot.definition)
-        if what == "did-not-happen" and graph.steps[position].mode is Mode.JOURNALED:  # G37
-            raise Conflict(
-                f"step {step} is journaled: its journal decides; retry it, or roll the saga back, and its service will void it"
-            )
-        if what == "did-not-happen" and (
-            position in snapshot.overdue.claimed or position in snapshot.overdue.unquiet
-        ):  # G37
-            raise Conflict(
-                f"step {step} cannot be declared void yet: a call of it may still arrive; wait until its claim and margin are over"
-            )
-        return await self._act(saga, f"resolve: {what}", [kinds[what](position)], actor, reason, position)
-
-    async def abandon(self, saga: UUID, *, actor: str, reason: str) -> Snapshot:
-        """Freeze the saga and give up what is left of it."""
-        return await self._act(saga, "abandon", [ev.Abandoned()], actor, reason, None)
-
-    async def _quarantined(self, snapshot: Snapshot, step: str | None) -> list[int]:
-        graph = await self._sagas.process.definitions.graph(snapshot.definition)
-        found = [position for position, letter in enumerate(snapshot.overdue.state.vector) if letter in "dwuk"]
-        if step is not None:
-            found = [position for position in found if graph.steps[position].name == step]
-        if not found:
-            raise Conflict(
-                f"saga {snapshot.saga} has no quarantined step{'' if step is None else f' {step}'}: there is nothing to do"
-            )
-        return found
-
-    async def _act(
-        self, saga: UUID, action: str, events: Sequence[ev.Event], actor: str, reason: str, step: int | None
-    ) -> Snapshot:
-        process = self._sagas.process
-        before = await self._sagas.snapshot(saga)
-        is_changed = await process.committer.settle(await process.group_for(before.overdue, events))
-        after = await self._sagas.snapshot(saga)
-        detail = {"before": _shown(before), "after": _shown(after)}
-        await process.adapter.ledger.audit(actor, action, saga, step, reason, detail)
-        if not is_changed and _is_same(before, after):
-            graph = await process.definitions.graph(after.definition)
-            raise Conflict(f"{action} changed nothing: {_standing(graph, after)}")
-        return after
-
-
-def _shown(snapshot: Snapshot) -> dict[str, Json]:
-    state = snapshot.overdue.state
-    return {
-        "phase": state.phase.name,
-        "vector": state.vector,
-        "paused": state.paused,
-        "cancel_requested": state.cancel_requested,
-    }
-
-
-def _standing(graph: Graph, snapshot: Snapshot) -> str:
-    state = snapshot.overdue.state
-    if state.phase is Phase.RUNNING and is_pivot_passed(graph, state.vector):
-        return f"saga {snapshot.saga} has passed its pivot {graph.steps[graph.pivot].name} and only goes forward"
-    flags = (", paused" if state.paused else "") + (", roll-back requested" if state.cancel_requested else "")
-    return f"saga {snapshot.saga} is {state.phase.name.lower()}{flags}"
-
-
-def _is_same(before: Snapshot, after: Snapshot) -> bool:
-    return _shown(before) == _shown(after)
+        return Operations(self.process)
 
 
 def _encoded(name: str, adapter: Adapter, value: Value) -> bytes:

@@ -57,6 +57,7 @@ with picked as materialized (
       and (not $3::boolean or s.vector ~ '[dwuk]')
       and ($4::float8 is null or s.id >= first_id_at(to_timestamp($4)))
       and (not $5::boolean or s.wake_at is not null)
+      and ($7::uuid is null or s.id < $7)
     order by s.id desc limit $6
 )
 select o.id, o.definition, o.version, p.phase, p.cancel_requested, p.paused, o.is_stuck, o.at_steps,
@@ -125,6 +126,7 @@ class PostgresLedger:
                 wanted.started_since,
                 only_live,
                 min(wanted.limit, LINES_MAX),
+                wanted.before,
             )
         return [_line(row) for row in rows]
 

@@ -14,6 +14,7 @@ from saga.cli.developing import dev
 from saga.cli.examining import doctor
 from saga.cli.migrating import migrate
 from saga.cli.serving import participant, supervisor
+from saga.cli.starting import start
 from saga.cli.verifying import verify
 
 _PROCESSES: Final = Group("Processes", sort_key=1)
@@ -26,8 +27,8 @@ program: Final = App(
 )
 _COMMANDS: Final[dict[Group, tuple[Callable[..., int | None], ...]]] = {
     _PROCESSES: (dev, participant, supervisor),
-    _SAGAS: (acting.start, looking.ls, looking.show, looking.why, looking.definitions, verify),
-    _PEOPLE: (acting.rollback, acting.retry, acting.resolve, acting.pause, acting.resume),
+    _SAGAS: (start, looking.ls, looking.show, looking.why, looking.definitions, verify),
+    _PEOPLE: acting.COMMANDS,
     _SERVER: (migrate, doctor),
 }
 for _group, _functions in _COMMANDS.items():

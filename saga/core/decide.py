@@ -263,6 +263,13 @@ def _on_did_not_happen(fold: Fold, event: ev.DidNotHappen) -> None:
         fold.rejected(event.step, "an operator says that it did not happen")
 
 
+def _on_waived(fold: Fold, event: ev.Waived) -> None:
+    if fold.phase is Phase.RUNNING and fold.letters[event.step] == "d" and fold.is_passed():
+        fold.letters[event.step] = "N"
+        fold.note("skipped by an operator", event.step)
+        fold.advance(fold.graph.successors[event.step])
+
+
 def _on_undone(fold: Fold, event: ev.Undone) -> None:
     if fold.letters[event.step] == "k":
         fold.note("resolved by an operator: it is undone", event.step)
@@ -291,6 +298,7 @@ _RULES: Final[dict[type[ev.Event], Callable[[Fold, Any], None]]] = {
     ev.Retried: _on_retried,
     ev.Happened: _on_happened,
     ev.DidNotHappen: _on_did_not_happen,
+    ev.Waived: _on_waived,
     ev.Undone: _on_undone,
     ev.Abandoned: lambda fold, _: fold.abandon(),
     ev.Extended: _on_extended,

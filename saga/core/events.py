@@ -138,6 +138,13 @@ class DidNotHappen:
 
 
 @dataclass(frozen=True, slots=True)
+class Waived:
+    """E10o: behind the pivot an operator goes on without a quarantined step. The caller vouches that no effect of it can come any more."""
+
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
 class Undone:
     """E10o: an operator has compensated a quarantined step by hand."""
 
@@ -173,6 +180,7 @@ Event = (
     | Retried
     | Happened
     | DidNotHappen
+    | Waived
     | Undone
     | Abandoned
     | Extended

@@ -128,6 +128,7 @@ STEP_TRANSITIONS: Final = (
     StepTransition("W", "w", "E10 exhausted", _R, "J"),
     StepTransition("d", "D", "E10 operator retries", _R),
     StepTransition("w", "W", "E10 operator retries", _R, "J"),
+    StepTransition("d", "N", "E10 operator goes on without it, behind the pivot", _R),
     StepTransition("P", "V", "E6 roll back", _C),
     *(StepTransition(x, "V", "E6 roll back", _C, "T") for x in "Dd"),
     *(StepTransition(x, "V", "E6 roll back, read-only", _C, "JX") for x in "Dd"),

@@ -118,6 +118,15 @@ def _retried(now: Standing, said: str, step: int) -> None:
         now.letters[step] = now.letters[step].upper()
 
 
+def _skipped(now: Standing, said: str, step: int) -> None:
+    if not now.expect(Rule.OPERATOR, said, "d", step=step, phases=RUNNING):
+        return
+    if not now.is_passed():
+        now.complain(Rule.OPERATOR, f"{said!r} of {now.name(step)}", "before the pivot a step is not skipped by hand")
+    now.letters[step] = "N"
+    now.forward()
+
+
 def _declared(now: Standing, said: str, step: int) -> None:
     allowed = "k" if said.endswith("undone") else "dwu"
     if now.expect(Rule.OPERATOR, said, allowed, step=step, phases=RUNNING + COMPENSATING):
@@ -266,6 +275,7 @@ OF_STEP: Final[dict[str, OfStep]] = {
     "nothing to compensate": _nothing_to_compensate,
     "quarantined": _quarantined,
     "retried by an operator": _retried,
+    "skipped by an operator": _skipped,
     "resolved by an operator: it happened": _declared,
     "resolved by an operator: it did not happen": _declared,
     "resolved by an operator: it is undone": _declared,

@@ -110,6 +110,7 @@ class MemoryLedger:
             (wanted.phases is None or row.state.phase in wanted.phases)
             and wanted.definition_name in (None, name)
             and (_is_stuck(row) or not wanted.stuck)
+            and (wanted.before is None or row.id.int < wanted.before.int)
             and (wanted.started_since is None or self._database.epoch + row.started_at >= wanted.started_since)
         )
 

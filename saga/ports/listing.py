@@ -18,7 +18,7 @@ LINES_MAX: Final = 1000
 class Filter:
     """Which sagas are wanted; what is None or False does not matter.
 
-    `started_since` is in seconds since the epoch, on the store's clock.
+    `started_since` is in seconds since the epoch, on the store's clock. `before`: only those that started before this one, for paging.
     """
 
     phases: frozenset[Phase] | None = None
@@ -26,6 +26,7 @@ class Filter:
     stuck: bool = False
     started_since: float | None = None
     limit: int = 50
+    before: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,17 @@ class ListingTests(StoreStage):
 
         assert len(await process.adapter.listing.lines(Filter(limit=2))) == 2
 
+    async def test_a_list_goes_on_behind_the_last_line_of_the_one_before(self) -> None:
+        process = await self.process()
+        starts = [await self.started(process) for _ in range(3)]
+        newest, middle, oldest = sorted((start.saga for start in starts), reverse=True)
+
+        (first,) = await process.adapter.listing.lines(Filter(limit=1))
+        rest = await process.adapter.listing.lines(Filter(before=first.saga))
+
+        assert first.saga == newest
+        assert [line.saga for line in rest] == [middle, oldest]
+
     async def test_a_line_tells_where_a_saga_stands(self) -> None:
         process = await self.process()
         start = replace(await self.ready(process, "SDP"), key="1017", deadline_seconds=HOUR_SECONDS)

@@ -98,7 +98,7 @@ def every_event(graph: Graph) -> Iterator[ev.Event]:
     for step in range(len(graph.steps)):
         yield from (ev.Succeeded(step), ev.Rejected(step, "no"), ev.Compensated(step), ev.Absent(step), ev.Quiet(step))
         yield from (ev.Reported(step, finding) for finding in ev.Finding)
-        yield from (ev.Retried(step), ev.Happened(step), ev.DidNotHappen(step), ev.Undone(step))
+        yield from (ev.Retried(step), ev.Happened(step), ev.DidNotHappen(step), ev.Undone(step), ev.Waived(step))
         yield ev.Ongoing(step, again_in_seconds=1.0)
         yield ev.Failed(step, "down", failures=1, first_failure_ago_seconds=0.0)
         yield ev.Failed(step, "down", failures=9, first_failure_ago_seconds=9.0)

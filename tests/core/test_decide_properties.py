@@ -40,7 +40,7 @@ CASES: Final = (*((graph, ()) for graph in PLAIN), *((graph, (1,)) for graph in 
 
 DUPLICABLE: Final = (
     ev.Started, ev.Succeeded, ev.Rejected, ev.Ongoing, ev.Compensated, ev.Reported, ev.Absent, ev.Quiet, ev.RollBack,
-    ev.Tick, ev.Paused, ev.Resumed, ev.Retried, ev.Happened, ev.DidNotHappen, ev.Undone, ev.Abandoned,
+    ev.Tick, ev.Paused, ev.Resumed, ev.Retried, ev.Happened, ev.DidNotHappen, ev.Undone, ev.Waived, ev.Abandoned,
 )  # fmt: skip
 
 

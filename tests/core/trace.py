@@ -49,6 +49,7 @@ _STEP_EVENTS: Final[dict[str, Callable[[int, str], ev.Event]]] = {
     "retried": lambda step, _: ev.Retried(step),
     "happened": lambda step, _: ev.Happened(step),
     "did not happen": lambda step, _: ev.DidNotHappen(step),
+    "waived": lambda step, _: ev.Waived(step),
     "undone": lambda step, _: ev.Undone(step),
 }
 

@@ -26,7 +26,7 @@ GRAPHS: Final = (
 RESULTS: Final = frozenset({"succeeded", "resolved: it happened", "frozen: executed", "frozen: compensated"})
 LOOKED_AFTER: Final = (Entry("looked after", -1, None),)
 FROM_OUTSIDE: Final = (
-    ev.Paused, ev.Resumed, ev.Retried, ev.Happened, ev.DidNotHappen, ev.Undone, ev.Abandoned, ev.RollBack, ev.Tick, ev.Quiet,
+    ev.Paused, ev.Resumed, ev.Retried, ev.Happened, ev.DidNotHappen, ev.Undone, ev.Waived, ev.Abandoned, ev.RollBack, ev.Tick, ev.Quiet,
 )  # fmt: skip
 
 

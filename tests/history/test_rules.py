@@ -142,6 +142,10 @@ PAIRS = {
         Rule.OPERATOR, XXX,
         (STARTED, "C UVV  rolling back", "C uVV  quarantined 0", "C UVV  retried by an operator 0"),
         (STARTED, "C UVV  rolling back", "C UVV  retried by an operator 0")),
+    "behind the pivot an operator goes on without a step": Pair(
+        Rule.OPERATOR, TTT_PIVOT,
+        (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSd  quarantined 2", "D SSN  skipped by an operator 2; completed"),
+        (STARTED, "R SDP  succeeded 0", "R SND  skipped by an operator 1")),
     "an operator's word has its outcome with it": Pair(
         Rule.OPERATOR, XXX,
         (STARTED, "C UVV  rolling back", "C uVV  quarantined 0",

@@ -8,16 +8,17 @@ import asyncpg
 import pytest
 
 from saga import Conflict, Context, Definition, GiveUp, Participant, Reject, Retry
-from tests.runtime.world import Gate, Sql, World, until
+from saga.core.states import Phase
+from tests.runtime.world import By, Gate, Sql, World, until
 
 ONCE = Retry(attempts=1)
-BY = {"actor": "ann", "reason": "a test"}
+BY: By = {"actor": "ann", "reason": "a test"}
 
 
 class Stall:
     """A pivot, then a step that fails until it is repaired, and a first step whose undoing can be broken."""
 
-    def __init__(self, *, rejects: bool = False) -> None:
+    def __init__(self, *, rejects: bool = False, returns: bool = True) -> None:
         self.is_broken = True
         self.undone = 0
         self.participant = Participant("stall")
@@ -34,7 +35,9 @@ class Stall:
 
         self.definition = Definition("stall")
         paid = self.definition.step("stall.pay", pivot=True)
-        self.definition.returns(self.definition.step("stall.deliver", after=paid, retry=ONCE).output)
+        sent = self.definition.step("stall.deliver", after=paid, retry=ONCE)
+        if returns:
+            self.definition.returns(sent.output)
 
 
 async def quarantined(world: World, stall: Stall, sagas: Any) -> Any:
@@ -263,3 +266,63 @@ async def test_an_abandoned_saga_makes_no_effect_any_more(world: World) -> None:
     await sagas.operations.abandon(handle.id, **BY)
     assert (await handle.result(10)).status == "abandoned"
     gate.open()
+
+
+async def test_behind_the_pivot_a_step_that_nobody_needs_can_be_skipped(any_world: World) -> None:
+    stall = Stall(returns=False)
+    sagas = await any_world.join(stall.participant)
+    handle = await quarantined(any_world, stall, sagas)
+
+    await until_quiet(sagas, handle)
+    after = await sagas.operations.skip(handle.id, "deliver", **BY)
+
+    assert after.overdue.state.vector == "SN"
+    assert (await handle.result(10)).is_completed
+
+
+async def test_a_step_whose_result_is_read_is_not_skipped(any_world: World) -> None:
+    stall = Stall()
+    sagas = await any_world.join(stall.participant)
+    handle = await quarantined(any_world, stall, sagas)
+
+    await until_quiet(sagas, handle)
+    with pytest.raises(Conflict, match="its result is read by what the saga returns"):
+        await sagas.operations.skip(handle.id, "deliver", **BY)
+
+
+async def test_a_step_of_which_a_call_may_still_arrive_is_not_skipped(any_world: World) -> None:
+    stall = Stall(returns=False)
+    sagas = await any_world.join(stall.participant, margin=60)
+    handle = await quarantined(any_world, stall, sagas)
+
+    with pytest.raises(Conflict, match="a call of it may still arrive"):
+        await sagas.operations.skip(handle.id, "deliver", **BY)
+
+
+async def test_a_dry_run_says_what_would_be_and_changes_nothing(any_world: World) -> None:
+    stall = Stall()
+    sagas = await any_world.join(stall.participant)
+    handle = await quarantined(any_world, stall, sagas)
+
+    wish = await sagas.operations.abandon(handle.id, **BY, dry_run=True)
+
+    assert (wish.overdue.state.phase, wish.overdue.state.vector) == (Phase.ABANDONING, "SG")
+    assert (await sagas.snapshot(handle.id)).overdue.state.vector == "Sd"
+
+
+async def test_a_dry_run_of_what_would_change_nothing_is_refused_like_the_real_one(any_world: World) -> None:
+    stall = Stall()
+    sagas = await any_world.join(stall.participant)
+    handle = await quarantined(any_world, stall, sagas)
+
+    with pytest.raises(Conflict, match="has passed its pivot"):
+        await sagas.operations.roll_back(handle.id, **BY, dry_run=True)
+
+
+async def until_quiet(sagas: Any, handle: Any) -> None:
+    """No call of the step that was set aside can arrive any more."""
+
+    async def is_quiet() -> bool:
+        return not (await sagas.snapshot(handle.id)).overdue.unquiet
+
+    await until(is_quiet, "no call may still arrive")

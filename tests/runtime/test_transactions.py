@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from saga import Context, Definition, Participant, Reject
-from tests.runtime.world import Gate, Sql, World, until
+from tests.runtime.world import By, Gate, Sql, World, until
 
-BY = {"actor": "ann", "reason": "never mind"}
+BY: By = {"actor": "ann", "reason": "never mind"}
 DO = "insert into public.effect values ($1, $2)"
 EFFECTS = "select coalesce(array_agg(what order by what), '{}') from public.effect"
 

@@ -7,7 +7,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import Any, Self, TypeAlias
+from typing import Any, Self, TypeAlias, TypedDict
 
 import asyncpg
 from pydantic import SecretStr
@@ -21,6 +21,13 @@ from saga.settings import Settings
 
 WAIT_SECONDS = 15.0
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+class By(TypedDict):
+    """Who acts, and why."""
+
+    actor: str
+    reason: str
 
 
 class World:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 from uuid import UUID
 
 from saga.core.states import QUARANTINED_LETTERS, Mode
@@ -15,6 +15,12 @@ from tests.simulation.observer import Seen
 if TYPE_CHECKING:
     from tests.simulation.machine import SimulatedSagas
     from tests.simulation.world import World
+
+
+class Words(TypedDict):
+    actor: str
+    reason: str
+
 
 LOOK_SECONDS: Final = 0.15
 _UNDONE_MARKS: Final = (Mark.TOMBSTONE, Mark.REJECTED, Mark.COMPENSATED)
@@ -74,7 +80,7 @@ class People:
 
     async def _do(self, sagas: SimulatedSagas, saga: UUID, what: str, share: float) -> None:
         operations, seen = sagas.operations, self._world.observer.sagas[saga]
-        words = {"actor": "ops", "reason": "because"}
+        words: Words = {"actor": "ops", "reason": "because"}
         self._world.observer.tell(f"an operator: {what} saga {seen.number}")
         try:
             match what:

@@ -1,0 +1,144 @@
+"""Acting on sagas from the shell: shown first, asked where it is grave, one or many."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import asyncpg
+
+from saga import GiveUp
+from tests.cli.conftest import AsyncCommand, Ran
+from tests.cli.counter import TIMEOUT_SECONDS, Counter
+
+
+async def acted(apart: AsyncCommand, counter: Counter, *arguments: str) -> Ran:
+    return await apart(*arguments, "--store", counter.settings.store.get_secret_value())
+
+
+async def held_at_the_charge(counter: Counter, *keys: str) -> None:
+    counter.faults["charge"] = ConnectionError("the provider does not answer")
+    for key in keys:
+        saga = await counter.start(key)
+        await counter.until_vector(saga, "SDP")
+
+
+async def test_a_dry_run_of_a_roll_back_shows_the_plan_and_changes_nothing(
+    counter: Counter, apart: AsyncCommand
+) -> None:
+    counter.faults["reserve"] = ConnectionError("the shelf is locked")
+    saga = await counter.start()
+    before = await counter.until_vector(saga, "DPP")
+
+    ran = await acted(apart, counter, "rollback", "order:order-1017", "--dry-run")
+
+    assert ran.code == 0, ran.err
+    assert "1. reserve (inventory.reserve): find out whether it happened, and compensate it if it did" in ran.out
+    assert 'input {"sku": "A-1"}' in ran.out
+    assert (await counter.case(saga)).state == before.state
+
+
+async def test_the_plan_of_a_roll_back_is_for_programs_too(counter: Counter, apart: AsyncCommand) -> None:
+    counter.faults["reserve"] = ConnectionError("the shelf is locked")
+    await counter.until_vector(await counter.start(), "DPP")
+
+    ran = await acted(apart, counter, "rollback", "order:order-1017", "--dry-run", "--json")
+
+    (stage,) = json.loads(ran.out)["plan"]["stages"]
+    assert stage == [
+        {"step": "reserve", "state": "dispatched", "undo": "find_out", "input": {"sku": "A-1"}, "result": None}
+    ]
+
+
+async def test_many_are_paused_and_resumed_by_a_filter(counter: Counter, apart: AsyncCommand) -> None:
+    await held_at_the_charge(counter, "one", "two", "three")
+
+    paused = await acted(apart, counter, "pause", "--definition", "order", "--yes")
+    assert (paused.code, paused.out) == (0, "3 sagas paused\n"), paused.err
+    again = await acted(apart, counter, "pause", "--all", "--yes")
+    assert (again.code, again.out) == (0, "0 sagas paused\n"), again.err
+    resumed = await acted(apart, counter, "resume", "--all", "--yes", "--json")
+    assert len(json.loads(resumed.out)["done"]) == 3
+
+
+async def test_many_are_shown_before_they_are_touched(counter: Counter, apart: AsyncCommand) -> None:
+    await held_at_the_charge(counter, "one", "two")
+
+    ran = await acted(apart, counter, "pause", "--all", "--dry-run")
+
+    assert ran.out.startswith("2 sagas would be paused\n")
+    assert len(ran.out.splitlines()) == 3
+
+
+async def test_many_are_not_touched_where_nobody_can_be_asked(counter: Counter, apart: AsyncCommand) -> None:
+    await held_at_the_charge(counter, "one")
+
+    ran = await acted(apart, counter, "pause", "--all")
+
+    assert ran.code == 2
+    assert "say --yes, or --dry-run" in ran.err
+
+
+async def test_one_saga_or_many_have_to_be_named(counter: Counter, apart: AsyncCommand) -> None:
+    neither, both = await asyncio.gather(
+        acted(apart, counter, "pause"), acted(apart, counter, "pause", "order:one", "--all")
+    )
+
+    assert (neither.code, both.code) == (2, 2)
+    assert "which saga?" in neither.err
+    assert "not both" in both.err
+
+
+async def test_those_that_refuse_are_named_and_the_others_done(counter: Counter, apart: AsyncCommand) -> None:
+    counter.faults["confirm"] = GiveUp("no such address")
+    stuck = await counter.start("stuck")
+    await counter.until_vector(stuck, "SSd")
+    counter.faults["reserve"] = ConnectionError("the shelf is locked")
+    fresh = await counter.start("fresh")
+    await counter.until_vector(fresh, "DPP")
+
+    ran = await acted(apart, counter, "rollback", "--definition", "order", "--yes")
+
+    assert ran.code == 1
+    assert ran.out.startswith("1 saga rolled back\n1 saga left alone:\n")
+    assert "has passed its pivot charge" in ran.out
+
+
+async def test_a_saga_is_given_up_only_on_purpose_and_with_a_list_of_what_is_left(
+    counter: Counter, apart: AsyncCommand, postgres: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    counter.faults["confirm"] = GiveUp("no such address")
+    saga = await counter.start()
+    await counter.until_vector(saga, "SSd")
+
+    refused = await acted(apart, counter, "abandon", str(saga))
+    assert refused.code == 2
+    assert "say --yes" in refused.err
+    given_up = await acted(apart, counter, "abandon", str(saga), "--yes", "--reason", "bankrupt", "--actor", "ann")
+
+    assert given_up.code == 0, given_up.err
+    assert "left: reserve (inventory): its effect stands" in given_up.out
+    assert "left: charge (payments): its effect stands" in given_up.out
+    assert "left: confirm (mail): its effect may be there (frozen)" in given_up.out
+    row = await postgres.fetchrow("select actor, action, reason, detail->'before'->>'vector' as before from saga.audit")
+    assert row is not None
+    assert tuple(row) == ("ann", "abandon", "bankrupt", "SSd")
+
+
+async def test_a_step_is_skipped_from_the_shell(counter: Counter, apart: AsyncCommand) -> None:
+    counter.faults["confirm"] = GiveUp("no such address")
+    saga = await counter.start()
+    await counter.until_vector(saga, "SSd")
+
+    async with asyncio.timeout(TIMEOUT_SECONDS):
+        while (await counter.sagas.snapshot(saga)).overdue.unquiet:
+            pass
+    shown = await acted(apart, counter, "skip", str(saga), "confirm", "--dry-run")
+    skipped = await acted(apart, counter, "skip", str(saga), "confirm")
+
+    assert shown.out.splitlines()[1:] == [
+        "confirm: quarantined (dispatched) -> skipped",
+        "saga: running -> completed",
+    ], shown.err
+    assert skipped.code == 0, skipped.err
+    assert (await counter.case(saga)).state.vector == "SSN"
