@@ -50,7 +50,9 @@ class KafkaBus:
                     f"a message of {len(message.body)} bytes for {message.topic}: the limit is {BODY_BYTES_MAX}"
                 )
             check_headers(message.headers)
-        named = [replace(message, topic=self._name(message.topic)) for message in messages]
+        named = messages
+        if self._options.prefix:
+            named = [replace(message, topic=self._name(message.topic)) for message in messages]
         await administrator.check({message.topic for message in named})
         try:
             await outlet.publish(named)

@@ -21,7 +21,7 @@ from tests.services.places import Missing, jars, no_docker
 
 KAFKA_VERSION = "4.3.1"  # pinned: a range finds a release on the day on which one of its jars is not there yet
 PARTS = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.slf4j:slf4j-simple:1.7.36")
-KAFKA_IMAGE = f"apache/kafka:{KAFKA_VERSION}"
+KAFKA_IMAGE = "confluentinc/cp-kafka:7.6.0"  # the container's start script is made for this one
 START_TIMEOUT_SECONDS = 90.0
 POLL_SECONDS = 0.02
 READY = "Kafka Server started"
@@ -208,7 +208,7 @@ def kafka() -> Iterator[str]:
                 raise Missing(f"kafka: SAGA_TEST_KAFKA_URL is not set; {why_not}; {error}") from error
             yield made.url
     else:
-        containers = importlib.import_module("testcontainers.kafka")
+        containers = importlib.import_module("testcontainers.community.kafka")
         with containers.KafkaContainer(KAFKA_IMAGE).with_kraft() as container:
             yield f"kafka://{container.get_bootstrap_server()}?{FOR_TESTS}"
 

@@ -51,7 +51,7 @@ def kinesis() -> Iterator[str]:
         with Kinesalite() as server:
             yield server.endpoint
     else:
-        containers = importlib.import_module("testcontainers.localstack")
+        containers = importlib.import_module("testcontainers.community.localstack")
         with containers.LocalStackContainer(LOCALSTACK_IMAGE).with_services("kinesis") as container:
             yield container.get_url()
 

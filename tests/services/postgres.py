@@ -42,7 +42,7 @@ def postgres() -> Iterator[str]:
                 raise Missing(f"postgres: SAGA_TEST_POSTGRES_URL is not set; {why_not}; {error}") from error
             yield server.url
     else:
-        containers = importlib.import_module("testcontainers.postgres")
+        containers = importlib.import_module("testcontainers.community.postgres")
         with containers.PostgresContainer(POSTGRES_IMAGE, driver=None) as container:
             yield container.get_connection_url()
 
