@@ -47,6 +47,7 @@ PAYMENTS_KILLED_AFTER_SECONDS = 3.0
 SUPERVISOR_KILLED_AFTER_SECONDS = 4.0
 READY_SECONDS_MAX = 15.0
 OUTCOMES_SECONDS_MAX = 40.0
+BROKER_SECONDS_MAX = 40.0  # more, where one is started again on the way
 
 app = App(help=__doc__)
 
@@ -123,7 +124,8 @@ async def _services_up(store: str) -> None:
 async def _run(fleet: Fleet, urls: Urls, broker: Broker | None, tally: Tally, progress: Progress) -> list[Kill]:
     """Send all orders while processes are killed; give up on those that do not end."""
     kills: list[Kill] = []
-    patience = asyncio.timeout(OUTCOMES_SECONDS_MAX)
+    seconds_max = OUTCOMES_SECONDS_MAX + (BROKER_SECONDS_MAX if broker else 0)
+    patience = asyncio.timeout(seconds_max)
     showing = asyncio.create_task(progress.show())
     try:
         async with patience, saga.connect(store=urls.store, bus=urls.bus) as sagas:
@@ -141,7 +143,7 @@ async def _run(fleet: Fleet, urls: Urls, broker: Broker | None, tally: Tally, pr
     except TimeoutError:
         if not patience.expired():
             raise
-        progress.say(f"[red]{tally.total - len(tally.outcomes)} orders have no outcome after {OUTCOMES_SECONDS_MAX} s")
+        progress.say(f"[red]{tally.total - len(tally.outcomes)} orders have no outcome after {seconds_max} s")
     finally:
         showing.cancel()
         await asyncio.wait([showing])
