@@ -1,0 +1,62 @@
+"""`make chaos MINUTES=10`: the long form. Exits 0 only if nothing is lost, duplicated, stuck or leaked, and the pace was kept."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.outside import BUSES, ELECTIONS
+from tests.chaos.run import RATE, Figures, Plan, run
+
+SAGAS_PER_SECOND_MIN = 200.0
+HITS_MIN = 30
+REPORT = Path("build/chaos.json")
+
+
+def main() -> int:
+    options = _options()
+    plan = Plan(
+        options.minutes * 60,
+        options.seed,
+        bus=options.bus,
+        election=options.election,
+        rate=options.rate,
+        only=options.only,
+    )
+    folder = Path(tempfile.mkdtemp(prefix="saga-chaos-logs-"))
+    print(f"seed {plan.seed}, {options.minutes} minutes, bus {plan.bus}, election {plan.election}; logs in {folder}")
+    figures = asyncio.run(run(plan, folder, lambda line: print(line, flush=True)))
+    REPORT.parent.mkdir(exist_ok=True)
+    REPORT.write_text(json.dumps(figures.document(), indent=2) + "\n")
+    print("\n".join(figures.lines()))
+    return 1 if figures.verdict.violations or too_little(figures) else 0
+
+
+def too_little(figures: Figures) -> list[str]:
+    """What a run has to show before its silence means anything."""
+    said = []
+    if figures.sagas_per_second < SAGAS_PER_SECOND_MIN:
+        said.append(f"{figures.sagas_per_second:.0f} sagas/s, at least {SAGAS_PER_SECOND_MIN:.0f} are wanted")
+    if figures.kills.hits < HITS_MIN:
+        said.append(f"{figures.kills.hits} kills hit held claims, at least {HITS_MIN} are wanted")
+    return said
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description="Break a running system, and count.")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1_000_000), help="the order of the faults")
+    parser.add_argument("--rate", type=float, default=RATE, help="sagas a second that customers start")
+    parser.add_argument("--bus", choices=sorted(BUSES), default="store")
+    parser.add_argument("--election", choices=sorted(ELECTIONS), default="store")
+    parser.add_argument("--only", default="", metavar="WORDS", help="faults whose name contains this")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,170 @@
+"""Does what the customers were told agree with what the services did? A pure function over what each of them wrote down.
+
+Of Saga's tables it takes how each saga ended; whether that is right, the number of the order says, and the services' own tables.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tests.chaos.customer import Told
+from tests.chaos.provider import Line
+from tests.chaos.shop import DECLINED, must_complete
+
+ENDINGS = {"D": "completed", "Z": "compensated", "X": "abandoned"}
+COMPLETED = "D"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One effect in a service's table."""
+
+    saga: str
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Saga:
+    """One saga as the store has it: `phase` and `vector` as letters, `key` the start key, `number` its input."""
+
+    id: str
+    definition: str
+    key: str
+    number: int
+    phase: str
+    vector: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Everything that was written down: by the store, by the services (table -> rows), by the provider, by the customers.
+
+    `leaked` is what is left of things that must go away, `died` are processes that nobody had killed; both in words.
+    """
+
+    sagas: Sequence[Saga]
+    tables: Mapping[str, Sequence[Row]]
+    provider: Sequence[Line]
+    told: Told
+    leaked: Sequence[str] = ()
+    died: Sequence[str] = ()
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What was counted, and the first of every kind of violation in words."""
+
+    sagas: int = 0
+    endings: Counter[str] = field(default_factory=Counter)
+    violations: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+
+    def add(self, kind: str, fact: str) -> None:
+        self.violations[kind] += 1
+        self.examples.setdefault(kind, fact)
+
+
+def audit(evidence: Evidence) -> Verdict:
+    """Count what is lost, duplicated, stuck, leaked, or not as the customers were told; no violations where all is well."""
+    verdict = Verdict(sagas=len(evidence.sagas))
+    effects = _Effects(evidence)
+    for saga in evidence.sagas:
+        verdict.endings[ENDINGS.get(saga.phase, "open")] += 1
+        for kind, fact in (*_of_its_end(saga), *effects.of(saga)):
+            verdict.add(kind, f"{saga.definition} {saga.number} ({saga.id}, {saga.phase} {saga.vector}): {fact}")
+    for kind, fact in (*_told(evidence), *effects.of_nobody()):
+        verdict.add(kind, fact)
+    for what in evidence.leaked:
+        verdict.add("leaked", what)
+    for who in evidence.died:
+        verdict.add("died", who)
+    return verdict
+
+
+def _of_its_end(saga: Saga) -> Iterator[tuple[str, str]]:
+    if saga.phase not in ENDINGS:
+        is_quarantined = any(letter.islower() for letter in saga.vector)
+        yield "stuck", "is quarantined, and nobody is needed" if is_quarantined else "has not ended"
+    elif (saga.phase == COMPLETED) != must_complete(saga.number):
+        yield "wrong end", "no business answer says so"
+
+
+class _Effects:
+    """Effects by saga, each known by its amount: n done, -n undone."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        tables = {
+            **evidence.tables,
+            "charged": [Row(one.saga, one.amount) for one in evidence.provider if _is_effect(one)],
+        }
+        self._amounts = {name: _by_saga(rows) for name, rows in tables.items()}
+        self._keys: defaultdict[tuple[str, bool], set[str]] = defaultdict(set)
+        for line in evidence.provider:
+            self._keys[line.saga, line.amount > 0].add(line.key)
+        self._times = Counter(line.key for line in evidence.provider if _is_effect(line))
+        self._known = {saga.id for saga in evidence.sagas}
+
+    def of(self, saga: Saga) -> Iterator[tuple[str, str]]:
+        """What is wrong with the effects of one saga that has ended."""
+        if saga.phase in ENDINGS:
+            for name, amounts in self._amounts.items():
+                yield from _compared(name, sorted(amounts.get(saga.id, ())), _wanted(name, saga))
+        for is_done in (True, False):
+            keys = self._keys.get((saga.id, is_done), set())
+            if len(keys) > 1:
+                yield "keys", f"{len(keys)} keys for one {'charge' if is_done else 'refund'}"
+
+    def of_nobody(self) -> Iterator[tuple[str, str]]:
+        for name, amounts in self._amounts.items():
+            for saga in amounts.keys() - self._known:
+                yield "unowned", f"{name} has an effect of {saga}, which no store knows"
+        for key, times in self._times.items():
+            if times > 1:
+                yield "provider", f"the provider itself took key {key} {times} times"
+
+
+def _wanted(name: str, saga: Saga) -> list[int]:
+    """What a table must have of a saga: each effect once, and its undoing once if it was undone."""
+    if saga.phase == COMPLETED:
+        return [saga.number] if name != "confirmed" or saga.definition == "gift" else []
+    if name == "confirmed" or (name == "charged" and saga.number % DECLINED == 0):
+        return []
+    return [-saga.number, saga.number]
+
+
+def _compared(name: str, found: list[int], wanted: list[int]) -> Iterator[tuple[str, str]]:
+    if Counter(found) - Counter(wanted):
+        yield "duplicated", f"{name}: {found}, expected {wanted}"
+    if Counter(wanted) - Counter(found):
+        yield "lost", f"{name}: {found}, expected {wanted}"
+
+
+def _told(evidence: Evidence) -> Iterator[tuple[str, str]]:
+    by_key = {saga.key: saga for saga in evidence.sagas}
+    by_id = {saga.id: saga for saga in evidence.sagas}
+    for number, started in evidence.told.started.items():
+        saga = by_key.get(str(number))
+        if saga is None or saga.id != started:
+            yield "lost start", f"the start of {number} as {started} was acknowledged, the store has {saga}"
+    for ended, status in evidence.told.ended.items():
+        saga = by_id.get(ended)
+        if saga is None or ENDINGS.get(saga.phase) != status:
+            yield "told wrong", f"a customer was told that {ended} is {status}, the store has {saga}"
+    for (definition, key), times in Counter((saga.definition, saga.key) for saga in evidence.sagas).items():
+        if times > 1:
+            yield "start keys", f"{times} sagas of {definition} have the start key {key}"
+    for line in evidence.told.refused:
+        yield "refused", line
+
+
+def _by_saga(rows: Sequence[Row]) -> dict[str, list[int]]:
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for row in rows:
+        found[row.saga].append(row.amount)
+    return dict(found)
+
+
+def _is_effect(line: Line) -> bool:
+    return line.word == "effect"

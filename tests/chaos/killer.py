@@ -1,0 +1,61 @@
+"""kill -9 of processes that are in the middle of something, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from dataclasses import dataclass
+
+import asyncpg
+
+from tests.chaos.ground import Ground
+from tests.chaos.member import Member
+
+SETTLE_SECONDS = 0.03
+AGAIN_SECONDS = 0.02
+AWAY_SECONDS_MAX = 0.3
+LOOK_SECONDS_MAX = 1.0
+HELD = """
+select count(*) from command c join participant p on p.id = c.owner
+where p.name like '%:' || $1::text and c.lease_until > clock_timestamp()"""
+
+
+@dataclass(slots=True)
+class Kills:
+    """How many kills there were; `hits` of them met processes that held claims, `claims` in all."""
+
+    kills: int = 0
+    hits: int = 0
+    claims: int = 0
+
+    async def run(self, ground: Ground, every_seconds: float) -> None:
+        """Kill until cancelled; everybody who is killed is started again."""
+        while True:
+            await asyncio.sleep(every_seconds)
+            victim = ground.chance.choice(ground.participants)
+            claims = 0
+            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                async with asyncio.timeout(LOOK_SECONDS_MAX):
+                    claims = await _frozen_with_claims(ground, victim)
+            if not victim.is_running:
+                continue  # it has ended by itself: the run will say so
+            victim.kill()
+            self.kills += 1
+            self.hits += claims > 0
+            self.claims += claims
+            await asyncio.sleep(ground.chance.uniform(0, AWAY_SECONDS_MAX))
+            victim.start()
+
+
+async def _frozen_with_claims(ground: Ground, victim: Member) -> int:
+    """Freeze it at a moment when it holds claims; returns how many. Frozen it can report no more: the kill hits what is counted."""
+    async with ground.looking() as sql:
+        while True:
+            if await sql.fetchval(HELD, str(victim.pid)):
+                victim.send(signal.SIGSTOP)
+                await asyncio.sleep(SETTLE_SECONDS)  # transactions that it had sent come to their end
+                if claims := await sql.fetchval(HELD, str(victim.pid)):
+                    return int(claims)
+                victim.send(signal.SIGCONT)
+            await asyncio.sleep(AGAIN_SECONDS)

@@ -1,0 +1,61 @@
+"""Buses and elections outside the store, by the name that `make chaos BUS=... ELECTION=...` gives them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from tests.chaos.server import Server
+from tests.migrated import migrate_database
+
+if TYPE_CHECKING:
+    from tests.chaos.ground import Ground
+
+Fault: TypeAlias = Callable[["Ground"], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a run adds to the environment of every process, and the faults that its servers know (name -> fault and recovery)."""
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, Fault] = field(default_factory=dict)
+
+    def __or__(self, other: Outside) -> Outside:
+        return Outside({**self.settings, **other.settings}, {**self.faults, **other.faults})
+
+
+@contextlib.asynccontextmanager
+async def _store(_folder: Path) -> AsyncIterator[Outside]:
+    """Nothing outside: commands travel through the store, and leases are its rows."""
+    yield Outside()
+
+
+@contextlib.asynccontextmanager
+async def _postgres_bus(folder: Path) -> AsyncIterator[Outside]:
+    server = Server(folder / "bus")
+    try:
+        await server.start()
+        await migrate_database(server.url)
+
+        async def stop(_ground: Ground) -> None:
+            await server.crash()
+            await server.start()
+
+        async def terminate(_ground: Ground) -> None:
+            await server.terminate_backends(3)
+
+        yield Outside({"SAGA_BUS": server.url}, {"bus stopped": stop, "bus backends terminated": terminate})
+    finally:
+        await server.close()
+
+
+Opened: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Outside]]
+BUSES: Final[Mapping[str, Opened]] = MappingProxyType({"store": _store, "postgres": _postgres_bus})
+ELECTIONS: Final[Mapping[str, Opened]] = MappingProxyType({"store": _store})
+"""A server that this machine lacks raises Missing."""

@@ -1,0 +1,41 @@
+"""The short form of `make chaos`: real processes, real servers, one fault after the other, and kills all the time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.disk import NoDisk, disk
+from tests.chaos.run import Plan, run
+
+SHORT = Plan(40, seed=5, rate=120, open_max=240, kill_every_seconds=0.5)
+HITS_MIN = 10
+
+
+@pytest.mark.timeout(240)
+async def test_faults_lose_nothing_duplicate_nothing_and_leave_nothing_open(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said: list[str] = []
+
+    figures = await run(SHORT, tmp_path, said.append)
+
+    with capsys.disabled():
+        print("", *figures.lines(), sep="\n")
+    assert figures.verdict.violations == {}, "\n".join([*said, *figures.lines()])
+    assert figures.kills.hits >= HITS_MIN
+
+
+def test_a_disk_is_full_until_it_is_relieved() -> None:
+    try:
+        with disk() as small:
+            small.fill()
+            with pytest.raises(OSError, match="No space left"):
+                (small.folder / "more").write_bytes(bytes(100_000))
+
+            small.relieve()
+
+            (small.folder / "more").write_bytes(bytes(100_000))
+    except NoDisk as error:
+        pytest.skip(f"nothing can be mounted here, so no disk is filled: {error}")
