@@ -22,6 +22,7 @@ from tests.chaos.outside import BUSES, ELECTIONS, Fault, Outside
 from tests.runtime.world import Sql, until
 
 REST_SECONDS = 0.5
+KEEP_SECONDS = 0.2
 SETTLED_SECONDS = 90.0
 WARM_SECONDS = 30.0
 RATE = 260.0
@@ -141,7 +142,10 @@ async def _outside(plan: Plan, folder: Path) -> AsyncIterator[Outside]:
 
 async def _broken(made: Ground, figures: Figures, began_at: float, say: Say) -> None:
     """One fault after the other, and kills all the time."""
-    killing = asyncio.create_task(figures.kills.run(made, figures.plan.kill_every_seconds))
+    tasks = [
+        asyncio.create_task(figures.kills.run(made, figures.plan.kill_every_seconds)),
+        asyncio.create_task(_keep_running(made, figures)),
+    ]
     try:
         for name, fault in _deck(made, figures.plan):
             if time.monotonic() >= began_at + figures.plan.seconds:
@@ -155,11 +159,11 @@ async def _broken(made: Ground, figures: Figures, began_at: float, say: Say) -> 
                 f"{time.monotonic() - began_at:6.1f} s  {name}: {time.monotonic() - struck_at:.1f} s,"
                 f" {figures.kills.hits} kills so far"
             )
-            _look_for_the_dead(made, figures)
             await asyncio.sleep(made.chance.uniform(0, 2 * REST_SECONDS))
     finally:
-        if not await _ended(killing):
-            killing.result()
+        for task in tasks:
+            if not await _ended(task):
+                task.result()
     for one in made.members:
         if one.is_running:
             one.send(signal.SIGCONT)
@@ -176,6 +180,13 @@ def _deck(made: Ground, plan: Plan) -> Iterator[tuple[str, Fault]]:
     while True:
         chance.shuffle(faults)
         yield from faults
+
+
+async def _keep_running(made: Ground, figures: Figures) -> None:
+    """What every process manager does."""
+    while True:
+        _look_for_the_dead(made, figures)
+        await asyncio.sleep(KEEP_SECONDS)
 
 
 def _look_for_the_dead(made: Ground, figures: Figures) -> None:
