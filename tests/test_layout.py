@@ -41,6 +41,10 @@ SLEEPS: dict[str, str] = {
     "tests/services/zookeeper.py": "polls a starting server, which has no other signal",
     "tests/services/postgres.py": "polls the port of a starting server, which has no other signal",
     "tests/services/proxy.py": "delays what passes through it",
+    "tests/chaos/customer.py": "starts sagas at a steady rate",
+    "tests/chaos/faults.py": "a fault lasts for some time",
+    "tests/chaos/killer.py": "kills from time to time",
+    "tests/chaos/run.py": "rests between two faults",
     "tests/runtime/world.py": "waits for what real tables say, with a deadline",
 }
 """Path of a file (`::name` for a function) -> why it may."""

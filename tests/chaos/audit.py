@@ -41,7 +41,8 @@ class Saga:
 class Evidence:
     """Everything that was written down: by the store, by the services (table -> rows), by the provider, by the customers.
 
-    `leaked` is what is left of things that must go away, `died` are processes that nobody had killed; both in words.
+    In words: `leaked` is what is left of things that must go away, `broken` what the checker of the recorded history has found in
+    so many `transitions`, `died` are processes that nobody had killed.
     """
 
     sagas: Sequence[Saga]
@@ -49,6 +50,8 @@ class Evidence:
     provider: Sequence[Line]
     told: Told
     leaked: Sequence[str] = ()
+    broken: Sequence[str] = ()
+    transitions: int = 0
     died: Sequence[str] = ()
 
 
@@ -57,6 +60,7 @@ class Verdict:
     """What was counted, and the first of every kind of violation in words."""
 
     sagas: int = 0
+    transitions: int = 0
     endings: Counter[str] = field(default_factory=Counter)
     violations: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
@@ -68,7 +72,7 @@ class Verdict:
 
 def audit(evidence: Evidence) -> Verdict:
     """Count what is lost, duplicated, stuck, leaked, or not as the customers were told; no violations where all is well."""
-    verdict = Verdict(sagas=len(evidence.sagas))
+    verdict = Verdict(len(evidence.sagas), evidence.transitions)
     effects = _Effects(evidence)
     for saga in evidence.sagas:
         verdict.endings[ENDINGS.get(saga.phase, "open")] += 1
@@ -76,10 +80,9 @@ def audit(evidence: Evidence) -> Verdict:
             verdict.add(kind, f"{saga.definition} {saga.number} ({saga.id}, {saga.phase} {saga.vector}): {fact}")
     for kind, fact in (*_told(evidence), *effects.of_nobody()):
         verdict.add(kind, fact)
-    for what in evidence.leaked:
-        verdict.add("leaked", what)
-    for who in evidence.died:
-        verdict.add("died", who)
+    for kind, found in (("leaked", evidence.leaked), ("history", evidence.broken), ("died", evidence.died)):
+        for what in found:
+            verdict.add(kind, what)
     return verdict
 
 

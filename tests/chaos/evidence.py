@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from saga.app import open_adapter
+from saga.history import Verdict, verify
+from saga.settings import Settings
 from tests.chaos import customer, provider
 from tests.chaos.audit import Evidence, Row, Saga
 from tests.process.fleet import connected
@@ -54,7 +57,19 @@ async def collect(store: str, stock: str, folder: Path) -> Evidence:
         leaked = [f"{what}: {row[0]}" for what, query in LEFT.items() for row in await books.fetch(query)]
     sagas = [Saga(*row.values()) for row in rows]
     lines = provider.read(folder / provider.FILE)
-    return Evidence(sagas, tables, lines, customer.read(folder), leaked)
+    verdict = await checked(store)
+    broken = [*map(str, verdict.findings), *(f"{count} sagas: {why}" for why, count in verdict.unverifiable.items())]
+    return Evidence(sagas, tables, lines, customer.read(folder), leaked, broken, verdict.transitions)
+
+
+async def checked(store: str) -> Verdict:
+    """What the independent checker says of the history that the store has recorded."""
+    adapter = open_adapter(Settings.model_validate({"store": store}), "chaos")
+    await adapter.open()
+    try:
+        return await verify(adapter.listing)
+    finally:
+        await adapter.close()
 
 
 async def _rows(sql: Sql, table: str) -> list[Row]:

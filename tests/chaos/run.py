@@ -84,6 +84,7 @@ class Figures:
             f"faults for {self.faulty_seconds:.0f} s, then {self.drain_seconds:.1f} s until all had ended;"
             f" after a fault the next answer came within {self.recovery_seconds_max:.1f} s"
         )
+        yield f"{verdict.transitions} transitions held against the rules of the protocol by `saga verify`"
         yield f"violations: {dict(verdict.violations) or 'none'}"
         yield from (f"  {kind}: {example}" for kind, example in verdict.examples.items())
 
@@ -105,6 +106,7 @@ class Figures:
             "began_in_vain": self.began_in_vain,
             "acknowledged": self.acknowledged,
             "sagas": verdict.sagas,
+            "transitions_verified": verdict.transitions,
             "sagas_per_second": round(self.sagas_per_second, 1),
             "faulty_seconds": round(self.faulty_seconds, 1),
             "drain_seconds": round(self.drain_seconds, 1),

@@ -133,5 +133,9 @@ def test_what_is_left_over_is_found() -> None:
     assert audit(replace(SOUND, leaked=["command: x"])).violations == {"leaked": 1}
 
 
+def test_what_the_checker_of_the_history_has_found_is_told() -> None:
+    assert audit(replace(SOUND, broken=["saga a at version 2: x"])).violations == {"history": 1}
+
+
 def test_a_process_that_ended_by_itself_is_found() -> None:
     assert audit(replace(SOUND, died=["goods.0: x"])).violations == {"died": 1}
