@@ -6,13 +6,17 @@ import asyncio
 import contextlib
 import signal
 from dataclasses import dataclass
+from functools import partial
 
 import asyncpg
 
 from tests.chaos.ground import Ground
 from tests.chaos.member import Member
+from tests.runtime.world import until
 
 SETTLE_SECONDS = 0.03
+WORK_SECONDS = 60.0
+BETWEEN_BYTES = 30 * 100  # some thirty sagas, started and ended
 AGAIN_SECONDS = 0.02
 AWAY_SECONDS_MAX = 0.3
 LOOK_SECONDS_MAX = 1.0
@@ -30,9 +34,15 @@ class Kills:
     claims: int = 0
 
     async def run(self, ground: Ground, every_seconds: float) -> None:
-        """Kill until cancelled; everybody who is killed is started again."""
+        """Kill until cancelled; everybody who is killed is started again.
+
+        Some work has to be done between two kills, however slow the machine: who is handed out ten times and never answers is set
+        aside, and should be.
+        """
         while True:
+            enough = ground.told_bytes() + BETWEEN_BYTES
             await asyncio.sleep(every_seconds)
+            await until(partial(_is_told, ground, enough), "sagas are done between two kills", seconds=WORK_SECONDS)
             victim = ground.chance.choice(ground.participants)
             claims = 0
             with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
@@ -46,6 +56,10 @@ class Kills:
             self.claims += claims
             await asyncio.sleep(ground.chance.uniform(0, AWAY_SECONDS_MAX))
             victim.start()
+
+
+def _is_told(ground: Ground, enough_bytes: int) -> bool:
+    return ground.told_bytes() >= enough_bytes
 
 
 async def _frozen_with_claims(ground: Ground, victim: Member) -> int:

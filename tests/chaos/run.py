@@ -23,7 +23,7 @@ from tests.runtime.world import Sql, until
 
 REST_SECONDS = 0.5
 KEEP_SECONDS = 0.2
-SETTLED_SECONDS = 90.0
+SETTLED_SECONDS = 60.0
 WARM_SECONDS = 30.0
 RATE = 260.0
 OPEN_MAX = 400  # what is open holds customers back: they break nothing by themselves
@@ -207,8 +207,9 @@ async def _settled(made: Ground, figures: Figures) -> None:
     began_at = time.monotonic()
     await asyncio.gather(*(one.stop(SETTLED_SECONDS) for one in made.customers))
     async with made.looking() as sql:
+        left_seconds = SETTLED_SECONDS - (time.monotonic() - began_at)
         with contextlib.suppress(AssertionError):  # the audit says what has not ended
-            await until(lambda: _is_finished(sql), "all sagas have ended", seconds=SETTLED_SECONDS)
+            await until(lambda: _is_finished(sql), "all sagas have ended", seconds=left_seconds)
     figures.drain_seconds = time.monotonic() - began_at
     _look_for_the_dead(made, figures)
     for one in (*made.participants, *made.supervisors):
