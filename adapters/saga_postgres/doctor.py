@@ -53,6 +53,20 @@ group by c.service order by c.service"""
 _LEADER: Final = """
 select term, holder, extract(epoch from clock_timestamp() - seen_at)::float8 as silence
 from leader where name = 'supervisor'"""
+_STUCK: Final = """
+select definition, count(distinct saga) as sagas, extract(epoch from clock_timestamp() - min(since))::float8 as oldest
+from stuck group by definition order by sagas desc, definition"""
+_BROKEN: Final = """
+select split_part(d.name, '~', 1) || ' v' || d.version || ': ' || string_agg(distinct t.service || '.' || t.handler ||
+       case when c.service is null then ' has no contract'
+            else format(' is %s, and was frozen as %s', mode_word(c.mode), mode_word(t.mode)) end, ', ') as what
+from definition d
+join definition_step t on t.definition = d.id
+left join contract c on c.service = t.service and c.handler = t.handler
+where (c.service is null or c.mode <> t.mode)
+  and (exists (select from saga s where s.definition = d.id and s.wake_at is not null)
+       or d.id = (select o.id from definition o where o.name = d.name and o.activated_at is not null order by o.activated_at desc limit 1))
+group by d.id, d.name, d.version order by 1"""
 _ORPHANS: Final = """
 select distinct c.service from contract c
 where not exists (select from alive a where c.service = any (a.services)) order by 1"""
@@ -198,6 +212,21 @@ async def _orphans(connection: Connection) -> Finding:
     return bad("contracts", f"published, but nobody alive: {', '.join(services)}", "start a process of each")
 
 
+async def _definitions(connection: Connection) -> Finding:
+    broken = [row["what"] for row in await connection.fetch(_BROKEN)]
+    if not broken:
+        return good("definitions", "every step of every definition in use has its contract")
+    return bad("definitions", "; ".join(broken), "start a build that serves them, or register a new version")
+
+
+async def _stuck(connection: Connection) -> Finding:
+    rows = await connection.fetch(_STUCK)
+    if not rows:
+        return good("stuck", "no saga waits for a person")
+    each = (f"{row['sagas']} of {row['definition']} (the oldest for {row['oldest']:.0f} s)" for row in rows)
+    return bad("stuck", f"sagas that wait for a person: {', '.join(each)}", "saga ls --stuck, then saga why ID")
+
+
 _OF_THE_SAGAS: Final[tuple[Callable[[Connection], Awaitable[Finding]], ...]] = (
-    _dead_rows, _participants, _unserved, _leader, _orphans,
+    _dead_rows, _participants, _unserved, _leader, _orphans, _definitions, _stuck,
 )  # fmt: skip

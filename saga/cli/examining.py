@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json as json_text
 from collections.abc import AsyncIterator
 from typing import Annotated, Final
@@ -16,17 +17,20 @@ from saga import registry
 from saga.cli.bus import topics_known
 from saga.cli.running import log_for_people
 from saga.cli.where import NOWHERE, Where
-from saga.errors import UsageError
+from saga.errors import SagaError, UsageError
+from saga.logs import without_passwords
 from saga.loops import run
-from saga.ports.doctor import Finding
+from saga.ports.doctor import Finding, bad, good
 from saga.settings import Settings
 from saga_postgres.doctor import examine
 
 NAME_CHARS: Final = 12
+TRIAL_SUFFIX: Final = "_doctor"
+TRIAL_SECONDS_MAX: Final = 10.0
 
 
 def doctor(*, json: Annotated[bool, Parameter(name="--json", negative=())] = False, where: Where = NOWHERE) -> int:
-    """Examine the server, the processes and the bus; exit 1 if something is red.
+    """Examine the whole installation: server, schema, processes, sagas, election and bus; exit 1 if something is red.
 
     Parameters
     ----------
@@ -35,9 +39,9 @@ def doctor(*, json: Annotated[bool, Parameter(name="--json", negative=())] = Fal
     """
     settings = where.settings()
     log_for_people(settings)
-    scheme = urlsplit(settings.store.get_secret_value()).scheme
-    if scheme not in {"postgresql", "postgres"}:
-        raise UsageError(f"the doctor examines postgresql:// stores, not {scheme}://")
+    store = settings.store.get_secret_value()
+    if not is_postgres(store):
+        raise UsageError(f"the doctor examines postgresql:// stores, not {urlsplit(store).scheme}://")
     findings = run(_findings(settings, None if json else Console(highlight=False)))
     if json:
         print(json_text.dumps([_document(finding) for finding in findings], ensure_ascii=False))
@@ -58,6 +62,8 @@ async def _examined(settings: Settings) -> AsyncIterator[Finding]:
     async for finding in examine(settings.store.get_secret_value(), settings.namespace):
         is_readable = is_readable and (finding.ok or finding.name not in {"server", "schema"})
         yield finding
+    if settings.election is not None:
+        yield await _election(settings.election.get_secret_value(), settings.namespace)
     if settings.bus is None:
         return
     doctor = registry.open_doctor(settings.bus.get_secret_value(), settings.namespace)
@@ -68,6 +74,26 @@ async def _examined(settings: Settings) -> AsyncIterator[Finding]:
             yield finding
     finally:
         await doctor.close()
+
+
+async def _election(url: str, namespace: str) -> Finding:
+    """Win an election of our own there, under another name, and give it up: that asks for all that a supervisor needs."""
+    place = without_passwords(url)
+    if is_postgres(url):  # its elections are locks, and its server has been examined, or is refused by the supervisor
+        return good("election", f"by locks of {place}")
+    try:
+        election = registry.open_election(url, f"{namespace}{TRIAL_SUFFIX}")
+        try:
+            async with asyncio.timeout(TRIAL_SECONDS_MAX):
+                await election.resign(await election.campaign("saga doctor"))
+        finally:
+            await election.close()
+    except (SagaError, TimeoutError) as error:
+        detail = str(error) or f"{place}: no answer in {TRIAL_SECONDS_MAX:.0f} s"
+        return bad(
+            "election", without_passwords(detail), "start it, or correct the URL (hosts, user, password) and its rights"
+        )
+    return good("election", f"{place} elects")
 
 
 def _line(finding: Finding) -> Table:
@@ -83,3 +109,7 @@ def _line(finding: Finding) -> Table:
 
 def _document(finding: Finding) -> dict[str, object]:
     return {"name": finding.name, "ok": finding.ok, "detail": finding.detail, "remedy": finding.remedy}
+
+
+def is_postgres(url: str) -> bool:
+    return urlsplit(url).scheme in {"postgresql", "postgres"}

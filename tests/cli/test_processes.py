@@ -207,3 +207,13 @@ def test_doctor_is_red_where_nobody_is_alive(command: Command, store: str) -> No
 
     assert ran.code == 1
     assert "start participants" in ran.out
+
+
+def test_doctor_tries_an_election_of_its_own(command: Command, store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for url, is_ok in (("memory://doctor", True), ("etcd://127.0.0.1:1", False)):
+        monkeypatch.setenv("SAGA_ELECTION", url)
+
+        found = {line["name"]: line for line in json.loads(command("doctor", "--json", "--store", store).out)}
+
+        assert found["election"]["ok"] is is_ok
+        assert (found["election"]["remedy"] is None) is is_ok

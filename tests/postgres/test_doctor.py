@@ -111,3 +111,44 @@ async def test_an_old_transaction_that_holds_vacuum_back_is_found(
 
     assert not found.ok
     assert "idle in transaction" in found.detail
+
+
+async def test_stuck_sagas_are_counted(postgres_url: str, tables: Tables) -> None:
+    definition = await add_definition(tables)
+    for vector in ("SSd", "SSd", "SDP"):
+        await add_saga(tables, definition, vector, age_seconds=90)
+
+    found = await finding(postgres_url, "stuck")
+
+    assert (found.ok, found.remedy) == (False, "saga ls --stuck, then saga why ID")
+    assert found.detail.startswith("sagas that wait for a person: 2 of order (the oldest for 90")
+
+
+async def test_a_definition_in_use_that_misses_a_contract_is_found(postgres_url: str, tables: Tables) -> None:
+    await add_definition(tables, "XT")
+    await add_contract(tables, "a", "X")
+    await add_contract(tables, "b", "J")
+
+    found = await finding(postgres_url, "definitions")
+
+    assert (found.ok, found.detail) == (
+        False,
+        "order v1: service.b is journaled, and was frozen as transactional",
+    )
+
+
+async def test_a_definition_that_nobody_uses_any_more_may_miss_its_contracts(postgres_url: str, tables: Tables) -> None:
+    await add_definition(tables, "XX")
+    await add_definition(tables, "X", version=2)
+    await add_contract(tables, "a", "X")
+
+    assert (await finding(postgres_url, "definitions")).ok
+
+
+async def add_contract(tables: Tables, handler: str, mode: str) -> None:
+    await tables.execute(
+        "insert into contract (service, handler, mode, has_compensation, has_probe, read_only)"
+        " values ('service', $1, $2, true, false, false)",
+        handler,
+        mode.encode(),
+    )
