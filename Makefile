@@ -34,7 +34,7 @@ constraints: ## compile constraints.txt again, after a dependency in pyproject.t
 stubs: setup ## the stubs of etcd again, from its protos; needs uv and go
 	@$(PYTHON) -m tests.services.etcd_stubs
 
-demo: setup ## the order saga, live; SABOTAGE=1 breaks it on the way, BUS=kafka takes another bus
+demo: setup ## the order saga, live; SABOTAGE=1 breaks it on the way, BUS=kafka or kinesis takes another bus
 	@$(PYTHON) -m examples.order.demo $(if $(SABOTAGE),--sabotage) $(if $(BUS),--bus $(BUS))
 
 test: setup ## every test, on real servers
@@ -64,7 +64,7 @@ chaos: setup ## kills, freezes, outages and broken networks for MINUTES=10, and 
 bench: setup ## steps per second and what they cost, compared with others
 	@$(PYTHON) -m bench
 
-bench-bus: setup ## the same over an outside bus; BUS=kafka is the only one so far
+bench-bus: setup ## the same over an outside bus; BUS=kafka or kinesis
 	@$(PYTHON) -m bench --bus $(or $(BUS),kafka)
 
 clean: ## remove what can be made again, the environment included

@@ -10,8 +10,9 @@ from importlib.resources.abc import Traversable
 from typing import Final
 from uuid import UUID
 
-from saga.errors import SchemaMismatch
+from saga.errors import SchemaMismatch, UsageError
 from saga_kinesis.api import Shard
+from saga_kinesis.options import LEASES_WANTED
 from saga_postgres.migrate import Migration, check, migrate, pending
 from saga_postgres.pool import Pool, Row
 
@@ -68,6 +69,7 @@ class LeaseTable:
     """Every statement is conditional: who lost a lease changes nothing. All of them raise Unavailable, SchemaMismatch."""
 
     def __init__(self, url: str, namespace: str) -> None:
+        self._is_nowhere = not url
         self.schema = namespace + SCHEMA_SUFFIX
         path = {"search_path": f"{self.schema},public"}
         self._pool = Pool(url, namespace, connections_max=CONNECTIONS_MAX, application="saga kinesis", tuning=path)
@@ -79,20 +81,20 @@ class LeaseTable:
 
     async def check(self) -> None:
         """Make sure that the tables are there and of this build."""
-        await self._pool.open()
+        await self._open()
         async with self._pool.connection() as connection:
             with self._remedied():
                 await check(connection, self.schema, source=MIGRATIONS)
 
     async def migrate(self) -> list[Migration]:
         """Bring the tables to this version; returns what was applied."""
-        await self._pool.open()
+        await self._open()
         async with self._pool.connection() as connection:
             return await migrate(connection, schema=self.schema, source=MIGRATIONS)
 
     async def pending(self) -> list[Migration]:
         """What `migrate` would apply."""
-        await self._pool.open()
+        await self._open()
         async with self._pool.connection() as connection:
             return await pending(connection, schema=self.schema, source=MIGRATIONS)
 
@@ -152,8 +154,13 @@ class LeaseTable:
     async def close(self) -> None:
         await self._pool.close()
 
-    async def _fetch(self, statement: str, *arguments: object) -> list[Row]:
+    async def _open(self) -> None:
+        if self._is_nowhere:
+            raise UsageError(LEASES_WANTED)
         await self._pool.open()
+
+    async def _fetch(self, statement: str, *arguments: object) -> list[Row]:
+        await self._open()
         with self._remedied():
             return await self._pool.fetch(statement, *arguments)
 

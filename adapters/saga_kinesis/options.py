@@ -17,6 +17,9 @@ from saga.core.duration import duration_ms
 from saga.errors import SagaError, UsageError
 
 LEASES_DEFAULT: Final = "$SAGA_STORE"  # beside the saga tables
+LEASES_WANTED: Final = (
+    "the Kinesis bus keeps its leases in a Postgres: set SAGA_STORE, or say leases=postgresql://... in the bus's URL"
+)
 SHARDS_MAX: Final = 10_000
 RETENTION_HOURS: Final = (24, 8760)  # what Kinesis allows
 LEASE_SECONDS_MIN: Final = 1.0
@@ -115,11 +118,11 @@ def _value(name: str, text: str) -> object:
 
 def _lease_url(given: str) -> str:
     url = os.environ.get(given[1:], "") if given.startswith("$") else given
+    if not url and given == LEASES_DEFAULT:
+        return ""  # who only publishes needs none; who reads is told by the lease table
     if urlsplit(url).scheme not in {"postgresql", "postgres"}:
         where = f"the variable {given[1:]} names none" if given.startswith("$") else "leases= names none"
-        raise UsageError(
-            f"the Kinesis bus keeps its leases in a Postgres, and {where}: say leases=postgresql://... in its URL"
-        )
+        raise UsageError(f"{where}: {LEASES_WANTED}")
     return url
 
 

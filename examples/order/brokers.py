@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Protocol
 
-from tests.services import kafka
+from tests.services import kafka, kinesis
 
 
 class Broker(Protocol):
@@ -42,11 +42,38 @@ class KafkaBroker:
         self._cluster.start(1)
 
 
+class KinesisStandIn:
+    """Kinesalite, from the npm registry: no account of AWS, but Node. It is asked oftener than AWS allows."""
+
+    name = "kinesis stand-in"
+    _URL = "kinesis://test:test@us-east-1?endpoint_url={endpoint}&shards=2&poll=50ms&idle=100ms&lease=2s"
+
+    def __init__(self, server: kinesis.Kinesalite) -> None:
+        self._server = server
+        self.url = self._URL.format(endpoint=server.endpoint)
+
+    def kill(self) -> int:
+        return self._server.kill()
+
+    def start(self) -> None:
+        self._server.start()
+
+
+@contextmanager
+def _kinesis() -> Iterator[Broker]:
+    with kinesis.Kinesalite() as server:
+        yield KinesisStandIn(server)
+
+
 @contextmanager
 def _kafka() -> Iterator[Broker]:
     with kafka.cluster() as cluster:
         yield KafkaBroker(cluster)
 
 
-BUSES: dict[str, Callable[[], AbstractContextManager[Broker | None]]] = {"postgres": nullcontext, "kafka": _kafka}
+BUSES: dict[str, Callable[[], AbstractContextManager[Broker | None]]] = {
+    "postgres": nullcontext,
+    "kafka": _kafka,
+    "kinesis": _kinesis,
+}
 """What `make demo BUS=...` takes -> the broker. Over postgres, commands travel through the store: there is none to be killed."""

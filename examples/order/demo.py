@@ -2,8 +2,9 @@
 
 Every service, the supervisor and the payment provider are processes of their own.
 A thousand orders come in; on the way the payments service is killed while it is
-working, then the supervisor, and the broker where there is one (`--bus kafka`). At the end an audit holds what the customers were
-told against money, stock and parcels, and a checker holds the recorded history
+working, then the supervisor, and the broker where there is one (`--bus kafka`,
+`--bus kinesis`). At the end an audit holds what the customers were told against
+money, stock and parcels, and a checker holds the recorded history
 against the rules of the protocol. The exit status is 0 only if all agree.
 """
 
@@ -53,7 +54,7 @@ app = App(help=__doc__)
 
 
 @app.default
-def main(*, sabotage: bool = False, bus: Literal["postgres", "kafka"] = "postgres") -> None:
+def main(*, sabotage: bool = False, bus: Literal["postgres", "kafka", "kinesis"] = "postgres") -> None:
     """Run the demo; with --sabotage a shipment is removed, and the audit must find it."""
     console = Console()
     try:

@@ -9,9 +9,13 @@ from dataclasses import replace
 
 import pytest
 
-from saga.errors import SchemaMismatch
+from saga.errors import SchemaMismatch, UsageError
 from saga_kinesis.api import Shard
+from saga_kinesis.bus import KinesisBus
 from saga_kinesis.leases import Lease, LeaseTable, Place, Saving
+from saga_kinesis.options import parse
+from tests.kinesis.books import GROUP, TOPIC, Books, connected
+from tests.services import kinesis as services
 
 ME, OTHER = uuid.uuid4(), uuid.uuid4()
 
@@ -162,3 +166,19 @@ async def test_without_the_tables_the_remedy_is_named(fresh_database: Callable[[
     assert await table.pending() == []
     await table.check()
     await table.close()
+
+
+async def test_who_has_no_database_for_leases_can_publish_and_is_told_when_it_reads(
+    kinesis_endpoint: str, leases_url: str, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SAGA_STORE", raising=False)
+    url = services.bus_url(kinesis_endpoint, leases_url, prefix=prefix)
+    nowhere = "&".join(part for part in url.split("&") if not part.startswith("leases="))
+    async with connected(url, 1) as (reader,):
+        bus, books = KinesisBus(parse(nowhere), "saga"), Books()
+        await books.publish(bus, 10)
+        with pytest.raises(UsageError, match="SAGA_STORE"):
+            await bus.ensure([TOPIC], GROUP)
+        await bus.close()
+        async with books.reading(reader):
+            await books.complete()

@@ -59,7 +59,6 @@ def test_leases_are_beside_the_saga_tables_unless_the_url_says_otherwise(monkeyp
         (f"kinesis://r?endpoint_url=http://elsewhere:4566&{LEASES}", "without TLS"),
         ("kinesis://r?leases=mysql://somebody:geheim@db", "leases=postgresql://"),
         ("kinesis://r?leases=$NOWHERE", "NOWHERE"),
-        ("kinesis://r", "SAGA_STORE"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_way_out(url: str, sentence: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,9 +101,11 @@ class Kinesalite:
                 raise RuntimeError(f"kinesalite did not start:\n{self._child.log_tail()}")
             time.sleep(POLL_SECONDS)
 
-    def kill(self, signal_: signal.Signals = signal.SIGKILL) -> None:
-        if self._child is not None:
-            self._child.end(signal_)
+    def kill(self, signal_: signal.Signals = signal.SIGKILL) -> int:
+        """End it; returns the pid that was."""
+        assert self._child is not None
+        self._child.end(signal_)
+        return self._child.pid
 
     def signal(self, signal_: signal.Signals) -> None:
         """SIGSTOP and SIGCONT: it is frozen, and goes on."""
