@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import asyncpg
 import pytest
 
-from tests.services import postgres as services
-from tests.services.places import NOT_TESTED, or_skip
-from tests.simulation.table import summed
+pytest.register_assert_rewrite("saga.testing")  # before anything below imports it
+
+from tests.services import postgres as services  # noqa: E402
+from tests.services.places import NOT_TESTED, or_skip  # noqa: E402
+from tests.simulation.table import summed  # noqa: E402
 
 
 @pytest.fixture(scope="session")

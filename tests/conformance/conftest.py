@@ -13,8 +13,6 @@ from saga.ports.store import StoreOptions
 from saga_postgres.migrate import migrate
 from tests.services import postgres as services
 
-pytest.register_assert_rewrite("saga.testing")
-
 
 @pytest.fixture(scope="session")
 def migrated_template(postgres_server: str) -> Iterator[str]:

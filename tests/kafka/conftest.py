@@ -10,8 +10,6 @@ import pytest
 from tests.services import kafka as services
 from tests.services.places import or_skip
 
-pytest.register_assert_rewrite("saga.testing")
-
 
 @pytest.fixture(scope="session")
 def kafka_server() -> Iterator[str]:

@@ -16,8 +16,6 @@ from tests.services import kinesis as services
 from tests.services.places import or_skip
 from tests.services.postgres import administer, with_database
 
-pytest.register_assert_rewrite("saga.testing")
-
 
 @pytest.fixture(scope="session")
 def kinesis_endpoint() -> Iterator[str]:
