@@ -8,11 +8,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import asyncpg
 import pytest
 
-pytest.register_assert_rewrite("saga.testing")  # before anything below imports it
+from tests.services import postgres as services
+from tests.services.places import NOT_TESTED, or_skip
 
-from tests.services import postgres as services  # noqa: E402
-from tests.services.places import NOT_TESTED, or_skip  # noqa: E402
-from tests.simulation.table import summed  # noqa: E402
+pytest.register_assert_rewrite("saga.testing")  # before anything imports it
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +74,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
     tables = [value for report in reports for name, value in report.user_properties if name == "simulation"]
     if tables:
+        from tests.simulation.table import summed  # noqa: PLC0415 (later than the suites that it stands beside)
+
         terminalreporter.section("what the simulation has seen")
         terminalreporter.line(summed(tables).text())
     skipped = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]

@@ -62,7 +62,7 @@ _COMMIT: Final = _call(
 )
 _PULL: Final = _call("pull", *[""] * 6)
 _ADMIT: Final = _call("admit", *[""] * 8)
-_FETCH: Final = _call("fetch_claims", *[""] * 3)
+_FETCH: Final = _call("fetch_claims", *[""] * 4)
 _OVERDUE: Final = _call("overdue", *[""] * 2)
 _EXTEND: Final = _call("extend_claims", *[""] * 5)
 
@@ -144,7 +144,8 @@ class PostgresStore:
         )
 
     async def fetch(self, refs: Sequence[Ref], *, process: int) -> list[Work]:
-        return await self._work(_FETCH, process, [ref.saga for ref in refs], [ref.step for ref in refs])
+        margin_seconds = self._options.margin_seconds
+        return await self._work(_FETCH, process, margin_seconds, [ref.saga for ref in refs], [ref.step for ref in refs])
 
     async def _work(self, query: str, *arguments: object) -> list[Work]:
         asked_at = time.monotonic()

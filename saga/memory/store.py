@@ -198,7 +198,11 @@ class MemoryStore:
             async with self._using(None) as transaction:
                 for row in sorted(held, key=lambda row: ref_order(row.ref)):
                     await transaction.lock(row.ref)
-                self._refuse([row for row in held if commands.get(row.ref) is row and row.owner == process])
+                still = [row for row in held if commands.get(row.ref) is row and row.owner == process]
+                for row in still:
+                    if self._database.sagas[row.ref.saga].state.paused:  # it may be running here
+                        self._database.give_back(row, self._options.margin_seconds)
+                self._refuse(still)
         return work
 
     async def overdue(self, limit: int, services: Sequence[str] | None) -> list[Overdue]:

@@ -16,6 +16,7 @@ from saga.runtime.signals import GiveUp, NotYet, Reject
 RACES_MAX: Final = 3
 FROZEN_SECONDS: Final = 1.0
 _TOMBSTONE: Final = JournalRow(Mark.TOMBSTONE, None, None)
+_BARRIERS: Final = {Mark.EXECUTED: Mark.FROZEN, Mark.REJECTED: Mark.TOMBSTONE}  # nobody sets these aside any more
 _FINDINGS: Final = {
     Mark.EXECUTED: ev.Finding.EXECUTED,
     Mark.FROZEN: ev.Finding.EXECUTED,
@@ -82,10 +83,13 @@ async def _execute(attempt: Attempt, journal: Journal) -> Outcome:
 
 
 def _is_set_aside(attempt: Attempt, row: JournalRow) -> bool:
-    """G38: behind the pivot no report of a rejection can roll back any more, so the step may try again."""
+    """G38: behind the pivot no report of a rejection can roll back any more, so the step may try again.
+
+    A tombstone stays: behind the pivot only abandoning writes one, and this state may be older than that.
+    """
     state = attempt.work.state
-    is_refused = row.mark in (Mark.REJECTED, Mark.TOMBSTONE)
-    return is_refused and state.phase is Phase.RUNNING and is_pivot_passed(attempt.graph, state.vector)
+    is_passed = state.phase is Phase.RUNNING and is_pivot_passed(attempt.graph, state.vector)
+    return row.mark is Mark.REJECTED and is_passed
 
 
 async def _journal_rejection(attempt: Attempt, journal: Journal, reason: str) -> JournalRow:
@@ -121,6 +125,6 @@ async def _void_or_report(attempt: Attempt, journal: Journal) -> Outcome:
             row = _TOMBSTONE
             if not await transaction.write(saga, step, row):
                 raise _Raced
-        elif row.mark is Mark.EXECUTED and attempt.work.state.phase is Phase.ABANDONING:  # G40
-            await transaction.mark(saga, step, Mark.FROZEN)
+        elif attempt.work.state.phase is Phase.ABANDONING and row.mark in _BARRIERS:  # G40
+            await transaction.mark(saga, step, _BARRIERS[row.mark])
     return Outcome(attempt.work, ev.Reported(step, _FINDINGS[row.mark]), row.result)

@@ -283,6 +283,19 @@ class CommandTests(StoreStage):
 
         assert again.quiet_at < work.lease_ends
 
+    async def test_an_external_call_that_is_fetched_in_a_pause_may_be_on_its_way(self) -> None:
+        """G25: its own process asks for its claims, as after an unknown commit, while the call runs."""
+        process = await self.process()
+        start = await self.started(process, definition=graph(step("one", mode=Mode.EXTERNAL), name="paused"))
+        work = await process.pull_one()
+        await self.paused(process, start)
+
+        assert await process.fetch() == []
+
+        await process.commit(replace(moved(start, "D", version=2), dispatches=[queued()]))
+        again = await process.pull_one()
+        assert again.quiet_at == pytest.approx(work.lease_ends + 1.0 + StoreOptions().margin_seconds, abs=1.0)
+
     async def taken_over(self, mode: Mode, vector: str = "D") -> tuple[Work, Work]:
         """A command's claim after that of a process which died, and that one."""
         process, peer = await self.process(), await self.process()

@@ -14,7 +14,7 @@ from saga.memory.database import Database
 from saga.memory.store import MemoryStore
 from saga.memory.transaction import Transaction
 from saga.ports.store import StoreOptions
-from saga.ports.work import Miss, Signals, Work, Write
+from saga.ports.work import Delivery, Miss, Signals, Work, Write
 from saga.testing.virtual_loop import OUTSIDE, VirtualLoop
 from tests.simulation.clocks import MachineClock
 
@@ -28,6 +28,7 @@ class Watcher(Protocol):
 
     def committed(self, saga: UUID) -> None: ...
     def claimed(self, row: CommandRow) -> None: ...
+    def given(self, works: Sequence[Work]) -> None: ...
     def driven_again(self) -> None: ...
 
 
@@ -119,6 +120,14 @@ class WatchedStore(MemoryStore):
         works = await super().pull(services, limit, process=process, first_claim=first_claim, durable=durable)
         if durable:
             self._watched.watched.flush()
+        self._watched.watcher.given(works)
+        return works
+
+    async def admit(
+        self, deliveries: Sequence[Delivery], services: Sequence[str], *, process: int, first_claim: int, durable: bool
+    ) -> list[Work]:
+        works = await super().admit(deliveries, services, process=process, first_claim=first_claim, durable=durable)
+        self._watched.watcher.given(works)
         return works
 
     async def commit(

@@ -242,7 +242,7 @@ def stale_menu(scale: float) -> Menu:
 _RATES: Final = {
     "start": 0.06, "commit": 0.03, "pull": 0.03, "admit": 0.03, "fetch": 0.03, "overdue": 0.006, "extend": 0.25,
     "join": 0.02, "beat": 0.003, "standings": 0.03, "step": 0.04, "journal": 0.04, "publish": 0.03,
-    "campaign": 0.02, "renew": 0.02,
+    "lead": 0.05, "campaign": 0.02, "renew": 0.02,
 }  # fmt: skip
 
 

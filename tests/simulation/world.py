@@ -8,7 +8,7 @@ import math
 import random
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,6 +23,7 @@ from saga.memory.directory import MemoryDirectory
 from saga.memory.journal import ServiceDatabase
 from saga.ports.bus import Message
 from saga.ports.store import StoreOptions
+from saga.ports.work import Work
 from saga.runtime.journal_keeper import KeeperOptions
 from saga.runtime.supervisor import SupervisorOptions
 from saga.testing.virtual_loop import OUTSIDE, Host, Standstill, VirtualLoop, current_host
@@ -137,10 +138,20 @@ class World:
         }[drawn.kind]
 
     def claimed(self, row: CommandRow) -> None:
-        """The store has given a command to a process."""
+        """The store has written a claim, which what the vector says may still refuse."""
         saga = self.database.sagas[row.ref.saga]
         graph = self.database.definitions[saga.definition].graph
-        self.observer.claimed(int(saga.input), graph, row.ref.step, row.operation, saga.state.phase)
+        self.observer.claimed(graph, row.ref.step, row.operation)
+
+    def given(self, works: Sequence[Work]) -> None:
+        """A process was given claims."""
+        for work in works:
+            phase = self.database.sagas[work.saga].state.phase
+            if phase.is_terminal:
+                number = int(self.database.sagas[work.saga].input)
+                self.observer.broken(
+                    "I6", f"step {work.step} of saga {number} was claimed after the saga was {phase.name}"
+                )
 
     def driven_again(self) -> None:
         """E11."""
