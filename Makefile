@@ -64,7 +64,7 @@ chaos: setup ## kills, freezes, outages and broken networks for MINUTES=10, and 
 bench: setup ## steps per second and what they cost, compared with others
 	@$(PYTHON) -m bench
 
-bench-bus: setup ## the same over an outside bus; BUS=kafka or kinesis
+bench-bus: setup ## the same over an outside bus; BUS=kafka is the only one so far
 	@$(PYTHON) -m bench --bus $(or $(BUS),kafka)
 
 clean: ## remove what can be made again, the environment included

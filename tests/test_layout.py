@@ -44,6 +44,7 @@ SLEEPS: dict[str, str] = {
     "tests/chaos/customer.py": "starts sagas at a steady rate",
     "tests/chaos/faults.py": "a fault lasts for some time",
     "tests/chaos/killer.py": "kills from time to time",
+    "tests/chaos/outside.py": "a fault lasts for some time",
     "tests/chaos/run.py": "rests between two faults",
     "tests/runtime/world.py": "waits for what real tables say, with a deadline",
 }

@@ -43,10 +43,10 @@ class KafkaBroker:
 
 
 class KinesisStandIn:
-    """Kinesalite, from the npm registry: no account of AWS, but Node. It is asked oftener than AWS allows."""
+    """Kinesalite, from the npm registry: no account of AWS, but Node. It has one thread, so it is asked ten times a second at most."""
 
     name = "kinesis stand-in"
-    _URL = "kinesis://test:test@us-east-1?endpoint_url={endpoint}&shards=2&poll=50ms&idle=100ms&lease=2s"
+    _URL = "kinesis://test:test@us-east-1?endpoint_url={endpoint}&shards=1&poll=100ms&idle=200ms&lease=2s"
 
     def __init__(self, server: kinesis.Kinesalite) -> None:
         self._server = server

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -12,9 +14,13 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tests.chaos.server import Server
 from tests.migrated import migrate_database
+from tests.services import kinesis
 
 if TYPE_CHECKING:
     from tests.chaos.ground import Ground
+
+KINESIS_OPTIONS: Final = "create=yes&shards=2&poll=100ms&idle=300ms&lease=2s&timeout=2s&publish_timeout=3s"
+FROZEN_SECONDS: Final = 3.0
 
 Fault: TypeAlias = Callable[["Ground"], Awaitable[None]]
 
@@ -55,7 +61,31 @@ async def _postgres_bus(folder: Path) -> AsyncIterator[Outside]:
         await server.close()
 
 
+@contextlib.asynccontextmanager
+async def _kinesis(_folder: Path) -> AsyncIterator[Outside]:
+    """A stand-in for Kinesis. Its leases are beside the saga tables, so the store's faults are theirs, too."""
+    with kinesis.Kinesalite() as server:
+
+        async def kill(_ground: Ground) -> None:
+            server.kill()
+            server.start()
+
+        async def freeze(ground: Ground) -> None:
+            server.signal(signal.SIGSTOP)
+            await asyncio.sleep(ground.chance.uniform(0.5, FROZEN_SECONDS))
+            server.signal(signal.SIGCONT)
+
+        async def expire(_ground: Ground) -> None:
+            server.expire_iterators()
+
+        url = f"kinesis://test:test@us-east-1?endpoint_url={server.endpoint}&{KINESIS_OPTIONS}"
+        yield Outside(
+            {"SAGA_BUS": url},
+            {"kinesis killed": kill, "kinesis frozen": freeze, "kinesis iterators expired": expire},
+        )
+
+
 Opened: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Outside]]
-BUSES: Final[Mapping[str, Opened]] = MappingProxyType({"store": _store, "postgres": _postgres_bus})
+BUSES: Final[Mapping[str, Opened]] = MappingProxyType({"store": _store, "postgres": _postgres_bus, "kinesis": _kinesis})
 ELECTIONS: Final[Mapping[str, Opened]] = MappingProxyType({"store": _store})
 """A server that this machine lacks raises Missing."""

@@ -27,7 +27,7 @@ SHARDS: Final = "2"
 @pytest.fixture
 def url(kinesalite: services.Kinesalite, store_url: str) -> str:  # noqa: F811
     """A bus with its leases beside the saga tables."""
-    return services.bus_url(kinesalite.endpoint, store_url, shards=SHARDS, poll="50ms", idle="200ms")
+    return services.bus_url(kinesalite.endpoint, store_url, shards=SHARDS, poll="100ms", idle="300ms")
 
 
 @pytest.fixture
