@@ -7,7 +7,7 @@ UV     := $(shell uv --version >/dev/null 2>&1 && echo uv)
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup constraints stubs demo test check model simulate services chaos bench bench-bus clean
+.PHONY: help setup constraints stubs demo test check model simulate mutants services chaos bench bench-bus clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ simulate: setup ## seeded worlds of the production code with faults; SEEDS=500 o
 chaos: setup ## kills, freezes, outages and broken networks for MINUTES=10, and an audit; BUS=postgres SEED=1 ONLY=disk
 	@$(PYTHON) -m tests.chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(BUS),--bus $(BUS)) \
 		$(if $(ELECTION),--election $(ELECTION)) $(if $(RATE),--rate $(RATE)) $(if $(ONLY),--only "$(ONLY)")
+
+mutants: setup ## takes out each guard, and finds seeds of the simulation that notice; writes docs/reference/guards.md
+	@$(PYTHON) -m tests.mutants $(if $(ONLY),--only $(ONLY))
 
 bench: setup ## steps per second and what they cost, compared with others
 	@$(PYTHON) -m bench
