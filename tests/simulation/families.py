@@ -16,7 +16,7 @@ USUAL: Final = Rates()
 class Family:
     """What its worlds are like. `messages`: how often each kind of fault hits a message. `boundaries` multiplies the rates of the store's
     faults, `people` those of operators. `outside_bus`: how many of the worlds have one. `purges`: whether journals are purged while sagas
-    are still young."""
+    are still young. `frozen_claims`: how often a process is frozen with claims that it has not begun."""
 
     name: str
     taste: Taste = ANY_TASTE
@@ -26,6 +26,7 @@ class Family:
     people: float = 1.0
     outside_bus: float = 0.4
     purges: bool = False
+    frozen_claims: float = 0.0
 
 
 FAMILIES: Final = (
@@ -33,20 +34,21 @@ FAMILIES: Final = (
     Family(
         "providers",
         Taste(modes="XXXJ", pivot=0.35, probe=0.3),
-        Rates(rejection=0.22, stuck=0.3, answer_lost=0.15, crash=0.06, frozen=0.06),
+        Rates(rejection=0.22, stuck=0.3, answer_lost=0.15, crash=0.1, frozen=0.06),
+        frozen_claims=0.08,
     ),
     Family("journals", Taste(modes="JJJX", pivot=0.4), Rates(rejection=0.2, crash=0.05, frozen=0.08), boundaries=1.3),
-    Family("transactions", Taste(modes="TTTX", pivot=0.3), Rates(rejection=0.15, frozen=0.12), boundaries=1.3),
+    Family("transactions", Taste(modes="TTTX", pivot=0.3), Rates(rejection=0.24, frozen=0.12), boundaries=1.3),
     Family(
         "pivots",
         Taste(modes="TJX", pivot=1.0, pivot_mode="JX", deadline=0.5, parallel=0.6),
-        Rates(rejection=0.12, forward_rejection=0.12, stuck=0.25, failure=0.3),
+        Rates(rejection=0.2, forward_rejection=0.15, stuck=0.25, failure=0.3),
         people=1.5,
     ),
-    Family("people", Taste(pivot=0.4), Rates(rejection=0.15, forward_rejection=0.1, exhausted=0.9), people=2.0),
-    Family("late", Taste(modes="TJXX"), Rates(rejection=0.15, frozen=0.1), messages=0.23, outside_bus=1.0),
+    Family("people", Taste(pivot=0.4), Rates(rejection=0.22, forward_rejection=0.12, exhausted=0.9), people=2.0),
+    Family("late", Taste(modes="TJXX"), Rates(rejection=0.24, frozen=0.1), messages=0.23, outside_bus=1.0),
     Family("branches", Taste(pivot=0.15, parallel=0.85, deadline=0.5), Rates(rejection=0.2), messages=0.2),
-    Family("purges", Taste(modes="JJJT", pivot=0.3), Rates(rejection=0.2, frozen=0.1), purges=True),
+    Family("purges", Taste(modes="JJJT", pivot=0.3), Rates(rejection=0.2, frozen=0.2), purges=True),
 )
 
 

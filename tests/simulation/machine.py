@@ -214,8 +214,9 @@ class _Faults:
             raise Unavailable(drawn.what)
 
 
-def boundary_menus(scale: float) -> dict[str, Menu]:
-    """What happens at the points of store, journal, bus and election; `scale` multiplies all probabilities."""
+def boundary_menus(scale: float, frozen_claims: float) -> dict[str, Menu]:
+    """What happens at the points of store, journal, bus and election; `scale` multiplies all probabilities but that of a process which
+    is frozen with claims that it has just got."""
     menus: dict[str, Menu] = {}
     for call, plain_rate in _RATES.items():
         rate = plain_rate * scale
@@ -231,6 +232,8 @@ def boundary_menus(scale: float) -> dict[str, Menu]:
             (SLOW, "slow answer", rate * 0.3),
             (FROZEN, "is frozen", rate * 0.3),
         )
+    for point in ("pull:after", "fetch:after", "admit:after"):
+        menus[point] = (*menus[point], (FROZEN, "is frozen with its claims", frozen_claims))
     return menus
 
 

@@ -44,6 +44,7 @@ class Plan:
     rates: Rates
     message_menu: Menu
     scale: float
+    frozen_claims: float
     people: float
     lease_seconds: float
     margin_seconds: float
@@ -83,6 +84,7 @@ def plan_of(seed: int) -> Plan:
         rates=family.rates,
         message_menu=_message_menu(family.messages),
         scale=family.boundaries,
+        frozen_claims=family.frozen_claims,
         people=family.people,
         lease_seconds=2.0,
         margin_seconds=0.5,
@@ -91,10 +93,10 @@ def plan_of(seed: int) -> Plan:
         slow_seconds=0.5,
         storm_seconds=STORM_SECONDS,
         capacity=random.choice((1, 4, 4)),
-        keeper=KeeperOptions(age_seconds=1.0, quiet_seconds=7.0) if family.purges else None,
+        keeper=KeeperOptions(age_seconds=1.0, quiet_seconds=5.5) if family.purges else None,
         purge_seconds=30.0 if family.purges else 0.0,
         timed=_timed(random, definitions),
-        has_patient_people=random.random() < 0.35,
+        has_patient_people=random.random() < 0.25,
     )
 
 

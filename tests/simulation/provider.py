@@ -16,6 +16,7 @@ from tests.simulation.observer import Observer
 LATE_PART: Final = 0.9  # of time-out + margin: no request is executed later than that after it was sent
 TRAVEL_SECONDS: Final = 0.004
 SILENCE_SECONDS: Final = 10.0
+STUCK_SHARE: Final = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +103,13 @@ class Provider:
         await asyncio.sleep(TRAVEL_SECONDS)
         if drawn is None:
             return
+        latest = (call.timeout_seconds + self._margin_seconds) * LATE_PART
         if drawn.kind == DELAY:
-            latest = (call.timeout_seconds + self._margin_seconds) * LATE_PART
             self._loop.call_later(drawn.share * latest, land, context=OUTSIDE.copy())
+        if (
+            drawn.kind in (CRASH, FROZEN) and drawn.share > STUCK_SHARE
+        ):  # nobody is there to give it up, and it is stuck
+            await asyncio.sleep(drawn.share * latest)
         if drawn.what in ("away", "stuck, connection lost"):
             raise ConnectionResetError("the connection was lost")
         if drawn.what in ("silent", "stuck"):

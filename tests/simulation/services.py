@@ -35,8 +35,8 @@ JOURNALS: Final = "memory://journal"  # of whatever service: only that it is not
 class Rates:
     """How often things go wrong in handlers and on the way to providers."""
 
-    rejection: float = 0.18
-    forward_rejection: float = 0.03  # of a step that promised never to reject
+    rejection: float = 0.24
+    forward_rejection: float = 0.04  # of a step that promised never to reject
     failure: float = 0.26
     crash: float = 0.03
     frozen: float = 0.03

@@ -96,7 +96,7 @@ class World:
         self.election_seconds = 2.0
         self.capacity = plan.capacity
         self.slow_seconds = plan.slow_seconds
-        self.menus = boundary_menus(plan.scale)
+        self.menus = boundary_menus(plan.scale, plan.frozen_claims)
         self.stale_menu = stale_menu(plan.scale)
         self.machines_by_host: dict[Host | None, Machine] = {}
         self.provider = Provider(loop, chance, self.observer, self.strike, plan.margin_seconds)
