@@ -25,7 +25,7 @@ from saga.runtime.process import Process
 from saga.runtime.served import Served
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
 from saga.settings import Settings, load
-from saga.telemetry.observation import observed, telemetry
+from saga.telemetry.observation import observed, set_clock, telemetry, watch
 
 _DEFAULT_PORTS: Final = {"postgresql": 5432, "postgres": 5432}
 
@@ -151,7 +151,9 @@ async def connect(
     await adapter.open()
     try:
         watched = telemetry(is_counting=settings.http is not None)
-        process = Process(adapter, SystemClock(), _outside_bus(settings), name=name, telemetry=watched)
+        outside = watch(_outside_bus(settings), watched)
+        process = Process(adapter, SystemClock(), outside, name=name, telemetry=watched)
+        set_clock(outside, process)
         await process.start()
     except BaseException:
         await adapter.close()

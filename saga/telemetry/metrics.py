@@ -47,6 +47,7 @@ OPERATION_WORDS: Final = {
     Operation.COMPENSATE: "compensate",
     Operation.VOID_OR_REPORT: "void",
 }
+OUTCOME_WORDS: Final = frozenset(_WORDS.values())
 _CODES: Final = {operation.value: code for code, operation in enumerate(Operation)}
 
 

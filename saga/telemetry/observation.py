@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Final
 
+from saga.ports.bus import Bus
 from saga.runtime.process import Process
 from saga.runtime.supervisor import Supervisor
 from saga.runtime.telemetry import SILENT, Telemetry
@@ -17,6 +18,7 @@ from saga.telemetry.metrics import Metrics
 from saga.telemetry.pulse import Pulse
 from saga.telemetry.surveyor import Surveyor
 from saga.telemetry.tracing import present_tracer
+from saga.telemetry.watched_bus import WatchedBus
 
 NO_LIBRARY: Final = "metrics need one more library: pip install 'saga-coordination[metrics]'\n"
 
@@ -24,6 +26,17 @@ NO_LIBRARY: Final = "metrics need one more library: pip install 'saga-coordinati
 def telemetry(*, is_counting: bool) -> Telemetry:
     """For a new process: it counts where somebody will ask for the numbers, and traces where the application traces."""
     return Telemetry(Metrics() if is_counting else SILENT.meter, present_tracer())
+
+
+def watch(bus: Bus | None, watched: Telemetry) -> Bus | None:
+    """The bus of a process, whose lag is measured where somebody counts."""
+    return bus if bus is None or not isinstance(watched.meter, Metrics) else WatchedBus(bus, watched.meter)
+
+
+def set_clock(bus: Bus | None, process: Process) -> None:
+    """Lags are measured on the store's clock, as soon as there is a process that knows it."""
+    if isinstance(bus, WatchedBus):
+        bus.now = process.store_now
 
 
 @asynccontextmanager

@@ -43,6 +43,10 @@ def test_the_page_of_states_is_what_the_tables_say() -> None:
     hold(states.name, reference.with_regions(states.text, reference.state_regions()))
 
 
+def test_the_page_of_metrics_is_what_the_catalogue_says() -> None:
+    hold("docs/reference/metrics.md", reference.metrics())
+
+
 async def test_the_page_of_tables_is_what_a_migrated_database_says(postgres: asyncpg.Connection) -> None:
     await migrate(postgres, schema="saga")
 
