@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tests.chaos.server import Server
 from tests.migrated import migrate_database
-from tests.services import kinesis
+from tests.services import kafka, kinesis
 
 if TYPE_CHECKING:
     from tests.chaos.ground import Ground
@@ -62,6 +62,25 @@ async def _postgres_bus(folder: Path) -> AsyncIterator[Outside]:
 
 
 @contextlib.asynccontextmanager
+async def _kafka_bus(_folder: Path) -> AsyncIterator[Outside]:
+    with kafka.cluster() as cluster:
+
+        async def kill(_ground: Ground) -> None:
+            await asyncio.to_thread(cluster.kill, 1)
+            await asyncio.to_thread(cluster.start, 1)
+
+        async def freeze(_ground: Ground) -> None:
+            cluster.freeze(1)
+            try:
+                await asyncio.sleep(FROZEN_SECONDS)
+            finally:
+                cluster.thaw(1)
+
+        url = f"{cluster.url}&session=6s"
+        yield Outside({"SAGA_BUS": url}, {"kafka broker killed": kill, "kafka broker frozen": freeze})
+
+
+@contextlib.asynccontextmanager
 async def _kinesis(_folder: Path) -> AsyncIterator[Outside]:
     """A stand-in for Kinesis. Its leases are beside the saga tables, so the store's faults are theirs, too."""
     with kinesis.Kinesalite() as server:
@@ -86,6 +105,8 @@ async def _kinesis(_folder: Path) -> AsyncIterator[Outside]:
 
 
 Opened: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Outside]]
-BUSES: Final[Mapping[str, Opened]] = MappingProxyType({"store": _store, "postgres": _postgres_bus, "kinesis": _kinesis})
+BUSES: Final[Mapping[str, Opened]] = MappingProxyType(
+    {"store": _store, "postgres": _postgres_bus, "kafka": _kafka_bus, "kinesis": _kinesis}
+)
 ELECTIONS: Final[Mapping[str, Opened]] = MappingProxyType({"store": _store})
 """A server that this machine lacks raises Missing."""
