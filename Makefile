@@ -7,7 +7,7 @@ UV     := $(shell uv --version >/dev/null 2>&1 && echo uv)
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup constraints stubs demo test check model simulate mutants services chaos bench bench-bus clean
+.PHONY: help setup constraints stubs demo test check model simulate mutants services chaos elections bench bench-bus clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,8 +61,12 @@ chaos: setup ## kills, freezes, outages and broken networks for MINUTES=10, and 
 	@$(PYTHON) -m tests.chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(BUS),--bus $(BUS)) \
 		$(if $(ELECTION),--election $(ELECTION)) $(if $(RATE),--rate $(RATE)) $(if $(ONLY),--only "$(ONLY)")
 
+elections: setup ## kills, suspends and cuts off leaders, and counts how long nobody leads; ELECTION=etcd NODES=3 ROUNDS=20
+	@$(PYTHON) -m tests.election --election $(or $(ELECTION),postgres) --nodes $(or $(NODES),1) --rounds $(or $(ROUNDS),20)
+
 mutants: setup ## takes out each guard, and finds seeds of the simulation that notice; writes docs/reference/guards.md
 	@$(PYTHON) -m tests.mutants $(if $(ONLY),--only $(ONLY))
+
 
 bench: setup ## steps per second and what they cost, compared with others
 	@$(PYTHON) -m bench

@@ -34,6 +34,7 @@ HAS_LEADER: Final = (
 )  # a member that has lost the others ends a waiting call instead of keeping it
 _REFUSED: Final = {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT}
 _FOR_GOOD: Final = {*_REFUSED, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION}
+_DENIED: Final = "permission denied"  # the election service wraps it in an unknown error
 _TOKEN_GONE: Final = ("invalid auth token", "revision of auth store is old")
 
 
@@ -123,12 +124,18 @@ class Client:
             except grpc.aio.AioRpcError as error:
                 if self._is_token_gone(error):
                     self._token = None
-                elif error.code() in _FOR_GOOD:
+                elif error.code() in _FOR_GOOD or _DENIED in _said(error):
                     raise self._refusal(error) from error
                 else:
                     await self._move_on(turn)
                 if give_up_at is None or time.monotonic() >= give_up_at - ATTEMPT_SECONDS_MIN / 2:
                     raise self._away(error) from error
+            except asyncio.CancelledError as error:
+                task = asyncio.current_task()
+                if task is None or task.cancelling():
+                    raise
+                if give_up_at is None or time.monotonic() >= give_up_at:  # not we were cancelled, but the connection
+                    raise Unavailable(f"{self.place}: the connection was closed") from error
             except (grpc.aio.UsageError, asyncio.InvalidStateError) as error:  # the channel was closed meanwhile
                 raise Unavailable(f"{self.place}: the connection was closed") from error
 
@@ -182,7 +189,7 @@ class Client:
     def _refusal(self, error: grpc.aio.AioRpcError) -> SagaError:
         if error.code() is grpc.StatusCode.NOT_FOUND:
             return NotFound(f"{self.place}: {_said(error)}")
-        if error.code() in _REFUSED:
+        if error.code() in _REFUSED or _DENIED in _said(error):
             return AccessRefused(
                 f"{self.place} answers but refuses ({_said(error)}): check user and password of the URL,"
                 " and that the user's role may read and write the keys under saga/"

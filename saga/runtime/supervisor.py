@@ -76,21 +76,25 @@ class Supervisor:
         try:
             while True:
                 try:
-                    leadership = self._leadership = await self._election.campaign(self._process.name)
-                    self._trouble = None
-                    self._log.info("leading", term=leadership.term)
-                    await self._lead()
+                    await self._reign()
                 except (LeadershipLost, Unavailable) as error:
                     self._log.warning("not leading", error=str(error))
                     if isinstance(error, Unavailable):
                         self._trouble = str(error), self._clock.monotonic()
                     await self._clock.sleep(CAMPAIGN_RETRY_SECONDS)
-                finally:
-                    held, self._leadership = self._leadership, None
-                    if held is not None:
-                        await self._resign(held)
         finally:
             await self._election.close()
+
+    async def _reign(self) -> None:
+        """One term, from the campaign to the resignation: whoever comes next need not wait for the end of a lease."""
+        leadership = self._leadership = await self._election.campaign(self._process.name)
+        self._trouble = None
+        self._log.info("leading", term=leadership.term)
+        try:
+            await self._lead()
+        finally:
+            self._leadership = None
+            await self._resign(leadership)
 
     async def _resign(self, held: Leadership) -> None:
         with contextlib.suppress(LeadershipLost, Unavailable):
@@ -134,6 +138,9 @@ class Supervisor:
             await self._clock.sleep(max(left_seconds / RENEWALS, RENEW_SECONDS_MIN))
             try:
                 self._leadership = await self._election.renew(leadership)
+            except LeadershipLost:
+                self._leadership = None  # from this moment on nobody here acts, whoever of us runs next
+                raise
             except Unavailable as error:
                 self._log.warning("the term could not be proved", term=leadership.term, error=str(error))
 

@@ -76,3 +76,29 @@ class TestZooKeeperElection(ElectionSuite):
 
     async def open_election(self) -> Election:
         return open_zookeeper_election(f"{self.url}?session=2", self.namespace)
+
+
+@pytest.fixture(scope="module")
+def etcd_cluster_url() -> Iterator[str]:
+    with or_skip(etcd.cluster(3)) as cluster:
+        yield cluster.url
+
+
+@pytest.mark.slow
+class TestEtcdClusterElection(TestEtcdElection):
+    @pytest.fixture(autouse=True)
+    def _cluster(self, etcd_cluster_url: str) -> None:
+        self.url, self.namespace = etcd_cluster_url, f"test_{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="module")
+def zookeeper_ensemble_url() -> Iterator[str]:
+    with or_skip(zookeeper.ensemble(3)) as servers:
+        yield servers.url
+
+
+@pytest.mark.slow
+class TestZooKeeperEnsembleElection(TestZooKeeperElection):
+    @pytest.fixture(autouse=True)
+    def _ensemble(self, zookeeper_ensemble_url: str) -> None:
+        self.url, self.namespace = zookeeper_ensemble_url, f"test_{uuid.uuid4().hex[:8]}"

@@ -24,7 +24,7 @@ from saga.core.finding import Code
 from saga.core.fold import operation_of
 from saga.core.paths import INTEGER_MAX, TEMPLATE_DEPTH_MAX
 from saga.core.states import QUARANTINED_LETTERS, TERMINAL_PHASES, WORDS, Mode, Operation, Phase
-from saga.ports import case, listing
+from saga.ports import case, election, listing
 from saga.runtime import attempt, committer, executor, process
 from saga.runtime.handlers import CONCURRENCY_DEFAULT
 from saga.settings import Seconds, Settings
@@ -33,6 +33,10 @@ from saga.telemetry.metrics import DEFINITIONS_MAX, OPERATION_WORDS, OTHER, OUTC
 
 Row = Iterable[object]
 AGAIN: Final = "`SAGA_REWRITE=1 pytest tests/docs` writes it again."
+
+
+def leadership() -> str:
+    return f"# Leadership\n\n{inspect.cleandoc(election.__doc__ or '')}\n"
 
 
 def table(titles: Row, rows: Iterable[Row]) -> str:

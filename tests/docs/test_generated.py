@@ -25,6 +25,10 @@ def test_the_page_of_settings_is_what_the_settings_say() -> None:
     hold("docs/reference/settings.md", reference.settings())
 
 
+def test_the_page_of_leadership_is_what_the_port_says() -> None:
+    hold("docs/concepts/leadership.md", reference.leadership())
+
+
 def test_the_page_of_commands_is_what_their_help_says() -> None:
     hold("docs/reference/cli.md", reference.commands())
 

@@ -45,7 +45,7 @@ class Etcd:
         self._folder = folder
         self._program = program()
         self._members = members
-        self._tls = tls
+        self.tls = tls
         self._ports = [(free_port(), free_port()) for _ in members]
         has_switch = (
             NOT_DURABLE in subprocess.run([self._program, "--help"], capture_output=True, text=True, check=False).stdout
@@ -79,7 +79,7 @@ class Etcd:
 
     def _argv(self, node: int) -> list[str | Path]:
         member, (client_port, peer_port) = self._members[node - 1], self._ports[node - 1]
-        client = f"{'https' if self._tls else 'http'}://{member.host}:{client_port}"
+        client = f"{'https' if self.tls else 'http'}://{member.host}:{client_port}"
         peers = [f"http://{other.host}:{port}" for other, (_, port) in zip(self._members, self._ports, strict=True)]
         cluster = ",".join(f"n{number}={peer}" for number, peer in enumerate(peers, 1))
         argv: list[str | Path] = [*member.inside, self._program, "--name", f"n{node}", "--log-level", "warn"]
@@ -87,9 +87,9 @@ class Etcd:
         argv += ["--listen-client-urls", client, "--advertise-client-urls", client]
         argv += ["--listen-peer-urls", f"http://{member.host}:{peer_port}"]
         argv += ["--initial-advertise-peer-urls", peers[node - 1], "--initial-cluster", cluster]
-        if self._tls:
-            argv += ["--cert-file", self._tls.certificate, "--key-file", self._tls.key]
-            argv += ["--trusted-ca-file", self._tls.authority, "--client-cert-auth"]
+        if self.tls:
+            argv += ["--cert-file", self.tls.certificate, "--key-file", self.tls.key]
+            argv += ["--trusted-ca-file", self.tls.authority, "--client-cert-auth"]
         return argv
 
     def _is_ready(self, node: int) -> bool:
@@ -111,7 +111,7 @@ class Etcd:
         return self._get(node, f"v3/{method}", json.dumps(body).encode(), timeout_seconds)
 
     def _get(self, node: int, path: str, body: bytes | None = None, timeout_seconds: float = 1) -> Any:
-        scheme, context = ("https", self._tls.context()) if self._tls else ("http", None)
+        scheme, context = ("https", self.tls.context()) if self.tls else ("http", None)
         address = f"{scheme}://{self.endpoints[node - 1]}/{path}"
         with urllib.request.urlopen(address, body, timeout_seconds, context=context) as response:  # noqa: S310 (ours)
             return json.load(response)

@@ -1,0 +1,170 @@
+"""How one gets into etcd and ZooKeeper: users, certificates, access lists, several endpoints, and what a wrong URL says."""
+
+from __future__ import annotations
+
+import base64
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from kazoo.client import KazooClient
+from kazoo.exceptions import NoAuthError
+
+from saga import registry
+from saga.errors import AccessRefused, UsageError
+from saga.ports.election import Election
+from saga_postgres.child import LOOPBACK, free_port
+from tests.services import etcd, zookeeper
+from tests.services.etcd_stubs import STUBS, generate
+from tests.services.places import Missing, or_skip
+from tests.services.tls import Tls
+
+ROOT = Path(__file__).parents[2]
+PASSWORD = "p/ss w%rd"  # noqa: S105
+QUOTED = "p%2Fss%20w%25rd"
+
+
+@pytest.fixture(scope="module")
+def guarded_etcd() -> Iterator[etcd.Etcd]:
+    """A cluster with a certificate of its own, and a user who may touch what is under saga/ and nothing else."""
+    with or_skip(etcd.cluster(tls=True)) as cluster:
+        prefix = {"key": text("saga/"), "range_end": text("saga0"), "permType": "READWRITE"}
+        cluster.call("auth/user/add", {"name": "root", "password": "root"})
+        cluster.call("auth/user/grant", {"user": "root", "role": "root"})
+        cluster.call("auth/role/add", {"name": "supervisors"})
+        cluster.call("auth/role/grant", {"name": "supervisors", "perm": prefix})
+        for name, roles in (("supervisor", ["supervisors"]), ("stranger", [])):
+            cluster.call("auth/user/add", {"name": name, "password": PASSWORD})
+            for role in roles:
+                cluster.call("auth/user/grant", {"user": name, "role": role})
+        cluster.call("auth/enable", {})
+        yield cluster
+
+
+def text(value: str) -> str:
+    return base64.b64encode(value.encode()).decode()
+
+
+def tls_of(cluster: etcd.Etcd) -> Tls:
+    assert cluster.tls is not None
+    return cluster.tls
+
+
+def guarded_url(cluster: etcd.Etcd, user: str = f"supervisor:{QUOTED}") -> str:
+    tls = tls_of(cluster)
+    return f"etcd://{user}@{cluster.endpoints[0]}?ttl=2&ca={tls.authority}&cert={tls.certificate}&key={tls.key}"
+
+
+async def leads(election: Election) -> bool:
+    """Campaign, renew, resign."""
+    leadership = await election.campaign("a candidate")
+    renewed = await election.renew(leadership)
+    await election.resign(renewed)
+    await election.close()
+    return renewed.term == leadership.term
+
+
+async def test_etcd_lets_a_user_with_a_role_and_a_certificate_lead(guarded_etcd: etcd.Etcd) -> None:
+    assert await leads(registry.open_election(guarded_url(guarded_etcd), "guarded"))
+
+
+async def test_a_candidate_with_a_token_that_the_server_has_forgotten_gets_another(guarded_etcd: etcd.Etcd) -> None:
+    election = registry.open_election(guarded_url(guarded_etcd), "forgotten")
+    leadership = await election.campaign("a candidate")
+    guarded_etcd.kill()
+    guarded_etcd.start()
+
+    assert (await election.renew(leadership)).term == leadership.term
+
+    await election.close()
+
+
+@pytest.mark.parametrize("user", ["supervisor:wrong", f"stranger:{QUOTED}"])
+async def test_etcd_refuses_a_wrong_password_and_a_user_without_a_role(guarded_etcd: etcd.Etcd, user: str) -> None:
+    election = registry.open_election(guarded_url(guarded_etcd, user), "refused")
+
+    with pytest.raises(AccessRefused, match="check user and password") as refusal:
+        await election.campaign("a candidate")
+
+    assert PASSWORD not in str(refusal.value)
+    await election.close()
+
+
+async def test_a_silent_endpoint_is_passed_by() -> None:
+    with or_skip(etcd.cluster()) as cluster:
+        url = f"etcd://{LOOPBACK}:{free_port()},{cluster.endpoints[0]}?ttl=2"
+
+        assert await leads(registry.open_election(url, "several"))
+
+
+@pytest.mark.parametrize("auth", ["sasl", "digest"])
+async def test_zookeeper_lets_a_user_lead_and_shows_nobody_else_its_nodes(auth: str) -> None:
+    with or_skip(zookeeper.ensemble(users={"supervisor": "secret"})) as servers:
+        host = servers.endpoints[0]
+
+        assert await leads(registry.open_election(f"zookeeper://supervisor:secret@{host}?session=2&auth={auth}", "own"))
+
+        stranger = KazooClient(hosts=host)
+        stranger.start()
+        with pytest.raises(NoAuthError):
+            stranger.get("/saga/own/supervisor/reign")
+        stranger.stop()
+        stranger.close()
+
+
+async def test_zookeeper_refuses_a_wrong_password() -> None:
+    with or_skip(zookeeper.ensemble(users={"supervisor": "secret"})) as servers:
+        election = registry.open_election(f"zookeeper://supervisor:wrong@{servers.endpoints[0]}?session=2", "own")
+
+        with pytest.raises(AccessRefused, match="check user and password"):
+            await election.campaign("a candidate")
+
+        await election.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("etcd://host:2379?ttl=1", "whole seconds from 2 to 60"),
+        ("etcd://host:2379?tll=5", "no parameter 'tll', only ttl, ca, cert, key, tls"),
+        ("etcd://host:2379?cert=a", "belong together"),
+        ("etcd://host:2379?ca=/nowhere/ca.pem", "/nowhere/ca.pem cannot be read"),
+        ("etcd://user:secret@ho st", "'ho st' is no host:port"),
+        ("etcd://host/prefix", "takes no path"),
+        ("zookeeper://host?session=soon", "seconds from 1 to 60"),
+        ("zookeeper://host?ttl=5", "no parameter 'ttl', only session, auth"),
+        ("zookeeper://host?auth=kerberos", "sasl (SASL DIGEST-MD5) or digest"),
+        ("zookeeper://host?auth=sasl", "needs user and password"),
+        ("zookeeper://a:secret@b:c", "'b:c' is no host:port"),
+    ],
+)
+def test_a_url_that_says_nonsense_is_refused_with_a_way_out(url: str, said: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(said)) as refusal:
+        registry.open_election(url, "saga")
+
+    assert "secret" not in str(refusal.value)
+
+
+def test_the_package_etcd3_works_on_our_stubs() -> None:
+    """In a process of its own: protobuf knows each message once."""
+    with or_skip(etcd.cluster()) as cluster:
+        host, _, port = cluster.endpoints[0].partition(":")
+        ran = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "tests.election.with_etcd3", host, port],
+            cwd=ROOT, check=False, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+
+    assert ran.stdout.split() == ["value", "True", "True", "seen"], ran.stderr
+
+
+def test_the_stubs_of_etcd_are_those_of_its_protos(tmp_path: Path) -> None:
+    try:
+        generate(tmp_path)
+    except Missing as error:
+        pytest.skip(f"the stubs cannot be made here: {error}")
+    made = {path.name: path.read_bytes() for path in (tmp_path / "saga_etcd/stubs").iterdir()}
+
+    assert made == {path.name: path.read_bytes() for path in STUBS.glob("*_pb2*") if path.is_file()}
