@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tests.chaos.server import Server
+from tests.election.ground import GROUNDS
 from tests.migrated import migrate_database
 from tests.services import kafka, kinesis
 
@@ -104,9 +105,24 @@ async def _kinesis(_folder: Path) -> AsyncIterator[Outside]:
         )
 
 
+def _elected_by(name: str) -> Opened:
+    @contextlib.asynccontextmanager
+    async def opened(_folder: Path) -> AsyncIterator[Outside]:
+        with GROUNDS[name](1) as ground:
+
+            async def crash(_ground: Ground) -> None:
+                ground.crash()
+
+            yield Outside({"SAGA_ELECTION": ground.url}, {"election servers killed": crash})
+
+    return opened
+
+
 Opened: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Outside]]
 BUSES: Final[Mapping[str, Opened]] = MappingProxyType(
     {"store": _store, "postgres": _postgres_bus, "kafka": _kafka_bus, "kinesis": _kinesis}
 )
-ELECTIONS: Final[Mapping[str, Opened]] = MappingProxyType({"store": _store})
+ELECTIONS: Final[Mapping[str, Opened]] = MappingProxyType(
+    {"store": _store, "etcd": _elected_by("etcd"), "zookeeper": _elected_by("zookeeper")}
+)
 """A server that this machine lacks raises Missing."""
