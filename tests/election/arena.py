@@ -47,9 +47,10 @@ class Candidate:
         return any(note.what == what and note.at >= since for note in self.notes)
 
     def send(self, number: signal.Signals) -> float:
-        """Returns when it was sent."""
+        """Returns the moment before: what follows from it may have happened when this goes on."""
+        at = time.monotonic()
         self._process.send_signal(number)
-        return time.monotonic()
+        return at
 
     def kill(self) -> float:
         """kill -9; returns when it was dead for sure."""
