@@ -1,0 +1,55 @@
+"""A leader on the side of the minority: it stops, and one on the other side leads. Real servers on a network of their own."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.election.arena import Arena
+from tests.election.lan import Host, lan
+from tests.runtime.world import until
+from tests.services.etcd import Etcd, Member
+from tests.services.places import or_skip
+from tests.services.zookeeper import ZooKeeper
+
+pytestmark = pytest.mark.slow
+TTL_SECONDS = 2
+SERVERS = 3
+
+
+@pytest.fixture(params=["etcd", "zookeeper"])
+def network(request: pytest.FixtureRequest) -> Iterator[tuple[list[Host], str]]:
+    """Three servers, each on a host of its own, and the URL of the election."""
+    with or_skip(lan(SERVERS)) as hosts, tempfile.TemporaryDirectory(prefix="saga-lan-") as folder:
+        members = [Member(host.address, host.inside) for host in hosts]
+        servers = (Etcd if request.param == "etcd" else ZooKeeper)(Path(folder), members)
+        try:
+            servers.start()
+            option = "ttl" if request.param == "etcd" else "session"
+            yield hosts, f"{servers.url}?{option}={TTL_SECONDS}"
+        finally:
+            servers.stop()
+
+
+async def test_a_leader_on_the_side_of_the_minority_stops_before_one_of_the_majority_leads(
+    network: tuple[list[Host], str], tmp_path: Path
+) -> None:
+    hosts, url = network
+    async with Arena(tmp_path, f"test_{uuid.uuid4().hex[:8]}") as arena:
+        alone = await arena.enter(url, inside=hosts[0].inside)
+        await until(lambda: alone.leading, "it leads")
+        await arena.enter(url, inside=hosts[1].inside)
+
+        cut_at = time.monotonic()
+        hosts[0].cut()
+        await arena.leader(other_than=alone, since=cut_at)
+
+        assert alone.has_said("over", cut_at)
+        hosts[0].mend()
+        mended_at = time.monotonic()
+        await until(lambda: alone.has_said("campaigns", mended_at), "it campaigns again", seconds=30)
