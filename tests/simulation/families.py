@@ -45,7 +45,7 @@ FAMILIES: Final = (
         Rates(rejection=0.2, forward_rejection=0.15, stuck=0.25, failure=0.3),
         people=1.5,
     ),
-    Family("people", Taste(pivot=0.4), Rates(rejection=0.22, forward_rejection=0.12, exhausted=0.9), people=2.0),
+    Family("people", Taste(pivot=0.4), Rates(rejection=0.22, forward_rejection=0.12, exhausted=0.96), people=2.0),
     Family("late", Taste(modes="TJXX"), Rates(rejection=0.24, frozen=0.1), messages=0.23, outside_bus=1.0),
     Family("branches", Taste(pivot=0.15, parallel=0.85, deadline=0.5), Rates(rejection=0.2), messages=0.2),
     Family("purges", Taste(modes="JJJT", pivot=0.3), Rates(rejection=0.2, frozen=0.2), purges=True),

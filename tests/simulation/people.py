@@ -22,20 +22,20 @@ class Words(TypedDict):
     reason: str
 
 
-LOOK_SECONDS: Final = 0.15
+LOOK_SECONDS: Final = 0.12
 _UNDONE_MARKS: Final = (Mark.TOMBSTONE, Mark.REJECTED, Mark.COMPENSATED)
 STUCK: Final[Menu] = (
-    (OPERATOR, "retry", 0.6),
-    (OPERATOR, "resolve", 0.15),
+    (OPERATOR, "retry", 0.75),
+    (OPERATOR, "resolve", 0.1),
     (OPERATOR, "roll back", 0.04),
-    (OPERATOR, "abandon", 0.03),
+    (OPERATOR, "abandon", 0.012),
 )
 RUNNING: Final[Menu] = (
     (OPERATOR, "roll back", 0.015),
     (OPERATOR, "pause", 0.015),
-    (OPERATOR, "abandon", 0.004),
+    (OPERATOR, "abandon", 0.0015),
 )
-PAUSED: Final[Menu] = ((OPERATOR, "resume", 0.35), (OPERATOR, "roll back", 0.05), (OPERATOR, "abandon", 0.02))
+PAUSED: Final[Menu] = ((OPERATOR, "resume", 0.35), (OPERATOR, "roll back", 0.05), (OPERATOR, "abandon", 0.008))
 
 
 class People:
@@ -130,4 +130,4 @@ class People:
 
 
 def _scaled(menu: Menu, scale: float) -> Menu:
-    return [(kind, what, min(probability * scale, 0.6)) for kind, what, probability in menu]
+    return [(kind, what, min(probability * scale, 0.75)) for kind, what, probability in menu]

@@ -59,7 +59,7 @@ class Plan:
     has_patient_people: bool
 
 
-SAGAS: Final = (5, 6, 7, 8)
+SAGAS: Final = (7, 8, 9)
 STORM_SECONDS: Final = 6.0
 JUMP_SECONDS_MAX: Final = 3.0
 STORE_AHEAD_SECONDS: Final = (

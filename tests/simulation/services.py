@@ -37,12 +37,12 @@ class Rates:
 
     rejection: float = 0.24
     forward_rejection: float = 0.04  # of a step that promised never to reject
-    failure: float = 0.26
+    failure: float = 0.3
     crash: float = 0.03
     frozen: float = 0.03
     stuck: float = 0.12
     answer_lost: float = 0.10
-    exhausted: float = 0.87
+    exhausted: float = 0.95
     ongoing: float = 0.03
 
 
