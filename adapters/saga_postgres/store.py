@@ -159,6 +159,12 @@ class PostgresStore:
         return [_overdue(row, heard_at) for row in rows]
 
     async def extend(self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None) -> set[Ref]:
+        lost = await self._extend(refs, process, progress)
+        if len(refs) > 1:  # they are lost, or somebody has them locked at the moment
+            return {ref for ref in lost if await self._extend([ref], process, progress)}
+        return lost
+
+    async def _extend(self, refs: Sequence[Ref], process: int, progress: bytes | None) -> set[Ref]:
         sagas, steps = [ref.saga for ref in refs], [ref.step for ref in refs]
         rows = await self._pool.fetch(_EXTEND, process, self._options.lease_seconds, sagas, steps, progress)
         return set(refs) - {Ref(row[0], row[1]) for row in rows}

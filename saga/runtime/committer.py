@@ -15,7 +15,7 @@ from saga.core.decide import State
 from saga.errors import InputRefused, SagaError
 from saga.ports.clock import Clock
 from saga.ports.store import StoreAdapter
-from saga.ports.work import Miss, Signals
+from saga.ports.work import Miss, Signals, Work
 from saga.runtime.handover import tell_whole
 from saga.runtime.outcome import Outcome
 from saga.runtime.planning import Group, Plan, Routes, plan
@@ -124,10 +124,10 @@ class Committer:
             for _ in range(COMMITS_AT_ONCE):
                 tasks.create_task(self._work())
 
-    def unsettled(self) -> set[int]:
-        """Claims that have ended here, and whose end is not committed yet."""
+    def unsettled(self) -> dict[int, Work]:
+        """Claims that have ended here, and whose end is not committed yet, by their numbers."""
         groups = (*self._pending.values(), *self._busy.values())
-        return {outcome.work.claim for group in groups for outcome in group.outcomes}
+        return {outcome.work.claim: outcome.work for group in groups for outcome in group.outcomes}
 
     async def drained(self) -> None:
         """Return when everything that was added is committed."""
@@ -183,8 +183,8 @@ class Committer:
             else:
                 self.meter.wrote("outcomes", len(groups), self._clock.monotonic() - sent_at)
                 self._pass_on(groups, plans, {miss.position for miss in misses}, sent_at)
-                for miss in misses:
-                    await self._missed(groups[miss.position], miss, alone=wait)
+                missed = [(groups[miss.position], miss) for miss in misses]
+                await self._again([group for group, miss in missed if self._is_missed(group, miss, alone=wait)])
                 if is_unknown:
                     self.on_recovered()
                 return
@@ -197,17 +197,24 @@ class Committer:
                 self.remember(made)
                 self._on_committed(group, made)
 
-    async def _missed(self, group: Group, miss: Miss, *, alone: bool) -> None:
+    def _is_missed(self, group: Group, miss: Miss, *, alone: bool) -> bool:
+        """Put the group on the row as it is now; whether there is anything of it left to commit."""
         self._known.pop(group.saga.int, None)
         if miss.state is None:
-            return
+            return False
         if alone and miss.version == group.version:  # its row has not moved: a rejection is not from the newest claim
             group.outcomes = [outcome for outcome in group.outcomes if not outcome.is_fenced]
         group.version, group.state, group.store_clock = miss.version, miss.state, miss.store_clock
         group.misses += 1
-        if not group.outcomes and not group.extra:
-            return
-        await self._commit([group], Signals(), wait=group.misses >= MISSES_MAX)
+        return bool(group.outcomes or group.extra)
+
+    async def _again(self, groups: Sequence[Group]) -> None:
+        """The misses of a batch together; then, each alone, those that have missed too often."""
+        patient = [group for group in groups if group.misses >= MISSES_MAX]
+        if len(patient) < len(groups):
+            await self._commit([group for group in groups if group.misses < MISSES_MAX], Signals())
+        for group in patient:
+            await self._commit([group], Signals(), wait=True)
 
     async def _one_by_one(self, groups: Sequence[Group], error: SagaError) -> None:
         """One poisoned outcome must not fail its batch."""

@@ -32,7 +32,7 @@ class Intake:
         clock: Clock,
         router: Router,
         run: Callable[[Work], Awaitable[None]],
-        unsettled: Callable[[], set[int]],
+        unsettled: Callable[[], dict[int, Work]],
         lease_seconds: float,
     ) -> None:
         self._store = store
@@ -185,7 +185,7 @@ class Intake:
         self._refs.clear()
         if is_all:
             self._fetched_all_at = math.inf  # until it is done
-        ended = self._ended = self._unsettled()
+        ended = self._ended = set(self._unsettled())
         try:
             works = await self._store.fetch([] if is_all else refs, process=self._router.process)
         except Unavailable:
@@ -214,11 +214,14 @@ class Intake:
                 self._wants_queue = True
 
     async def keep_leases(self) -> None:
-        """Prolong the leases of what is held, until cancelled. Claims that were lost meanwhile are let go."""
+        """Prolong the leases of what is held, until cancelled. Claims that were lost meanwhile are let go.
+
+        A claim is held until its outcome is committed: a rejection counts only from the newest one (G27).
+        """
         while True:
             await self._clock.sleep(self._lease_seconds * RENEW_AT)
             soon = self._clock.monotonic() + self._lease_seconds * (1 - RENEW_AT)
-            held = [work for work, _ in self._running.values()] + list(self._waiting)
+            held = [*self._unsettled().values(), *(work for work, _ in self._running.values()), *self._waiting]
             ending = {Ref(work.saga, work.step): work for work in held if work.lease_ends < soon}
             if ending:
                 await self._extend(ending)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from saga.core import events as ev
@@ -15,7 +16,7 @@ from saga.memory.database import Database
 from saga.ports.clock import SystemClock
 from saga.ports.store import Peer, StoreOptions
 from saga.ports.work import Miss, Ref, Signals, Work, Write
-from saga.runtime.committer import Committer
+from saga.runtime.committer import MISSES_MAX, Committer
 from saga.runtime.outcome import Outcome
 from saga.runtime.planning import Group
 from saga.runtime.router import Router
@@ -103,6 +104,52 @@ async def test_of_two_successes_of_a_step_in_one_batch_the_next_step_gets_the_on
     recorded = [(result.step, result.value) for write in store.written for result in write.results]
     assert recorded[0] == (0, b"1")
     assert [work.results for work in store.told_whole] == [{0: b"1"}]
+
+
+async def test_the_misses_of_a_batch_are_tried_again_together_and_at_last_each_alone() -> None:
+    store = MissingStore(times=MISSES_MAX)
+    committer = committer_over(store)
+    for number in range(3):
+        group = poisoned_group()
+        committer.add(replace(group, saga=UUID(int=number + 1)))
+    run = asyncio.create_task(committer.run())
+
+    async with asyncio.timeout(5):
+        await committer.drained()
+
+    run.cancel()
+    assert store.tries == [(3, False)] * MISSES_MAX + [(1, True)] * 3
+    assert len(store.written) == 3
+
+
+async def test_claims_are_unsettled_until_their_outcomes_are_committed() -> None:
+    committer = committer_over(RefusingStore(None))
+    group = poisoned_group()
+    committer.add(group)
+    before = committer.unsettled()
+    run = asyncio.create_task(committer.run())
+
+    async with asyncio.timeout(5):
+        await committer.drained()
+
+    run.cancel()
+    assert before == {1: group.outcomes[0].work}
+    assert committer.unsettled() == {}
+
+
+class MissingStore(RefusingStore):
+    """Misses every write so many times, as if somebody held its row; `tries` are (writes, whether it was to wait)."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(None)
+        self.times = times
+        self.tries: list[tuple[int, bool]] = []
+
+    async def commit(self, writes: Sequence[Write], signals: Signals, **options: object) -> list[Miss]:
+        self.tries.append((len(writes), bool(options["wait"])))
+        if len(self.tries) <= self.times:
+            return [Miss(position, write.version, write.state, 0.0) for position, write in enumerate(writes)]
+        return await super().commit(writes, signals, **options)
 
 
 def committer_over(store: RefusingStore, serving: str | None = None) -> Committer:

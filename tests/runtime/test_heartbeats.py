@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from saga import Context, Definition, Participant, Reject, Retry
+from saga.ports.work import Ref
 from tests.runtime.world import Gate, Sql, World, until
 
 QUICK = Retry(attempts=5, first="10ms", cap="20ms")
@@ -160,6 +161,58 @@ async def test_a_long_step_keeps_its_claim_without_any_heartbeat(world: World, s
     gate.open()
     assert (await handle.result(10)).value == "done"
     assert gate.reached == 1
+
+
+async def test_an_outcome_that_waits_to_be_committed_keeps_its_claim(world: World, sql: Sql) -> None:
+    service, gate = Participant("service"), Gate()
+
+    @service.step(external=True)
+    async def refuse() -> None:
+        await gate.wait()
+        raise Reject("no")
+
+    definition = Definition("refused")
+    definition.step("service.refuse", timeout="1s")
+    sagas = await world.join(service, lease=2)
+    await world.join(service, lease=2)
+    handle = await sagas.start(definition)
+    await gate.somebody_waits()
+    before = await sql.fetchval("select lease_until from command")
+    async with sql.transaction():
+        await sql.execute("select from saga where id = $1 for update", handle.id)
+        gate.open()
+        await until(lambda: sql.fetchval("select clock_timestamp() > $1", before), "the first lease is over")
+        after = "select lease_until > $1 and deliveries = 1 from command"
+        await until(lambda: sql.fetchval(after, before), "it was prolonged")
+    assert (await handle.result(10)).reason == "refuse: no"
+    assert gate.reached == 1
+
+
+async def test_who_prolongs_many_claims_holds_none_while_it_waits_for_another(world: World, sql: Sql) -> None:
+    service, gate = Participant("service"), Gate()
+
+    @service.step(external=True)
+    async def toil() -> None:
+        await gate.wait()
+
+    definition = Definition("toiling")
+    definition.step("service.toil")
+    sagas = await world.join(service)
+    handles = [await sagas.start(definition) for _ in range(2)]
+    await until(lambda: gate.reached == 2, "both are at work")
+    number, store = sagas.process.router.process, sagas.process.adapter.store
+    lock = "select from command where saga = $1 for no key update nowait"
+    waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    for one, other in (handles, handles[::-1]):
+        async with sql.transaction():
+            await sql.execute(lock, one.id)
+            task = asyncio.create_task(store.extend([Ref(handle.id, 0) for handle in handles], process=number))
+            await until(lambda: sql.fetchval(waits), "it waits for the one")
+            await sql.execute(lock, other.id)
+        assert await task == set()
+    gate.open()
+    for handle in handles:
+        assert (await handle.result(10)).is_completed
 
 
 async def test_a_heartbeat_during_an_outage_of_the_store_does_not_stop_the_step(world: World, sql: Sql) -> None:

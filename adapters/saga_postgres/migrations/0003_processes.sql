@@ -137,10 +137,19 @@ begin
 end $$;
 comment on function fetch_claims is 'Reads the claims of a process';
 
+-- Of many claims those that somebody has locked are left out, and asked for again one at a time: who holds some rows and waits for another,
+-- while a commit does the same the other way round, waits for ever.
 create function extend_claims(p_owner integer, p_lease float8, p_saga uuid[], p_step smallint[], p_progress bytea)
 returns table (saga uuid, step smallint)
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 begin
+    if cardinality(p_saga) > 1 then
+        select array_agg(free.saga), array_agg(free.step) into p_saga, p_step from (
+            select c.saga, c.step from unnest(p_saga, p_step) as mine(saga, step)
+            join command c on c.saga = mine.saga and c.step = mine.step
+            where c.owner = p_owner for no key update of c skip locked
+        ) as free;
+    end if;
     return query
     update command c set lease_until = clock_timestamp() + make_interval(secs => p_lease), progress = coalesce(p_progress, c.progress)
     from unnest(p_saga, p_step) as mine(saga, step), saga s, definition_step d
