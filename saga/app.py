@@ -7,22 +7,26 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
 import structlog
+from pydantic import SecretStr
 
 from saga import registry
 from saga.client import Sagas
 from saga.core.states import Mode
 from saga.errors import UsageError
+from saga.ports.bus import Bus
 from saga.ports.clock import SystemClock
 from saga.ports.journal import Journal
 from saga.ports.store import StoreAdapter, StoreOptions
+from saga.runtime.dispatcher import BusOptions
 from saga.runtime.handlers import STORE, Participant
 from saga.runtime.journal_keeper import JournalKeeper, keeper_options
 from saga.runtime.process import Process
 from saga.runtime.served import Served
+from saga.runtime.signing import KeyRing
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
 from saga.settings import Settings, load
 from saga.telemetry.observation import observed, set_clock, telemetry, watch
@@ -152,7 +156,8 @@ async def connect(
     try:
         watched = telemetry(is_counting=settings.http is not None)
         outside = watch(_outside_bus(settings), watched)
-        process = Process(adapter, SystemClock(), outside, name=name, telemetry=watched)
+        options = BusOptions(_old_buses(settings), _keys(settings))
+        process = Process(adapter, SystemClock(), outside, bus_options=options, name=name, telemetry=watched)
         set_clock(outside, process)
         await process.start()
     except BaseException:
@@ -182,11 +187,37 @@ def open_adapter(settings: Settings, application: str) -> StoreAdapter:
     return registry.open_store(settings.store.get_secret_value(), options)
 
 
-def _outside_bus(settings: Settings) -> Any:
+def _outside_bus(settings: Settings) -> Bus | None:
     """None where commands travel through the store: also when the bus is the very same database."""
-    if settings.bus is None or address(settings.bus.get_secret_value()) == address(settings.store.get_secret_value()):
+    if settings.bus is None or _is_store(settings, settings.bus):
         return None
     return registry.open_bus(settings.bus.get_secret_value(), settings.namespace)
+
+
+def _is_store(settings: Settings, url: SecretStr | None) -> bool:
+    return url is None or address(url.get_secret_value()) == address(settings.store.get_secret_value())
+
+
+def _old_buses(settings: Settings) -> list[Bus]:
+    """Those that are only read, each place once."""
+    if settings.also_consume and _is_store(settings, settings.bus):
+        raise UsageError("also_consume needs a bus to move to: the queue of the store is none")
+    known = {address(url.get_secret_value()) for url in (settings.store, settings.bus) if url is not None}
+    found: list[Bus] = []
+    for url in settings.also_consume:
+        place = address(url.get_secret_value())
+        if place not in known:
+            known.add(place)
+            found.append(registry.open_bus(url.get_secret_value(), settings.namespace))
+    return found
+
+
+def _keys(settings: Settings) -> KeyRing | None:
+    return (
+        None
+        if settings.signing is None
+        else KeyRing.read(settings.signing.get_secret_value(), settings.signature_lifetime)
+    )
 
 
 def address(url: str) -> tuple[str, str, int | None, str]:

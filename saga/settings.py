@@ -65,6 +65,14 @@ class Settings(BaseSettings):
         default=SecretStr(""), description="URL of the saga store, e.g. postgresql://user:password@host/database"
     )
     bus: Url | None = Field(default=None, description="URL of the bus; none: commands travel through the store")
+    also_consume: list[Url] = Field(
+        default=[], description="URLs of more buses to read from, while a fabric moves from one to another"
+    )
+    signing: SecretStr | None = Field(
+        default=None,
+        description="keys for commands on a bus, `KID=SECRET` separated by spaces: the first signs, all are believed; none: unsigned",
+    )
+    signature_lifetime: Seconds = Field(default=900.0, ge=1, description="how long a signed command counts")
     election: Url | None = Field(default=None, description="URL of the election; none: the store's")
     namespace: str = Field(default="saga", description="schema of the tables and prefix of topics")
     lease: Seconds = Field(default=30.0, ge=2, description="how long a claim holds without renewal")

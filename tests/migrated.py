@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 
 import asyncpg
 import pytest
@@ -18,9 +18,9 @@ from tests.services import postgres as services
 def migrated_template(postgres_server: str) -> Iterator[str]:
     """The name of a database with the schema of the default namespace."""
     name = f"template_{uuid.uuid4().hex}"
-    asyncio.run(make_template(postgres_server, name))
+    _run(make_template(postgres_server, name))
     yield name
-    asyncio.run(services.administer(postgres_server, f'drop database "{name}" with (force)'))
+    _run(services.administer(postgres_server, f'drop database "{name}" with (force)'))
 
 
 @pytest.fixture
@@ -28,6 +28,12 @@ async def store_url(postgres_server: str, migrated_template: str) -> AsyncIterat
     """The URL of an empty, migrated database of the test's own."""
     async with services.database(postgres_server, template=migrated_template) as url:
         yield url
+
+
+def _run(work: Coroutine[None, None, None]) -> None:
+    """As `asyncio.run`, which would throw away the loop that pytest-asyncio has set for this thread, unclosed."""
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(work)
 
 
 async def make_template(server_url: str, name: str) -> None:

@@ -176,6 +176,8 @@ class MemoryStore:
         saga, commands, now = self._database.sagas.get(ref.saga), self._database.commands, self._database.now()
         if saga is None or saga.state.paused or self._called_for(saga, ref.step) is not operation:
             return None
+        if self._database.definitions[saga.definition].graph.steps[ref.step].service != service:
+            return None
         row = commands.get(ref)
         if row is None:
             row = CommandRow(ref, operation, service, due_at=now)

@@ -102,6 +102,11 @@ class Context:
         """What the attempt before noted with its last heartbeat; None where it noted nothing."""
         return None if self._work.progress is None else from_json(self._work.progress)
 
+    @property
+    def traceparent(self) -> str | None:
+        """The W3C trace context of the caller that started the saga, the same in every step; None where it had none."""
+        return self._work.trace
+
     def use(self, connection: Connection) -> None:
         """The step's transaction has begun on this connection. Called by the framework."""
         self._connection = connection

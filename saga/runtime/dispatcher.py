@@ -1,70 +1,95 @@
-"""Commands over an outside bus: published after the commit, admitted by a claim in the store, acknowledged right after that."""
+"""Commands over outside buses: published after the commit, admitted by a claim in the store, acknowledged right after that."""
 
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
-from uuid import UUID
 
 import structlog
 
 from saga.core.decide import Command, Decision
-from saga.core.graph import Graph
-from saga.core.states import Operation
-from saga.errors import ProtocolViolation, SagaError, Unavailable
-from saga.ports.bus import Bus, Message, Subscription, topic_of
+from saga.errors import SagaError, Unavailable
+from saga.ports.bus import Bus, Message, Subscription
 from saga.ports.bus import Delivery as Delivered
 from saga.ports.store import StoreAdapter
-from saga.ports.work import Delivery
+from saga.ports.work import Delivery, Work
+from saga.runtime import wire
+from saga.runtime.envelopes import Envelopes, Sending
 from saga.runtime.intake import Intake
 from saga.runtime.planning import Group
 from saga.runtime.router import Router
+from saga.runtime.signing import KeyRing
 from saga.runtime.starter import Order
 
 BATCH_MAX: Final = 256
+OUTBOX_MAX: Final = 100_000
+PUBLISH_MAX: Final = 1_000
 RETRY_SECONDS: Final = 0.5
-FORMAT: Final = 1
+
+
+@dataclass(frozen=True, slots=True)
+class BusOptions:
+    """What a process may do with a bus besides: read others too, sign what it publishes and believe only what is signed."""
+
+    also_read: Sequence[Bus] = ()
+    keys: KeyRing | None = None
 
 
 class Dispatcher:
-    """The bus is the fast path: what it loses, the store re-drives; what it doubles, the claim refuses."""
+    """The bus is the fast path: what it loses, the store re-drives; what it doubles, the claim refuses.
 
-    def __init__(self, bus: Bus, adapter: StoreAdapter, router: Router, intake: Intake) -> None:
+    It publishes to one bus and reads from any number: while a fabric moves from one bus to another, its processes read both.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        also_read: Sequence[Bus],
+        envelopes: Envelopes,
+        adapter: StoreAdapter,
+        router: Router,
+        intake: Intake,
+    ) -> None:
         self._bus = bus
+        self._also_read = also_read
+        self._envelopes = envelopes
         self._adapter = adapter
         self._router = router
         self._intake = intake
         self._outbox: list[Message] = []
         self._wanted = asyncio.Event()
-        self._readers: dict[str, asyncio.Task[None]] = {}
+        self._readers: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._log = structlog.get_logger("saga.bus")
 
-    def topic(self, service: str) -> str:
-        return topic_of(self._adapter.options.namespace, service)
-
     async def serve(self, services: Sequence[str]) -> None:
-        """Read the topics of these services, each as a member of its service's group; later, if the bus is away."""
-        for service in services:
-            if service not in self._readers:
-                try:
-                    await self._bus.ensure([self.topic(service)], service)
-                except Unavailable as error:
-                    self._log.warning("bus away, it is joined later", service=service, error=str(error))
-                self._readers[service] = asyncio.create_task(self._read(service))
+        """Read the topics of these services on every bus, each as a member of its service's group; later, if it is away."""
+        for number, bus in enumerate((self._bus, *self._also_read)):
+            for service in services:
+                if (number, service) not in self._readers:
+                    try:
+                        await bus.ensure([self._envelopes.topic(service)], service)
+                    except Unavailable as error:
+                        self._log.warning("bus away, it is joined later", service=service, error=str(error))
+                    self._readers[number, service] = asyncio.create_task(self._read(bus, service))
 
     def publish(self, group: Group, commands: Sequence[Command]) -> None:
-        self._put(group.saga, group.graph, commands)
+        work = group.outcomes[0].work if group.outcomes else None
+        known = (None, None) if work is None else (work.input, work.trace)
+        self._put(Sending(group.saga, group.graph, *known), commands)
 
     def publish_first(self, order: Order, decision: Decision) -> None:
         commands = [c for c in decision.commands if self._router.owner(order.graph.steps[c.step].service) is None]
-        self._put(order.saga, order.graph, commands)
+        self._put(Sending(order.saga, order.graph, order.input, order.trace), commands)
 
-    def _put(self, saga: UUID, graph: Graph, commands: Sequence[Command]) -> None:
-        for command in commands:
-            topic = self.topic(graph.steps[command.step].service)
-            self._outbox.append(Message(topic, saga.bytes, encode(Delivery(saga, command.step, command.operation))))
+    def _put(self, sending: Sending, commands: Sequence[Command]) -> None:
+        messages = (self._envelopes.closed(sending, command) for command in commands)
+        self._outbox += [message for message in messages if message is not None]
+        if len(self._outbox) > OUTBOX_MAX:
+            self._log.warning("bus too slow, commands are left to the re-drive", commands=PUBLISH_MAX)
+            del self._outbox[-PUBLISH_MAX:]  # the newest: the oldest may be under way
         self._wanted.set()
 
     async def run(self) -> None:
@@ -72,28 +97,45 @@ class Dispatcher:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
-            batch, self._outbox = self._outbox, []
+            await self._publish_all()
+
+    async def _publish_all(self) -> None:
+        while self._outbox:
+            batch = self._outbox[:PUBLISH_MAX]
             try:
                 await self._bus.publish(batch)
             except SagaError as error:
                 self._log.warning("bus away, commands are left to the re-drive", commands=len(batch), error=str(error))
+            del self._outbox[: len(batch)]  # only now: a cancelled publish is made again by close()
 
-    async def close(self) -> None:
-        """Read no more, and give the bus back."""
+    async def stop_reading(self) -> None:
+        """What was delivered and not acknowledged goes to others."""
         for reader in self._readers.values():
             reader.cancel()
         await asyncio.gather(*self._readers.values(), return_exceptions=True)
-        await self._bus.close()
 
-    async def _read(self, service: str) -> None:
+    async def close(self, patience_seconds: float) -> None:
+        """Publish what is left, within that time; then give the buses back. `run` has ended."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_seconds):
+                await self._publish_all()
+        for bus in (self._bus, *self._also_read):
+            try:
+                await bus.close()
+            except SagaError as error:
+                self._log.warning("bus was not closed well", error=str(error))
+
+    async def _read(self, bus: Bus, service: str) -> None:
         while True:
             try:
-                await self._bus.ensure([self.topic(service)], service)
-                async with self._bus.subscribe([self.topic(service)], service, limit=BATCH_MAX) as subscription:
+                await bus.ensure([self._envelopes.topic(service)], service)
+                async with bus.subscribe([self._envelopes.topic(service)], service, limit=BATCH_MAX) as subscription:
                     await self._admit_all(service, subscription)
             except SagaError as error:
                 self._log.warning("bus away", service=service, error=str(error))
-                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:  # noqa: BLE001 (whatever it is, the service must not stop reading)
+                self._log.exception("reading died, beginning again", service=service)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _admit_all(self, service: str, subscription: Subscription) -> None:
         async for deliveries in subscription:
@@ -105,50 +147,25 @@ class Dispatcher:
                 waiting = waiting[room:]
 
     async def _admit(self, service: str, deliveries: Sequence[Delivered]) -> None:
-        commands = [command for delivery in deliveries if (command := self._decoded(delivery.message)) is not None]
+        opened = [self._envelopes.opened(delivery.message, service) for delivery in deliveries]
+        commands = [command for command in opened if command is not None]
         while commands:
             try:
-                works = await self._adapter.store.admit(
-                    commands,
-                    [service] * len(commands),
-                    process=self._router.process,
-                    first_claim=self._router.claims(len(commands)),
-                    durable=True,
-                )
-                self._intake.take(works)
+                self._intake.take(await self._claimed(service, commands))
                 break
             except Unavailable as error:
                 self._log.warning("cannot admit", service=service, error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
 
-    def _decoded(self, message: Message) -> Delivery | None:
-        try:
-            return decode(message.body)
-        except SagaError as error:
-            self._log.error("message refused", topic=message.topic, error=str(error))
-            return None
-
-
-def encode(delivery: Delivery) -> bytes:
-    """The body of a command."""
-    return json.dumps(
-        {"v": FORMAT, "saga": str(delivery.saga), "step": delivery.step, "op": delivery.operation.value}
-    ).encode()
-
-
-def decode(body: bytes) -> Delivery:
-    """Read a command.
-
-    Raises:
-        ProtocolViolation: it is none.
-    """
-    try:
-        document = json.loads(body)
-        if document.get("v", FORMAT) != FORMAT:
-            raise ValueError(f"format {document['v']!r}, this build reads {FORMAT}")
-        step = document["step"]
-        if not isinstance(step, int) or not 0 <= step < 2**15:
-            raise ValueError(f"step {step!r}")
-        return Delivery(UUID(document["saga"]), step, Operation(document["op"]))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ProtocolViolation(f"not a command: {type(error).__name__}: {error}"[:200]) from error
+    async def _claimed(self, service: str, commands: Sequence[wire.Command]) -> list[Work]:
+        """What of these commands is ours now. A claim that is not what was signed is not run; its lease gives it back."""
+        works = await self._adapter.store.admit(
+            [command.delivery for command in commands],
+            [service] * len(commands),
+            process=self._router.process,
+            first_claim=self._router.claims(len(commands)),
+            durable=True,
+        )
+        asked = {command.delivery: command for command in commands}
+        meant = [await self._envelopes.is_meant(asked[Delivery(w.saga, w.step, w.operation)], w) for w in works]
+        return [work for work, is_meant in zip(works, meant, strict=True) if is_meant]

@@ -66,6 +66,7 @@ class Intake:
         self._services = sorted({*self._services, *services})
         self._capacity += capacity
         self._is_durable = self._is_durable or durable
+        self._freed.set()  # a bus may have delivered already, and wait for room
         self.look(everything=True)
 
     @property

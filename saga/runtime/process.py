@@ -24,12 +24,14 @@ from saga.ports.store import Ears, StoreAdapter
 from saga.ports.work import Overdue, Ref, Work
 from saga.runtime.committer import Committer
 from saga.runtime.definitions import Definitions
-from saga.runtime.dispatcher import Dispatcher
+from saga.runtime.dispatcher import BusOptions, Dispatcher
 from saga.runtime.endings import Endings
+from saga.runtime.envelopes import Envelopes
 from saga.runtime.executor import Executor
 from saga.runtime.handover import handed_over, standing_of
 from saga.runtime.intake import Intake
 from saga.runtime.planning import Group, Plan
+from saga.runtime.refusals import Refusals
 from saga.runtime.router import Router
 from saga.runtime.starter import Order, Starter
 from saga.runtime.telemetry import SILENT, Telemetry
@@ -55,6 +57,7 @@ class Process:
         clock: Clock,
         bus: Bus | None = None,
         *,
+        bus_options: BusOptions = BusOptions(),
         name: str | None = None,
         telemetry: Telemetry = SILENT,
     ) -> None:
@@ -74,7 +77,13 @@ class Process:
             adapter.store, clock, self.router, self.executor.run, self.committer.unsettled, options.lease_seconds
         )
         self.starter = Starter(adapter.store, clock, self.router, options.lease_seconds, self.intake, self._started)
-        self.dispatcher = None if bus is None else Dispatcher(bus, adapter, self.router, self.intake)
+        self.refusals = Refusals(clock)
+        envelopes = Envelopes(options.namespace, self.definitions, self.refusals, bus_options.keys, self.store_now)
+        self.dispatcher = (
+            None
+            if bus is None
+            else Dispatcher(bus, bus_options.also_read, envelopes, adapter, self.router, self.intake)
+        )
         self.endings = Endings(adapter.ledger, clock)
         self.telemetry = telemetry
         self.executor.show(telemetry)
@@ -124,6 +133,8 @@ class Process:
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
         """Take nothing more, finish what runs, commit what is done, give the rest back to the others, and go."""
+        if self.dispatcher is not None:
+            await self.dispatcher.stop_reading()
         self.executor.give_back(await self.intake.drain(drain_seconds))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_seconds):
@@ -132,8 +143,7 @@ class Process:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.dispatcher is not None:
-            with contextlib.suppress(SagaError):
-                await self.dispatcher.close()
+            await self.dispatcher.close(drain_seconds)
         with contextlib.suppress(SagaError, TimeoutError):
             await self.adapter.membership.leave()
 

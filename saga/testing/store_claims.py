@@ -219,6 +219,17 @@ class ClaimTests(StoreStage):
 
         assert await process.admit(Delivery(uuid4(), 0, EXECUTE), delivery(start, 7)) == []
 
+    async def test_a_delivery_to_another_service_than_the_steps_own_is_refused(self) -> None:
+        process = await self.process()
+        start = await self.unqueued(process)
+
+        work = await process.adapter.store.admit(
+            [delivery(start)], [OTHER_SERVICE], process=process.id, first_claim=40, durable=True
+        )
+
+        assert work == []
+        assert await self.held(process, start) == frozenset()
+
     async def test_a_delivery_for_a_paused_saga_is_refused(self) -> None:
         process = await self.process()
         start = await self.unqueued(process)

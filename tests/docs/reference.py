@@ -70,8 +70,8 @@ def _setting(name: str, field: FieldInfo) -> Row:
 def _default(field: FieldInfo) -> str:
     value = field.get_default()
     text = value.get_secret_value() if hasattr(value, "get_secret_value") else value
-    if text is None or text == "":
-        return "none" if text is None else "needed"
+    if text is None or text in ("", []):
+        return "needed" if text == "" else "none"
     return f"`{duration_text(round(text * 1000))}`" if _is_duration(field) else f"`{text}`"
 
 

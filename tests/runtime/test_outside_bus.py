@@ -132,7 +132,7 @@ async def test_a_command_that_comes_after_its_saga_has_ended_does_nothing(world:
     dispatcher = client.process.dispatcher
     assert dispatcher is not None
     late = f'{{"v": 1, "saga": "{handle.id}", "step": 0, "op": "E"}}'.encode()
-    await memory.open_bus(bus_url, "saga").publish([Message(dispatcher.topic("first"), b"k", late)])
+    await memory.open_bus(bus_url, "saga").publish([Message("saga.saga.first", b"k", late)])
     assert (await (await client.start(definition, "good again")).result(20)).is_completed
     await until(lambda: workers[0].process.intake.in_flight == 0, "everything has ended")
     assert len(provider.calls) == calls + 1
@@ -183,4 +183,22 @@ async def test_a_process_starts_while_the_bus_is_away_and_joins_it_later(world: 
         away.is_away = False
         assert (await handle.result(20)).is_completed
         assert away.joined == 2
+
+
+async def test_a_process_that_joins_a_busy_topic_runs_what_it_was_given_first(world: World) -> None:
+    """A bus may deliver before the process has said how much it can run."""
+    bus_url = "memory://busy"
+    participants, definition = services(Provider())
+    await world.join(participants[1], bus=bus_url)
+    client = await world.join(bus=bus_url)
+    waiting = await world.join(participants[0], bus=bus_url)
+    await client.register(definition)
+    first = client.process.dispatcher
+    assert first is not None
+    intake = waiting.process.intake
+    capacity, intake._capacity = intake._capacity, 0
+    handle = await client.start(definition, "good")
+    await until(lambda: not first._outbox, "the command is on the bus")
+    intake.serve(["first"], capacity, durable=True)
+    assert (await handle.result(10)).is_completed
     memory.forget(bus_url)

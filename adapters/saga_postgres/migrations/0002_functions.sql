@@ -118,7 +118,7 @@ begin
         from unnest(p_saga, p_step, p_op, p_service) with ordinality as a(saga, step, op, service, n)
         join saga s on s.id = a.saga
         join definition_step d on d.definition = s.definition and d.step = a.step
-        where not s.paused and called_for(s.phase, substr(s.vector, a.step + 1, 1), d.mode) = a.op
+        where not s.paused and d.service = a.service and called_for(s.phase, substr(s.vector, a.step + 1, 1), d.mode) = a.op
         order by a.saga, a.step, a.n
     ), claimed as (
         insert into command as c (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
