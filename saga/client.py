@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 import time
 from dataclasses import dataclass
 from functools import cached_property
@@ -29,6 +30,7 @@ from saga.runtime.handlers import Adapter, Value
 from saga.runtime.process import Process
 from saga.runtime.starter import Order, first_decision, start_of
 
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 INPUT_BYTES_MAX: Final = 256 * 1024
 KEY_CHARS_MAX: Final = 200
 START_TIMEOUT_SECONDS: Final = 30.0
@@ -167,6 +169,7 @@ class Sagas:
             data = _encoded(definition, _JSON, value)
             if problems := misfits(graph.input_schema, pydantic_core.from_json(data)):
                 raise InputRefused(f"the input of {graph.name} v{graph.version} does not fit: {'; '.join(problems)}")
+        _check_text(key, tags)
         if key is not None and not 1 <= len(key) <= KEY_CHARS_MAX:
             raise UsageError(f"a start key has 1 to {KEY_CHARS_MAX} characters, not {len(key)}")
         saga = self.new_id()
@@ -222,6 +225,15 @@ def _encoded(name: str, adapter: Adapter, value: Value) -> bytes:
             f"the input of {name} has {len(data):,} bytes, more than {INPUT_BYTES_MAX:,}: store it elsewhere and pass its address"
         )
     return data
+
+
+def _check_text(key: str | None, tags: dict[str, str] | None) -> None:
+    tags = {} if tags is None else tags
+    if not isinstance(tags, dict):
+        raise UsageError("tags are texts by their names")
+    for said in ("" if key is None else key, *tags, *tags.values()):
+        if type(said) is not str or _UNSTORABLE.search(said):
+            raise UsageError(f"start keys and tags are text without NUL and half characters, not {ascii(said)[:80]}")
 
 
 def _first_line(error: Exception) -> str:

@@ -17,8 +17,9 @@ import re
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
+from urllib.parse import urlsplit
 
-from saga.errors import Conflict, MissingDriver, UnknownScheme
+from saga.errors import Conflict, MissingDriver, UnknownScheme, UsageError
 from saga.ports.bus import Bus
 from saga.ports.doctor import BusDoctor
 from saga.ports.election import Election
@@ -88,6 +89,10 @@ def _scheme(group: str, url: str) -> str:
     match = _SCHEME.match(url)
     if match is None:
         raise UnknownScheme(f"this is no URL: it does not begin with scheme://. {_offer(group)}")
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise UsageError("this URL cannot be read: write special characters as %XX, and a port as a number") from None
     return match[1].lower()
 
 

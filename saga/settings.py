@@ -8,10 +8,17 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    YamlConfigSettingsSource,
+)
 
 from saga.core.duration import duration_ms
 from saga.errors import SagaError, UsageError
+from saga.yaml_guard import parsed_yaml
 
 CONFIG_VARIABLE: Final = "SAGA_CONFIG"
 CONFIG_DEFAULT: Final = "saga.yaml"
@@ -54,6 +61,11 @@ def _http_address(value: Any) -> str:
 HttpAddress = Annotated[str, BeforeValidator(_http_address)]
 Url = Annotated[SecretStr, AfterValidator(_url)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
+
+
+class _GuardedYaml(YamlConfigSettingsSource):
+    def _read_file(self, file_path: Any) -> dict[str, Any]:
+        return parsed_yaml(file_path.read_bytes(), str(file_path))
 
 
 class Settings(BaseSettings):
@@ -112,7 +124,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         path = os.environ.get(CONFIG_VARIABLE, CONFIG_DEFAULT)
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls, yaml_file=path)
+        return init_settings, env_settings, _GuardedYaml(settings_cls, yaml_file=path)
 
 
 def load(**given: Any) -> Settings:
@@ -126,6 +138,8 @@ def load(**given: Any) -> Settings:
         raise UsageError(f"{CONFIG_VARIABLE} names {path}, which does not exist")
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    except SettingsError as error:  # a list in the environment that is no JSON
+        raise UsageError(f"settings cannot be read: {error}") from None
     except ValidationError as error:
         lines = [
             f"{'.'.join(map(str, detail['loc']))}: {detail['msg'].removeprefix('Value error, ')}"

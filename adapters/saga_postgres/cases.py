@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, Final
 from uuid import UUID
 
 from saga.core.decide import State
-from saga.core.graph import graph_from_document
+from saga.core.graph import graph_from_json
 from saga.core.states import Operation, Phase
 from saga.errors import NotFound
 from saga.ports.case import HISTORY_LINES_MAX, Case, Instruction, Moment, Record
@@ -59,7 +58,7 @@ async def read_case(connection: Connection, place: str, saga: UUID) -> Case:
         leader: str | None = await connection.fetchval(_LEADER, LEADER_SILENCE_SECONDS_MAX)
     return Case(
         saga=saga,
-        graph=graph_from_document(json.loads(row["document"])),
+        graph=graph_from_json(row["document"]),
         state=_state(row),
         now=row["now"],
         started_at=row["started_at"],

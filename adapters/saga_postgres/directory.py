@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from saga.core.contract import Contract
 from saga.core.difference import difference
-from saga.core.graph import Graph, Json, graph_from_document
+from saga.core.graph import Graph, Json, graph_from_json
 from saga.core.states import Mode
 from saga.errors import Conflict, NotFound
 from saga_postgres.pool import Connection, Pool
@@ -129,7 +129,7 @@ async def _stored(connection: Connection, graph: Graph, input_schema: Json, *, o
 async def _make_way(connection: Connection, holder: Mapping[str, Any], graph: Graph, *, overwrite: bool) -> None:
     name = f"definition {graph.name!r} version {graph.version}"
     if not overwrite:
-        lines = "; ".join(difference(graph_from_document(json.loads(holder["document"])), graph))
+        lines = "; ".join(difference(graph_from_json(holder["document"]), graph))
         raise Conflict(f"{name} is registered with another graph ({lines}): give the new one the next version")
     if running := await connection.fetchval(_RUNNING, holder["id"]):
         raise Conflict(
@@ -166,7 +166,7 @@ def _array(numbers: Sequence[int]) -> str:
 
 
 def _graph(row: Mapping[str, Any]) -> Graph:
-    return replace(graph_from_document(json.loads(row["document"])), input_schema=_loaded(row["input_schema"]))
+    return replace(graph_from_json(row["document"]), input_schema=_loaded(row["input_schema"]))
 
 
 def _contract_row(contract: Contract) -> tuple[Any, ...]:

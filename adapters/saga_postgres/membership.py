@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import time
 import zlib
@@ -12,7 +13,7 @@ from typing import Final
 
 import asyncpg
 
-from saga.errors import LeadershipLost, Unavailable
+from saga.errors import LeadershipLost, ProtocolViolation, Unavailable
 from saga.ports.store import LEADER_SILENCE_SECONDS_MAX, Beat, Ears, Peer, StoreOptions
 from saga.ports.work import Ref
 from saga_postgres import signals
@@ -39,6 +40,8 @@ with before as (select extract(epoch from clock_timestamp() - seen_at)::float8 a
         returning term)
 select coalesce((select silent from before), 0), (select term from seen)"""
 _BEAT: Final = "select * from beat($1, $2, $3, $4, $5, $6)"
+
+_log = logging.getLogger(__name__)
 
 
 class PostgresMembership:
@@ -85,7 +88,12 @@ class PostgresMembership:
         namespace = self._options.namespace
 
         def on_process(_: object, __: int, ___: str, payload: str) -> None:
-            self._hear(ears, payload)
+            try:
+                self._hear(ears, payload)
+            except (
+                ProtocolViolation
+            ) as error:  # whoever may connect to the database may notify; beats find what is true
+                _log.warning("notification refused: %s", error)
 
         await connection.add_listener(signals.process_channel(namespace, process), on_process)
         await connection.add_listener(f"{signals.prefix(namespace)}peers", lambda *_: ears.peers())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from pydantic_core import from_json, to_json
 
 from saga.core.decide import State
 from saga.core.states import Operation, Phase
+from saga.errors import ProtocolViolation
 from saga.ports.work import Ref, Signals, Standing, Work
 
 CHANNEL_BYTES_MAX: Final = 63
@@ -109,16 +111,27 @@ def _document_of_ending(ending: tuple[UUID, Standing]) -> Sequence[object]:
     return saga.hex, standing.definition, standing.phase.letter, standing.reason, standing.input, standing.results
 
 
+@contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        raise ProtocolViolation(f"not a notification of Saga: {type(error).__name__}") from error
+
+
+@_refusing()
 def claims_in(payload: str) -> list[Ref]:
     data = b64decode(payload[1:])
     return [Ref(UUID(bytes=data[n : n + 16]), int.from_bytes(data[n + 16 : n + 18])) for n in range(0, len(data), 18)]
 
 
+@_refusing()
 def ended_in(payload: str) -> dict[UUID, Standing | None]:
     data = b64decode(payload[1:])
     return dict.fromkeys((UUID(bytes=data[n : n + 16]) for n in range(0, len(data), 16)), None)
 
 
+@_refusing()
 def works_in(payload: str, *, store_clock: float, store_clock_max: float) -> list[Work]:
     """Claims as they were told, on this process's clock. The store's clock minus ours is between the two."""
     return [
@@ -149,6 +162,7 @@ def works_in(payload: str, *, store_clock: float, store_clock_max: float) -> lis
     ]  # fmt: skip
 
 
+@_refusing()
 def endings_in(payload: str) -> dict[UUID, Standing | None]:
     return {
         UUID(saga): Standing(

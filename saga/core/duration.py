@@ -77,4 +77,8 @@ def _rounded(milliseconds: float, value: Duration) -> int:
 
 def _refused(value: object, reason: str) -> UsageError:
     forms = 'Write "250ms", "10s", "2m", "1h30m", "1d", a number of seconds, or a timedelta'
-    return UsageError(f"{value!r} cannot be used as a duration: {reason}. {forms}.")
+    try:
+        shown = repr(value)[:80]
+    except ValueError:  # a whole number of thousands of digits
+        shown = "this number"
+    return UsageError(f"{shown} cannot be used as a duration: {reason}. {forms}.")

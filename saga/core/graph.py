@@ -6,6 +6,7 @@ Built by `saga.Definition`, stored as canonical JSON.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,6 +15,7 @@ from typing import Any, Final
 import rfc8785
 
 from saga.core.states import Mode
+from saga.errors import DefinitionError
 
 STEPS_MAX: Final = 500
 EDGES_MAX: Final = 5_000
@@ -188,6 +190,57 @@ def graph_from_document(document: Mapping[str, Json]) -> Graph:
         returns=document["returns"],
         steps=tuple(_step_from(entry) for entry in document["steps"]),
     )
+
+
+def graph_from_json(data: bytes | str) -> Graph:
+    """Read a stored definition.
+
+    Raises:
+        DefinitionError: it is none that this build can read; the message says where.
+    """
+    try:
+        if len(data) > DEFINITION_BYTES_MAX:
+            raise ValueError(f"{len(data)} bytes, a definition has at most {DEFINITION_BYTES_MAX}")
+        graph = graph_from_document(json.loads(data))
+        _check_types(graph)
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise DefinitionError(f"not a definition: {type(error).__name__}: {str(error)[:160]!a}") from error
+    return graph
+
+
+def _check_types(graph: Graph) -> None:
+    """What is wrong in a stored form must not be found out by whoever decides on it."""
+    if not 1 <= len(graph.steps) <= STEPS_MAX or sum(len(step.after) for step in graph.steps) > EDGES_MAX:
+        raise ValueError("too few or too many steps")
+    _check_fields(graph, "definition", _GRAPH_TYPES)
+    for position, step in enumerate(graph.steps):
+        _check_fields(step, f"step {position}", _STEP_TYPES)
+        _check_fields(step.retry, f"step {position}.retry", _RETRY_TYPES)
+        _check_fields(step.undo_retry, f"step {position}.undo_retry", _RETRY_TYPES)
+        for before in (*step.after, *step.reads):
+            if type(before) is not int or not 0 <= before < len(graph.steps):
+                raise ValueError(f"step {position} has no predecessor {str(before)[:20]!a}")
+
+
+def _check_fields(holder: object, place: str, types: Mapping[str, tuple[type, ...]]) -> None:
+    for name, allowed in types.items():
+        value = getattr(holder, name)
+        if type(value) not in allowed or (type(value) is int and not 0 <= value <= _WHOLE_MAX):
+            raise TypeError(f"{place}.{name} is a {type(value).__name__} that it cannot be")
+
+
+_WHOLE_MAX: Final = 2**53 - 1
+_NONE: Final = type(None)
+_GRAPH_TYPES: Final = {"name": (str,), "version": (int,), "deadline_ms": (int, _NONE), "compensation_budget_ms": (int,)}
+_STEP_TYPES: Final = {
+    **dict.fromkeys(("name", "service", "handler"), (str,)),
+    **dict.fromkeys(("pivot", "retriable", "read_only", "compensation", "probe"), (bool,)),
+    "timeout_ms": (int,),
+}
+_RETRY_TYPES: Final = {
+    **dict.fromkeys(("first_ms", "cap_ms", "factor_percent", "jitter_percent"), (int,)),
+    **dict.fromkeys(("attempts", "give_up_after_ms"), (int, _NONE)),
+}
 
 
 def _step_from(entry: Mapping[str, Json]) -> Step:

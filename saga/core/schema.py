@@ -107,7 +107,7 @@ _TYPES: Final[Mapping[str, Callable[[Json], bool]]] = {
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),
     "number": _is_number,
-    "integer": lambda value: _is_number(value) and float(value).is_integer(),
+    "integer": lambda value: _is_number(value) and (isinstance(value, int) or float(value).is_integer()),
     "boolean": lambda value: isinstance(value, bool) or value in (0, 1) or isinstance(value, str),
     "null": lambda value: value is None,
 }
@@ -120,7 +120,7 @@ def _bounds(schema: Mapping[str, Json], value: Json) -> Iterator[str]:
         yield f"{_shown(value)} is not {schema['const']!r}"
     if isinstance(value, int | float) and not isinstance(value, bool):
         yield from (
-            f"{value} is {reason} {schema[name]}"
+            f"{_shown(value)} is {reason} {schema[name]}"
             for name, is_bad, reason in _LIMITS
             if name in schema and is_bad(value, schema[name])
         )

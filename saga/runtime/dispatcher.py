@@ -38,6 +38,9 @@ class BusOptions:
     keys: KeyRing | None = None
 
 
+ALONE: Final = BusOptions()
+
+
 class Dispatcher:
     """The bus is the fast path: what it loses, the store re-drives; what it doubles, the claim refuses.
 

@@ -178,8 +178,17 @@ class StepHandler:
         return data
 
     def decode(self, data: bytes | None) -> Value:
-        """Read a recorded result."""
-        return None if data is None else self.output.validate_json(data)
+        """Read a recorded result.
+
+        Raises:
+            InputRefused: it has another shape: the handler's annotation has changed since.
+        """
+        try:
+            return None if data is None else self.output.validate_json(data)
+        except pydantic.ValidationError as error:
+            raise InputRefused(
+                f"step {self.full_name}: the recorded result does not fit: {_one_line(error)}"
+            ) from error
 
 
 class Callee:

@@ -24,7 +24,7 @@ from saga.ports.store import Ears, StoreAdapter
 from saga.ports.work import Overdue, Ref, Work
 from saga.runtime.committer import Committer
 from saga.runtime.definitions import Definitions
-from saga.runtime.dispatcher import BusOptions, Dispatcher
+from saga.runtime.dispatcher import ALONE, BusOptions, Dispatcher
 from saga.runtime.endings import Endings
 from saga.runtime.envelopes import Envelopes
 from saga.runtime.executor import Executor
@@ -57,7 +57,7 @@ class Process:
         clock: Clock,
         bus: Bus | None = None,
         *,
-        bus_options: BusOptions = BusOptions(),
+        bus_options: BusOptions = ALONE,
         name: str | None = None,
         telemetry: Telemetry = SILENT,
     ) -> None:

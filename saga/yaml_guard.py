@@ -1,0 +1,59 @@
+"""YAML of settings, looked through before it is loaded: no nesting bombs, aliases, tags, or names that are there twice."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import yaml
+
+from saga.errors import UsageError
+
+YAML_BYTES_MAX: Final = 8 * 1024
+YAML_DEPTH_MAX: Final = 8
+
+
+def parsed_yaml(data: bytes, place: str) -> dict[str, Any]:
+    """A mapping written in YAML.
+
+    Raises:
+        UsageError: it is none, or has more than a file of settings needs; with `place` and the line.
+    """
+    if len(data) > YAML_BYTES_MAX:
+        raise UsageError(f"{place} has {len(data)} bytes, at most {YAML_BYTES_MAX} are read")
+    try:
+        text = data.decode()
+        _look_through(text, place)
+        loaded = yaml.load(text, Loader=_Unique)  # noqa: S506 (it is a SafeLoader)
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = "" if mark is None else f", line {mark.line + 1}"
+        problem = getattr(error, "problem", None) or type(error).__name__
+        raise UsageError(f"{place}{where} cannot be read as YAML: {problem[:200]!a}") from None
+    if loaded is not None and not isinstance(loaded, dict):
+        raise UsageError(f"{place} has no settings: write lines of `name: value`")
+    return {str(name): value for name, value in (loaded or {}).items()}
+
+
+def _look_through(text: str, place: str) -> None:
+    """The parser hands out events as it reads: it is stopped at the first bracket too many."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > YAML_DEPTH_MAX:
+            raise UsageError(f"{place} is nested deeper than {YAML_DEPTH_MAX} levels")
+        if getattr(event, "anchor", None) is not None or getattr(event, "tag", None) is not None:
+            raise UsageError(f"{place}, line {_line(event)}: no anchors, aliases or tags here")
+
+
+def _line(event: yaml.Event) -> int:
+    return 0 if event.start_mark is None else event.start_mark.line + 1
+
+
+class _Unique(yaml.SafeLoader):
+    """Refuses a name that is there twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        names = {key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
+        if len(names) < len(node.value):
+            raise yaml.constructor.ConstructorError(None, None, "a name is there twice, or is no word", node.start_mark)
+        return super().construct_mapping(node, deep)
