@@ -153,12 +153,17 @@ class Dispatcher:
         opened = [self._envelopes.opened(delivery.message, service) for delivery in deliveries]
         commands = [command for command in opened if command is not None]
         while commands:
+            claiming = asyncio.ensure_future(self._claimed(service, commands))
             try:
-                self._intake.take(await self._claimed(service, commands))
+                self._intake.take(await asyncio.shield(claiming))
                 break
             except Unavailable as error:
                 self._log.warning("cannot admit", service=service, error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
+            except asyncio.CancelledError:  # what was claimed all the same is given back unbegun, and not left to its lease
+                with contextlib.suppress(SagaError):
+                    self._intake.take(await claiming)
+                raise
 
     async def _claimed(self, service: str, commands: Sequence[wire.Command]) -> list[Work]:
         """What of these commands is ours now. A claim that is not what was signed is not run; its lease gives it back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -53,6 +54,7 @@ class Intake:
         self._wants_queue = False
         self._timers: dict[int, asyncio.TimerHandle] = {}  # by tick
         self._wanted = asyncio.Event()
+        self._asking = asyncio.Lock()  # held while the store is asked for claims
         self._freed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._finished = 0
@@ -135,13 +137,11 @@ class Intake:
         self.look()
 
     def take(self, works: Sequence[Work]) -> None:
-        """Run these claims, or keep them until there is room. A process that ends leaves them to others."""
-        if self._is_closing:
-            return
+        """Run these claims, or keep them until there is room. A process that ends gives them back unbegun."""
         for work in works:
             if work.claim in self._running:
                 continue
-            if len(self._running) < self._capacity:
+            if len(self._running) < self._capacity and not self._is_closing:
                 self._begin(work)
             else:
                 self._waiting.append(work)
@@ -159,7 +159,7 @@ class Intake:
             if self._ended is not None:
                 self._ended.add(work.claim)
             self._freed.set()
-            while self._waiting and len(self._running) < self._capacity:
+            while self._waiting and len(self._running) < self._capacity and not self._is_closing:
                 self._begin(self._waiting.popleft())
             if self._wants_queue and not self._waiting:
                 self._wanted.set()
@@ -170,8 +170,9 @@ class Intake:
             await self._wanted.wait()
             self._wanted.clear()
             try:
-                await self._fetch()
-                await self._pull()
+                async with self._asking:
+                    await self._fetch()
+                    await self._pull()
             except Unavailable as error:
                 self._log.warning("cannot take commands", error=str(error))
                 await self._clock.sleep(RETRY_SECONDS)
@@ -248,6 +249,9 @@ class Intake:
         self._is_closing = True
         for timer in self._timers.values():
             timer.cancel()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._asking:
+                pass  # what was being asked for is here now
         unbegun = list(self._waiting)
         self._waiting.clear()
         tasks = [task for _, task in self._running.values()]
