@@ -160,7 +160,9 @@ class Dispatcher:
             except Unavailable as error:
                 self._log.warning("cannot admit", service=service, error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
-            except asyncio.CancelledError:  # what was claimed all the same is given back unbegun, and not left to its lease
+            except (
+                asyncio.CancelledError
+            ):  # what was claimed all the same is given back unbegun, and not left to its lease
                 with contextlib.suppress(SagaError):
                     self._intake.take(await claiming)
                 raise
