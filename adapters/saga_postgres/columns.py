@@ -35,7 +35,8 @@ def commit_columns(writes: Sequence[Write]) -> list[object]:
             drops.append((at, str(drop.step), NULL if drop.claim is None else str(drop.claim)))
         for delay in write.delays:
             times = (repr(delay.after_seconds), repr(delay.quiet_seconds))
-            delays.append((at, str(delay.step), str(delay.claim), *times, str(delay.failures), _text(delay.error)))
+            counts = (str(delay.failures), str(delay.trials))
+            delays.append((at, str(delay.step), str(delay.claim), *times, *counts, _text(delay.error)))
         for dispatch in write.dispatches:
             dispatches.append((at, *_dispatch(dispatch), repr(dispatch.after_seconds)))
         for result in write.results:
@@ -44,7 +45,7 @@ def commit_columns(writes: Sequence[Write]) -> list[object]:
         for entry in write.entries:
             entries.append((at, str(entry.step), _word(entry.kind), _text(entry.detail)))
     return [
-        *_literals(sagas, 5), *_flags(writes), *_literals(fences, 3), *_literals(drops, 3), *_literals(delays, 7),
+        *_literals(sagas, 5), *_flags(writes), *_literals(fences, 3), *_literals(drops, 3), *_literals(delays, 8),
         *_literals(dispatches, 7), *_literals(results, 3), values, *_literals(entries, 4),
     ]  # fmt: skip
 

@@ -53,7 +53,7 @@ _COMMIT: Final = _call(
     ),
     *("integer[]", "smallint[]", "bigint[]"),
     *("integer[]", "smallint[]", "bigint[]"),
-    *("integer[]", "smallint[]", "bigint[]", "float8[]", "float8[]", "smallint[]", "text[]"),
+    *("integer[]", "smallint[]", "bigint[]", "float8[]", "float8[]", "smallint[]", "smallint[]", "text[]"),
     *_DISPATCHES,
     "float8[]",
     *("integer[]", "smallint[]", "smallint[]", ""),
@@ -64,7 +64,7 @@ _PULL: Final = _call("pull", *[""] * 6)
 _ADMIT: Final = _call("admit", *[""] * 8)
 _FETCH: Final = _call("fetch_claims", *[""] * 4)
 _OVERDUE: Final = _call("overdue", *[""] * 2)
-_EXTEND: Final = _call("extend_claims", *[""] * 5)
+_EXTEND: Final = _call("extend_claims", *[""] * 6)
 
 
 class PostgresStore:
@@ -158,15 +158,17 @@ class PostgresStore:
         heard_at = time.monotonic()
         return [_overdue(row, heard_at) for row in rows]
 
-    async def extend(self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None) -> set[Ref]:
-        lost = await self._extend(refs, process, progress)
+    async def extend(
+        self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None, trial: bool = False
+    ) -> set[Ref]:
+        lost = await self._extend(refs, process, progress, trial=trial)
         if len(refs) > 1:  # they are lost, or somebody has them locked at the moment
-            return {ref for ref in lost if await self._extend([ref], process, progress)}
+            return {ref for ref in lost if await self._extend([ref], process, progress, trial=trial)}
         return lost
 
-    async def _extend(self, refs: Sequence[Ref], process: int, progress: bytes | None) -> set[Ref]:
+    async def _extend(self, refs: Sequence[Ref], process: int, progress: bytes | None, *, trial: bool) -> set[Ref]:
         sagas, steps = [ref.saga for ref in refs], [ref.step for ref in refs]
-        rows = await self._pool.fetch(_EXTEND, process, self._options.lease_seconds, sagas, steps, progress)
+        rows = await self._pool.fetch(_EXTEND, process, self._options.lease_seconds, sagas, steps, progress, trial)
         return set(refs) - {Ref(row[0], row[1]) for row in rows}
 
 
@@ -174,6 +176,7 @@ def _work(row: Row, asked_at: float, heard_at: float) -> Work:
     (
         saga, step, op, claim, definition, version, phase, vector, cancel, deadline, reason, waiter,
         input_, result_steps, results, deliveries, failures, first_failed_ago, lease_seconds, quiet_seconds, progress, now, trace,
+        trials,
     ) = row  # fmt: skip
     return Work(
         saga=saga,
@@ -194,6 +197,7 @@ def _work(row: Row, asked_at: float, heard_at: float) -> Work:
         progress=progress,
         store_clock=now - heard_at,
         trace=trace,
+        trials=trials,
     )
 
 

@@ -106,7 +106,7 @@ def _delay(database: Database, write: Write, delay: Delay) -> None:
         row.deliveries -= 1
     elif delay.failures > row.failures and row.first_failed_at is None:
         row.first_failed_at = now
-    row.failures, row.error = delay.failures, delay.error
+    row.failures, row.trials, row.error = delay.failures, delay.trials, delay.error
     if delay.quiet_seconds > 0:
         quiet_at = now + delay.quiet_seconds
         row.quiet_at = quiet_at if row.quiet_at is None else max(row.quiet_at, quiet_at)
@@ -136,6 +136,6 @@ def _renew(row: CommandRow, dispatch: Dispatch, *, is_claimed: bool) -> None:
     is_same = row.operation is dispatch.operation
     row.progress = row.progress if is_same else None
     if not is_same or row.due_at == math.inf:
-        row.operation, row.deliveries, row.failures, row.first_failed_at = dispatch.operation, 0, 0, None
+        row.begin_anew(dispatch.operation)
     row.deliveries += is_claimed
     row.error = None

@@ -183,7 +183,7 @@ class MemoryStore:
             row = CommandRow(ref, operation, service, due_at=now)
             commands.add(row)
         elif row.operation is not operation:
-            row.operation, row.deliveries, row.failures, row.first_failed_at = operation, 0, 0, None
+            row.begin_anew(operation)
             row.progress = None
         elif row.owner is not None or row.due_at > now:
             return None
@@ -220,7 +220,9 @@ class MemoryStore:
             overdue_of(database, database.sagas[saga]) for saga in database.wake.due(database.now(), limit, is_wanted)
         ]
 
-    async def extend(self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None) -> set[Ref]:
+    async def extend(
+        self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None, trial: bool = False
+    ) -> set[Ref]:
         await self._enter()
         lost: set[Ref] = set()
         for ref in refs:
@@ -231,6 +233,7 @@ class MemoryStore:
                 continue
             row.lease_until = self._lease_end()
             row.progress = row.progress if progress is None else progress
+            row.trials += trial
         return lost
 
     @asynccontextmanager
@@ -290,6 +293,7 @@ class MemoryStore:
             progress=row.progress,
             store_clock=self._database.epoch,
             trace=saga.trace,
+            trials=row.trials,
         )
 
     def _refuse(self, rows: Sequence[CommandRow]) -> None:

@@ -68,10 +68,13 @@ class Store(Protocol):
     async def overdue(self, limit: int, services: Sequence[str] | None) -> list[Overdue]:
         """Sagas whose wake_at has passed, the most overdue first; of definitions that involve one of `services`, None: all."""
 
-    async def extend(self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None) -> set[Ref]:
+    async def extend(
+        self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None, trial: bool = False
+    ) -> set[Ref]:
         """Prolong the leases of claims; return those that this process has lost, or that are not called for any more.
 
-        `progress`: also note on the command how far it is (JSON), for the next attempt of the same operation.
+        `progress`: also note on the command how far it is (JSON), for the next attempt of the same operation. `trial`: also count
+        that it begins alone now; a process that leaves in good order takes back what its claims have counted last.
         """
 
 

@@ -16,6 +16,7 @@ class Work:
     """A claim, with all that is needed to run it. Times are on this process's monotonic clock.
 
     `results` has the recorded results (JSON) of the steps that the input is made from and, for a compensation, of the step itself.
+    `deliveries` counts this one too; `trials`: how often it began alone, since its last answer, and did not answer.
     `lease_ends`: an external call starts before it (G26). `quiet_at`: until then a call of an earlier claim may still arrive (G25, G28).
     `store_clock` is the store's clock minus this process's monotonic clock, in seconds. `trace`: as in `Start`.
     """
@@ -38,6 +39,7 @@ class Work:
     progress: bytes | None
     store_clock: float
     trace: str | None = None
+    trials: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,10 @@ PARKED_SECONDS: Final = 1e9  # a delay of that length or more: set aside until s
 
 @dataclass(slots=True)
 class Delay:
-    """The claim ends without an outcome; the command is due again `after_seconds` from now. Written only by the newest claim."""
+    """The claim ends without an outcome; the command is due again `after_seconds` from now. Written only by the newest claim.
+
+    `failures` and `trials` are written as they are.
+    """
 
     step: int
     claim: int
@@ -82,6 +87,7 @@ class Delay:
     quiet_seconds: float
     failures: int
     error: str | None
+    trials: int = 0
 
 
 @dataclass(slots=True)

@@ -29,8 +29,8 @@ from saga.runtime.planning import Group, Plan
 from saga.runtime.served import Served
 from saga.runtime.telemetry import Run, Telemetry
 from saga.runtime.transactional import Committed, Transactional
+from saga.runtime.turns import Turns, is_poison, is_suspect
 
-DELIVERIES_MAX: Final = 10  # without an answer: then it is taken for a poison
 UNKNOWN_HANDLER_SECONDS: Final = 5.0
 
 
@@ -54,6 +54,7 @@ class Executor:
         self._on_committed = on_committed
         self._transactional = Transactional(adapter, clock, committer.plan, process, committer.on_recovered)
         self._perform: Run = self._run_in_mode
+        self._turns = Turns()
         self._loop = asyncio.get_running_loop()
         self._served: dict[tuple[str, str], Served] = {}
         self._log = structlog.get_logger("saga.participant")
@@ -84,8 +85,10 @@ class Executor:
             outcome = Outcome(work, ev.Ongoing(work.step, UNKNOWN_HANDLER_SECONDS), error=why)
         else:
             attempt = Attempt(work, graph, served, self._context(work, step.name))
-            if work.deliveries - work.failures > DELIVERIES_MAX:
-                why = f"handed out {work.deliveries} times without an answer: it seems to kill its process"
+            if is_poison(work):
+                why = (
+                    f"handed out {work.deliveries} times without an answer, at last alone: it seems to kill its process"
+                )
                 outcome = attempt.failed(RuntimeError(why), is_final=True)
             else:
                 found = await self._run(attempt, served)
@@ -111,7 +114,7 @@ class Executor:
         self._log.error(
             "definition cannot be loaded", saga=str(work.saga), definition=work.definition, error=str(error)
         )
-        delay = Delay(work.step, work.claim, UNKNOWN_HANDLER_SECONDS, 0.0, work.failures, str(error))
+        delay = Delay(work.step, work.claim, UNKNOWN_HANDLER_SECONDS, 0.0, work.failures, str(error), work.trials)
         write = Write(work.saga, work.version, changed=False, state=work.state, delays=[delay])
         with contextlib.suppress(SagaError):  # then the claim's lease brings it back
             await self._adapter.store.commit([write], Signals(), process=self._process(), durable=False, wait=False)
@@ -119,7 +122,7 @@ class Executor:
     async def _run(self, attempt: Attempt, served: Served) -> Outcome | Committed:
         try:
             async with served.slots:
-                return await self._perform(attempt, served)
+                return await self._in_turn(attempt, served)
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
@@ -127,6 +130,29 @@ class Executor:
             # nobody has cancelled us: it comes out of the handler, which may have cancelled a task of its own
             quiet_seconds = attempt.step.timeout_seconds + self._adapter.options.margin_seconds
             return attempt.failed(error, quiet_seconds=quiet_seconds)
+
+    async def _in_turn(self, attempt: Attempt, served: Served) -> Outcome | Committed:
+        is_alone = is_suspect(attempt.work)
+        await self._turns.enter(alone=is_alone)
+        try:
+            return await (self._try(attempt, served) if is_alone else self._perform(attempt, served))
+        finally:
+            self._turns.leave()
+
+    async def _try(self, attempt: Attempt, served: Served) -> Outcome | Committed:
+        """Run a suspect, alone. The trial is counted before it begins: if it kills us, nobody can do that afterwards."""
+        work, asked_at = attempt.work, self._clock.monotonic()
+        self._log.warning("runs alone, it was handed out often without an answer", saga=str(work.saga), step=work.step)
+        try:
+            lost = await self._adapter.store.extend([Ref(work.saga, work.step)], process=self._process(), trial=True)
+        except Unavailable as error:
+            return Outcome(work, None, error=str(error))
+        if lost:
+            return Outcome(work, None)
+        work.lease_ends = asked_at + self._adapter.options.lease_seconds
+        found = await self._perform(attempt, served)
+        work.trials = 0  # it has answered
+        return found
 
     async def _run_in_mode(self, attempt: Attempt, served: Served) -> Outcome | Committed:
         match served.mode:

@@ -119,9 +119,10 @@ def _delay(group: Group, outcome: Outcome, after_seconds: float, made: Plan) -> 
 def _delay_of(group: Group, outcome: Outcome, after_seconds: float, made: Plan) -> Delay:
     step = outcome.work.step
     failures = outcome.event.failures if isinstance(outcome.event, ev.Failed) else outcome.work.failures
+    trials = outcome.work.trials
     if made.decision.state.vector[step] not in (group.state.vector[step], group.state.vector[step].lower()):
-        failures = 0  # the same command serves another letter now, which has a policy of its own
-    return Delay(step, outcome.work.claim, after_seconds, outcome.quiet_seconds, failures, outcome.error)
+        failures = trials = 0  # the same command serves another letter now, which has a policy of its own
+    return Delay(step, outcome.work.claim, after_seconds, outcome.quiet_seconds, failures, outcome.error, trials)
 
 
 def _drop_what_is_over(group: Group, commands: dict[int, Command], write: Write) -> None:

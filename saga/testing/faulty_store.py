@@ -205,8 +205,12 @@ class _FaultyStore:
         ahead = self._session.ahead()
         return [replace(entry, store_clock=entry.store_clock + ahead) for entry in found]
 
-    async def extend(self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None) -> set[Ref]:
-        return await self._session.call("extend", lambda: self._inner.extend(refs, process=process, progress=progress))
+    async def extend(
+        self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None, trial: bool = False
+    ) -> set[Ref]:
+        return await self._session.call(
+            "extend", lambda: self._inner.extend(refs, process=process, progress=progress, trial=trial)
+        )
 
     async def _works(self, name: str, claim: Callable[[], Coroutine[None, None, list[Work]]]) -> list[Work]:
         session = self._session

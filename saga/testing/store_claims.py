@@ -256,11 +256,12 @@ class ClaimTests(StoreStage):
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         await process.pull()
+        await process.extend(ref(start), trial=True)
         await process.commit(moved(start, "K", Phase.COMPENSATING))
 
         (work,) = await other.admit(delivery(start, operation=COMPENSATE))
 
-        assert (work.operation, work.deliveries, work.failures) == (COMPENSATE, 1, 0)
+        assert (work.operation, work.deliveries, work.failures, work.trials) == (COMPENSATE, 1, 0, 0)
         assert await process.extend(ref(start)) == {ref(start)}
 
     async def test_every_delivery_is_counted_before_it_runs(self) -> None:

@@ -109,6 +109,39 @@ class CommandTests(StoreStage):
 
         assert (again.deliveries, again.failures, again.first_failed_ago) == (1, 0, 0.0)
 
+    async def test_a_trial_is_counted_and_told_with_the_next_claim(self) -> None:
+        process, other = await self.process(), await self.process()
+        start = await self.started(process)
+        assert (await process.pull_one()).trials == 0
+        assert await process.extend(ref(start)) == set()
+
+        assert await process.extend(ref(start), trial=True) == set()
+        await self.kill(process.adapter)
+        await self.until_released(other, ref(start))
+
+        assert (await other.pull_one()).trials == 1
+
+    async def test_a_trial_of_a_claim_that_is_lost_is_not_counted(self) -> None:
+        process, other = await self.process(), await self.process()
+        start = await self.started(process)
+        await process.pull_one()
+
+        assert await other.extend(ref(start), trial=True) == {ref(start)}
+
+        assert [held.trials for held in await process.fetch()] == [0]
+
+    async def test_an_answer_says_how_many_trials_there_were(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        work = await process.pull_one()
+        await process.commit(replace(unmoved(start), delays=[replace(failed(work), trials=3)]))
+        again = await process.pull_one()
+        await process.extend(ref(start), trial=True)
+
+        await process.commit(replace(unmoved(start), delays=[failed(again)]))
+
+        assert (again.trials, (await process.pull_one()).trials) == (3, 0)
+
     async def test_a_delay_of_an_older_claim_changes_nothing(self) -> None:
         process = await self.process()
         start = await self.started(process)
@@ -166,12 +199,13 @@ class CommandTests(StoreStage):
         process = await self.process()
         start = await self.started(process)
         work = await process.pull_one()
-        await process.commit(replace(unmoved(start), delays=[failed(work, PARKED_SECONDS, failures=3)]))
+        parked = replace(failed(work, PARKED_SECONDS, failures=3), trials=2)
+        await process.commit(replace(unmoved(start), delays=[parked]))
 
         await process.commit(replace(moved(start, "D"), dispatches=[queued()]))
         again = await process.pull_one()
 
-        assert (again.deliveries, again.failures, again.first_failed_ago) == (1, 0, 0.0)
+        assert (again.deliveries, again.failures, again.trials, again.first_failed_ago) == (1, 0, 0, 0.0)
 
     async def test_a_command_is_not_handed_out_before_it_is_due(self) -> None:
         process = await self.process()
@@ -197,12 +231,13 @@ class CommandTests(StoreStage):
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         work = await process.pull_one()
+        await process.extend(ref(start), trial=True)
 
         undo = replace(moved(start, "K", Phase.COMPENSATING), dispatches=[queued(0, COMPENSATE)])
         await other.commit(undo)
         (taken,) = await other.pull()
 
-        assert (taken.operation, taken.deliveries, taken.failures) == (COMPENSATE, 1, 0)
+        assert (taken.operation, taken.deliveries, taken.failures, taken.trials) == (COMPENSATE, 1, 0, 0)
         assert await process.fetch() == []
         late = replace(moved(start, "R", Phase.COMPENSATING, version=2), fences=[(0, work.claim)])
         assert len(await process.commit(late)) == 1
@@ -211,11 +246,13 @@ class CommandTests(StoreStage):
         process = await self.process()
         start = await self.started(process)
         work = await process.pull_one()
-        await process.commit(replace(unmoved(start), delays=[failed(work, HOUR_SECONDS)]))
+        waits = replace(failed(work, HOUR_SECONDS), trials=2)
+        await process.commit(replace(unmoved(start), delays=[waits]))
 
         await process.commit(replace(moved(start, "D"), dispatches=[queued()]))
 
-        assert (await process.pull_one()).failures == 1
+        again = await process.pull_one()
+        assert (again.failures, again.trials) == (1, 2)
 
     async def test_a_dispatch_to_a_process_is_its_claim(self) -> None:
         process, other = await self.process(), await self.process()

@@ -102,12 +102,13 @@ class MemberTests(StoreStage):
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         await process.pull()
+        await process.extend(ref(start), trial=True)
 
         await process.adapter.membership.leave()
 
         assert await soon(other.heard.queue.get()) == SERVICE
         work = await other.pull_one()
-        assert (work.saga, work.deliveries) == (start.saga, 1)
+        assert (work.saga, work.deliveries, work.trials) == (start.saga, 1, 0)
 
     async def test_the_claims_of_the_dead_are_given_back_and_were_counted(self) -> None:
         process, other = await self.process(), await self.process()

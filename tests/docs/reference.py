@@ -25,7 +25,7 @@ from saga.core.fold import operation_of
 from saga.core.paths import INTEGER_MAX, TEMPLATE_DEPTH_MAX
 from saga.core.states import QUARANTINED_LETTERS, TERMINAL_PHASES, WORDS, Mode, Operation, Phase
 from saga.ports import case, election, listing
-from saga.runtime import attempt, committer, executor, process
+from saga.runtime import attempt, committer, process, turns
 from saga.runtime.handlers import CONCURRENCY_DEFAULT
 from saga.settings import Seconds, Settings
 from saga.telemetry import catalogue
@@ -180,7 +180,12 @@ _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
     ("Attempts of a compensation", "its budget is the limit", "`Retry(attempts=)`"),
     ("Time-out of one attempt", STEP_TIMEOUT, "`step(timeout=)`"),
     ("Compensation budget", COMPENSATION_BUDGET, "`Definition(compensation_budget=)`"),
-    ("Deliveries without an answer", executor.DELIVERIES_MAX, "`saga.runtime.executor.DELIVERIES_MAX`"),
+    (
+        "Deliveries without an answer, before a step runs alone",
+        turns.SUSPECT_AFTER,
+        "`saga.runtime.turns.SUSPECT_AFTER`",
+    ),
+    ("Runs alone without an answer", turns.TRIALS_MAX, "`saga.runtime.turns.TRIALS_MAX`"),
     ("Characters of a stored error", attempt.ERROR_CHARS_MAX, "`saga.runtime.attempt.ERROR_CHARS_MAX`"),
     ("Sagas in one commit", committer.BATCH_SAGAS_MAX, "`saga.runtime.committer.BATCH_SAGAS_MAX`"),
     ("Overdue sagas taken in one go", process.OVERDUE_MAX, "`saga.runtime.process.OVERDUE_MAX`"),

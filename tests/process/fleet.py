@@ -82,7 +82,7 @@ class Fleet:
         member = Member(f"{number} {' '.join(command)}", process, path)
         self.members.append(member)
         await until(lambda: ready in member.log() or not member.is_running, f"{member.name} is ready", seconds=30)
-        assert member.is_running, member.log()
+        assert ready in member.log(), member.log()
         return member
 
 

@@ -19,6 +19,7 @@ books = Participant("books", database="$SAGA_STORE")
 stock = Participant("stock", database="$EFFECTS_DB")
 money = Participant("money", concurrency=16)
 post = Participant("post")
+doom = Participant("doom")
 
 
 @books.step
@@ -72,6 +73,11 @@ async def hold(order: int, ctx: Context) -> int:
     return order
 
 
+@doom.step(external=True)
+async def swallow(order: int) -> None:
+    os._exit(order)
+
+
 async def _once(ctx: Context, amount: int) -> None:
     """What a provider does with an idempotency key."""
     connection = await asyncpg.connect(os.environ["EFFECTS_DB"])
@@ -94,3 +100,6 @@ parcel.returns(parcel.step("post.hold", timeout="60s", retry=STEADY).output)
 
 hurried = Definition("hurried", input=int, deadline="2s")
 hurried.step("money.confirm", after=hurried.step("post.hold", read_only=True, timeout="60s"))
+
+doomed = Definition("doomed", input=int)
+doomed.step("doom.swallow", timeout="5s", pivot=True)

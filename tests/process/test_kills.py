@@ -8,9 +8,10 @@ import signal
 import pytest
 
 import saga
+from saga.runtime.turns import TRIALS_MAX
 from saga.settings import Settings
 from tests.process.fleet import Fleet, calls_under_way, held_back
-from tests.process.shop import hurried, parcel
+from tests.process.shop import doomed, hurried, parcel
 from tests.runtime.world import Sql, until
 
 CLAIMS = 8
@@ -74,6 +75,28 @@ async def test_a_second_supervisor_leads_when_the_first_is_killed(fleet: Fleet, 
     async with saga.connect(settings=settings_of(fleet)) as client, held_back(fleet.effects):
         ending = await (await client.start(hurried, 1)).result(20)
         assert ending.reason == "deadline passed"
+
+
+async def test_a_step_that_kills_its_process_is_set_aside_and_those_that_were_beside_it_are_not(
+    fleet: Fleet, sql: Sql
+) -> None:
+    victim = await fleet.participant("post", "doom")
+    async with saga.connect(settings=settings_of(fleet)) as client, held_back(fleet.effects) as gate:
+        innocent = [await client.start(parcel, number) for number in range(CLAIMS)]
+        await calls_under_way(fleet.effects, CLAIMS)
+        poison = await client.start(doomed, 1)
+        assert await victim.ended() == 1
+        gate.set()
+        await sql.execute("update command set deliveries = 100")  # as if many more had died
+        await sql.execute(
+            "update command set trials = $2 where saga = $1", poison.id, TRIALS_MAX - 1
+        )  # of it alone, all but one
+        victim = await fleet.participant("post", "doom")
+        assert await victim.ended() == 1
+        await fleet.participant("post", "doom")
+        stuck = "select vector = 'd' from saga where id = $1"
+        await until(lambda: sql.fetchval(stuck, poison.id), "the poison is set aside")
+        assert all([(await handle.result(20)).is_completed for handle in innocent])
 
 
 async def test_a_process_that_is_told_to_end_gives_back_what_it_cannot_finish(fleet: Fleet, sql: Sql) -> None:

@@ -98,6 +98,7 @@ create table command (
     first_failed_at timestamptz,
     deliveries      smallint not null default 0,
     failures        smallint not null default 0,
+    trials          smallint not null default 0,
     service         text not null,
     error           text,
     progress        bytea,
@@ -110,6 +111,7 @@ comment on column command.op is 'E execute, C compensate, O void or report';
 comment on column command.claim is 'Unique number of the newest claim; a rejection counts only from it';
 comment on column command.quiet_at is 'External steps: until then a call of an earlier claim may still arrive, so that no decline is final';
 comment on column command.deliveries is 'How often it was handed to a process, counted before it runs';
+comment on column command.trials is 'How often it ran alone and did not answer, counted before it runs: at last it is taken for a poison';
 
 create table step (
     saga        uuid not null,

@@ -17,7 +17,7 @@ create type work as (
     phase "char", vector text, cancel_requested boolean, deadline float8, reason text, waiter integer,
     input bytea, result_steps smallint[], results bytea[],
     deliveries smallint, failures smallint, first_failed_ago float8, lease_seconds float8, quiet_seconds float8,
-    progress bytea, now float8, trace text
+    progress bytea, now float8, trace text, trials smallint
 );
 
 -- What a process needs to run the claims that it holds. Claims that the vector does not call for are left out.
@@ -32,7 +32,7 @@ begin
            c.deliveries, c.failures, coalesce(extract(epoch from now() - c.first_failed_at)::float8, 0),
            extract(epoch from c.lease_until - clock_timestamp())::float8,
            coalesce(extract(epoch from c.quiet_at - clock_timestamp())::float8, 0),
-           c.progress, extract(epoch from clock_timestamp())::float8, s.trace
+           c.progress, extract(epoch from clock_timestamp())::float8, s.trace, c.trials
     from unnest(p_saga, p_step, p_claim) as mine(saga, step, claim)
     join command c on c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim
     join saga s on s.id = c.saga
@@ -127,6 +127,7 @@ begin
         set op = excluded.op, owner = excluded.owner, claim = excluded.claim, lease_until = excluded.lease_until,
             deliveries = case when c.op = excluded.op then c.deliveries + 1 else 1 end,
             failures = case when c.op = excluded.op then c.failures else 0 end,
+            trials = case when c.op = excluded.op then c.trials else 0 end,
             first_failed_at = case when c.op = excluded.op then c.first_failed_at end,
             progress = case when c.op = excluded.op then c.progress end
         where c.op <> excluded.op or (c.owner is null and c.due_at <= now())
@@ -154,7 +155,7 @@ create function commit_batch(
     s_deadline float8[], s_reason text[], s_wake float8[],
     f_s integer[], f_step smallint[], f_claim bigint[],
     d_s integer[], d_step smallint[], d_claim bigint[],
-    t_s integer[], t_step smallint[], t_claim bigint[], t_after float8[], t_quiet float8[], t_failures smallint[], t_error text[],
+    t_s integer[], t_step smallint[], t_claim bigint[], t_after float8[], t_quiet float8[], t_failures smallint[], t_trials smallint[], t_error text[],
     c_s integer[], c_step smallint[], c_op "char"[], c_service text[], c_owner integer[], c_claim bigint[], c_after float8[],
     r_s integer[], r_step smallint[], r_attempts smallint[], r_result bytea[],
     e_s integer[], e_step smallint[], e_kind text[], e_detail text[],
@@ -223,7 +224,7 @@ begin
     end if;
     if cardinality(t_s) > 0 then
         update command c
-        set owner = null, lease_until = null, failures = t_failures[w.n], error = t_error[w.n],
+        set owner = null, lease_until = null, failures = t_failures[w.n], trials = t_trials[w.n], error = t_error[w.n],
             due_at = case when t_after[w.n] >= 1e9 then 'infinity' else now() + make_interval(secs => t_after[w.n]) end,
             deliveries = case when t_failures[w.n] = c.failures then c.deliveries - 1 else c.deliveries end,
             first_failed_at = case when t_failures[w.n] > c.failures then coalesce(c.first_failed_at, now()) else c.first_failed_at end,
@@ -248,6 +249,7 @@ begin
         set op = excluded.op, owner = excluded.owner, claim = excluded.claim, due_at = excluded.due_at, lease_until = excluded.lease_until,
             deliveries = excluded.deliveries + case when c.op = excluded.op and c.due_at <> 'infinity' then c.deliveries else 0 end,
             failures = case when c.op = excluded.op and c.due_at <> 'infinity' then c.failures else 0 end,
+            trials = case when c.op = excluded.op and c.due_at <> 'infinity' then c.trials else 0 end,
             first_failed_at = case when c.op = excluded.op and c.due_at <> 'infinity' then c.first_failed_at end, error = null,
             progress = case when c.op = excluded.op then c.progress end
         where c.op <> excluded.op or c.owner is null;

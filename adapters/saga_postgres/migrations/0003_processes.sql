@@ -139,7 +139,7 @@ comment on function fetch_claims is 'Reads the claims of a process';
 
 -- Of many claims those that somebody has locked are left out, and asked for again one at a time: who holds some rows and waits for another,
 -- while a commit does the same the other way round, waits for ever.
-create function extend_claims(p_owner integer, p_lease float8, p_saga uuid[], p_step smallint[], p_progress bytea)
+create function extend_claims(p_owner integer, p_lease float8, p_saga uuid[], p_step smallint[], p_progress bytea, p_trial boolean)
 returns table (saga uuid, step smallint)
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 begin
@@ -151,14 +151,15 @@ begin
         ) as free;
     end if;
     return query
-    update command c set lease_until = clock_timestamp() + make_interval(secs => p_lease), progress = coalesce(p_progress, c.progress)
+    update command c set lease_until = clock_timestamp() + make_interval(secs => p_lease), progress = coalesce(p_progress, c.progress),
+        trials = c.trials + p_trial::integer
     from unnest(p_saga, p_step) as mine(saga, step), saga s, definition_step d
     where c.saga = mine.saga and c.step = mine.step and c.owner = p_owner
       and s.id = c.saga and d.definition = s.definition and d.step = c.step
       and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) = c.op
     returning c.saga, c.step;
 end $$;
-comment on function extend_claims is 'Prolongs leases that are still held and called for, and notes how far a step is';
+comment on function extend_claims is 'Prolongs leases that are still held and called for, and notes how far a step is, or that its trial begins';
 
 create function leave(p_owner integer, p_margin float8, p_channel text) returns void
 language plpgsql set search_path from current set enable_seqscan = off as $$
@@ -169,7 +170,7 @@ begin
     select c.saga, c.step into v_saga, v_step from claims_of(p_owner) as c;
     if v_saga is not null then
         perform give_back(v_saga, v_step, p_margin);
-        update command c set deliveries = c.deliveries - 1 from unnest(v_saga, v_step) as mine(saga, step)
+        update command c set deliveries = c.deliveries - 1, trials = greatest(c.trials - 1, 0) from unnest(v_saga, v_step) as mine(saga, step)
         where c.saga = mine.saga and c.step = mine.step and c.deliveries > 0;
         perform pg_notify(p_channel || 's_' || c.service, '')
         from (select distinct c.service from command c join unnest(v_saga, v_step) as g(saga, step) on c.saga = g.saga and c.step = g.step) c;

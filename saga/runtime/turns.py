@@ -1,0 +1,75 @@
+"""Who may run beside whom: handlers run side by side, and one that may kill its process runs alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final
+
+from saga.ports.work import Work
+
+SUSPECT_AFTER: Final = (
+    5  # deliveries without an answer: then it runs alone, so that none dies with it or is blamed for it
+)
+TRIALS_MAX: Final = 5  # alone and without an answer: then it is taken for a poison
+
+
+def is_suspect(work: Work) -> bool:
+    """Whether it was handed out so often without an answer that it runs alone: who was there when processes died may be innocent."""
+    return work.deliveries - work.failures > SUSPECT_AFTER
+
+
+def is_poison(work: Work) -> bool:
+    """Whether it has run alone so often without an answer that it must be what kills its process. Deliveries never condemn."""
+    return work.trials >= TRIALS_MAX
+
+
+class Turns:
+    """First come, first served: who wants to be alone waits for those that run, and those that come later wait for it.
+
+    Nobody waits for longer than the time-outs of the steps that are ahead.
+    """
+
+    def __init__(self) -> None:
+        self._running = 0
+        self._is_alone = False
+        self._queue: deque[tuple[asyncio.Future[None], bool]] = deque()
+
+    async def enter(self, *, alone: bool) -> None:
+        """Return when it may run; `leave` follows. Cancelled, it has not entered."""
+        if not self._queue and self._has_room(alone):
+            self._begin(alone)
+            return
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._queue.append((turn, alone))
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.cancelled():
+                self._go_on()
+            else:  # it was its turn at the same moment
+                self.leave()
+            raise
+
+    def leave(self) -> None:
+        """It does not run any more: the next may."""
+        self._running -= 1
+        self._is_alone = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        while self._queue:
+            turn, alone = self._queue[0]
+            if not turn.cancelled():
+                if not self._has_room(alone):
+                    return
+                self._begin(alone)
+                turn.set_result(None)
+            self._queue.popleft()
+
+    def _has_room(self, alone: bool) -> bool:  # noqa: FBT001 (private)
+        return self._running == 0 if alone else not self._is_alone
+
+    def _begin(self, alone: bool) -> None:  # noqa: FBT001 (private)
+        self._running += 1
+        self._is_alone = alone

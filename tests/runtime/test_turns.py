@@ -1,0 +1,104 @@
+"""Who runs beside whom: everybody, but who wants to be alone."""
+
+from __future__ import annotations
+
+import asyncio
+
+from saga.runtime.turns import Turns
+
+
+async def test_many_run_side_by_side() -> None:
+    turns = Turns()
+
+    began = [await came(turns) for _ in range(3)]
+
+    assert all(task.done() for task in began)
+
+
+async def test_who_wants_to_be_alone_waits_for_those_that_run() -> None:
+    turns = Turns()
+    for _ in range(2):
+        await turns.enter(alone=False)
+
+    suspect = await came(turns, alone=True)
+
+    assert not await done(suspect)
+    turns.leave()
+    assert not await done(suspect)
+    turns.leave()
+    assert await done(suspect)
+
+
+async def test_nobody_begins_beside_who_is_alone() -> None:
+    turns = Turns()
+    await turns.enter(alone=True)
+
+    others = [await came(turns), await came(turns)]
+
+    assert not await done(*others)
+    turns.leave()
+    assert await done(*others)
+
+
+async def test_two_that_want_to_be_alone_run_one_after_the_other() -> None:
+    turns = Turns()
+    await turns.enter(alone=True)
+
+    second = await came(turns, alone=True)
+
+    assert not await done(second)
+    turns.leave()
+    assert await done(second)
+
+
+async def test_who_comes_later_waits_for_who_waits_to_be_alone() -> None:
+    turns = Turns()
+    await turns.enter(alone=False)
+    suspect = await came(turns, alone=True)
+
+    later = await came(turns)
+
+    assert not await done(later)
+    turns.leave()
+    assert await done(suspect)
+    assert not await done(later)
+    turns.leave()
+    assert await done(later)
+
+
+async def test_who_gives_up_waiting_holds_nobody_back() -> None:
+    turns = Turns()
+    await turns.enter(alone=False)
+    suspect = await came(turns, alone=True)
+    later = await came(turns)
+
+    suspect.cancel()
+
+    assert await done(later)
+
+
+async def test_who_is_stopped_at_its_turn_passes_it_on() -> None:
+    turns = Turns()
+    await turns.enter(alone=False)
+    suspect = await came(turns, alone=True)
+    later = await came(turns)
+
+    turns.leave()
+    suspect.cancel()
+
+    assert await done(later)
+    assert suspect.cancelled()
+
+
+async def came(turns: Turns, *, alone: bool = False) -> asyncio.Task[None]:
+    """Somebody who wants to run, and has got as far as that goes."""
+    task = asyncio.create_task(turns.enter(alone=alone))
+    await asyncio.sleep(0)
+    return task
+
+
+async def done(*tasks: asyncio.Task[None]) -> bool:
+    """Whether all of them are, after a few turns of the loop."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return all(task.done() for task in tasks)
