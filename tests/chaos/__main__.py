@@ -33,8 +33,15 @@ def main() -> int:
     figures = asyncio.run(run(plan, folder, lambda line: print(line, flush=True)))
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(figures.document(), indent=2) + "\n")
-    print("\n".join(figures.lines()))
-    return 1 if figures.verdict.violations or too_little(figures) else 0
+    said, code = closing(figures)
+    print("\n".join(said))
+    return code
+
+
+def closing(figures: Figures) -> tuple[list[str], int]:
+    """What the run has shown, and its exit code: not 0 without a reason in words."""
+    missing = [f"shows too little: {what}" for what in too_little(figures)]
+    return [*figures.lines(), *missing], 1 if figures.verdict.violations or missing else 0
 
 
 def too_little(figures: Figures) -> list[str]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.__main__ import closing
 from tests.chaos.disk import NoDisk, disk
-from tests.chaos.run import Plan, run
+from tests.chaos.run import Figures, Plan, run
 
 SHORT = Plan(40, seed=5, rate=120, open_max=240, kill_every_seconds=0.5)
 HITS_MIN = 10
@@ -25,6 +26,16 @@ async def test_faults_lose_nothing_duplicate_nothing_and_leave_nothing_open(
         print("", *figures.lines(), sep="\n")
     assert figures.verdict.violations == {}, "\n".join([*said, *figures.lines()])
     assert figures.kills.hits >= HITS_MIN
+
+
+def test_a_run_that_shows_too_little_fails_and_says_so() -> None:
+    said, code = closing(Figures(SHORT, faulty_seconds=40.0))
+
+    assert code == 1
+    assert said[-2:] == [
+        "shows too little: 0 sagas/s, at least 200 are wanted",
+        "shows too little: 0 kills hit held claims, at least 30 are wanted",
+    ]
 
 
 def test_a_disk_is_full_until_it_is_relieved() -> None:
