@@ -35,7 +35,7 @@ class Stall:
 
         self.definition = Definition("stall")
         paid = self.definition.step("stall.pay", pivot=True)
-        sent = self.definition.step("stall.deliver", after=paid, retry=ONCE)
+        sent = self.definition.step("stall.deliver", after=paid, retry=ONCE, timeout="1s")
         if returns:
             self.definition.returns(sent.output)
 
@@ -270,7 +270,7 @@ async def test_an_abandoned_saga_makes_no_effect_any_more(world: World) -> None:
 
 async def test_behind_the_pivot_a_step_that_nobody_needs_can_be_skipped(any_world: World) -> None:
     stall = Stall(returns=False)
-    sagas = await any_world.join(stall.participant)
+    sagas = await any_world.join(stall.participant, margin=0.5)
     handle = await quarantined(any_world, stall, sagas)
 
     await until_quiet(sagas, handle)
@@ -282,7 +282,7 @@ async def test_behind_the_pivot_a_step_that_nobody_needs_can_be_skipped(any_worl
 
 async def test_a_step_whose_result_is_read_is_not_skipped(any_world: World) -> None:
     stall = Stall()
-    sagas = await any_world.join(stall.participant)
+    sagas = await any_world.join(stall.participant, margin=0.5)
     handle = await quarantined(any_world, stall, sagas)
 
     await until_quiet(sagas, handle)
