@@ -90,7 +90,9 @@ def _scheme(group: str, url: str) -> str:
     if match is None:
         raise UnknownScheme(f"this is no URL: it does not begin with scheme://. {_offer(group)}")
     try:
-        _ = urlsplit(url).port
+        parts = urlsplit(url)
+        if "," not in parts.netloc:  # several servers: their adapter reads them
+            _ = parts.port
     except ValueError:
         raise UsageError("this URL cannot be read: write special characters as %XX, and a port as a number") from None
     return match[1].lower()

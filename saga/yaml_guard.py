@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any, Final
 
 import yaml
@@ -10,6 +11,7 @@ from saga.errors import UsageError
 
 YAML_BYTES_MAX: Final = 8 * 1024
 YAML_DEPTH_MAX: Final = 8
+BRACKETS_OPEN_MAX: Final = 64  # in the raw text, quoted ones included: the scanner's time grows with their square
 
 
 def parsed_yaml(data: bytes, place: str) -> dict[str, Any]:
@@ -36,6 +38,8 @@ def parsed_yaml(data: bytes, place: str) -> dict[str, Any]:
 
 def _look_through(text: str, place: str) -> None:
     """The parser hands out events as it reads: it is stopped at the first bracket too many."""
+    if max(accumulate((letter in "[{") - (letter in "]}") for letter in text), default=0) > BRACKETS_OPEN_MAX:
+        raise UsageError(f"{place} is nested deeper than {YAML_DEPTH_MAX} levels")
     depth = 0
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)

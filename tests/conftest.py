@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import asyncpg
@@ -12,6 +13,14 @@ from tests.services import postgres as services
 from tests.services.places import NOT_TESTED, or_skip
 
 pytest.register_assert_rewrite("saga.testing")  # before anything imports it
+
+
+@pytest.fixture(autouse=True)
+def _collector() -> Iterator[None]:
+    """A command that ran in this very process leaves its own pace of the garbage collector behind."""
+    before = gc.get_threshold()
+    yield
+    gc.set_threshold(*before)
 
 
 @pytest.fixture(scope="session")

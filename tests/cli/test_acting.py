@@ -9,7 +9,7 @@ import asyncpg
 
 from saga import GiveUp
 from tests.cli.conftest import AsyncCommand, Ran
-from tests.cli.counter import TIMEOUT_SECONDS, Counter
+from tests.cli.counter import Counter
 
 
 async def acted(apart: AsyncCommand, counter: Counter, *arguments: str) -> Ran:
@@ -125,14 +125,14 @@ async def test_a_saga_is_given_up_only_on_purpose_and_with_a_list_of_what_is_lef
     assert tuple(row) == ("ann", "abandon", "bankrupt", "SSd")
 
 
-async def test_a_step_is_skipped_from_the_shell(counter: Counter, apart: AsyncCommand) -> None:
+async def test_a_step_is_skipped_from_the_shell(
+    counter: Counter, apart: AsyncCommand, postgres: asyncpg.Connection[asyncpg.Record]
+) -> None:
     counter.faults["confirm"] = GiveUp("no such address")
     saga = await counter.start()
     await counter.until_vector(saga, "SSd")
 
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        while (await counter.sagas.snapshot(saga)).overdue.unquiet:
-            pass
+    await postgres.execute("update saga.command set quiet_at = now() where saga = $1", saga)  # no call may still arrive
     shown = await acted(apart, counter, "skip", str(saga), "confirm", "--dry-run")
     skipped = await acted(apart, counter, "skip", str(saga), "confirm")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from saga import Context, Definition, GiveUp, InputRefused, NotYet, Participant, Reject, Retry
+from saga import Context, Definition, GiveUp, InputRefused, NotYet, Participant, Reject, Retry, UsageError
 from tests.runtime.world import World, until
 
 QUICK = Retry(attempts=3, first="10ms", cap="20ms")
@@ -176,7 +176,7 @@ async def test_a_reason_that_the_store_cannot_write_fails_its_own_saga_only(worl
     assert (await bad.result(10)).status == "compensated"
 
 
-async def test_a_start_key_that_the_store_cannot_write_fails_its_own_start_only(world: World) -> None:
+async def test_a_start_key_that_no_store_can_write_fails_its_own_start_only(world: World) -> None:
     service = Participant("service")
 
     @service.step(external=True, read_only=True)
@@ -189,7 +189,7 @@ async def test_a_start_key_that_the_store_cannot_write_fails_its_own_start_only(
     await sagas.register(definition)
     starts = (sagas.start(definition, "x", key="half \ud800"), sagas.start(definition, "good", key="whole"))
     bad, good = await asyncio.gather(*starts, return_exceptions=True)
-    assert isinstance(bad, InputRefused)
+    assert isinstance(bad, UsageError)
     assert not isinstance(good, BaseException)
     assert (await good.result(10)).value == "good"
 
