@@ -35,7 +35,8 @@ with before as (select extract(epoch from clock_timestamp() - seen_at)::float8 a
      seen as (
         insert into leader as l (name, term, holder, seen_at)
         select 'supervisor', $1, $2, clock_timestamp() where set_config('synchronous_commit', 'off', true) is not null
-        on conflict (name) do update set term = excluded.term, holder = excluded.holder, seen_at = excluded.seen_at
+        on conflict (name) do update set term = excluded.term, holder = excluded.holder,
+            seen_at = case when extract(epoch from clock_timestamp() - l.seen_at) <= $4::float8 then excluded.seen_at else l.seen_at end
         where l.term <= excluded.term or l.seen_at < clock_timestamp() - make_interval(secs => $3)
         returning term)
 select coalesce((select silent from before), 0), (select term from seen)"""
@@ -147,13 +148,13 @@ class PostgresMembership:
         self._clock, self._clock_max = own["now"] - self._clock_at, own["now"] - asked_at
         return Beat(tuple(map(_peer, rows)), own["has_due"], self._clock, own["leader_seen_ago"], own["released"])
 
-    async def lead(self, term: int, name: str | None) -> float:
+    async def lead(self, term: int, name: str | None, *, silence_seconds_max: float = math.inf) -> float:
         connection = self._connection
         if connection is None or connection.is_closed():
             raise Unavailable(f"{self._pool.place}: this process's session is gone")
         async with self._turn:
             with translated(self._pool.place):
-                rows = await connection.fetch(_LEAD, term, name, LEADER_SILENCE_SECONDS_MAX)
+                rows = await connection.fetch(_LEAD, term, name, LEADER_SILENCE_SECONDS_MAX, silence_seconds_max)
         silent_seconds, seen = rows[0]
         if seen is None:
             raise LeadershipLost(f"{self._pool.place}: somebody is seen leading in a later term than {term}")

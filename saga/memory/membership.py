@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from saga.errors import LeadershipLost, Unavailable, UsageError
@@ -50,12 +51,13 @@ class MemoryMembership:
             store_clock=database.epoch,
         )
 
-    async def lead(self, term: int, name: str | None) -> float:
+    async def lead(self, term: int, name: str | None, *, silence_seconds_max: float = math.inf) -> float:
         now, before = self._database.now(), self._database.leader
         silent_seconds = 0.0 if before is None else now - before.seen_at
         if before is not None and before.term > term and silent_seconds < LEADER_SILENCE_SECONDS_MAX:
             raise LeadershipLost(f"{before.name} is seen leading in term {before.term}, and this is {term}")
-        self._database.leader = Leader(term, name, now)
+        is_kept = before is not None and silent_seconds > silence_seconds_max
+        self._database.leader = Leader(term, name, before.seen_at if before is not None and is_kept else now)
         return silent_seconds
 
     async def leave(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -131,10 +132,11 @@ class Membership(Protocol):
     async def beat(self, in_flight: int, *, full: bool) -> Beat:
         """Say that we are alive; learn who else is; end the claims of the dead, and with `full` also those whose lease is over."""
 
-    async def lead(self, term: int, name: str | None) -> float:
+    async def lead(self, term: int, name: str | None, *, silence_seconds_max: float = math.inf) -> float:
         """Be seen leading in a term; None: not any more. Whichever election it was, this is what beats, people and the next leader see.
 
-        Returns for how many seconds nobody was seen leading before this call, 0 where nobody ever was.
+        Returns for how many seconds nobody was seen leading before this call, 0 where nobody ever was. Where that is more than
+        `silence_seconds_max` it stays so: term and name are written, and the leader is not seen yet.
 
         Raises:
             LeadershipLost: somebody is seen leading in a later term; nothing has changed.

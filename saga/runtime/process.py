@@ -9,6 +9,7 @@ import random
 import socket
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
+from uuid import UUID
 
 import structlog
 
@@ -270,14 +271,19 @@ class Process:
     async def look_after(self, services: Sequence[str] | None) -> int:
         """Decide what is overdue; returns how many sagas that were."""
         found = await self.adapter.store.overdue(OVERDUE_MAX, services)
+        await self.look_at(found, _events_for)
+        return len(found)
+
+    async def look_at(self, found: Sequence[Overdue], events_for: Callable[[Overdue], Sequence[ev.Event]]) -> set[UUID]:
+        """Decide these, each with the events that are made for it. Returns when that is committed, those that could be decided."""
         groups: list[Group] = []
         for entry in found:
             try:
-                groups.append(await self.group_for(entry, _events_for(entry)))
+                groups.append(await self.group_for(entry, events_for(entry)))
             except DefinitionError as error:  # of a newer version, or broken: the others must not wait for it
                 self._log.error("saga cannot be looked after", saga=str(entry.saga), error=str(error))
         await asyncio.gather(*map(self.committer.settle, groups))
-        return len(found)
+        return {group.saga for group in groups}
 
     async def group_for(self, entry: Overdue, events: Sequence[ev.Event]) -> Group:
         """A group without outcomes, for events that come from outside a claim."""
@@ -291,10 +297,12 @@ class Process:
             store_clock=entry.store_clock,
             outcomes=[],
             extra=events,
-            wake_seconds=self._next_look(entry, graph),
+            wake_seconds=self._next_look(
+                entry, graph, sum(one.by_seconds for one in events if isinstance(one, ev.Extended))
+            ),
         )
 
-    def _next_look(self, entry: Overdue, graph: Graph) -> float:
+    def _next_look(self, entry: Overdue, graph: Graph, extended_seconds: float) -> float:
         """When the saga is looked after again, in seconds: at its deadline at the latest.
 
         Where commands are rows of the store nothing can be lost: a saga that has waited for long is looked after rarely. An outside bus
@@ -307,7 +315,7 @@ class Process:
         deadline = entry.state.deadline
         if deadline is None or entry.state.phase is not Phase.RUNNING or is_pivot_passed(graph, entry.state.vector):
             return seconds
-        return min(seconds, max(deadline - now, LATE_SECONDS))
+        return min(seconds, max(deadline + extended_seconds - now, LATE_SECONDS))
 
     # -- after a commit -------------------------------------------------------------------------------------------------------
 
@@ -320,6 +328,7 @@ class Process:
         for dispatch in made.handovers:
             found = handed_over(group, made, dispatch, lease_ends)
             works.append(found) if isinstance(found, Work) else refs.append(found)
+        self.intake.settled()
         if works:
             self.intake.take(works)
         if refs:

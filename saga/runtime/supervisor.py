@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -20,15 +21,14 @@ from saga.core import events as ev
 from saga.errors import LeadershipLost, SagaError, Unavailable
 from saga.ports.clock import Clock
 from saga.ports.election import Election, Leadership
-from saga.runtime.planning import Group
-from saga.runtime.process import OVERDUE_MAX, Process
+from saga.ports.work import Overdue
+from saga.runtime.process import LATE_SECONDS, OVERDUE_MAX, Process
 
 CAMPAIGN_RETRY_SECONDS: Final = 0.5
 TROUBLE_SECONDS: Final = 10.0  # after the last failure a candidate that waits stands by again
 SEEN_SECONDS: Final = 1.0  # how often a leader is seen leading: participants enforce deadlines only while one is
 RENEWALS: Final = 3  # in the time for which one is trusted
 RENEW_SECONDS_MIN: Final = 0.1
-BACKLOG_FACTOR: Final = 2  # full batches follow each other at this part of the scan interval
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,9 @@ class Supervisor:
         with contextlib.suppress(LeadershipLost, Unavailable):
             await self._election.resign(held)
         with contextlib.suppress(LeadershipLost, Unavailable):
-            await self._process.adapter.membership.lead(held.term, None)
+            await self._process.adapter.membership.lead(
+                held.term, None, silence_seconds_max=self._options.outage_grace_seconds
+            )
 
     async def _lead(self) -> None:
         """Until the term ends: then whatever is under way here is stopped."""
@@ -158,12 +160,15 @@ class Supervisor:
             await self._clock.sleep(SEEN_SECONDS)
 
     async def _be_seen(self) -> None:
-        """Say in the store that we lead. A silence before that is remembered until deadlines are extended by it.
+        """Say in the store that we lead. A silence before that is remembered, there too, until deadlines are extended by it.
 
         It is the silence before our term, as the store tells, or the store's own in the middle of it, by our clock too: a call that had to
         wait for the store tells what was true when it was asked.
         """
-        silent_seconds = await self._process.adapter.membership.lead(self._trusted().term, self._process.name)
+        grace_seconds = self._options.outage_grace_seconds
+        silent_seconds = await self._process.adapter.membership.lead(
+            self._trusted().term, self._process.name, silence_seconds_max=grace_seconds
+        )
         now = self._clock.monotonic()
         own_seconds = 0.0 if self._seen_at is None else now - self._seen_at
         self._seen_at = now
@@ -171,36 +176,52 @@ class Supervisor:
 
     async def _scan(self) -> None:
         while True:
-            found = 0
+            found, began_at = 0, self._clock.monotonic()
             try:
                 await self._be_seen()
                 if self._silent_seconds > self._options.outage_grace_seconds:
-                    await self._extend_deadlines(self._silent_seconds)
-                    self._silent_seconds = 0.0
+                    await self._end_outage()
                 found = await self._process.look_after(None)
             except LeadershipLost:
                 raise
             except SagaError as error:
                 self._log.warning("cannot look after sagas", error=str(error))
-            is_backlog = found >= OVERDUE_MAX
-            await self._clock.sleep(self._options.scan_seconds / (BACKLOG_FACTOR if is_backlog else 1))
+            # A full batch is followed by the next one, after a pause as long as it took: half of the time is for the others.
+            busy_seconds = self._clock.monotonic() - began_at if found >= OVERDUE_MAX else self._options.scan_seconds
+            await self._clock.sleep(min(busy_seconds, self._options.scan_seconds))
 
-    async def _extend_deadlines(self, gap_seconds: float) -> None:
-        """Deadlines that passed during the silence move by its length."""
+    async def _end_outage(self) -> None:
+        """Extend deadlines, and only then be seen: until somebody is, nobody enforces one, however long it takes, and if we die, the next
+        leader finds the silence as we have found it."""
+        silent_seconds, extended = self._silent_seconds, 0
+        while found := await self._extend_deadlines():
+            extended += found
+            # a participant that has looked after one meanwhile has hidden it for so long
+            await self._clock.sleep(LATE_SECONDS)
+        leadership = self._trusted()
+        await self._process.adapter.membership.lead(leadership.term, self._process.name)
+        self._silent_seconds = 0.0
+        self._log.warning("outage over, deadlines extended", silence_seconds=round(silent_seconds, 1), sagas=extended)
+
+    async def _extend_deadlines(self) -> int:
+        """Look after all that is overdue once. A deadline that has passed is as far away afterwards as the silence was long: what has piled
+        up meanwhile has to be worked off too. Returns how many there were."""
         extended = 0
         seen: set[UUID] = set()
         while entries := [
             entry for entry in await self._process.adapter.store.overdue(OVERDUE_MAX, None) if entry.saga not in seen
         ]:
             seen.update(entry.saga for entry in entries)
-            groups: list[Group] = []
-            for entry in entries:
-                is_late = _is_late(entry.state.deadline, entry.store_clock + self._clock.monotonic())
-                extended += is_late
-                events: list[ev.Event] = [ev.Extended(gap_seconds)] if is_late else []
-                groups.append(await self._process.group_for(entry, [*events, ev.Tick(entry.held)]))
-            await asyncio.gather(*map(self._process.committer.settle, groups))
-        self._log.warning("outage over, deadlines extended", silence_seconds=round(gap_seconds, 1), sagas=extended)
+            now = self._clock.monotonic()
+            late = {entry.saga: _late_seconds(entry.state.deadline, entry.store_clock + now) for entry in entries}
+            decided = await self._process.look_at(entries, partial(self._outage_events, late))
+            extended += sum(late[saga] is not None for saga in decided)
+        return extended
+
+    def _outage_events(self, late: Mapping[UUID, float | None], entry: Overdue) -> list[ev.Event]:
+        seconds = late[entry.saga]
+        extension = [] if seconds is None else [ev.Extended(seconds + self._silent_seconds)]
+        return [*extension, ev.Tick(entry.held)]
 
     async def _keep_house(self) -> None:
         while True:
@@ -217,5 +238,6 @@ class Supervisor:
             await self._clock.sleep(self._options.house_seconds)
 
 
-def _is_late(deadline: float | None, now: float) -> bool:
-    return deadline is not None and deadline <= now
+def _late_seconds(deadline: float | None, now: float) -> float | None:
+    """How long ago it has passed; None where it has not."""
+    return None if deadline is None or deadline > now else now - deadline

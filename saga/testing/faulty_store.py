@@ -268,8 +268,9 @@ class _FaultyMembership:
         self._ahead, self._ahead_max = told_at - self._beat_at, told_at - asked_at
         return replace(beat, store_clock=beat.store_clock + self._ahead)
 
-    async def lead(self, term: int, name: str | None) -> float:
-        return await self._session.call("lead", lambda: self._inner.membership.lead(term, name))
+    async def lead(self, term: int, name: str | None, *, silence_seconds_max: float = math.inf) -> float:
+        lead = self._inner.membership.lead
+        return await self._session.call("lead", lambda: lead(term, name, silence_seconds_max=silence_seconds_max))
 
     async def leave(self) -> None:
         await self._inner.membership.leave()

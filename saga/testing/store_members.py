@@ -185,6 +185,19 @@ class MemberTests(StoreStage):
 
         assert SILENCE_SECONDS <= silent_seconds < SILENCE_SECONDS + TIMEOUT_SECONDS
 
+    async def test_a_long_silence_stays_until_its_leader_has_mended_what_it_did(self) -> None:
+        process = await self.process()
+        membership = process.adapter.membership
+        await membership.lead(3, "a supervisor")
+        await self.advance(SILENCE_SECONDS)
+
+        for _ in range(2):
+            assert await membership.lead(4, "its successor", silence_seconds_max=SILENCE_SECONDS / 2) >= SILENCE_SECONDS
+
+        assert ((await process.beat()).leader_seen_ago_seconds or 0) >= SILENCE_SECONDS
+        await membership.lead(4, "its successor")
+        assert ((await process.beat()).leader_seen_ago_seconds or 0) < SILENCE_SECONDS
+
     async def test_who_leads_no_more_is_not_shown(self) -> None:
         process = await self.process()
         start = await self.started(process)

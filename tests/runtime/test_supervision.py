@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from typing import Any
+
+import pytest
 
 from saga import Context, Definition, Participant
 from saga.memory.adapter import MemoryAdapter
@@ -13,10 +14,11 @@ from saga.memory.database import Database
 from saga.memory.election import LEASE_SECONDS, MemoryElection
 from saga.ports.election import Leadership
 from saga.ports.store import StoreOptions
+from saga.runtime import process, supervisor
 from saga.runtime.process import Process
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
 from saga.testing.hand_clock import HandClock
-from tests.runtime.world import Gate, Sql, World, ended, until
+from tests.runtime.world import Gate, Sql, World, ended, slow_saga, until
 
 LED = "select holder from leader where name = 'supervisor'"
 
@@ -37,32 +39,6 @@ class Deaf(MemoryElection):
     async def resign(self, leadership: Leadership) -> None:
         self.resigned.append(leadership.term)
         await super().resign(leadership)
-
-
-def slow_saga(gate: Gate, deadline: str | None) -> tuple[Participant, Definition, list[str]]:
-    """A step that is done at once, then one that waits for the gate, then a pivot. The first can be undone."""
-    service, undone = Participant("service"), list[str]()
-
-    @service.step(external=True)
-    async def first() -> str:
-        return "first"
-
-    @first.compensation
-    async def undo(value: Any, result: str) -> None:
-        undone.append(result)
-
-    @service.step(external=True, read_only=True)
-    async def wait() -> None:
-        await gate.wait()
-
-    @service.step(external=True)
-    async def last() -> str:
-        return "through"
-
-    definition = Definition("slow", deadline=deadline)
-    waited = definition.step("service.wait", after=definition.step("service.first"), timeout="60s")
-    definition.returns(definition.step("service.last", after=waited, pivot=True).output)
-    return service, definition, undone
 
 
 async def test_healthy_sagas_end_with_no_supervisor_alive(any_world: World) -> None:
@@ -120,66 +96,6 @@ async def test_a_deadline_behind_the_pivot_changes_nothing(world: World) -> None
     await until(lambda: due.store_clock + time.monotonic() > (due.state.deadline or 0) + 0.3, "the deadline has passed")
     gate.open()
     assert (await handle.result(10)).value == "shipped"
-
-
-async def test_deadlines_that_passed_while_nobody_led_are_extended(world: World, sql: Sql) -> None:
-    gate = Gate()
-    service, definition, undone = slow_saga(gate, "1s")
-    sagas = await world.join(service, scan=0.1, outage_grace=5)
-    await sql.execute(
-        "insert into leader (name, term, holder, seen_at) values ('supervisor', 1, 'gone', now() - interval '60 seconds')"
-    )
-    handle = await sagas.start(definition)
-    await gate.somebody_waits()
-    due = (await sagas.snapshot(handle.id)).overdue
-    await until(lambda: due.store_clock + time.monotonic() > (due.state.deadline or 0), "the deadline has passed")
-    await world.supervise(sagas)
-    extended = "select kind from event where saga = $1 and kind = 'deadline extended'"
-    await until(lambda: sql.fetchval(extended, handle.id), "the deadline is extended")
-    gate.open()
-    ending = await handle.result(10)
-    assert (ending.value, undone) == ("through", [])
-
-
-async def test_nobody_rolls_back_before_the_new_leader_has_extended_deadlines(world: World, sql: Sql) -> None:
-    gate = Gate()
-    service, definition, _ = slow_saga(gate, "1s")
-    sagas = await world.join(service)
-    await sql.execute(
-        "insert into leader (name, term, holder, seen_at) values ('supervisor', 1, 'gone', now() - interval '60 seconds')"
-    )
-    await until(lambda: sagas.process._leader_seen_at > float("-inf"), "the silence was noticed")
-    await sql.execute("update leader set seen_at = now() + interval '1 hour'")  # somebody leads again
-    handle = await sagas.start(definition)
-    await gate.somebody_waits()
-    due = (await sagas.snapshot(handle.id)).overdue
-    await until(lambda: due.store_clock + time.monotonic() > (due.state.deadline or 0), "the deadline has passed")
-    gate.open()
-    assert (await handle.result(10)).is_completed
-
-
-async def test_deadlines_that_passed_while_the_store_was_away_are_extended_although_the_leader_stayed(
-    world: World, sql: Sql
-) -> None:
-    gate = Gate()
-    service, definition, undone = slow_saga(gate, "2s")
-    sagas = await world.join(service, scan=0.1, outage_grace=1, redrive=600, election=f"memory://{uuid.uuid4()}")
-    supervisor = await world.supervise(sagas)
-    await until(lambda: sql.fetchval(LED), "it is seen leading")
-    term = supervisor.term
-    handle = await sagas.start(definition)
-    await gate.somebody_waits()
-    due = (await sagas.snapshot(handle.id)).overdue
-    async with sql.transaction():
-        await sql.execute("select from leader for update")  # nobody can be seen leading
-        late = (due.state.deadline or 0) + 0.2
-        await until(lambda: due.store_clock + time.monotonic() > late, "the deadline has passed")
-
-    extended = "select kind from event where saga = $1 and kind = 'deadline extended'"
-    await until(lambda: sql.fetchval(extended, handle.id), "the deadline is extended")
-    gate.open()
-    ending = await handle.result(10)
-    assert (ending.value, undone, supervisor.term) == ("through", [], term)
 
 
 async def test_who_leads_is_seen_in_the_store_whichever_election_it_was(world: World, sql: Sql) -> None:
@@ -268,6 +184,24 @@ async def test_a_purge_takes_finished_sagas_that_are_old_enough(world: World, sq
         " + (select count(*) from start_key) + (select count(*) from event) = 0"
     )
     await until(lambda: sql.fetchval(left), "nothing is left of it")
+
+
+async def test_full_batches_follow_each_other_without_waiting_for_the_next_scan(
+    world: World, sql: Sql, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (process, supervisor):
+        monkeypatch.setattr(module, "OVERDUE_MAX", 2)
+    gate = Gate()
+    service, definition, _ = slow_saga(gate, None)
+    sagas = await world.join(service, scan=600, redrive=600)
+    for _ in range(10):
+        await sagas.start(definition)
+    await sql.execute("update saga set wake_at = now()")
+
+    await world.supervise(sagas)
+
+    await until(lambda: sql.fetchval("select count(*) = 0 from saga where wake_at <= now()"), "all are looked after")
+    gate.open()
 
 
 async def test_a_look_at_a_broken_definition_does_not_stop_the_others(world: World, sql: Sql) -> None:

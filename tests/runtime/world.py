@@ -13,6 +13,7 @@ import asyncpg
 from pydantic import SecretStr
 
 import saga
+from saga import Definition
 from saga.app import App, open_adapter
 from saga.history import verify
 from saga.runtime.handlers import Participant
@@ -147,3 +148,29 @@ async def ended(task: asyncio.Task[Any]) -> None:
     """Cancel a task and wait for its end."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def slow_saga(gate: Gate, deadline: str | None) -> tuple[Participant, Definition, list[str]]:
+    """A step that is done at once, then one that waits for the gate, then a pivot. The first can be undone."""
+    service, undone = Participant("service"), list[str]()
+
+    @service.step(external=True)
+    async def first() -> str:
+        return "first"
+
+    @first.compensation
+    async def undo(value: Any, result: str) -> None:
+        undone.append(result)
+
+    @service.step(external=True, read_only=True)
+    async def wait() -> None:
+        await gate.wait()
+
+    @service.step(external=True)
+    async def last() -> str:
+        return "through"
+
+    definition = Definition("slow", deadline=deadline)
+    waited = definition.step("service.wait", after=definition.step("service.first"), timeout="60s")
+    definition.returns(definition.step("service.last", after=waited, pivot=True).output)
+    return service, definition, undone
