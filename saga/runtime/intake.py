@@ -22,6 +22,7 @@ HOLD_SECONDS: Final = 0.25  # so long a claim may wait here while other processe
 LOOK_TICK_SECONDS: Final = 0.01  # retries that are due within one share a timer: thousands may wait at a time
 AFTER_ALL_SECONDS: Final = 5.0  # so long what is told of a claim may come after what was fetched of it
 RENEW_AT: Final = 1 / 3  # of a lease
+UNSETTLED_MAX: Final = 1_024  # outcomes that wait for their commit: with more of them nothing is pulled
 
 
 class Intake:
@@ -201,7 +202,7 @@ class Intake:
         self.take([work for work in works if work.claim not in ended])
 
     async def _pull(self) -> None:
-        while self._wants_queue and self._services and not self._is_closing and len(self._running) < self._capacity:
+        while self._wants_queue and self._services and not self._is_closing and self._may_pull():
             limit = self._capacity - len(self._running)
             self._wants_queue = False
             works = await self._store.pull(
@@ -214,6 +215,15 @@ class Intake:
             self.take(works)
             if len(works) == limit:
                 self._wants_queue = True
+
+    def _may_pull(self) -> bool:
+        """Handlers that end at once leave room at once: what their outcomes have to wait for is the commit."""
+        return len(self._running) < self._capacity and len(self._unsettled()) < UNSETTLED_MAX
+
+    def settled(self) -> None:
+        """Outcomes were committed: there may be room for more from the queues."""
+        if self._wants_queue and not self._waiting:
+            self._wanted.set()
 
     async def keep_leases(self) -> None:
         """Prolong the leases of what is held, until cancelled. Claims that were lost meanwhile are let go.

@@ -25,7 +25,7 @@ from saga.core.fold import operation_of
 from saga.core.paths import INTEGER_MAX, TEMPLATE_DEPTH_MAX
 from saga.core.states import QUARANTINED_LETTERS, TERMINAL_PHASES, WORDS, Mode, Operation, Phase
 from saga.ports import case, election, listing
-from saga.runtime import attempt, committer, process, turns
+from saga.runtime import attempt, committer, intake, process, turns
 from saga.runtime.handlers import CONCURRENCY_DEFAULT
 from saga.settings import Seconds, Settings
 from saga.telemetry import catalogue
@@ -188,6 +188,11 @@ _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
     ("Runs alone without an answer", turns.TRIALS_MAX, "`saga.runtime.turns.TRIALS_MAX`"),
     ("Characters of a stored error", attempt.ERROR_CHARS_MAX, "`saga.runtime.attempt.ERROR_CHARS_MAX`"),
     ("Sagas in one commit", committer.BATCH_SAGAS_MAX, "`saga.runtime.committer.BATCH_SAGAS_MAX`"),
+    (
+        "Outcomes that wait for their commit while more is pulled",
+        intake.UNSETTLED_MAX,
+        "`saga.runtime.intake.UNSETTLED_MAX`",
+    ),
     ("Overdue sagas taken in one go", process.OVERDUE_MAX, "`saga.runtime.process.OVERDUE_MAX`"),
     ("Lines of history shown", case.HISTORY_LINES_MAX, "`saga.ports.case.HISTORY_LINES_MAX`"),
     ("Sagas in a list", listing.LINES_MAX, "`saga.ports.listing.LINES_MAX`"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from saga import Context, Definition, Participant, Reject, Retry
-from saga.ports.work import Ref
+from saga.ports.work import Ref, Work
+from saga.runtime.intake import UNSETTLED_MAX
 from tests.runtime.world import Gate, Sql, World, until
 
 QUICK = Retry(attempts=5, first="10ms", cap="20ms")
@@ -234,3 +235,34 @@ async def test_a_heartbeat_during_an_outage_of_the_store_does_not_stop_the_step(
     )
     gate.open()
     assert (await handle.result(15)).value == "done"
+
+
+async def test_nothing_is_pulled_while_too_many_outcomes_wait_for_their_commit(world: World, sql: Sql) -> None:
+    """Handlers that end at once would else take over a whole backlog, and hold it for longer than anybody can commit it."""
+    service, gate = Participant("service"), Gate()
+    gate.open()
+
+    @service.step(external=True)
+    async def work() -> None: ...
+
+    definition = Definition("pulled")
+    definition.step("service.work")
+    sagas = await world.join(service)
+    await sagas.register(definition)
+    intake = sagas.process.intake
+    unsettled, backlog = intake._unsettled, dict.fromkeys(range(UNSETTLED_MAX))
+    intake._unsettled = lambda: cast("dict[int, Work]", backlog)
+    intake._is_closing = True  # so that it goes to the queue
+    handle = await sagas.start(definition)
+    intake._is_closing = False
+    queued = "select count(*) from command where owner is null and deliveries = 0"
+
+    intake.look()
+    await intake._pull()
+
+    assert await sql.fetchval(queued) == 1
+    intake._unsettled = unsettled
+    intake._wanted.clear()
+    intake.settled()
+    assert intake._wanted.is_set()
+    assert (await handle.result(10)).is_completed
