@@ -7,7 +7,7 @@ UV     := $(shell uv --version >/dev/null 2>&1 && echo uv)
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help setup constraints stubs demo test check model simulate mutants services chaos elections bench bench-bus clean
+.PHONY: help setup constraints stubs demo test check model simulate mutants services chaos elections bench bench-bus bench-scale clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ bench: setup ## steps per second and what they cost, compared with others
 
 bench-bus: setup ## the same over an outside bus; BUS=kafka is the only one so far
 	@$(PYTHON) -m bench --bus $(or $(BUS),kafka)
+
+bench-scale: setup ## a million waiting sagas, and an outage with 100,000 in flight: some ten minutes; ONLY=waiting or outage
+	@$(PYTHON) -m bench.scale $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove what can be made again, the environment included
 	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
