@@ -91,7 +91,7 @@ async def test_every_effect_is_there_once_while_poison_and_replays_arrive_and_th
 
     assert sum(endings.values()) == 300
     assert all(member.is_running for member in fleet.members)
-    assert "message refused" in "".join(member.log() for member in fleet.members)
+    assert "messages refused" in "".join(member.log() for member in fleet.members)
 
 
 @pytest.mark.chaos

@@ -87,7 +87,7 @@ async def test_every_effect_is_there_once_while_poison_arrives_and_everything_co
     assert all(member.is_running for member in fleet.members)
     log = "".join(member.log() for member in fleet.members)
     assert "nobody can read" in log
-    assert "message refused" in log
+    assert "messages refused" in log
 
 
 @pytest.mark.chaos

@@ -140,6 +140,7 @@ async def test_a_cut_resets_every_connection_and_loses_what_was_held_back(proxy:
 
 
 async def test_a_new_connection_is_refused_while_open_ones_stay(proxy: Proxy, line: Line) -> None:
+    assert await line.ask(b"zero") == b"zero"  # it is through, and not only in the kernel's queue
     proxy.refuse()
     with pytest.raises(ConnectionRefusedError):
         await connect(proxy)
