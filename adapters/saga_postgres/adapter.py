@@ -14,6 +14,7 @@ from saga_postgres.ledger import PostgresLedger
 from saga_postgres.membership import PostgresMembership
 from saga_postgres.pool import HOT, Connection, Pool
 from saga_postgres.retention import PostgresRetention
+from saga_postgres.sealing import KEY, Seal
 from saga_postgres.store import PostgresStore
 
 
@@ -39,8 +40,9 @@ class PostgresAdapter:
             connections_max=options.handler_connections_max,
             settings={"application_name": options.application, "jit": "off"},
         )
-        self.store = PostgresStore(self.pool, options)
-        self.membership = PostgresMembership(self.pool, options, version("saga-coordination"))
+        self._seal = Seal(memory_seconds=options.lease_seconds)
+        self.store = PostgresStore(self.pool, options, self._seal)
+        self.membership = PostgresMembership(self.pool, options, self._seal, version("saga-coordination"))
         self.directory = PostgresDirectory(self.pool)
         self.ledger = self.listing = PostgresLedger(self.pool)
         self.retention = PostgresRetention(self.pool)
@@ -53,6 +55,8 @@ class PostgresAdapter:
     async def open(self) -> None:
         await self.pool.open()
         await inspect(self.pool)
+        ((key,),) = await self.pool.fetch(KEY)
+        self._seal.use(key)
 
     async def close(self) -> None:
         """A process that has not left counts as dead from here on."""

@@ -3,7 +3,7 @@
 revoke all on schema :schema from public;
 grant usage on schema :schema to :role;
 grant select, insert, update, delete on all tables in schema :schema to :role;
-revoke insert, update, delete on :schema.schema_migration from :role;
+revoke insert, update, delete on :schema.schema_migration, :schema.secret from :role;
 revoke update, delete on :schema.event, :schema.event_default, :schema.audit from :role;
 grant usage, select on all sequences in schema :schema to :role;
 revoke execute on all functions in schema :schema from public;

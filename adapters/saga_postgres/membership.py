@@ -19,6 +19,7 @@ from saga.ports.work import Ref
 from saga_postgres import signals
 from saga_postgres.failures import translated
 from saga_postgres.pool import Connection, Pool
+from saga_postgres.sealing import Seal
 
 LEAVE_TIMEOUT_SECONDS: Final = 5.0
 CLOCK_SECONDS_MAX: Final = 3.0  # so long a beat tells the time of the store
@@ -48,9 +49,10 @@ _log = logging.getLogger(__name__)
 class PostgresMembership:
     """See `saga.ports.store.Membership`. The lock is the session's: when the process dies, the kernel closes the socket and frees it."""
 
-    def __init__(self, pool: Pool, options: StoreOptions, release: str) -> None:
+    def __init__(self, pool: Pool, options: StoreOptions, seal: Seal, release: str) -> None:
         self._pool = pool
         self._options = options
+        self._seal = seal
         self._release = release
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._process = 0
@@ -88,22 +90,21 @@ class PostgresMembership:
     async def _listen(self, connection: Connection, process: int, services: Sequence[str], ears: Ears) -> None:
         namespace = self._options.namespace
 
-        def on_process(_: object, __: int, ___: str, payload: str) -> None:
+        def on_process(_: object, __: int, channel: str, payload: str) -> None:
             try:
-                self._hear(ears, payload)
-            except (
-                ProtocolViolation
-            ) as error:  # whoever may connect to the database may notify; beats find what is true
+                self._hear(ears, channel, payload)
+            except ProtocolViolation as error:  # who may connect to the database may notify; beats find what is true
                 _log.warning("notification refused: %s", error)
 
         await connection.add_listener(signals.process_channel(namespace, process), on_process)
         await connection.add_listener(f"{signals.prefix(namespace)}peers", lambda *_: ears.peers())
         await self._listen_to_services(connection, services, ears)
 
-    def _hear(self, ears: Ears, payload: str) -> None:
+    def _hear(self, ears: Ears, channel: str, payload: str) -> None:
         match payload[:1]:
             case signals.WORKS:
-                works = signals.works_in(payload, store_clock=self._clock, store_clock_max=self._clock_max)
+                clocks = self._clock, self._clock_max
+                works = signals.works_in(payload, channel, self._seal, *clocks)
                 if time.monotonic() - self._clock_at < CLOCK_SECONDS_MAX:
                     ears.works(works)
                 else:  # we were away, and do not know the time of the store
@@ -111,7 +112,7 @@ class PostgresMembership:
             case signals.CLAIMS:
                 ears.claims(signals.claims_in(payload))
             case signals.ENDINGS:
-                ears.ended(signals.endings_in(payload))
+                ears.ended(signals.endings_in(payload, channel, self._seal))
             case signals.ENDED:
                 ears.ended(signals.ended_in(payload))
 

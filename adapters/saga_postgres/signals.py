@@ -1,6 +1,7 @@
 """What processes tell each other over NOTIFY: new claims, filled queues, ended sagas, changes among the peers.
 
-Payloads are ASCII, whatever the database's encoding is: a letter for the kind, then base64.
+Payloads are ASCII, whatever the database's encoding is: a letter for the kind, then base64. What carries data is sealed: whoever may
+connect to the database may listen and notify.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from saga.core.decide import State
 from saga.core.states import Operation, Phase
 from saga.errors import ProtocolViolation
 from saga.ports.work import Ref, Signals, Standing, Work
+from saga_postgres.sealing import Seal
 
 CHANNEL_BYTES_MAX: Final = 63
 ITEMS_PER_PAYLOAD: Final = 300  # 18 bytes each, base64: 7,200 of the 7,999 bytes that a payload may have
-WHOLE_BYTES_PER_PAYLOAD: Final = 5_900  # base64: 7,870
+WHOLE_BYTES_PER_PAYLOAD: Final = 5_800  # with the channel in front, sealed and in base64: less than 7,950
 CLAIMS, WORKS, ENDED, ENDINGS = "cwes"
 ALWAYS, IF_WHOLE, IF_MISSED = b"a", b"w", b"m"
 
@@ -39,7 +41,7 @@ def service_channel(namespace: str, service: str) -> str:
     return f"{prefix(namespace)}s_{service}"[:CHANNEL_BYTES_MAX]
 
 
-def encode(signals: Signals, namespace: str) -> Told:
+def encode(signals: Signals, namespace: str, seal: Seal) -> Told:
     """Channels, payloads, and when each is told: always, if every write was made, or if one was missed."""
     told: Told = ([], [], [])
     for process, refs in signals.claims.items():
@@ -48,13 +50,13 @@ def encode(signals: Signals, namespace: str) -> Told:
         if works:
             whole = {(work.saga, work.step) for work in works}
             _tell(told, channel, _claims([ref for ref in refs if (ref.saga, ref.step) not in whole]), IF_WHOLE)
-            _tell(told, channel, _whole(WORKS, map(_document_of_work, works)), IF_WHOLE)
+            _tell(told, channel, _whole(WORKS, map(_document_of_work, works), channel, seal), IF_WHOLE)
     for process, sagas in signals.ended.items():
         channel, endings = process_channel(namespace, process), signals.endings.get(process, {})
         _tell(told, channel, _ended(sagas), IF_MISSED if endings else ALWAYS)
         if endings:
             _tell(told, channel, _ended([saga for saga in sagas if saga not in endings]), IF_WHOLE)
-            _tell(told, channel, _whole(ENDINGS, map(_document_of_ending, endings.items())), IF_WHOLE)
+            _tell(told, channel, _whole(ENDINGS, map(_document_of_ending, endings.items()), channel, seal), IF_WHOLE)
     for service in signals.services:
         _tell(told, service_channel(namespace, service), [""], ALWAYS)
     return told
@@ -81,19 +83,20 @@ def _parts(kind: str, items: Sequence[bytes]) -> list[str]:
     return [kind + b64encode(b"".join(items[start : start + ITEMS_PER_PAYLOAD])).decode() for start in starts]
 
 
-def _whole(kind: str, documents: Iterator[Sequence[object]]) -> list[str]:
+def _whole(kind: str, documents: Iterator[Sequence[object]], channel: str, seal: Seal) -> list[str]:
     """As many to a payload as it holds; each is far smaller than that."""
     payloads: list[str] = []
+    place = kind + channel
     lines: list[bytes] = []
     size = 0
     for document in documents:
         line = to_json(document)
         if lines and size + len(line) >= WHOLE_BYTES_PER_PAYLOAD:
-            payloads.append(kind + b64encode(b"\n".join(lines)).decode())
+            payloads.append(kind + seal.close(place, b"\n".join(lines)))
             lines, size = [], 0
         lines.append(line)
         size += len(line) + 1
-    payloads.append(kind + b64encode(b"\n".join(lines)).decode())
+    payloads.append(kind + seal.close(place, b"\n".join(lines)))
     return payloads
 
 
@@ -132,7 +135,7 @@ def ended_in(payload: str) -> dict[UUID, Standing | None]:
 
 
 @_refusing()
-def works_in(payload: str, *, store_clock: float, store_clock_max: float) -> list[Work]:
+def works_in(payload: str, channel: str, seal: Seal, store_clock: float, store_clock_max: float) -> list[Work]:
     """Claims as they were told, on this process's clock. The store's clock minus ours is between the two."""
     return [
         Work(
@@ -158,22 +161,22 @@ def works_in(payload: str, *, store_clock: float, store_clock_max: float) -> lis
         for (
             saga, step, operation, claim, definition, version, phase, vector, cancel_requested, deadline, reason, waiter,
             input_, results, lease_until, trace,
-        ) in _documents(payload)
+        ) in _documents(payload, channel, seal)
     ]  # fmt: skip
 
 
 @_refusing()
-def endings_in(payload: str) -> dict[UUID, Standing | None]:
+def endings_in(payload: str, channel: str, seal: Seal) -> dict[UUID, Standing | None]:
     return {
         UUID(saga): Standing(
             definition, Phase(phase), reason, None if input_ is None else input_.encode(), _results(results)
         )
-        for saga, definition, phase, reason, input_, results in _documents(payload)
+        for saga, definition, phase, reason, input_, results in _documents(payload, channel, seal)
     }
 
 
-def _documents(payload: str) -> Iterator[list[Any]]:
-    return map(from_json, b64decode(payload[1:]).splitlines())
+def _documents(payload: str, channel: str, seal: Seal) -> Iterator[list[Any]]:
+    return map(from_json, seal.open(payload[:1] + channel, payload[1:]).splitlines())
 
 
 def _results(results: Mapping[str, str]) -> dict[int, bytes]:

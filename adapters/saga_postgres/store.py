@@ -12,6 +12,7 @@ from saga.ports.store import StoreOptions
 from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenKey, Work, Write
 from saga_postgres.columns import commit_columns, start_columns
 from saga_postgres.pool import Connection, Pool
+from saga_postgres.sealing import Seal
 from saga_postgres.signals import encode
 
 Row = Iterable[Any]
@@ -70,9 +71,10 @@ _EXTEND: Final = _call("extend_claims", *[""] * 6)
 class PostgresStore:
     """The hot path. See `saga.ports.store.Store` for the guarantees."""
 
-    def __init__(self, pool: Pool, options: StoreOptions) -> None:
+    def __init__(self, pool: Pool, options: StoreOptions, seal: Seal) -> None:
         self._pool = pool
         self._options = options
+        self._seal = seal
         # By their full names: on a caller's or a handler's connection the search path is theirs.
         self._start = _START.replace("start_batch", f'"{options.namespace}".start_batch')
         self._commit = _COMMIT.replace("commit_batch", f'"{options.namespace}".commit_batch')
@@ -88,7 +90,7 @@ class PostgresStore:
         connection: Connection = None,
     ) -> list[TakenKey]:
         options = self._options
-        told = encode(signals, options.namespace)
+        told = encode(signals, options.namespace, self._seal)
         columns = start_columns(starts)
         fetch = self._pool.fetch if connection is None else connection.fetch
         rows = await fetch(
@@ -114,7 +116,7 @@ class PostgresStore:
         wait: bool,
         connection: Connection = None,
     ) -> list[Miss]:
-        told = encode(signals, self._options.namespace)
+        told = encode(signals, self._options.namespace, self._seal)
         columns = commit_columns(writes)
         fetch = self._pool.fetch if connection is None else connection.fetch
         rows = await fetch(self._commit, process, self._options.lease_seconds, wait, durable, *columns, *told)

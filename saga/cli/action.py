@@ -109,7 +109,6 @@ def _residue(action: Action, case: Case) -> list[str]:
 
 async def _many(app: App, action: Action, wanted: Wanted, by: Acting, *, as_json: bool) -> int:
     sagas = [saga async for saga in wanted.find(app.process.adapter.listing)]
-    told = sagas
     if not by.dry_run and sagas and not by.is_confirmed(f"{action.verb.capitalize()} {_count(sagas)}?", is_grave=True):
         return _left_alone()
     refused: dict[UUID, str] = {}
@@ -122,7 +121,7 @@ async def _many(app: App, action: Action, wanted: Wanted, by: Acting, *, as_json
             except (Conflict, NotFound) as error:  # it has moved on, or is not one of those that this can be done to
                 refused[saga] = str(error)
 
-    await asyncio.gather(*map(one, told))
+    await asyncio.gather(*map(one, sagas))
     _say_many(action, sagas, refused, by, as_json=as_json)
     return FAILED if refused else 0
 

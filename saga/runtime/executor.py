@@ -32,6 +32,8 @@ from saga.runtime.transactional import Committed, Transactional
 from saga.runtime.turns import Turns, is_poison, is_suspect
 
 UNKNOWN_HANDLER_SECONDS: Final = 5.0
+ALONE_WITHIN_SECONDS: Final = 10.0  # so long a suspect holds up what comes after it, while longer steps are under way
+ALONE_AGAIN_SECONDS: Final = 30.0
 
 
 class Executor:
@@ -132,8 +134,12 @@ class Executor:
             return attempt.failed(error, quiet_seconds=quiet_seconds)
 
     async def _in_turn(self, attempt: Attempt, served: Served) -> Outcome | Committed:
-        is_alone = is_suspect(attempt.work)
-        await self._turns.enter(alone=is_alone)
+        work, is_alone = attempt.work, is_suspect(attempt.work)
+        try:
+            async with asyncio.timeout(ALONE_WITHIN_SECONDS if is_alone else None):
+                await self._turns.enter(alone=is_alone)
+        except TimeoutError:
+            return Outcome(work, ev.Ongoing(work.step, ALONE_AGAIN_SECONDS), error="no moment yet to run it alone")
         try:
             return await (self._try(attempt, served) if is_alone else self._perform(attempt, served))
         finally:

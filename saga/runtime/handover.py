@@ -79,10 +79,9 @@ def is_small(payload: bytes, results: Mapping[int, bytes | None]) -> bool:
 
 def results_in(group: Group, made: Plan) -> dict[int, bytes]:
     """The results, by step, that the store has: those that these outcomes were made from, and those that this write records."""
-    known = group.outcomes[0].work.results  # its work is done: the next one goes on with it
+    known: dict[int, bytes] = {}
     for outcome in group.outcomes:
-        if outcome.work.results is not known:
-            known.update(outcome.work.results)
+        known.update(outcome.work.results)
     for result in made.write.results:
         if result.value is not None:
             known.setdefault(result.step, result.value)  # of two successes in one batch the store keeps the first

@@ -8,9 +8,7 @@ from typing import Final
 
 from saga.ports.work import Work
 
-SUSPECT_AFTER: Final = (
-    5  # deliveries without an answer: then it runs alone, so that none dies with it or is blamed for it
-)
+SUSPECT_AFTER: Final = 5  # deliveries without an answer: then it runs alone, so that none dies with it
 TRIALS_MAX: Final = 5  # alone and without an answer: then it is taken for a poison
 
 
@@ -27,7 +25,7 @@ def is_poison(work: Work) -> bool:
 class Turns:
     """First come, first served: who wants to be alone waits for those that run, and those that come later wait for it.
 
-    Nobody waits for longer than the time-outs of the steps that are ahead.
+    A wait is as long as the steps that are ahead: who wants to be alone and holds up others had better give up before that.
     """
 
     def __init__(self) -> None:

@@ -23,6 +23,7 @@ from saga.runtime.wire import Command, decode, encode
 from saga.settings import load
 from saga.yaml_guard import parsed_yaml
 from saga_postgres import signals
+from saga_postgres.sealing import Seal
 from tests.bad_input.mutation import Mutator
 from tests.docs.page import ROOT
 
@@ -38,6 +39,9 @@ TEMPLATE: Final = {
 INPUT: Final = {"lines": [{"sku": "a"}]}
 RESULTS: Final = {"charge": {"id": "c1"}}
 ORDER: Final = b'{"sku": "a", "quantity": 1, "lines": [{"sku": "b", "cents": 3}]}'
+CHANNEL: Final = signals.process_channel("saga", 7)
+SEAL: Final = Seal(memory_seconds=30.0)
+SEAL.use(bytes(32))
 CLAIMS: Final = signals._claims([Ref(SAGA, 1), Ref(SAGA, 2)])[0]
 SCHEMA: Final = {
     "type": "object",
@@ -158,12 +162,17 @@ def notification(mutator: Mutator) -> None:
 
 
 def notified_work(mutator: Mutator) -> None:
-    signals.works_in(mutator.text(CLAIMS), store_clock=0.0, store_clock_max=0.0)
+    signals.works_in(mutator.text(_sealed(signals.WORKS)), CHANNEL, SEAL, 0.0, 0.0)
 
 
 def notified_end(mutator: Mutator) -> None:
     signals.ended_in(mutator.text(CLAIMS))
-    signals.endings_in(mutator.text(CLAIMS))
+    signals.endings_in(mutator.text(_sealed(signals.ENDINGS)), CHANNEL, SEAL)
+
+
+def _sealed(kind: str) -> str:
+    """Something that a process of the namespace has sealed, and that is no document."""
+    return kind + SEAL.close(kind + CHANNEL, b"[1]")
 
 
 def start_key_and_tags(mutator: Mutator) -> None:

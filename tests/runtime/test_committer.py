@@ -8,7 +8,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from saga.core import events as ev
-from saga.core.decide import decide, initial_state
+from saga.core.decide import State, decide, initial_state
 from saga.core.states import Operation
 from saga.errors import InputRefused, SagaError, Unavailable
 from saga.memory.adapter import MemoryAdapter
@@ -20,7 +20,7 @@ from saga.runtime.committer import MISSES_MAX, Committer
 from saga.runtime.outcome import Outcome
 from saga.runtime.planning import Group
 from saga.runtime.router import Router
-from tests.core.graphs import chain
+from tests.core.graphs import chain, shaped
 
 SAGA, OTHER = UUID(int=1), UUID(int=2)
 PEER = 7
@@ -106,6 +106,27 @@ async def test_of_two_successes_of_a_step_in_one_batch_the_next_step_gets_the_on
     assert [work.results for work in store.told_whole] == [{0: b"1"}]
 
 
+async def test_a_result_that_somebody_else_recorded_meanwhile_is_never_handed_on_from_a_plan_that_missed() -> None:
+    graph, work = shaped(((), (), (0, 1)), "XXX"), work_of(SAGA)
+    state = decide(
+        graph, initial_state(graph, now=0.0), [ev.Started()], now=0.0, jitter=0.0, enforce_deadline=False
+    ).state
+    outcomes = [
+        Outcome(replace(work, step=step, claim=step + 1, state=state), ev.Succeeded(step), value)
+        for step, value in enumerate((b'"mine"', b'"b"'))
+    ]
+    store = MovingStore(replace(state, vector="S" + state.vector[1:]))
+    committer = committer_over(store, serving="service")
+    committer.add(Group(SAGA, graph, 1, state, None, 0.0, outcomes))
+    run = asyncio.create_task(committer.run())
+
+    async with asyncio.timeout(5):
+        await committer.drained()
+
+    run.cancel()
+    assert [(work.step, work.results) for work in store.told_whole] == [(2, {1: b'"b"'})]
+
+
 async def test_the_misses_of_a_batch_are_tried_again_together_and_at_last_each_alone() -> None:
     store = MissingStore(times=MISSES_MAX)
     committer = committer_over(store)
@@ -149,6 +170,20 @@ class MissingStore(RefusingStore):
         self.tries.append((len(writes), bool(options["wait"])))
         if len(self.tries) <= self.times:
             return [Miss(position, write.version, write.state, 0.0) for position, write in enumerate(writes)]
+        return await super().commit(writes, signals, **options)
+
+
+class MovingStore(RefusingStore):
+    """Misses the first write: somebody has moved the row to `state`."""
+
+    def __init__(self, state: State) -> None:
+        super().__init__(None)
+        self.state: State | None = state
+
+    async def commit(self, writes: Sequence[Write], signals: Signals, **options: object) -> list[Miss]:
+        state, self.state = self.state, None
+        if state is not None:
+            return [Miss(0, writes[0].version + 1, state, 0.0)]
         return await super().commit(writes, signals, **options)
 
 

@@ -193,3 +193,11 @@ create table audit (
 );
 comment on table audit is 'What people did: who, when, why, before and after';
 create index audit_saga on audit (saga);
+
+create table secret (
+    name text primary key,
+    key  bytea not null
+);
+comment on table secret is 'Keys of the processes, made with the tables: whoever may read them may take part in sagas';
+insert into secret (name, key)
+values ('notifications', sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));

@@ -1,0 +1,103 @@
+"""What a notification carries, before those who may connect to the database and are no processes of the namespace."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import asyncpg
+import pytest
+
+from saga.core.decide import State
+from saga.core.states import Operation, Phase
+from saga.errors import ProtocolViolation
+from saga.ports.store import Ears, StoreOptions
+from saga.ports.work import Ref, Signals, Work
+from saga_postgres.adapter import PostgresAdapter
+from saga_postgres.sealing import Seal
+from saga_postgres.signals import process_channel
+
+PLACE = "wsaga_saga_p_7"
+SECRET = b'{"card":"4242"}'
+
+
+def sealed_with(key: bytes) -> Seal:
+    seal = Seal(memory_seconds=30.0)
+    seal.use(key)
+    return seal
+
+
+def test_who_knows_the_key_reads_what_was_closed() -> None:
+    payload = sealed_with(bytes(32)).close(PLACE, SECRET)
+    assert sealed_with(bytes(32)).open(PLACE, payload) == SECRET
+    assert "4242" not in payload
+
+
+@pytest.mark.parametrize(
+    ("key", "place", "why"),
+    [(b"\1" * 32, PLACE, "not sealed by a process"), (bytes(32), "wsaga_saga_p_8", "meant for another")],
+)
+def test_another_key_and_another_place_open_nothing(key: bytes, place: str, why: str) -> None:
+    payload = sealed_with(bytes(32)).close(PLACE, SECRET)
+    with pytest.raises(ProtocolViolation, match=why):
+        sealed_with(key).open(place, payload)
+
+
+def test_nothing_opens_twice() -> None:
+    seal, other = sealed_with(bytes(32)), sealed_with(bytes(32))
+    payload = other.close(PLACE, SECRET)
+    seal.open(PLACE, payload)
+    seal.open(PLACE, other.close(PLACE, SECRET))
+    with pytest.raises(ProtocolViolation, match="a second time"):
+        seal.open(PLACE, payload)
+
+
+async def test_who_listens_and_notifies_without_the_key_reads_no_input_and_gives_nobody_work(
+    postgres_url: str, tables: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    sender, receiver = PostgresAdapter(postgres_url, StoreOptions()), PostgresAdapter(postgres_url, StoreOptions())
+    heard: asyncio.Queue[list[Work]] = asyncio.Queue()
+    overheard: asyncio.Queue[str] = asyncio.Queue()
+    await sender.open()
+    await receiver.open()
+    try:
+        from_, to = [await adapter.membership.join("n", [], 1, ears(heard)) for adapter in (sender, receiver)]
+        await receiver.membership.beat(0, full=False)
+        channel = process_channel("saga", to)
+        await tables.add_listener(channel, lambda *event: overheard.put_nowait(event[3]))
+
+        await tell(sender, from_, to, work())
+        assert [told.input for told in await asyncio.wait_for(heard.get(), 10)] == [SECRET]
+        payload = await asyncio.wait_for(overheard.get(), 10)
+        assert "4242" not in payload
+
+        forger = sealed_with(b"\1" * 32)
+        for forged in (payload, "w" + forger.close("w" + channel, b"[]"), "w" + payload[1:-8], "w", "wAAAA"):
+            await tables.execute("select pg_notify($1, $2)", channel, forged)
+        await tell(sender, from_, to, replace(work(), claim=2))
+        assert [told.claim for told in await asyncio.wait_for(heard.get(), 10)] == [2]
+        assert heard.empty()
+    finally:
+        await sender.close()
+        await receiver.close()
+
+
+async def tell(sender: PostgresAdapter, process: int, to: int, told: Work) -> None:
+    signals = Signals(claims={to: [Ref(told.saga, told.step)]}, works={to: [told]})
+    await sender.store.commit([], signals, process=process, durable=False, wait=False)
+
+
+def ears(heard: asyncio.Queue[list[Work]]) -> Ears:
+    def ignored(*_: object) -> None: ...
+
+    return Ears(claims=ignored, works=heard.put_nowait, queue=ignored, ended=ignored, peers=ignored, lost=ignored)
+
+
+def work(saga: UUID | None = None) -> Work:
+    state = State(Phase.RUNNING, "D", cancel_requested=False, paused=False, deadline=None, reason=None)
+    return Work(
+        saga=saga or uuid4(), step=0, operation=Operation.EXECUTE, claim=1, definition=1, version=1, state=state,
+        waiter=None, input=SECRET, results={}, deliveries=1, failures=0, first_failed_ago=0.0, lease_ends=0.0, quiet_at=0.0,
+        progress=None, store_clock=0.0,
+    )  # fmt: skip
