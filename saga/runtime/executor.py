@@ -80,9 +80,8 @@ class Executor:
         served = self._served.get((step.service, step.handler))
         if served is None or served.mode is not step.mode:
             handler = f"{step.service}.{step.handler}"
-            self._log.error(
-                "no such handler here, leaving it to others", saga=str(work.saga), handler=handler, mode=step.mode.value
-            )
+            said = self._said_of(work)
+            self._log.error("no such handler here, leaving it to others", **said, handler=handler, mode=step.mode.value)
             why = f"process {self._process()} took it and has no such handler"
             outcome = Outcome(work, ev.Ongoing(work.step, UNKNOWN_HANDLER_SECONDS), error=why)
         else:
@@ -101,7 +100,7 @@ class Executor:
                     self._tell_done()
                     return
                 outcome = found
-        self._report(outcome, step.name)
+        self._report(outcome)
         self._committer.add(group_of(graph, outcome))
 
     def give_back(self, works: Sequence[Work]) -> None:
@@ -148,7 +147,7 @@ class Executor:
     async def _try(self, attempt: Attempt, served: Served) -> Outcome | Committed:
         """Run a suspect, alone. The trial is counted before it begins: if it kills us, nobody can do that afterwards."""
         work, asked_at = attempt.work, self._clock.monotonic()
-        self._log.warning("runs alone, it was handed out often without an answer", saga=str(work.saga), step=work.step)
+        self._log.warning("runs alone, it was handed out often without an answer", **self._said_of(work))
         try:
             lost = await self._adapter.store.extend([Ref(work.saga, work.step)], process=self._process(), trial=True)
         except Unavailable as error:
@@ -182,30 +181,30 @@ class Executor:
         try:
             lost = await self._adapter.store.extend([Ref(work.saga, work.step)], process=self._process(), progress=note)
         except Unavailable as error:  # no reason to stop: the outcome is retried until the store is back
-            self._log.warning("heartbeat not heard", saga=str(work.saga), step=work.step, error=str(error))
+            self._log.warning("heartbeat not heard", **self._said_of(work), error=str(error))
             return
         if not lost:
             work.lease_ends = asked_at + self._adapter.options.lease_seconds
             return
-        self._log.info("step is not wanted any more, stopping", saga=str(work.saga), step=work.step)
+        self._log.info("step is not wanted any more, stopping", **self._said_of(work))
         if task is not None:
             task.cancel()
         await asyncio.sleep(0)
         raise asyncio.CancelledError
 
-    def _report(self, outcome: Outcome, step: str) -> None:
+    def _report(self, outcome: Outcome) -> None:
         if isinstance(outcome.event, ev.Failed):
-            self._log.warning(
-                "step failed",
-                saga=str(outcome.work.saga),
-                step=step,
-                attempt=outcome.work.deliveries,
-                error=outcome.error,
-            )
+            attempt = outcome.work.deliveries
+            self._log.warning("step failed", **self._said_of(outcome.work), attempt=attempt, error=outcome.error)
         elif isinstance(outcome.event, ev.Rejected):
-            self._log.debug("step rejected", saga=str(outcome.work.saga), step=step, reason=outcome.event.reason)
+            self._log.debug("step rejected", **self._said_of(outcome.work), reason=outcome.event.reason)
         else:
             self._tell_done()
+
+    def _said_of(self, work: Work) -> dict[str, str]:
+        """Saga and step by name, for a line of the log in whatever configuration."""
+        graph = self._definitions.known(work.definition)
+        return {"saga": str(work.saga), "step": str(work.step) if graph is None else graph.steps[work.step].name}
 
     def _tell_done(self) -> None:
         if self._tells_all:

@@ -251,7 +251,7 @@ class Intake:
                 continue
             running = self._running.get(work.claim)
             if running is not None:
-                self._log.info("claim lost, stopping", saga=str(ref.saga), step=ref.step)
+                self._log.info("claim lost, stopping", saga=str(ref.saga), position=ref.step)
                 running[1].cancel()
 
     async def drain(self, seconds: float) -> list[Work]:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import secrets
 import sys
 import tempfile
 from pathlib import Path
 
+from saga import loops
 from tests.chaos.outside import BUSES, ELECTIONS
 from tests.chaos.run import RATE, Figures, Plan, run
 
 SAGAS_PER_SECOND_MIN = 200.0
 HITS_MIN = 30
+KILLS, KILL_SECONDS_MIN = 120, 1.0  # a process that begins costs as much as a hundred sagas
+RESTS, REST_SECONDS_MIN = 100, 0.5  # between two faults, on average
 REPORT = Path("build/chaos.json")
 
 
@@ -23,6 +25,8 @@ def main() -> int:
     plan = Plan(
         options.minutes * 60,
         options.seed,
+        kill_every_seconds=max(KILL_SECONDS_MIN, options.minutes * 60 / KILLS),
+        rest_seconds=max(REST_SECONDS_MIN, options.minutes * 60 / RESTS),
         bus=options.bus,
         election=options.election,
         rate=options.rate,
@@ -30,7 +34,7 @@ def main() -> int:
     )
     folder = Path(tempfile.mkdtemp(prefix="saga-chaos-logs-"))
     print(f"seed {plan.seed}, {options.minutes} minutes, bus {plan.bus}, election {plan.election}; logs in {folder}")
-    figures = asyncio.run(run(plan, folder, lambda line: print(line, flush=True)))
+    figures = loops.run(run(plan, folder, lambda line: print(line, flush=True)))
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(figures.document(), indent=2) + "\n")
     said, code = closing(figures)

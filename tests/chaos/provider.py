@@ -44,8 +44,7 @@ async def serve(file: Path, port: int) -> None:
 
     async def call(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            words = (await reader.readline()).decode().split()
-            if len(words) == 3:  # else the caller has gone
+            while len(words := (await reader.readline()).decode().split()) == 3:  # else the caller has gone
                 key, _, amount = words
                 is_declined = int(amount) > 0 and int(amount) % DECLINED == 0
                 word = "declined" if is_declined else "again" if key in effects else "effect"

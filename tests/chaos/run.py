@@ -21,19 +21,19 @@ from tests.chaos.killer import Kills
 from tests.chaos.outside import BUSES, ELECTIONS, Fault, Outside
 from tests.runtime.world import Sql, until
 
-REST_SECONDS = 0.5
 KEEP_SECONDS = 0.2
 SETTLED_SECONDS = 60.0
 WARM_SECONDS = 30.0
-RATE = 260.0
-OPEN_MAX = 400  # what is open holds customers back: they break nothing by themselves
+RATE = 400.0
+OPEN_MAX = 600  # what is open holds customers back: they break nothing by themselves
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how hard. `rate` is sagas a second that customers start, `kill_every_seconds` the pause between two kills.
+    """How long and how hard. `rate` is sagas a second that customers start, `kill_every_seconds` the pause between two kills,
+    `rest_seconds` that between two other faults.
 
     `only`: faults whose name contains this; "" are all.
     """
@@ -43,6 +43,7 @@ class Plan:
     rate: float = RATE
     open_max: int = OPEN_MAX
     kill_every_seconds: float = 1.0
+    rest_seconds: float = 0.5
     bus: str = "store"
     election: str = "store"
     only: str = ""
@@ -161,7 +162,7 @@ async def _broken(made: Ground, figures: Figures, began_at: float, say: Say) -> 
                 f"{time.monotonic() - began_at:6.1f} s  {name}: {time.monotonic() - struck_at:.1f} s,"
                 f" {figures.kills.hits} kills so far"
             )
-            await asyncio.sleep(made.chance.uniform(0, 2 * REST_SECONDS))
+            await asyncio.sleep(made.chance.uniform(0, 2 * figures.plan.rest_seconds))
     finally:
         for task in tasks:
             if not await _ended(task):

@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import asyncpg
+
 from saga_postgres.child import Account, run_as
 from saga_postgres.embedded import EmbeddedPostgres
 from saga_postgres.installation import choose
@@ -28,7 +30,9 @@ SETTINGS = {
 STANDBY = "standby"
 FULL = "No space left on device"
 SYNC_SECONDS = 30.0
-FULL_SECONDS = 15.0
+FULL_SECONDS = 30.0
+AGAIN_SECONDS = 0.05
+_MORE_LOG = "select pg_switch_wal() from (select pg_logical_emit_message(false, 'chaos', 'x')) as one"
 
 Answer = TypeVar("Answer")
 
@@ -46,12 +50,6 @@ class Server:
     @property
     def url(self) -> str:
         return self._primary.url
-
-    @property
-    def has_run_full(self) -> bool:
-        """Whether the server has ever said that its disk is full."""
-        log = self._primary.folder / "log"
-        return log.exists() and FULL in log.read_text(errors="replace")
 
     async def start(self) -> None:
         """Start it, or start it again after an end of any kind."""
@@ -80,13 +78,25 @@ class Server:
             return int(await axe.fetchval(victims, count))
 
     async def runs_full(self) -> None:
-        """Write until the disk refuses the log itself, which ends the server, or until time is up."""
-        with contextlib.suppress(Exception):  # (it breaks off in the middle of whatever it does)
-            async with asyncio.timeout(FULL_SECONDS), connected(self.url) as writer:
-                while True:
-                    await writer.execute(
-                        "select pg_switch_wal() from (select pg_logical_emit_message(false, 'chaos', 'x')) as one"
-                    )
+        """Write until the server says that its disk is full, and until the disk refuses the log itself, which ends the server.
+
+        Raises TimeoutError if it never says so.
+        """
+        before = self._complaints()
+        async with asyncio.timeout(FULL_SECONDS):
+            while self._complaints() == before:
+                with contextlib.suppress(
+                    OSError, asyncpg.PostgresError, asyncpg.InterfaceError
+                ):  # in the middle of whatever it does
+                    async with connected(self.url) as writer:
+                        while True:
+                            await writer.execute(_MORE_LOG)
+                await asyncio.sleep(AGAIN_SECONDS)
+
+    def _complaints(self) -> int:
+        """How often the server has said that its disk is full."""
+        log = self._primary.folder / "log"
+        return log.read_text(errors="replace").count(FULL) if log.exists() else 0
 
     @contextlib.asynccontextmanager
     async def replicated(self) -> AsyncIterator[None]:

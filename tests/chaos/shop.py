@@ -67,14 +67,21 @@ async def refund(order: int, charged: int, ctx: Context) -> None:
     await _ask_provider(ctx, -charged)
 
 
+_idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []  # connections of this process that nobody uses
+
+
 async def _ask_provider(ctx: Context, amount: int) -> bool:
     host, _, port = os.environ[PROVIDER_DB].partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    reader, writer = _idle.pop() if _idle else await asyncio.open_connection(host, int(port))
+    answer = b""
     try:
         writer.write(f"{ctx.idempotency_key} {ctx.saga_id} {amount}\n".encode())
         answer = await reader.readline()
     finally:
-        writer.transport.abort()
+        if answer:
+            _idle.append((reader, writer))
+        else:  # broken, or given up with an answer on its way
+            writer.transport.abort()
     if not answer:
         raise ConnectionError("the provider broke off")
     return answer == b"done\n"

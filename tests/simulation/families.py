@@ -15,8 +15,9 @@ USUAL: Final = Rates()
 @dataclass(frozen=True, slots=True)
 class Family:
     """What its worlds are like. `messages`: how often each kind of fault hits a message. `boundaries` multiplies the rates of the store's
-    faults, `people` those of operators. `outside_bus`: how many of the worlds have one. `purges`: whether journals are purged while sagas
-    are still young. `frozen_claims`: how often a process is frozen with claims that it has not begun."""
+    faults, `people` those of operators, `evidence` how often they resolve what is stuck by what they have seen. `outside_bus`: how many of
+    the worlds have one. `purges`: whether journals are purged while sagas are still young. `frozen_claims`: how often a process is frozen
+    with claims that it has not begun."""
 
     name: str
     taste: Taste = ANY_TASTE
@@ -27,6 +28,7 @@ class Family:
     outside_bus: float = 0.4
     purges: bool = False
     frozen_claims: float = 0.0
+    evidence: float = 1.0
 
 
 FAMILIES: Final = (
@@ -45,8 +47,14 @@ FAMILIES: Final = (
         Rates(rejection=0.2, forward_rejection=0.15, stuck=0.25, failure=0.3),
         people=1.5,
     ),
-    Family("people", Taste(pivot=0.4), Rates(rejection=0.22, forward_rejection=0.12, exhausted=0.96), people=2.0),
-    Family("late", Taste(modes="TJXX"), Rates(rejection=0.24, frozen=0.1), messages=0.23, outside_bus=1.0),
+    Family(
+        "people",
+        Taste(modes="TJXXX", pivot=0.4),
+        Rates(rejection=0.22, forward_rejection=0.12, stuck=0.25, exhausted=0.96),
+        people=2.0,
+        evidence=3.0,
+    ),
+    Family("late", Taste(modes="TJXXX"), Rates(rejection=0.24, stuck=0.4, frozen=0.1), messages=0.23, outside_bus=1.0),
     Family("branches", Taste(pivot=0.15, parallel=0.85, deadline=0.5), Rates(rejection=0.2), messages=0.2),
     Family("purges", Taste(modes="JJJT", pivot=0.3), Rates(rejection=0.2, frozen=0.2), purges=True),
 )

@@ -24,12 +24,7 @@ class Words(TypedDict):
 
 LOOK_SECONDS: Final = 0.12
 _UNDONE_MARKS: Final = (Mark.TOMBSTONE, Mark.REJECTED, Mark.COMPENSATED)
-STUCK: Final[Menu] = (
-    (OPERATOR, "retry", 0.75),
-    (OPERATOR, "resolve", 0.1),
-    (OPERATOR, "roll back", 0.04),
-    (OPERATOR, "abandon", 0.012),
-)
+RETRY, RESOLVE = 0.75, 0.1
 RUNNING: Final[Menu] = (
     (OPERATOR, "roll back", 0.015),
     (OPERATOR, "pause", 0.015),
@@ -44,7 +39,7 @@ class People:
     def __init__(self, world: World) -> None:
         self._world = world
         self._stuck, self._running, self._paused = (
-            _scaled(menu, world.plan.people) for menu in (STUCK, RUNNING, PAUSED)
+            _scaled(menu, world.plan.people) for menu in (_stuck_menu(world.plan.evidence), RUNNING, PAUSED)
         )
 
     async def run(self) -> None:
@@ -127,6 +122,17 @@ class People:
             row = self._world.service_database.journal.get((saga, step))
             return "compensated" if row is not None and row.mark in _UNDONE_MARKS else None
         return "compensated"
+
+
+def _stuck_menu(evidence: float) -> Menu:
+    """Who resolves more retries less."""
+    resolve = RESOLVE * evidence
+    return (
+        (OPERATOR, "retry", RETRY + RESOLVE - resolve),
+        (OPERATOR, "resolve", resolve),
+        (OPERATOR, "roll back", 0.04),
+        (OPERATOR, "abandon", 0.012),
+    )
 
 
 def _scaled(menu: Menu, scale: float) -> Menu:

@@ -46,6 +46,7 @@ class Plan:
     scale: float
     frozen_claims: float
     people: float
+    evidence: float
     lease_seconds: float
     margin_seconds: float
     redrive_seconds: float
@@ -86,6 +87,7 @@ def plan_of(seed: int) -> Plan:
         scale=family.boundaries,
         frozen_claims=family.frozen_claims,
         people=family.people,
+        evidence=family.evidence,
         lease_seconds=2.0,
         margin_seconds=0.5,
         redrive_seconds=3.0,

@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from saga.telemetry import tracing
 from tests.migrated import migrate_database
 from tests.process.fleet import ROOT, Fleet
 from tests.runtime.world import until
+from tests.services import kafka, kinesis
+from tests.services.places import or_skip
 
 CLIENT_SECONDS = 60.0
 SERVICES = ("stock", "money", "post")
@@ -100,11 +102,25 @@ async def test_over_the_store_a_saga_is_one_trace_through_five_processes(spans_f
     assert len({span["pid"] for span in spans}) >= 4
 
 
-async def test_over_an_outside_bus_a_saga_is_one_trace(
-    spans_folder: Path, store_url: str, fresh_database: Callable[[], Awaitable[str]]
-) -> None:
-    bus = await fresh_database()
-    await migrate_database(bus)
+@pytest.fixture(params=["postgres", "kafka", "kinesis"])
+async def bus(
+    request: pytest.FixtureRequest, store_url: str, fresh_database: Callable[[], Awaitable[str]]
+) -> AsyncIterator[str]:
+    """The URL of a bus outside the store."""
+    match request.param:
+        case "postgres":
+            url = await fresh_database()
+            await migrate_database(url)
+            yield url
+        case "kafka":
+            with or_skip(kafka.kafka()) as url:
+                yield url
+        case "kinesis":
+            with or_skip(kinesis.kinesis()) as endpoint:
+                yield kinesis.bus_url(endpoint, store_url)
+
+
+async def test_over_an_outside_bus_a_saga_is_one_trace(spans_folder: Path, store_url: str, bus: str) -> None:
     async with Fleet(spans_folder, store_url, "", bus=bus) as fleet:
         for service in SERVICES:
             await fleet.serve(f"tests.telemetry.traced:{service}")

@@ -1,0 +1,41 @@
+"""A fabric moves from Kafka to Kinesis under load, as the how-to says, and loses no saga."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.migrated import migrated_template, store_url  # noqa: F401 (offered to the tests of this file)
+from tests.runtime.moving_fleet import MovingFleet
+from tests.services import kafka, kinesis
+from tests.services.places import or_skip
+
+SAGAS_A_PHASE = 40
+
+
+@pytest.fixture
+def kafka_url() -> Iterator[str]:
+    with or_skip(kafka.kafka()) as url:
+        yield url
+
+
+async def test_a_fabric_moves_from_kafka_to_kinesis_and_loses_no_saga(
+    kafka_url: str,
+    kinesis_endpoint: str,
+    prefix: str,
+    store_url: str,  # noqa: F811
+) -> None:
+    old = f"{kafka_url}&prefix={prefix}"
+    new = kinesis.bus_url(kinesis_endpoint, store_url, prefix=prefix, poll="100ms", idle="300ms")
+    async with MovingFleet(store_url) as fleet:
+        await fleet.replace_all(bus=old)
+        fleet.begin()
+        for settings in ({"bus": old, "also_consume": [new]}, {"bus": new, "also_consume": [old]}, {"bus": new}):
+            await fleet.more(SAGAS_A_PHASE)
+            await fleet.replace_all(**settings)
+        await fleet.more(SAGAS_A_PHASE)
+
+        assert await fleet.finish() == []
+        assert len(fleet.started) >= 4 * SAGAS_A_PHASE
+        assert fleet.effects() == sorted(word for word in fleet.started.values() if word.startswith("good"))
