@@ -13,7 +13,8 @@ import pytest
 from tests.election.arena import Arena
 from tests.election.lan import Host, lan
 from tests.runtime.world import until
-from tests.services.etcd import Etcd, Member
+from tests.services.ensemble import Member
+from tests.services.etcd import Etcd
 from tests.services.places import or_skip
 from tests.services.zookeeper import ZooKeeper
 

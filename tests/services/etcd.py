@@ -6,17 +6,15 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
-import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from saga_postgres.child import LOOPBACK, Child, free_port
+from saga_postgres.child import free_port
+from tests.services.ensemble import Ensemble, Member
 from tests.services.places import Missing, go_binary
 from tests.services.tls import Tls
 
@@ -24,68 +22,34 @@ ETCD_VERSION: Final = "v3.7.3"
 ETCD_MODULE: Final = "go.etcd.io/etcd/server/v3"
 QUICK: Final = ("--heartbeat-interval", "50", "--election-timeout", "500")  # 100 and 1000 ms by default
 NOT_DURABLE: Final = "--unsafe-no-fsync"
-START_TIMEOUT_SECONDS: Final = 30.0
-POLL_SECONDS: Final = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
-    """Where a node runs: the address it listens on, and the words that bring a program there (`ip netns exec NAME`)."""
+class Etcd(Ensemble):
+    """A cluster; each node has a port for clients and one for its peers."""
 
-    host: str = LOOPBACK
-    inside: tuple[str, ...] = ()
-
-
-class Etcd:
-    """A cluster of processes, each with its own folder. Nodes are numbered from 1."""
+    scheme = "etcd"
 
     def __init__(
         self, folder: Path, members: Sequence[Member], *, durable: bool = False, tls: Tls | None = None
     ) -> None:
-        self._folder = folder
+        super().__init__(folder, members, [free_port() for _ in members])
         self._program = program()
-        self._members = members
         self.tls = tls
-        self._ports = [(free_port(), free_port()) for _ in members]
+        self._peer_ports = [free_port() for _ in members]
         has_switch = (
             NOT_DURABLE in subprocess.run([self._program, "--help"], capture_output=True, text=True, check=False).stdout
         )
         self._options = [*QUICK, *([NOT_DURABLE] if has_switch and not durable else [])]
-        self._nodes: dict[int, Child] = {}
-
-    @property
-    def endpoints(self) -> list[str]:
-        return [f"{member.host}:{port}" for member, (port, _) in zip(self._members, self._ports, strict=True)]
-
-    @property
-    def url(self) -> str:
-        return f"etcd://{','.join(self.endpoints)}"
-
-    def pid(self, node: int) -> int:
-        return self._nodes[node].pid
-
-    def start(self, *nodes: int) -> None:
-        """Start these nodes, without numbers all of them, and wait until each of them answers."""
-        nodes = nodes or tuple(range(1, len(self._members) + 1))
-        for node in nodes:
-            log = self._folder / f"node-{node}.log"
-            self._nodes[node] = Child(self._argv(node), folder=self._folder, log=log, account=None)
-        give_up_at = time.monotonic() + START_TIMEOUT_SECONDS
-        for node in nodes:
-            while not self._is_ready(node):
-                if not self._nodes[node].is_running or time.monotonic() > give_up_at:
-                    raise RuntimeError(f"etcd node {node} did not start:\n{self._nodes[node].log_tail()}")
-                time.sleep(POLL_SECONDS)
 
     def _argv(self, node: int) -> list[str | Path]:
-        member, (client_port, peer_port) = self._members[node - 1], self._ports[node - 1]
-        client = f"{'https' if self.tls else 'http'}://{member.host}:{client_port}"
-        peers = [f"http://{other.host}:{port}" for other, (_, port) in zip(self._members, self._ports, strict=True)]
+        member = self._members[node - 1]
+        client = f"{'https' if self.tls else 'http'}://{self.endpoints[node - 1]}"
+        peers = [f"http://{other.host}:{port}" for other, port in zip(self._members, self._peer_ports, strict=True)]
         cluster = ",".join(f"n{number}={peer}" for number, peer in enumerate(peers, 1))
         argv: list[str | Path] = [*member.inside, self._program, "--name", f"n{node}", "--log-level", "warn"]
         argv += ["--data-dir", self._folder / f"data-{node}", *self._options]
         argv += ["--listen-client-urls", client, "--advertise-client-urls", client]
-        argv += ["--listen-peer-urls", f"http://{member.host}:{peer_port}"]
+        argv += ["--listen-peer-urls", f"http://{member.host}:{self._peer_ports[node - 1]}"]
         argv += ["--initial-advertise-peer-urls", peers[node - 1], "--initial-cluster", cluster]
         if self.tls:
             argv += ["--cert-file", self.tls.certificate, "--key-file", self.tls.key]
@@ -96,15 +60,6 @@ class Etcd:
         with contextlib.suppress(OSError, ValueError):
             return bool(self._get(node, "health")["health"] == "true")
         return False
-
-    def kill(self, *nodes: int) -> None:
-        """What a crash does: no chance to say good-bye."""
-        for node in nodes or tuple(self._nodes):
-            self._nodes[node].end(signal.SIGKILL)
-
-    def stop(self) -> None:
-        for child in self._nodes.values():
-            child.end(signal.SIGKILL if not child.is_running else signal.SIGTERM)
 
     def call(self, method: str, body: dict[str, object], *, node: int = 1, timeout_seconds: float = 5) -> Any:
         """Ask through the JSON gateway: bytes travel as base64, 64-bit integers as strings. For probes; the adapter speaks gRPC."""

@@ -5,16 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from saga_postgres.child import Child, free_port
-from tests.services.etcd import Member
+from saga_postgres.child import free_port
+from tests.services.ensemble import Ensemble, Member
 from tests.services.places import Missing, jars
 
 ZOOKEEPER_VERSION: Final = "3.9.5"  # pinned: a later one was listed before all its parts were there
@@ -25,8 +23,6 @@ COORDINATES: Final = (
     "org.slf4j:slf4j-simple:2.0.13",
 )
 TICK_MS: Final = 200  # sessions are from 0.2 to 4 s
-START_TIMEOUT_SECONDS: Final = 60.0
-POLL_SECONDS: Final = 0.02
 PROPERTIES: Final = """
 tickTime={tick_ms}
 initLimit=10
@@ -48,29 +44,17 @@ Server {{ org.apache.zookeeper.server.auth.DigestLoginModule required user_{user
 """
 
 
-class ZooKeeper:
-    """An ensemble of processes, each with its own folder. Servers are numbered from 1."""
+class ZooKeeper(Ensemble):
+    """One server, or an ensemble of several. `users`: their passwords, for SASL."""
+
+    scheme = "zookeeper"
 
     def __init__(self, folder: Path, members: Sequence[Member], *, users: dict[str, str] | None = None) -> None:
-        self._folder = folder
+        super().__init__(folder, members, [free_port() for _ in members])
         self._java = _java()
         self._classpath = f"{jars(f'zookeeper-{ZOOKEEPER_VERSION}', *COORDINATES)}/*"
-        self._members = members
         self._users = users or {}
-        self._ports = [free_port() for _ in members]
-        self._nodes: dict[int, Child] = {}
         self._write_settings([(free_port(), free_port()) for _ in members])
-
-    @property
-    def endpoints(self) -> list[str]:
-        return [f"{member.host}:{port}" for member, port in zip(self._members, self._ports, strict=True)]
-
-    @property
-    def url(self) -> str:
-        return f"zookeeper://{','.join(self.endpoints)}"
-
-    def pid(self, node: int) -> int:
-        return self._nodes[node].pid
 
     def _write_settings(self, peer_ports: Sequence[tuple[int, int]]) -> None:
         peers = [
@@ -89,19 +73,6 @@ class ZooKeeper:
             )
             (self._folder / f"node-{number}.cfg").write_text(settings)
 
-    def start(self, *nodes: int) -> None:
-        """Start these servers, without numbers all of them, and wait until each of them serves."""
-        nodes = nodes or tuple(range(1, len(self._members) + 1))
-        for node in nodes:
-            log = self._folder / f"node-{node}.log"
-            self._nodes[node] = Child(self._argv(node), folder=self._folder, log=log, account=None)
-        give_up_at = time.monotonic() + START_TIMEOUT_SECONDS
-        for node in nodes:
-            while not self._is_ready(node):
-                if not self._nodes[node].is_running or time.monotonic() > give_up_at:
-                    raise RuntimeError(f"zookeeper server {node} did not start:\n{self._nodes[node].log_tail()}")
-                time.sleep(POLL_SECONDS)
-
     def _argv(self, node: int) -> list[str | Path]:
         argv: list[str | Path] = [*self._members[node - 1].inside, self._java, "-Xmx128m", "-XX:+UseSerialGC"]
         argv += ["-XX:TieredStopAtLevel=1", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
@@ -117,15 +88,6 @@ class ZooKeeper:
             connection.sendall(b"srvr")
             return b"Mode: " in connection.makefile("rb").read()
         return False
-
-    def kill(self, *nodes: int) -> None:
-        """What a crash does: no chance to say good-bye."""
-        for node in nodes or tuple(self._nodes):
-            self._nodes[node].end(signal.SIGKILL)
-
-    def stop(self) -> None:
-        for child in self._nodes.values():
-            child.end(signal.SIGTERM)
 
 
 def _java() -> str:
