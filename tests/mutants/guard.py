@@ -71,7 +71,7 @@ WAITING: Final = {
     "G30": "conditions: nothing is skipped yet",
 }
 FEW: Final = {
-    "G39": "the product is stricter with G37: nobody voids a journaled step of a running saga by hand, so no execute of it meets a tombstone; "
+    "G39": "the product is stricter with G37: nobody voids a journaled step of a running saga by hand, so none meets a tombstone; "
     "`tests/runtime/test_journals.py` holds it",
 }
 """Guards whose mutant fewer seeds have killed so far, and why."""
