@@ -41,7 +41,7 @@ def _check_counts(model: Model, before: World, after: World, step: int) -> None:
 
 def _check_letter(after: World, step: int) -> None:
     name, letter, effects, undone = NAMES[step], after.vector[step], after.effects[step], after.undone[step]
-    if letter in "RV" and effects:
+    if letter in "RVN" and effects:
         raise Violation(f"I9 {name} is recorded as without effect, but it has one")
     if (letter == "S" and (effects, undone) != (1, 0)) or (letter == "Z" and effects != undone):
         raise Violation(f"I9 {name} is recorded as {letter}, but effects {effects}, compensations {undone}")

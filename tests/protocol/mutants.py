@@ -282,6 +282,18 @@ OUTSIDE: Final = tuple(
         (
             "I9",
             Config(
+                "evidence chain3 XXX pivot A waive",
+                "chain3",
+                "XXX",
+                pivot=0,
+                waives=True,
+                faults={"exhaust": 2, "reject": 1, "crash": 1},
+                without="evidence",
+            ),
+        ),
+        (
+            "I9",
+            Config(
                 "forget par3 TXJ",
                 "par3",
                 "TXJ",

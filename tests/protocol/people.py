@@ -20,6 +20,7 @@ def operator(model: Model, world: World, step: int) -> Iterator[Move]:
             yield _resolved(model, world, f"{name} happened", ev.Happened(step))
         if world.effects[step] == 0:
             yield from _did_not_happen(model, world, step)
+            yield from _waived(model, world, step)
     elif world.effects[step] == world.undone[step] and (model.config.modes[step] != "J" or world.memory[step] in "TFZ"):
         yield _resolved(model, world, f"{name} is undone", ev.Undone(step))
     yield from _journal(model, world, step)
@@ -39,6 +40,14 @@ def _did_not_happen(model: Model, world: World, step: int) -> Iterator[Move]:
     }[model.config.modes[step]]
     if sure or not model.has("evidence"):
         yield _resolved(model, world, f"{NAMES[step]} did not happen", ev.DidNotHappen(step))
+
+
+def _waived(model: Model, world: World, step: int) -> Iterator[Move]:
+    """Behind the pivot a step is given up whose effect is not there, and cannot come. A journal cannot say that it will not."""
+    if not model.config.waives or world.vector[step] != "d" or model.config.modes[step] == "J":
+        return
+    if model.is_passed(world) and (world.claims[step] != "E" or not model.has("evidence")):
+        yield _resolved(model, world, f"skips {NAMES[step]}", ev.Waived(step))
 
 
 def _journal(model: Model, world: World, step: int) -> Iterator[Move]:

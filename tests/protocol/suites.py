@@ -96,6 +96,12 @@ PEOPLE: Final = (
     Config("chain3 TJX pivot A operator", "chain3", "TJX", pivot=0, faults=_PEOPLE | {"cancel": 2}),
     Config("chain3 JXJ pivot B operator abandon", "chain3", "JXJ", pivot=1, faults=_PEOPLE | {"abandon": 1}),
 )
+WAIVERS: Final = (  # steps behind the pivot are skipped by hand
+    Config("chain3 TXT pivot A waive", "chain3", "TXT", pivot=0, waives=True, faults=_PEOPLE),
+    Config("chain3 XXX pivot A waive", "chain3", "XXX", pivot=0, waives=True, faults=_FEW | {"exhaust": 2}),
+    Config("par3 TXJ pivot A waive", "par3", "TXJ", pivot=0, waives=True, faults=_PEOPLE),
+    Config("par3 XTX pivot B waive abandon", "par3", "XTX", pivot=1, waives=True, faults=_FEW | {"abandon": 1}),
+)
 CLOCKS: Final = (  # deadlines inside of a decision, pauses, technical failures
     Config("chain3 TJX late", "chain3", "TJX", faults=_CLOCK),
     Config("chain3 XXX late", "chain3", "XXX", faults=_CLOCK),
@@ -110,7 +116,7 @@ CLOCKS: Final = (  # deadlines inside of a decision, pauses, technical failures
     ),
     Config("chain3 TJX pause abandon", "chain3", "TJX", faults={"pause": 1, "abandon": 1, "cancel": 1, "crash": 1}),
 )
-WHOLE: Final = (*CHAINS, *PIVOTS, *BRANCHES, *PROBES, *WRITERS, *PEOPLE, *CLOCKS)
+WHOLE: Final = (*CHAINS, *PIVOTS, *BRANCHES, *PROBES, *WRITERS, *PEOPLE, *WAIVERS, *CLOCKS)
 
 ASSUMPTIONS: Final = (  # what no guard can replace, and what is not enough: (configuration, the invariant that breaks)
     (Config("J: an acknowledged commit is lost", "chain3", "JJJ", faults={"failover": 1, "cancel": 1}), {"I9"}),

@@ -39,6 +39,8 @@ OTHERS = {
     "chain3 JXJ pivot B pause",
     "par3 TXJ pivot B pause late",
     "chain3 TJX pause abandon",
+    "chain3 TXT pivot A waive",
+    "chain3 XXX pivot A waive",
 }
 IS_WHOLE = os.environ.get("SAGA_MODEL") == "whole"
 CHOSEN = [config for config in WHOLE if IS_WHOLE or config.name in WORLDS or config.name in OTHERS]

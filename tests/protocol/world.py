@@ -142,8 +142,8 @@ class Config:
     `loose`: leases do not exclude (T, J). `optimistic`: every writer keeps the row that it read at admission. `purge`:
     journals of finished sagas may be purged. `early`: commands leave before the commit that calls for them. `again`: an
     unanswered call is repeated at once under the same claim. `probe_at_report`: claims are looked at when the probe's
-    answer is recorded instead of when it is asked. `claims_lost`: the failover loses claims only. `without`: a guard
-    outside of `decide` that is taken away.
+    answer is recorded instead of when it is asked. `claims_lost`: the failover loses claims only. `waives`: operators
+    skip steps behind the pivot. `without`: a guard outside of `decide` that is taken away.
     """
 
     name: str
@@ -161,6 +161,7 @@ class Config:
     again: bool = False
     probe_at_report: bool = False
     claims_lost: bool = False
+    waives: bool = False
     without: str = ""
     faults: dict[str, int] = field(default_factory=dict)
 

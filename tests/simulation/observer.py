@@ -49,7 +49,8 @@ class Seen:
 
     def is_done(self, step: int) -> bool:
         """For its successors."""
-        return self.effects[step] > 0 or step in self.reads
+        is_skipped = self.state.vector[step] == "N"
+        return self.effects[step] > 0 or step in self.reads or is_skipped
 
     def stands_on(self, step: int) -> bool:
         """An effect of a successor stands, or of one behind steps that have none."""
@@ -159,17 +160,18 @@ class Observer:
 
     def _check_letter(self, seen: Seen, step: int) -> None:
         letter, effects, undone = seen.state.vector[step], seen.effects[step], seen.undone[step]
-        if seen.graph.steps[step].read_only or letter not in "RVSZ":
+        if seen.graph.steps[step].read_only or letter not in "RVNSZ":
             return
         name = self._name(seen, step)
-        if letter in "RV" and effects:
+        if letter in "RVN" and effects:
             self.broken("I9", f"{name} is recorded as without effect ({letter}), but it has one")
         if (letter == "S" and (effects, undone) != (1, 0)) or (letter == "Z" and effects != undone):
             self.broken("I9", f"{name} is recorded as {letter}, but effects {effects}, compensations {undone}")
 
     def _check_outcome(self, seen: Seen) -> None:
         steps = [step for step, plan in enumerate(seen.graph.steps) if not plan.read_only]
-        if seen.state.phase is COMPLETED and any((seen.effects[step], seen.undone[step]) != (1, 0) for step in steps):
+        wanted = {step: (int(seen.state.vector[step] != "N"), 0) for step in steps}
+        if seen.state.phase is COMPLETED and any((seen.effects[n], seen.undone[n]) != wanted[n] for n in steps):
             self.broken("I7", f"saga {seen.number} COMPLETED with effects {seen.effects}, undone {seen.undone}")
         if seen.state.phase is COMPENSATED and seen.effects != seen.undone:
             self.broken("I7", f"saga {seen.number} COMPENSATED with effects {seen.effects}, undone {seen.undone}")

@@ -1,4 +1,4 @@
-"""Operators: they roll back, pause, retry, resolve by true evidence, abandon, and leave some sagas as they are."""
+"""Operators: they roll back, pause, retry, resolve and skip by true evidence, abandon, and leave some sagas as they are."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final, TypedDict
 from uuid import UUID
 
+from saga.core.decide import State
 from saga.core.states import QUARANTINED_LETTERS, Mode
 from saga.errors import SagaError
 from saga.ports.journal import Mark
@@ -24,7 +25,7 @@ class Words(TypedDict):
 
 LOOK_SECONDS: Final = 0.12
 _UNDONE_MARKS: Final = (Mark.TOMBSTONE, Mark.REJECTED, Mark.COMPENSATED)
-RETRY, RESOLVE = 0.75, 0.1
+RETRY, RESOLVE, SKIP = 0.75, 0.1, 0.4
 RUNNING: Final[Menu] = (
     (OPERATOR, "roll back", 0.015),
     (OPERATOR, "pause", 0.015),
@@ -38,8 +39,10 @@ class People:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._stuck, self._running, self._paused = (
-            _scaled(menu, world.plan.people) for menu in (_stuck_menu(world.plan.evidence), RUNNING, PAUSED)
+        evidence = world.plan.evidence
+        self._set_aside, self._stuck, self._running, self._paused = (
+            _scaled(menu, world.plan.people)
+            for menu in (_stuck_menu(evidence, SKIP), _stuck_menu(evidence, 0.0), RUNNING, PAUSED)
         )
 
     async def run(self) -> None:
@@ -50,10 +53,14 @@ class People:
                 seen = self._world.observer.sagas[saga]
                 if seen.state.phase.is_terminal:
                     continue
-                menu = self._stuck if seen.state.is_stuck else self._paused if seen.state.paused else self._running
-                drawn = self._world.chance.draw(f"people, saga {number}", menu)
+                drawn = self._world.chance.draw(f"people, saga {number}", self._menu(seen.state))
                 if drawn is not None:
                     self._act(saga, drawn.what, drawn.share)
+
+    def _menu(self, state: State) -> Menu:
+        if state.is_stuck:
+            return self._set_aside if "d" in state.vector else self._stuck
+        return self._paused if state.paused else self._running
 
     async def resume_all(self) -> None:
         """After the storm nobody leaves a saga paused."""
@@ -91,6 +98,8 @@ class People:
                     await operations.retry(saga, None, **words)
                 case "resolve":
                     await self._resolve(sagas, saga, share)
+                case "skip":
+                    await self._skip(sagas, saga, share)
         except SagaError as error:
             self._world.observer.tell(f"an operator is told: {error}")
 
@@ -109,6 +118,14 @@ class People:
         self._world.observer.tell(f"an operator: {name} of saga {seen.number}: {what}")
         await sagas.operations.resolve(saga, name, what, actor="ops", reason="seen")
 
+    async def _skip(self, sagas: SimulatedSagas, saga: UUID, share: float) -> None:
+        """Give up a step that has no effect so far."""
+        seen = self._world.observer.sagas[saga]
+        steps = [step for step, letter in enumerate(seen.state.vector) if letter == "d" and not seen.effects[step]]
+        if steps:
+            name = seen.graph.steps[steps[int(share * len(steps))]].name
+            await sagas.operations.skip(saga, name, actor="ops", reason="not needed")
+
     def _evidence(self, seen: Seen, saga: UUID, step: int) -> str | None:
         """What is true; None where nobody can tell."""
         effects, undone, letter = seen.effects[step], seen.undone[step], seen.state.vector[step]
@@ -124,11 +141,12 @@ class People:
         return "compensated"
 
 
-def _stuck_menu(evidence: float) -> Menu:
-    """Who resolves more retries less."""
+def _stuck_menu(evidence: float, skip: float) -> Menu:
+    """Who resolves or skips more retries less."""
     resolve = RESOLVE * evidence
     return (
-        (OPERATOR, "retry", RETRY + RESOLVE - resolve),
+        (OPERATOR, "skip", skip),
+        (OPERATOR, "retry", RETRY + RESOLVE - resolve - skip),
         (OPERATOR, "resolve", resolve),
         (OPERATOR, "roll back", 0.04),
         (OPERATOR, "abandon", 0.012),
