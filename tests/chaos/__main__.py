@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import secrets
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -34,12 +36,20 @@ def main() -> int:
     )
     folder = Path(tempfile.mkdtemp(prefix="saga-chaos-logs-"))
     print(f"seed {plan.seed}, {options.minutes} minutes, bus {plan.bus}, election {plan.election}; logs in {folder}")
-    figures = loops.run(run(plan, folder, lambda line: print(line, flush=True)))
+    figures = loops.run(_until_told(plan, folder))
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(figures.document(), indent=2) + "\n")
     said, code = closing(figures)
     print("\n".join(said))
     return code
+
+
+async def _until_told(plan: Plan, folder: Path) -> Figures:
+    """Told to end, it takes its servers and processes with it."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await run(plan, folder, lambda line: print(line, flush=True))
 
 
 def closing(figures: Figures) -> tuple[list[str], int]:

@@ -85,9 +85,8 @@ class Server:
         before = self._complaints()
         async with asyncio.timeout(FULL_SECONDS):
             while self._complaints() == before:
-                with contextlib.suppress(
-                    OSError, asyncpg.PostgresError, asyncpg.InterfaceError
-                ):  # in the middle of whatever it does
+                # It breaks off in the middle of whatever it does.
+                with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                     async with connected(self.url) as writer:
                         while True:
                             await writer.execute(_MORE_LOG)
