@@ -98,7 +98,7 @@ def plan_of(seed: int) -> Plan:
         keeper=KeeperOptions(age_seconds=1.0, quiet_seconds=5.5) if family.purges else None,
         purge_seconds=30.0 if family.purges else 0.0,
         timed=_timed(random, definitions),
-        has_patient_people=random.random() < 0.25,
+        has_patient_people=random.random() < 0.2,
     )
 
 
