@@ -71,7 +71,7 @@ mutants: setup ## takes out each guard, and finds seeds of the simulation that n
 bench: setup ## steps per second and what they cost, compared with others
 	@$(PYTHON) -m bench
 
-bench-bus: setup ## the same over an outside bus; BUS=kafka is the only one so far
+bench-bus: setup ## the same over an outside bus; BUS=kafka or kinesis
 	@$(PYTHON) -m bench --bus $(or $(BUS),kafka)
 
 bench-scale: setup ## a million waiting sagas, and an outage with 100,000 in flight: some ten minutes; ONLY=waiting or outage

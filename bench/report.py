@@ -90,9 +90,10 @@ def _promises(verdicts: list[Verdict]) -> Table:
         table.add_column(heading, justify="left" if heading in ("what", "unit") else "right")
     for one in verdicts:
         sign = "x" if one.row.bound == "ratio >=" else ""
-        limits = (f"{one.row.must:g}{sign}", f"{one.row.aim:g}{sign}")
+        limits = ("-" if limit is None else f"{limit:g}{sign}" for limit in (one.row.must, one.row.aim))
         figures = (_text(one.ours), _text(one.peer), one.row.unit, _text(one.ratio))
-        table.add_row(one.row.name, *figures, *limits, "[green]yes[/]" if one.holds else "[red]no[/]")
+        holds = "[red]no[/]" if not one.holds else "-" if one.row.must is None else "[green]yes[/]"
+        table.add_row(one.row.name, *figures, *limits, holds)
     return table
 
 
