@@ -24,7 +24,7 @@ def main() -> int:
     options = _options()
     # Not on a terminal (a log of the CI): wide enough for the tables.
     console = Console(width=None if sys.stdout.isatty() else COLUMNS)
-    table, promises = (BUS_JOBS, BUS_ROWS[options.bus]) if options.bus else (JOBS, ROWS)
+    table, promises = (BUS_JOBS[options.bus], BUS_ROWS[options.bus]) if options.bus else (JOBS, ROWS)
     jobs = [job for job in table if not options.only or any(part in job.name for part in options.only)]
     length = rounds.Options(options.rounds, options.seconds)
     with BUSES[options.bus]() if options.bus else nullcontext(), durable_postgres() as server:
