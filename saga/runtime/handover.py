@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from pydantic_core import to_json
+
 from saga.core.paths import reads
 from saga.core.states import Operation, Phase
 from saga.ports.work import Dispatch, Ref, Signals, Standing, Work
 from saga.runtime.planning import Group, Plan
 
-WHOLE_BYTES_MAX: Final = 1_000  # input and results of a claim that is told whole; a larger one is asked for
+WHOLE_BYTES_MAX: Final = 1_000  # input, results and reason of a claim that is told whole; a larger one is asked for
 
 
 def handed_over(group: Group, made: Plan, dispatch: Dispatch, lease_ends: float) -> Work | Ref:
@@ -64,17 +66,18 @@ def tell_whole(group: Group, made: Plan, signals: Signals, *, process: int, leas
         if dispatch.owner is None or dispatch.owner == process:
             continue
         work = handed_over(group, made, dispatch, lease_until - group.store_clock)
-        if isinstance(work, Work) and is_small(work.input, work.results):
+        if isinstance(work, Work) and is_small(work.input, work.results, work.state.reason):
             signals.works.setdefault(dispatch.owner, []).append(work)
     if made.is_ending and group.waiter is not None and group.waiter != process:
         standing = standing_of(group, made)
-        if standing is not None and is_small(standing.input or b"", standing.results):
+        if standing is not None and is_small(standing.input or b"", standing.results, standing.reason):
             signals.endings.setdefault(group.waiter, {})[group.saga] = standing
 
 
-def is_small(payload: bytes, results: Mapping[int, bytes | None]) -> bool:
-    """Whether it can be told whole."""
-    return len(payload) + sum(len(result or b"") for result in results.values()) <= WHOLE_BYTES_MAX
+def is_small(payload: bytes, results: Mapping[int, bytes | None], reason: str | None = None) -> bool:
+    """Whether it can be told whole. A reason is as long as a handler or a person made it."""
+    said = 0 if reason is None else len(to_json(reason))
+    return said + len(payload) + sum(len(result or b"") for result in results.values()) <= WHOLE_BYTES_MAX
 
 
 def results_in(group: Group, made: Plan) -> dict[int, bytes]:

@@ -354,3 +354,31 @@ async def test_a_join_runs_once_when_all_its_branches_have_finished(any_world: W
         assert (await handle.result(10)).is_completed
     assert finished.count("join") == len(handles)
     await until(lambda: finished[-1] == "join", "the last join ran")
+
+
+async def test_a_reason_that_no_notification_can_hold_rolls_back_all_the_same(world: World) -> None:
+    first, second = Participant("first"), Participant("second")
+    undone: list[str] = []
+
+    @first.step(external=True)
+    async def act() -> str:
+        return "done"
+
+    @act.compensation
+    async def undo(_: None, acted: str) -> None:
+        undone.append(acted)
+
+    @second.step(external=True)
+    async def refuse() -> None:
+        raise Reject("\u00e9" * 20_000)
+
+    definition = Definition("refused")
+    definition.step("second.refuse", after=definition.step("first.act"))
+    await world.join(first)
+    await world.join(second)
+    client = await world.join()
+
+    ending = await (await client.start(definition)).result(10)
+
+    assert ending.status == "compensated"
+    assert undone == ["done"]
