@@ -6,6 +6,7 @@ refuse. The tools live in an environment of their own, which uv makes and throws
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shutil
@@ -27,6 +28,7 @@ PROTOS: Final = {
     "go.etcd.io/etcd/server/v3": ("etcdserver/api/v3election/v3electionpb/v3election.proto",),
 }
 # 3.7 has dropped gogoproto; what is left are options for the JSON gateway, its OpenAPI page and the version of each field.
+EXPERIMENTAL: Final = " # This class is part of an EXPERIMENTAL API.\n"
 FOREIGN_OPTION: Final = re.compile(
     r"option \((?:google\.api\.http|grpc\.gateway[\w.]*|versionpb\.\w+|gogoproto\.\w+)\)\s*=\s*"
 )
@@ -46,6 +48,8 @@ def generate(target: Path) -> None:
         with_tools = [word for tool in TOOLS for word in ("--with", tool)]
         python = ["--no-project", "--python", TOOLS_PYTHON, "python", "-W", "ignore"]
         _run("uv", "run", "--quiet", *with_tools, *python, "-m", "grpc_tools.protoc", f"-I{name}", *out, *files)
+    for client in (target / PACKAGE).glob("*_pb2_grpc.py"):
+        client.write_text(_for_clients(client.read_text()))
 
 
 def _source(module: str) -> Path:
@@ -72,6 +76,19 @@ def _stripped(text: str) -> str:
         end = _end_of_option(text, option.end())
         text = text[: option.start()] + text[end:]
     return text
+
+
+def _for_clients(text: str) -> str:
+    """The module without what only a server needs."""
+    lines, cut = text.splitlines(keepends=True), set[int]()
+    for node in ast.parse(text).body:
+        is_of_servers = isinstance(node, ast.FunctionDef) or (
+            isinstance(node, ast.ClassDef) and "Stub" not in node.name
+        )
+        if is_of_servers and node.end_lineno is not None:
+            cut |= {*range(node.lineno - 1, node.end_lineno)}
+    left = "".join(line for number, line in enumerate(lines) if number not in cut)
+    return re.sub(r"\n{3,}", "\n\n\n", left.replace(EXPERIMENTAL, "")).rstrip() + "\n"
 
 
 def _end_of_option(text: str, end: int) -> int:
