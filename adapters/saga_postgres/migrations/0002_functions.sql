@@ -20,7 +20,8 @@ create type work as (
     progress bytea, now float8, trace text, trials smallint
 );
 
--- What a process needs to run the claims that it holds. Claims that the vector does not call for are left out.
+-- What a process needs to run the claims that it holds. Claims that the vector does not call for are left out, and those that were given
+-- back after the caller has read of them: a row keeps the number of its last claim.
 -- (plpgsql, like all of the hot path: it keeps its plans, while a function in SQL is planned at each call.)
 create function work_of(p_saga uuid[], p_step smallint[], p_claim bigint[]) returns setof work
 language plpgsql stable set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
@@ -41,7 +42,7 @@ begin
         select array_agg(r.step) as steps, array_agg(r.result) as results
         from step r where r.saga = c.saga and (r.step = any (d.reads) or (c.op = 'C' and r.step = c.step))
     ) as found on c.op = 'C' or d.reads <> '{}'
-    where not s.paused and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) = c.op;
+    where c.owner is not null and not s.paused and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) = c.op;
 end $$;
 comment on function work_of is 'Claims with all that is needed to run them';
 
@@ -56,7 +57,7 @@ begin
       and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) is distinct from c.op;
     update command c set owner = null, lease_until = null, due_at = 'infinity', deliveries = c.deliveries - 1
     from unnest(p_saga, p_step, p_claim) as mine(saga, step, claim), saga s
-    where c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim and s.id = c.saga and s.paused;
+    where c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim and c.owner is not null and s.id = c.saga and s.paused;
 end $$;
 comment on function refuse is 'G1: gives up claims that are not called for';
 

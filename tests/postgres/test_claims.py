@@ -1,0 +1,32 @@
+"""The statements that read claims, at moments that are hard to hit from outside."""
+
+from __future__ import annotations
+
+from tests.postgres.rows import Tables, add_command, add_definition, add_saga
+
+OWNER = 7
+MINE = {"owner": OWNER, "claim": 3}
+
+
+async def test_a_claim_that_was_given_back_after_it_was_read_of_is_no_work(tables: Tables) -> None:
+    saga = await add_saga(tables, await add_definition(tables), "DPP")
+    await add_command(tables, saga, 0, **MINE)
+    await tables.execute("update command set lease_until = now() + interval '1 minute'")
+    assert len(await work_of(tables, saga)) == 1
+
+    await tables.execute("update command set owner = null, lease_until = null")  # as a commit does; the number stays
+    assert await work_of(tables, saga) == []
+
+
+async def test_a_claim_of_a_paused_saga_that_was_given_back_already_counts_as_handed_out_once(tables: Tables) -> None:
+    saga = await add_saga(tables, await add_definition(tables), "DPP", paused=True)
+    await add_command(tables, saga, 0, claim=MINE["claim"], deliveries=1)
+    await tables.execute("select refuse(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[])", saga)
+    assert await tables.fetchval("select deliveries from command") == 1
+
+
+async def work_of(tables: Tables, saga: object) -> list[object]:
+    rows = await tables.fetch(
+        "select * from work_of(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[])", saga
+    )
+    return list(rows)
