@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
@@ -17,6 +18,7 @@ from saga.ports.work import Standing
 POLL_FIRST_SECONDS: Final = 2.0
 POLL_CAP_SECONDS: Final = 10.0
 POLL_FACTOR: Final = 1.5
+POLL_TICK_SECONDS: Final = 0.25  # who looks within one looks together: thousands may wait at a time
 RETRY_SECONDS: Final = 0.5
 BATCH_MAX: Final = 256
 UNHEARD_MAX: Final = 10_000  # ends that nobody waited for yet; who waits for an older one looks after a while
@@ -30,6 +32,7 @@ class Endings:
         self._clock = clock
         self._waiting: dict[UUID, list[asyncio.Future[Standing | None]]] = {}
         self._unheard: dict[UUID, Standing | None] = {}
+        self._patient: dict[int, set[asyncio.Future[Standing | None]]] = {}  # by the tick in which they look
         self._asked: dict[UUID, list[asyncio.Future[Standing]]] = {}
         self._wanted = asyncio.Event()
         self._is_closed = False
@@ -69,7 +72,9 @@ class Endings:
             if standing.phase.is_terminal:
                 self._forget(saga, heard)
                 return standing
-            await self._until_heard(saga, heard, pause)
+            told = await self._until_heard(saga, heard, pause)
+            if told is not None:
+                return told
             pause = min(pause * POLL_FACTOR, POLL_CAP_SECONDS)
 
     def _listen(self, saga: UUID) -> asyncio.Future[Standing | None]:
@@ -81,12 +86,26 @@ class Endings:
         return heard
 
     async def _until_heard(self, saga: UUID, heard: asyncio.Future[Standing | None], seconds: float) -> Standing | None:
-        timer = asyncio.get_running_loop().call_later(seconds, _wake, heard, None)
+        patient = self._patient_for(seconds)
+        patient.add(heard)
         try:
             return await heard
         finally:
-            timer.cancel()
+            patient.discard(heard)
             self._forget(saga, heard)
+
+    def _patient_for(self, seconds: float) -> set[asyncio.Future[Standing | None]]:
+        """Those who look then, if they have not heard by then."""
+        loop = asyncio.get_running_loop()
+        tick = math.ceil((loop.time() + seconds) / POLL_TICK_SECONDS)
+        if tick not in self._patient:
+            self._patient[tick] = set()
+            loop.call_at(tick * POLL_TICK_SECONDS, self._look_together, tick)
+        return self._patient[tick]
+
+    def _look_together(self, tick: int) -> None:
+        for heard in self._patient.pop(tick):
+            _wake(heard, None)
 
     def _forget(self, saga: UUID, heard: asyncio.Future[Standing | None]) -> None:
         waiting = self._waiting.get(saga)

@@ -114,6 +114,30 @@ async def test_a_lost_notification_is_made_up_for(monkeypatch: pytest.MonkeyPatc
         assert await found.wait(saga, is_new=True) is COMPLETED
 
 
+async def test_who_has_looked_and_is_told_the_end_does_not_look_again() -> None:
+    shelf, saga = Shelf(), uuid4()
+    shelf.found[saga] = RUNNING
+    async with running(shelf) as found:
+        waiting = asyncio.create_task(found.wait(saga, is_new=False))
+        while not shelf.questions:  # noqa: ASYNC110 (a turn of the loop at a time)
+            await asyncio.sleep(0)
+        found.heard({saga: COMPLETED})
+        assert await waiting is COMPLETED
+    assert shelf.questions == [[saga]]
+
+
+async def test_those_who_have_waited_for_long_look_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    shelf, sagas = Shelf(), [uuid4() for _ in range(50)]
+    shelf.found = dict.fromkeys(sagas, COMPLETED)
+    async with running(shelf) as found, asyncio.TaskGroup() as waiting:
+        for n, saga in enumerate(sagas):
+            monkeypatch.setattr(endings, "POLL_FIRST_SECONDS", 0.01 + 0.003 * n)
+            waiting.create_task(found.wait(saga, is_new=True))
+            await asyncio.sleep(0)
+    assert sum(map(len, shelf.questions)) == 50
+    assert len(shelf.questions) <= 2  # they may have begun on both sides of a tick
+
+
 async def test_a_store_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endings, "RETRY_SECONDS", 0.01)
     shelf, saga = Shelf(), uuid4()

@@ -222,7 +222,7 @@ class _Link:
 
     def reset(self) -> None:
         for end in self.ends:
-            with contextlib.suppress(OSError):
+            if not end.transport.is_closing():
                 end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             end.transport.abort()
 
