@@ -70,8 +70,3 @@ WAITING: Final = {
     "G13": "any-joins: a step of unknown outcome has no dispatched successor yet",
     "G30": "conditions: nothing is skipped yet",
 }
-FEW: Final = {
-    "G39": "the product is stricter with G37: nobody voids a journaled step of a running saga by hand, so none meets a tombstone; "
-    "`tests/runtime/test_journals.py` holds it",
-}
-"""Guards whose mutant fewer seeds have killed so far, and why."""

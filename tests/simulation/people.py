@@ -1,4 +1,4 @@
-"""Operators: they roll back, pause, retry, resolve and skip by true evidence, abandon, and leave some sagas as they are."""
+"""Operators: they roll back, pause, retry, void, resolve and skip by true evidence, abandon, and leave some sagas as they are."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING, Final, TypedDict
 from uuid import UUID
 
 from saga.core.decide import State
+from saga.core.graph import Graph
+from saga.core.ordering import ordering
 from saga.core.states import QUARANTINED_LETTERS, Mode
 from saga.errors import SagaError
-from saga.ports.journal import Mark
+from saga.memory.journal import MemoryJournal
+from saga.ports.journal import JournalRow, Mark
 from tests.simulation.chance import OPERATOR, Menu
 from tests.simulation.observer import Seen
 
@@ -28,6 +31,7 @@ _UNDONE_MARKS: Final = (Mark.TOMBSTONE, Mark.REJECTED, Mark.COMPENSATED)
 RETRY, RESOLVE, SKIP = 0.75, 0.1, 0.4
 RUNNING: Final[Menu] = (
     (OPERATOR, "roll back", 0.015),
+    (OPERATOR, "void", 0.01),
     (OPERATOR, "pause", 0.015),
     (OPERATOR, "abandon", 0.0015),
 )
@@ -100,6 +104,8 @@ class People:
                     await self._resolve(sagas, saga, share)
                 case "skip":
                     await self._skip(sagas, saga, share)
+                case "void":
+                    await self._void(saga, share)
         except SagaError as error:
             self._world.observer.tell(f"an operator is told: {error}")
 
@@ -126,6 +132,20 @@ class People:
             name = seen.graph.steps[steps[int(share * len(steps))]].name
             await sagas.operations.skip(saga, name, actor="ops", reason="not needed")
 
+    async def _void(self, saga: UUID, share: float) -> None:
+        """Write into the journal of a service that a step must not happen any more; it says so to whoever executes it (G39)."""
+        seen = self._world.observer.sagas[saga]
+        steps = [
+            step
+            for step, letter in enumerate(seen.state.vector)
+            if letter == "D" and seen.graph.steps[step].mode is Mode.JOURNALED and _is_pivot_later(seen.graph, step)
+        ]
+        if steps:
+            step = steps[int(share * len(steps))]
+            async with MemoryJournal(self._world.service_database).transaction() as transaction:
+                is_written = await transaction.write(saga, step, JournalRow(Mark.TOMBSTONE, None, None))
+            self._world.observer.tell(f"an operator voids {seen.graph.steps[step].name}: {is_written}")
+
     def _evidence(self, seen: Seen, saga: UUID, step: int) -> str | None:
         """What is true; None where nobody can tell."""
         effects, undone, letter = seen.effects[step], seen.undone[step], seen.state.vector[step]
@@ -139,6 +159,12 @@ class People:
             row = self._world.service_database.journal.get((saga, step))
             return "compensated" if row is not None and row.mark in _UNDONE_MARKS else None
         return "compensated"
+
+
+def _is_pivot_later(graph: Graph, step: int) -> bool:
+    """Whether the pivot cannot have passed while this step is under way."""
+    order = ordering([one.after for one in graph.steps])
+    return graph.pivot in (-1, step) or order.is_before(step, graph.pivot)
 
 
 def _stuck_menu(evidence: float, skip: float) -> Menu:
