@@ -25,7 +25,7 @@ KEEP_SECONDS = 0.2
 SETTLED_SECONDS = 60.0
 WARM_SECONDS = 30.0
 RATE = 400.0
-OPEN_MAX = 600  # what is open holds customers back: they break nothing by themselves
+OPEN_MAX = 200  # what is open holds customers back: they break nothing by themselves, and nobody waits for longer than he looks
 
 Say = Callable[[str], None]
 

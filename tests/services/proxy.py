@@ -206,6 +206,8 @@ class Proxy:
                 link.is_doomed = True
             if not chunk:
                 break
+            if writer.is_closing():
+                raise ConnectionResetError
             writer.write(chunk)
             await writer.drain()
         with contextlib.suppress(OSError):
