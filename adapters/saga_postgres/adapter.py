@@ -41,8 +41,8 @@ class PostgresAdapter:
             settings={"application_name": options.application, "jit": "off"},
         )
         self._seal = Seal(memory_seconds=options.lease_seconds)
-        self.store = PostgresStore(self.pool, options, self._seal)
         self.membership = PostgresMembership(self.pool, options, self._seal, version("saga-coordination"))
+        self.store = PostgresStore(self.pool, options, self._seal, self.membership.hear)
         self.directory = PostgresDirectory(self.pool)
         self.ledger = self.listing = PostgresLedger(self.pool)
         self.retention = PostgresRetention(self.pool)

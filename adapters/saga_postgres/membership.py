@@ -57,6 +57,7 @@ class PostgresMembership:
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._process = 0
         self._ears: Ears | None = None
+        self._hears = False  # who neither serves nor starts sagas does not: every notification wakes all who listen
         self._turn = asyncio.Lock()  # one operation a connection
         self._clock = self._clock_max = 0.0  # between them is the store's clock minus ours, as the last beat saw it
         self._clock_at = -math.inf
@@ -72,7 +73,10 @@ class PostgresMembership:
             with translated(self._pool.place):
                 process: int = await connection.fetchval("select nextval('participant_id')::integer")
                 await connection.execute("select pg_advisory_lock($1, $2)", self.lock_class, process)
-                await self._listen(connection, process, services, ears)
+                self._hears = self._hears or bool(services)
+                if self._hears:
+                    await self._listen(connection, process, ears)
+                    await self._listen_to_services(connection, services, ears)
                 await connection.execute(_JOIN, process, name, list(services), capacity, self._release)
                 await connection.execute("select pg_notify($1, '')", f"{signals.prefix(self._options.namespace)}peers")
         except BaseException:
@@ -87,7 +91,19 @@ class PostgresMembership:
         if self._ears is not None and connection is self._connection:
             self._ears.lost()
 
-    async def _listen(self, connection: Connection, process: int, services: Sequence[str], ears: Ears) -> None:
+    async def hear(self) -> None:
+        """Listen from now on, and after joining again. Raises Unavailable."""
+        if self._hears:
+            return
+        connection, ears = self._connection, self._ears
+        if connection is not None and ears is not None and not connection.is_closed():
+            async with self._turn:
+                if not self._hears:
+                    with translated(self._pool.place):
+                        await self._listen(connection, self._process, ears)
+        self._hears = True
+
+    async def _listen(self, connection: Connection, process: int, ears: Ears) -> None:
         namespace = self._options.namespace
 
         def on_process(_: object, __: int, channel: str, payload: str) -> None:
@@ -98,7 +114,6 @@ class PostgresMembership:
 
         await connection.add_listener(signals.process_channel(namespace, process), on_process)
         await connection.add_listener(f"{signals.prefix(namespace)}peers", lambda *_: ears.peers())
-        await self._listen_to_services(connection, services, ears)
 
     def _hear(self, ears: Ears, channel: str, payload: str) -> None:
         match payload[:1]:
@@ -125,6 +140,7 @@ class PostgresMembership:
         connection, ears = self._connection, self._ears
         if connection is None or ears is None:
             raise Unavailable(f"{self._pool.place}: this process's session is gone")
+        await self.hear()
         async with self._turn:
             with translated(self._pool.place):
                 await self._listen_to_services(connection, services, ears)

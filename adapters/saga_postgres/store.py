@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final
 
 from saga.core.decide import State
@@ -71,8 +71,9 @@ _EXTEND: Final = _call("extend_claims", *[""] * 6)
 class PostgresStore:
     """The hot path. See `saga.ports.store.Store` for the guarantees."""
 
-    def __init__(self, pool: Pool, options: StoreOptions, seal: Seal) -> None:
+    def __init__(self, pool: Pool, options: StoreOptions, seal: Seal, hear: Callable[[], Awaitable[None]]) -> None:
         self._pool = pool
+        self._hear = hear
         self._options = options
         self._seal = seal
         # By their full names: on a caller's or a handler's connection the search path is theirs.
@@ -89,6 +90,8 @@ class PostgresStore:
         again: bool,
         connection: Connection = None,
     ) -> list[TakenKey]:
+        if waiter is not None:
+            await self._hear()  # of its end
         options = self._options
         told = encode(signals, options.namespace, self._seal)
         columns = start_columns(starts)

@@ -124,7 +124,10 @@ class Membership(Protocol):
     """Being alive, in the eyes of the others. It ends with the process, however that ends."""
 
     async def join(self, name: str, services: Sequence[str], capacity: int, ears: Ears) -> int:
-        """Enter the list of processes and start to listen; returns this process's number, which is never used again."""
+        """Enter the list of processes; returns this process's number, which is never used again.
+
+        It hears of what is meant for it from then on, at the latest from when it serves, or has started a saga whose end it is told.
+        """
 
     async def announce(self, services: Sequence[str], capacity: int) -> None:
         """Serve these services from now on, besides those announced before."""

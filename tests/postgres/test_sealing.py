@@ -76,7 +76,7 @@ async def test_who_listens_and_notifies_without_the_key_reads_no_input_and_gives
     await sender.open()
     await receiver.open()
     try:
-        from_, to = [await adapter.membership.join("n", [], 1, ears(heard)) for adapter in (sender, receiver)]
+        from_, to = [await adapter.membership.join("n", ["service"], 1, ears(heard)) for adapter in (sender, receiver)]
         await receiver.membership.beat(0, full=False)
         channel = process_channel("saga", to)
         await tables.add_listener(channel, lambda *event: overheard.put_nowait(event[3]))

@@ -1,0 +1,68 @@
+"""Who listens: every notification wakes all who do, so those for whom nothing can be meant do not."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from saga.ports.store import Ears, StoreOptions
+from saga.ports.work import Signals
+from saga_postgres.adapter import PostgresAdapter
+from tests.postgres.rows import Tables
+
+
+@pytest.fixture
+async def adapter(postgres_url: str, tables: Tables) -> AsyncIterator[PostgresAdapter]:  # noqa: ARG001 (makes the tables)
+    adapter = PostgresAdapter(postgres_url, StoreOptions())
+    await adapter.open()
+    yield adapter
+    await adapter.close()
+
+
+async def test_a_process_that_only_looks_after_sagas_does_not_listen(adapter: PostgresAdapter) -> None:
+    await adapter.membership.join("a supervisor", [], 1, ears())
+    await adapter.membership.beat(0, full=True)
+    assert await channels(adapter) == set()
+
+
+async def test_who_starts_a_saga_listens_before_it_can_end_and_again_after_a_lost_session(
+    adapter: PostgresAdapter,
+) -> None:
+    process = await adapter.membership.join("a client", [], 1, ears())
+    await start_nothing(adapter, process)
+    assert await channels(adapter) == {f"saga_saga_p_{process}", "saga_saga_peers"}
+
+    adapter.membership.close()
+    process = await adapter.membership.join("a client", [], 1, ears())
+    assert await channels(adapter) == {f"saga_saga_p_{process}", "saga_saga_peers"}
+
+
+async def test_a_start_while_the_session_is_lost_makes_the_next_one_listen(adapter: PostgresAdapter) -> None:
+    process = await adapter.membership.join("a client", [], 1, ears())
+    adapter.membership.close()
+    await start_nothing(adapter, process)
+    await adapter.membership.join("a client", [], 1, ears())
+    assert await channels(adapter)
+
+
+async def test_who_serves_listens_to_its_service_too(adapter: PostgresAdapter) -> None:
+    process = await adapter.membership.join("a participant", [], 1, ears())
+    await adapter.membership.announce(["stock"], 1)
+    assert await channels(adapter) == {f"saga_saga_p_{process}", "saga_saga_peers", "saga_saga_s_stock"}
+
+
+async def start_nothing(adapter: PostgresAdapter, process: int) -> None:
+    await adapter.store.start([], Signals(), process=process, waiter=process, again=False)
+
+
+async def channels(adapter: PostgresAdapter) -> set[str]:
+    connection = adapter.membership._connection
+    assert connection is not None
+    return {row[0] for row in await connection.fetch("select pg_listening_channels()")}
+
+
+def ears() -> Ears:
+    def ignored(*_: object) -> None: ...
+
+    return Ears(claims=ignored, works=ignored, queue=ignored, ended=ignored, peers=ignored, lost=ignored)
