@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -93,13 +94,7 @@ class Kinesalite:
         launcher = LAUNCHER % (self._modules, folder / "data", self._port, LOOPBACK)
         (folder / "launcher.js").write_text(launcher)
         self._child = Child([self._node, folder / "launcher.js"], folder=folder, log=folder / "log", account=None)
-        give_up_at = time.monotonic() + START_TIMEOUT_SECONDS
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, self._port), 0.2):
-                return
-            if not self._child.is_running or time.monotonic() > give_up_at:
-                raise RuntimeError(f"kinesalite did not start:\n{self._child.log_tail()}")
-            time.sleep(POLL_SECONDS)
+        _wait_until_listening(self._child, self._port)
 
     def kill(self, signal_: signal.Signals = signal.SIGKILL) -> int:
         """End it; returns the pid that was."""
@@ -115,3 +110,27 @@ class Kinesalite:
     def expire_iterators(self) -> None:
         """Five minutes pass."""
         self.signal(signal.SIGUSR2)
+
+
+@contextlib.contextmanager
+def moto() -> Iterator[str]:
+    """The endpoint of a moto of our own: a stand-in that many have. It never ends what was read of a shard that was split."""
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="saga-moto-") as name:
+        argv: list[str | Path] = [sys.executable, "-m", "moto.server", "-H", LOOPBACK, "-p", str(port)]
+        child = Child(argv, folder=Path(name), log=Path(name) / "log", account=None)
+        try:
+            _wait_until_listening(child, port)
+            yield f"http://{LOOPBACK}:{port}"
+        finally:
+            child.end(signal.SIGTERM)
+
+
+def _wait_until_listening(child: Child, port: int) -> None:
+    give_up_at = time.monotonic() + START_TIMEOUT_SECONDS
+    while True:
+        with contextlib.suppress(OSError), socket.create_connection((LOOPBACK, port), 0.2):
+            return
+        if not child.is_running or time.monotonic() > give_up_at:
+            raise RuntimeError(f"the stand-in for Kinesis did not start:\n{child.log_tail()}")
+        time.sleep(POLL_SECONDS)
