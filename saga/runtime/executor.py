@@ -133,14 +133,23 @@ class Executor:
             return attempt.failed(error, quiet_seconds=quiet_seconds)
 
     async def _in_turn(self, attempt: Attempt, served: Served) -> Outcome | Committed:
-        work, is_alone = attempt.work, is_suspect(attempt.work)
+        if is_suspect(attempt.work):
+            return await self._alone(attempt, served)
+        await self._turns.enter(alone=False)
         try:
-            async with asyncio.timeout(ALONE_WITHIN_SECONDS if is_alone else None):
-                await self._turns.enter(alone=is_alone)
+            return await self._perform(attempt, served)
+        finally:
+            self._turns.leave()
+
+    async def _alone(self, attempt: Attempt, served: Served) -> Outcome | Committed:
+        work = attempt.work
+        try:
+            async with asyncio.timeout(ALONE_WITHIN_SECONDS):
+                await self._turns.enter(alone=True)
         except TimeoutError:
             return Outcome(work, ev.Ongoing(work.step, ALONE_AGAIN_SECONDS), error="no moment yet to run it alone")
         try:
-            return await (self._try(attempt, served) if is_alone else self._perform(attempt, served))
+            return await self._try(attempt, served)
         finally:
             self._turns.leave()
 

@@ -17,8 +17,8 @@ from tests.chaos.run import RATE, Figures, Plan, run
 
 SAGAS_PER_SECOND_MIN = 200.0
 HITS_MIN = 30
-KILLS, KILL_SECONDS_MIN = 120, 1.0  # a process that begins costs as much as a hundred sagas
-RESTS, REST_SECONDS_MIN = 100, 0.5  # between two faults, on average
+KILLS, KILL_SECONDS_MIN = 80, 1.0  # a process that begins costs as much as a hundred sagas
+RESTS, REST_SECONDS_MIN = 75, 0.5  # between two faults, on average
 REPORT = Path("build/chaos.json")
 
 
