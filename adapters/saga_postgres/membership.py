@@ -58,6 +58,7 @@ class PostgresMembership:
         self._process = 0
         self._ears: Ears | None = None
         self._hears = False  # who neither serves nor starts sagas does not: every notification wakes all who listen
+        self._listening: asyncpg.Connection[asyncpg.Record] | None = None
         self._turn = asyncio.Lock()  # one operation a connection
         self._clock = self._clock_max = 0.0  # between them is the store's clock minus ours, as the last beat saw it
         self._clock_at = -math.inf
@@ -84,6 +85,8 @@ class PostgresMembership:
             raise
         self._connection, self._process, self._ears = connection, process, ears
         connection.add_termination_listener(self._on_end)
+        if self._hears:
+            await self.hear()  # it may have been asked for meanwhile
         return process
 
     def _on_end(self, connection: object) -> None:
@@ -93,15 +96,14 @@ class PostgresMembership:
 
     async def hear(self) -> None:
         """Listen from now on, and after joining again. Raises Unavailable."""
-        if self._hears:
-            return
-        connection, ears = self._connection, self._ears
-        if connection is not None and ears is not None and not connection.is_closed():
-            async with self._turn:
-                if not self._hears:
-                    with translated(self._pool.place):
-                        await self._listen(connection, self._process, ears)
         self._hears = True
+        connection, ears = self._connection, self._ears
+        if connection is None or ears is None or connection is self._listening or connection.is_closed():
+            return  # it listens, or joining again will
+        async with self._turn:
+            if connection is not self._listening:
+                with translated(self._pool.place):
+                    await self._listen(connection, self._process, ears)
 
     async def _listen(self, connection: Connection, process: int, ears: Ears) -> None:
         namespace = self._options.namespace
@@ -114,6 +116,7 @@ class PostgresMembership:
 
         await connection.add_listener(signals.process_channel(namespace, process), on_process)
         await connection.add_listener(f"{signals.prefix(namespace)}peers", lambda *_: ears.peers())
+        self._listening = connection
 
     def _hear(self, ears: Ears, channel: str, payload: str) -> None:
         match payload[:1]:

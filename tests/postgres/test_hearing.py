@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
 from saga.ports.store import Ears, StoreOptions
 from saga.ports.work import Signals
+from saga_postgres import membership
 from saga_postgres.adapter import PostgresAdapter
 from tests.postgres.rows import Tables
+from tests.runtime.world import until
+
+ASLEEP = "select exists (select from pg_stat_activity where wait_event = 'PgSleep')"
 
 
 @pytest.fixture
@@ -43,6 +48,17 @@ async def test_a_start_while_the_session_is_lost_makes_the_next_one_listen(adapt
     adapter.membership.close()
     await start_nothing(adapter, process)
     await adapter.membership.join("a client", [], 1, ears())
+    assert await channels(adapter)
+
+
+async def test_who_starts_a_saga_while_it_joins_listens(
+    adapter: PostgresAdapter, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "_JOIN", f"{membership._JOIN} returning pg_sleep(0.5)")
+    joining = asyncio.create_task(adapter.membership.join("a client", [], 1, ears()))
+    await until(lambda: tables.fetchval(ASLEEP), "it is in the list, as good as")
+    await start_nothing(adapter, 1)
+    await joining
     assert await channels(adapter)
 
 
