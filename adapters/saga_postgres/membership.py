@@ -86,7 +86,11 @@ class PostgresMembership:
         self._connection, self._process, self._ears = connection, process, ears
         connection.add_termination_listener(self._on_end)
         if self._hears:
-            await self.hear()  # it may have been asked for meanwhile
+            try:
+                await self.hear()  # it may have been asked for meanwhile
+            except BaseException:
+                self.close()  # half a member is none
+                raise
         return process
 
     def _on_end(self, connection: object) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from saga.errors import Unavailable
 from saga.ports.store import Ears, StoreOptions
 from saga.ports.work import Signals
 from saga_postgres import membership
@@ -60,6 +61,20 @@ async def test_who_starts_a_saga_while_it_joins_listens(
     await start_nothing(adapter, 1)
     await joining
     assert await channels(adapter)
+
+
+async def test_who_cannot_listen_has_not_joined(
+    adapter: PostgresAdapter, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise Unavailable("it does not answer")
+
+    monkeypatch.setattr(adapter.membership, "hear", broken)
+    with pytest.raises(Unavailable):
+        await adapter.membership.join("a participant", ["stock"], 1, ears())
+    await until(
+        lambda: tables.fetchval("select pg_try_advisory_lock($1, 1)", adapter.membership.lock_class), "it is dead"
+    )
 
 
 async def test_who_serves_listens_to_its_service_too(adapter: PostgresAdapter) -> None:
