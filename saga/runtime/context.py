@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import weakref
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
@@ -74,7 +75,9 @@ class Context:
         self.step = step
         self._work = work
         self._beat = beat
-        self._task = task
+        self._task = (
+            None if task is None else weakref.ref(task)
+        )  # its variables hold this context: no cycle, no garbage
         self._connection: Connection = None
         self._log: Logger | None = None
 
@@ -157,7 +160,7 @@ class Context:
             asyncio.CancelledError: the step is not wanted any more (rolled back, or taken over).
         """
         if self._beat is not None:
-            await self._beat(self._work, self._task, progress)
+            await self._beat(self._work, None if self._task is None else self._task(), progress)
 
 
 current_step: ContextVar[Context | None] = ContextVar("current_step", default=None)
