@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
-import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, Final
@@ -22,6 +22,7 @@ from saga_kafka.options import Options
 PUBLISH_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 3.0
 BATCH_BYTES_MAX: Final = 128 * 1024  # of several messages; a larger one travels alone
+PARCEL_MESSAGES: Final = 100  # to one partition; more are shared among several
 AVOID_SECONDS: Final = 30.0  # a partition on which nothing was acknowledged in time
 ATTEMPTS: Final = 2
 
@@ -31,9 +32,10 @@ _log = logging.getLogger(__name__)
 class Outlet:
     """Publishes batches of messages, each under its full topic name.
 
-    The driver's own send() costs 10 us a message, a batch made by hand 2. Partitions are chosen here: by the key, but not one
-    without a leader, and not one on which nothing was acknowledged lately, so that a dead partition does not hold the others up.
-    An idempotent send never expires: what was given up waiting for may still arrive, at most two batches for each partition.
+    The driver's own send() costs 10 us a message, a batch made by hand 2. Partitions are chosen here, by lot and for a parcel of
+    messages at a time: what is published together stays together, for the broker and for who reads it. None is chosen that has no
+    leader, or on which nothing was acknowledged lately, so that a dead partition does not hold the others up. An idempotent send
+    never expires: what was given up waiting for may still arrive, at most two batches for each partition.
     """
 
     def __init__(self, options: Options) -> None:
@@ -98,22 +100,21 @@ class Outlet:
     async def _parcels(
         self, producer: AIOKafkaProducer, messages: Sequence[Message]
     ) -> dict[TopicPartition, list[BatchBuilder]]:
-        partitions: dict[str, list[int]] = {}
-        for topic in {message.topic for message in messages}:
-            every = await producer.partitions_for(topic)
-            partitions[topic] = sorted(producer.client.cluster.available_partitions_for_topic(topic) or every)
-        spread: defaultdict[TopicPartition, list[Message]] = defaultdict(list)
+        by_topic: defaultdict[str, list[Message]] = defaultdict(list)
         for message in messages:
-            spread[self._partition(message, partitions[message.topic])].append(message)
+            by_topic[message.topic].append(message)
+        spread: defaultdict[TopicPartition, list[Message]] = defaultdict(list)
+        for topic, parcel in by_topic.items():
+            every = await producer.partitions_for(topic)
+            places = [TopicPartition(topic, number) for number in _led(producer, topic) or every]
+            for start in range(0, len(parcel), PARCEL_MESSAGES):
+                spread[self._drawn(places)] += parcel[start : start + PARCEL_MESSAGES]
         return {place: _batches(producer, parcel) for place, parcel in spread.items()}
 
-    def _partition(self, message: Message, partitions: list[int]) -> TopicPartition:
-        start, now = zlib.crc32(message.key), time.monotonic()
-        for step in range(len(partitions)):
-            place = TopicPartition(message.topic, partitions[(start + step) % len(partitions)])
-            if self._late.get(place, now) <= now:
-                return place
-        return TopicPartition(message.topic, partitions[start % len(partitions)])
+    def _drawn(self, places: Sequence[TopicPartition]) -> TopicPartition:
+        now = time.monotonic()
+        prompt = [place for place in places if self._late.get(place, now) <= now]
+        return random.choice(prompt or places)  # noqa: S311 (spreads parcels)
 
     async def _send(self, producer: AIOKafkaProducer, place: TopicPartition, batches: list[BatchBuilder]) -> None:
         waiting: list[asyncio.Future[Any]] = []
@@ -155,6 +156,12 @@ class Outlet:
             task = asyncio.create_task(_stop(producer))
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
+
+
+def _led(producer: AIOKafkaProducer, topic: str) -> set[int]:
+    """The partitions that have a leader, as far as the driver knows."""
+    led: set[int] | None = producer.client.cluster.available_partitions_for_topic(topic)
+    return led or set()
 
 
 def _batches(producer: AIOKafkaProducer, messages: list[Message]) -> list[BatchBuilder]:

@@ -52,7 +52,7 @@ class KafkaDelivery:
     @property
     def message(self) -> Message:
         record = self._record
-        headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
+        headers = {name: str(value or b"", "utf-8", "replace") for name, value in record.headers}
         return Message(self._topic, record.key or b"", record.value or b"", headers)
 
     @property

@@ -1,4 +1,4 @@
-"""Batches of objects become columns: the array arguments of `commit_batch` and `start_batch`, in their order.
+"""Batches of objects become columns: the array arguments of `commit_batch`, `start_batch` and `admit`, in their order.
 
 The arrays are written as PostgreSQL's text literals: the driver's own encoding of arrays asks every element whether it
 is a container, which was a third of the cost of a step. Results stay binary.
@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from saga.ports.work import Dispatch, Start, Write
+from saga.ports.work import Delivery, Dispatch, Start, Write
 
 Row = tuple[str, ...]
 NULL = "NULL"
@@ -71,6 +71,15 @@ def start_columns(starts: Sequence[Start]) -> list[object]:
             entries.append((at, str(entry.step), _word(entry.kind), _text(entry.detail)))
     columns = _literals(sagas, 7)
     return [*columns, inputs, *_literals(keys, 4), *_literals(dispatches, 6), *_literals(entries, 4)]
+
+
+def delivery_columns(deliveries: Sequence[Delivery], services: Sequence[str]) -> list[str]:
+    """p_saga .. p_service of `admit`."""
+    rows = [
+        (delivery.saga.hex, str(delivery.step), delivery.operation.letter, _word(service))
+        for delivery, service in zip(deliveries, services, strict=True)
+    ]
+    return _literals(rows, 4)
 
 
 def _saga(write: Write) -> Row:

@@ -10,7 +10,7 @@ from saga.core.decide import State
 from saga.core.states import Operation, Phase
 from saga.ports.store import StoreOptions
 from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenKey, Work, Write
-from saga_postgres.columns import commit_columns, start_columns
+from saga_postgres.columns import commit_columns, delivery_columns, start_columns
 from saga_postgres.pool import Connection, Pool
 from saga_postgres.sealing import Seal
 from saga_postgres.signals import encode
@@ -62,7 +62,7 @@ _COMMIT: Final = _call(
     *[""] * 3,
 )
 _PULL: Final = _call("pull", *[""] * 6)
-_ADMIT: Final = _call("admit", *[""] * 8)
+_ADMIT: Final = _call("admit", "uuid[]", "smallint[]", '"char"[]', "text[]", *[""] * 4)
 _FETCH: Final = _call("fetch_claims", *[""] * 4)
 _OVERDUE: Final = _call("overdue", *[""] * 2)
 _EXTEND: Final = _call("extend_claims", *[""] * 6)
@@ -138,10 +138,7 @@ class PostgresStore:
     ) -> list[Work]:
         return await self._work(
             _ADMIT,
-            [delivery.saga for delivery in deliveries],
-            [delivery.step for delivery in deliveries],
-            [delivery.operation.value.encode() for delivery in deliveries],
-            list(services),
+            *delivery_columns(deliveries, services),
             process,
             first_claim,
             self._options.lease_seconds,

@@ -6,6 +6,7 @@ import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final, Protocol
 
 from saga.errors import InputRefused
@@ -45,13 +46,19 @@ def check_headers(headers: Mapping[str, str]) -> None:
         raise InputRefused(f"a message has {len(headers)} headers, at most {HEADERS_MAX} are carried")
     size = 0
     for name, value in headers.items():
-        if not _HEADER_NAME.fullmatch(name):
+        if not _is_header_name(name):
             raise InputRefused(f"{name[:80]!r} is no name of a header: a-z, 0-9, _ . and - are")
-        if _UNSAFE.search(value):
+        is_plain = value.isascii() and value.isprintable()
+        if not is_plain and _UNSAFE.search(value):
             raise InputRefused(f"header {name[:80]} has control characters in its value")
-        size += len(name) + len(value.encode())
+        size += len(name) + (len(value) if is_plain else len(value.encode()))
     if size > HEADERS_BYTES_MAX:
         raise InputRefused(f"the headers of a message have {size} bytes, at most {HEADERS_BYTES_MAX} are carried")
+
+
+@lru_cache(maxsize=1_024)
+def _is_header_name(name: str) -> bool:
+    return _HEADER_NAME.fullmatch(name) is not None
 
 
 class Delivery(Protocol):

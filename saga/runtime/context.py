@@ -75,9 +75,8 @@ class Context:
         self.step = step
         self._work = work
         self._beat = beat
-        self._task = (
-            None if task is None else weakref.ref(task)
-        )  # its variables hold this context: no cycle, no garbage
+        # Weak, because the variables of the task hold this context: a cycle would be left to the garbage collector.
+        self._task = None if task is None else weakref.ref(task)
         self._connection: Connection = None
         self._log: Logger | None = None
 

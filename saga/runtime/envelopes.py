@@ -53,9 +53,9 @@ class Envelopes:
         step = sending.graph.steps[asked.step]
         command = Command(sending.saga, asked.step, asked.operation)
         said = headers(command, self._namespace, step.name, sending.trace)
-        message = Message(self.topic(step.service), sending.saga.bytes, b"", said)
         if self._keys is None:
-            return Message(message.topic, message.key, encode(command), said)
+            return Message(self.topic(step.service), sending.saga.bytes, encode(command), said)
+        message = Message(self.topic(step.service), sending.saga.bytes, b"", said)
         hashed = "" if sending.input is None else hashlib.sha256(sending.input).hexdigest()
         full = Command(sending.saga, asked.step, asked.operation, sending.graph.hash.hex(), hashed)
         try:
@@ -74,10 +74,12 @@ class Envelopes:
             self._refusals.add("no command", message.topic, error)
         return None
 
+    @property
+    def are_signed(self) -> bool:
+        return self._keys is not None
+
     async def is_meant(self, command: Command, work: Work) -> bool:
         """Whether what was claimed is what was signed: the saga's definition and input."""
-        if self._keys is None:
-            return True
         try:
             graph = await self._definitions.graph(work.definition)
         except SagaError:  # it cannot run without its definition, and is put back where that is found out

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from pydantic_core import to_json
+
 from saga.core.graph import Json
 from saga.core.states import Operation
 from saga.errors import ProtocolViolation
@@ -63,7 +65,7 @@ def encode(command: Command) -> bytes:
     for name in ("definition", "input", "topic", "issued", "expires"):
         if value := getattr(command, name):
             document[name] = value
-    return json.dumps(document).encode()
+    return to_json(document)
 
 
 def decode(message: Message) -> Command:
@@ -75,7 +77,7 @@ def decode(message: Message) -> Command:
     if len(message.body) > COMMAND_BYTES_MAX:
         raise NoCommand(f"not a command: {len(message.body)} bytes, a command has at most {COMMAND_BYTES_MAX}")
     try:
-        document = json.loads(message.body, object_pairs_hook=_unique)
+        document = _READER.decode(message.body.decode())
         if not isinstance(document, dict):
             raise TypeError("the body is no object")
         _whole(document, "v", FORMAT, low=FORMAT, high=FORMAT)
@@ -95,15 +97,19 @@ def decode(message: Message) -> Command:
 
 def headers(command: Command, namespace: str, step: str, traceparent: str | None) -> dict[str, str]:
     """CloudEvents attributes in binary mode, for whatever stands between two services; no participant reads them."""
+    saga = str(command.saga)
     said = {
         "content-type": "application/json",
         "ce_specversion": "1.0",
-        "ce_id": f"{command.saga}.{command.step}.{command.operation.value}",
-        "ce_type": f"saga.command.{command.operation.name.lower()}",
+        "ce_id": f"{saga}.{command.step}.{command.operation.letter}",
+        "ce_type": _TYPES[command.operation],
         "ce_source": f"/saga/{namespace}",
-        "ce_subject": f"{command.saga}/{step}",
+        "ce_subject": f"{saga}/{step}",
     }
     return said if traceparent is None else said | {TRACEPARENT: traceparent}
+
+
+_TYPES: Final = {operation: f"saga.command.{operation.name.lower()}" for operation in Operation}
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -111,6 +117,9 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(document) < len(pairs):
         raise ValueError("a field is there twice")
     return document
+
+
+_READER: Final = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 def _saga(document: dict[str, Json], key: bytes) -> UUID:

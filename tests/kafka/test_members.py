@@ -67,7 +67,8 @@ async def test_what_is_acknowledged_while_the_group_waits_for_it_does_not_come_a
 
 async def test_what_nobody_acknowledges_at_a_rebalance_goes_to_whoever_has_the_partition_then(connect: Connect) -> None:
     bus, other, books = await connect(), await connect(), Books()
-    await bus.publish(numbered(range(20)))
+    for number in range(20):  # one by one, so that there are some on each partition
+        await bus.publish(numbered([number]))
     async with bus.subscribe([TOPIC], GROUP, limit=100) as subscription:
         held: list[Delivery] = []
         while len(held) < 20:

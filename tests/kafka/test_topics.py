@@ -186,6 +186,26 @@ async def test_partitions_that_are_added_are_read_and_written_without_a_restart(
     await bus.close()
 
 
+@pytest.mark.parametrize(("messages", "partitions"), [(100, {1}), (1_000, {2, 3})])
+async def test_what_is_published_together_is_together_up_to_a_parcel(
+    kafka_url: str, messages: int, partitions: set[int]
+) -> None:
+    bus = open_bus(kafka_url, "saga")
+    await bus.ensure([TOPIC], GROUP)
+    arrived = 0
+    places: set[int] = set()
+    async with asyncio.timeout(60), bus.subscribe([TOPIC], GROUP, limit=1_000) as subscription:
+        await bus.publish(numbered(range(messages)))
+        while arrived < messages:
+            deliveries = await anext(aiter(subscription))
+            arrived += len(deliveries)
+            places |= {delivery.place.partition for delivery in deliveries}  # type: ignore[attr-defined]
+            await subscription.ack(deliveries)
+    await bus.close()
+
+    assert len(places) in partitions
+
+
 def test_saga_bus_ensure_makes_the_topics_of_the_services_that_it_is_told(
     command: Command,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,

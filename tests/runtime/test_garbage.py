@@ -59,7 +59,7 @@ async def test_steps_that_fail_beat_take_too_long_or_are_synchronous_leave_nothi
         if ctx.attempt == 1:
             raise ConnectionError
         if ctx.attempt == 2:
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
 
     @service.step(external=True)
     def refusing(ctx: Context) -> None:

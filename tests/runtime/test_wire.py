@@ -43,7 +43,7 @@ def message(body: bytes, key: bytes = b"") -> Message:
 
 
 def test_a_command_without_optional_fields_is_written_as_ever() -> None:
-    assert encode(Command(SAGA, 1)).decode() == f'{{"v": 1, "saga": "{SAGA}", "step": 1, "op": "E"}}'
+    assert json.loads(encode(Command(SAGA, 1))) == {"v": 1, "saga": str(SAGA), "step": 1, "op": "E"}
 
 
 @given(commands)
