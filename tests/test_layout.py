@@ -46,6 +46,7 @@ SLEEPS: dict[str, str] = {
     "tests/chaos/outside.py": "a fault lasts for some time",
     "tests/chaos/server.py": "begins again to fill a disk that is not full yet",
     "tests/chaos/run.py": "rests between two faults",
+    "tests/runtime/test_ticks.py": "on virtual time, where a sleep takes none",
     "tests/runtime/world.py": "waits for what real tables say, with a deadline",
 }
 """Path of a file (`::name` for a function) -> why it may."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
@@ -14,11 +13,12 @@ from saga.errors import NotFound, SagaError, UsageError
 from saga.ports.clock import Clock
 from saga.ports.store import Ledger
 from saga.ports.work import Standing
+from saga.runtime.ticks import Ticks
 
 POLL_FIRST_SECONDS: Final = 2.0
 POLL_CAP_SECONDS: Final = 10.0
 POLL_FACTOR: Final = 1.5
-POLL_TICK_SECONDS: Final = 0.25  # who looks within one looks together: thousands may wait at a time
+POLL_TICK_SECONDS: Final = 0.25  # who looks within one looks together
 RETRY_SECONDS: Final = 0.5
 BATCH_MAX: Final = 256
 UNHEARD_MAX: Final = 10_000  # ends that nobody waited for yet; who waits for an older one looks after a while
@@ -32,7 +32,9 @@ class Endings:
         self._clock = clock
         self._waiting: dict[UUID, list[asyncio.Future[Standing | None]]] = {}
         self._unheard: dict[UUID, Standing | None] = {}
-        self._patient: dict[int, set[asyncio.Future[Standing | None]]] = {}  # by the tick in which they look
+        self._patient: Ticks[asyncio.Future[Standing | None]] = Ticks(
+            POLL_TICK_SECONDS, lambda heard: _wake(heard, None)
+        )
         self._asked: dict[UUID, list[asyncio.Future[Standing]]] = {}
         self._wanted = asyncio.Event()
         self._is_closed = False
@@ -86,26 +88,12 @@ class Endings:
         return heard
 
     async def _until_heard(self, saga: UUID, heard: asyncio.Future[Standing | None], seconds: float) -> Standing | None:
-        patient = self._patient_for(seconds)
-        patient.add(heard)
+        tick = self._patient.add(heard, seconds)
         try:
             return await heard
         finally:
-            patient.discard(heard)
+            self._patient.discard(tick, heard)
             self._forget(saga, heard)
-
-    def _patient_for(self, seconds: float) -> set[asyncio.Future[Standing | None]]:
-        """Those who look then, if they have not heard by then."""
-        loop = asyncio.get_running_loop()
-        tick = math.ceil((loop.time() + seconds) / POLL_TICK_SECONDS)
-        if tick not in self._patient:
-            self._patient[tick] = set()
-            loop.call_at(tick * POLL_TICK_SECONDS, self._look_together, tick)
-        return self._patient[tick]
-
-    def _look_together(self, tick: int) -> None:
-        for heard in self._patient.pop(tick):
-            _wake(heard, None)
 
     def _forget(self, saga: UUID, heard: asyncio.Future[Standing | None]) -> None:
         waiting = self._waiting.get(saga)

@@ -72,7 +72,7 @@ class Executor:
     async def run(self, work: Work) -> None:
         """Run a claim to its outcome and give that to the committer."""
         try:
-            graph = await self._definitions.graph(work.definition)
+            graph = self._definitions.known(work.definition) or await self._definitions.graph(work.definition)
         except SagaError as error:
             await self._put_back(work, error)
             return
@@ -122,8 +122,11 @@ class Executor:
 
     async def _run(self, attempt: Attempt, served: Served) -> Outcome | Committed:
         try:
-            async with served.slots:
+            await served.slots.acquire()
+            try:
                 return await self._in_turn(attempt, served)
+            finally:
+                served.slots.release()
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
@@ -135,7 +138,8 @@ class Executor:
     async def _in_turn(self, attempt: Attempt, served: Served) -> Outcome | Committed:
         if is_suspect(attempt.work):
             return await self._alone(attempt, served)
-        await self._turns.enter(alone=False)
+        if not self._turns.has_entered(alone=False):
+            await self._turns.enter(alone=False)
         try:
             return await self._perform(attempt, served)
         finally:

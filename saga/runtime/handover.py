@@ -22,7 +22,7 @@ def handed_over(group: Group, made: Plan, dispatch: Dispatch, lease_ends: float)
         return Ref(group.saga, dispatch.step)
     known = results_in(group, made)
     needed = (*step.reads, dispatch.step) if dispatch.operation is Operation.COMPENSATE else step.reads
-    if not known.keys() >= set(needed):
+    if needed and not known.keys() >= set(needed):
         return Ref(group.saga, dispatch.step)
     before = group.outcomes[0].work
     return Work(
@@ -82,8 +82,9 @@ def is_small(payload: bytes, results: Mapping[int, bytes | None], reason: str | 
 
 def results_in(group: Group, made: Plan) -> dict[int, bytes]:
     """The results, by step, that the store has: those that these outcomes were made from, and those that this write records."""
-    known: dict[int, bytes] = {}
-    for outcome in group.outcomes:
+    first, *others = group.outcomes
+    known = first.work.results.copy()
+    for outcome in others:
         known.update(outcome.work.results)
     for result in made.write.results:
         if result.value is not None:

@@ -16,10 +16,11 @@ from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.work import Ref, Work
 from saga.runtime.router import Router
+from saga.runtime.ticks import Ticks
 
 RETRY_SECONDS: Final = 0.5
 HOLD_SECONDS: Final = 0.25  # so long a claim may wait here while other processes might have time for it
-LOOK_TICK_SECONDS: Final = 0.01  # retries that are due within one share a timer: thousands may wait at a time
+LOOK_TICK_SECONDS: Final = 0.01
 AFTER_ALL_SECONDS: Final = 5.0  # so long what is told of a claim may come after what was fetched of it
 RENEW_AT: Final = 1 / 3  # of a lease
 UNSETTLED_MAX: Final = 1_024  # outcomes that wait for their commit: with more of them nothing is pulled
@@ -53,7 +54,7 @@ class Intake:
         self._wants_all = False
         self._fetched_all_at = float("-inf")
         self._wants_queue = False
-        self._timers: dict[int, asyncio.TimerHandle] = {}  # by tick
+        self._looks: Ticks[None] = Ticks(LOOK_TICK_SECONDS, lambda _: self.look())
         self._wanted = asyncio.Event()
         self._asking = asyncio.Lock()  # held while the store is asked for claims
         self._freed = asyncio.Event()
@@ -128,14 +129,7 @@ class Intake:
             self.look()
             return
         if seconds < self._lease_seconds:
-            loop = asyncio.get_running_loop()
-            tick = math.ceil((loop.time() + seconds) / LOOK_TICK_SECONDS)
-            if tick not in self._timers:
-                self._timers[tick] = loop.call_at(tick * LOOK_TICK_SECONDS, self._look_now, tick)
-
-    def _look_now(self, tick: int) -> None:
-        del self._timers[tick]
-        self.look()
+            self._looks.add(None, seconds)
 
     def take(self, works: Sequence[Work]) -> None:
         """Run these claims, or keep them until there is room. A process that ends gives them back unbegun."""
@@ -257,8 +251,7 @@ class Intake:
     async def drain(self, seconds: float) -> list[Work]:
         """Take nothing more, let what runs finish for so long, then stop it. Returns the claims that have not begun."""
         self._is_closing = True
-        for timer in self._timers.values():
-            timer.cancel()
+        self._looks.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds), self._asking:
                 pass  # what was being asked for is here now

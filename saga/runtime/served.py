@@ -6,11 +6,15 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from typing import Final
 
 from saga.core.states import Mode
 from saga.ports.journal import Journal
 from saga.runtime.context import Context
 from saga.runtime.handlers import Callee, StepHandler, Value
+from saga.runtime.ticks import Ticks
+
+LIMIT_TICK_SECONDS: Final = 0.02
 
 
 @dataclass(slots=True)
@@ -23,6 +27,7 @@ class Served:
     threads: ThreadPoolExecutor
     slots: asyncio.Semaphore  # of its participant: how many handlers of it run at once
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)  # asking for it is a system call
+    limits: Ticks[_TimeLimit] = field(default_factory=lambda: Ticks(LIMIT_TICK_SECONDS, _TimeLimit.reach))
 
     async def call(self, callee: Callee, values: tuple[Value, ...], context: Context, timeout_seconds: float) -> Value:
         """Run a handler function. A synchronous one runs in a thread; when its time is over it goes on there, unheard.
@@ -30,7 +35,8 @@ class Served:
         Raises:
             TimeoutError: it took longer than the step's time-out.
         """
-        limit = _TimeLimit(self.loop, timeout_seconds)
+        limit = _TimeLimit(self.loop)
+        tick = self.limits.add(limit, timeout_seconds)
         try:
             if callee.is_async:
                 return await callee.call(values, context)
@@ -39,22 +45,23 @@ class Served:
             limit.raise_if_over()
             raise
         finally:
+            self.limits.discard(tick, limit)
             limit.end()
 
 
 class _TimeLimit:
-    """What asyncio.timeout does, for the one case that is needed on the hot path: 2 us instead of 16."""
+    """What asyncio.timeout does, for the one case that is needed on the hot path: 1 us instead of 16."""
 
-    __slots__ = ("handle", "is_over", "task")
+    __slots__ = ("is_over", "task")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         task = asyncio.current_task(loop)
         assert task is not None  # noqa: S101 (a handler runs in a task)
         self.task = task
         self.is_over = False
-        self.handle = loop.call_later(seconds, self._end)
 
-    def _end(self) -> None:
+    def reach(self) -> None:
+        """The time is over."""
         self.is_over = True
         self.task.cancel()
 
@@ -66,6 +73,5 @@ class _TimeLimit:
                 raise TimeoutError
 
     def end(self) -> None:
-        self.handle.cancel()
         if self.is_over:  # the handler has swallowed it: it must not count against what follows
             self.task.uncancel()

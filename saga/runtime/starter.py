@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -21,11 +21,13 @@ from saga.runtime.handover import is_small
 from saga.runtime.intake import Intake
 from saga.runtime.planning import Routes
 from saga.runtime.telemetry import SILENT, Meter
+from saga.runtime.ticks import Ticks
 
 BATCH_MAX: Final = 256
 STARTS_AT_ONCE: Final = 2
 RETRY_FIRST_SECONDS: Final = 0.05
 RETRY_CAP_SECONDS: Final = 2.0
+LIMIT_TICK_SECONDS: Final = 0.25
 
 
 @dataclass(slots=True)
@@ -42,7 +44,7 @@ class Order:
     trace: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Asked:
     order: Order
     answer: asyncio.Future[UUID]
@@ -69,6 +71,8 @@ class Starter:
         self.store_clock = 0.0
         self.meter: Meter = SILENT.meter
         self._asked: list[_Asked] = []
+        self._limits: Ticks[_Asked] = Ticks(LIMIT_TICK_SECONDS, _expire)
+        self._first: dict[int, Decision] = {}  # by definition
         self._wanted = asyncio.Event()
         self._log = structlog.get_logger("saga.starter")
 
@@ -85,11 +89,11 @@ class Starter:
         asked = _Asked(order, loop.create_future())
         self._asked.append(asked)
         self._wanted.set()
-        limit = loop.call_later(timeout_seconds, _expire, asked)
+        tick = self._limits.add(asked, timeout_seconds)
         try:
             return await asked.answer
         finally:
-            limit.cancel()
+            self._limits.discard(tick, asked)
 
     async def run(self) -> None:
         """Commit starts until cancelled."""
@@ -110,7 +114,7 @@ class Starter:
         pause, again = RETRY_FIRST_SECONDS, False
         while True:
             signals = Signals()
-            decided = [first_decision(asked.order.graph, self.store_clock + self._clock.monotonic()) for asked in batch]
+            decided = [self._decided(asked.order) for asked in batch]
             starts = [
                 start_of(asked.order, decision, self._routes, signals)
                 for asked, decision in zip(batch, decided, strict=True)
@@ -135,6 +139,16 @@ class Starter:
                 else:
                     self._hand_over(batch, starts, taken, sent_at + self._lease_seconds)
                 return
+
+    def _decided(self, order: Order) -> Decision:
+        """The first decision: but for the deadline, that of every saga of the definition."""
+        first = self._first.get(order.definition)
+        if first is None:
+            first = self._first[order.definition] = first_decision(order.graph, 0.0)
+        seconds = order.graph.deadline_seconds
+        if seconds is None:
+            return first
+        return first._replace(state=replace(first.state, deadline=self.store_clock + self._clock.monotonic() + seconds))
 
     def _answer(self, batch: Sequence[_Asked], decided: Sequence[Decision], taken: Sequence[TakenKey]) -> None:
         others = {entry.position: entry for entry in taken}

@@ -35,8 +35,7 @@ class Turns:
 
     async def enter(self, *, alone: bool) -> None:
         """Return when it may run; `leave` follows. Cancelled, it has not entered."""
-        if not self._queue and self._has_room(alone):
-            self._begin(alone)
+        if self.has_entered(alone=alone):
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((turn, alone))
@@ -48,6 +47,13 @@ class Turns:
             else:  # it was its turn at the same moment
                 self.leave()
             raise
+
+    def has_entered(self, *, alone: bool) -> bool:
+        """Enter, if it need not wait: whether it has entered."""
+        if self._queue or not self._has_room(alone):
+            return False
+        self._begin(alone)
+        return True
 
     def leave(self) -> None:
         """It does not run any more: the next may."""
