@@ -15,6 +15,9 @@ from saga_postgres.embedded import EmbeddedPostgres
 # What durable work must not be without; read back from the running server.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
+LOG_MEBIBYTES = 480
+MESSAGE_MEBIBYTES = 8
+
 
 class NotDurable(RuntimeError):
     """The server would lose acknowledged commits, so its figures would be worthless."""
@@ -50,7 +53,22 @@ def durable_postgres() -> Iterator[Server]:
         NotDurable: the running server does not report what durable work needs.
     """
     with EmbeddedPostgres() as postgres:
-        yield read_back(postgres.url)
+        server = read_back(postgres.url)
+        age(server)
+        yield server
+
+
+def age(server: Server) -> None:
+    """Write some log and forget it, as a server has that was up for a while.
+
+    A new one has no old segments of the log to write over: every 16 MiB somebody's commit waits some 80 ms until a new one is made.
+    """
+    with psycopg.connect(server.home, autocommit=True) as connection:
+        for _ in range(LOG_MEBIBYTES // MESSAGE_MEBIBYTES):
+            connection.execute(
+                "select pg_logical_emit_message(false, 'bench', repeat('x', %s))", [MESSAGE_MEBIBYTES << 20]
+            )
+        connection.execute("checkpoint")
 
 
 def read_back(url: str) -> Server:
