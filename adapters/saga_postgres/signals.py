@@ -26,6 +26,9 @@ WHOLE_BYTES_PER_PAYLOAD: Final = 5_800  # with the channel in front, sealed and 
 CLAIMS, WORKS, ENDED, ENDINGS = "cwes"
 ALWAYS, IF_WHOLE, IF_MISSED = b"a", b"w", b"m"
 
+_OPERATIONS: Final = {operation.letter: operation for operation in Operation}  # Enum's own look-up is slow
+_PHASES: Final = {phase.letter: phase for phase in Phase}
+
 Told = tuple[list[str], list[str], list[bytes]]
 
 
@@ -118,7 +121,7 @@ def _document_of_ending(ending: tuple[UUID, Standing]) -> Sequence[object]:
 def _refusing() -> Iterator[None]:
     try:
         yield
-    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise ProtocolViolation(f"not a notification of Saga: {type(error).__name__}") from error
 
 
@@ -141,11 +144,11 @@ def works_in(payload: str, channel: str, seal: Seal, store_clock: float, store_c
         Work(
             saga=UUID(saga),
             step=step,
-            operation=Operation(operation),
+            operation=_OPERATIONS[operation],
             claim=claim,
             definition=definition,
             version=version,
-            state=State(Phase(phase), vector, cancel_requested, paused=False, deadline=deadline, reason=reason),
+            state=State(_PHASES[phase], vector, cancel_requested, paused=False, deadline=deadline, reason=reason),
             waiter=waiter,
             input=input_.encode(),
             results=_results(results),
@@ -169,7 +172,7 @@ def works_in(payload: str, channel: str, seal: Seal, store_clock: float, store_c
 def endings_in(payload: str, channel: str, seal: Seal) -> dict[UUID, Standing | None]:
     return {
         UUID(saga): Standing(
-            definition, Phase(phase), reason, None if input_ is None else input_.encode(), _results(results)
+            definition, _PHASES[phase], reason, None if input_ is None else input_.encode(), _results(results)
         )
         for saga, definition, phase, reason, input_, results in _documents(payload, channel, seal)
     }

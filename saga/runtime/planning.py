@@ -128,14 +128,11 @@ def _delay_of(group: Group, outcome: Outcome, after_seconds: float, made: Plan) 
 def _drop_what_is_over(group: Group, commands: dict[int, Command], write: Write) -> None:
     """Commands that this decision has made pointless: their letters have changed and call for nothing."""
     ended = {outcome.work.step for outcome in group.outcomes}
-    for step, (before, after) in enumerate(zip(group.state.vector, write.state.vector, strict=True)):
-        if (
-            before == after
-            or before not in _UNDER_WAY
-            or step in ended
-            or step in commands
-            or after in QUARANTINED_LETTERS
-        ):
+    for step, before in enumerate(group.state.vector):
+        if before not in _UNDER_WAY or step in ended or step in commands:
+            continue
+        after = write.state.vector[step]
+        if after == before or after in QUARANTINED_LETTERS:
             continue
         if called_for(group.graph, write.state, step) is None and not write.state.paused:
             write.drops.append(Drop(step, None))
