@@ -23,7 +23,7 @@ from saga_postgres.pool import Pool
 from saga_postgres.survey import read_survey
 
 _SNAPSHOT: Final = """
-select s.id, s.version, s.definition, s.phase, s.vector, s.cancel_requested, s.paused, s.reason, s.waiter, s.input,
+select s.id, s.version, s.definition, s.phase, s.vector, s.cancel_requested, s.paused, s.reason, s.waiter, s.trace, s.input,
        extract(epoch from s.deadline)::float8 as deadline, extract(epoch from s.started_at)::float8 as started_at,
        extract(epoch from s.ended_at)::float8 as ended_at, extract(epoch from clock_timestamp())::float8 as now,
        split_part(d.name, '~', 1) as definition_name, d.version as definition_version,
@@ -187,6 +187,7 @@ def _snapshot(row: Row, heard_at: float) -> Snapshot:
         claimed=frozenset(row["claimed"]),
         unquiet=frozenset(row["unquiet"]),
         store_clock=row["now"] - heard_at,
+        trace=row["trace"],
     )
     return Snapshot(
         saga=row["id"],

@@ -226,6 +226,7 @@ def _overdue(row: Row, heard_at: float) -> Overdue:
         claimed,
         unquiet,
         now,
+        trace,
     ) = row
     return Overdue(
         saga=saga,
@@ -237,4 +238,5 @@ def _overdue(row: Row, heard_at: float) -> Overdue:
         claimed=frozenset(claimed),
         unquiet=frozenset(unquiet),
         store_clock=now - heard_at,
+        trace=trace,
     )

@@ -320,6 +320,7 @@ def overdue_of(database: Database, saga: SagaRow) -> Overdue:
         claimed=frozenset(row.ref.step for row in commands if row.owner is not None),
         unquiet=frozenset(row.ref.step for row in commands if row.quiet_at is not None and row.quiet_at > now),
         store_clock=database.epoch,
+        trace=saga.trace,
     )
 
 

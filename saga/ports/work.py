@@ -220,6 +220,7 @@ class Overdue:
     """A saga that somebody must look after.
 
     `held`: steps with a command row; `claimed`: with a live claim; `unquiet`: of which a call may still be on its way.
+    `trace`: as in `Start`.
     """
 
     saga: UUID
@@ -231,3 +232,4 @@ class Overdue:
     claimed: frozenset[int]
     unquiet: frozenset[int]
     store_clock: float
+    trace: str | None = None

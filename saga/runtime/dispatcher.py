@@ -80,7 +80,7 @@ class Dispatcher:
 
     def publish(self, group: Group, commands: Sequence[Command]) -> None:
         work = group.outcomes[0].work if group.outcomes else None
-        known = (None, None) if work is None else (work.input, work.trace)
+        known = (None, group.trace) if work is None else (work.input, work.trace)
         self._put(Sending(group.saga, group.graph, *known), commands)
 
     def publish_first(self, order: Order, decision: Decision) -> None:

@@ -49,6 +49,7 @@ class Group:
     misses: int = 0
     settled: list[asyncio.Future[bool]] = field(default_factory=list)
     is_changed: bool = False  # by the decision that was committed
+    trace: str | None = None  # where there is no outcome whose claim has it
 
 
 @dataclass(slots=True)

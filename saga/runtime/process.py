@@ -296,6 +296,7 @@ class Process:
             waiter=entry.waiter,
             store_clock=entry.store_clock,
             outcomes=[],
+            trace=entry.trace,
             extra=events,
             wake_seconds=self._next_look(
                 entry, graph, sum(one.by_seconds for one in events if isinstance(one, ev.Extended))

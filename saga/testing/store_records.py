@@ -12,7 +12,18 @@ from saga.core.states import Mode, Phase
 from saga.errors import Conflict, NotFound
 from saga.ports.store import StoreOptions
 from saga.ports.work import Delay, Result, Start
-from saga.testing.store_stage import OTHER_SERVICE, Process, StoreStage, graph, moved, queued, state, step, unmoved
+from saga.testing.store_stage import (
+    OTHER_SERVICE,
+    TRACE,
+    Process,
+    StoreStage,
+    graph,
+    moved,
+    queued,
+    state,
+    step,
+    unmoved,
+)
 
 HOUR_SECONDS = 3600.0
 SHORT_SECONDS = 0.1
@@ -37,14 +48,15 @@ class RecordTests(StoreStage):
 
     async def test_a_saga_is_overdue_after_the_redrive_interval(self) -> None:
         process = await self.process(options=StoreOptions(redrive_seconds=SHORT_SECONDS))
-        start = await self.started(process, "DP")
+        start = replace(await self.ready(process, "DP"), trace=TRACE)
+        await process.start(start)
         assert await process.adapter.store.overdue(10, None) == []
 
         await self.advance(SHORT_SECONDS * 1.5)
         (found,) = await process.adapter.store.overdue(10, None)
 
         assert (found.saga, found.version, found.definition) == (start.saga, 1, start.definition)
-        assert (found.state, found.waiter) == (state("DP"), None)
+        assert (found.state, found.waiter, found.trace) == (state("DP"), None, TRACE)
 
     async def test_a_saga_is_overdue_when_its_deadline_has_passed(self) -> None:
         process = await self.process()

@@ -27,6 +27,7 @@ CLAIMS_PER_PROCESS: Final = 1_000_000
 SERVICE: Final = "stock"
 OTHER_SERVICE: Final = "mail"
 INPUT: Final = b'{"sku":"lamp"}'
+TRACE: Final = f"00-{'a1' * 16}-{'b2' * 8}-01"
 EXECUTE, COMPENSATE, VOID_OR_REPORT = Operation.EXECUTE, Operation.COMPENSATE, Operation.VOID_OR_REPORT
 LETTER_OPERATIONS: Final = {"D": EXECUTE, "U": EXECUTE, "K": COMPENSATE, "W": VOID_OR_REPORT}
 

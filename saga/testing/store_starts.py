@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
 from uuid import uuid4
 
 import pytest
@@ -11,9 +10,7 @@ import pytest
 from saga.core.states import Phase
 from saga.errors import NotFound, SagaError
 from saga.ports.work import Signals, TakenKey
-from saga.testing.store_stage import INPUT, SERVICE, StoreStage, delivery, graph, queued, ref, soon, state, step
-
-TRACE: Final = f"00-{'a1' * 16}-{'b2' * 8}-01"
+from saga.testing.store_stage import INPUT, SERVICE, TRACE, StoreStage, delivery, graph, queued, ref, soon, state, step
 
 
 class StartTests(StoreStage):

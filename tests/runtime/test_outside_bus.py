@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 
 from saga import App, Definition, Participant, Reject, memory
+from saga.core import events as ev
 from saga.errors import Unavailable
 from saga.ports.bus import Bus, Message, Subscription
 from tests.runtime.world import Gate, Provider, Sql, World, until
+
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 class Unreliable:
@@ -61,6 +65,22 @@ class Away(Unreliable):
             raise Unavailable("the bus is away")
 
 
+class Listening(Unreliable):
+    """A bus that loses the first message, and keeps the headers of the others."""
+
+    def __init__(self, bus: Bus) -> None:
+        super().__init__(bus)
+        self.headers: list[Mapping[str, str]] = []
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if self.lost:
+                self.headers.append(message.headers)
+                await self._bus.publish([message])
+            else:
+                self.lost += 1
+
+
 def make_unreliable(app: App) -> Unreliable:
     dispatcher = app.process.dispatcher
     assert dispatcher is not None
@@ -103,6 +123,28 @@ async def test_what_the_bus_loses_is_driven_again(world: World) -> None:
     assert [ending.is_completed for ending in endings] == [word.startswith("good") for word in words]
     assert sorted(provider.effects.values()) == sorted(word for word in words if word.startswith("good"))
     assert sum(bus.lost for bus in buses) > 5
+    memory.forget(bus_url)
+
+
+async def test_what_is_driven_again_carries_the_trace_of_its_saga(any_world: World) -> None:
+    bus_url = "memory://listening"
+    participants, definition = services(Provider())
+    for participant in participants:
+        await any_world.join(participant, bus=bus_url)
+    client = await any_world.join(bus=bus_url)
+    dispatcher = client.process.dispatcher
+    assert dispatcher is not None
+    bus = dispatcher._bus = Listening(dispatcher._bus)
+    await client.register(definition)
+    order = replace(await client._order(definition, "good", None, None, None), trace=TRACE)
+    await client.process.starter.start(order, 10)
+    await until(lambda: bus.lost, "the first command is lost")
+
+    overdue = (await client.snapshot(order.saga)).overdue
+    await client.process.look_at([overdue], lambda entry: [ev.Tick(entry.held)])
+
+    assert (await client.handle(order.saga).result(10)).is_completed
+    assert [headers["traceparent"] for headers in bus.headers] == [TRACE]
     memory.forget(bus_url)
 
 

@@ -70,13 +70,14 @@ comment on function beat is 'One heart-beat of a process';
 -- Sagas that somebody must look after now, with the steps that are held by a live claim or a queued command.
 create function overdue(p_limit integer, p_services text[]) returns table (
     saga uuid, version integer, definition integer, phase "char", vector text, cancel_requested boolean, paused boolean,
-    deadline float8, reason text, waiter integer, held smallint[], claimed smallint[], unquiet smallint[], now float8
+    deadline float8, reason text, waiter integer, held smallint[], claimed smallint[], unquiet smallint[], now float8, trace text
 )
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 begin
     return query
     select s.id, s.version, s.definition, s.phase, s.vector, s.cancel_requested, s.paused, extract(epoch from s.deadline)::float8, s.reason,
-           s.waiter, coalesce(c.held, '{}'), coalesce(c.claimed, '{}'), coalesce(c.unquiet, '{}'), extract(epoch from clock_timestamp())::float8
+           s.waiter, coalesce(c.held, '{}'), coalesce(c.claimed, '{}'), coalesce(c.unquiet, '{}'), extract(epoch from clock_timestamp())::float8,
+           s.trace
     from saga s
     left join lateral (
         select array_agg(c.step) as held, array_agg(c.step) filter (where c.owner is not null) as claimed,
