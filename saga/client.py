@@ -169,7 +169,8 @@ class Sagas:
             data = _encoded(definition, _JSON, value)
             if problems := misfits(graph.input_schema, pydantic_core.from_json(data)):
                 raise InputRefused(f"the input of {graph.name} v{graph.version} does not fit: {'; '.join(problems)}")
-        _check_text(key, tags)
+        if key is not None or tags is not None:
+            _check_text(key, tags)
         if key is not None and not 1 <= len(key) <= KEY_CHARS_MAX:
             raise UsageError(f"a start key has 1 to {KEY_CHARS_MAX} characters, not {len(key)}")
         saga = self.new_id()

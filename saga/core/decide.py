@@ -7,8 +7,7 @@ moment is a normal decision that changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from saga.core import events as ev
@@ -16,9 +15,10 @@ from saga.core.fold import Fold, operation_of
 from saga.core.graph import Graph
 from saga.core.states import FINISHED_LETTERS, QUARANTINED_LETTERS, Mode, Operation, Phase
 
+REMEMBERED_MAX: Final = 1_024  # decisions of a definition
 
-@dataclass(frozen=True, slots=True)
-class State:
+
+class State(NamedTuple):
     """A saga as its row says it: one letter a step; `deadline` in seconds since the epoch, on the store's clock."""
 
     phase: Phase
@@ -31,6 +31,10 @@ class State:
     @property
     def is_stuck(self) -> bool:
         return not QUARANTINED_LETTERS.isdisjoint(self.vector)
+
+    def due(self, deadline: float | None) -> State:
+        """The same state with this deadline."""
+        return State(self.phase, self.vector, self.cancel_requested, self.paused, deadline, self.reason)
 
 
 class Command(NamedTuple):
@@ -82,20 +86,52 @@ def is_pivot_passed(graph: Graph, vector: str) -> bool:
 
 
 def decide(
-    graph: Graph, state: State, events: Iterable[ev.Event], *, now: float, jitter: float, enforce_deadline: bool
+    graph: Graph, state: State, events: Sequence[ev.Event], *, now: float, jitter: float, enforce_deadline: bool
 ) -> Decision:
     """Fold the events into the state.
 
     `now` is the store's clock in seconds since the epoch; `jitter` in [0, 1) spreads retries. `enforce_deadline` says
     that a deadline that has passed is the saga's own fault and not that of an outage: only then it ends anything.
     """
-    fold = Fold(graph, state, now, enforce_deadline=enforce_deadline)
+    if (
+        len(events) == 1
+        and type(events[0]) is ev.Succeeded
+        and _is_undisturbed(state, now, enforce_deadline=enforce_deadline)
+    ):
+        return _going_on(graph, state, events[0])
+    return _folded(Fold(graph, state, now, enforce_deadline=enforce_deadline), state, events, jitter)
+
+
+def _is_undisturbed(state: State, now: float, *, enforce_deadline: bool) -> bool:
+    """Nothing but what its steps do decides where it goes."""
+    return (
+        state.phase is Phase.RUNNING
+        and state.reason is None
+        and not (state.cancel_requested or state.paused)
+        and (state.deadline is None or now < state.deadline or not enforce_deadline)
+    )
+
+
+def _going_on(graph: Graph, state: State, event: ev.Succeeded) -> Decision:
+    """The decision that nearly every outcome leads to. But for the deadline it is the same for all sagas: it is made once."""
+    key = state.vector, event.step
+    made = graph.decided.get(key)
+    if made is None:
+        if len(graph.decided) == REMEMBERED_MAX:
+            graph.decided.clear()
+        timeless = state.due(None)
+        made = graph.decided[key] = _folded(Fold(graph, timeless, 0.0, enforce_deadline=False), timeless, (event,), 0.0)
+    after = made.state.due(state.deadline) if made.changed else state
+    return Decision(after, made.changed, made.commands, made.entries)
+
+
+def _folded(fold: Fold, before: State, events: Sequence[ev.Event], jitter: float) -> Decision:
     for event in events:
         if type(event) is ev.Failed:  # the only rule that spreads in time
             _on_failed(fold, event, jitter)
         else:
             _RULES[type(event)](fold, event)
-    return _decision(fold, state)
+    return _decision(fold, before)
 
 
 def _decision(fold: Fold, before: State) -> Decision:

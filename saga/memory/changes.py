@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 from saga.core.decide import State
 from saga.core.states import Phase
@@ -69,11 +68,11 @@ def write_saga(database: Database, options: StoreOptions, write: Write, *, proce
 
 def state_after(write: Write, before: State) -> State:
     """What a write makes of a saga. A deadline that is not moved stays as it is stored."""
-    return write.state if write.is_deadline_moved else replace(write.state, deadline=before.deadline)
+    return write.state if write.is_deadline_moved else write.state.due(before.deadline)
 
 
 def _due(start: Start, deadline: float) -> State:
-    return replace(start.state, deadline=deadline)
+    return start.state.due(deadline)
 
 
 def _move(database: Database, row: SagaRow, write: Write, *, process: int) -> None:

@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from functools import partial
 from uuid import UUID
 
@@ -258,7 +257,7 @@ class MemoryStore:
         graph = self._database.definitions[saga.definition].graph
         if not 0 <= step < len(graph.steps):
             return None
-        return called_for(graph, replace(saga.state, paused=False), step)
+        return called_for(graph, saga.state._replace(paused=False), step)
 
     def _work_of(self, rows: Iterable[CommandRow]) -> list[Work]:
         """Claims with all that is needed to run them; those that the vector does not call for are left out."""

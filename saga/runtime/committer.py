@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -90,15 +90,18 @@ class Committer:
             self._idle.clear()
             self._wanted.set()
 
-    def plan(self, group: Group, signals: Signals) -> Plan:
-        """What the group's outcomes call for, on the row that it knows."""
+    def plan(self, groups: Iterable[Group], signals: Signals) -> list[Plan]:
+        """What the outcomes of each group call for, on the row that it knows."""
+        here, is_enforced = self._clock.monotonic(), self._is_deadline_enforced()
+        return [self._plan(group, signals, here, enforce_deadline=is_enforced) for group in groups]
+
+    def _plan(self, group: Group, signals: Signals, here: float, *, enforce_deadline: bool) -> Plan:
         known = self._known.get(group.saga.int)
         if known is not None and known[0] > group.version:
             group.version, group.state = known
-        here = self._clock.monotonic()
         now = group.store_clock + here
         jitter = random.random()  # noqa: S311 (spreads retries)
-        made = plan(group, self._routes, signals, now=now, jitter=jitter, enforce_deadline=self._is_deadline_enforced())
+        made = plan(group, self._routes, signals, now=now, jitter=jitter, enforce_deadline=enforce_deadline)
         if signals.claims or signals.ended:
             lease_until = self.store_clock + here + self._lease_seconds
             tell_whole(group, made, signals, process=self._routes.process, lease_until=lease_until)
@@ -163,7 +166,7 @@ class Committer:
     async def _commit(self, groups: Sequence[Group], signals: Signals, *, wait: bool = False) -> None:
         pause, is_unknown = RETRY_FIRST_SECONDS, False
         while True:
-            plans = [self.plan(group, signals) for group in groups]
+            plans = self.plan(groups, signals)
             writes = [made.write for made in plans]
             sent_at = self._clock.monotonic()
             try:

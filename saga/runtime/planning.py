@@ -68,9 +68,8 @@ class Plan:
 def plan(group: Group, routes: Routes, signals: Signals, *, now: float, jitter: float, enforce_deadline: bool) -> Plan:
     """Fold the group's outcomes through the core; adds to `signals` whom the commit tells."""
     events = [outcome.event for outcome in group.outcomes if outcome.event is not None]
-    decision = decide(
-        group.graph, group.state, (*events, *group.extra), now=now, jitter=jitter, enforce_deadline=enforce_deadline
-    )
+    events += group.extra
+    decision = decide(group.graph, group.state, events, now=now, jitter=jitter, enforce_deadline=enforce_deadline)
     is_looked_after = group.wake_seconds is not None and not group.state.phase.is_terminal  # an end is for ever
     is_written = decision.changed or is_looked_after
     entries = decision.entries or (LOOKED_AFTER if is_written else ())  # no version without a line of history

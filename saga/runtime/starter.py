@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
@@ -148,7 +148,8 @@ class Starter:
         seconds = order.graph.deadline_seconds
         if seconds is None:
             return first
-        return first._replace(state=replace(first.state, deadline=self.store_clock + self._clock.monotonic() + seconds))
+        state = first.state.due(self.store_clock + self._clock.monotonic() + seconds)
+        return Decision(state, first.changed, first.commands, first.entries)
 
     def _answer(self, batch: Sequence[_Asked], decided: Sequence[Decision], taken: Sequence[TakenKey]) -> None:
         others = {entry.position: entry for entry in taken}

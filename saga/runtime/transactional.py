@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -41,7 +41,7 @@ class Transactional:
 
     adapter: StoreAdapter
     clock: Clock
-    plan: Callable[[Group, Signals], Plan]
+    plan: Callable[[Sequence[Group], Signals], Sequence[Plan]]
     process: Callable[[], int]
     on_recovered: Callable[[], None]
 
@@ -73,7 +73,7 @@ class Transactional:
         group = Group(work.saga, attempt.graph, work.version, work.state, work.waiter, work.store_clock, [outcome])
         while True:
             signals = Signals()
-            made = self.plan(group, signals)
+            (made,) = self.plan([group], signals)
             before, after = group.state.vector[work.step], made.decision.state.vector[work.step]
             if before == after or after not in _DONE[work.operation]:
                 raise _Refused

@@ -299,4 +299,4 @@ class StoreStage(abc.ABC):
     async def paused(self, process: Process, start: Start) -> None:
         """Pause a saga that was just started."""
         write = moved(start, start.state.vector)
-        assert await process.commit(replace(write, state=replace(write.state, paused=True))) == []
+        assert await process.commit(replace(write, state=write.state._replace(paused=True))) == []

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saga.core import events as ev
-from saga.core.decide import Decision, State, called_for, decide, initial_state
+from saga.core.decide import Decision, State, _folded, called_for, decide, initial_state
+from saga.core.fold import Fold
 from saga.core.graph import Graph
 from saga.core.states import LETTERS, PHASE_TRANSITIONS, STEP_TRANSITIONS, Mode, Phase
 from tests.core import graphs
@@ -92,6 +93,20 @@ def test_a_saga_that_has_ended_never_changes(at: int) -> None:
 
     assert [event for event, decision in ended if decision.state.phase is Phase.RUNNING or decision.commands] == []
     assert [event for event, decision in ended if decision.changed] == []
+
+
+@every_case
+def test_what_is_remembered_of_other_sagas_is_what_would_be_decided(at: int) -> None:
+    graph, _ = CASES[at]
+    successes = [(before, event) for before, event, _ in reached(at).decisions if isinstance(event, ev.Succeeded)]
+    asked = [(before.due(NOW + later), event) for before, event in successes for later in (-1.0, 0.0, 1.0, 2.0)]
+    asked += [(before._replace(reason=f"written by hand at {at}"), event) for before, event in successes]
+    folds = [(Fold(graph, before, NOW, enforce_deadline=True), before, event) for before, event in asked]
+
+    assert [_decided(graph, *question) for question in asked] == [
+        _folded(f, before, [e], 0.5) for f, before, e in folds
+    ]
+    assert 0 < len(graph.decided) < len(asked)
 
 
 @every_case

@@ -115,7 +115,7 @@ async def test_a_result_that_somebody_else_recorded_meanwhile_is_never_handed_on
         Outcome(replace(work, step=step, claim=step + 1, state=state), ev.Succeeded(step), value)
         for step, value in enumerate((b'"mine"', b'"b"'))
     ]
-    store = MovingStore(replace(state, vector="S" + state.vector[1:]))
+    store = MovingStore(state._replace(vector="S" + state.vector[1:]))
     committer = committer_over(store, serving="service")
     committer.add(Group(SAGA, graph, 1, state, None, 0.0, outcomes))
     run = asyncio.create_task(committer.run())
