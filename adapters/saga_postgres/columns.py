@@ -1,7 +1,7 @@
 """Batches of objects become columns: the array arguments of `commit_batch`, `start_batch` and `admit`, in their order.
 
 The arrays are written as PostgreSQL's text literals: the driver's own encoding of arrays asks every element whether it
-is a container, which was a third of the cost of a step. Results stay binary.
+is a container, which was a third of the cost of a step.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Row = tuple[str, ...]
 NULL = "NULL"
 
 
-def commit_columns(writes: Sequence[Write]) -> list[object]:
+def commit_columns(writes: Sequence[Write]) -> list[str]:
     """s_id .. e_detail of `commit_batch`."""
     sagas: list[Row] = []
     fences: list[Row] = []
@@ -25,7 +25,6 @@ def commit_columns(writes: Sequence[Write]) -> list[object]:
     dispatches: list[Row] = []
     results: list[Row] = []
     entries: list[Row] = []
-    values: list[bytes | None] = []
     for n, write in enumerate(writes, 1):
         at = str(n)
         sagas.append(_saga(write))
@@ -40,37 +39,35 @@ def commit_columns(writes: Sequence[Write]) -> list[object]:
         for dispatch in write.dispatches:
             dispatches.append((at, *_dispatch(dispatch), repr(dispatch.after_seconds)))
         for result in write.results:
-            results.append((at, str(result.step), str(result.attempts)))
-            values.append(result.value)
+            results.append(
+                (at, str(result.step), str(result.attempts), NULL if result.value is None else _bytes(result.value))
+            )
         for entry in write.entries:
             entries.append((at, str(entry.step), _word(entry.kind), _text(entry.detail)))
     return [
-        *_literals(sagas, 5), *_flags(writes), *_literals(fences, 3), *_literals(drops, 3), *_literals(delays, 8),
-        *_literals(dispatches, 7), *_literals(results, 3), values, *_literals(entries, 4),
+        *literals(sagas, 5), *_flags(writes), *literals(fences, 3), *literals(drops, 3), *literals(delays, 8),
+        *literals(dispatches, 7), *literals(results, 4), *literals(entries, 4),
     ]  # fmt: skip
 
 
-def start_columns(starts: Sequence[Start]) -> list[object]:
+def start_columns(starts: Sequence[Start]) -> list[str]:
     """s_id .. e_detail of `start_batch`."""
     sagas: list[Row] = []
     keys: list[Row] = []
     dispatches: list[Row] = []
     entries: list[Row] = []
-    inputs: list[bytes] = []
     for n, start in enumerate(starts, 1):
         at, state = str(n), start.state
         deadline = NULL if start.deadline_seconds is None else repr(start.deadline_seconds)
         texts = (_text(state.vector), deadline, _text(start.tags), _text(start.trace))
-        sagas.append((start.saga.hex, str(start.definition), state.phase.letter, *texts))
-        inputs.append(start.input)
+        sagas.append((start.saga.hex, str(start.definition), state.phase.letter, *texts, _bytes(start.input)))
         if start.key is not None:
-            keys.append((at, _text(start.definition_name), _text(start.key), f'"\\\\x{start.input_hash.hex()}"'))
+            keys.append((at, _text(start.definition_name), _text(start.key), _bytes(start.input_hash)))
         for dispatch in start.dispatches:
             dispatches.append((at, *_dispatch(dispatch)))
         for entry in start.entries:
             entries.append((at, str(entry.step), _word(entry.kind), _text(entry.detail)))
-    columns = _literals(sagas, 7)
-    return [*columns, inputs, *_literals(keys, 4), *_literals(dispatches, 6), *_literals(entries, 4)]
+    return [*literals(sagas, 8), *literals(keys, 4), *literals(dispatches, 6), *literals(entries, 4)]
 
 
 def delivery_columns(deliveries: Sequence[Delivery], services: Sequence[str]) -> list[str]:
@@ -79,7 +76,7 @@ def delivery_columns(deliveries: Sequence[Delivery], services: Sequence[str]) ->
         (delivery.saga.hex, str(delivery.step), delivery.operation.letter, _word(service))
         for delivery, service in zip(deliveries, services, strict=True)
     ]
-    return _literals(rows, 4)
+    return literals(rows, 4)
 
 
 def _saga(write: Write) -> Row:
@@ -92,7 +89,7 @@ def _flags(writes: Sequence[Write]) -> list[str]:
     """What most sagas have not: empty columns where no saga of the batch has any of it."""
     if not any(map(_has_flags, writes)):
         return ["{}"] * 5
-    return _literals([_flags_of(write) for write in writes], 5)
+    return literals([_flags_of(write) for write in writes], 5)
 
 
 def _has_flags(write: Write) -> bool:
@@ -146,7 +143,11 @@ def _text(value: str | None) -> str:
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def _literals(rows: Iterable[Row], width: int) -> list[str]:
+def _bytes(value: bytes) -> str:
+    return f'"\\\\x{value.hex()}"'
+
+
+def literals(rows: Iterable[Row], width: int) -> list[str]:
     columns = list(zip(*rows, strict=True))
     if not columns:
         return ["{}"] * width

@@ -18,18 +18,19 @@ from saga.core.decide import State
 from saga.core.states import Operation, Phase
 from saga.errors import ProtocolViolation
 from saga.ports.work import Ref, Signals, Standing, Work
+from saga_postgres.columns import literals
 from saga_postgres.sealing import Seal
 
 CHANNEL_BYTES_MAX: Final = 63
 ITEMS_PER_PAYLOAD: Final = 300  # 18 bytes each, base64: 7,200 of the 7,999 bytes that a payload may have
 WHOLE_BYTES_PER_PAYLOAD: Final = 5_800  # with the channel in front, sealed and in base64: less than 7,950
 CLAIMS, WORKS, ENDED, ENDINGS = "cwes"
-ALWAYS, IF_WHOLE, IF_MISSED = b"a", b"w", b"m"
+ALWAYS, IF_WHOLE, IF_MISSED = "a", "w", "m"
 
 _OPERATIONS: Final = {operation.letter: operation for operation in Operation}  # Enum's own look-up is slow
 _PHASES: Final = {phase.letter: phase for phase in Phase}
 
-Told = tuple[list[str], list[str], list[bytes]]
+Told = list[tuple[str, str, str]]
 
 
 def prefix(namespace: str) -> str:
@@ -44,9 +45,9 @@ def service_channel(namespace: str, service: str) -> str:
     return f"{prefix(namespace)}s_{service}"[:CHANNEL_BYTES_MAX]
 
 
-def encode(signals: Signals, namespace: str, seal: Seal) -> Told:
-    """Channels, payloads, and when each is told: always, if every write was made, or if one was missed."""
-    told: Told = ([], [], [])
+def told_columns(signals: Signals, namespace: str, seal: Seal) -> list[str]:
+    """n_channel, n_payload and n_when of `commit_batch`: when each is told, always, if every write was made, or if one was missed."""
+    told: Told = []
     for process, refs in signals.claims.items():
         channel, works = process_channel(namespace, process), signals.works.get(process, ())
         _tell(told, channel, _claims(refs), IF_MISSED if works else ALWAYS)
@@ -62,15 +63,12 @@ def encode(signals: Signals, namespace: str, seal: Seal) -> Told:
             _tell(told, channel, _whole(ENDINGS, map(_document_of_ending, endings.items()), channel, seal), IF_WHOLE)
     for service in signals.services:
         _tell(told, service_channel(namespace, service), [""], ALWAYS)
-    return told
+    return literals(told, 3)
 
 
-def _tell(told: Told, channel: str, payloads: Sequence[str], when: bytes) -> None:
-    channels, texts, whens = told
-    for payload in payloads:
-        channels.append(channel)
-        texts.append(payload)
-        whens.append(when)
+def _tell(told: Told, channel: str, payloads: Sequence[str], when: str) -> None:
+    """Neither needs an escape: a channel is made of names, a payload is a letter and base64."""
+    told.extend([(f'"{channel}"', f'"{payload}"', when) for payload in payloads])
 
 
 def _claims(refs: Sequence[Ref]) -> list[str]:

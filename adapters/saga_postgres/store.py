@@ -13,7 +13,7 @@ from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenK
 from saga_postgres.columns import commit_columns, delivery_columns, start_columns
 from saga_postgres.pool import Connection, Pool
 from saga_postgres.sealing import Seal
-from saga_postgres.signals import encode
+from saga_postgres.signals import told_columns
 
 Row = Iterable[Any]
 _OPERATIONS: Final = {operation.value.encode(): operation for operation in Operation}
@@ -28,14 +28,15 @@ def _call(function: str, *types: str) -> str:
 
 _DISPATCHES: Final = ("integer[]", "smallint[]", '"char"[]', "text[]", "integer[]", "bigint[]")
 _ENTRIES: Final = ("integer[]", "smallint[]", "text[]", "text[]")
+_TOLD: Final = ("text[]", "text[]", '"char"[]')
 _START: Final = _call(
     "start_batch",
     *[""] * 6,
-    *("uuid[]", "integer[]", '"char"[]', "text[]", "float8[]", "text[]", "text[]", ""),
+    *("uuid[]", "integer[]", '"char"[]', "text[]", "float8[]", "text[]", "text[]", "bytea[]"),
     *("integer[]", "text[]", "text[]", "bytea[]"),
     *_DISPATCHES,
     *_ENTRIES,
-    *[""] * 3,
+    *_TOLD,
 )
 _COMMIT: Final = _call(
     "commit_batch",
@@ -57,9 +58,9 @@ _COMMIT: Final = _call(
     *("integer[]", "smallint[]", "bigint[]", "float8[]", "float8[]", "smallint[]", "smallint[]", "text[]"),
     *_DISPATCHES,
     "float8[]",
-    *("integer[]", "smallint[]", "smallint[]", ""),
+    *("integer[]", "smallint[]", "smallint[]", "bytea[]"),
     *_ENTRIES,
-    *[""] * 3,
+    *_TOLD,
 )
 _PULL: Final = _call("pull", *[""] * 6)
 _ADMIT: Final = _call("admit", "uuid[]", "smallint[]", '"char"[]', "text[]", *[""] * 4)
@@ -93,7 +94,7 @@ class PostgresStore:
         if waiter is not None:
             await self._hear()  # of its end
         options = self._options
-        told = encode(signals, options.namespace, self._seal)
+        told = told_columns(signals, options.namespace, self._seal)
         columns = start_columns(starts)
         fetch = self._pool.fetch if connection is None else connection.fetch
         rows = await fetch(
@@ -119,7 +120,7 @@ class PostgresStore:
         wait: bool,
         connection: Connection = None,
     ) -> list[Miss]:
-        told = encode(signals, self._options.namespace, self._seal)
+        told = told_columns(signals, self._options.namespace, self._seal)
         columns = commit_columns(writes)
         fetch = self._pool.fetch if connection is None else connection.fetch
         rows = await fetch(self._commit, process, self._options.lease_seconds, wait, durable, *columns, *told)
