@@ -20,7 +20,7 @@ from saga_kafka.progress import Note, Progress
 
 POLL_MS: Final = 200
 FETCH_WAIT_MS: Final = (
-    50  # one fetch is in flight per broker: a partition that was paused when it went out waits for its end
+    250  # one fetch is in flight per broker: a partition that was paused when it went out waits for its end
 )
 FETCH_BYTES_MAX: Final = 8 * 1024 * 1024
 PARTITION_FETCH_BYTES_MAX: Final = 1024 * 1024 + 64 * 1024
@@ -29,7 +29,7 @@ IN_HAND_MAX: Final = 10_000  # deliveries that nobody has acknowledged: then not
 HEARTBEAT_MS: Final = 500  # what a join or leave of another member costs
 REBALANCE_MS: Final = 30_000  # far more than SETTLE_SECONDS: else two members take the group from each other for ever
 SETTLE_SECONDS: Final = 1.0  # at a rebalance, for the acknowledgement of what was handed out
-COMMIT_PAUSE_SECONDS: Final = 0.1
+COMMIT_PAUSE_SECONDS: Final = 0.5
 COMMIT_TIMEOUT_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 5.0
 
@@ -65,7 +65,7 @@ class KafkaSubscription:
 
     Messages are read by a loop of its own: who iterates may take hours over a batch, the group never notices. Two batches are
     kept ready, then the partitions are paused. Offsets are committed up to the first delivery that is not acknowledged, what is
-    done beyond it is noted beside the offset, ten times a second at most, at a rebalance, and at the end.
+    done beyond it is noted beside the offset, twice a second at most, at a rebalance, and at the end.
     """
 
     def __init__(self, options: Options, topics: Sequence[str], group: str, limit: int, commits: Commits) -> None:
@@ -109,7 +109,7 @@ class KafkaSubscription:
         return batch
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """Done, and committed soon. After a crash the last tenth of a second may come again."""
+        """Done, and committed soon. After a crash the last half second may come again."""
         for delivery in deliveries:
             if not isinstance(delivery, KafkaDelivery) or delivery not in self._in_hand:
                 continue
