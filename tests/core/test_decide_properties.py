@@ -109,6 +109,18 @@ def test_what_is_remembered_of_other_sagas_is_what_would_be_decided(at: int) -> 
     assert 0 < len(graph.decided) < len(asked)
 
 
+def test_of_a_definition_with_many_ways_not_all_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("saga.core.decide.REMEMBERED_MAX", 4)
+    graph = graphs.shaped(((), (), ()), "XXX", pivot=-1)
+    for order in itertools.permutations(range(3)):
+        state = _decided(graph, initial_state(graph, now=NOW), ev.Started()).state
+        for step in order:
+            state = _decided(graph, state, ev.Succeeded(step)).state
+
+        assert state.phase is Phase.COMPLETED
+        assert 0 < len(graph.decided) <= 4
+
+
 @every_case
 def test_a_command_is_what_the_new_state_calls_for(at: int) -> None:
     graph, _ = CASES[at]
