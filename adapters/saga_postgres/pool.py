@@ -9,7 +9,7 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ from saga_postgres.failures import translate, translated
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
 COMMAND_TIMEOUT_SECONDS: Final = 30.0
+CANCEL_SECONDS: Final = 1.0
 KEEPALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
 NO_TUNING: Final[Mapping[str, str]] = MappingProxyType({})
 HOT: Final[Mapping[str, str]] = MappingProxyType({"plan_cache_mode": "force_generic_plan"})
@@ -90,7 +91,7 @@ class Pool:
             try:
                 rows: list[Row] = await connection.fetch(query, *arguments)
             except BaseException as error:
-                self._after(connection, error)
+                await self._after(connection, error)
                 raise
         except Exception as error:
             translate(error, self.place)
@@ -106,7 +107,7 @@ class Pool:
             try:
                 yield connection
             except BaseException as error:
-                self._after(connection, error)
+                await self._after(connection, error)
                 raise
             self._give(connection)
 
@@ -189,12 +190,21 @@ class Pool:
                 raise Unavailable(f"{self.place}: all {self._connections_max} connections are in use") from None
             raise
 
-    def _after(self, connection: asyncpg.Connection[asyncpg.Record], error: BaseException) -> None:
-        """Keep a connection only if the server itself has answered, and no transaction was left open."""
+    async def _after(self, connection: asyncpg.Connection[asyncpg.Record], error: BaseException) -> None:
+        """Keep a connection only if the server itself has answered, and no transaction was left open.
+
+        What is cancelled here is cancelled in the server too: a statement that waits for a lock would be run when nobody expects it.
+        """
         is_answer = isinstance(error, asyncpg.PostgresError) and not connection.is_closed()
-        if not is_answer or connection.is_in_transaction():
-            connection.terminate()
-        self._give(connection)
+        try:
+            if isinstance(error, asyncio.CancelledError):
+                with suppress(Exception):  # then it is broken off, and what becomes of the statement is unknown
+                    async with asyncio.timeout(CANCEL_SECONDS):
+                        await connection.close()
+            elif not is_answer or connection.is_in_transaction():
+                connection.terminate()
+        finally:
+            self._give(connection)
 
     def _give(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         self._used.discard(connection)
