@@ -45,8 +45,8 @@ def service_channel(namespace: str, service: str) -> str:
     return f"{prefix(namespace)}s_{service}"[:CHANNEL_BYTES_MAX]
 
 
-def told_columns(signals: Signals, namespace: str, seal: Seal) -> list[str]:
-    """n_channel, n_payload and n_when of `commit_batch`: when each is told, always, if every write was made, or if one was missed."""
+def told_by(signals: Signals, namespace: str, seal: Seal) -> Told:
+    """Channel, payload and when it is told: always, if every write was made, or if one was missed."""
     told: Told = []
     for process, refs in signals.claims.items():
         channel, works = process_channel(namespace, process), signals.works.get(process, ())
@@ -62,13 +62,17 @@ def told_columns(signals: Signals, namespace: str, seal: Seal) -> list[str]:
             _tell(told, channel, _ended([saga for saga in sagas if saga not in endings]), IF_WHOLE)
             _tell(told, channel, _whole(ENDINGS, map(_document_of_ending, endings.items()), channel, seal), IF_WHOLE)
     for service in signals.services:
-        _tell(told, service_channel(namespace, service), [""], ALWAYS)
-    return literals(told, 3)
+        told.append((service_channel(namespace, service), "", ALWAYS))
+    return told
+
+
+def told_columns(told: Told) -> list[str]:
+    """n_channel, n_payload and n_when. None needs an escape: a channel is made of names, a payload is a letter and base64."""
+    return literals([(f'"{channel}"', f'"{payload}"', when) for channel, payload, when in told], 3)
 
 
 def _tell(told: Told, channel: str, payloads: Sequence[str], when: str) -> None:
-    """Neither needs an escape: a channel is made of names, a payload is a letter and base64."""
-    told.extend([(f'"{channel}"', f'"{payload}"', when) for payload in payloads])
+    told.extend([(channel, payload, when) for payload in payloads])
 
 
 def _claims(refs: Sequence[Ref]) -> list[str]:

@@ -13,7 +13,8 @@ from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenK
 from saga_postgres.columns import commit_columns, delivery_columns, start_columns
 from saga_postgres.pool import Connection, Pool
 from saga_postgres.sealing import Seal
-from saga_postgres.signals import told_columns
+from saga_postgres.signals import told_by, told_columns
+from saga_postgres.single import step_arguments
 
 Row = Iterable[Any]
 _OPERATIONS: Final = {operation.value.encode(): operation for operation in Operation}
@@ -62,6 +63,7 @@ _COMMIT: Final = _call(
     *_ENTRIES,
     *_TOLD,
 )
+_STEP: Final = _call("commit_step", *[""] * 6, '"char"', *[""] * 7, '"char"', *[""] * 9)
 _PULL: Final = _call("pull", *[""] * 6)
 _ADMIT: Final = _call("admit", "uuid[]", "smallint[]", '"char"[]', "text[]", *[""] * 4)
 _FETCH: Final = _call("fetch_claims", *[""] * 4)
@@ -80,6 +82,7 @@ class PostgresStore:
         # By their full names: on a caller's or a handler's connection the search path is theirs.
         self._start = _START.replace("start_batch", f'"{options.namespace}".start_batch')
         self._commit = _COMMIT.replace("commit_batch", f'"{options.namespace}".commit_batch')
+        self._commit_step = _STEP.replace("commit_step", f'"{options.namespace}".commit_step')
 
     async def start(
         self,
@@ -94,7 +97,7 @@ class PostgresStore:
         if waiter is not None:
             await self._hear()  # of its end
         options = self._options
-        told = told_columns(signals, options.namespace, self._seal)
+        told = told_columns(told_by(signals, options.namespace, self._seal))
         columns = start_columns(starts)
         fetch = self._pool.fetch if connection is None else connection.fetch
         rows = await fetch(
@@ -120,10 +123,15 @@ class PostgresStore:
         wait: bool,
         connection: Connection = None,
     ) -> list[Miss]:
-        told = told_columns(signals, self._options.namespace, self._seal)
-        columns = commit_columns(writes)
         fetch = self._pool.fetch if connection is None else connection.fetch
-        rows = await fetch(self._commit, process, self._options.lease_seconds, wait, durable, *columns, *told)
+        told = told_by(signals, self._options.namespace, self._seal)
+        common = process, self._options.lease_seconds, wait, durable
+        arguments = step_arguments(writes, told)
+        if arguments is not None:
+            (written,) = await fetch(self._commit_step, *common, *arguments)
+            if written[0]:
+                return []
+        rows = await fetch(self._commit, *common, *commit_columns(writes), *told_columns(told))
         heard_at = time.monotonic()
         return [_miss(row, heard_at) for row in rows]
 

@@ -283,6 +283,81 @@ begin
 end $$;
 comment on function commit_batch is 'Writes what a batch of outcomes decided, and says which sagas had moved on';
 
+-- What most commits are: one step of one saga has its outcome, nothing disturbs the saga, and one step follows or none. The same as
+-- `commit_batch` would write, by statements that take a third of the time to begin. False: the saga has moved on or is locked, and nothing
+-- was written or told; `commit_batch` says what is the matter.
+-- r_attempts null: the outcome has no result; c_step null: nothing follows; e_end null: the saga goes on; n_channel null: nobody is told.
+create function commit_step(
+    p_process integer, p_lease float8, p_wait boolean, p_durable boolean,
+    s_id uuid, s_version integer, s_phase "char", s_vector text, s_reason text,
+    d_step smallint, d_claim bigint,
+    r_attempts smallint, r_result bytea,
+    c_step smallint, c_op "char", c_service text, c_owner integer, c_claim bigint, c_after float8,
+    e_kind text, e_detail text, e_end text,
+    n_channel text, n_payload text
+) returns boolean
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+begin
+    if not p_durable then
+        perform set_config('synchronous_commit', 'off', true);
+    end if;
+    if p_wait then
+        set constraints all immediate;  -- a handler's deferred constraints fail before the saga row is locked
+        perform 1 from saga s where s.id = s_id and s.version = s_version for no key update;
+    else
+        perform 1 from saga s where s.id = s_id and s.version = s_version for no key update skip locked;
+    end if;
+    if not found then  -- G4: what was decided on is what is there, and stays so until we have written
+        return false;
+    end if;
+    if s_phase in ('D', 'Z', 'X') then
+        update saga s
+        set version = s_version + 1, touched_by = p_process, phase = s_phase, vector = s_vector, reason = s_reason,
+            ended_at = now(), wake_at = null
+        where s.id = s_id;
+    else
+        update saga s
+        set version = s_version + 1, touched_by = p_process, phase = s_phase, vector = s_vector, reason = s_reason
+        where s.id = s_id;
+    end if;
+    delete from command c where c.saga = s_id and c.step = d_step and (d_claim is null or c.claim = d_claim);
+    if c_step is not null then
+        if c_owner <> p_process then  -- to its process if that one is still there, else into the queue of its service
+            select p.id into c_owner from participant p where p.id = c_owner;
+        end if;
+        insert into command as c (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
+        values (
+            s_id, c_step, c_op, c_service, c_owner, case when c_owner is not null then c_claim end, now() + make_interval(secs => c_after),
+            case when c_owner is not null then clock_timestamp() + make_interval(secs => p_lease) end,
+            case when c_owner is not null then 1 else 0 end
+        )
+        on conflict (saga, step) do update
+        set op = excluded.op, owner = excluded.owner, claim = excluded.claim, due_at = excluded.due_at, lease_until = excluded.lease_until,
+            deliveries = excluded.deliveries + case when c.op = excluded.op and c.due_at <> 'infinity' then c.deliveries else 0 end,
+            failures = case when c.op = excluded.op and c.due_at <> 'infinity' then c.failures else 0 end,
+            trials = case when c.op = excluded.op and c.due_at <> 'infinity' then c.trials else 0 end,
+            first_failed_at = case when c.op = excluded.op and c.due_at <> 'infinity' then c.first_failed_at end, error = null,
+            progress = case when c.op = excluded.op then c.progress end
+        where c.op <> excluded.op or c.owner is null;
+    end if;
+    if r_attempts is not null then
+        insert into step (saga, step, finished_at, owner, attempts, result)
+        values (s_id, d_step, now(), p_process, r_attempts, r_result)
+        on conflict (saga, step) do nothing;
+    end if;
+    insert into event (saga, at, version, process, n, step, phase, kind, vector, detail)
+    values (s_id, now(), s_version + 1, p_process, 1, d_step, s_phase, e_kind, s_vector, e_detail);
+    if e_end is not null then
+        insert into event (saga, at, version, process, n, phase, kind, vector)
+        values (s_id, now(), s_version + 1, p_process, 2, s_phase, e_end, s_vector);
+    end if;
+    if n_channel is not null then
+        perform pg_notify(n_channel, n_payload);
+    end if;
+    return true;
+end $$;
+comment on function commit_step is 'Writes what follows from one outcome of one saga, if the saga has not moved on';
+
 -- E1. Keys first: a key that is taken returns the saga that has it, and whether its input was the same. Nothing else is inserted for it.
 create function start_batch(
     p_process integer, p_lease float8, p_redrive float8, p_waiter integer, p_durable boolean, p_again boolean,
