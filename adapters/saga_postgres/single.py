@@ -1,4 +1,4 @@
-"""What most commits are: one outcome of one saga that nothing disturbs. Its write, as the arguments of `commit_step`."""
+"""One saga at a time is what many commits and starts are. In their commonest form they need no arrays: `commit_one`, `start_one`."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ from collections.abc import Sequence
 from typing import Final
 
 from saga.core.decide import Entry
-from saga.ports.work import Dispatch, Write
+from saga.ports.work import Dispatch, Start, Write
 from saga_postgres.signals import IF_MISSED, Told
 
 _NO_RESULT: Final = (None, None)
 _NO_COMMAND: Final = (None,) * 6
-_NOBODY: Final = (None, None)
 
 
-def step_arguments(writes: Sequence[Write], told: Told) -> tuple[object, ...] | None:
-    """s_id .. n_payload of `commit_step`; None for what is more than that, which is `commit_batch`'s."""
-    if len(writes) != 1:
+def one_commit(writes: Sequence[Write], told: Told) -> tuple[object, ...] | None:
+    """s_id .. n_payload of `commit_one`: a step has its outcome, and one step follows or none. None: it is more than that."""
+    heard = _heard(told)
+    if heard is None or len(writes) != 1:
         return None
     write = writes[0]
-    heard = [(channel, payload) for channel, payload, when in told if when != IF_MISSED]
-    if len(heard) > 1 or len(write.drops) != 1 or not _is_undisturbed(write):
+    if len(write.drops) != 1 or not _is_undisturbed(write):
         return None
     drop, state = write.drops[0], write.state
     entry, end = _step_and_end(write.entries, drop.step)
@@ -32,10 +31,37 @@ def step_arguments(writes: Sequence[Write], told: Told) -> tuple[object, ...] | 
         write.saga, write.version, state.phase.letter, state.vector, state.reason,
         drop.step, drop.claim,
         *((write.results[0].attempts, write.results[0].value) if write.results else _NO_RESULT),
-        *(_command(write.dispatches[0]) if write.dispatches else _NO_COMMAND),
+        *((*_command(write.dispatches[0]), write.dispatches[0].after_seconds) if write.dispatches else _NO_COMMAND),
         entry.kind, entry.detail, end,
-        *(heard[0] if heard else _NOBODY),
+        *heard,
     )  # fmt: skip
+
+
+def one_start(starts: Sequence[Start], told: Told) -> tuple[object, ...] | None:
+    """s_id .. n_payload of `start_one`: one step is the first. None: it is more than that."""
+    heard = _heard(told)
+    if heard is None or len(starts) != 1:
+        return None
+    start = starts[0]
+    if len(start.dispatches) != 1 or len(start.entries) != 1:
+        return None
+    state, entry = start.state, start.entries[0]
+    return (
+        start.saga, start.definition, state.phase.letter, state.vector, start.deadline_seconds,
+        start.tags, start.trace, start.input,
+        start.definition_name, start.key, start.input_hash,
+        *_command(start.dispatches[0]),
+        entry.kind, entry.detail,
+        *heard,
+    )  # fmt: skip
+
+
+def _heard(told: Told) -> tuple[str | None, str | None] | None:
+    """Channel and payload of what is told if all is written, None: it is more than one."""
+    heard = [(channel, payload) for channel, payload, when in told if when != IF_MISSED]
+    if not heard:
+        return None, None
+    return heard[0] if len(heard) == 1 else None
 
 
 def _is_undisturbed(write: Write) -> bool:
@@ -58,7 +84,4 @@ def _step_and_end(entries: Sequence[Entry], step: int) -> tuple[Entry | None, st
 
 
 def _command(dispatch: Dispatch) -> tuple[object, ...]:
-    return (
-        dispatch.step, dispatch.operation.letter, dispatch.service,
-        dispatch.owner, dispatch.claim, dispatch.after_seconds,
-    )  # fmt: skip
+    return dispatch.step, dispatch.operation.letter, dispatch.service, dispatch.owner, dispatch.claim

@@ -14,7 +14,7 @@ from saga_postgres.columns import commit_columns, delivery_columns, start_column
 from saga_postgres.pool import Connection, Pool
 from saga_postgres.sealing import Seal
 from saga_postgres.signals import told_by, told_columns
-from saga_postgres.single import step_arguments
+from saga_postgres.single import one_commit, one_start
 
 Row = Iterable[Any]
 _OPERATIONS: Final = {operation.value.encode(): operation for operation in Operation}
@@ -63,7 +63,8 @@ _COMMIT: Final = _call(
     *_ENTRIES,
     *_TOLD,
 )
-_STEP: Final = _call("commit_step", *[""] * 6, '"char"', *[""] * 7, '"char"', *[""] * 9)
+_COMMIT_ONE: Final = _call("commit_one", *[""] * 6, '"char"', *[""] * 7, '"char"', *[""] * 9)
+_START_ONE: Final = _call("start_one", *[""] * 7, '"char"', *[""] * 9, '"char"', *[""] * 7)
 _PULL: Final = _call("pull", *[""] * 6)
 _ADMIT: Final = _call("admit", "uuid[]", "smallint[]", '"char"[]', "text[]", *[""] * 4)
 _FETCH: Final = _call("fetch_claims", *[""] * 4)
@@ -82,7 +83,8 @@ class PostgresStore:
         # By their full names: on a caller's or a handler's connection the search path is theirs.
         self._start = _START.replace("start_batch", f'"{options.namespace}".start_batch')
         self._commit = _COMMIT.replace("commit_batch", f'"{options.namespace}".commit_batch')
-        self._commit_step = _STEP.replace("commit_step", f'"{options.namespace}".commit_step')
+        self._start_one = _START_ONE.replace("start_one", f'"{options.namespace}".start_one')
+        self._commit_one = _COMMIT_ONE.replace("commit_one", f'"{options.namespace}".commit_one')
 
     async def start(
         self,
@@ -97,20 +99,13 @@ class PostgresStore:
         if waiter is not None:
             await self._hear()  # of its end
         options = self._options
-        told = told_columns(told_by(signals, options.namespace, self._seal))
-        columns = start_columns(starts)
+        told = told_by(signals, options.namespace, self._seal)
         fetch = self._pool.fetch if connection is None else connection.fetch
-        rows = await fetch(
-            self._start,
-            process,
-            options.lease_seconds,
-            options.redrive_seconds,
-            waiter,
-            True,  # noqa: FBT003 (durable; SQL has no names here)
-            again,
-            *columns,
-            *told,
-        )
+        common = process, options.lease_seconds, options.redrive_seconds, waiter, True
+        alone = None if again else one_start(starts, told)
+        if alone is not None and (await fetch(self._start_one, *common, *alone))[0][0]:
+            return []
+        rows = await fetch(self._start, *common, again, *start_columns(starts), *told_columns(told))
         return [TakenKey(row[0] - 1, row[1], row[2]) for row in rows]
 
     async def commit(
@@ -126,11 +121,9 @@ class PostgresStore:
         fetch = self._pool.fetch if connection is None else connection.fetch
         told = told_by(signals, self._options.namespace, self._seal)
         common = process, self._options.lease_seconds, wait, durable
-        arguments = step_arguments(writes, told)
-        if arguments is not None:
-            (written,) = await fetch(self._commit_step, *common, *arguments)
-            if written[0]:
-                return []
+        alone = one_commit(writes, told)
+        if alone is not None and (await fetch(self._commit_one, *common, *alone))[0][0]:
+            return []
         rows = await fetch(self._commit, *common, *commit_columns(writes), *told_columns(told))
         heard_at = time.monotonic()
         return [_miss(row, heard_at) for row in rows]

@@ -287,7 +287,7 @@ comment on function commit_batch is 'Writes what a batch of outcomes decided, an
 -- `commit_batch` would write, by statements that take a third of the time to begin. False: the saga has moved on or is locked, and nothing
 -- was written or told; `commit_batch` says what is the matter.
 -- r_attempts null: the outcome has no result; c_step null: nothing follows; e_end null: the saga goes on; n_channel null: nobody is told.
-create function commit_step(
+create function commit_one(
     p_process integer, p_lease float8, p_wait boolean, p_durable boolean,
     s_id uuid, s_version integer, s_phase "char", s_vector text, s_reason text,
     d_step smallint, d_claim bigint,
@@ -296,7 +296,7 @@ create function commit_step(
     e_kind text, e_detail text, e_end text,
     n_channel text, n_payload text
 ) returns boolean
-language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+language plpgsql set search_path from current set enable_seqscan = off as $$
 begin
     if not p_durable then
         perform set_config('synchronous_commit', 'off', true);
@@ -356,7 +356,7 @@ begin
     end if;
     return true;
 end $$;
-comment on function commit_step is 'Writes what follows from one outcome of one saga, if the saga has not moved on';
+comment on function commit_one is 'Writes what follows from one outcome of one saga, if the saga has not moved on';
 
 -- E1. Keys first: a key that is taken returns the saga that has it, and whether its input was the same. Nothing else is inserted for it.
 create function start_batch(
@@ -422,6 +422,51 @@ begin
     end if;
 end $$;
 comment on function start_batch is 'Starts sagas; a start key that is taken returns the saga that has it';
+
+-- What most starts are: one saga, of which one step is the first. False: its key is taken, and nothing was written or told; `start_batch`
+-- says by whom. k_key null: it has none; n_channel null: nobody is told.
+create function start_one(
+    p_process integer, p_lease float8, p_redrive float8, p_waiter integer, p_durable boolean,
+    s_id uuid, s_definition integer, s_phase "char", s_vector text, s_deadline float8, s_tags text, s_trace text, s_input bytea,
+    k_name text, k_key text, k_hash bytea,
+    c_step smallint, c_op "char", c_service text, c_owner integer, c_claim bigint,
+    e_kind text, e_detail text,
+    n_channel text, n_payload text
+) returns boolean
+language plpgsql set search_path from current set enable_seqscan = off as $$
+begin
+    if not p_durable then
+        perform set_config('synchronous_commit', 'off', true);
+    end if;
+    if k_key is not null then
+        insert into start_key (definition_name, key, saga, input_hash) values (k_name, k_key, s_id, k_hash)
+        on conflict (definition_name, key) do nothing;
+        if not found then
+            return false;
+        end if;
+    end if;
+    insert into saga (id, definition, touched_by, waiter, phase, wake_at, deadline, started_at, vector, tags, trace, input)
+    values (
+        s_id, s_definition, p_process, p_waiter, s_phase, now() + make_interval(secs => least(p_redrive, s_deadline)),
+        now() + make_interval(secs => s_deadline), now(), s_vector, s_tags::jsonb, s_trace, s_input
+    );
+    if c_owner <> p_process then  -- to its process if that one is still there, else into the queue of its service
+        select p.id into c_owner from participant p where p.id = c_owner;
+    end if;
+    insert into command (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
+    values (
+        s_id, c_step, c_op, c_service, c_owner, case when c_owner is not null then c_claim end, now(),
+        case when c_owner is not null then clock_timestamp() + make_interval(secs => p_lease) end,
+        case when c_owner is not null then 1 else 0 end
+    );
+    insert into event (saga, at, version, process, n, phase, kind, vector, detail)
+    values (s_id, now(), 1, p_process, 1, s_phase, e_kind, s_vector, e_detail);
+    if n_channel is not null then
+        perform pg_notify(n_channel, n_payload);
+    end if;
+    return true;
+end $$;
+comment on function start_one is 'Starts a saga, if its start key is not taken';
 
 -- What those who wait for sagas ask, many at once: how far they are, and what those return that are complete.
 create function standings(p_saga uuid[]) returns table (
