@@ -7,9 +7,9 @@ connect to the database may listen and notify.
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import wraps
+from typing import Any, Final, ParamSpec, TypeVar
 from uuid import UUID
 
 from pydantic_core import from_json, to_json
@@ -31,6 +31,8 @@ _OPERATIONS: Final = {operation.letter: operation for operation in Operation}  #
 _PHASES: Final = {phase.letter: phase for phase in Phase}
 
 Told = list[tuple[str, str, str]]
+Said = ParamSpec("Said")
+Heard = TypeVar("Heard")
 
 
 def prefix(namespace: str) -> str:
@@ -119,27 +121,30 @@ def _document_of_ending(ending: tuple[UUID, Standing]) -> Sequence[object]:
     return saga.hex, standing.definition, standing.phase.letter, standing.reason, standing.input, standing.results
 
 
-@contextmanager
-def _refusing() -> Iterator[None]:
-    try:
-        yield
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise ProtocolViolation(f"not a notification of Saga: {type(error).__name__}") from error
+def _refusing(read: Callable[Said, Heard]) -> Callable[Said, Heard]:
+    @wraps(read)
+    def reading(*said: Said.args, **options: Said.kwargs) -> Heard:
+        try:
+            return read(*said, **options)
+        except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
+            raise ProtocolViolation(f"not a notification of Saga: {type(error).__name__}") from error
+
+    return reading
 
 
-@_refusing()
+@_refusing
 def claims_in(payload: str) -> list[Ref]:
     data = b64decode(payload[1:])
     return [Ref(UUID(bytes=data[n : n + 16]), int.from_bytes(data[n + 16 : n + 18])) for n in range(0, len(data), 18)]
 
 
-@_refusing()
+@_refusing
 def ended_in(payload: str) -> dict[UUID, Standing | None]:
     data = b64decode(payload[1:])
     return dict.fromkeys((UUID(bytes=data[n : n + 16]) for n in range(0, len(data), 16)), None)
 
 
-@_refusing()
+@_refusing
 def works_in(payload: str, channel: str, seal: Seal, store_clock: float, store_clock_max: float) -> list[Work]:
     """Claims as they were told, on this process's clock. The store's clock minus ours is between the two."""
     return [
@@ -170,7 +175,7 @@ def works_in(payload: str, channel: str, seal: Seal, store_clock: float, store_c
     ]  # fmt: skip
 
 
-@_refusing()
+@_refusing
 def endings_in(payload: str, channel: str, seal: Seal) -> dict[UUID, Standing | None]:
     return {
         UUID(saga): Standing(

@@ -16,6 +16,7 @@ from saga.errors import InputRefused, SagaError
 from saga.ports.clock import Clock
 from saga.ports.store import StoreAdapter
 from saga.ports.work import Miss, Signals, Work
+from saga.runtime.bell import Bell
 from saga.runtime.handover import tell_whole
 from saga.runtime.outcome import Outcome
 from saga.runtime.planning import Group, Plan, Routes, plan
@@ -53,7 +54,7 @@ class Committer:
         self._pending: dict[int, Group] = {}  # by the id's number: a UUID's hash is slow
         self._busy: dict[int, Group] = {}
         self._signals = Signals()
-        self._wanted = asyncio.Event()
+        self._wanted = Bell()
         self._idle = asyncio.Event()
         self._idle.set()
         self._known: dict[int, tuple[int, State]] = {}
@@ -74,7 +75,7 @@ class Committer:
             if group.version > waiting.version:
                 waiting.version, waiting.state = group.version, group.state
         self._idle.clear()
-        self._wanted.set()
+        self._wanted.ring()
 
     async def settle(self, group: Group) -> bool:
         """Hand over a group and return when it is dealt with, whatever else there is to commit: whether it changed the saga."""
@@ -88,7 +89,7 @@ class Committer:
         self._signals.add(signals)
         if self._has_signals():
             self._idle.clear()
-            self._wanted.set()
+            self._wanted.ring()
 
     def plan(self, groups: Iterable[Group], signals: Signals) -> list[Plan]:
         """What the outcomes of each group call for, on the row that it knows."""
@@ -141,8 +142,9 @@ class Committer:
             await self._wanted.wait()
             groups, signals = self._take()
             if not groups and not _any(signals):
-                self._wanted.clear()
                 continue
+            if self._pending:
+                self._wanted.ring()
             for group in groups:
                 self._busy[group.saga.int] = group
             try:
@@ -151,8 +153,9 @@ class Committer:
                 for group in groups:
                     del self._busy[group.saga.int]
                     _wake(group)
-                self._wanted.set()
-                if not self._pending and not self._busy and not self._has_signals():
+                if self._pending or self._has_signals():
+                    self._wanted.ring()
+                elif not self._busy:
                     self._idle.set()
 
     def _take(self) -> tuple[list[Group], Signals]:

@@ -17,6 +17,7 @@ from saga.errors import Conflict, SagaError, Unavailable
 from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.work import Dispatch, Ref, Signals, Start, TakenKey, Work
+from saga.runtime.bell import Bell
 from saga.runtime.handover import is_small
 from saga.runtime.intake import Intake
 from saga.runtime.planning import Routes
@@ -73,7 +74,7 @@ class Starter:
         self._asked: list[_Asked] = []
         self._limits: Ticks[_Asked] = Ticks(LIMIT_TICK_SECONDS, _expire)
         self._first: dict[int, Decision] = {}  # by definition
-        self._wanted = asyncio.Event()
+        self._wanted = Bell()
         self._log = structlog.get_logger("saga.starter")
 
     async def start(self, order: Order, timeout_seconds: float) -> UUID:
@@ -88,7 +89,7 @@ class Starter:
         loop = asyncio.get_running_loop()
         asked = _Asked(order, loop.create_future())
         self._asked.append(asked)
-        self._wanted.set()
+        self._wanted.ring()
         tick = self._limits.add(asked, timeout_seconds)
         try:
             return await asked.answer
@@ -105,10 +106,10 @@ class Starter:
         while True:
             await self._wanted.wait()
             batch, self._asked = self._asked[:BATCH_MAX], self._asked[BATCH_MAX:]
-            if not batch:
-                self._wanted.clear()
-                continue
-            await self._commit(batch)
+            if self._asked:
+                self._wanted.ring()
+            if batch:
+                await self._commit(batch)
 
     async def _commit(self, batch: Sequence[_Asked]) -> None:
         pause, again = RETRY_FIRST_SECONDS, False
