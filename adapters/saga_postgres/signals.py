@@ -25,12 +25,12 @@ CHANNEL_BYTES_MAX: Final = 63
 ITEMS_PER_PAYLOAD: Final = 300  # 18 bytes each, base64: 7,200 of the 7,999 bytes that a payload may have
 WHOLE_BYTES_PER_PAYLOAD: Final = 5_800  # with the channel in front, sealed and in base64: less than 7,950
 CLAIMS, WORKS, ENDED, ENDINGS = "cwes"
-ALWAYS, IF_WHOLE, IF_MISSED = "a", "w", "m"
+IF_WHOLE, IF_MISSED = "w", "m"
 
 _OPERATIONS: Final = {operation.letter: operation for operation in Operation}  # Enum's own look-up is slow
 _PHASES: Final = {phase.letter: phase for phase in Phase}
 
-Told = list[tuple[str, str, str]]
+Told = tuple[str, str]  # channel and payload
 Said = ParamSpec("Said")
 Heard = TypeVar("Heard")
 
@@ -47,34 +47,50 @@ def service_channel(namespace: str, service: str) -> str:
     return f"{prefix(namespace)}s_{service}"[:CHANNEL_BYTES_MAX]
 
 
-def told_by(signals: Signals, namespace: str, seal: Seal) -> Told:
-    """Channel, payload and when it is told: always, if every write was made, or if one was missed."""
-    told: Told = []
+def told_if_whole(signals: Signals, namespace: str, seal: Seal) -> list[Told]:
+    """What is told of a commit of which every write was made."""
+    told: list[Told] = []
     for process, refs in signals.claims.items():
         channel, works = process_channel(namespace, process), signals.works.get(process, ())
-        _tell(told, channel, _claims(refs), IF_MISSED if works else ALWAYS)
-        if works:
+        if len(refs) > len(works):
             whole = {(work.saga, work.step) for work in works}
-            _tell(told, channel, _claims([ref for ref in refs if (ref.saga, ref.step) not in whole]), IF_WHOLE)
-            _tell(told, channel, _whole(WORKS, map(_document_of_work, works), channel, seal), IF_WHOLE)
+            told += _to(channel, _claims([ref for ref in refs if (ref.saga, ref.step) not in whole]))
+        if works:
+            told += _to(channel, _whole(WORKS, map(_document_of_work, works), channel, seal))
     for process, sagas in signals.ended.items():
         channel, endings = process_channel(namespace, process), signals.endings.get(process, {})
-        _tell(told, channel, _ended(sagas), IF_MISSED if endings else ALWAYS)
+        if len(sagas) > len(endings):
+            told += _to(channel, _ended([saga for saga in sagas if saga not in endings]))
         if endings:
-            _tell(told, channel, _ended([saga for saga in sagas if saga not in endings]), IF_WHOLE)
-            _tell(told, channel, _whole(ENDINGS, map(_document_of_ending, endings.items()), channel, seal), IF_WHOLE)
-    for service in signals.services:
-        told.append((service_channel(namespace, service), "", ALWAYS))
-    return told
+            told += _to(channel, _whole(ENDINGS, map(_document_of_ending, endings.items()), channel, seal))
+    return told + _services(signals, namespace)
 
 
-def told_columns(told: Told) -> list[str]:
+def _told_if_missed(signals: Signals, namespace: str) -> list[Told]:
+    """What is told of a commit of which something was missed: addresses, behind which there may be nothing."""
+    told: list[Told] = []
+    for process, refs in signals.claims.items():
+        told += _to(process_channel(namespace, process), _claims(refs))
+    for process, sagas in signals.ended.items():
+        told += _to(process_channel(namespace, process), _ended(sagas))
+    return told + _services(signals, namespace)
+
+
+def told_columns(signals: Signals, namespace: str, seal: Seal) -> list[str]:
     """n_channel, n_payload and n_when. None needs an escape: a channel is made of names, a payload is a letter and base64."""
-    return literals([(f'"{channel}"', f'"{payload}"', when) for channel, payload, when in told], 3)
+    told = [
+        *[(f'"{channel}"', f'"{payload}"', IF_WHOLE) for channel, payload in told_if_whole(signals, namespace, seal)],
+        *[(f'"{channel}"', f'"{payload}"', IF_MISSED) for channel, payload in _told_if_missed(signals, namespace)],
+    ]
+    return literals(told, 3)
 
 
-def _tell(told: Told, channel: str, payloads: Sequence[str], when: str) -> None:
-    told.extend([(channel, payload, when) for payload in payloads])
+def _services(signals: Signals, namespace: str) -> list[Told]:
+    return [(service_channel(namespace, service), "") for service in signals.services]
+
+
+def _to(channel: str, payloads: Sequence[str]) -> list[Told]:
+    return [(channel, payload) for payload in payloads]
 
 
 def _claims(refs: Sequence[Ref]) -> list[str]:

@@ -7,19 +7,16 @@ from typing import Final
 
 from saga.core.decide import Entry
 from saga.ports.work import Dispatch, Start, Write
-from saga_postgres.signals import IF_MISSED, Told
+from saga_postgres.signals import Told
 
 _NO_RESULT: Final = (None, None)
 _NO_COMMAND: Final = (None,) * 6
+_NOBODY: Final = (None, None)
 
 
-def one_commit(writes: Sequence[Write], told: Told) -> tuple[object, ...] | None:
+def one_commit(write: Write, told: Sequence[Told]) -> tuple[object, ...] | None:
     """s_id .. n_payload of `commit_one`: a step has its outcome, and one step follows or none. None: it is more than that."""
-    heard = _heard(told)
-    if heard is None or len(writes) != 1:
-        return None
-    write = writes[0]
-    if len(write.drops) != 1 or not _is_undisturbed(write):
+    if len(told) > 1 or len(write.drops) != 1 or not _is_undisturbed(write):
         return None
     drop, state = write.drops[0], write.state
     entry, end = _step_and_end(write.entries, drop.step)
@@ -33,17 +30,13 @@ def one_commit(writes: Sequence[Write], told: Told) -> tuple[object, ...] | None
         *((write.results[0].attempts, write.results[0].value) if write.results else _NO_RESULT),
         *((*_command(write.dispatches[0]), write.dispatches[0].after_seconds) if write.dispatches else _NO_COMMAND),
         entry.kind, entry.detail, end,
-        *heard,
+        *(told[0] if told else _NOBODY),
     )  # fmt: skip
 
 
-def one_start(starts: Sequence[Start], told: Told) -> tuple[object, ...] | None:
+def one_start(start: Start, told: Sequence[Told]) -> tuple[object, ...] | None:
     """s_id .. n_payload of `start_one`: one step is the first. None: it is more than that."""
-    heard = _heard(told)
-    if heard is None or len(starts) != 1:
-        return None
-    start = starts[0]
-    if len(start.dispatches) != 1 or len(start.entries) != 1:
+    if len(told) > 1 or len(start.dispatches) != 1 or len(start.entries) != 1 or start.entries[0].step != -1:
         return None
     state, entry = start.state, start.entries[0]
     return (
@@ -52,16 +45,8 @@ def one_start(starts: Sequence[Start], told: Told) -> tuple[object, ...] | None:
         start.definition_name, start.key, start.input_hash,
         *_command(start.dispatches[0]),
         entry.kind, entry.detail,
-        *heard,
+        *(told[0] if told else _NOBODY),
     )  # fmt: skip
-
-
-def _heard(told: Told) -> tuple[str | None, str | None] | None:
-    """Channel and payload of what is told if all is written, None: it is more than one."""
-    heard = [(channel, payload) for channel, payload, when in told if when != IF_MISSED]
-    if not heard:
-        return None, None
-    return heard[0] if len(heard) == 1 else None
 
 
 def _is_undisturbed(write: Write) -> bool:

@@ -13,7 +13,7 @@ from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenK
 from saga_postgres.columns import commit_columns, delivery_columns, start_columns
 from saga_postgres.pool import Connection, Pool
 from saga_postgres.sealing import Seal
-from saga_postgres.signals import told_by, told_columns
+from saga_postgres.signals import told_columns, told_if_whole
 from saga_postgres.single import one_commit, one_start
 
 Row = Iterable[Any]
@@ -99,13 +99,14 @@ class PostgresStore:
         if waiter is not None:
             await self._hear()  # of its end
         options = self._options
-        told = told_by(signals, options.namespace, self._seal)
+        told = signals, options.namespace, self._seal
         fetch = self._pool.fetch if connection is None else connection.fetch
         common = process, options.lease_seconds, options.redrive_seconds, waiter, True
-        alone = None if again else one_start(starts, told)
-        if alone is not None and (await fetch(self._start_one, *common, *alone))[0][0]:
-            return []
-        rows = await fetch(self._start, *common, again, *start_columns(starts), *told_columns(told))
+        if len(starts) == 1 and not again:
+            alone = one_start(starts[0], told_if_whole(*told))
+            if alone is not None and (await fetch(self._start_one, *common, *alone))[0][0]:
+                return []
+        rows = await fetch(self._start, *common, again, *start_columns(starts), *told_columns(*told))
         return [TakenKey(row[0] - 1, row[1], row[2]) for row in rows]
 
     async def commit(
@@ -119,12 +120,13 @@ class PostgresStore:
         connection: Connection = None,
     ) -> list[Miss]:
         fetch = self._pool.fetch if connection is None else connection.fetch
-        told = told_by(signals, self._options.namespace, self._seal)
+        told = signals, self._options.namespace, self._seal
         common = process, self._options.lease_seconds, wait, durable
-        alone = one_commit(writes, told)
-        if alone is not None and (await fetch(self._commit_one, *common, *alone))[0][0]:
-            return []
-        rows = await fetch(self._commit, *common, *commit_columns(writes), *told_columns(told))
+        if len(writes) == 1:
+            alone = one_commit(writes[0], told_if_whole(*told))
+            if alone is not None and (await fetch(self._commit_one, *common, *alone))[0][0]:
+                return []
+        rows = await fetch(self._commit, *common, *commit_columns(writes), *told_columns(*told))
         heard_at = time.monotonic()
         return [_miss(row, heard_at) for row in rows]
 

@@ -148,7 +148,7 @@ create type miss as (
 -- Group commit: everything that a batch of outcomes calls for, in one transaction. s_* are the sagas (one entry each, in any order); the
 -- other arrays point to them by position (1-based); an empty s_cancel .. s_wake stands for false and null. A saga whose version has moved, whose row is locked or whose rejection does not come
 -- from the newest claim (G27) is returned as a miss with its present state, and nothing of it is written.
--- n_*: who is told what: a(lways), w: if the whole batch was written, m: if something of it was missed.
+-- n_*: who is told what: w: if the whole batch was written, m: if something of it was missed.
 -- p_wait: wait for the saga rows instead of skipping them (one saga at a time; transactional steps).
 create function commit_batch(
     p_process integer, p_lease float8, p_wait boolean, p_durable boolean,
