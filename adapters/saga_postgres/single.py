@@ -19,7 +19,7 @@ def one_commit(write: Write, told: Sequence[Told]) -> tuple[object, ...] | None:
     if len(told) > 1 or len(write.drops) != 1 or not _is_undisturbed(write):
         return None
     drop, state = write.drops[0], write.state
-    entry, end = _step_and_end(write.entries, drop.step)
+    entry, of_saga = _lines(write.entries, drop.step)
     if entry is None or len(write.results) > 1 or len(write.dispatches) > 1:
         return None
     if write.results and write.results[0].step != drop.step:
@@ -29,7 +29,7 @@ def one_commit(write: Write, told: Sequence[Told]) -> tuple[object, ...] | None:
         drop.step, drop.claim,
         *((write.results[0].attempts, write.results[0].value) if write.results else _NO_RESULT),
         *((*_command(write.dispatches[0]), write.dispatches[0].after_seconds) if write.dispatches else _NO_COMMAND),
-        entry.kind, entry.detail, end,
+        entry.kind, entry.detail, of_saga,
         *(told[0] if told else _NOBODY),
     )  # fmt: skip
 
@@ -58,8 +58,8 @@ def _is_undisturbed(write: Write) -> bool:
     )
 
 
-def _step_and_end(entries: Sequence[Entry], step: int) -> tuple[Entry | None, str | None]:
-    """The line of the step, and what is said of the end of its saga; no line: there are others."""
+def _lines(entries: Sequence[Entry], step: int) -> tuple[Entry | None, str | None]:
+    """The line of the step, and what is said of its saga, which has ended as a rule. None: there are others."""
     match entries:
         case (entry,) if entry.step == step:
             return entry, None

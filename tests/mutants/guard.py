@@ -30,7 +30,9 @@ GUARDS: Final = (
         "`runtime/transactional.py`",
     ),
     Guard("G03", "A transactional compensation looks again: compensating still.", "`runtime/transactional.py`"),
-    Guard("G04", "A decision is written only where the version is unchanged.", f"`commit_batch` (SQL){_SQL}"),
+    Guard(
+        "G04", "A decision is written only where the version is unchanged.", f"`commit_batch`, `commit_one` (SQL){_SQL}"
+    ),
     Guard("G05", "A roll-back is applied only to a saga that is running at the write.", "`core/fold.py`"),
     Guard("G06", "What the vector calls for is sent again when no live claim does it.", "`runtime/process.py`"),
     Guard("G07", "A claim is a lease: it ends with its report or by time.", f"`beat` (SQL){_SQL}"),

@@ -286,14 +286,15 @@ comment on function commit_batch is 'Writes what a batch of outcomes decided, an
 -- What most commits are: one step of one saga has its outcome, nothing disturbs the saga, and one step follows or none. The same as
 -- `commit_batch` would write, by statements that take a third of the time to begin. False: the saga has moved on or is locked, and nothing
 -- was written or told; `commit_batch` says what is the matter.
--- r_attempts null: the outcome has no result; c_step null: nothing follows; e_end null: the saga goes on; n_channel null: nobody is told.
+-- r_attempts null: the outcome has no result; c_step null: nothing follows; e_saga null: no line about the saga itself; n_channel null: nobody
+-- is told. Whatever the flags were, they are off now.
 create function commit_one(
     p_process integer, p_lease float8, p_wait boolean, p_durable boolean,
     s_id uuid, s_version integer, s_phase "char", s_vector text, s_reason text,
     d_step smallint, d_claim bigint,
     r_attempts smallint, r_result bytea,
     c_step smallint, c_op "char", c_service text, c_owner integer, c_claim bigint, c_after float8,
-    e_kind text, e_detail text, e_end text,
+    e_kind text, e_detail text, e_saga text,
     n_channel text, n_payload text
 ) returns boolean
 language plpgsql set search_path from current set enable_seqscan = off as $$
@@ -313,11 +314,12 @@ begin
     if s_phase in ('D', 'Z', 'X') then
         update saga s
         set version = s_version + 1, touched_by = p_process, phase = s_phase, vector = s_vector, reason = s_reason,
-            ended_at = now(), wake_at = null
+            cancel_requested = false, paused = false, ended_at = now(), wake_at = null
         where s.id = s_id;
     else
         update saga s
-        set version = s_version + 1, touched_by = p_process, phase = s_phase, vector = s_vector, reason = s_reason
+        set version = s_version + 1, touched_by = p_process, phase = s_phase, vector = s_vector, reason = s_reason,
+            cancel_requested = false, paused = false
         where s.id = s_id;
     end if;
     delete from command c where c.saga = s_id and c.step = d_step and (d_claim is null or c.claim = d_claim);
@@ -347,9 +349,9 @@ begin
     end if;
     insert into event (saga, at, version, process, n, step, phase, kind, vector, detail)
     values (s_id, now(), s_version + 1, p_process, 1, d_step, s_phase, e_kind, s_vector, e_detail);
-    if e_end is not null then
+    if e_saga is not null then
         insert into event (saga, at, version, process, n, phase, kind, vector)
-        values (s_id, now(), s_version + 1, p_process, 2, s_phase, e_end, s_vector);
+        values (s_id, now(), s_version + 1, p_process, 2, s_phase, e_saga, s_vector);
     end if;
     if n_channel is not null then
         perform pg_notify(n_channel, n_payload);
