@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
+from saga.ports.store import StoreOptions
+from saga_postgres.adapter import PostgresAdapter
 from saga_postgres.migrate import migrate
 from saga_postgres.pool import Pool
 
@@ -26,3 +28,15 @@ async def pool(postgres_url: str, tables: asyncpg.Connection[asyncpg.Record]) ->
     await pool.open()
     yield pool
     await pool.close()
+
+
+@pytest.fixture
+async def adapter(
+    postgres_url: str,
+    tables: asyncpg.Connection[asyncpg.Record],  # noqa: ARG001 (makes them)
+) -> AsyncIterator[PostgresAdapter]:
+    """The adapter, open, of a process that has not joined."""
+    adapter = PostgresAdapter(postgres_url, StoreOptions())
+    await adapter.open()
+    yield adapter
+    await adapter.close()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from saga.errors import Unavailable
-from saga.ports.store import Ears, StoreOptions
+from saga.ports.store import Ears
 from saga.ports.work import Signals
 from saga_postgres import membership
 from saga_postgres.adapter import PostgresAdapter
@@ -16,14 +15,6 @@ from tests.postgres.rows import Tables
 from tests.runtime.world import until
 
 ASLEEP = "select exists (select from pg_stat_activity where wait_event = 'PgSleep')"
-
-
-@pytest.fixture
-async def adapter(postgres_url: str, tables: Tables) -> AsyncIterator[PostgresAdapter]:  # noqa: ARG001 (makes the tables)
-    adapter = PostgresAdapter(postgres_url, StoreOptions())
-    await adapter.open()
-    yield adapter
-    await adapter.close()
 
 
 async def test_a_process_that_only_looks_after_sagas_does_not_listen(adapter: PostgresAdapter) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +13,6 @@ import pytest
 
 from saga.core.decide import Entry, State
 from saga.core.states import Operation, Phase
-from saga.ports.store import StoreOptions
 from saga.ports.work import Delay, Dispatch, Drop, Miss, Ref, Result, Signals, Start, Write
 from saga_postgres import store as store_module
 from saga_postgres.adapter import PostgresAdapter
@@ -41,14 +40,6 @@ select to_jsonb(e) - '{saga,at}'::text[] from event e where e.saga = $1
 union all
 select to_jsonb(k) - '{saga,key}'::text[] from start_key k where k.saga = $1
 """
-
-
-@pytest.fixture
-async def adapter(postgres_url: str, tables: Tables) -> AsyncIterator[PostgresAdapter]:  # noqa: ARG001 (makes the tables)
-    adapter = PostgresAdapter(postgres_url, StoreOptions())
-    await adapter.open()
-    yield adapter
-    await adapter.close()
 
 
 def state(vector: str, phase: Phase = Phase.RUNNING, reason: str | None = None) -> State:
