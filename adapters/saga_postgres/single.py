@@ -7,16 +7,14 @@ from typing import Final
 
 from saga.core.decide import Entry
 from saga.ports.work import Dispatch, Start, Write
-from saga_postgres.signals import Told
 
 _NO_RESULT: Final = (None, None)
 _NO_COMMAND: Final = (None,) * 6
-_NOBODY: Final = (None, None)
 
 
-def one_commit(write: Write, told: Sequence[Told]) -> tuple[object, ...] | None:
-    """s_id .. n_payload of `commit_one`: a step has its outcome, and one step follows or none. None: it is more than that."""
-    if len(told) > 1 or len(write.drops) != 1 or not _is_undisturbed(write):
+def one_commit(write: Write) -> tuple[object, ...] | None:
+    """s_id .. e_saga of `commit_one`: a step has its outcome, and one step follows or none. None: it is more than that."""
+    if len(write.drops) != 1 or not _is_undisturbed(write):
         return None
     drop, state = write.drops[0], write.state
     entry, of_saga = _lines(write.entries, drop.step)
@@ -30,13 +28,12 @@ def one_commit(write: Write, told: Sequence[Told]) -> tuple[object, ...] | None:
         *((write.results[0].attempts, write.results[0].value) if write.results else _NO_RESULT),
         *((*_command(write.dispatches[0]), write.dispatches[0].after_seconds) if write.dispatches else _NO_COMMAND),
         entry.kind, entry.detail, of_saga,
-        *(told[0] if told else _NOBODY),
     )  # fmt: skip
 
 
-def one_start(start: Start, told: Sequence[Told]) -> tuple[object, ...] | None:
-    """s_id .. n_payload of `start_one`: one step is the first. None: it is more than that."""
-    if len(told) > 1 or len(start.dispatches) != 1 or len(start.entries) != 1 or start.entries[0].step != -1:
+def one_start(start: Start) -> tuple[object, ...] | None:
+    """s_id .. e_detail of `start_one`: one step is the first. None: it is more than that."""
+    if len(start.dispatches) != 1 or len(start.entries) != 1 or start.entries[0].step != -1:
         return None
     state, entry = start.state, start.entries[0]
     return (
@@ -45,7 +42,6 @@ def one_start(start: Start, told: Sequence[Told]) -> tuple[object, ...] | None:
         start.definition_name, start.key, start.input_hash,
         *_command(start.dispatches[0]),
         entry.kind, entry.detail,
-        *(told[0] if told else _NOBODY),
     )  # fmt: skip
 
 

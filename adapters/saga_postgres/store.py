@@ -1,4 +1,4 @@
-"""The store's hot path on Postgres. Every method is one call of one SQL function: one round trip, one transaction."""
+"""The store's hot path on Postgres. A method is one call of one SQL function: one round trip, one transaction. A miss of one saga alone is two."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from saga_postgres.signals import told_columns, told_if_whole
 from saga_postgres.single import one_commit, one_start
 
 Row = Iterable[Any]
+NOBODY: Final = (None, None)
 _OPERATIONS: Final = {operation.value.encode(): operation for operation in Operation}
 _PHASES: Final = {phase.value.encode(): phase for phase in Phase}
 
@@ -103,8 +104,8 @@ class PostgresStore:
         fetch = self._pool.fetch if connection is None else connection.fetch
         common = process, options.lease_seconds, options.redrive_seconds, waiter, True
         if len(starts) == 1 and not again:
-            alone = one_start(starts[0], told_if_whole(*told))
-            if alone is not None and (await fetch(self._start_one, *common, *alone))[0][0]:
+            alone = one_start(starts[0])
+            if alone is not None and await self._is_written(fetch, self._start_one, (*common, *alone), signals):
                 return []
         rows = await fetch(self._start, *common, again, *start_columns(starts), *told_columns(*told))
         return [TakenKey(row[0] - 1, row[1], row[2]) for row in rows]
@@ -123,12 +124,22 @@ class PostgresStore:
         told = signals, self._options.namespace, self._seal
         common = process, self._options.lease_seconds, wait, durable
         if len(writes) == 1:
-            alone = one_commit(writes[0], told_if_whole(*told))
-            if alone is not None and (await fetch(self._commit_one, *common, *alone))[0][0]:
+            alone = one_commit(writes[0])
+            if alone is not None and await self._is_written(fetch, self._commit_one, (*common, *alone), signals):
                 return []
         rows = await fetch(self._commit, *common, *commit_columns(writes), *told_columns(*told))
         heard_at = time.monotonic()
         return [_miss(row, heard_at) for row in rows]
+
+    async def _is_written(
+        self, fetch: Callable[..., Awaitable[Sequence[Any]]], query: str, arguments: Sequence[object], signals: Signals
+    ) -> bool:
+        """Write one saga, if at most one is to be told of it."""
+        told = told_if_whole(signals, self._options.namespace, self._seal)
+        if len(told) > 1:
+            return False
+        rows = await fetch(query, *arguments, *(told[0] if told else NOBODY))
+        return bool(rows[0][0])
 
     async def pull(
         self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool

@@ -284,8 +284,8 @@ end $$;
 comment on function commit_batch is 'Writes what a batch of outcomes decided, and says which sagas had moved on';
 
 -- What most commits are: one step of one saga has its outcome, nothing disturbs the saga, and one step follows or none. The same as
--- `commit_batch` would write, by statements that take a third of the time to begin. False: the saga has moved on or is locked, and nothing
--- was written or told; `commit_batch` says what is the matter.
+-- `commit_batch` would write, by plain statements that begin sooner. False: the saga has moved on or is locked, and nothing was written or
+-- told; `commit_batch` says what is the matter.
 -- r_attempts null: the outcome has no result; c_step null: nothing follows; e_saga null: no line about the saga itself; n_channel null: nobody
 -- is told. Whatever the flags were, they are off now.
 create function commit_one(
