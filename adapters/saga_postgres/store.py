@@ -1,4 +1,4 @@
-"""The store's hot path on Postgres. A method is one call of one SQL function: one round trip, one transaction. A miss of one saga alone is two."""
+"""The store's hot path on Postgres. A method is one call of one SQL function, one round trip, one transaction; a lone miss is two."""
 
 from __future__ import annotations
 
