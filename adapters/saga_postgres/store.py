@@ -70,7 +70,7 @@ _PULL: Final = _call("pull", *[""] * 6)
 _ADMIT: Final = _call("admit", "uuid[]", "smallint[]", '"char"[]', "text[]", *[""] * 4)
 _FETCH: Final = _call("fetch_claims", *[""] * 4)
 _OVERDUE: Final = _call("overdue", *[""] * 2)
-_EXTEND: Final = _call("extend_claims", *[""] * 6)
+_EXTEND: Final = _call("extend_claims", *[""] * 7)
 
 
 class PostgresStore:
@@ -176,17 +176,19 @@ class PostgresStore:
         return [_overdue(row, heard_at) for row in rows]
 
     async def extend(
-        self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None, trial: bool = False
-    ) -> set[Ref]:
-        lost = await self._extend(refs, process, progress, trial=trial)
-        if len(refs) > 1:  # they are lost, or somebody has them locked at the moment
-            return {ref for ref in lost if await self._extend([ref], process, progress, trial=trial)}
+        self, works: Sequence[Work], *, process: int, progress: bytes | None = None, trial: bool = False
+    ) -> set[int]:
+        lost = await self._extend(works, process, progress, trial=trial)
+        if len(works) > 1:  # they are lost, or somebody has them locked at the moment
+            unsure = [work for work in works if work.claim in lost]
+            return {work.claim for work in unsure if await self._extend([work], process, progress, trial=trial)}
         return lost
 
-    async def _extend(self, refs: Sequence[Ref], process: int, progress: bytes | None, *, trial: bool) -> set[Ref]:
-        sagas, steps = [ref.saga for ref in refs], [ref.step for ref in refs]
-        rows = await self._pool.fetch(_EXTEND, process, self._options.lease_seconds, sagas, steps, progress, trial)
-        return set(refs) - {Ref(row[0], row[1]) for row in rows}
+    async def _extend(self, works: Sequence[Work], process: int, progress: bytes | None, *, trial: bool) -> set[int]:
+        sagas, steps, claims = zip(*((work.saga, work.step, work.claim) for work in works), strict=True)
+        lease_seconds = self._options.lease_seconds
+        rows = await self._pool.fetch(_EXTEND, process, lease_seconds, sagas, steps, claims, progress, trial)
+        return set(claims) - {row[0] for row in rows}
 
 
 def _work(row: Row, asked_at: float, heard_at: float) -> Work:

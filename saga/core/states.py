@@ -164,3 +164,8 @@ PHASE_TRANSITIONS: Final = (
     PhaseTransition(_C, _A, "E13 abandon"),
     PhaseTransition(_A, Phase.ABANDONED, "E13 nothing frozen is left open"),
 )
+
+
+def keeps_command(letter: str, mode: Mode) -> bool:
+    """G37, G40: nothing is called for, but the command knows until when a call may still arrive."""
+    return letter in QUARANTINED_LETTERS or (letter == FROZEN and mode is Mode.EXTERNAL)

@@ -15,7 +15,7 @@ from uuid import UUID
 from saga.core.contract import Contract
 from saga.core.decide import Entry, State
 from saga.core.graph import Graph
-from saga.core.states import Mode, Operation
+from saga.core.states import Mode
 from saga.memory.commands import CommandRow, Commands
 from saga.memory.due_queue import DueQueue
 from saga.memory.transaction import Locks, Transaction
@@ -180,7 +180,7 @@ class Database:
     def give_back(self, row: CommandRow, margin_seconds: float) -> None:
         """End a claim without a report: until lease + time-out + margin a call may be on its way (G24, G25)."""
         step = self.definitions[self.sagas[row.ref.saga].definition].graph.steps[row.ref.step]
-        if step.mode is Mode.EXTERNAL and row.operation is Operation.EXECUTE and row.lease_until is not None:
+        if step.mode is Mode.EXTERNAL and row.lease_until is not None:
             quiet_at = row.lease_until + step.timeout_seconds + margin_seconds
             row.quiet_at = quiet_at if row.quiet_at is None else max(row.quiet_at, quiet_at)
         self.commands.queue(row, self.now())

@@ -10,7 +10,7 @@ from functools import partial
 from uuid import UUID
 
 from saga.core.decide import State, called_for
-from saga.core.states import Operation
+from saga.core.states import Operation, keeps_command
 from saga.errors import AlreadyExists, Closed
 from saga.memory.changes import insert_saga, state_after, write_saga
 from saga.memory.commands import CommandRow
@@ -201,7 +201,8 @@ class MemoryStore:
                     await transaction.lock(row.ref)
                 still = [row for row in held if commands.get(row.ref) is row and row.owner == process]
                 for row in still:
-                    if self._database.sagas[row.ref.saga].state.paused:  # it may be running here
+                    saga = self._database.sagas[row.ref.saga]
+                    if saga.state.paused or self._is_kept(saga, row):  # it may be running here
                         self._database.give_back(row, self._options.margin_seconds)
                 self._refuse(still)
         return work
@@ -220,15 +221,15 @@ class MemoryStore:
         ]
 
     async def extend(
-        self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None, trial: bool = False
-    ) -> set[Ref]:
+        self, works: Sequence[Work], *, process: int, progress: bytes | None = None, trial: bool = False
+    ) -> set[int]:
         await self._enter()
-        lost: set[Ref] = set()
-        for ref in refs:
-            row, saga = self._database.commands.get(ref), self._database.sagas.get(ref.saga)
-            is_held = row is not None and row.owner == process
-            if row is None or saga is None or not is_held or self._called_for(saga, ref.step) is not row.operation:
-                lost.add(ref)
+        lost: set[int] = set()
+        for work in works:
+            row, saga = self._database.commands.get(Ref(work.saga, work.step)), self._database.sagas.get(work.saga)
+            is_held = row is not None and (row.owner, row.claim) == (process, work.claim)
+            if row is None or saga is None or not is_held or not self._is_called_for(saga, row):
+                lost.add(work.claim)
                 continue
             row.lease_until = self._lease_end()
             row.progress = row.progress if progress is None else progress
@@ -259,13 +260,20 @@ class MemoryStore:
             return None
         return called_for(graph, saga.state._replace(paused=False), step)
 
+    def _is_called_for(self, saga: SagaRow, row: CommandRow) -> bool:
+        return self._called_for(saga, row.ref.step) is row.operation
+
+    def _is_kept(self, saga: SagaRow, row: CommandRow) -> bool:
+        step = self._database.definitions[saga.definition].graph.steps[row.ref.step]
+        return keeps_command(saga.state.vector[row.ref.step], step.mode)
+
     def _work_of(self, rows: Iterable[CommandRow]) -> list[Work]:
         """Claims with all that is needed to run them; those that the vector does not call for are left out."""
         found = [(row, self._database.sagas.get(row.ref.saga)) for row in rows]
         return [
             self._work(row, saga)
             for row, saga in found
-            if saga and not saga.state.paused and self._called_for(saga, row.ref.step) is row.operation
+            if saga and not saga.state.paused and self._is_called_for(saga, row)
         ]
 
     def _work(self, row: CommandRow, saga: SagaRow) -> Work:
@@ -296,12 +304,12 @@ class MemoryStore:
         )
 
     def _refuse(self, rows: Sequence[CommandRow]) -> None:
-        """G1: what the vector does not call for is dropped; a claim of a paused saga is set aside meanwhile."""
+        """G1: what the vector does not call for is dropped, or set aside where the step keeps it; so is what is paused."""
         for row in rows:
             saga = self._database.sagas.get(row.ref.saga)
-            if saga is None or self._called_for(saga, row.ref.step) is not row.operation:
+            if saga is None or not (self._is_called_for(saga, row) or self._is_kept(saga, row)):
                 self._database.commands.remove(row)
-            elif saga.state.paused:
+            elif saga.state.paused or self._is_kept(saga, row):
                 row.deliveries -= 1
                 self._database.commands.queue(row, math.inf)
 

@@ -17,7 +17,7 @@ from saga.core.states import Mode
 from saga.errors import SagaError, Unavailable
 from saga.ports.clock import Clock
 from saga.ports.store import StoreAdapter
-from saga.ports.work import Delay, Ref, Signals, Work, Write
+from saga.ports.work import Delay, Signals, Work, Write
 from saga.runtime.attempt import Attempt
 from saga.runtime.committer import Committer
 from saga.runtime.context import Context, current_step
@@ -162,7 +162,7 @@ class Executor:
         work, asked_at = attempt.work, self._clock.monotonic()
         self._log.warning("runs alone, it was handed out often without an answer", **self._said_of(work))
         try:
-            lost = await self._adapter.store.extend([Ref(work.saga, work.step)], process=self._process(), trial=True)
+            lost = await self._adapter.store.extend([work], process=self._process(), trial=True)
         except Unavailable as error:
             return Outcome(work, None, error=str(error))
         if lost:
@@ -192,7 +192,7 @@ class Executor:
         note = None if progress is None else to_json(progress)
         asked_at = self._clock.monotonic()
         try:
-            lost = await self._adapter.store.extend([Ref(work.saga, work.step)], process=self._process(), progress=note)
+            lost = await self._adapter.store.extend([work], process=self._process(), progress=note)
         except Unavailable as error:  # no reason to stop: the outcome is retried until the store is back
             self._log.warning("heartbeat not heard", **self._said_of(work), error=str(error))
             return

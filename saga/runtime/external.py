@@ -34,14 +34,13 @@ async def run_external(attempt: Attempt, clock: Clock, margin_seconds: float) ->
 
 def _refused(attempt: Attempt, error: Exception, asked_at: float, unanswered_seconds: float) -> Outcome:
     """`unanswered_seconds`: so long a call that broke off may still arrive: until the end of its time-out and the margin."""
-    is_execute = attempt.work.operation is Operation.EXECUTE
-    if isinstance(error, Reject) and is_execute:
+    if isinstance(error, Reject) and attempt.work.operation is Operation.EXECUTE:
         quiet_seconds = attempt.work.quiet_at - asked_at
         if quiet_seconds > 0:  # G25: an earlier call may still arrive after this decline
             return attempt.ongoing(quiet_seconds, f"declined ({error.reason}), not final yet")
         return attempt.rejected(error.reason)
     is_final = isinstance(error, GiveUp | InputRefused)
-    return attempt.failed(error, is_final=is_final, quiet_seconds=unanswered_seconds if is_execute else 0.0)
+    return attempt.failed(error, is_final=is_final, quiet_seconds=unanswered_seconds)
 
 
 def _is_asked(attempt: Attempt) -> bool:

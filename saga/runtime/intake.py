@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
@@ -21,7 +20,7 @@ from saga.runtime.ticks import Ticks
 RETRY_SECONDS: Final = 0.5
 HOLD_SECONDS: Final = 0.25  # so long a claim may wait here while other processes might have time for it
 LOOK_TICK_SECONDS: Final = 0.01
-AFTER_ALL_SECONDS: Final = 5.0  # so long what is told of a claim may come after what was fetched of it
+TOLD_MAX: Final = 65_536  # some seconds of claims, at the highest pace of one process
 RENEW_AT: Final = 1 / 3  # of a lease
 UNSETTLED_MAX: Final = 1_024  # outcomes that wait for their commit: with more of them nothing is pulled
 
@@ -52,7 +51,7 @@ class Intake:
         self._refs: set[Ref] = set()
         self._ended: set[int] | None = None  # claims, while a fetch is under way
         self._wants_all = False
-        self._fetched_all_at = float("-inf")
+        self._told: dict[int, None] = {}  # claims that did not come with the answer that has made them
         self._wants_queue = False
         self._looks: Ticks[None] = Ticks(LOOK_TICK_SECONDS, lambda _: self.look())
         self._wanted = asyncio.Event()
@@ -117,11 +116,11 @@ class Intake:
         self._wanted.set()
 
     def told(self, works: Sequence[Work]) -> None:
-        """Claims were made for us, and here they are. After everything was fetched one of them may have been run already."""
-        if self._wants_all or self._clock.monotonic() < self._fetched_all_at + AFTER_ALL_SECONDS:
-            self.given([Ref(work.saga, work.step) for work in works])
-        else:
-            self.take(works)
+        """Claims were made for us, and here they are."""
+        self.take(works)
+        self._told.update(dict.fromkeys(work.claim for work in works))
+        while len(self._told) > TOLD_MAX:
+            del self._told[next(iter(self._told))]
 
     def look_in(self, seconds: float) -> None:
         """Something will be in the queues after so long."""
@@ -132,9 +131,13 @@ class Intake:
             self._looks.add(None, seconds)
 
     def take(self, works: Sequence[Work]) -> None:
-        """Run these claims, or keep them until there is room. A process that ends gives them back unbegun."""
+        """Run these claims, or keep them until there is room. A process that ends gives them back unbegun.
+
+        Each is run once. A notification may come twice, and it or the answer that has made a claim after the claim was fetched and run: a
+        second call of it would not be covered by what is known of the first (G24).
+        """
         for work in works:
-            if work.claim in self._running:
+            if work.claim in self._running or work.claim in self._told:
                 continue
             if len(self._running) < self._capacity and not self._is_closing:
                 self._begin(work)
@@ -180,8 +183,6 @@ class Intake:
             return
         self._wants_all = False
         self._refs.clear()
-        if is_all:
-            self._fetched_all_at = math.inf  # until it is done
         ended = self._ended = set(self._unsettled())
         try:
             works = await self._store.fetch([] if is_all else refs, process=self._router.process)
@@ -190,10 +191,8 @@ class Intake:
             raise
         finally:
             self._ended = None
-            if is_all:
-                self._fetched_all_at = self._clock.monotonic()
         ended.update(work.claim for work in self._waiting)
-        self.take([work for work in works if work.claim not in ended])
+        self.told([work for work in works if work.claim not in ended])
 
     async def _pull(self) -> None:
         while self._wants_queue and self._services and not self._is_closing and self._may_pull():
@@ -228,24 +227,24 @@ class Intake:
             await self._clock.sleep(self._lease_seconds * RENEW_AT)
             soon = self._clock.monotonic() + self._lease_seconds * (1 - RENEW_AT)
             held = [*self._unsettled().values(), *(work for work, _ in self._running.values()), *self._waiting]
-            ending = {Ref(work.saga, work.step): work for work in held if work.lease_ends < soon}
+            ending = [work for work in held if work.lease_ends < soon]
             if ending:
                 await self._extend(ending)
 
-    async def _extend(self, ending: dict[Ref, Work]) -> None:
+    async def _extend(self, ending: Sequence[Work]) -> None:
         asked_at = self._clock.monotonic()
         try:
-            lost = await self._store.extend(list(ending), process=self._router.process)
+            lost = await self._store.extend(ending, process=self._router.process)
         except Unavailable as error:
             self._log.warning("cannot prolong leases", claims=len(ending), error=str(error))
             return
-        for ref, work in ending.items():
-            if ref not in lost:
+        for work in ending:
+            if work.claim not in lost:
                 work.lease_ends = asked_at + self._lease_seconds
                 continue
             running = self._running.get(work.claim)
             if running is not None:
-                self._log.info("claim lost, stopping", saga=str(ref.saga), position=ref.step)
+                self._log.info("claim lost, stopping", saga=str(work.saga), position=work.step)
                 running[1].cancel()
 
     async def drain(self, seconds: float) -> list[Work]:

@@ -11,7 +11,7 @@ from uuid import UUID
 from saga.core import events as ev
 from saga.core.decide import Command, Decision, Entry, State, called_for, decide
 from saga.core.graph import Graph
-from saga.core.states import QUARANTINED_LETTERS
+from saga.core.states import QUARANTINED_LETTERS, keeps_command
 from saga.ports.work import PARKED_SECONDS, Delay, Dispatch, Drop, Ref, Result, Signals, Write
 from saga.runtime.outcome import Outcome
 
@@ -72,13 +72,14 @@ def plan(group: Group, routes: Routes, signals: Signals, *, now: float, jitter: 
     decision = decide(group.graph, group.state, events, now=now, jitter=jitter, enforce_deadline=enforce_deadline)
     is_looked_after = group.wake_seconds is not None and not group.state.phase.is_terminal  # an end is for ever
     is_written = decision.changed or is_looked_after
-    entries = decision.entries or (LOOKED_AFTER if is_written else ())  # no version without a line of history
-    write = Write(group.saga, group.version, is_written, decision.state, group.wake_seconds, entries=entries)
+    write = Write(group.saga, group.version, is_written, decision.state, group.wake_seconds, entries=decision.entries)
     write.is_deadline_moved = decision.state.deadline != group.state.deadline
     made = Plan(write, decision)
     commands = {command.step: command for command in decision.commands}
     for outcome in group.outcomes:
         _end_claim(group, outcome, commands, made)
+    if write.changed and not write.entries:  # no version without a line of history
+        write.entries = LOOKED_AFTER
     if decision.changed:
         _drop_what_is_over(group, commands, write)
     _dispatch(group, commands.values(), made, routes, signals)
@@ -100,9 +101,9 @@ def _end_claim(group: Group, outcome: Outcome, commands: dict[int, Command], mad
     elif command is not None and command.operation is work.operation:
         del commands[step]
         _delay(group, outcome, command.after_seconds, made)
-    elif letter in QUARANTINED_LETTERS or (state.paused and letter in _UNDER_WAY):
+    elif keeps_command(letter, group.graph.steps[step].mode) or (state.paused and letter in _UNDER_WAY):
         write.changed = (
-            True  # nobody but a person, or the end of a pause, wakes it: not decided on a row that has moved (G4)
+            True  # nobody may wake it before something else happens: not decided on a row that has moved (G4)
         )
         write.delays.append(_delay_of(group, outcome, PARKED_SECONDS, made))
     elif command is None:
@@ -132,7 +133,7 @@ def _drop_what_is_over(group: Group, commands: dict[int, Command], write: Write)
         if before not in _UNDER_WAY or step in ended or step in commands:
             continue
         after = write.state.vector[step]
-        if after == before or after in QUARANTINED_LETTERS:
+        if after == before or keeps_command(after, group.graph.steps[step].mode):
             continue
         if called_for(group.graph, write.state, step) is None and not write.state.paused:
             write.drops.append(Drop(step, None))

@@ -298,25 +298,24 @@ class Process:
             outcomes=[],
             trace=entry.trace,
             extra=events,
-            wake_seconds=self._next_look(
-                entry, graph, sum(one.by_seconds for one in events if isinstance(one, ev.Extended))
-            ),
+            wake_seconds=self._next_look(entry, graph, events),
         )
 
-    def _next_look(self, entry: Overdue, graph: Graph, extended_seconds: float) -> float:
+    def _next_look(self, entry: Overdue, graph: Graph, events: Sequence[ev.Event]) -> float:
         """When the saga is looked after again, in seconds: at its deadline at the latest.
 
         Where commands are rows of the store nothing can be lost: a saga that has waited for long is looked after rarely. An outside bus
-        may lose a command of an old saga too.
+        may lose a command of an old saga too; and one that is abandoned ends by being looked at.
         """
-        now = entry.store_clock + self.clock.monotonic()
+        now, state = entry.store_clock + self.clock.monotonic(), entry.state
         seconds = self.adapter.options.redrive_seconds
-        if self.dispatcher is None and entry.saga.version == UUID_TIMED:
+        is_abandoned = state.phase is Phase.ABANDONING or any(isinstance(event, ev.Abandoned) for event in events)
+        if self.dispatcher is None and entry.saga.version == UUID_TIMED and not is_abandoned:
             seconds = min(max(seconds, now - uuid7_ms(entry.saga) / 1_000), LOOK_SECONDS_MAX)
-        deadline = entry.state.deadline
-        if deadline is None or entry.state.phase is not Phase.RUNNING or is_pivot_passed(graph, entry.state.vector):
+        if state.deadline is None or state.phase is not Phase.RUNNING or is_pivot_passed(graph, state.vector):
             return seconds
-        return min(seconds, max(deadline + extended_seconds - now, LATE_SECONDS))
+        deadline = state.deadline + sum(event.by_seconds for event in events if isinstance(event, ev.Extended))
+        return min(seconds, max(deadline - now, LATE_SECONDS))
 
     # -- after a commit -------------------------------------------------------------------------------------------------------
 

@@ -206,10 +206,10 @@ class _FaultyStore:
         return [replace(entry, store_clock=entry.store_clock + ahead) for entry in found]
 
     async def extend(
-        self, refs: Sequence[Ref], *, process: int, progress: bytes | None = None, trial: bool = False
-    ) -> set[Ref]:
+        self, works: Sequence[Work], *, process: int, progress: bytes | None = None, trial: bool = False
+    ) -> set[int]:
         return await self._session.call(
-            "extend", lambda: self._inner.extend(refs, process=process, progress=progress, trial=trial)
+            "extend", lambda: self._inner.extend(works, process=process, progress=progress, trial=trial)
         )
 
     async def _works(self, name: str, claim: Callable[[], Coroutine[None, None, list[Work]]]) -> list[Work]:

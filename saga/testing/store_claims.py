@@ -255,14 +255,14 @@ class ClaimTests(StoreStage):
     async def test_another_operation_takes_the_command_over_from_its_claim(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
-        await process.pull()
-        await process.extend(ref(start), trial=True)
+        held = await process.pull_one()
+        await process.extend(held, trial=True)
         await process.commit(moved(start, "K", Phase.COMPENSATING))
 
         (work,) = await other.admit(delivery(start, operation=COMPENSATE))
 
         assert (work.operation, work.deliveries, work.failures, work.trials) == (COMPENSATE, 1, 0, 0)
-        assert await process.extend(ref(start)) == {ref(start)}
+        assert await process.extend(held) == {held.claim}
 
     async def test_every_delivery_is_counted_before_it_runs(self) -> None:
         process = await self.process()
@@ -311,25 +311,36 @@ class ClaimTests(StoreStage):
 
     async def test_extending_says_which_claims_are_lost(self) -> None:
         process, other = await self.process(), await self.process()
-        kept, taken, dropped = [await self.started(process) for _ in range(3)]
-        claims = {work.saga: work.claim for work in await process.pull()}
-        await process.commit(replace(unmoved(dropped), drops=[Drop(0, claims[dropped.saga])]))
-        await process.commit(replace(unmoved(taken), delays=[Delay(0, claims[taken.saga], 0.0, 0.0, 1, "broke")]))
+        starts = {start.saga: start for start in [await self.started(process) for _ in range(3)]}
+        kept, taken, dropped = await process.pull()
+        await process.commit(replace(unmoved(starts[dropped.saga]), drops=[Drop(0, dropped.claim)]))
+        given_back = Delay(0, taken.claim, 0.0, 0.0, 1, "broke")
+        await process.commit(replace(unmoved(starts[taken.saga]), delays=[given_back]))
         await other.pull()
 
-        lost = await process.extend(ref(kept), ref(taken), ref(dropped))
+        assert await process.extend(kept, taken, dropped) == {taken.claim, dropped.claim}
 
-        assert lost == {ref(taken), ref(dropped)}
+    async def test_a_newer_claim_of_the_same_process_does_not_prolong_the_older_one(self) -> None:
+        """G26: it was given back when its lease was over, and the process, which was frozen, has taken the command again."""
+        process, other = await self.process(options=StoreOptions(lease_seconds=LEASE_SECONDS)), await self.process()
+        await self.started(process)
+        older = await process.pull_one()
+        await self.advance(LEASE_SECONDS * 1.5)
+        assert (await other.beat(full=True)).released == 1
+        newer = await process.pull_one()
+
+        assert await process.extend(older, newer) == {older.claim}
+        assert await process.extend(older) == {older.claim}
 
     async def test_a_lease_ends_unless_it_is_extended(self) -> None:
         process = await self.process(options=StoreOptions(lease_seconds=LEASE_SECONDS))
         other = await self.process()
         left, kept = await self.started(process), await self.started(process)
-        await process.pull()
-        await other.extend(ref(kept))  # not its own: changes nothing
+        (work,) = [work for work in await process.pull() if work.saga == kept.saga]
+        await other.extend(work)  # not its own: changes nothing
         await self.advance(LEASE_SECONDS * 1.5)
         longer = Process(await self.adapter(), process.id, process.heard)  # with the default lease
-        await longer.extend(ref(kept))
+        await longer.extend(work)
 
         assert (await other.beat(full=True)).released == 1
         assert [work.saga for work in await other.pull()] == [left.saga]

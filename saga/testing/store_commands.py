@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
-from saga.core.states import Mode, Phase
-from saga.ports.store import StoreOptions
+from saga.core.states import Phase
 from saga.ports.work import PARKED_SECONDS, Delay, Dispatch, Drop, Work
 from saga.testing.store_stage import (
     COMPENSATE,
@@ -15,11 +12,9 @@ from saga.testing.store_stage import (
     SERVICE,
     StoreStage,
     delivery,
-    graph,
     moved,
     queued,
     ref,
-    step,
     unmoved,
 )
 
@@ -42,7 +37,7 @@ class CommandTests(StoreStage):
         await process.commit(replace(unmoved(start), drops=[Drop(0, work.claim)]))
 
         assert await self.held(process, start) == frozenset()
-        assert await process.extend(ref(start)) == {ref(start)}
+        assert await process.extend(work) == {work.claim}
 
     async def test_a_drop_with_a_foreign_claim_changes_nothing(self) -> None:
         process = await self.process()
@@ -51,7 +46,7 @@ class CommandTests(StoreStage):
 
         await process.commit(replace(unmoved(start), drops=[Drop(0, work.claim - 1)]))
 
-        assert await process.extend(ref(start)) == set()
+        assert await process.extend(work) == set()
 
     async def test_a_drop_without_a_claim_drops_whatever_is_there(self) -> None:
         process = await self.process()
@@ -112,10 +107,11 @@ class CommandTests(StoreStage):
     async def test_a_trial_is_counted_and_told_with_the_next_claim(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
-        assert (await process.pull_one()).trials == 0
-        assert await process.extend(ref(start)) == set()
+        work = await process.pull_one()
+        assert work.trials == 0
+        assert await process.extend(work) == set()
 
-        assert await process.extend(ref(start), trial=True) == set()
+        assert await process.extend(work, trial=True) == set()
         await self.kill(process.adapter)
         await self.until_released(other, ref(start))
 
@@ -123,10 +119,10 @@ class CommandTests(StoreStage):
 
     async def test_a_trial_of_a_claim_that_is_lost_is_not_counted(self) -> None:
         process, other = await self.process(), await self.process()
-        start = await self.started(process)
-        await process.pull_one()
+        await self.started(process)
+        work = await process.pull_one()
 
-        assert await other.extend(ref(start), trial=True) == {ref(start)}
+        assert await other.extend(work, trial=True) == {work.claim}
 
         assert [held.trials for held in await process.fetch()] == [0]
 
@@ -136,7 +132,7 @@ class CommandTests(StoreStage):
         work = await process.pull_one()
         await process.commit(replace(unmoved(start), delays=[replace(failed(work), trials=3)]))
         again = await process.pull_one()
-        await process.extend(ref(start), trial=True)
+        await process.extend(again, trial=True)
 
         await process.commit(replace(unmoved(start), delays=[failed(again)]))
 
@@ -162,27 +158,6 @@ class CommandTests(StoreStage):
         await process.commit(replace(moved(start, "S", version=2), delays=[failed(work, HOUR_SECONDS)]))
 
         assert len(await process.fetch()) == 1
-
-    async def test_a_quiet_time_is_told_to_the_next_claim(self) -> None:
-        process = await self.process()
-        start = await self.started(process)
-        work = await process.pull_one()
-        assert work.quiet_at <= work.lease_ends
-
-        await process.commit(replace(unmoved(start), delays=[failed(work, quiet_seconds=HOUR_SECONDS)]))
-        again = await process.pull_one()
-
-        assert again.quiet_at - work.quiet_at == pytest.approx(HOUR_SECONDS, abs=5.0)
-
-    async def test_a_quiet_time_is_never_shortened(self) -> None:
-        process = await self.process()
-        start = await self.started(process)
-        work = await process.pull_one()
-        await process.commit(replace(unmoved(start), delays=[failed(work, quiet_seconds=HOUR_SECONDS)]))
-        again = await process.pull_one()
-        await process.commit(replace(unmoved(start), delays=[failed(again, failures=2, quiet_seconds=1.0)]))
-
-        assert (await process.pull_one()).quiet_at == pytest.approx(again.quiet_at, abs=5.0)
 
     async def test_a_command_that_is_set_aside_is_not_handed_out(self) -> None:
         process = await self.process()
@@ -231,7 +206,7 @@ class CommandTests(StoreStage):
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         work = await process.pull_one()
-        await process.extend(ref(start), trial=True)
+        await process.extend(work, trial=True)
 
         undo = replace(moved(start, "K", Phase.COMPENSATING), dispatches=[queued(0, COMPENSATE)])
         await other.commit(undo)
@@ -302,42 +277,3 @@ class CommandTests(StoreStage):
         await process.commit(replace(undo, drops=[Drop(0, work.claim)], dispatches=[queued(0, COMPENSATE)]))
 
         assert (await process.pull_one()).operation is COMPENSATE
-
-    async def test_a_dead_processs_external_call_may_be_on_its_way_until_its_time_is_over(self) -> None:
-        """G24, G25: lease, time-out and margin."""
-        again, work = await self.taken_over(Mode.EXTERNAL)
-
-        assert again.quiet_at == pytest.approx(work.lease_ends + 1.0 + StoreOptions().margin_seconds, abs=1.0)
-
-    @pytest.mark.parametrize("mode", [Mode.JOURNALED, Mode.TRANSACTIONAL])
-    async def test_a_dead_processs_database_step_is_quiet_at_once(self, mode: Mode) -> None:
-        again, work = await self.taken_over(mode)
-
-        assert again.quiet_at < work.lease_ends
-
-    async def test_a_dead_processs_compensation_is_quiet_at_once(self) -> None:
-        again, work = await self.taken_over(Mode.EXTERNAL, "K")
-
-        assert again.quiet_at < work.lease_ends
-
-    async def test_an_external_call_that_is_fetched_in_a_pause_may_be_on_its_way(self) -> None:
-        """G25: its own process asks for its claims, as after an unknown commit, while the call runs."""
-        process = await self.process()
-        start = await self.started(process, definition=graph(step("one", mode=Mode.EXTERNAL), name="paused"))
-        work = await process.pull_one()
-        await self.paused(process, start)
-
-        assert await process.fetch() == []
-
-        await process.commit(replace(moved(start, "D", version=2), dispatches=[queued()]))
-        again = await process.pull_one()
-        assert again.quiet_at == pytest.approx(work.lease_ends + 1.0 + StoreOptions().margin_seconds, abs=1.0)
-
-    async def taken_over(self, mode: Mode, vector: str = "D") -> tuple[Work, Work]:
-        """A command's claim after that of a process which died, and that one."""
-        process, peer = await self.process(), await self.process()
-        start = await self.started(process, vector, definition=graph(step("one", mode=mode), name="taken_over"))
-        work = await process.pull_one()
-        await self.kill(process.adapter)
-        await self.until_released(peer, ref(start))
-        return await peer.pull_one(), work

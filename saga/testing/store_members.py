@@ -101,8 +101,7 @@ class MemberTests(StoreStage):
     async def test_who_leaves_gives_its_claims_back_uncounted(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
-        await process.pull()
-        await process.extend(ref(start), trial=True)
+        await process.extend(await process.pull_one(), trial=True)
 
         await process.adapter.membership.leave()
 
@@ -144,13 +143,13 @@ class MemberTests(StoreStage):
 
     async def test_a_lease_that_is_over_is_found_by_a_full_beat(self) -> None:
         process, other = await self.process(options=StoreOptions(lease_seconds=LEASE_SECONDS)), await self.process()
-        start = await self.started(process)
-        await process.pull()
+        await self.started(process)
+        work = await process.pull_one()
         await self.advance(LEASE_SECONDS * 1.5)
 
         assert (await other.beat(full=False)).released == 0
         assert (await other.beat(full=True)).released == 1
-        assert await process.extend(ref(start)) == {ref(start)}
+        assert await process.extend(work) == {work.claim}
 
     async def test_a_beat_tells_of_commands_that_are_due(self) -> None:
         process, other = await self.process(), await self.process(OTHER_SERVICE)
@@ -241,13 +240,13 @@ class MemberTests(StoreStage):
             pytest.skip("this store has no sessions")
         process, other = await self.process(), await self.process()
         start = await self.started(process)
-        await process.pull()
+        work = await process.pull_one()
 
         await self.cut(process.adapter)
         await soon(process.heard.lost.wait())
         await self.until_released(other, ref(start))
 
-        assert await process.extend(ref(start)) == {ref(start)}
+        assert await process.extend(work) == {work.claim}
 
     async def test_a_closed_process_counts_as_dead(self) -> None:
         process, other = await self.process(), await self.process()

@@ -175,8 +175,8 @@ class Process:
     async def fetch(self, *refs: Ref) -> list[Work]:
         return await self.adapter.store.fetch(refs, process=self.id)
 
-    async def extend(self, *refs: Ref, trial: bool = False) -> set[Ref]:
-        return await self.adapter.store.extend(refs, process=self.id, trial=trial)
+    async def extend(self, *works: Work, trial: bool = False) -> set[int]:
+        return await self.adapter.store.extend(works, process=self.id, trial=trial)
 
     async def tell_service(self, service: str) -> None:
         """Say that the queue of a service has been filled."""

@@ -10,12 +10,13 @@ from saga.testing.store_commands import CommandTests
 from saga.testing.store_commits import CommitTests
 from saga.testing.store_listing import ListingTests
 from saga.testing.store_members import MemberTests
+from saga.testing.store_quiet import QuietTests
 from saga.testing.store_records import RecordTests
 from saga.testing.store_signals import SignalTests
 from saga.testing.store_starts import StartTests
 
 
 class StoreSuite(
-    StartTests, ClaimTests, CommandTests, CommitTests, SignalTests, MemberTests, RecordTests, ListingTests
+    StartTests, ClaimTests, CommandTests, QuietTests, CommitTests, SignalTests, MemberTests, RecordTests, ListingTests
 ):
     """Everything a store promises."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from tests.postgres.rows import Tables, add_command, add_definition, add_saga
 
 OWNER = 7
 MINE = {"owner": OWNER, "claim": 3}
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 async def test_a_claim_that_was_given_back_after_it_was_read_of_is_no_work(tables: Tables) -> None:
@@ -23,6 +26,18 @@ async def test_a_claim_of_a_paused_saga_that_was_given_back_already_counts_as_ha
     await add_command(tables, saga, 0, claim=MINE["claim"], deliveries=1)
     await tables.execute("select refuse(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[])", saga)
     assert await tables.fetchval("select deliveries from command") == 1
+
+
+async def test_a_claim_that_was_given_back_is_not_dropped_by_who_has_read_of_it_before(tables: Tables) -> None:
+    """Its process asks for all its claims, while its own commit sets the step aside: until when a call may arrive stands on that row."""
+    saga = await add_saga(tables, await add_definition(tables), "dPP")
+    await add_command(tables, saga, 0, claim=MINE["claim"], quiet_at=LATER)
+    await tables.execute("select refuse(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[])", saga)
+    assert await tables.fetchval("select quiet_at from command") == LATER
+
+    await tables.execute("update saga set vector = 'SPP'")  # and so it is with what keeps no command
+    await tables.execute("select refuse(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[])", saga)
+    assert await tables.fetchval("select count(*) from command") == 1
 
 
 async def work_of(tables: Tables, saga: object) -> list[object]:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from saga import Context, Definition, Participant, Reject, Retry
-from saga.ports.work import Ref, Work
+from saga.ports.work import Work
 from saga.runtime.intake import UNSETTLED_MAX
 from tests.runtime.world import Gate, Sql, World, until
 
@@ -202,12 +202,13 @@ async def test_who_prolongs_many_claims_holds_none_while_it_waits_for_another(wo
     handles = [await sagas.start(definition) for _ in range(2)]
     await until(lambda: gate.reached == 2, "both are at work")
     number, store = sagas.process.router.process, sagas.process.adapter.store
+    works = await store.fetch([], process=number)
     lock = "select from command where saga = $1 for no key update nowait"
     waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
     for one, other in (handles, handles[::-1]):
         async with sql.transaction():
             await sql.execute(lock, one.id)
-            task = asyncio.create_task(store.extend([Ref(handle.id, 0) for handle in handles], process=number))
+            task = asyncio.create_task(store.extend(works, process=number))
             await until(lambda: sql.fetchval(waits), "it waits for the one")
             await sql.execute(lock, other.id)
         assert await task == set()

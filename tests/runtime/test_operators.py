@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import asyncpg
@@ -266,6 +267,38 @@ async def test_an_abandoned_saga_makes_no_effect_any_more(world: World) -> None:
     await sagas.operations.abandon(handle.id, **BY)
     assert (await handle.result(10)).status == "abandoned"
     gate.open()
+
+
+@pytest.mark.parametrize("is_undone", [False, True])
+async def test_an_abandoned_saga_is_not_final_while_a_call_of_it_may_arrive(any_world: World, is_undone: bool) -> None:  # noqa: FBT001
+    """G40, also for a call that undoes: the saga ended once at the next look, with the handler at work."""
+    service, gate = Participant("service"), Gate()
+
+    @service.step(external=True)
+    async def make() -> None:
+        if not is_undone:
+            await gate.wait()
+
+    @make.compensation
+    async def unmake(value: Any, result: None) -> None:
+        await gate.wait()
+
+    @service.step(external=True)
+    async def refuse() -> None:
+        raise Reject("no")
+
+    definition = Definition("abandoned")
+    definition.step("service.refuse", after=definition.step("service.make", timeout="1s"))
+    sagas = await any_world.join(service, lease=2, margin=1, redrive=1)
+    began_at = time.monotonic()
+    handle = await sagas.start(definition)
+    await gate.somebody_waits()
+    await sagas.operations.abandon(handle.id, **BY)
+
+    ending = await handle.result(12)
+
+    assert ending.status == "abandoned"
+    assert time.monotonic() - began_at > 2.0, "the end of the call's time-out and the margin"
 
 
 async def test_behind_the_pivot_a_step_that_nobody_needs_can_be_skipped(any_world: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from uuid import UUID
 
 from saga.core import events as ev
@@ -44,9 +45,44 @@ def test_what_a_pause_has_set_aside_goes_through_its_row_also_over_an_outside_bu
     assert [dispatch.operation for dispatch in made.write.dispatches] == [Operation.COMPENSATE]
 
 
-def planned(outcomes: list[Outcome], *extra: ev.Event, state: State = UNDOING, queues_commands: bool) -> Plan:
+def test_an_abandoned_external_step_keeps_the_command_that_knows_of_its_calls() -> None:
+    """G40: it was dropped once, and the saga was final although a call was on its way."""
+    running = UNDOING._replace(phase=Phase.RUNNING, vector="D")
+    abandoned = planned([], ev.Abandoned(), state=running, queues_commands=True)
+    assert (abandoned.write.state.vector, abandoned.write.drops) == ("G", [])
+
+    late = Outcome(work_on(running), ev.Failed(0, "no answer in time", 1, 0.0), quiet_seconds=5.0)
+    ended = planned([late], state=abandoned.write.state, queues_commands=True)
+    assert ([delay.quiet_seconds for delay in ended.write.delays], ended.write.drops) == ([5.0], [])
+
+    quiet = planned([], ev.Quiet(0), state=abandoned.write.state, queues_commands=True)
+    assert (quiet.write.state.phase, [drop.step for drop in quiet.write.drops]) == (Phase.ABANDONED, [0])
+
+
+def test_an_abandoned_journaled_step_keeps_only_the_command_that_asks_its_journal() -> None:
+    """One that executes, kept in its place, would hold the question off for ever. Found by a seed."""
+    frozen = UNDOING._replace(phase=Phase.ABANDONING, vector="G")
+    late = Outcome(replace(work_on(frozen), operation=Operation.EXECUTE), ev.Succeeded(0), b"1")
+
+    made = planned([late], state=frozen, queues_commands=True, modes="J")
+
+    assert ([drop.step for drop in made.write.drops], made.write.delays) == ([0], [])
+
+
+def test_no_version_is_written_without_a_line_of_history() -> None:
+    frozen = UNDOING._replace(phase=Phase.ABANDONING, vector="G")
+
+    made = planned([Outcome(work_on(frozen), ev.Ongoing(0, 1.0))], state=frozen, queues_commands=True)
+
+    assert made.write.changed
+    assert [entry.kind for entry in made.write.entries] == ["looked after"]
+
+
+def planned(
+    outcomes: list[Outcome], *extra: ev.Event, state: State = UNDOING, queues_commands: bool, modes: str = "X"
+) -> Plan:
     router = Router(SystemClock(), queues_commands=queues_commands, has_room=lambda _: False)
-    group = Group(SAGA, chain("X"), 5, state, None, 0.0, outcomes, extra)
+    group = Group(SAGA, chain(modes), 5, state, None, 0.0, outcomes, extra)
     return plan(group, router, Signals(), now=0.0, jitter=0.5, enforce_deadline=True)
 
 

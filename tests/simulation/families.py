@@ -17,7 +17,7 @@ class Family:
     """What its worlds are like. `messages`: how often each kind of fault hits a message. `boundaries` multiplies the rates of the store's
     faults, `people` those of operators, `evidence` how often they resolve what is stuck by what they have seen. `outside_bus`: how many of
     the worlds have one. `purges`: whether journals are purged while sagas are still young. `frozen_claims`: how often a process is frozen
-    with claims that it has not begun."""
+    with claims that it has not begun. `abandon` multiplies how often operators abandon a saga."""
 
     name: str
     taste: Taste = ANY_TASTE
@@ -29,6 +29,7 @@ class Family:
     purges: bool = False
     frozen_claims: float = 0.0
     evidence: float = 1.0
+    abandon: float = 1.0
 
 
 FAMILIES: Final = (
@@ -56,6 +57,12 @@ FAMILIES: Final = (
     ),
     Family("late", Taste(modes="TJXXX"), Rates(rejection=0.24, stuck=0.4, frozen=0.1), messages=0.23, outside_bus=1.0),
     Family("branches", Taste(pivot=0.15, parallel=0.85, deadline=0.5), Rates(rejection=0.2), messages=0.2),
+    Family(
+        "abandoned",
+        Taste(modes="XXXJ", pivot=0.3),
+        Rates(rejection=0.25, stuck=0.3, answer_lost=0.1, frozen=0.06),
+        abandon=20.0,
+    ),
     Family("purges", Taste(modes="JJJT", pivot=0.3), Rates(rejection=0.2, frozen=0.2), purges=True),
 )
 

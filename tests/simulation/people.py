@@ -45,7 +45,7 @@ class People:
         self._world = world
         evidence = world.plan.evidence
         self._set_aside, self._stuck, self._running, self._paused = (
-            _scaled(menu, world.plan.people)
+            _scaled(menu, world.plan.people, world.plan.abandon)
             for menu in (_stuck_menu(evidence, SKIP), _stuck_menu(evidence, 0.0), RUNNING, PAUSED)
         )
 
@@ -179,5 +179,8 @@ def _stuck_menu(evidence: float, skip: float) -> Menu:
     )
 
 
-def _scaled(menu: Menu, scale: float) -> Menu:
-    return [(kind, what, min(probability * scale, 0.75)) for kind, what, probability in menu]
+def _scaled(menu: Menu, scale: float, abandon: float) -> Menu:
+    return [
+        (kind, what, min(probability * scale * (abandon if what == "abandon" else 1.0), 0.75))
+        for kind, what, probability in menu
+    ]

@@ -47,6 +47,7 @@ class Plan:
     frozen_claims: float
     people: float
     evidence: float
+    abandon: float
     lease_seconds: float
     margin_seconds: float
     redrive_seconds: float
@@ -88,6 +89,7 @@ def plan_of(seed: int) -> Plan:
         frozen_claims=family.frozen_claims,
         people=family.people,
         evidence=family.evidence,
+        abandon=family.abandon,
         lease_seconds=2.0,
         margin_seconds=0.5,
         redrive_seconds=3.0,

@@ -275,9 +275,10 @@ class World:
         changed.set()
 
     async def _until_ended(self) -> None:
-        """L2: with people who send every step round again, everything ends."""
+        """L2: with people who send every step round again and leave nothing paused, everything ends."""
         waited = 0.0
         while not self._is_settled(is_stuck_enough=False):
+            await self.people.resume_all()
             await self.people.finish_all()
             await asyncio.sleep(0.5)
             waited += 0.5

@@ -109,7 +109,7 @@ create index command_due on command (service, due_at) where owner is null;
 comment on table command is 'One row per instruction under way: queued (no owner), claimed (owner and lease), waiting for its next attempt (due_at) or set aside (due_at infinity). Gone when its outcome is recorded.';
 comment on column command.op is 'E execute, C compensate, O void or report';
 comment on column command.claim is 'Unique number of the newest claim; a rejection counts only from it';
-comment on column command.quiet_at is 'External steps: until then a call of an earlier claim may still arrive, so that no decline is final';
+comment on column command.quiet_at is 'External steps: until then a call of an earlier claim may still arrive, so that no decline is final, and no abandoned saga over';
 comment on column command.deliveries is 'How often it was handed to a process, counted before it runs';
 comment on column command.trials is 'How often it ran alone and did not answer, counted before it runs: at last it is taken for a poison';
 

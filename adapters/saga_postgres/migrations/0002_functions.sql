@@ -12,6 +12,11 @@ create function called_for(phase "char", letter text, mode "char") returns "char
 $$;
 comment on function called_for is 'G1: the operation that the vector calls for';
 
+create function keeps_command(letter text, mode "char") returns boolean language sql immutable parallel safe as $$
+    select letter in ('d', 'w', 'u', 'k') or (letter = 'G' and mode = 'X')
+$$;
+comment on function keeps_command is 'G37, G40: nothing is called for, but the command knows until when a call may still arrive';
+
 create type work as (
     saga uuid, step smallint, op "char", claim bigint, definition integer, version integer,
     phase "char", vector text, cancel_requested boolean, deadline float8, reason text, waiter integer,
@@ -46,18 +51,21 @@ begin
 end $$;
 comment on function work_of is 'Claims with all that is needed to run them';
 
--- A claim that the vector does not call for is dropped; that of a paused saga is set aside until it is resumed.
+-- A claim that the vector does not call for is dropped, or set aside where the step keeps it; so is that of a paused saga. One that was given
+-- back after the caller has read of it is nobody's any more: its row has the same number still, and perhaps a quiet time.
 create function refuse(p_saga uuid[], p_step smallint[], p_claim bigint[]) returns void
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 begin
     delete from command c
     using unnest(p_saga, p_step, p_claim) as mine(saga, step, claim), saga s, definition_step d
-    where c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim and s.id = c.saga
-      and d.definition = s.definition and d.step = c.step
+    where c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim and c.owner is not null and s.id = c.saga
+      and d.definition = s.definition and d.step = c.step and not keeps_command(substr(s.vector, c.step + 1, 1), d.mode)
       and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) is distinct from c.op;
     update command c set owner = null, lease_until = null, due_at = 'infinity', deliveries = c.deliveries - 1
-    from unnest(p_saga, p_step, p_claim) as mine(saga, step, claim), saga s
-    where c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim and c.owner is not null and s.id = c.saga and s.paused;
+    from unnest(p_saga, p_step, p_claim) as mine(saga, step, claim), saga s, definition_step d
+    where c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim and c.owner is not null and s.id = c.saga
+      and d.definition = s.definition and d.step = c.step
+      and (s.paused or called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) is distinct from c.op);
 end $$;
 comment on function refuse is 'G1: gives up claims that are not called for';
 

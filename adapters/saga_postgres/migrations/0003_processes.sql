@@ -8,7 +8,7 @@ declare
 begin
     update command c
     set owner = null, due_at = now(), lease_until = null,
-        quiet_at = case when d.mode = 'X' and c.op = 'E'
+        quiet_at = case when d.mode = 'X'
                    then greatest(c.quiet_at, c.lease_until + make_interval(secs => d.call_ms / 1000.0 + p_margin)) else c.quiet_at end
     from unnest(p_saga, p_step) as mine(saga, step), saga s, definition_step d
     where c.saga = mine.saga and c.step = mine.step and s.id = c.saga and d.definition = s.definition and d.step = c.step;
@@ -127,11 +127,13 @@ begin
     return query select * from work_of(v_saga, v_step, v_claim);
     get diagnostics v_found = row_count;
     if v_found < cardinality(v_saga) then
-        -- What is set aside for a pause may be running here: its call can still arrive
+        -- What is set aside may be running here: its call can still arrive
         perform give_back(array_agg(c.saga), array_agg(c.step), p_margin)
         from unnest(v_saga, v_step, v_claim) as mine(saga, step, claim)
         join command c on c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim and c.owner = p_owner
-        join saga s on s.id = c.saga where s.paused
+        join saga s on s.id = c.saga
+        join definition_step d on d.definition = s.definition and d.step = c.step
+        where s.paused or keeps_command(substr(s.vector, c.step + 1, 1), d.mode)
         having count(*) > 0;
         perform refuse(v_saga, v_step, v_claim);
     end if;
@@ -140,25 +142,26 @@ comment on function fetch_claims is 'Reads the claims of a process';
 
 -- Of many claims those that somebody has locked are left out, and asked for again one at a time: who holds some rows and waits for another,
 -- while a commit does the same the other way round, waits for ever.
-create function extend_claims(p_owner integer, p_lease float8, p_saga uuid[], p_step smallint[], p_progress bytea, p_trial boolean)
-returns table (saga uuid, step smallint)
+create function extend_claims(
+    p_owner integer, p_lease float8, p_saga uuid[], p_step smallint[], p_claim bigint[], p_progress bytea, p_trial boolean
+) returns setof bigint
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 begin
     if cardinality(p_saga) > 1 then
-        select array_agg(free.saga), array_agg(free.step) into p_saga, p_step from (
-            select c.saga, c.step from unnest(p_saga, p_step) as mine(saga, step)
-            join command c on c.saga = mine.saga and c.step = mine.step
+        select array_agg(free.saga), array_agg(free.step), array_agg(free.claim) into p_saga, p_step, p_claim from (
+            select c.saga, c.step, c.claim from unnest(p_saga, p_step, p_claim) as mine(saga, step, claim)
+            join command c on c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim
             where c.owner = p_owner for no key update of c skip locked
         ) as free;
     end if;
     return query
     update command c set lease_until = clock_timestamp() + make_interval(secs => p_lease), progress = coalesce(p_progress, c.progress),
         trials = c.trials + p_trial::integer
-    from unnest(p_saga, p_step) as mine(saga, step), saga s, definition_step d
-    where c.saga = mine.saga and c.step = mine.step and c.owner = p_owner
+    from unnest(p_saga, p_step, p_claim) as mine(saga, step, claim), saga s, definition_step d
+    where c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim and c.owner = p_owner
       and s.id = c.saga and d.definition = s.definition and d.step = c.step
       and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) = c.op
-    returning c.saga, c.step;
+    returning c.claim;
 end $$;
 comment on function extend_claims is 'Prolongs leases that are still held and called for, and notes how far a step is, or that its trial begins';
 

@@ -1,0 +1,97 @@
+"""What comes in, by whatever way, is run once: a claim is one permission to call (G24). Found by seeds of the simulation."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from uuid import UUID
+
+import pytest
+
+from saga.core.decide import State
+from saga.core.states import Operation, Phase
+from saga.memory.adapter import MemoryAdapter
+from saga.memory.database import Database
+from saga.ports.clock import SystemClock
+from saga.ports.store import StoreOptions
+from saga.ports.work import Ref, Work
+from saga.runtime import intake as module
+from saga.runtime.intake import Intake
+from saga.runtime.router import Router
+from tests.runtime.world import Gate, ended, until
+
+RUNNING = State(Phase.RUNNING, "D", cancel_requested=False, paused=False, deadline=None, reason=None)
+
+
+class Claims:
+    """A store of which only the claims are asked, and a process with room for one of them at a time."""
+
+    def __init__(self) -> None:
+        self.held: list[Work] = []
+        self.ran: list[int] = []
+        self.gate = Gate()
+        clock = SystemClock()
+        adapter = MemoryAdapter(Database(clock, 0.0), StoreOptions())
+        adapter.store.fetch = self._fetch  # type: ignore[method-assign, assignment]
+        router = Router(clock, queues_commands=False, has_room=lambda _: True)
+        self.intake = Intake(adapter.store, clock, router, self._run, dict, lease_seconds=30.0)
+
+    async def _fetch(self, _refs: Sequence[Ref], **_: object) -> list[Work]:
+        return list(self.held)
+
+    async def _run(self, work: Work) -> None:
+        self.ran.append(work.claim)
+        await self.gate.wait()
+
+
+@pytest.fixture
+async def claims() -> AsyncIterator[Claims]:
+    claims = Claims()
+    claims.intake.serve(["service"], 1, durable=True)
+    loop = asyncio.create_task(claims.intake.run())
+    yield claims
+    await ended(loop)
+
+
+async def test_a_claim_that_is_told_twice_is_run_once(claims: Claims) -> None:
+    claims.gate.open()
+    claims.intake.told([work_of(1)])
+    await until(lambda: claims.intake.in_flight == 0, "it has ended")
+
+    claims.intake.told([work_of(1), work_of(2)])
+
+    await until(lambda: 2 in claims.ran and claims.intake.in_flight == 0, "the other one has ended")
+    assert claims.ran == [1, 2]
+
+
+async def test_a_claim_that_was_fetched_before_the_answer_that_made_it_is_run_once(claims: Claims) -> None:
+    """The answer of the admission comes late, after everything was fetched: while one runs, and the other waits for room."""
+    claims.held = [work_of(1), work_of(2)]
+    claims.intake.look(everything=True)
+    await until(lambda: claims.intake.in_flight == 2, "they are fetched")
+
+    claims.intake.take([work_of(1), work_of(2)])
+    assert claims.intake.in_flight == 2
+    claims.gate.open()
+    await until(lambda: claims.intake.in_flight == 0, "they have ended")
+    claims.intake.take([work_of(1), work_of(2)])
+
+    assert (claims.intake.in_flight, claims.ran) == (0, [1, 2])
+
+
+async def test_what_was_told_is_not_remembered_for_ever(claims: Claims, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TOLD_MAX", 10)
+    claims.gate.open()
+
+    for claim in range(100):
+        claims.intake.told([work_of(claim)])
+
+    assert len(claims.intake._told) == 10
+
+
+def work_of(claim: int) -> Work:
+    return Work(
+        saga=UUID(int=claim), step=0, operation=Operation.EXECUTE, claim=claim, definition=1, version=1, state=RUNNING, waiter=None,
+        input=b"{}", results={}, deliveries=1, failures=0, first_failed_ago=0.0, lease_ends=0.0, quiet_at=0.0,
+        progress=None, store_clock=0.0,
+    )  # fmt: skip

@@ -1,0 +1,21 @@
+"""Worlds in which something was found that the others did not show."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.runs import run_part, told
+
+FOUND = {
+    2196: "a claim that was fetched before the answer that made it waited twice for room, and was run twice",
+    2781: "the same",
+    9054: "a claim that was told late, after it was fetched and run, was run again",
+    9705: "the same",
+}
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_what_was_found_stays_mended(seed: int) -> None:
+    _, failed = run_part([seed])
+
+    assert not failed, told(failed)
