@@ -143,7 +143,7 @@ class MemoryStore:
             database.commands.claim(row, process, claim, self._lease_end())
         work = self._work_of(claimed)
         if len(work) < len(claimed):
-            self._refuse(claimed)
+            self._refuse(claimed, None)
         return work
 
     async def admit(
@@ -200,11 +200,7 @@ class MemoryStore:
                 for row in sorted(held, key=lambda row: ref_order(row.ref)):
                     await transaction.lock(row.ref)
                 still = [row for row in held if commands.get(row.ref) is row and row.owner == process]
-                for row in still:
-                    saga = self._database.sagas[row.ref.saga]
-                    if saga.state.paused or self._is_kept(saga, row):  # it may be running here
-                        self._database.give_back(row, self._options.margin_seconds)
-                self._refuse(still)
+                self._refuse(still, self._options.margin_seconds)
         return work
 
     async def overdue(self, limit: int, services: Sequence[str] | None) -> list[Overdue]:
@@ -303,14 +299,20 @@ class MemoryStore:
             trials=row.trials,
         )
 
-    def _refuse(self, rows: Sequence[CommandRow]) -> None:
-        """G1: what the vector does not call for is dropped, or set aside where the step keeps it; so is what is paused."""
+    def _refuse(self, rows: Sequence[CommandRow], margin_seconds: float | None) -> None:
+        """G1: what the vector does not call for is dropped, or set aside where the step keeps it; so is what is paused.
+
+        `margin_seconds` None: the claims were made just now. Else they may run already: their calls can still arrive, and count.
+        """
         for row in rows:
             saga = self._database.sagas.get(row.ref.saga)
             if saga is None or not (self._is_called_for(saga, row) or self._is_kept(saga, row)):
                 self._database.commands.remove(row)
             elif saga.state.paused or self._is_kept(saga, row):
-                row.deliveries -= 1
+                if margin_seconds is None:
+                    row.deliveries -= 1
+                else:
+                    self._database.leave_quiet_time(row, margin_seconds)
                 self._database.commands.queue(row, math.inf)
 
 

@@ -24,7 +24,7 @@ async def test_a_claim_that_was_given_back_after_it_was_read_of_is_no_work(table
 async def test_a_claim_of_a_paused_saga_that_was_given_back_already_counts_as_handed_out_once(tables: Tables) -> None:
     saga = await add_saga(tables, await add_definition(tables), "DPP", paused=True)
     await add_command(tables, saga, 0, claim=MINE["claim"], deliveries=1)
-    await tables.execute("select refuse(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[])", saga)
+    await refuse(tables, saga)
     assert await tables.fetchval("select deliveries from command") == 1
 
 
@@ -32,16 +32,29 @@ async def test_a_claim_that_was_given_back_is_not_dropped_by_who_has_read_of_it_
     """Its process asks for all its claims, while its own commit sets the step aside: until when a call may arrive stands on that row."""
     saga = await add_saga(tables, await add_definition(tables), "dPP")
     await add_command(tables, saga, 0, claim=MINE["claim"], quiet_at=LATER)
-    await tables.execute("select refuse(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[])", saga)
+    await refuse(tables, saga)
     assert await tables.fetchval("select quiet_at from command") == LATER
 
     await tables.execute("update saga set vector = 'SPP'")  # and so it is with what keeps no command
-    await tables.execute("select refuse(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[])", saga)
+    await refuse(tables, saga)
     assert await tables.fetchval("select count(*) from command") == 1
+
+
+async def test_a_claim_that_is_called_for_again_meanwhile_is_given_to_others(tables: Tables) -> None:
+    """It was left out for a pause that has ended since: owned by a process that does not know of it, it would wait for its lease."""
+    saga = await add_saga(tables, await add_definition(tables), "DPP")
+    await add_command(tables, saga, 0, **MINE, deliveries=1)
+    await refuse(tables, saga)
+    (row,) = await tables.fetch("select owner, deliveries, due_at <= now() as is_due from command")
+    assert dict(row) == {"owner": None, "deliveries": 0, "is_due": True}
+
+
+async def refuse(tables: Tables, saga: object) -> None:
+    await tables.execute("select refuse(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[], null)", saga)
 
 
 async def work_of(tables: Tables, saga: object) -> list[object]:
     rows = await tables.fetch(
-        "select * from work_of(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[])", saga
+        "select * from work_of(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[], null)", saga
     )
     return list(rows)

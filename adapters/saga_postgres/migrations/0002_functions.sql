@@ -25,35 +25,11 @@ create type work as (
     progress bytea, now float8, trace text, trials smallint
 );
 
--- What a process needs to run the claims that it holds. Claims that the vector does not call for are left out, and those that were given
--- back after the caller has read of them: a row keeps the number of its last claim.
--- (plpgsql, like all of the hot path: it keeps its plans, while a function in SQL is planned at each call.)
-create function work_of(p_saga uuid[], p_step smallint[], p_claim bigint[]) returns setof work
-language plpgsql stable set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
-begin
-    return query
-    select c.saga, c.step, c.op, c.claim, s.definition, s.version,
-           s.phase, s.vector, s.cancel_requested, extract(epoch from s.deadline)::float8, s.reason, s.waiter,
-           s.input, found.steps, found.results,
-           c.deliveries, c.failures, coalesce(extract(epoch from now() - c.first_failed_at)::float8, 0),
-           extract(epoch from c.lease_until - clock_timestamp())::float8,
-           coalesce(extract(epoch from c.quiet_at - clock_timestamp())::float8, 0),
-           c.progress, extract(epoch from clock_timestamp())::float8, s.trace, c.trials
-    from unnest(p_saga, p_step, p_claim) as mine(saga, step, claim)
-    join command c on c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim
-    join saga s on s.id = c.saga
-    join definition_step d on d.definition = s.definition and d.step = c.step
-    left join lateral (
-        select array_agg(r.step) as steps, array_agg(r.result) as results
-        from step r where r.saga = c.saga and (r.step = any (d.reads) or (c.op = 'C' and r.step = c.step))
-    ) as found on c.op = 'C' or d.reads <> '{}'
-    where c.owner is not null and not s.paused and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) = c.op;
-end $$;
-comment on function work_of is 'Claims with all that is needed to run them';
-
--- A claim that the vector does not call for is dropped, or set aside where the step keeps it; so is that of a paused saga. One that was given
--- back after the caller has read of it is nobody's any more: its row has the same number still, and perhaps a quiet time.
-create function refuse(p_saga uuid[], p_step smallint[], p_claim bigint[]) returns void
+-- Claims that the vector does not call for are dropped, or set aside where the step keeps its command; so are those of paused sagas. One that
+-- was given back after the caller has read of it is nobody's any more: its row has the same number still, and perhaps a quiet time. One that is
+-- called for again in the meantime goes back into the queue.
+-- p_margin null: they were made just now. Else they may run already: their calls can still arrive, and count.
+create function refuse(p_saga uuid[], p_step smallint[], p_claim bigint[], p_margin float8) returns void
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 begin
     delete from command c
@@ -61,13 +37,53 @@ begin
     where c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim and c.owner is not null and s.id = c.saga
       and d.definition = s.definition and d.step = c.step and not keeps_command(substr(s.vector, c.step + 1, 1), d.mode)
       and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) is distinct from c.op;
-    update command c set owner = null, lease_until = null, due_at = 'infinity', deliveries = c.deliveries - 1
+    update command c
+    set owner = null, lease_until = null, deliveries = c.deliveries - (p_margin is null)::integer,
+        due_at = case when not s.paused and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) = c.op then now() else 'infinity' end,
+        quiet_at = case when p_margin is not null and d.mode = 'X'
+                   then greatest(c.quiet_at, c.lease_until + make_interval(secs => d.call_ms / 1000.0 + p_margin)) else c.quiet_at end
     from unnest(p_saga, p_step, p_claim) as mine(saga, step, claim), saga s, definition_step d
     where c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim and c.owner is not null and s.id = c.saga
-      and d.definition = s.definition and d.step = c.step
-      and (s.paused or called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) is distinct from c.op);
+      and d.definition = s.definition and d.step = c.step;
 end $$;
 comment on function refuse is 'G1: gives up claims that are not called for';
+
+-- What a process needs to run claims that it holds. Those that the vector does not call for are left out and refused, and so are those that were
+-- given back after the caller has read of them: a row keeps the number of its last claim. None is both returned and refused.
+-- (plpgsql, like all of the hot path: it keeps its plans, while a function in SQL is planned at each call.)
+create function work_of(p_saga uuid[], p_step smallint[], p_claim bigint[], p_margin float8) returns setof work
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+declare
+    v_work work;
+    v_found bigint[] := '{}';
+begin
+    for v_work in
+        select c.saga, c.step, c.op, c.claim, s.definition, s.version,
+               s.phase, s.vector, s.cancel_requested, extract(epoch from s.deadline)::float8, s.reason, s.waiter,
+               s.input, found.steps, found.results,
+               c.deliveries, c.failures, coalesce(extract(epoch from now() - c.first_failed_at)::float8, 0),
+               extract(epoch from c.lease_until - clock_timestamp())::float8,
+               coalesce(extract(epoch from c.quiet_at - clock_timestamp())::float8, 0),
+               c.progress, extract(epoch from clock_timestamp())::float8, s.trace, c.trials
+        from unnest(p_saga, p_step, p_claim) as mine(saga, step, claim)
+        join command c on c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim
+        join saga s on s.id = c.saga
+        join definition_step d on d.definition = s.definition and d.step = c.step
+        left join lateral (
+            select array_agg(r.step) as steps, array_agg(r.result) as results
+            from step r where r.saga = c.saga and (r.step = any (d.reads) or (c.op = 'C' and r.step = c.step))
+        ) as found on c.op = 'C' or d.reads <> '{}'
+        where c.owner is not null and not s.paused and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) = c.op
+    loop
+        v_found := v_found || v_work.claim;
+        return next v_work;
+    end loop;
+    if cardinality(v_found) < cardinality(p_claim) then
+        perform refuse(array_agg(mine.saga), array_agg(mine.step), array_agg(mine.claim), p_margin)
+        from unnest(p_saga, p_step, p_claim) as mine(saga, step, claim) where mine.claim <> all (v_found);
+    end if;
+end $$;
+comment on function work_of is 'Claims with all that is needed to run them; others are refused';
 
 -- E2 for queued commands: claim what is due for these services.
 create function pull(
@@ -76,7 +92,6 @@ create function pull(
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
     v_saga uuid[]; v_step smallint[]; v_claim bigint[];
-    v_found integer;
 begin
     if not p_durable then
         perform set_config('synchronous_commit', 'off', true);
@@ -97,13 +112,8 @@ begin
         returning c.saga, c.step, c.claim
     )
     select array_agg(saga), array_agg(step), array_agg(claim) into v_saga, v_step, v_claim from claimed;
-    if v_saga is null then
-        return;
-    end if;
-    return query select * from work_of(v_saga, v_step, v_claim);
-    get diagnostics v_found = row_count;
-    if v_found < cardinality(v_saga) then
-        perform refuse(v_saga, v_step, v_claim);
+    if v_saga is not null then
+        return query select * from work_of(v_saga, v_step, v_claim, null);
     end if;
 end $$;
 comment on function pull is 'Claims queued commands that are due';
@@ -144,7 +154,7 @@ begin
     )
     select array_agg(saga), array_agg(step), array_agg(claim) into v_saga, v_step, v_claim from claimed;
     if v_saga is not null then
-        return query select * from work_of(v_saga, v_step, v_claim);
+        return query select * from work_of(v_saga, v_step, v_claim, null);
     end if;
 end $$;
 comment on function admit is 'Claims commands that an outside bus delivered';

@@ -112,7 +112,6 @@ create function fetch_claims(p_owner integer, p_margin float8, p_saga uuid[], p_
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
     v_saga uuid[]; v_step smallint[]; v_claim bigint[];
-    v_found integer;
 begin
     if cardinality(p_saga) > 0 then
         select array_agg(c.saga), array_agg(c.step), array_agg(c.claim) into v_saga, v_step, v_claim
@@ -121,21 +120,8 @@ begin
     else
         select array_agg(c.saga), array_agg(c.step), array_agg(c.claim) into v_saga, v_step, v_claim from command c where c.owner = p_owner;
     end if;
-    if v_saga is null then
-        return;
-    end if;
-    return query select * from work_of(v_saga, v_step, v_claim);
-    get diagnostics v_found = row_count;
-    if v_found < cardinality(v_saga) then
-        -- What is set aside may be running here: its call can still arrive
-        perform give_back(array_agg(c.saga), array_agg(c.step), p_margin)
-        from unnest(v_saga, v_step, v_claim) as mine(saga, step, claim)
-        join command c on c.saga = mine.saga and c.step = mine.step and c.claim = mine.claim and c.owner = p_owner
-        join saga s on s.id = c.saga
-        join definition_step d on d.definition = s.definition and d.step = c.step
-        where s.paused or keeps_command(substr(s.vector, c.step + 1, 1), d.mode)
-        having count(*) > 0;
-        perform refuse(v_saga, v_step, v_claim);
+    if v_saga is not null then
+        return query select * from work_of(v_saga, v_step, v_claim, p_margin);
     end if;
 end $$;
 comment on function fetch_claims is 'Reads the claims of a process';
