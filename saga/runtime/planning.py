@@ -75,9 +75,10 @@ def plan(group: Group, routes: Routes, signals: Signals, *, now: float, jitter: 
     write = Write(group.saga, group.version, is_written, decision.state, group.wake_seconds, entries=decision.entries)
     write.is_deadline_moved = decision.state.deadline != group.state.deadline
     made = Plan(write, decision)
-    commands = {command.step: command for command in decision.commands}
-    for outcome in group.outcomes:
-        _end_claim(group, outcome, commands, made)
+    wanted = {command.step: command for command in decision.commands}
+    commands = dict(wanted)  # what is left to be sent
+    for outcome in group.outcomes:  # there may be several of a step, of claims one after another
+        _end_claim(group, outcome, wanted.get(outcome.work.step), commands, made)
     if write.changed and not write.entries:  # no version without a line of history
         write.entries = LOOKED_AFTER
     if decision.changed:
@@ -89,17 +90,18 @@ def plan(group: Group, routes: Routes, signals: Signals, *, now: float, jitter: 
     return made
 
 
-def _end_claim(group: Group, outcome: Outcome, commands: dict[int, Command], made: Plan) -> None:
+def _end_claim(
+    group: Group, outcome: Outcome, command: Command | None, commands: dict[int, Command], made: Plan
+) -> None:
     work, write, state = outcome.work, made.write, made.decision.state
     step = work.step
     if outcome.is_fenced:
         write.fences.append((step, work.claim))
     letter = state.vector[step]
-    command = commands.get(step)
     if outcome.event is None:
         _delay(group, outcome, 0.0, made)
     elif command is not None and command.operation is work.operation:
-        del commands[step]
+        commands.pop(step, None)
         _delay(group, outcome, command.after_seconds, made)
     elif keeps_command(letter, group.graph.steps[step].mode) or (state.paused and letter in _UNDER_WAY):
         write.changed = (
@@ -107,7 +109,8 @@ def _end_claim(group: Group, outcome: Outcome, commands: dict[int, Command], mad
         )
         write.delays.append(_delay_of(group, outcome, PARKED_SECONDS, made))
     elif command is None:
-        write.drops.append(Drop(step, None if made.decision.changed else work.claim))
+        is_over = made.decision.changed and called_for(group.graph, state, step) is None
+        write.drops.append(Drop(step, None if is_over else work.claim))
     if isinstance(outcome.event, ev.Succeeded | ev.Reported) and letter != group.state.vector[step] and letter in "SKZ":
         write.results.append(Result(step, work.deliveries, outcome.value))
 

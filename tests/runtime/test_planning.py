@@ -69,6 +69,31 @@ def test_an_abandoned_journaled_step_keeps_only_the_command_that_asks_its_journa
     assert ([drop.step for drop in made.write.drops], made.write.delays) == ([0], [])
 
 
+def test_outcomes_of_two_claims_of_a_step_leave_the_command_that_knows_of_their_calls() -> None:
+    """The second was taken for that of a command which is over, and its row was dropped with the quiet time on it. Found by a seed."""
+    running = UNDOING._replace(phase=Phase.RUNNING, vector="D")
+    first, second = (replace(work_on(running), operation=Operation.EXECUTE, claim=claim) for claim in (1, 2))
+    failed = Outcome(first, ev.Failed(0, "no answer in time", 1, 0.0), quiet_seconds=5.0)
+
+    made = planned([failed, Outcome(second, ev.Ongoing(0, 1.0))], state=running, queues_commands=True)
+
+    assert made.write.drops == []
+    assert [(delay.claim, delay.quiet_seconds) for delay in made.write.delays] == [(1, 5.0), (2, 0.0)]
+    assert made.write.dispatches == []
+
+
+def test_a_late_outcome_leaves_the_command_of_the_operation_that_followed() -> None:
+    """It comes together with one that changes the saga; whoever undoes the step meanwhile keeps its claim."""
+    undoing = UNDOING._replace(vector="KK")
+    executed = replace(work_on(undoing), operation=Operation.EXECUTE, claim=1)
+    late = Outcome(executed, ev.Failed(0, "no answer in time", 1, 0.0, operation=Operation.EXECUTE))
+    undone = Outcome(replace(work_on(undoing), step=1, claim=2), ev.Compensated(1))
+
+    made = planned([undone, late], state=undoing, queues_commands=True, modes="XX")
+
+    assert [(drop.step, drop.claim) for drop in made.write.drops] == [(1, None), (0, 1)]
+
+
 def test_no_version_is_written_without_a_line_of_history() -> None:
     frozen = UNDOING._replace(phase=Phase.ABANDONING, vector="G")
 

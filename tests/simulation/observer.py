@@ -18,7 +18,8 @@ COMPLETED = Phase.COMPLETED
 
 
 class InvariantBroken(Exception):
-    """`name` is that of the invariant: I1 to I9, I11, L1, L2; DATA: a wrong input or result; LOOP: a loop died."""
+    """`name` is that of the invariant: I1 to I9, I11, L1, L2; ONCE: a claim has called twice; DATA: a wrong input or result; LOOP: a loop
+    died."""
 
     def __init__(self, name: str, text: str) -> None:
         super().__init__(f"{name} {text}")
@@ -70,6 +71,7 @@ class Observer:
         self.rows: Counter[str] = Counter()
         self._now = now
         self._stop = stop
+        self._claims: set[int] = set()
         self._trace = hashlib.blake2b(digest_size=16)
 
     @property
@@ -90,6 +92,12 @@ class Observer:
             self._stop()
 
     # -- the world outside ----------------------------------------------------------------------------------------------------
+
+    def begun(self, saga: UUID, step: str, claim: int) -> None:
+        """An external handler is at work."""
+        if claim in self._claims:
+            self.broken("ONCE", f"a claim of {step} of saga {self.sagas[saga].number} has called twice")
+        self._claims.add(claim)
 
     def effect(self, saga: UUID, step: int) -> None:
         seen = self.sagas[saga]

@@ -221,6 +221,7 @@ class _Step:
         return await self._services._provider.probe(self._call_of(ctx, "probe"), ((FAILURE, "answer lost", 0.1),))
 
     def _call_of(self, ctx: Context, what: str) -> Call:
+        self._services._observer.begun(ctx.saga_id, ctx.step, ctx._work.claim)
         return Call(
             ctx.saga_id, self._seen_step(ctx), ctx.idempotency_key, self._place(ctx, what), self._step.timeout_ms / 1000
         )

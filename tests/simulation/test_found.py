@@ -11,6 +11,8 @@ FOUND = {
     2781: "the same",
     9054: "a claim that was told late, after it was fetched and run, was run again",
     9705: "the same",
+    10938: "outcomes of two claims of a step came together, and its command was dropped with the quiet time on it",
+    22438: "the same",
 }
 
 
