@@ -18,8 +18,8 @@ COMPLETED = Phase.COMPLETED
 
 
 class InvariantBroken(Exception):
-    """`name` is that of the invariant: I1 to I9, I11, L1, L2; ONCE: a claim has called twice; DATA: a wrong input or result; LOOP: a loop
-    died."""
+    """`name` is that of the invariant: I1 to I9, I11, L1, L2; ONCE: a claim has called twice; QUIET: a step is final, and a call may still
+    arrive; DATA: a wrong input or result; LOOP: a loop died."""
 
     def __init__(self, name: str, text: str) -> None:
         super().__init__(f"{name} {text}")
@@ -72,6 +72,7 @@ class Observer:
         self._now = now
         self._stop = stop
         self._claims: set[int] = set()
+        self._calls: dict[tuple[UUID, int], list[float]] = {}  # until when those without an answer may be executed
         self._trace = hashlib.blake2b(digest_size=16)
 
     @property
@@ -98,6 +99,12 @@ class Observer:
         if claim in self._claims:
             self.broken("ONCE", f"a claim of {step} of saga {self.sagas[saga].number} has called twice")
         self._claims.add(claim)
+
+    def called(self, saga: UUID, step: int, latest_seconds: float) -> Callable[[], None]:
+        """A request is on its way, and may be executed for so long. To be told when its answer has come."""
+        calls, until = self._calls.setdefault((saga, step), []), self._now() + latest_seconds
+        calls.append(until)
+        return lambda: calls.remove(until)
 
     def effect(self, saga: UUID, step: int) -> None:
         seen = self.sagas[saga]
@@ -161,8 +168,10 @@ class Observer:
             self.broken(
                 "I5", f"the outcome of saga {seen.number} changed from {before.phase.name} to {state.phase.name}"
             )
-        for step in range(len(seen.graph.steps)):
+        for step, (letter_before, letter) in enumerate(zip(before.vector, state.vector, strict=True)):
             self._check_letter(seen, step)
+            if letter != letter_before and letter in "RVN?":
+                self._check_quiet(saga, seen, step)
         self._check_outcome(seen)
         self._check_pivot(seen)
 
@@ -175,6 +184,14 @@ class Observer:
             self.broken("I9", f"{name} is recorded as without effect ({letter}), but it has one")
         if (letter == "S" and (effects, undone) != (1, 0)) or (letter == "Z" and effects != undone):
             self.broken("I9", f"{name} is recorded as {letter}, but effects {effects}, compensations {undone}")
+
+    def _check_quiet(self, saga: UUID, seen: Seen, step: int) -> None:
+        """What is final is so whatever becomes of requests that nobody had an answer to, and not by the luck that none is executed late."""
+        late = max(self._calls.get((saga, step), ()), default=0.0) - self._now()
+        if late > 0 and not seen.graph.steps[step].read_only:
+            self.broken(
+                "QUIET", f"{self._name(seen, step)} is final, and a call of it may arrive for another {late:.3f} s"
+            )
 
     def _check_outcome(self, seen: Seen) -> None:
         steps = [step for step, plan in enumerate(seen.graph.steps) if not plan.read_only]

@@ -53,19 +53,28 @@ class Provider:
         """Charge, once for each key."""
         drawn = self._chance.draw(call.place, menu)
         self._observer.tell(f"{call.place}: called{_words(drawn)}")
+        answered = self._observer.called(call.saga, call.step, self._latest(call))
         answer = self._loop.ask(self._execute(call, result, drawn))
         if drawn is not None and drawn.kind in (CRASH, FROZEN):
             await self._strike(drawn.kind, drawn.share)
-        return await answer
+        try:
+            found = await answer
+        except Reject:
+            answered()
+            raise
+        answered()
+        return found
 
     async def undo(self, call: Call, menu: Menu) -> None:
         """Refund, once for each key."""
         drawn = self._chance.draw(call.place, menu)
         self._observer.tell(f"{call.place}: called{_words(drawn)}")
+        answered = self._observer.called(call.saga, call.step, self._latest(call))
         answer = self._loop.ask(self._undo(call, drawn))
         if drawn is not None and drawn.kind in (CRASH, FROZEN):
             await self._strike(drawn.kind, drawn.share)
         await answer
+        answered()
 
     async def probe(self, call: Call, menu: Menu) -> str:
         """What became of a key."""
@@ -103,7 +112,7 @@ class Provider:
         await asyncio.sleep(TRAVEL_SECONDS)
         if drawn is None:
             return
-        latest = (call.timeout_seconds + self._margin_seconds) * LATE_PART
+        latest = self._latest(call)
         if drawn.kind == DELAY:
             self._loop.call_later(drawn.share * latest, land, context=OUTSIDE.copy())
         if (
@@ -115,6 +124,9 @@ class Provider:
         if drawn.what in ("silent", "stuck"):
             await asyncio.sleep(SILENCE_SECONDS)
             raise ConnectionResetError("nobody waits any more")
+
+    def _latest(self, call: Call) -> float:
+        return (call.timeout_seconds + self._margin_seconds) * LATE_PART
 
     async def _answer(self, drawn: Drawn | None) -> None:
         await asyncio.sleep(TRAVEL_SECONDS)
