@@ -178,16 +178,12 @@ class Database:
         return owner if owner == process or owner in self.members else None
 
     def give_back(self, row: CommandRow, margin_seconds: float) -> None:
-        """End a claim without a report."""
-        self.leave_quiet_time(row, margin_seconds)
-        self.commands.queue(row, self.now())
-
-    def leave_quiet_time(self, row: CommandRow, margin_seconds: float) -> None:
-        """Until lease + time-out + margin a call of this claim may be on its way (G24, G25)."""
+        """End a claim without a report: until lease + time-out + margin a call may be on its way (G24, G25)."""
         step = self.definitions[self.sagas[row.ref.saga].definition].graph.steps[row.ref.step]
         if step.mode is Mode.EXTERNAL and row.lease_until is not None:
             quiet_at = row.lease_until + step.timeout_seconds + margin_seconds
             row.quiet_at = quiet_at if row.quiet_at is None else max(row.quiet_at, quiet_at)
+        self.commands.queue(row, self.now())
 
     def tell(self, signals: Signals, *, is_whole: bool) -> None:
         """Reach processes as a notification does: soon, not at once, and only those that are alive. `is_whole`: every write was made."""

@@ -302,7 +302,8 @@ class MemoryStore:
     def _refuse(self, rows: Sequence[CommandRow], margin_seconds: float | None) -> None:
         """G1: what the vector does not call for is dropped, or set aside where the step keeps it; so is what is paused.
 
-        `margin_seconds` None: the claims were made just now. Else they may run already: their calls can still arrive, and count.
+        `margin_seconds` None: the claims were made just now. Else they may run already: their calls can still arrive, and count; the next
+        pull sets them aside.
         """
         for row in rows:
             saga = self._database.sagas.get(row.ref.saga)
@@ -311,9 +312,9 @@ class MemoryStore:
             elif saga.state.paused or self._is_kept(saga, row):
                 if margin_seconds is None:
                     row.deliveries -= 1
+                    self._database.commands.queue(row, math.inf)
                 else:
-                    self._database.leave_quiet_time(row, margin_seconds)
-                self._database.commands.queue(row, math.inf)
+                    self._database.give_back(row, margin_seconds)
 
 
 def overdue_of(database: Database, saga: SagaRow) -> Overdue:

@@ -101,7 +101,8 @@ def _end_claim(
     if outcome.event is None:
         _delay(group, outcome, 0.0, made)
     elif command is not None and command.operation is work.operation:
-        commands.pop(step, None)
+        if not _is_set_aside(group, step):  # by a newer claim perhaps, whose row this one does not move
+            commands.pop(step, None)
         _delay(group, outcome, command.after_seconds, made)
     elif keeps_command(letter, group.graph.steps[step].mode) or (state.paused and letter in _UNDER_WAY):
         write.changed = (

@@ -18,7 +18,9 @@ from tests.simulation.world import run_seed
 
 SEED_SECONDS_MAX: Final = 10
 HUNT_SECONDS_MAX: Final = 240.0
-INVARIANTS: Final = frozenset({"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I11", "L1", "L2"})
+INVARIANTS: Final = frozenset(
+    {"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I11", "L1", "L2", "ONCE", "QUIET"}
+)
 
 
 def main(known: str, others: str, wanted: int) -> None:

@@ -82,6 +82,19 @@ def test_outcomes_of_two_claims_of_a_step_leave_the_command_that_knows_of_their_
     assert made.write.dispatches == []
 
 
+def test_a_step_that_was_set_aside_is_driven_again_whatever_an_older_claim_reports_with_it() -> None:
+    """The report moves its own claim's row, and the row is that of a newer one: it would stay set aside for ever. Found by a seed."""
+    running = UNDOING._replace(phase=Phase.RUNNING, vector="d")
+    older = replace(work_on(running), operation=Operation.EXECUTE, claim=1)
+    late = Outcome(older, ev.Failed(0, "no answer in time", 1, 0.0), quiet_seconds=5.0)
+
+    made = planned([late], ev.RollBack("too slow"), state=running, queues_commands=True)
+
+    assert made.write.state.vector == "U"
+    assert [delay.claim for delay in made.write.delays] == [1]
+    assert [dispatch.operation for dispatch in made.write.dispatches] == [Operation.EXECUTE]
+
+
 def test_a_late_outcome_leaves_the_command_of_the_operation_that_followed() -> None:
     """It comes together with one that changes the saga; whoever undoes the step meanwhile keeps its claim."""
     undoing = UNDOING._replace(vector="KK")

@@ -26,9 +26,9 @@ create type work as (
 );
 
 -- Claims that the vector does not call for are dropped, or set aside where the step keeps its command; so are those of paused sagas. One that
--- was given back after the caller has read of it is nobody's any more: its row has the same number still, and perhaps a quiet time. One that is
--- called for again in the meantime goes back into the queue.
--- p_margin null: they were made just now. Else they may run already: their calls can still arrive, and count.
+-- was given back after the caller has read of it is nobody's any more: its row has the same number still, and perhaps a quiet time.
+-- p_margin null: they were made just now, and their rows are locked. Else they may run already: their calls can still arrive, and count; and what
+-- is called for again in the meantime must not be set aside for good, so that they go back to the queue, and it is the next pull that does it.
 create function refuse(p_saga uuid[], p_step smallint[], p_claim bigint[], p_margin float8) returns void
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 begin
@@ -39,7 +39,8 @@ begin
       and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) is distinct from c.op;
     update command c
     set owner = null, lease_until = null, deliveries = c.deliveries - (p_margin is null)::integer,
-        due_at = case when not s.paused and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) = c.op then now() else 'infinity' end,
+        due_at = case when p_margin is null and (s.paused or called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) is distinct from c.op)
+                 then 'infinity' else now() end,
         quiet_at = case when p_margin is not null and d.mode = 'X'
                    then greatest(c.quiet_at, c.lease_until + make_interval(secs => d.call_ms / 1000.0 + p_margin)) else c.quiet_at end
     from unnest(p_saga, p_step, p_claim) as mine(saga, step, claim), saga s, definition_step d
