@@ -330,7 +330,8 @@ class ClaimTests(StoreStage):
         newer = await process.pull_one()
 
         assert await process.extend(older, newer) == {older.claim}
-        assert await process.extend(older) == {older.claim}
+        assert await process.extend(older, trial=True) == {older.claim}
+        assert [held.trials for held in await process.fetch()] == [0]
 
     async def test_a_lease_ends_unless_it_is_extended(self) -> None:
         process = await self.process(options=StoreOptions(lease_seconds=LEASE_SECONDS))

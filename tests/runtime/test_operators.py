@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import asyncpg
 import pytest
 
 from saga import Conflict, Context, Definition, GiveUp, Participant, Reject, Retry
+from saga.core import events as ev
+from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.states import Phase
 from tests.runtime.world import By, Gate, Sql, World, until
 
@@ -289,7 +292,7 @@ async def test_an_abandoned_saga_is_not_final_while_a_call_of_it_may_arrive(any_
 
     definition = Definition("abandoned")
     definition.step("service.refuse", after=definition.step("service.make", timeout="1s"))
-    sagas = await any_world.join(service, lease=2, margin=1, redrive=1)
+    sagas = await any_world.join(service, lease=2, margin=2, redrive=1)
     began_at = time.monotonic()
     handle = await sagas.start(definition)
     await gate.somebody_waits()
@@ -298,7 +301,30 @@ async def test_an_abandoned_saga_is_not_final_while_a_call_of_it_may_arrive(any_
     ending = await handle.result(12)
 
     assert ending.status == "abandoned"
-    assert time.monotonic() - began_at > 2.0, "the end of the call's time-out and the margin"
+    assert time.monotonic() - began_at > 3.0, "the end of the call's time-out and the margin"
+
+
+async def test_an_abandoned_saga_is_looked_at_soon_however_old_it_is(world: World) -> None:
+    """It ends by being looked at, and nothing else does that; others that have waited for long are looked at rarely."""
+    service, gate = Participant("service"), Gate()
+
+    @service.step(external=True)
+    async def make() -> None:
+        await gate.wait()
+
+    definition = Definition("old")
+    definition.step("service.make")
+    sagas = await world.join(service, redrive=5)
+    handle = await sagas.start(definition)
+    await gate.somebody_waits()
+    entry = (await sagas.snapshot(handle.id)).overdue
+    old = replace(entry, saga=uuid7(round((time.time() - 1_000) * 1_000), bytes(RANDOM_BYTES)))
+
+    looks = [(await sagas.process.group_for(old, [event])).wake_seconds for event in (ev.Tick(), ev.Abandoned())]
+
+    assert looks == [pytest.approx(1_000, abs=30), 5.0]
+    gate.open()
+    assert (await handle.result(10)).is_completed
 
 
 async def test_behind_the_pivot_a_step_that_nobody_needs_can_be_skipped(any_world: World) -> None:
