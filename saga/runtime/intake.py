@@ -22,6 +22,7 @@ HOLD_SECONDS: Final = 0.25  # so long a claim may wait here while other processe
 LOOK_TICK_SECONDS: Final = 0.01
 TOLD_MAX: Final = 65_536  # some seconds of claims, at the highest pace of one process
 RENEW_AT: Final = 1 / 3  # of a lease
+BEGUN_AT_ONCE: Final = 32  # then it is the committer's turn: the first outcomes are committed while others are made
 UNSETTLED_MAX: Final = 1_024  # outcomes that wait for their commit: with more of them nothing is pulled
 
 
@@ -61,6 +62,7 @@ class Intake:
         self._finished = 0
         self._soon = 0  # claims that are finished within HOLD_SECONDS, at the present pace
         self._paced_at = clock.monotonic()
+        self._goes_on = False  # with what waits, in the next turn of the loop
         self._is_closing = False
         self._log = structlog.get_logger("saga.intake")
 
@@ -137,16 +139,26 @@ class Intake:
         second call of it would not be covered by what is known of the first (G24).
         """
         for work in works:
-            if work.claim in self._running or work.claim in self._told:
-                continue
-            if len(self._running) < self._capacity and not self._is_closing:
-                self._begin(work)
-            else:
+            if work.claim not in self._running and work.claim not in self._told:
                 self._waiting.append(work)
+        if not self._goes_on:
+            self._begin()
 
-    def _begin(self, work: Work) -> None:
-        task = self._loop.create_task(self._run_one(work))
-        self._running[work.claim] = (work, task)
+    def _begin(self) -> None:
+        """Run what waits, as far as there is room; a part of it in each turn of the loop."""
+        begun = 0
+        while self._waiting and len(self._running) < self._capacity and not self._is_closing:
+            if begun == BEGUN_AT_ONCE:
+                self._goes_on = True
+                self._loop.call_soon(self._go_on)
+                return
+            begun += 1
+            work = self._waiting.popleft()
+            self._running[work.claim] = (work, self._loop.create_task(self._run_one(work)))
+
+    def _go_on(self) -> None:
+        self._goes_on = False
+        self._begin()
 
     async def _run_one(self, work: Work) -> None:
         try:
@@ -157,8 +169,8 @@ class Intake:
             if self._ended is not None:
                 self._ended.add(work.claim)
             self._freed.set()
-            while self._waiting and len(self._running) < self._capacity and not self._is_closing:
-                self._begin(self._waiting.popleft())
+            if self._waiting and not self._goes_on:
+                self._begin()
             if self._wants_queue and not self._waiting:
                 self._wanted.set()
 

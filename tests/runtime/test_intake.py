@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from itertools import pairwise
 from uuid import UUID
 
 import pytest
@@ -87,6 +88,34 @@ async def test_what_was_told_is_not_remembered_for_ever(claims: Claims, monkeypa
         claims.intake.told([work_of(claim)])
 
     assert len(claims.intake._told) == 10
+
+
+async def test_of_many_claims_the_first_have_ended_before_the_last_begin(claims: Claims) -> None:
+    """So that what they came to is being committed while the others run."""
+    claims.intake.serve(["service"], 10 * module.BEGUN_AT_ONCE, durable=True)
+    claims.gate.open()
+    begun: list[int] = []
+
+    def look() -> None:
+        begun.append(len(claims.ran))
+        if claims.intake.in_flight:
+            asyncio.get_running_loop().call_soon(look)
+
+    claims.intake.take([work_of(claim) for claim in range(5 * module.BEGUN_AT_ONCE)])
+    look()
+    await until(lambda: claims.intake.in_flight == 0, "they have ended")
+
+    assert {later - earlier for earlier, later in pairwise(begun)} <= {0, module.BEGUN_AT_ONCE}
+    assert claims.ran == list(range(5 * module.BEGUN_AT_ONCE))
+
+
+async def test_claims_that_take_their_time_run_together(claims: Claims) -> None:
+    claims.intake.serve(["service"], 10 * module.BEGUN_AT_ONCE, durable=True)
+
+    claims.intake.take([work_of(claim) for claim in range(5 * module.BEGUN_AT_ONCE)])
+
+    await until(lambda: len(claims.ran) == 5 * module.BEGUN_AT_ONCE, "all of them have begun")
+    claims.gate.open()
 
 
 def work_of(claim: int) -> Work:
