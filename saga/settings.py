@@ -97,6 +97,10 @@ class Settings(BaseSettings):
     handler_connections: int = Field(
         default=10, ge=1, le=200, description="connections for handlers of transactional and journaled steps"
     )
+    line: bool = Field(
+        default=True,
+        description="processes of one machine and user tell each other directly what is next; false: only by notifications of the store",
+    )
     scan: Seconds = Field(default=1.0, gt=0, description="supervisor: how often it looks for overdue sagas")
     outage_grace: Seconds = Field(
         default=10.0, gt=0, description="supervisor: a longer outage of ours extends deadlines"

@@ -11,6 +11,7 @@ from saga_postgres.directory import PostgresDirectory
 from saga_postgres.handlers import HandlerPool
 from saga_postgres.inspection import inspect
 from saga_postgres.ledger import PostgresLedger
+from saga_postgres.line import Line
 from saga_postgres.membership import PostgresMembership
 from saga_postgres.pool import HOT, Connection, Pool
 from saga_postgres.retention import PostgresRetention
@@ -41,8 +42,9 @@ class PostgresAdapter:
             settings={"application_name": options.application, "jit": "off"},
         )
         self._seal = Seal(memory_seconds=options.lease_seconds)
-        self.membership = PostgresMembership(self.pool, options, self._seal, version("saga-coordination"))
-        self.store = PostgresStore(self.pool, options, self._seal, self.membership.hear)
+        line = Line()
+        self.membership = PostgresMembership(self.pool, options, self._seal, line, version("saga-coordination"))
+        self.store = PostgresStore(self.pool, options, self._seal, line, self.membership.hear)
         self.directory = PostgresDirectory(self.pool)
         self.ledger = self.listing = PostgresLedger(self.pool)
         self.retention = PostgresRetention(self.pool)

@@ -15,16 +15,18 @@ import asyncpg
 
 from saga.errors import LeadershipLost, ProtocolViolation, Unavailable
 from saga.ports.store import LEADER_SILENCE_SECONDS_MAX, Beat, Ears, Peer, StoreOptions
-from saga.ports.work import Ref
+from saga.ports.work import Ref, Work
 from saga_postgres import signals
 from saga_postgres.failures import translated
+from saga_postgres.line import Line
 from saga_postgres.pool import Connection, Pool
 from saga_postgres.sealing import Seal
+from saga_postgres.telling import said_in
 
 LEAVE_TIMEOUT_SECONDS: Final = 5.0
 CLOCK_SECONDS_MAX: Final = 3.0  # so long a beat tells the time of the store
 _JOIN: Final = """
-    insert into participant (id, name, services, capacity, release) values ($1, $2, $3, $4, $5)
+    insert into participant (id, name, services, capacity, release, door) values ($1, $2, $3, $4, $5, $6)
 """
 _ANNOUNCE: Final = """
     update participant set capacity = $3, services = (select array_agg(distinct s order by s) from unnest(services || $2::text[]) as s)
@@ -42,6 +44,7 @@ with before as (select extract(epoch from clock_timestamp() - seen_at)::float8 a
         returning term)
 select coalesce((select silent from before), 0), (select term from seen)"""
 _BEAT: Final = "select * from beat($1, $2, $3, $4, $5, $6)"
+_HELD: Final = "select saga, step from command where owner = $1"
 
 _log = logging.getLogger(__name__)
 
@@ -49,15 +52,17 @@ _log = logging.getLogger(__name__)
 class PostgresMembership:
     """See `saga.ports.store.Membership`. The lock is the session's: when the process dies, the kernel closes the socket and frees it."""
 
-    def __init__(self, pool: Pool, options: StoreOptions, seal: Seal, release: str) -> None:
+    def __init__(self, pool: Pool, options: StoreOptions, seal: Seal, line: Line, release: str) -> None:
         self._pool = pool
         self._options = options
         self._seal = seal
+        self._line = line
         self._release = release
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._process = 0
         self._ears: Ears | None = None
         self._hears = False  # who neither serves nor starts sagas does not: every notification wakes all who listen
+        self._peers: frozenset[int] = frozenset()
         self._listening: asyncpg.Connection[asyncpg.Record] | None = None
         self._turn = asyncio.Lock()  # one operation a connection
         self._clock = self._clock_max = 0.0  # between them is the store's clock minus ours, as the last beat saw it
@@ -71,6 +76,7 @@ class PostgresMembership:
     async def join(self, name: str, services: Sequence[str], capacity: int, ears: Ears) -> int:
         connection = await self._pool.dedicated()
         try:
+            door = await self._line.open(self._on_line) if self._options.line else None
             with translated(self._pool.place):
                 process: int = await connection.fetchval("select nextval('participant_id')::integer")
                 await connection.execute("select pg_advisory_lock($1, $2)", self.lock_class, process)
@@ -78,7 +84,7 @@ class PostgresMembership:
                 if self._hears:
                     await self._listen(connection, process, ears)
                     await self._listen_to_services(connection, services, ears)
-                await connection.execute(_JOIN, process, name, list(services), capacity, self._release)
+                await connection.execute(_JOIN, process, name, list(services), capacity, self._release, door)
                 await connection.execute("select pg_notify($1, '')", f"{signals.prefix(self._options.namespace)}peers")
         except BaseException:
             connection.terminate()  # half a member is none
@@ -126,17 +132,37 @@ class PostgresMembership:
         match payload[:1]:
             case signals.WORKS:
                 clocks = self._clock, self._clock_max
-                works = signals.works_in(payload, channel, self._seal, *clocks)
-                if time.monotonic() - self._clock_at < CLOCK_SECONDS_MAX:
-                    ears.works(works)
-                else:  # we were away, and do not know the time of the store
-                    ears.claims([Ref(work.saga, work.step) for work in works])
+                self._hear_works(ears, signals.works_in(payload, channel, self._seal, *clocks))
             case signals.CLAIMS:
                 ears.claims(signals.claims_in(payload))
             case signals.ENDINGS:
                 ears.ended(signals.endings_in(payload, channel, self._seal))
             case signals.ENDED:
                 ears.ended(signals.ended_in(payload))
+
+    def _hear_works(self, ears: Ears, works: list[Work]) -> None:
+        if time.monotonic() - self._clock_at < CLOCK_SECONDS_MAX:
+            ears.works(works)
+        else:  # we were away, and do not know the time of the store
+            ears.claims([Ref(work.saga, work.step) for work in works])
+
+    def _on_line(self, process: int, frame: bytes) -> None:
+        ears = self._ears
+        if ears is None or process != self._process:
+            return  # it is for whom we were before our session was lost
+        try:
+            said = said_in(frame)
+        except ProtocolViolation as error:  # a peer of another build: beats find what is true
+            _log.warning("refused: %s", error)
+            return
+        if said.works:
+            for work in said.works:
+                work.store_clock = self._clock
+            self._hear_works(ears, said.works)
+        if said.claims:
+            ears.claims(said.claims)
+        if said.endings or said.ended:
+            ears.ended({**said.endings, **dict.fromkeys(said.ended)})
 
     async def _listen_to_services(self, connection: Connection, services: Sequence[str], ears: Ears) -> None:
         for service in services:
@@ -170,7 +196,18 @@ class PostgresMembership:
             raise Unavailable(f"{self._pool.place}: process {self._process} was taken for dead")
         self._clock_at = time.monotonic()
         self._clock, self._clock_max = own["now"] - self._clock_at, own["now"] - asked_at
+        if self._options.line:
+            await self._meet(rows)
         return Beat(tuple(map(_peer, rows)), own["has_due"], self._clock, own["leader_seen_ago"], own["released"])
+
+    async def _meet(self, rows: Sequence[asyncpg.Record]) -> None:
+        """The line reaches who is alive. Who is not any more may have died after a commit for us, and before telling us of it."""
+        doors = {row["id"]: row["door"] for row in rows if row["id"] != self._process}
+        self._line.meet({process: door for process, door in doors.items() if door is not None})
+        gone, self._peers = self._peers - doors.keys(), frozenset(doors)
+        if gone and self._ears is not None:
+            held = await self._pool.fetch(_HELD, self._process)
+            self._ears.claims([Ref(saga, step) for saga, step in held])
 
     async def lead(self, term: int, name: str | None, *, silence_seconds_max: float = math.inf) -> float:
         connection = self._connection
@@ -202,6 +239,7 @@ class PostgresMembership:
 
     def close(self) -> None:
         """End the session without a word: from here on this process counts as dead."""
+        self._line.close()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()

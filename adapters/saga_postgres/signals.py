@@ -66,8 +66,8 @@ def told_if_whole(signals: Signals, namespace: str, seal: Seal) -> list[Told]:
     return told + _services(signals, namespace)
 
 
-def _told_if_missed(signals: Signals, namespace: str) -> list[Told]:
-    """What is told of a commit of which something was missed: addresses, behind which there may be nothing."""
+def told_by_address(signals: Signals, namespace: str) -> list[Told]:
+    """What is told of a commit of which something was missed, or is unknown: addresses, behind which there may be nothing."""
     told: list[Told] = []
     for process, refs in signals.claims.items():
         told += _to(process_channel(namespace, process), _claims(refs))
@@ -80,7 +80,7 @@ def told_columns(signals: Signals, namespace: str, seal: Seal) -> list[str]:
     """n_channel, n_payload and n_when. None needs an escape: a channel is made of names, a payload is a letter and base64."""
     told = [
         *[(f'"{channel}"', f'"{payload}"', IF_WHOLE) for channel, payload in told_if_whole(signals, namespace, seal)],
-        *[(f'"{channel}"', f'"{payload}"', IF_MISSED) for channel, payload in _told_if_missed(signals, namespace)],
+        *[(f'"{channel}"', f'"{payload}"', IF_MISSED) for channel, payload in told_by_address(signals, namespace)],
     ]
     return literals(told, 3)
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from saga.core.decide import State
 from saga.core.states import Operation, Phase
+from saga.errors import SagaError
 from saga.ports.store import StoreOptions
 from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenKey, Work, Write
 from saga_postgres.columns import commit_columns, delivery_columns, start_columns
+from saga_postgres.line import Line
 from saga_postgres.pool import Connection, Pool
 from saga_postgres.sealing import Seal
-from saga_postgres.signals import told_columns, told_if_whole
+from saga_postgres.signals import told_by_address, told_columns, told_if_whole
 from saga_postgres.single import one_commit, one_start
+from saga_postgres.telling import Telling, part
 
 Row = Iterable[Any]
 NOBODY: Final = (None, None)
+GONE: Final = 0  # instead of a position: somebody who was given a claim is not there any more, and it was not made
 _OPERATIONS: Final = {operation.value.encode(): operation for operation in Operation}
 _PHASES: Final = {phase.value.encode(): phase for phase in Phase}
 
@@ -70,17 +76,22 @@ _PULL: Final = _call("pull", *[""] * 6)
 _ADMIT: Final = _call("admit", "uuid[]", "smallint[]", '"char"[]', "text[]", *[""] * 4)
 _FETCH: Final = _call("fetch_claims", *[""] * 4)
 _OVERDUE: Final = _call("overdue", *[""] * 2)
+_NOTIFY: Final = "select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as told(channel, payload)"
 _EXTEND: Final = _call("extend_claims", *[""] * 7)
 
 
 class PostgresStore:
     """The hot path. See `saga.ports.store.Store` for the guarantees."""
 
-    def __init__(self, pool: Pool, options: StoreOptions, seal: Seal, hear: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, pool: Pool, options: StoreOptions, seal: Seal, line: Line, hear: Callable[[], Awaitable[None]]
+    ) -> None:
         self._pool = pool
         self._hear = hear
         self._options = options
         self._seal = seal
+        self._line = line
+        self._notifying: set[asyncio.Task[None]] = set()
         # By their full names: on a caller's or a handler's connection the search path is theirs.
         self._start = _START.replace("start_batch", f'"{options.namespace}".start_batch')
         self._commit = _COMMIT.replace("commit_batch", f'"{options.namespace}".commit_batch')
@@ -100,15 +111,18 @@ class PostgresStore:
         if waiter is not None:
             await self._hear()  # of its end
         options = self._options
+        telling, signals = self._begin_telling(signals, connection)
         told = signals, options.namespace, self._seal
         fetch = self._pool.fetch if connection is None else connection.fetch
         common = process, options.lease_seconds, options.redrive_seconds, waiter, True
         if len(starts) == 1 and not again:
             alone = one_start(starts[0])
             if alone is not None and await self._is_written(fetch, self._start_one, (*common, *alone), signals):
+                self._tell(telling, is_whole=True)
                 return []
         rows = await fetch(self._start, *common, again, *start_columns(starts), *told_columns(*told))
-        return [TakenKey(row[0] - 1, row[1], row[2]) for row in rows]
+        self._tell(telling, is_whole=not rows and not again)
+        return [TakenKey(row[0] - 1, row[1], row[2]) for row in rows if row[0] != GONE]
 
     async def commit(
         self,
@@ -120,16 +134,38 @@ class PostgresStore:
         wait: bool,
         connection: Connection = None,
     ) -> list[Miss]:
+        telling, signals = self._begin_telling(signals, connection)
         fetch = self._pool.fetch if connection is None else connection.fetch
         told = signals, self._options.namespace, self._seal
         common = process, self._options.lease_seconds, wait, durable
         if len(writes) == 1:
             alone = one_commit(writes[0])
             if alone is not None and await self._is_written(fetch, self._commit_one, (*common, *alone), signals):
+                self._tell(telling, is_whole=True)
                 return []
         rows = await fetch(self._commit, *common, *commit_columns(writes), *told_columns(*told))
+        self._tell(telling, is_whole=not rows)
         heard_at = time.monotonic()
-        return [_miss(row, heard_at) for row in rows]
+        return [_miss(row, heard_at) for row in rows if row[0] != GONE]
+
+    def _begin_telling(self, signals: Signals, connection: Connection) -> tuple[Telling | None, Signals]:
+        """What goes over the line, and what has to be notified: everything in a caller's transaction, of whose end we are not told."""
+        if connection is not None:
+            return None, signals
+        near, far = part(signals, self._line)
+        return (Telling(near, self._line) if near.claims or near.ended else None), far
+
+    def _tell(self, telling: Telling | None, *, is_whole: bool) -> None:
+        unsent = None if telling is None else telling.speak(is_whole=is_whole)
+        if unsent is not None and (unsent.claims or unsent.ended):
+            task = asyncio.create_task(self._notify(unsent))
+            self._notifying.add(task)
+            task.add_done_callback(self._notifying.discard)
+
+    async def _notify(self, unsent: Signals) -> None:
+        channels, payloads = zip(*told_by_address(unsent, self._options.namespace), strict=True)
+        with suppress(SagaError):  # whoever is still there then finds it by its lease
+            await self._pool.fetch(_NOTIFY, channels, payloads)
 
     async def _is_written(
         self, fetch: Callable[..., Awaitable[Sequence[Any]]], query: str, arguments: Sequence[object], signals: Signals

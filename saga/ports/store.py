@@ -220,7 +220,8 @@ class Retention(Protocol):
 @dataclass(frozen=True, slots=True)
 class StoreOptions:
     """Settings of a store. `lease_seconds`: how long a claim holds without renewal; `margin_seconds`: how much later than its time-out an
-    external call may still arrive; `redrive_seconds`: how often a saga is looked after although nobody asked."""
+    external call may still arrive; `redrive_seconds`: how often a saga is looked after although nobody asked; `line`: whether processes of
+    one machine may tell each other directly what a commit made for them."""
 
     namespace: str = "saga"
     lease_seconds: float = 30.0
@@ -229,6 +230,7 @@ class StoreOptions:
     hot_connections_max: int = 6
     handler_connections_max: int = 10
     application: str = "saga"
+    line: bool = True
 
 
 class StoreAdapter(Protocol):

@@ -11,19 +11,22 @@ import pydantic
 
 from saga import Participant, registry
 from saga.client import _check_text
+from saga.core.decide import State
 from saga.core.duration import duration_ms
 from saga.core.graph import graph_from_json
 from saga.core.paths import resolve, template_faults
 from saga.core.schema import misfits
+from saga.core.states import Operation, Phase
 from saga.errors import InputRefused
 from saga.ports.bus import Message, check_headers
-from saga.ports.work import Ref
+from saga.ports.work import Ref, Standing, Work
 from saga.runtime.signing import KeyRing
 from saga.runtime.wire import Command, decode, encode
 from saga.settings import load
 from saga.yaml_guard import parsed_yaml
 from saga_postgres import signals
 from saga_postgres.sealing import Seal
+from saga_postgres.telling import Said, _encode, said_in
 from tests.bad_input.mutation import Mutator
 from tests.docs.page import ROOT
 
@@ -43,6 +46,15 @@ CHANNEL: Final = signals.process_channel("saga", 7)
 SEAL: Final = Seal(memory_seconds=30.0)
 SEAL.use(bytes(32))
 CLAIMS: Final = signals._claims([Ref(SAGA, 1), Ref(SAGA, 2)])[0]
+RUNNING: Final = State(Phase.RUNNING, "SD", cancel_requested=False, paused=False, deadline=1.5, reason=None)
+WORK: Final = Work(
+    saga=SAGA, step=1, operation=Operation.EXECUTE, claim=1 << 32, definition=1, version=2, state=RUNNING, waiter=None,
+    input=ORDER, results={0: b"1"}, deliveries=1, failures=0, first_failed_ago=0.0, lease_ends=30.0, quiet_at=0.0,
+    progress=None, store_clock=0.0,
+)  # fmt: skip
+SAID: Final = _encode(
+    Said([Ref(SAGA, 1)], [WORK], [SAGA], {SAGA: Standing(1, Phase.COMPLETED, None, ORDER, {0: b"1"})})
+)
 SCHEMA: Final = {
     "type": "object",
     "properties": {
@@ -170,6 +182,10 @@ def notified_end(mutator: Mutator) -> None:
     signals.endings_in(mutator.text(_sealed(signals.ENDINGS)), CHANNEL, SEAL)
 
 
+def told_on_the_line(mutator: Mutator) -> None:
+    said_in(mutator.data(SAID))
+
+
 def _sealed(kind: str) -> str:
     """Something that a process of the namespace has sealed, and that is no document."""
     return kind + SEAL.close(kind + CHANNEL, b"[1]")
@@ -182,7 +198,7 @@ def start_key_and_tags(mutator: Mutator) -> None:
 GOLDEN: Final = (ROOT / "tests/core/golden/order.json").read_bytes()
 DECODERS: Final[dict[Callable[[Mutator], None], int]] = {
     wire: 21_500, signed: 10_000, ring: 4_000, headers: 6_000, definition: 12_000, model_input: 6_000, dataclass_input: 6_000,
-    recorded_result: 4_000, output: 6_000, template: 8_000, schema: 3_000, duration: 6_000, yaml: 800, settings: 1_200, url: 500,
-    notification: 2_000, notified_work: 1_000, notified_end: 1_000, start_key_and_tags: 1_000,
+    recorded_result: 4_000, output: 6_000, template: 8_000, schema: 3_000, duration: 5_000, yaml: 800, settings: 1_200, url: 500,
+    notification: 2_000, notified_work: 1_000, notified_end: 1_000, told_on_the_line: 1_000, start_key_and_tags: 1_000,
 }  # fmt: skip
 """How many mutations of each: 100,000 together, within the minute that `make test` gives them."""

@@ -11,6 +11,7 @@ from saga.ports.store import StoreOptions
 from saga_postgres.adapter import PostgresAdapter
 from saga_postgres.migrate import migrate
 from saga_postgres.pool import Pool
+from tests.migrated import migrated_template, store_url  # noqa: F401 (offered to the tests of this folder)
 
 
 @pytest.fixture

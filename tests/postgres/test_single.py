@@ -20,7 +20,7 @@ from saga_postgres.single import one_commit, one_start
 from tests.postgres.rows import Tables, add_command, add_definition, add_process, add_saga
 
 EXECUTE, COMPENSATE = Operation.EXECUTE, Operation.COMPENSATE
-ME, GONE = 0, 9_999  # ME stands for the process that commits
+ME = 0  # stands for the process that commits
 CLAIM = 3
 
 ROWS = """
@@ -68,7 +68,6 @@ def given_to(owner: int | None, operation: Operation = EXECUTE, step: int = 2, a
 ENDED = {"dispatches": [], "drops": [Drop(1, None)]}
 WRITES = {
     "here": success(),
-    "to a process that is gone": success(dispatches=given_to(GONE)),
     "queued": success(dispatches=given_to(None)),
     "queued for later": success(dispatches=given_to(None, after=5.0)),
     "without a value": success(results=[Result(1, 1, None)]),
@@ -238,7 +237,6 @@ STARTS = {
     ),
     "after a late deadline": start(deadline_seconds=9_999.0),
     "under a key": start(key="k"),
-    "for a process that is gone": start(dispatches=given_to(GONE, step=0)),
 }
 
 

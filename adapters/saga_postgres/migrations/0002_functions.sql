@@ -187,6 +187,9 @@ declare
     stale integer[];  -- positions of rejections that are not from the newest claim
     ok boolean[];
     all_ok boolean;
+    alive integer[] := '{}';  -- who is there to whom commands are given
+    gone boolean := false;    -- somebody is not
+    v_gone miss;
 begin
     -- Arrays are read by position and not by unnest: one function scan a statement instead of one an array.
     if not p_durable then
@@ -253,16 +256,16 @@ begin
         where c.saga = s_id[t_s[w.n]] and c.step = t_step[w.n] and c.claim = t_claim[w.n] and (all_ok or ok[t_s[w.n]]);
     end if;
     if cardinality(c_s) > 0 then
+        -- A command goes to its process if that one is still there, else into the queue of its service
+        select coalesce(array_agg(p.id), '{}') || p_process into alive from participant p where p.id = any (c_owner);
+        gone := not array_remove(c_owner, null) <@ alive;
         insert into command as c (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
         select s_id[c_s[w.n]], c_step[w.n], c_op[w.n], c_service[w.n], o.owner, case when o.owner is not null then c_claim[w.n] end,
                now() + make_interval(secs => c_after[w.n]),
                case when o.owner is not null then clock_timestamp() + make_interval(secs => p_lease) end,
                case when o.owner is not null then 1 else 0 end
         from generate_series(1, cardinality(c_s)) as w(n)
-        cross join lateral (
-            -- to its process if that one is still there, else into the queue of its service
-            select case when c_owner[w.n] = p_process or exists (select from participant p where p.id = c_owner[w.n]) then c_owner[w.n] end as owner
-        ) as o
+        cross join lateral (select case when c_owner[w.n] = any (alive) then c_owner[w.n] end as owner) as o
         where all_ok or ok[c_s[w.n]]
         order by s_id[c_s[w.n]], c_step[w.n]
         on conflict (saga, step) do update
@@ -289,7 +292,7 @@ begin
         where all_ok or ok[e_s[w.n]];
     end if;
     for i in 1 .. cardinality(n_channel) loop
-        continue when n_when[i] = case when all_ok then 'm' else 'w' end;
+        continue when n_when[i] = case when all_ok and not gone then 'm' else 'w' end;
         perform pg_notify(n_channel[i], n_payload[i]);
     end loop;
 
@@ -299,12 +302,16 @@ begin
                extract(epoch from clock_timestamp())::float8
         from generate_series(1, cardinality(s_id)) as w(n) left join saga s on s.id = s_id[w.n] where not ok[w.n];
     end if;
+    if gone then
+        v_gone.n := 0;
+        return next v_gone;
+    end if;
 end $$;
-comment on function commit_batch is 'Writes what a batch of outcomes decided, and says which sagas had moved on';
+comment on function commit_batch is 'Writes what a batch of outcomes decided, and says which sagas had moved on; a row 0: a command was queued, since the process to which it was given is gone';
 
 -- What most commits are: one step of one saga has its outcome, nothing disturbs the saga, and one step follows or none. The same as
--- `commit_batch` would write, by plain statements that begin sooner. False: the saga has moved on or is locked, and nothing was written or
--- told; `commit_batch` says what is the matter.
+-- `commit_batch` would write, by plain statements that begin sooner. False: the saga has moved on or is locked, or the process to which the
+-- next command is given is gone, and nothing was written or told; `commit_batch` says what is the matter.
 -- r_attempts null: the outcome has no result; c_step null: nothing follows; e_saga null: no line about the saga itself; n_channel null: nobody
 -- is told. Whatever the flags were, they are off now.
 create function commit_one(
@@ -330,6 +337,9 @@ begin
     if not found then  -- G4: what was decided on is what is there, and stays so until we have written
         return false;
     end if;
+    if c_owner <> p_process and not exists (select from participant p where p.id = c_owner) then
+        return false;
+    end if;
     if s_phase in ('D', 'Z', 'X') then
         update saga s
         set version = s_version + 1, touched_by = p_process, phase = s_phase, vector = s_vector, reason = s_reason,
@@ -343,9 +353,6 @@ begin
     end if;
     delete from command c where c.saga = s_id and c.step = d_step and (d_claim is null or c.claim = d_claim);
     if c_step is not null then
-        if c_owner <> p_process then  -- to its process if that one is still there, else into the queue of its service
-            select p.id into c_owner from participant p where p.id = c_owner;
-        end if;
         insert into command as c (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
         values (
             s_id, c_step, c_op, c_service, c_owner, case when c_owner is not null then c_claim end, now() + make_interval(secs => c_after),
@@ -392,6 +399,8 @@ language plpgsql set search_path from current set plan_cache_mode = force_generi
 declare
     taken integer[] := '{}';
     present integer[] := '{}';
+    alive integer[];  -- who is there to whom commands are given
+    gone boolean;     -- somebody is not
 begin
     if not p_durable then
         perform set_config('synchronous_commit', 'off', true);
@@ -419,19 +428,20 @@ begin
            s_tags[w.n]::jsonb, s_trace[w.n], s_input[w.n]
     from generate_series(1, cardinality(s_id)) as w(n)
     where w.n <> all (taken);
+    -- A command goes to its process if that one is still there, else into the queue of its service
+    select coalesce(array_agg(p.id), '{}') || p_process into alive from participant p where p.id = any (c_owner);
+    gone := not array_remove(c_owner, null) <@ alive;
     insert into command (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
     select s_id[c_s[w.n]], c_step[w.n], c_op[w.n], c_service[w.n], o.owner, case when o.owner is not null then c_claim[w.n] end, now(),
            case when o.owner is not null then clock_timestamp() + make_interval(secs => p_lease) end, case when o.owner is not null then 1 else 0 end
     from generate_series(1, cardinality(c_s)) as w(n)
-    cross join lateral (
-        select case when c_owner[w.n] = p_process or exists (select from participant p where p.id = c_owner[w.n]) then c_owner[w.n] end as owner
-    ) as o
+    cross join lateral (select case when c_owner[w.n] = any (alive) then c_owner[w.n] end as owner) as o
     where c_s[w.n] <> all (taken);
     insert into event (saga, at, version, process, n, step, phase, kind, vector, detail)
     select s_id[e_s[w.n]], now(), 1, p_process, w.n, nullif(e_step[w.n], -1), s_phase[e_s[w.n]], e_kind[w.n], s_vector[e_s[w.n]], e_detail[w.n]
     from generate_series(1, cardinality(e_s)) as w(n) where e_s[w.n] <> all (taken);
     for i in 1 .. cardinality(n_channel) loop
-        continue when n_when[i] = case when p_again or taken <> '{}' then 'w' else 'm' end;
+        continue when n_when[i] = case when p_again or gone or taken <> '{}' then 'w' else 'm' end;
         perform pg_notify(n_channel[i], n_payload[i]);
     end loop;
     if cardinality(taken) > 0 then
@@ -441,11 +451,14 @@ begin
         join start_key k on k.definition_name = w.name and k.key = w.key
         where w.s = any (taken);
     end if;
+    if gone then
+        return query select 0, null::uuid, null::boolean;
+    end if;
 end $$;
-comment on function start_batch is 'Starts sagas; a start key that is taken returns the saga that has it';
+comment on function start_batch is 'Starts sagas; a start key that is taken returns the saga that has it; a row 0: a command was queued, since the process to which it was given is gone';
 
--- What most starts are: one saga, of which one step is the first. False: its key is taken, and nothing was written or told; `start_batch`
--- says by whom. k_key null: it has none; n_channel null: nobody is told.
+-- What most starts are: one saga, of which one step is the first. False: its key is taken, or the process to which the command is given is gone,
+-- and nothing was written or told; `start_batch` says what is the matter. k_key null: it has none; n_channel null: nobody is told.
 create function start_one(
     p_process integer, p_lease float8, p_redrive float8, p_waiter integer, p_durable boolean,
     s_id uuid, s_definition integer, s_phase "char", s_vector text, s_deadline float8, s_tags text, s_trace text, s_input bytea,
@@ -459,6 +472,9 @@ begin
     if not p_durable then
         perform set_config('synchronous_commit', 'off', true);
     end if;
+    if c_owner <> p_process and not exists (select from participant p where p.id = c_owner) then
+        return false;
+    end if;
     if k_key is not null then
         insert into start_key (definition_name, key, saga, input_hash) values (k_name, k_key, s_id, k_hash)
         on conflict (definition_name, key) do nothing;
@@ -471,9 +487,6 @@ begin
         s_id, s_definition, p_process, p_waiter, s_phase, now() + make_interval(secs => least(p_redrive, s_deadline)),
         now() + make_interval(secs => s_deadline), now(), s_vector, s_tags::jsonb, s_trace, s_input
     );
-    if c_owner <> p_process then  -- to its process if that one is still there, else into the queue of its service
-        select p.id into c_owner from participant p where p.id = c_owner;
-    end if;
     insert into command (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
     values (
         s_id, c_step, c_op, c_service, c_owner, case when c_owner is not null then c_claim end, now(),

@@ -27,7 +27,7 @@ $$;
 -- anything waits in the queues of its services. p_full: also look for claims whose lease is over.
 create function beat(p_id integer, p_lock integer, p_margin float8, p_in_flight integer, p_channel text, p_full boolean)
 returns table (id integer, name text, services text[], capacity integer, in_flight integer, seen_ago float8, has_due boolean,
-               now float8, leader_seen_ago float8, released integer)
+               now float8, leader_seen_ago float8, released integer, door text)
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan as $$
 declare
     v_dead integer[];
@@ -62,7 +62,7 @@ begin
                where exists (select from command c where c.service = wanted.service and c.owner is null and c.due_at <= statement_timestamp())
            ),
            extract(epoch from clock_timestamp())::float8,
-           (select extract(epoch from clock_timestamp() - l.seen_at)::float8 from leader l where l.name = 'supervisor'), v_released
+           (select extract(epoch from clock_timestamp() - l.seen_at)::float8 from leader l where l.name = 'supervisor'), v_released, p.door
     from participant p order by p.id;
 end $$;
 comment on function beat is 'One heart-beat of a process';
