@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,14 @@ def test_an_image_has_the_versions_that_are_tested(path: Path) -> None:
 
     assert installed
     assert [pin for pin in installed if pin not in tested] == []
+
+
+def test_an_image_has_all_that_the_distribution_depends_on() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = {re.split(r"[^a-z0-9_-]", dependency)[0] for dependency in project["dependencies"]}
+    installed = {name for name, _ in PIN.findall((ROOT / "deploy" / "requirements.txt").read_text())}
+
+    assert needed - installed == set()
 
 
 def test_what_is_copied_is_there_and_sent_to_the_engine() -> None:
