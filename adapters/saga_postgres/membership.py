@@ -74,6 +74,7 @@ class PostgresMembership:
         return zlib.crc32(b"saga " + self._options.namespace.encode()) >> 1
 
     async def join(self, name: str, services: Sequence[str], capacity: int, ears: Ears) -> int:
+        self._end_session()
         connection = await self._pool.dedicated()
         try:
             door = await self._line.open(self._on_line) if self._options.line else None
@@ -197,16 +198,18 @@ class PostgresMembership:
         self._clock_at = time.monotonic()
         self._clock, self._clock_max = own["now"] - self._clock_at, own["now"] - asked_at
         if self._options.line:
-            await self._meet(rows)
+            await self._meet(connection, rows)
         return Beat(tuple(map(_peer, rows)), own["has_due"], self._clock, own["leader_seen_ago"], own["released"])
 
-    async def _meet(self, rows: Sequence[asyncpg.Record]) -> None:
+    async def _meet(self, connection: Connection, rows: Sequence[asyncpg.Record]) -> None:
         """The line reaches who is alive. Who is not any more may have died after a commit for us, and before telling us of it."""
         doors = {row["id"]: row["door"] for row in rows if row["id"] != self._process}
         self._line.meet({process: door for process, door in doors.items() if door is not None})
         gone, self._peers = self._peers - doors.keys(), frozenset(doors)
         if gone and self._ears is not None:
-            held = await self._pool.fetch(_HELD, self._process)
+            async with self._turn:
+                with translated(self._pool.place):
+                    held = await connection.fetch(_HELD, self._process)
             self._ears.claims([Ref(saga, step) for saga, step in held])
 
     async def lead(self, term: int, name: str | None, *, silence_seconds_max: float = math.inf) -> float:
@@ -240,6 +243,10 @@ class PostgresMembership:
     def close(self) -> None:
         """End the session without a word: from here on this process counts as dead."""
         self._line.close()
+        self._end_session()
+
+    def _end_session(self) -> None:
+        """Who joins again is somebody else: nobody shall take the one before for alive."""
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.terminate()

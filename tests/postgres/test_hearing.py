@@ -74,6 +74,16 @@ async def test_who_serves_listens_to_its_service_too(adapter: PostgresAdapter) -
     assert await channels(adapter) == {f"saga_saga_p_{process}", "saga_saga_peers", "saga_saga_s_stock"}
 
 
+async def test_who_joins_again_is_not_taken_for_alive_as_who_it_was(adapter: PostgresAdapter, tables: Tables) -> None:
+    """A beat may fail for other reasons than a session that is gone. Nobody would ever have given back what that one holds."""
+    process = await adapter.membership.join("a participant", ["stock"], 1, ears())
+    assert await adapter.membership.join("a participant", ["stock"], 1, ears()) != process
+    await until(
+        lambda: tables.fetchval("select pg_try_advisory_lock($1, $2)", adapter.membership.lock_class, process),
+        "its lock is free",
+    )
+
+
 async def start_nothing(adapter: PostgresAdapter, process: int) -> None:
     await adapter.store.start([], Signals(), process=process, waiter=process, again=False)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -176,8 +177,10 @@ class TestSignalsOnTheLine(SignalTests):
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "line"
+def folder() -> Iterator[Path]:
+    """A path that does not exist yet. The system wants those of sockets to be short."""
+    with tempfile.TemporaryDirectory(prefix="saga") as name:
+        yield Path(name) / "line"
 
 
 @pytest.fixture
