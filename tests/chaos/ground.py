@@ -136,7 +136,7 @@ async def ground(folder: Path, seed: int, outside: Outside) -> AsyncIterator[Gro
 
 
 def _manned(folder: Path, places: Places, provider_port: int, seed: int) -> Ground:
-    """Of every two processes that serve the same, one reaches its databases by way of the networks that break."""
+    """Of every two processes that serve the same, one reaches its databases by way of the networks that break. One has no direct line."""
     direct = {
         **SETTINGS,
         **places.outside.settings,
@@ -164,7 +164,7 @@ def _manned(folder: Path, places: Places, provider_port: int, seed: int) -> Grou
         participants=[
             made("goods.0", direct, "books", "stock"),
             made("goods.1", behind, "books", "stock"),
-            made("money.0", direct, "money"),
+            made("money.0", {**direct, "SAGA_LINE": "false"}, "money"),
             made("money.1", behind, "money"),
         ],
         supervisors=[made("supervisor.0", direct), made("supervisor.1", behind)],
