@@ -56,19 +56,22 @@ class Publisher:
     async def _put(self, stream: str, records: Sequence[Record], give_up_at: float) -> None:
         """One request, and again for what was not taken, until all of it was or time is up."""
         backoff, left = Backoff(*RETRY_SECONDS), records
+        why: object = None
         while True:
             try:
                 async with asyncio.timeout_at(asyncio.get_running_loop().time() + give_up_at - time.monotonic()):
                     answers = await self._api.put(stream, left)
                 refused = [record for record, reason in zip(left, answers, strict=True) if reason is not None]
-                why: object = next((reason for reason in answers if reason is not None), None)
+                why = next((reason for reason in answers if reason is not None), None)
             except NotFound:
                 if not self._api.options.create:
                     raise
                 await make(self._api, stream)
                 continue
-            except (Unavailable, TimeoutError) as error:
+            except Unavailable as error:
                 refused, why = list(left), error
+            except TimeoutError:  # in the middle of the last try: what was said before says more
+                refused, why = list(left), why or "no answer in time"
             if not refused:
                 return
             if len(refused) < len(left):

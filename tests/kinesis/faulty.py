@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +20,10 @@ BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 
 
 class FaultyEndpoint:
-    """Passes calls on. `refuse` answers a call instead, with this error and status; `drop_record` refuses single records."""
+    """Passes calls on. `refuse` answers a call instead, with this error and status; `drop_record` refuses single records.
+
+    `delay_seconds` is how long a call is left without an answer first.
+    """
 
     def __init__(self, target: str) -> None:
         self._target = target
@@ -27,6 +31,7 @@ class FaultyEndpoint:
         self.calls: Counter[str] = Counter()
         self.refuse: Callable[[str], tuple[int, str] | None] = lambda _: None
         self.drop_record: Callable[[int], bool] = lambda _: False
+        self.delay_seconds: Callable[[str], float] = lambda _: 0.0
         self._records = 0
 
     @property
@@ -49,6 +54,7 @@ class FaultyEndpoint:
     async def _answer(self, request: web.Request) -> web.Response:
         operation = request.headers["X-Amz-Target"].rpartition(".")[2]
         self.calls[operation] += 1
+        await asyncio.sleep(self.delay_seconds(operation))
         if (refusal := self.refuse(operation)) is not None:
             status, code = refusal
             return web.Response(status=status, body=json.dumps({"__type": code, "message": "slower"}))
