@@ -22,7 +22,7 @@ BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 class FaultyEndpoint:
     """Passes calls on. `refuse` answers a call instead, with this error and status; `drop_record` refuses single records.
 
-    `delay_seconds` is how long a call is left without an answer first.
+    `stall` leaves a call without an answer for as long as the endpoint serves.
     """
 
     def __init__(self, target: str) -> None:
@@ -31,7 +31,8 @@ class FaultyEndpoint:
         self.calls: Counter[str] = Counter()
         self.refuse: Callable[[str], tuple[int, str] | None] = lambda _: None
         self.drop_record: Callable[[int], bool] = lambda _: False
-        self.delay_seconds: Callable[[str], float] = lambda _: 0.0
+        self.stall: Callable[[str], bool] = lambda _: False
+        self._ends = asyncio.Event()
         self._records = 0
 
     @property
@@ -49,12 +50,14 @@ class FaultyEndpoint:
                 await web.TCPSite(runner, LOOPBACK, self._port).start()
                 yield self
         finally:
+            self._ends.set()
             await runner.cleanup()
 
     async def _answer(self, request: web.Request) -> web.Response:
         operation = request.headers["X-Amz-Target"].rpartition(".")[2]
         self.calls[operation] += 1
-        await asyncio.sleep(self.delay_seconds(operation))
+        if self.stall(operation):
+            await self._ends.wait()
         if (refusal := self.refuse(operation)) is not None:
             status, code = refusal
             return web.Response(status=status, body=json.dumps({"__type": code, "message": "slower"}))

@@ -13,8 +13,6 @@ from tests.kinesis.faulty import THROUGHPUT, FaultyEndpoint
 from tests.kinesis.operator import Operator
 from tests.services import kinesis as services
 
-PUBLISH_TIMEOUT_SECONDS = 1
-
 
 @pytest.fixture
 async def faulty(kinesis_endpoint: str) -> AsyncIterator[FaultyEndpoint]:
@@ -24,9 +22,7 @@ async def faulty(kinesis_endpoint: str) -> AsyncIterator[FaultyEndpoint]:
 
 @pytest.fixture
 def url(faulty: FaultyEndpoint, leases_url: str, prefix: str) -> str:
-    return services.bus_url(
-        faulty.url, leases_url, prefix=prefix, publish_timeout=f"{PUBLISH_TIMEOUT_SECONDS}s", shards="2"
-    )
+    return services.bus_url(faulty.url, leases_url, prefix=prefix, publish_timeout="1s", shards="2")
 
 
 async def test_only_the_records_that_were_refused_are_sent_again(
@@ -83,7 +79,7 @@ async def test_what_a_stream_has_said_is_told_although_its_last_answer_never_cam
 ) -> None:
     async with connected(url, 1) as (bus,):
         faulty.refuse = lambda operation: (400, THROUGHPUT) if operation == "PutRecords" else None
-        faulty.delay_seconds = lambda operation: 0 if faulty.calls[operation] == 1 else PUBLISH_TIMEOUT_SECONDS
+        faulty.stall = lambda operation: operation == "PutRecords" and faulty.calls[operation] > 1
 
         with pytest.raises(Unavailable, match=f"3 of 3 records .*{THROUGHPUT}"):
             await bus.publish(numbered(range(3)))
