@@ -11,6 +11,7 @@ from saga.testing.hand_clock import HandClock
 from saga.testing.store_suite import StoreSuite
 from saga_postgres.adapter import PostgresAdapter
 from tests.services import postgres as services
+from tests.stores import OnPostgres
 
 
 class TestMemoryStore(StoreSuite):
@@ -30,16 +31,7 @@ class TestMemoryStore(StoreSuite):
         await self.clock.advance(seconds)
 
 
-class TestPostgresStore(StoreSuite):
-    @pytest.fixture(autouse=True)
-    def _database(self, store_url: str) -> None:
-        self.url = store_url
-
-    async def open_store(self, options: StoreOptions) -> StoreAdapter:
-        adapter = PostgresAdapter(self.url, options)
-        await adapter.open()
-        return adapter
-
+class TestPostgresStore(OnPostgres, StoreSuite):
     async def cut(self, adapter: StoreAdapter) -> None:
         """As the server does when it is told to end a session."""
         assert isinstance(adapter, PostgresAdapter)

@@ -16,7 +16,7 @@ import asyncpg
 import pytest
 
 from saga.core.decide import Entry
-from saga.ports.store import StoreAdapter, StoreOptions
+from saga.ports.store import StoreOptions
 from saga.ports.work import Dispatch, Drop, Ref, Signals, Start
 from saga.testing.store_signals import SignalTests
 from saga.testing.store_stage import EXECUTE, OTHER_SERVICE, TIMEOUT_SECONDS, Heard, Process, moved, soon
@@ -26,21 +26,13 @@ from saga_postgres.line import Line
 from saga_postgres.signals import process_channel
 from tests.runtime.world import until
 from tests.services import postgres as services
+from tests.stores import OnPostgres
 
 ME = 7
 
 
-class TestSignalsOnTheLine(SignalTests):
+class TestSignalsOnTheLine(OnPostgres, SignalTests):
     """All that the suite asks of signals, between two processes that reach each other."""
-
-    @pytest.fixture(autouse=True)
-    def _database(self, store_url: str) -> None:
-        self.url = store_url
-
-    async def open_store(self, options: StoreOptions) -> StoreAdapter:
-        adapter = PostgresAdapter(self.url, options)
-        await adapter.open()
-        return adapter
 
     async def _pair(self) -> tuple[Process, Process]:
         process, other = await super()._pair()
