@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import Final
@@ -57,7 +58,7 @@ class Committer:
         self._wanted = Bell()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._known: dict[int, tuple[int, State]] = {}
+        self._known: OrderedDict[int, tuple[int, State]] = OrderedDict()  # a dict finds its oldest entry by passing all that were deleted
         self._log = structlog.get_logger("saga.committer")
 
     # -- in -------------------------------------------------------------------------------------------------------------------
@@ -118,7 +119,7 @@ class Committer:
             return
         self._known[write.saga.int] = (write.version + 1, write.state)
         if len(self._known) > KNOWN_SAGAS_MAX:
-            del self._known[next(iter(self._known))]
+            self._known.popitem(last=False)
 
     # -- the loop -------------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
@@ -31,7 +32,7 @@ class Endings:
         self._ledger = ledger
         self._clock = clock
         self._waiting: dict[UUID, list[asyncio.Future[Standing | None]]] = {}
-        self._unheard: dict[UUID, Standing | None] = {}
+        self._unheard: OrderedDict[UUID, Standing | None] = OrderedDict()
         self._patient: Ticks[asyncio.Future[Standing | None]] = Ticks(
             POLL_TICK_SECONDS, lambda heard: _wake(heard, None)
         )
@@ -51,7 +52,7 @@ class Endings:
         if waiting is None:
             self._unheard[saga] = standing
             if len(self._unheard) > UNHEARD_MAX:
-                del self._unheard[next(iter(self._unheard))]
+                self._unheard.popitem(last=False)
             return
         for future in waiting:
             _wake(future, standing)

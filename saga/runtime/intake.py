@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -52,7 +52,7 @@ class Intake:
         self._refs: set[Ref] = set()
         self._ended: set[int] | None = None  # claims, while a fetch is under way
         self._wants_all = False
-        self._told: dict[int, None] = {}  # claims that did not come with the answer that has made them
+        self._told: OrderedDict[int, None] = OrderedDict()  # claims that did not come with the answer that has made them
         self._wants_queue = False
         self._looks: Ticks[None] = Ticks(LOOK_TICK_SECONDS, lambda _: self.look())
         self._wanted = asyncio.Event()
@@ -122,7 +122,7 @@ class Intake:
         self.take(works)
         self._told.update(dict.fromkeys(work.claim for work in works))
         while len(self._told) > TOLD_MAX:
-            del self._told[next(iter(self._told))]
+            self._told.popitem(last=False)
 
     def look_in(self, seconds: float) -> None:
         """Something will be in the queues after so long."""
