@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
+import asyncpg
+
 from saga.core.decide import State
 from saga.core.states import Operation, Phase
-from saga.errors import SagaError
+from saga.errors import InputRefused, SagaError
 from saga.ports.store import StoreOptions
 from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenKey, Work, Write
 from saga_postgres.columns import commit_columns, delivery_columns, start_columns
@@ -21,7 +23,8 @@ from saga_postgres.signals import told_by_address, told_columns, told_if_whole
 from saga_postgres.single import one_commit, one_start
 from saga_postgres.telling import Telling, part
 
-Row = Iterable[Any]
+Row = Any  # a record: by position, or all at once
+Fetch = Callable[..., Awaitable[Sequence[Row]]]
 NOBODY: Final = (None, None)
 GONE: Final = 0  # instead of a position: somebody who was given a claim is not there any more, and it was not made
 _OPERATIONS: Final = {operation.value.encode(): operation for operation in Operation}
@@ -48,7 +51,7 @@ _START: Final = _call(
 )
 _COMMIT: Final = _call(
     "commit_batch",
-    *[""] * 4,
+    *[""] * 5,
     *(
         "uuid[]",
         "integer[]",
@@ -143,10 +146,26 @@ class PostgresStore:
             if alone is not None and await self._is_written(fetch, self._commit_one, (*common, *alone), signals):
                 self._tell(telling, is_whole=True)
                 return []
-        rows = await fetch(self._commit, *common, *commit_columns(writes), *told_columns(*told))
+        columns = *commit_columns(writes), *told_columns(*told)
+        is_new = connection is None and all(
+            write.is_new for write in writes
+        )  # a caller's transaction must not fail for it
+        rows = await self._written(fetch, common, columns, is_new=is_new)
         self._tell(telling, is_whole=not rows)
         heard_at = time.monotonic()
         return [_miss(row, heard_at) for row in rows if row[0] != GONE]
+
+    async def _written(
+        self, fetch: Fetch, common: Sequence[object], columns: Sequence[str], *, is_new: bool
+    ) -> Sequence[Row]:
+        """Write a batch. If something of it was taken for new and has a row, the server refuses it all, and it is written with care."""
+        if is_new:
+            try:
+                return await fetch(self._commit, *common, False, *columns)  # noqa: FBT003 (not careful)
+            except InputRefused as error:
+                if not isinstance(error.__cause__, asyncpg.UniqueViolationError):
+                    raise
+        return await fetch(self._commit, *common, True, *columns)  # noqa: FBT003 (careful)
 
     def _begin_telling(self, signals: Signals, connection: Connection) -> tuple[Telling | None, Signals]:
         """What goes over the line, and what has to be notified: everything in a caller's transaction, of whose end we are not told."""
@@ -167,9 +186,7 @@ class PostgresStore:
         with suppress(SagaError):  # whoever is still there then finds it by its lease
             await self._pool.fetch(_NOTIFY, channels, payloads)
 
-    async def _is_written(
-        self, fetch: Callable[..., Awaitable[Sequence[Any]]], query: str, arguments: Sequence[object], signals: Signals
-    ) -> bool:
+    async def _is_written(self, fetch: Fetch, query: str, arguments: Sequence[object], signals: Signals) -> bool:
         """Write one saga, if at most one is to be told of it."""
         told = told_if_whole(signals, self._options.namespace, self._seal)
         if len(told) > 1:

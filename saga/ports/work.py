@@ -112,7 +112,8 @@ class Write:
     """What one saga's outcomes decided. Written as a whole where `version` is still the saga's (G4), or not at all.
 
     `fences`: (step, claim) of rejections; one that is not the newest claim makes the whole write a miss (G27).
-    `wake_seconds` moves the saga's wake_at; None leaves it.
+    `wake_seconds` moves the saga's wake_at; None leaves it. `is_new`: no step has a command or a result yet that this gives it, as far as
+    the caller knows; a store that can write such more cheaply must not rely on it.
     """
 
     saga: UUID
@@ -127,6 +128,7 @@ class Write:
     dispatches: list[Dispatch] = field(default_factory=list)
     results: list[Result] = field(default_factory=list)
     entries: Sequence[Entry] = ()
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)

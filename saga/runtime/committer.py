@@ -58,7 +58,8 @@ class Committer:
         self._wanted = Bell()
         self._idle = asyncio.Event()
         self._idle.set()
-        self._known: OrderedDict[int, tuple[int, State]] = OrderedDict()  # a dict finds its oldest entry by passing all that were deleted
+        # Ordered: in a dict the oldest is behind all that were deleted.
+        self._known: OrderedDict[int, tuple[int, State]] = OrderedDict()
         self._log = structlog.get_logger("saga.committer")
 
     # -- in -------------------------------------------------------------------------------------------------------------------

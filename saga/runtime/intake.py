@@ -52,7 +52,8 @@ class Intake:
         self._refs: set[Ref] = set()
         self._ended: set[int] | None = None  # claims, while a fetch is under way
         self._wants_all = False
-        self._told: OrderedDict[int, None] = OrderedDict()  # claims that did not come with the answer that has made them
+        # Claims that did not come with the answer that has made them. Ordered: in a dict the oldest is behind all that were deleted.
+        self._told: OrderedDict[int, None] = OrderedDict()
         self._wants_queue = False
         self._looks: Ticks[None] = Ticks(LOOK_TICK_SECONDS, lambda _: self.look())
         self._wanted = asyncio.Event()

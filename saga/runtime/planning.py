@@ -84,6 +84,7 @@ def plan(group: Group, routes: Routes, signals: Signals, *, now: float, jitter: 
     if decision.changed:
         _drop_what_is_over(group, commands, write)
     _dispatch(group, commands.values(), made, routes, signals)
+    write.is_new = _is_new(write, group.state.vector)
     made.is_ending = decision.changed and decision.state.phase.is_terminal
     if made.is_ending and group.waiter is not None and group.waiter != routes.process:
         signals.ended.setdefault(group.waiter, []).append(group.saga)
@@ -160,6 +161,13 @@ def _dispatch(group: Group, commands: Iterable[Command], made: Plan, routes: Rou
             made.handovers.append(dispatch)
         else:
             signals.claims.setdefault(owner, []).append(Ref(group.saga, command.step))
+
+
+def _is_new(write: Write, before: str) -> bool:
+    for dispatch in write.dispatches:
+        if before[dispatch.step] not in _FRESH:
+            return False
+    return not write.results or (len(write.results) == 1 and before[write.results[0].step] == "D")
 
 
 def _is_set_aside(group: Group, step: int) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from saga.core.states import Phase
 from saga.ports.work import PARKED_SECONDS, Delay, Dispatch, Drop, Work
 from saga.testing.store_stage import (
@@ -20,6 +22,7 @@ from saga.testing.store_stage import (
 
 HOUR_SECONDS = 3600.0
 SHORT_SECONDS = 0.05
+TAKEN_FOR_NEW = pytest.mark.parametrize("is_new", [False, True])
 
 
 def failed(work: Work, after_seconds: float = 0.0, *, failures: int = 1, quiet_seconds: float = 0.0) -> Delay:
@@ -170,14 +173,15 @@ class CommandTests(StoreStage):
         assert await process.admit(delivery(start)) == []
         assert await self.held(process, start) == {0}
 
-    async def test_a_command_that_was_set_aside_begins_anew_when_it_is_dispatched(self) -> None:
+    @TAKEN_FOR_NEW
+    async def test_a_command_that_was_set_aside_begins_anew_when_it_is_dispatched(self, *, is_new: bool) -> None:
         process = await self.process()
         start = await self.started(process)
         work = await process.pull_one()
         parked = replace(failed(work, PARKED_SECONDS, failures=3), trials=2)
         await process.commit(replace(unmoved(start), delays=[parked]))
 
-        await process.commit(replace(moved(start, "D"), dispatches=[queued()]))
+        await process.commit(replace(moved(start, "D"), dispatches=[queued()], is_new=is_new))
         again = await process.pull_one()
 
         assert (again.deliveries, again.failures, again.trials, again.first_failed_ago) == (1, 0, 0, 0.0)
@@ -192,23 +196,25 @@ class CommandTests(StoreStage):
         assert await process.pull() == []
         assert await self.held(process, start) == {0}
 
-    async def test_a_dispatch_leaves_a_claim_of_the_same_command_alone(self) -> None:
+    @TAKEN_FOR_NEW
+    async def test_a_dispatch_leaves_a_claim_of_the_same_command_alone(self, *, is_new: bool) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         work = await process.pull_one()
 
-        await other.commit(replace(moved(start, "D"), dispatches=[queued()]))
+        await other.commit(replace(moved(start, "D"), dispatches=[queued()], is_new=is_new))
 
         assert await other.pull() == []
         assert [held.claim for held in await process.fetch()] == [work.claim]
 
-    async def test_a_dispatch_of_another_operation_ends_the_claim(self) -> None:
+    @TAKEN_FOR_NEW
+    async def test_a_dispatch_of_another_operation_ends_the_claim(self, *, is_new: bool) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         work = await process.pull_one()
         await process.extend(work, trial=True)
 
-        undo = replace(moved(start, "K", Phase.COMPENSATING), dispatches=[queued(0, COMPENSATE)])
+        undo = replace(moved(start, "K", Phase.COMPENSATING), dispatches=[queued(0, COMPENSATE)], is_new=is_new)
         await other.commit(undo)
         (taken,) = await other.pull()
 
@@ -217,14 +223,15 @@ class CommandTests(StoreStage):
         late = replace(moved(start, "R", Phase.COMPENSATING, version=2), fences=[(0, work.claim)])
         assert len(await process.commit(late)) == 1
 
-    async def test_a_dispatch_moves_a_command_that_waits(self) -> None:
+    @TAKEN_FOR_NEW
+    async def test_a_dispatch_moves_a_command_that_waits(self, *, is_new: bool) -> None:
         process = await self.process()
         start = await self.started(process)
         work = await process.pull_one()
         waits = replace(failed(work, HOUR_SECONDS), trials=2)
         await process.commit(replace(unmoved(start), delays=[waits]))
 
-        await process.commit(replace(moved(start, "D"), dispatches=[queued()]))
+        await process.commit(replace(moved(start, "D"), dispatches=[queued()], is_new=is_new))
 
         again = await process.pull_one()
         assert (again.failures, again.trials) == (1, 2)

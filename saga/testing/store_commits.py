@@ -192,11 +192,12 @@ class CommitTests(StoreStage):
 
         assert await self.stand(process, start) == (1, state("D"))
 
-    async def test_a_result_is_recorded_once(self) -> None:
+    @pytest.mark.parametrize("is_new", [False, True])
+    async def test_a_result_is_recorded_once(self, *, is_new: bool) -> None:
         process = await self.process()
         start = await self.started(process)
         await process.commit(replace(moved(start, "S"), results=[Result(0, 1, b"1")]))
-        await process.commit(replace(moved(start, "S", version=2), results=[Result(0, 2, b"2")]))
+        await process.commit(replace(moved(start, "S", version=2), results=[Result(0, 2, b"2")], is_new=is_new))
 
         assert (await process.adapter.ledger.snapshot(start.saga)).results == {0: b"1"}
 
@@ -248,6 +249,16 @@ class CommitTests(StoreStage):
             assert await self.stand(process, start) == (1, state("D"))
 
         assert await self.stand(process, start) == (2, state("S"))
+
+    async def test_a_commit_in_a_transaction_finds_what_was_taken_for_new(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+
+        async with process.adapter.transaction() as connection:
+            write = replace(moved(start, "D"), dispatches=[queued()], is_new=True)
+            assert await process.commit(write, wait=True, connection=connection) == []
+
+        assert await self.stand(process, start) == (2, state("D"))
 
     async def test_a_commit_in_a_transaction_is_rolled_back_with_it(self) -> None:
         process = await self.process()

@@ -107,6 +107,24 @@ def test_a_late_outcome_leaves_the_command_of_the_operation_that_followed() -> N
     assert [(drop.step, drop.claim) for drop in made.write.drops] == [(1, None), (0, 1)]
 
 
+def test_what_steps_are_given_for_the_first_time_is_new_and_nothing_else() -> None:
+    """A store writes it without looking for what may be there already."""
+    running = UNDOING._replace(phase=Phase.RUNNING, vector="DP")
+    work = replace(work_on(running), operation=Operation.EXECUTE)
+    once, twice = (
+        [Outcome(replace(work, claim=claim), ev.Succeeded(0), b"1") for claim in claims] for claims in ((1,), (1, 2))
+    )
+
+    assert planned(once, state=running, queues_commands=True, modes="XX").write.is_new
+    assert planned(
+        [], ev.RollBack("why"), state=running._replace(vector="SP"), queues_commands=True, modes="XX"
+    ).write.is_new
+    assert not planned(twice, state=running, queues_commands=True, modes="XX").write.is_new
+    assert not planned([], ev.Retried(0), queues_commands=True).write.is_new
+    late = running._replace(phase=Phase.COMPENSATING, vector="UP", reason="why", cancel_requested=True)
+    assert not planned(once, state=late, queues_commands=True, modes="XX").write.is_new
+
+
 def test_no_version_is_written_without_a_line_of_history() -> None:
     frozen = UNDOING._replace(phase=Phase.ABANDONING, vector="G")
 

@@ -169,8 +169,10 @@ create type miss as (
 -- from the newest claim (G27) is returned as a miss with its present state, and nothing of it is written.
 -- n_*: who is told what: w: if the whole batch was written, m: if something of it was missed.
 -- p_wait: wait for the saga rows instead of skipping them (one saga at a time; transactional steps).
+-- p_careful: some command or result may have a row already. Else a row that is there is an error: to look for it at each row costs more than
+-- the row.
 create function commit_batch(
-    p_process integer, p_lease float8, p_wait boolean, p_durable boolean,
+    p_process integer, p_lease float8, p_wait boolean, p_durable boolean, p_careful boolean,
     s_id uuid[], s_version integer[], s_changed boolean[], s_phase "char"[], s_vector text[], s_cancel boolean[], s_paused boolean[],
     s_deadline float8[], s_reason text[], s_wake float8[],
     f_s integer[], f_step smallint[], f_claim bigint[],
@@ -259,6 +261,17 @@ begin
         -- A command goes to its process if that one is still there, else into the queue of its service
         select coalesce(array_agg(p.id), '{}') || p_process into alive from participant p where p.id = any (c_owner);
         gone := not array_remove(c_owner, null) <@ alive;
+    end if;
+    if cardinality(c_s) > 0 and not p_careful then
+        insert into command (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
+        select s_id[c_s[w.n]], c_step[w.n], c_op[w.n], c_service[w.n], o.owner, case when o.owner is not null then c_claim[w.n] end,
+               now() + make_interval(secs => c_after[w.n]),
+               case when o.owner is not null then clock_timestamp() + make_interval(secs => p_lease) end,
+               case when o.owner is not null then 1 else 0 end
+        from generate_series(1, cardinality(c_s)) as w(n)
+        cross join lateral (select case when c_owner[w.n] = any (alive) then c_owner[w.n] end as owner) as o
+        where all_ok or ok[c_s[w.n]];
+    elsif cardinality(c_s) > 0 then
         insert into command as c (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
         select s_id[c_s[w.n]], c_step[w.n], c_op[w.n], c_service[w.n], o.owner, case when o.owner is not null then c_claim[w.n] end,
                now() + make_interval(secs => c_after[w.n]),
@@ -277,7 +290,12 @@ begin
             progress = case when c.op = excluded.op then c.progress end
         where c.op <> excluded.op or c.owner is null;
     end if;
-    if cardinality(r_s) > 0 then
+    if cardinality(r_s) > 0 and not p_careful then
+        insert into step (saga, step, finished_at, owner, attempts, result)
+        select s_id[r_s[w.n]], r_step[w.n], now(), p_process, r_attempts[w.n], r_result[w.n]
+        from generate_series(1, cardinality(r_s)) as w(n)
+        where all_ok or ok[r_s[w.n]];
+    elsif cardinality(r_s) > 0 then
         insert into step (saga, step, finished_at, owner, attempts, result)
         select s_id[r_s[w.n]], r_step[w.n], now(), p_process, r_attempts[w.n], r_result[w.n]
         from generate_series(1, cardinality(r_s)) as w(n)
