@@ -134,7 +134,10 @@ class Membership(Protocol):
         """Serve these services from now on, besides those announced before."""
 
     async def beat(self, in_flight: int, *, full: bool) -> Beat:
-        """Say that we are alive; learn who else is; end the claims of the dead, and with `full` also those whose lease is over."""
+        """Say that we are alive; learn who else is; end the claims of the dead, and with `full` also those whose lease is over.
+
+        A store may leave out the look at the leases where another process has made it within the last second.
+        """
 
     async def lead(self, term: int, name: str | None, *, silence_seconds_max: float = math.inf) -> float:
         """Be seen leading in a term; None: not any more. Whichever election it was, this is what beats, people and the next leader see.

@@ -162,8 +162,10 @@ create table participant (
     started_at timestamptz not null default now(),
     seen_at    timestamptz not null default now(),
     in_flight  integer not null default 0,
+    looked_at  timestamptz,
     door       text
 ) with (fillfactor = 50);
+comment on column participant.looked_at is 'When it looked last for claims whose lease is over or whose process is gone; for a second nobody else does';
 comment on column participant.door is 'The path of the socket on which others of its machine tell it something; null: it is notified';
 comment on table participant is 'The processes that are alive. Each holds a session advisory lock on its id; who finds the lock free knows that it died.';
 

@@ -24,29 +24,33 @@ set search_path from current set enable_seqscan = off as $$
 $$;
 
 -- A process says that it is alive, learns who else is, ends the claims of the dead and of those that no longer exist, and is told whether
--- anything waits in the queues of its services. p_full: also look for claims whose lease is over.
+-- anything waits in the queues of its services. p_full: also look for claims whose lease is over, if nobody has for a second: it is a look at
+-- all that were made since the last one, and one process need not do again what another has done just now.
 create function beat(p_id integer, p_lock integer, p_margin float8, p_in_flight integer, p_channel text, p_full boolean)
 returns table (id integer, name text, services text[], capacity integer, in_flight integer, seen_ago float8, has_due boolean,
                now float8, leader_seen_ago float8, released integer, door text)
-language plpgsql set search_path from current set plan_cache_mode = force_generic_plan as $$
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_bitmapscan = off as $$
 declare
+    v_looks boolean := p_full and not exists (select from participant p where p.looked_at > clock_timestamp() - interval '0.8 seconds');
     v_dead integer[];
     v_saga uuid[]; v_step smallint[];
     v_released integer := 0;
     v_services text[];
 begin
     perform set_config('synchronous_commit', 'off', true);
-    update participant p set seen_at = clock_timestamp(), in_flight = p_in_flight where p.id = p_id returning p.services into v_services;
+    update participant p
+    set seen_at = clock_timestamp(), in_flight = p_in_flight, looked_at = case when v_looks then clock_timestamp() else p.looked_at end
+    where p.id = p_id returning p.services into v_services;
     select array_agg(p.id) into v_dead from participant p where p.id <> p_id and pg_try_advisory_xact_lock(p_lock, p.id);
     if v_dead is not null then
         delete from participant p where p.id = any (v_dead);
         perform pg_notify(p_channel || 'peers', '');
     end if;
-    if v_dead is not null or p_full then
+    if v_dead is not null or v_looks then
         with gone as (
-            select c.saga, c.step from command c
-            where c.owner is not null and (c.lease_until < clock_timestamp() or not exists (select from participant p where p.id = c.owner))
-            order by c.saga, c.step for no key update skip locked
+            select c.saga, c.step from command c  -- owner > 0: by its own small index, which has none of the queues
+            where c.owner > 0 and (c.lease_until < clock_timestamp() or not exists (select from participant p where p.id = c.owner))
+            for no key update skip locked
         )
         select array_agg(gone.saga), array_agg(gone.step) into v_saga, v_step from gone;
         if v_saga is not null then

@@ -1,0 +1,64 @@
+"""Who looks for leases that are over: one process a second, however many there are."""
+
+from __future__ import annotations
+
+import asyncpg
+
+from saga.ports.store import StoreOptions
+from saga.testing.store_stage import Process
+from tests.stores import OnPostgres
+
+LEASE_SECONDS = 0.1
+
+
+class TestLooks(OnPostgres):
+    async def test_a_look_of_one_process_spares_the_others_theirs(self) -> None:
+        other = await self.lease_is_over()
+
+        await self.execute("update participant set looked_at = now() + interval '1 hour' where id <> $1", other.id)
+        assert (await other.beat(full=True)).released == 0
+
+        await self.execute("update participant set looked_at = now() - interval '1 second'")
+        assert (await other.beat(full=True)).released == 1
+
+    async def test_who_looks_says_so(self) -> None:
+        other = await self.lease_is_over()
+        assert (await other.beat(full=True)).released == 1
+        assert await self.looked(other)
+
+    async def test_who_does_not_look_does_not_say_so(self) -> None:
+        other = await self.lease_is_over()
+        await other.beat()
+        assert not await self.looked(other)
+
+    async def test_the_claims_of_the_dead_are_found_whoever_has_looked(self) -> None:
+        process, other = await self.process(), await self.process()
+        await self.started(process)
+        await process.pull_one()
+        await self.execute("update participant set looked_at = now() + interval '1 hour'")
+        await self.kill(process.adapter)
+
+        released = 0
+        while not released:
+            released = (await other.beat()).released
+        assert released == 1
+
+    async def lease_is_over(self) -> Process:
+        """Another process than the one that has let its lease run out."""
+        process, other = await self.process(options=StoreOptions(lease_seconds=LEASE_SECONDS)), await self.process()
+        await self.started(process)
+        await process.pull_one()
+        await self.advance(LEASE_SECONDS * 1.5)
+        return other
+
+    async def looked(self, process: Process) -> bool:
+        at = "select looked_at > now() - interval '1 minute' as has_looked from participant where id = $1"
+        (row,) = await self.execute(at, process.id)
+        return bool(row["has_looked"])
+
+    async def execute(self, query: str, *arguments: object) -> list[asyncpg.Record]:
+        connection = await asyncpg.connect(self.url, server_settings={"search_path": "saga"})
+        try:
+            return list(await connection.fetch(query, *arguments))
+        finally:
+            await connection.close()
