@@ -17,6 +17,7 @@ from saga.runtime.outcome import Outcome
 
 LOOKED_AFTER: Final = (Entry("looked after", -1, None),)
 _UNDER_WAY: Final = frozenset("DdWwUuKkG")
+_RECORDED: Final = (ev.Succeeded, ev.Reported)  # with a result; a union would be made anew at each step
 _FRESH: Final = frozenset("PS")  # no claim of the command that follows can exist yet
 
 
@@ -113,7 +114,7 @@ def _end_claim(
     elif command is None:
         is_over = made.decision.changed and called_for(group.graph, state, step) is None
         write.drops.append(Drop(step, None if is_over else work.claim))
-    if isinstance(outcome.event, ev.Succeeded | ev.Reported) and letter != group.state.vector[step] and letter in "SKZ":
+    if isinstance(outcome.event, _RECORDED) and letter != group.state.vector[step] and letter in "SKZ":
         write.results.append(Result(step, work.deliveries, outcome.value))
 
 
