@@ -11,12 +11,13 @@ from uuid import UUID
 from saga.core import events as ev
 from saga.core.decide import Command, Decision, Entry, State, called_for, decide
 from saga.core.graph import Graph
-from saga.core.states import QUARANTINED_LETTERS, keeps_command
+from saga.core.states import QUARANTINED_LETTERS, Phase, keeps_command
 from saga.ports.work import PARKED_SECONDS, Delay, Dispatch, Drop, Ref, Result, Signals, Write
 from saga.runtime.outcome import Outcome
 
 LOOKED_AFTER: Final = (Entry("looked after", -1, None),)
 _UNDER_WAY: Final = frozenset("DdWwUuKkG")
+_GOING_WELL: Final = (Phase.RUNNING, Phase.COMPLETED)
 _RECORDED: Final = (ev.Succeeded, ev.Reported)  # with a result; a union would be made anew at each step
 _FRESH: Final = frozenset("PS")  # no claim of the command that follows can exist yet
 
@@ -76,20 +77,40 @@ def plan(group: Group, routes: Routes, signals: Signals, *, now: float, jitter: 
     write = Write(group.saga, group.version, is_written, decision.state, group.wake_seconds, entries=decision.entries)
     write.is_deadline_moved = decision.state.deadline != group.state.deadline
     made = Plan(write, decision)
-    wanted = {command.step: command for command in decision.commands}
-    commands = dict(wanted)  # what is left to be sent
-    for outcome in group.outcomes:  # there may be several of a step, of claims one after another
-        _end_claim(group, outcome, wanted.get(outcome.work.step), commands, made)
-    if write.changed and not write.entries:  # no version without a line of history
-        write.entries = LOOKED_AFTER
-    if decision.changed:
-        _drop_what_is_over(group, commands, write)
-    _dispatch(group, commands.values(), made, routes, signals)
-    write.is_new = _is_new(write, group.state.vector)
+    if _is_plain_success(group, decision):
+        (outcome,) = group.outcomes
+        write.drops.append(Drop(outcome.work.step, None))
+        write.results.append(Result(outcome.work.step, outcome.work.deliveries, outcome.value))
+        _dispatch(group, decision.commands, made, routes, signals)
+        write.is_new = True
+    else:
+        _dispatch(group, _end_claims(group, made), made, routes, signals)
+        write.is_new = _is_new(write, group.state.vector)
     made.is_ending = decision.changed and decision.state.phase.is_terminal
     if made.is_ending and group.waiter is not None and group.waiter != routes.process:
         signals.ended.setdefault(group.waiter, []).append(group.saga)
     return made
+
+
+def _is_plain_success(group: Group, decision: Decision) -> bool:
+    """What nearly every group is: a step has succeeded, and the saga goes on or is complete. `_end_claims` would find the same."""
+    if len(group.outcomes) != 1 or group.extra or type(group.outcomes[0].event) is not ev.Succeeded:
+        return False
+    return decision.state.phase in _GOING_WELL and group.state.vector[group.outcomes[0].work.step] == "D"
+
+
+def _end_claims(group: Group, made: Plan) -> Iterable[Command]:
+    """What becomes of the claims that have ended, and of commands that are over; returns the commands that are left to be sent."""
+    write = made.write
+    wanted = {command.step: command for command in made.decision.commands}
+    commands = dict(wanted)
+    for outcome in group.outcomes:  # there may be several of a step, of claims one after another
+        _end_claim(group, outcome, wanted.get(outcome.work.step), commands, made)
+    if write.changed and not write.entries:  # no version without a line of history
+        write.entries = LOOKED_AFTER
+    if made.decision.changed:
+        _drop_what_is_over(group, commands, write)
+    return commands.values()
 
 
 def _end_claim(

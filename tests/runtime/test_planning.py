@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from uuid import UUID
+
+import pytest
 
 from saga.core import events as ev
 from saga.core.decide import State
+from saga.core.graph import Graph
 from saga.core.states import Operation, Phase
 from saga.ports.clock import SystemClock
 from saga.ports.work import PARKED_SECONDS, Signals, Work
+from saga.runtime import planning
 from saga.runtime.outcome import Outcome
 from saga.runtime.planning import Group, Plan, plan
 from saga.runtime.router import Router
-from tests.core.graphs import chain
+from tests.core.graphs import chain, shaped
 
 SAGA = UUID(int=1)
 UNDOING = State(Phase.COMPENSATING, "k", cancel_requested=False, paused=False, deadline=None, reason=None)
@@ -132,6 +138,51 @@ def test_no_version_is_written_without_a_line_of_history() -> None:
 
     assert made.write.changed
     assert [entry.kind for entry in made.write.entries] == ["looked after"]
+
+
+@pytest.mark.parametrize("pivot", [-1, 1])
+@pytest.mark.parametrize("modes", ["XXX", "JXT"])
+@pytest.mark.parametrize("after", [[(), (0,), (1,)], [(), (), (0, 1)], [(), (0,), (0,)]])
+def test_a_success_is_planned_as_the_general_case_would_plan_it(
+    after: list[tuple[int, ...]], modes: str, pivot: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every vector of three steps, in order, side by side and joined."""
+    graph = shaped(after, modes, pivot=pivot)
+    groups = [
+        group_of(graph, State(Phase.RUNNING, "".join(letters), is_cancelled, is_paused, deadline, None), event, extra)
+        for letters in product("PDdS", repeat=3)
+        for step in range(3)
+        for is_cancelled, is_paused in ((False, False), (True, False), (False, True))
+        for deadline in (None, 1.0)
+        for event, extra in (
+            (ev.Succeeded(step), ()),
+            (ev.Succeeded(step), (ev.Retried((step + 1) % 3),)),
+            (ev.Ongoing(step, 1.0), ()),
+            (ev.Rejected(step, "no"), ()),
+        )
+    ]
+    found = [plan_of(group) for group in groups]
+    is_plain = [
+        planning._is_plain_success(group, made.decision) for group, (made, _) in zip(groups, found, strict=True)
+    ]
+    monkeypatch.setattr(planning, "_is_plain_success", lambda *_: False)
+
+    assert found == [plan_of(group) for group in groups]
+    assert 20 < sum(is_plain) < len(groups) / 2
+
+
+def group_of(
+    graph: Graph, state: State, event: ev.Succeeded | ev.Ongoing | ev.Rejected, extra: Sequence[ev.Event]
+) -> Group:
+    work = replace(work_on(state), step=event.step, operation=Operation.EXECUTE)
+    return Group(SAGA, graph, 5, state, 7, 0.0, [Outcome(work, event, b"1")], extra)
+
+
+def plan_of(group: Group) -> tuple[Plan, Signals]:
+    router = Router(SystemClock(), queues_commands=True, has_room=lambda _: True)
+    router.serve(["service"])
+    signals = Signals()
+    return plan(group, router, signals, now=2.0, jitter=0.5, enforce_deadline=True), signals
 
 
 def planned(
