@@ -9,6 +9,7 @@ import logging
 import re
 import sys
 from collections.abc import Callable, MutableMapping
+from datetime import UTC, datetime
 from typing import IO, Any, Final, Literal
 
 import pydantic_core
@@ -36,7 +37,7 @@ def configure(log_format: Format, level: Level, *, stream: IO[str] | None = None
         structlog.contextvars.merge_contextvars,
         _with_step,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="%H:%M:%S" if is_console else "iso", utc=not is_console),
+        structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False) if is_console else _stamped,
     ]
     ending = _for_people(stream) if is_console else _for_programs()
     structlog.configure(
@@ -74,6 +75,12 @@ def _with_step(_: object, __: str, event: EventDict) -> EventDict:
     step = current_step.get()
     if step is not None and "saga" not in event:
         event["saga"], event["step"], event["attempt"] = str(step.saga_id), step.step, step.attempt
+    return event
+
+
+def _stamped(_: object, __: str, event: EventDict) -> EventDict:
+    """The moment, as it is: whoever writes the JSON writes it quicker."""
+    event["timestamp"] = datetime.now(UTC)
     return event
 
 
