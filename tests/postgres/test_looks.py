@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import asyncpg
 
 from saga.ports.store import StoreOptions
-from saga.testing.store_stage import Process
+from saga.testing.store_stage import TIMEOUT_SECONDS, Process
 from tests.stores import OnPostgres
 
 LEASE_SECONDS = 0.1
@@ -39,8 +41,9 @@ class TestLooks(OnPostgres):
         await self.kill(process.adapter)
 
         released = 0
-        while not released:
-            released = (await other.beat()).released
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while not released:
+                released = (await other.beat()).released
         assert released == 1
 
     async def lease_is_over(self) -> Process:
