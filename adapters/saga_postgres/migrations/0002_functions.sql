@@ -262,6 +262,7 @@ begin
         select coalesce(array_agg(p.id), '{}') || p_process into alive from participant p where p.id = any (c_owner);
         gone := not array_remove(c_owner, null) <@ alive;
     end if;
+    -- Both inserts stand here twice, since ON CONFLICT has no condition, and text that is put together would be planned at each call.
     if cardinality(c_s) > 0 and not p_careful then
         insert into command (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
         select s_id[c_s[w.n]], c_step[w.n], c_op[w.n], c_service[w.n], o.owner, case when o.owner is not null then c_claim[w.n] end,
