@@ -39,6 +39,7 @@ from saga.history import Verdict, verify
 from saga.settings import load
 from tests.services.places import Missing
 
+STUCK_SHOWN = 5
 BUILD = Path("build")
 DIRECTORY = BUILD / "demo"
 PROVIDER_FILE = DIRECTORY / "provider.jsonl"
@@ -47,6 +48,9 @@ SERVICES = ("inventory", "payments", "shipping", "notifications")
 PAYMENTS_KILLED_AFTER_SECONDS = 3.0
 SUPERVISOR_KILLED_AFTER_SECONDS = 4.0
 READY_SECONDS_MAX = 15.0
+# A decline counts only when no earlier call for the same charge can arrive any more. One that the killed process may have made can do so
+# until its claim's lease, the step's time-out and the margin are over: 16 s of the time below, and not the 36 of the default lease.
+LEASE_SECONDS = 10.0
 OUTCOMES_SECONDS_MAX = 40.0
 BROKER_SECONDS_MAX = 40.0  # more, where one is started again on the way
 
@@ -79,6 +83,7 @@ async def demo(console: Console, broker: Broker | None, *, is_sabotaged: bool) -
         began = monotonic()
         kills = await _run(fleet, urls, broker, tally, progress)
         wall_seconds = monotonic() - began
+        await _show_stuck(fleet, urls, tally, progress)
         sabotaged = await sabotage(urls) if is_sabotaged else None
         evidence = await read_evidence(urls, PROVIDER_FILE)
         violations = audit(read_orders(), read_articles(), tally.outcomes, evidence)
@@ -93,6 +98,7 @@ async def _start(fleet: Fleet, urls: Urls) -> None:
     provider = await fleet.start_provider("examples.order.provider", str(PROVIDER_FILE))
     environment = {
         "SAGA_STORE": urls.store,
+        "SAGA_LEASE": str(LEASE_SECONDS),
         "INVENTORY_DB": urls.inventory,
         "SHIPPING_DB": urls.shipping,
         "PSP_URL": provider,
@@ -149,6 +155,15 @@ async def _run(fleet: Fleet, urls: Urls, broker: Broker | None, tally: Tally, pr
         showing.cancel()
         await asyncio.wait([showing])
     return kills
+
+
+async def _show_stuck(fleet: Fleet, urls: Urls, tally: Tally, progress: Progress) -> None:
+    """Keep what Saga says of orders without an outcome: its tables are gone when this is over."""
+    stuck = [order.number for order in read_orders() if order.number not in tally.outcomes]
+    for number in stuck[:STUCK_SHOWN]:
+        await fleet.run("stuck", "saga", "show", f"order:{number}", environment={"SAGA_STORE": urls.store})
+    if stuck:
+        progress.say(f"what is known of them: {DIRECTORY}/stuck.log")
 
 
 async def _verify(urls: Urls) -> Verdict:

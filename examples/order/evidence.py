@@ -20,29 +20,30 @@ delete from shipment where id = (select id from shipment order by id limit 1) re
 
 
 async def read_evidence(urls: Urls, provider_file: Path) -> Evidence:
-    """Return what the provider's file and the services' own tables say now."""
-    movements = await _rows(urls.inventory, MOVEMENTS)
+    """Return what the provider's file and the services' own tables say now; what is still under way may be in one and not in another."""
+    movements, free = await _rows(urls.inventory, MOVEMENTS, FREE)
+    (shipments,) = await _rows(urls.shipping, SHIPMENTS)
+    (notified,) = await _rows(urls.store, NOTIFIED)
     return Evidence(
         entries=read_entries(provider_file),
         movements=[Movement(row["order_number"], row["sku"], row["quantity"]) for row in movements],
-        free={row["sku"]: row["free"] for row in await _rows(urls.inventory, FREE)},
-        shipments=[
-            Shipment(row["order_number"], row["sku"], row["quantity"], row["tracking"])
-            for row in await _rows(urls.shipping, SHIPMENTS)
-        ],
-        notified=[row["order_number"] for row in await _rows(urls.store, NOTIFIED)],
+        free={row["sku"]: row["free"] for row in free},
+        shipments=[Shipment(row["order_number"], row["sku"], row["quantity"], row["tracking"]) for row in shipments],
+        notified=[row["order_number"] for row in notified],
     )
 
 
 async def sabotage(urls: Urls) -> str:
     """Remove one shipment behind everyone's back; return the order that it was for."""
-    rows = await _rows(urls.shipping, LOSE_A_SHIPMENT)
-    return str(rows[0]["order_number"])
+    ((row,),) = await _rows(urls.shipping, LOSE_A_SHIPMENT)
+    return str(row["order_number"])
 
 
-async def _rows(url: str, query: str) -> list[asyncpg.Record]:
+async def _rows(url: str, *queries: str) -> list[list[asyncpg.Record]]:
+    """The rows of each query, as they were at one moment."""
     connection = await asyncpg.connect(url)
     try:
-        return await connection.fetch(query)
+        async with connection.transaction(isolation="repeatable_read"):
+            return [await connection.fetch(query) for query in queries]
     finally:
         await connection.close()

@@ -153,6 +153,11 @@ class Provider:
             del self._running[entry.key]
 
 
+def configuration(provider: Provider) -> uvicorn.Config:
+    """How it is served: no line a call, no start-up of its own."""
+    return uvicorn.Config(provider.app(), log_level="warning", access_log=False, lifespan="off")
+
+
 def _idempotency_key(request: Request) -> str:
     key = request.headers.get("Idempotency-Key")
     if not key:
@@ -187,10 +192,9 @@ def serve(
     fate = Fate(seed, declined_share, late_share, failing_share)
     ledger = Ledger(file)
     provider = Provider(ledger, fate, late_seconds=late_seconds)
-    config = uvicorn.Config(provider.app(), log_level="warning", access_log=False, lifespan="off")
     with socket.create_server((host, int(port)), backlog=CONNECTIONS_WAITING_MAX) as listener:
         print(f"http://{host}:{listener.getsockname()[1]}", flush=True)
-        uvicorn.Server(config).run(sockets=[listener])
+        uvicorn.Server(configuration(provider)).run(sockets=[listener])
     ledger.close()
 
 

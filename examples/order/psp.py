@@ -1,16 +1,14 @@
 """The client of the payment service provider."""
 
-import logging
 from collections.abc import Mapping
+from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
-import httpx
+import aiohttp
+from pydantic import BaseModel
 
 TIMEOUT_SECONDS = 10.0
-
-# One line a call at INFO, beside the one that Saga writes for the step.
-logging.getLogger("httpx").setLevel(logging.WARNING)
 
 
 class Declined(Exception):
@@ -25,6 +23,12 @@ class PspMisused(Exception):
     """The provider did not accept the call as such; repeating it will not help."""
 
 
+class Answer(BaseModel):
+    """What the provider says of an executed call: its own name for it."""
+
+    id: str
+
+
 class Psp:
     """Charge and refund at one provider.
 
@@ -32,12 +36,11 @@ class Psp:
     gives every later call under it the same answer.
     """
 
-    def __init__(self, url: str, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
-        self._http = httpx.AsyncClient(
-            base_url=url,
-            timeout=TIMEOUT_SECONDS,
-            limits=httpx.Limits(max_connections=None, max_keepalive_connections=64),
-            transport=transport,
+    def __init__(self, url: str) -> None:
+        self._http = aiohttp.ClientSession(
+            url,
+            timeout=aiohttp.ClientTimeout(TIMEOUT_SECONDS),
+            connector=aiohttp.TCPConnector(limit=0),  # the participant's concurrency limits the calls
         )
 
     async def charge(self, *, reference: str, card: str, cents: int, idempotency_key: str) -> str:
@@ -62,7 +65,7 @@ class Psp:
 
     async def aclose(self) -> None:
         """Close the connections; calls on the way end without an answer."""
-        await self._http.aclose()
+        await self._http.close()
 
     async def __aenter__(self) -> Self:
         return self
@@ -77,13 +80,14 @@ class Psp:
 
     async def _post(self, path: str, body: Mapping[str, object], key: str) -> str:
         try:
-            response = await self._http.post(path, json=body, headers={"Idempotency-Key": key})
-        except httpx.TransportError as error:
+            async with self._http.post(path, json=body, headers={"Idempotency-Key": key}) as response:
+                status, text = response.status, await response.text()
+        except (aiohttp.ClientError, TimeoutError) as error:
             raise PspUnavailable(f"no answer from {path}: {error!r}") from error
-        if response.is_server_error:
-            raise PspUnavailable(f"{path} answered {response.status_code}")
-        if response.status_code == httpx.codes.PAYMENT_REQUIRED:
-            raise Declined(response.text)
-        if not response.is_success:
-            raise PspMisused(f"{path} answered {response.status_code}: {response.text}")
-        return str(response.json()["id"])
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise PspUnavailable(f"{path} answered {status}")
+        if status == HTTPStatus.PAYMENT_REQUIRED:
+            raise Declined(text)
+        if status >= HTTPStatus.MULTIPLE_CHOICES:
+            raise PspMisused(f"{path} answered {status}: {text}")
+        return Answer.model_validate_json(text).id

@@ -3,18 +3,19 @@
 import asyncio
 import os
 import signal
+import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
 import pytest
+import uvicorn
 
 from examples.order.fate import Failure, Fate, Lateness
 from examples.order.ledger import Entry, Ledger, read_entries
-from examples.order.provider import Provider
+from examples.order.provider import Provider, configuration
 from examples.order.psp import Declined, Psp, PspMisused, PspUnavailable
 
 REFERENCES = [f"order-{index:05}" for index in range(20_000)]
@@ -26,9 +27,14 @@ LATE_SECONDS = 0.2
 async def psp(path: Path, fate: Fate) -> AsyncIterator[Psp]:
     """The provider in this process, behind its real client."""
     ledger = Ledger(path)
-    app = Provider(ledger, fate, late_seconds=LATE_SECONDS).app()
-    async with Psp("http://provider", transport=httpx.ASGITransport(app)) as client:
-        yield client
+    provider = Provider(ledger, fate, late_seconds=LATE_SECONDS)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(configuration(provider))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        async with Psp(f"http://127.0.0.1:{listener.getsockname()[1]}") as client:
+            yield client
+        server.should_exit = True
+        await serving
     ledger.close()
 
 
