@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -63,7 +65,9 @@ class Dispatcher:
         self._router = router
         self._intake = intake
         self._outbox: list[Message] = []
+        self._late: deque[tuple[float, Message]] = deque()  # could not be published: until when it is tried again
         self._wanted = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
         self._readers: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._log = structlog.get_logger("saga.bus")
 
@@ -90,13 +94,13 @@ class Dispatcher:
     def _put(self, sending: Sending, commands: Sequence[Command]) -> None:
         messages = (self._envelopes.closed(sending, command) for command in commands)
         self._outbox += [message for message in messages if message is not None]
-        if len(self._outbox) > OUTBOX_MAX:
+        if len(self._outbox) + len(self._late) > OUTBOX_MAX:
             self._log.warning("bus too slow, commands are left to the re-drive", commands=PUBLISH_MAX)
             del self._outbox[-PUBLISH_MAX:]  # the newest: the oldest may be under way
         self._wanted.set()
 
     async def run(self) -> None:
-        """Publish until cancelled; a batch that cannot be published is left to the re-drive."""
+        """Publish what is new, until cancelled."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()
@@ -105,11 +109,42 @@ class Dispatcher:
     async def _publish_all(self) -> None:
         while self._outbox:
             batch = self._outbox[:PUBLISH_MAX]
-            try:
-                await self._bus.publish(batch)
-            except SagaError as error:
-                self._log.warning("bus away, commands are left to the re-drive", commands=len(batch), error=str(error))
+            away = await self._publish(batch)
+            if away is not None:
+                self._log.warning("bus away, commands wait", commands=len(batch), error=str(away))
+                until = self._loop.time() + self._adapter.options.redrive_seconds
+                self._late += [(until, message) for message in batch]
             del self._outbox[: len(batch)]  # only now: a cancelled publish is made again by close()
+
+    async def run_late(self) -> None:
+        """Publish what could not be, beside what is new, until cancelled. What is as old as a re-drive is left to that."""
+        while True:
+            await asyncio.sleep(RETRY_SECONDS)
+            is_away = False
+            while self._late and not is_away:
+                batch = list(islice(self._late, PUBLISH_MAX))
+                is_away = await self._publish([message for _, message in batch]) is not None
+                for _ in batch:
+                    self._late.popleft()
+                if is_away:
+                    self._put_off(batch)
+
+    def _put_off(self, batch: Sequence[tuple[float, Message]]) -> None:
+        now = self._loop.time()
+        young = [late for late in batch if late[0] > now]
+        self._late += young
+        if len(young) < len(batch):
+            self._log.warning("bus away, commands are left to the re-drive", commands=len(batch) - len(young))
+
+    async def _publish(self, batch: Sequence[Message]) -> Unavailable | None:
+        """What is said of a bus that is away. What it refuses for another reason is left to the re-drive, and to a person."""
+        try:
+            await self._bus.publish(batch)
+        except Unavailable as error:
+            return error
+        except SagaError as error:
+            self._log.warning("bus refuses commands, left to the re-drive", commands=len(batch), error=str(error))
+        return None
 
     async def stop_reading(self) -> None:
         """What was delivered and not acknowledged goes to others."""
@@ -119,6 +154,8 @@ class Dispatcher:
 
     async def close(self, patience_seconds: float) -> None:
         """Publish what is left, within that time; then give the buses back. `run` has ended."""
+        self._outbox[:0] = [message for _, message in self._late]
+        self._late.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(patience_seconds):
                 await self._publish_all()

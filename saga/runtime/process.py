@@ -114,7 +114,7 @@ class Process:
             self.endings.run,
         ]
         if self.dispatcher is not None:
-            loops.append(self.dispatcher.run)
+            loops += [self.dispatcher.run, self.dispatcher.run_late]
         self._tasks = [asyncio.create_task(self._keep_going(loop)) for loop in loops]
 
     async def serve(self, services: Sequence[str], capacity: int, *, durable: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -46,6 +47,7 @@ class Away(Unreliable):
 
     is_away = True
     joined = 0
+    refused = 0
 
     async def ensure(self, topics: Sequence[str], group: str) -> None:
         self._check()
@@ -62,6 +64,7 @@ class Away(Unreliable):
 
     def _check(self) -> None:
         if self.is_away:
+            self.refused += 1
             raise Unavailable("the bus is away")
 
 
@@ -225,6 +228,68 @@ async def test_a_process_starts_while_the_bus_is_away_and_joins_it_later(world: 
         away.is_away = False
         assert (await handle.result(20)).is_completed
         assert away.joined == 2
+
+
+async def test_what_could_not_be_published_follows_when_the_bus_is_back(world: World) -> None:
+    """The re-drive is far away: it is not what sends it."""
+    bus_url = "memory://back"
+    participants, definition = services(Provider())
+    for participant in participants:
+        await world.join(participant, bus=bus_url)
+    client = await world.join(bus=bus_url)
+    await client.register(definition)
+    dispatcher = client.process.dispatcher
+    assert dispatcher is not None
+    away = dispatcher._bus = Away(dispatcher._bus)
+
+    handles = [await client.start(definition, f"good {n}") for n in range(20)]
+    await until(lambda: len(dispatcher._late) == 20, "the bus was away")
+    refused = away.refused
+    await until(lambda: away.refused > refused, "the bus is still away")
+    away.is_away = False
+    assert all([(await handle.result(10)).is_completed for handle in handles])
+    assert not dispatcher._late
+    memory.forget(bus_url)
+
+
+async def test_what_waits_longer_than_a_re_drive_is_left_to_that(world: World) -> None:
+    bus_url = "memory://long_away"
+    participants, definition = services(Provider())
+    for participant in participants:
+        await world.join(participant, bus=bus_url, redrive=1)
+    client = await world.join(bus=bus_url, redrive=1)
+    await client.register(definition)
+    dispatcher = client.process.dispatcher
+    assert dispatcher is not None
+    dispatcher._bus = Away(dispatcher._bus)
+
+    handle = await client.start(definition, "good")
+    await until(lambda: bool(dispatcher._late), "the bus was away")
+    await until(lambda: not dispatcher._late, "nothing waits any more")
+    assert (await handle.result(10)).is_completed  # the participants' bus is there
+    memory.forget(bus_url)
+
+
+async def test_what_could_not_be_published_is_tried_once_more_at_the_end(world: World) -> None:
+    bus_url = "memory://farewell"
+    participants, definition = services(Provider())
+    for participant in participants:
+        await world.join(participant, bus=bus_url)
+    client, other = await world.join(bus=bus_url), await world.join(bus=bus_url)
+    await client.register(definition)
+    dispatcher = client.process.dispatcher
+    assert dispatcher is not None
+    away = dispatcher._bus = Away(dispatcher._bus)
+
+    handle = await client.start(definition, "good")
+    await until(lambda: bool(dispatcher._late), "the bus was away")
+    for task in client.process._tasks:  # else it might be published before the end
+        task.cancel()
+    await asyncio.gather(*client.process._tasks, return_exceptions=True)
+    away.is_away = False
+    await client.process.stop()
+    assert (await other.handle(handle.id).result(10)).is_completed
+    memory.forget(bus_url)
 
 
 async def test_a_process_that_joins_a_busy_topic_runs_what_it_was_given_first(world: World) -> None:
