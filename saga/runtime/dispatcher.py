@@ -94,7 +94,7 @@ class Dispatcher:
     def _put(self, sending: Sending, commands: Sequence[Command]) -> None:
         messages = (self._envelopes.closed(sending, command) for command in commands)
         self._outbox += [message for message in messages if message is not None]
-        if len(self._outbox) + len(self._late) > OUTBOX_MAX:
+        if len(self._outbox) > OUTBOX_MAX:
             self._log.warning("bus too slow, commands are left to the re-drive", commands=PUBLISH_MAX)
             del self._outbox[-PUBLISH_MAX:]  # the newest: the oldest may be under way
         self._wanted.set()
@@ -113,7 +113,7 @@ class Dispatcher:
             if away is not None:
                 self._log.warning("bus away, commands wait", commands=len(batch), error=str(away))
                 until = self._loop.time() + self._adapter.options.redrive_seconds
-                self._late += [(until, message) for message in batch]
+                self._put_off([(until, message) for message in batch])
             del self._outbox[: len(batch)]  # only now: a cancelled publish is made again by close()
 
     async def run_late(self) -> None:
@@ -130,11 +130,11 @@ class Dispatcher:
                     self._put_off(batch)
 
     def _put_off(self, batch: Sequence[tuple[float, Message]]) -> None:
-        now = self._loop.time()
-        young = [late for late in batch if late[0] > now]
-        self._late += young
-        if len(young) < len(batch):
-            self._log.warning("bus away, commands are left to the re-drive", commands=len(batch) - len(young))
+        now, room = self._loop.time(), max(OUTBOX_MAX - len(self._late), 0)
+        waiting = [late for late in batch if late[0] > now][:room]
+        self._late += waiting
+        if len(waiting) < len(batch):
+            self._log.warning("bus away, commands are left to the re-drive", commands=len(batch) - len(waiting))
 
     async def _publish(self, batch: Sequence[Message]) -> Unavailable | None:
         """What is said of a bus that is away. What it refuses for another reason is left to the re-drive, and to a person."""

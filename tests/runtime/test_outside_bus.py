@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 
+import pytest
+
 from saga import App, Definition, Participant, Reject, memory
 from saga.core import events as ev
 from saga.errors import Unavailable
@@ -267,6 +269,28 @@ async def test_what_waits_longer_than_a_re_drive_is_left_to_that(world: World) -
     await until(lambda: bool(dispatcher._late), "the bus was away")
     await until(lambda: not dispatcher._late, "nothing waits any more")
     assert (await handle.result(10)).is_completed  # the participants' bus is there
+    memory.forget(bus_url)
+
+
+async def test_no_more_waits_for_the_bus_than_there_is_room_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("saga.runtime.dispatcher.OUTBOX_MAX", 5)
+    bus_url = "memory://crowded"
+    participants, definition = services(Provider())
+    for participant in participants:
+        await world.join(participant, bus=bus_url, redrive=5)
+    client = await world.join(bus=bus_url, redrive=5)
+    await client.register(definition)
+    dispatcher = client.process.dispatcher
+    assert dispatcher is not None
+    away = dispatcher._bus = Away(dispatcher._bus)
+
+    handles = []
+    for n in range(8):
+        handles.append(await client.start(definition, f"good {n}"))
+        await until(lambda: not dispatcher._outbox, "the bus was away")
+    assert len(dispatcher._late) == 5
+    away.is_away = False
+    assert all([(await handle.result(20)).is_completed for handle in handles])
     memory.forget(bus_url)
 
 
