@@ -67,6 +67,7 @@ class Dispatcher:
         self._outbox: list[Message] = []
         self._late: deque[tuple[float, Message]] = deque()  # could not be published: until when it is tried again
         self._wanted = asyncio.Event()
+        self._has_late = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._readers: dict[tuple[int, str], asyncio.Task[None]] = {}
         self._log = structlog.get_logger("saga.bus")
@@ -119,6 +120,7 @@ class Dispatcher:
     async def run_late(self) -> None:
         """Publish what could not be, beside what is new, until cancelled. What is as old as a re-drive is left to that."""
         while True:
+            await self._has_late.wait()
             await asyncio.sleep(RETRY_SECONDS)
             is_away = False
             while self._late and not is_away:
@@ -128,11 +130,14 @@ class Dispatcher:
                     self._late.popleft()
                 if is_away:
                     self._put_off(batch)
+            if not self._late:
+                self._has_late.clear()
 
     def _put_off(self, batch: Sequence[tuple[float, Message]]) -> None:
         now, room = self._loop.time(), max(OUTBOX_MAX - len(self._late), 0)
         waiting = [late for late in batch if late[0] > now][:room]
         self._late += waiting
+        self._has_late.set()
         if len(waiting) < len(batch):
             self._log.warning("bus away, commands are left to the re-drive", commands=len(batch) - len(waiting))
 
