@@ -21,9 +21,9 @@ delete from shipment where id = (select id from shipment order by id limit 1) re
 
 async def read_evidence(urls: Urls, provider_file: Path) -> Evidence:
     """Return what the provider's file and the services' own tables say now; what is still under way may be in one and not in another."""
-    movements, free = await _rows(urls.inventory, MOVEMENTS, FREE)
-    (shipments,) = await _rows(urls.shipping, SHIPMENTS)
-    (notified,) = await _rows(urls.store, NOTIFIED)
+    movements, free = await rows(urls.inventory, MOVEMENTS, FREE)
+    (shipments,) = await rows(urls.shipping, SHIPMENTS)
+    (notified,) = await rows(urls.store, NOTIFIED)
     return Evidence(
         entries=read_entries(provider_file),
         movements=[Movement(row["order_number"], row["sku"], row["quantity"]) for row in movements],
@@ -35,11 +35,11 @@ async def read_evidence(urls: Urls, provider_file: Path) -> Evidence:
 
 async def sabotage(urls: Urls) -> str:
     """Remove one shipment behind everyone's back; return the order that it was for."""
-    ((row,),) = await _rows(urls.shipping, LOSE_A_SHIPMENT)
+    ((row,),) = await rows(urls.shipping, LOSE_A_SHIPMENT)
     return str(row["order_number"])
 
 
-async def _rows(url: str, *queries: str) -> list[list[asyncpg.Record]]:
+async def rows(url: str, *queries: str) -> list[list[asyncpg.Record]]:
     """The rows of each query, as they were at one moment."""
     connection = await asyncpg.connect(url)
     try:

@@ -1,0 +1,69 @@
+"""The demo as a whole: its processes, their kills, its patience and its audit."""
+
+import asyncio
+import json
+import os
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from pathlib import Path
+
+import pytest
+
+from examples.order.data import read_orders
+from examples.order.demo import LEASE_SECONDS, OUTCOMES_SECONDS_MAX, PAYMENTS_KILLED_AFTER_SECONDS
+from examples.order.evidence import rows
+from saga.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+SECONDS_MAX = 150
+CHARGE_SECONDS_MAX = 1.0  # the time-out in the definition
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS_MAX + 30)
+async def test_the_demo_finds_what_was_taken_away_behind_its_back_and_nothing_else(
+    postgres_server: str, tmp_path: Path
+) -> None:
+    status, said = await demo("--sabotage", server=postgres_server, folder=tmp_path)
+    figures = json.loads((tmp_path / "build/demo.json").read_text())
+
+    assert status == 1, said
+    assert (figures["stuck"], figures["broken_rules"]) == (0, []), said
+    assert figures["completed"] + sum(figures["rolled_back"].values()) == len(read_orders())
+    assert {violation["subject"] for violation in figures["violations"]} == {
+        figures["sabotaged"],
+        next(order.sku for order in read_orders() if order.number == figures["sabotaged"]),
+        "parcels",
+    }, said
+    payments, supervisor = figures["kills"]
+    assert (payments["name"], supervisor["name"]) == ("payments", "supervisor")
+    assert payments["claims"] >= 5
+
+
+def test_a_decline_counts_long_before_the_demo_gives_up() -> None:
+    """It does not count while a call of the killed process might still arrive: until its claim, the call and the margin are over."""
+    margin = Settings.model_fields["margin"].default
+    assert PAYMENTS_KILLED_AFTER_SECONDS + LEASE_SECONDS + CHARGE_SECONDS_MAX + margin < OUTCOMES_SECONDS_MAX / 2
+
+
+async def test_the_evidence_of_a_database_is_of_one_moment(postgres_url: str) -> None:
+    ((isolation,),) = await rows(postgres_url, "show transaction_isolation")
+    assert isolation[0] == "repeatable read"
+
+
+async def demo(*arguments: str, server: str, folder: Path) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "examples.order.demo", *arguments),
+        cwd=folder,
+        env={**os.environ, "DATABASE_URL": server, "PYTHONPATH": str(ROOT)},
+        stdout=PIPE,
+        stderr=STDOUT,
+    )
+    try:
+        async with asyncio.timeout(SECONDS_MAX):
+            said, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    return process.returncode, said.decode()
