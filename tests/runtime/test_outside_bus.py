@@ -13,6 +13,7 @@ from saga import App, Definition, Participant, Reject, memory
 from saga.core import events as ev
 from saga.errors import Unavailable
 from saga.ports.bus import Bus, Message, Subscription
+from saga.runtime.dispatcher import Dispatcher
 from tests.runtime.world import Gate, Provider, Sql, World, until
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -86,9 +87,25 @@ class Listening(Unreliable):
                 self.lost += 1
 
 
+def dispatcher_of(app: App) -> Dispatcher:
+    assert app.process.dispatcher is not None
+    return app.process.dispatcher
+
+
+async def without_its_bus(world: World, bus_url: str, redrive: int = 30) -> tuple[App, Definition, Away]:
+    """A client that cannot publish, and participants that could hear it."""
+    participants, definition = services(Provider())
+    for participant in participants:
+        await world.join(participant, bus=bus_url, redrive=redrive)
+    client = await world.join(bus=bus_url, redrive=redrive)
+    await client.register(definition)
+    dispatcher = dispatcher_of(client)
+    away = dispatcher._bus = Away(dispatcher._bus)
+    return client, definition, away
+
+
 def make_unreliable(app: App) -> Unreliable:
-    dispatcher = app.process.dispatcher
-    assert dispatcher is not None
+    dispatcher = dispatcher_of(app)
     bus = dispatcher._bus = Unreliable(dispatcher._bus)
     return bus
 
@@ -137,8 +154,7 @@ async def test_what_is_driven_again_carries_the_trace_of_its_saga(any_world: Wor
     for participant in participants:
         await any_world.join(participant, bus=bus_url)
     client = await any_world.join(bus=bus_url)
-    dispatcher = client.process.dispatcher
-    assert dispatcher is not None
+    dispatcher = dispatcher_of(client)
     bus = dispatcher._bus = Listening(dispatcher._bus)
     await client.register(definition)
     order = replace(await client._order(definition, "good", None, None, None), trace=TRACE)
@@ -176,8 +192,6 @@ async def test_a_command_that_comes_after_its_saga_has_ended_does_nothing(world:
     handle = await client.start(definition, "good")
     await handle.result(20)
     calls = len(provider.calls)
-    dispatcher = client.process.dispatcher
-    assert dispatcher is not None
     late = f'{{"v": 1, "saga": "{handle.id}", "step": 0, "op": "E"}}'.encode()
     await memory.open_bus(bus_url, "saga").publish([Message("saga.saga.first", b"k", late)])
     assert (await (await client.start(definition, "good again")).result(20)).is_completed
@@ -219,8 +233,7 @@ async def test_a_process_starts_while_the_bus_is_away_and_joins_it_later(world: 
     participants, definition = services(Provider())
     client = await world.join(bus=bus_url, redrive=1)
     worker = await world.join(bus=bus_url, redrive=1)
-    dispatcher = worker.process.dispatcher
-    assert dispatcher is not None
+    dispatcher = dispatcher_of(worker)
     away = dispatcher._bus = Away(dispatcher._bus)
 
     async with worker.serve(*participants):
@@ -235,14 +248,8 @@ async def test_a_process_starts_while_the_bus_is_away_and_joins_it_later(world: 
 async def test_what_could_not_be_published_follows_when_the_bus_is_back(world: World) -> None:
     """The re-drive is far away: it is not what sends it."""
     bus_url = "memory://back"
-    participants, definition = services(Provider())
-    for participant in participants:
-        await world.join(participant, bus=bus_url)
-    client = await world.join(bus=bus_url)
-    await client.register(definition)
-    dispatcher = client.process.dispatcher
-    assert dispatcher is not None
-    away = dispatcher._bus = Away(dispatcher._bus)
+    client, definition, away = await without_its_bus(world, bus_url)
+    dispatcher = dispatcher_of(client)
 
     handles = [await client.start(definition, f"good {n}") for n in range(20)]
     await until(lambda: len(dispatcher._late) == 20, "the bus was away")
@@ -256,14 +263,8 @@ async def test_what_could_not_be_published_follows_when_the_bus_is_back(world: W
 
 async def test_what_waits_longer_than_a_re_drive_is_left_to_that(world: World) -> None:
     bus_url = "memory://long_away"
-    participants, definition = services(Provider())
-    for participant in participants:
-        await world.join(participant, bus=bus_url, redrive=1)
-    client = await world.join(bus=bus_url, redrive=1)
-    await client.register(definition)
-    dispatcher = client.process.dispatcher
-    assert dispatcher is not None
-    dispatcher._bus = Away(dispatcher._bus)
+    client, definition, _ = await without_its_bus(world, bus_url, redrive=1)
+    dispatcher = dispatcher_of(client)
 
     handle = await client.start(definition, "good")
     await until(lambda: bool(dispatcher._late), "the bus was away")
@@ -275,14 +276,8 @@ async def test_what_waits_longer_than_a_re_drive_is_left_to_that(world: World) -
 async def test_no_more_waits_for_the_bus_than_there_is_room_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("saga.runtime.dispatcher.OUTBOX_MAX", 5)
     bus_url = "memory://crowded"
-    participants, definition = services(Provider())
-    for participant in participants:
-        await world.join(participant, bus=bus_url, redrive=5)
-    client = await world.join(bus=bus_url, redrive=5)
-    await client.register(definition)
-    dispatcher = client.process.dispatcher
-    assert dispatcher is not None
-    away = dispatcher._bus = Away(dispatcher._bus)
+    client, definition, away = await without_its_bus(world, bus_url, redrive=5)
+    dispatcher = dispatcher_of(client)
 
     handles = []
     for n in range(8):
@@ -296,15 +291,10 @@ async def test_no_more_waits_for_the_bus_than_there_is_room_for(world: World, mo
 
 async def test_what_could_not_be_published_is_tried_once_more_at_the_end(world: World) -> None:
     bus_url = "memory://farewell"
-    participants, definition = services(Provider())
-    for participant in participants:
-        await world.join(participant, bus=bus_url)
-    client, other = await world.join(bus=bus_url), await world.join(bus=bus_url)
-    await client.register(definition)
-    dispatcher = client.process.dispatcher
-    assert dispatcher is not None
-    away = dispatcher._bus = Away(dispatcher._bus)
+    client, definition, away = await without_its_bus(world, bus_url)
+    dispatcher = dispatcher_of(client)
 
+    other = await world.join(bus=bus_url)
     handle = await client.start(definition, "good")
     await until(lambda: bool(dispatcher._late), "the bus was away")
     for task in client.process._tasks:  # else it might be published before the end
@@ -324,8 +314,7 @@ async def test_a_process_that_joins_a_busy_topic_runs_what_it_was_given_first(wo
     client = await world.join(bus=bus_url)
     waiting = await world.join(participants[0], bus=bus_url)
     await client.register(definition)
-    first = client.process.dispatcher
-    assert first is not None
+    first = dispatcher_of(client)
     intake = waiting.process.intake
     capacity, intake._capacity = intake._capacity, 0
     handle = await client.start(definition, "good")
