@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from msgspec import structs
+
 from saga.core import events as ev
 from saga.core.decide import decide, is_pivot_passed
 from saga.core.graph import Graph, Json
@@ -130,7 +132,7 @@ class Operations:
         graph, seen = await self._process.definitions.graph(before.definition), before.overdue
         now = self._process.store_now()
         state = decide(graph, seen.state, events, now=now, jitter=0.0, enforce_deadline=False).state
-        return replace(before, overdue=replace(seen, state=state))
+        return replace(before, overdue=structs.replace(seen, state=state))
 
 
 def _shown(snapshot: Snapshot) -> dict[str, Json]:

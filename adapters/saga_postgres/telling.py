@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
+from zlib import crc32
 
 import msgspec
 
+from saga.core.decide import State
 from saga.errors import ProtocolViolation
 from saga.ports.work import Ref, Signals, Standing, Work
 from saga_postgres.line import Line
 
 
-@dataclass(slots=True)
-class Said:
-    """What one process is told of one commit: claims and ends, some of them whole. Times are on the monotonic clock of their machine."""
+def layout(*fields: Sequence[str]) -> int:
+    """A number for fields that travel in this order, without their names."""
+    return crc32(repr(fields).encode())
+
+
+_KINDS: Final = (Ref.__struct_fields__, Work.__struct_fields__, Standing.__struct_fields__, State.__struct_fields__)
+
+
+class Said(msgspec.Struct, array_like=True, tag=layout(*_KINDS)):
+    """What one process is told of one commit: claims and ends, some of them whole. Times are on the monotonic clock of their machine.
+
+    The tag goes in front: a peer of another build, whose fields are others, is refused rather than misread.
+    """
 
     claims: list[Ref]
     works: list[Work]
@@ -24,7 +36,7 @@ class Said:
     endings: dict[UUID, Standing]
 
 
-_encode: Final = msgspec.msgpack.Encoder().encode
+_encode: Final = msgspec.msgpack.Encoder(uuid_format="bytes").encode
 _decode: Final = msgspec.msgpack.Decoder(Said).decode
 
 

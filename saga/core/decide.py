@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
+from msgspec import Struct
+
 from saga.core import events as ev
 from saga.core.fold import Fold, operation_of
 from saga.core.graph import Graph
@@ -18,7 +20,7 @@ from saga.core.states import FINISHED_LETTERS, QUARANTINED_LETTERS, Mode, Operat
 REMEMBERED_MAX: Final = 1_024  # decisions of a definition
 
 
-class State(NamedTuple):
+class State(Struct, frozen=True, array_like=True):
     """A saga as its row says it: one letter a step; `deadline` in seconds since the epoch, on the store's clock."""
 
     phase: Phase
@@ -53,7 +55,7 @@ class Entry(NamedTuple):
     detail: str | None
 
 
-class Decision(NamedTuple):
+class Decision(Struct, frozen=True):
     """What is to be committed, and published only afterwards. `state` is the very same object where nothing changed."""
 
     state: State

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
+
+from msgspec import Struct
 
 from saga.core.states import Operation
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """E1: the saga row is about to be inserted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Succeeded:
+class Succeeded(Struct, frozen=True):
     """E3: the effect of this step is there; from any claim, however late."""
 
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """E4: the step has no effect and never will have one. The caller vouches for G25 (quiet) and G27 (newest claim)."""
 
     step: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """A technical failure, outcome unknown: tried again, or given up (E10) when the policy says so.
 
     `failures` counts this one; `first_failure_ago_seconds` is for `give_up_after`; `final` gives up at once;
@@ -46,16 +43,14 @@ class Failed:
     operation: Operation | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Ongoing:
+class Ongoing(Struct, frozen=True):
     """The step says: not yet, ask again. Never counted as a failure."""
 
     step: int
     again_in_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Compensated:
+class Compensated(Struct, frozen=True):
     """E8: the effect of this step is undone, or it never was there and never will be."""
 
     step: int
@@ -69,95 +64,81 @@ class Finding(Enum):
     COMPENSATED = "compensated"
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
+class Reported(Struct, frozen=True):
     """E9, E13: the answer to void-or-report. VOIDED: a tombstone or a rejection is in the journal, no effect can come any more."""
 
     step: int
     finding: Finding
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Struct, frozen=True):
     """A probe's definite 'it did not happen' (G28: no claim could call when it was asked)."""
 
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class Quiet:
+class Quiet(Struct, frozen=True):
     """E13: no claim of this external step can call any more."""
 
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class RollBack:
+class RollBack(Struct, frozen=True):
     """E6: somebody asks for a roll-back. `deadline` marks the one that the clock asks for."""
 
     reason: str
     deadline: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """E11: publish again what the vector calls for, except for the steps that are held by a live claim or a queued command."""
 
     held: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Paused:
+class Paused(Struct, frozen=True):
     """An operator holds the saga: no claim, dispatch or re-drive. Outcomes are still recorded, the deadline goes on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resumed:
+class Resumed(Struct, frozen=True):
     """An operator lets a paused saga go on."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retried:
+class Retried(Struct, frozen=True):
     """E10o: an operator sends a quarantined step round again."""
 
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class Happened:
+class Happened(Struct, frozen=True):
     """E10o: an operator has evidence that the effect of a quarantined step is there."""
 
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class DidNotHappen:
+class DidNotHappen(Struct, frozen=True):
     """E10o: an operator has evidence (G37, checked by the caller) that a quarantined step has no effect and never will."""
 
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class Waived:
+class Waived(Struct, frozen=True):
     """E10o: behind the pivot an operator goes on without a quarantined step. The caller vouches that no effect of it can come any more."""
 
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class Undone:
+class Undone(Struct, frozen=True):
     """E10o: an operator has compensated a quarantined step by hand."""
 
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class Abandoned:
+class Abandoned(Struct, frozen=True):
     """E13: forced and audited; freezes first, ends when nothing frozen is open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Extended:
+class Extended(Struct, frozen=True):
     """The deadline moves by the length of an outage that was not the saga's fault."""
 
     by_seconds: float

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from msgspec.structs import replace
+
 from saga.core import events as ev
 from saga.core.decide import State, decide
 from saga.core.graph import Graph
@@ -42,7 +44,7 @@ class Preview:
 
 def preview_of_roll_back(graph: Graph, state: State, *, now: float) -> Preview:
     """Ask the rules themselves: the roll-back is decided on a copy, and every compensation that it calls for is taken to succeed."""
-    state = state._replace(paused=False)
+    state = replace(state, paused=False)
     if state.phase is Phase.RUNNING:
         begun = decide(graph, state, [ev.RollBack("preview")], now=now, jitter=0.0, enforce_deadline=False).state
     else:

@@ -7,10 +7,12 @@ import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from operator import methodcaller
 from typing import Any, Final
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from saga.core.contract import Contract
 from saga.core.decide import Entry, State

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from saga.core.decide import State, called_for
 from saga.core.states import Operation, keeps_command
 from saga.errors import AlreadyExists, Closed
@@ -254,7 +256,7 @@ class MemoryStore:
         graph = self._database.definitions[saga.definition].graph
         if not 0 <= step < len(graph.steps):
             return None
-        return called_for(graph, saga.state._replace(paused=False), step)
+        return called_for(graph, replace(saga.state, paused=False), step)
 
     def _is_called_for(self, saga: SagaRow, row: CommandRow) -> bool:
         return self._called_for(saga, row.ref.step) is row.operation

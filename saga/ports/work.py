@@ -1,18 +1,21 @@
-"""The values that cross the store's port on the hot path: what a process is given to do, and what it writes back."""
+"""The values that cross the store's port on the hot path: what a process is given to do, and what it writes back.
+
+Structs, since some of each are made for every step; a changed copy is made by `msgspec.structs.replace`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
+
+from msgspec import Struct
 
 from saga.core.decide import Entry, State
 from saga.core.states import Operation, Phase
 
 
-@dataclass(slots=True)
-class Work:
+class Work(Struct, array_like=True):
     """A claim, with all that is needed to run it. Times are on this process's monotonic clock.
 
     `results` has the recorded results (JSON) of the steps that the input is made from and, for a compensation, of the step itself.
@@ -42,16 +45,14 @@ class Work:
     trials: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(Struct, frozen=True, array_like=True):
     """A command by its address."""
 
     saga: UUID
     step: int
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(Struct, frozen=True):
     """A command as a bus carries it."""
 
     saga: UUID
@@ -59,8 +60,7 @@ class Delivery:
     operation: Operation
 
 
-@dataclass(slots=True)
-class Dispatch:
+class Dispatch(Struct):
     """A command row to be written: for the process `owner` under `claim`, or for the queue of `service`."""
 
     step: int
@@ -74,8 +74,7 @@ class Dispatch:
 PARKED_SECONDS: Final = 1e9  # a delay of that length or more: set aside until somebody acts
 
 
-@dataclass(slots=True)
-class Delay:
+class Delay(Struct):
     """The claim ends without an outcome; the command is due again `after_seconds` from now. Written only by the newest claim.
 
     `failures` and `trials` are written as they are.
@@ -90,16 +89,14 @@ class Delay:
     trials: int = 0
 
 
-@dataclass(slots=True)
-class Drop:
+class Drop(Struct):
     """The command row goes; with a claim: only if that claim still holds it."""
 
     step: int
     claim: int | None
 
 
-@dataclass(slots=True)
-class Result:
+class Result(Struct):
     """The recorded result of a step, JSON."""
 
     step: int
@@ -107,8 +104,7 @@ class Result:
     value: bytes | None
 
 
-@dataclass(slots=True)
-class Write:
+class Write(Struct):
     """What one saga's outcomes decided. Written as a whole where `version` is still the saga's (G4), or not at all.
 
     `fences`: (step, claim) of rejections; one that is not the newest claim makes the whole write a miss (G27).
@@ -122,17 +118,16 @@ class Write:
     state: State
     wake_seconds: float | None = None
     is_deadline_moved: bool = False
-    fences: list[tuple[int, int]] = field(default_factory=list)
-    drops: list[Drop] = field(default_factory=list)
-    delays: list[Delay] = field(default_factory=list)
-    dispatches: list[Dispatch] = field(default_factory=list)
-    results: list[Result] = field(default_factory=list)
+    fences: list[tuple[int, int]] = []
+    drops: list[Drop] = []
+    delays: list[Delay] = []
+    dispatches: list[Dispatch] = []
+    results: list[Result] = []
     entries: Sequence[Entry] = ()
     is_new: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True, array_like=True):
     """How far a saga is, for whoever waits for its end; `input` and `results` only when it is completed."""
 
     definition: int
@@ -142,19 +137,18 @@ class Standing:
     results: dict[int, bytes]
 
 
-@dataclass(slots=True)
-class Signals:
+class Signals(Struct):
     """Who is told, in the same transaction: processes of their new claims, services of their queues, waiters of ended sagas.
 
     `works` and `endings` have some of `claims` and `ended` whole. A store may tell these instead of the addresses, so that nobody has to
     ask, but only where every write of the commit was made. Their times are on the clock of the process that tells.
     """
 
-    claims: dict[int, list[Ref]] = field(default_factory=dict)
-    services: set[str] = field(default_factory=set)
-    ended: dict[int, list[UUID]] = field(default_factory=dict)
-    works: dict[int, list[Work]] = field(default_factory=dict)
-    endings: dict[int, dict[UUID, Standing]] = field(default_factory=dict)
+    claims: dict[int, list[Ref]] = {}
+    services: set[str] = set()
+    ended: dict[int, list[UUID]] = {}
+    works: dict[int, list[Work]] = {}
+    endings: dict[int, dict[UUID, Standing]] = {}
 
     def add(self, other: Signals) -> None:
         """Tell these too."""
@@ -174,8 +168,7 @@ class Signals:
         self.endings.clear()
 
 
-@dataclass(frozen=True, slots=True)
-class Miss:
+class Miss(Struct, frozen=True):
     """A write that was not made: its saga has moved on, is locked, or the claim is not the newest.
 
     `state` is None where the saga is gone.
@@ -187,8 +180,7 @@ class Miss:
     store_clock: float
 
 
-@dataclass(slots=True)
-class Start:
+class Start(Struct):
     """A saga to be inserted, with the commands and the history of its first decision.
 
     `trace` is the W3C traceparent under which its steps are traced.
@@ -208,8 +200,7 @@ class Start:
     trace: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TakenKey:
+class TakenKey(Struct, frozen=True):
     """A start whose key was taken: nothing was inserted for it."""
 
     position: int
@@ -217,8 +208,7 @@ class TakenKey:
     is_same_input: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Overdue:
+class Overdue(Struct, frozen=True):
     """A saga that somebody must look after.
 
     `held`: steps with a command row; `claimed`: with a live claim; `unquiet`: of which a call may still be on its way.

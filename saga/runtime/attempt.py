@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Final
 
 import pydantic_core
+from msgspec import Struct
 
 from saga.core import events as ev
 from saga.core.graph import Graph, Json, Step
@@ -20,8 +20,7 @@ from saga.runtime.served import Served
 ERROR_CHARS_MAX: Final = 500
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(Struct):
     """What the three modes have in common: reading the input, calling the handler's functions, wording the outcome."""
 
     work: Work

@@ -74,10 +74,10 @@ def tell_whole(group: Group, made: Plan, signals: Signals, *, process: int, leas
             signals.endings.setdefault(group.waiter, {})[group.saga] = standing
 
 
-def is_small(payload: bytes, results: Mapping[int, bytes | None], reason: str | None = None) -> bool:
+def is_small(payload: bytes, results: Mapping[int, bytes], reason: str | None = None) -> bool:
     """Whether it can be told whole. A reason is as long as a handler or a person made it."""
     said = 0 if reason is None else len(to_json(reason))
-    return said + len(payload) + sum(len(result or b"") for result in results.values()) <= WHOLE_BYTES_MAX
+    return said + len(payload) + sum(map(len, results.values())) <= WHOLE_BYTES_MAX
 
 
 def results_in(group: Group, made: Plan) -> dict[int, bytes]:

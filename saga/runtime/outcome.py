@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from saga.core.events import Event
 from saga.ports.work import Work
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """The end of a claim.
 
     `event` None gives the claim back unrun. `value` is the step's result as JSON. `is_fenced`: it counts only from the newest claim (G27).

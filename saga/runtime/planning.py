@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final, Protocol
 from uuid import UUID
+
+from msgspec import Struct
 
 from saga.core import events as ev
 from saga.core.decide import Command, Decision, Entry, State, called_for, decide
@@ -35,8 +36,7 @@ class Routes(Protocol):
         """A claim number that was never used."""
 
 
-@dataclass(slots=True)
-class Group:
+class Group(Struct):
     """The outcomes of one saga that are committed together, and the row they are decided on."""
 
     saga: UUID
@@ -49,20 +49,19 @@ class Group:
     extra: Sequence[ev.Event] = ()
     wake_seconds: float | None = None
     misses: int = 0
-    settled: list[asyncio.Future[bool]] = field(default_factory=list)
+    settled: list[asyncio.Future[bool]] = []
     is_changed: bool = False  # by the decision that was committed
     trace: str | None = None  # where there is no outcome whose claim has it
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(Struct):
     """A write and what is to be done once it is committed."""
 
     write: Write
     decision: Decision
-    handovers: list[Dispatch] = field(default_factory=list)
-    messages: list[Command] = field(default_factory=list)
-    timers: list[tuple[str, float]] = field(default_factory=list)
+    handovers: list[Dispatch] = []
+    messages: list[Command] = []
+    timers: list[tuple[str, float]] = []
     is_ending: bool = False
     sent_at: float = 0.0  # this process's clock before the commit was sent: leases count from then
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from saga.ports.clock import Clock
 from saga.ports.store import Peer
@@ -12,10 +13,12 @@ from saga.ports.store import Peer
 SILENT_SECONDS: Final = 3.0  # a peer that was not seen for so long gets nothing assigned
 
 
-@dataclass(slots=True)
-class _Known:
+class _Known(Struct):
     peer: Peer
     given: int = 0
+
+    def load(self) -> float:
+        return self.given / self.peer.capacity
 
 
 class Router:
@@ -67,8 +70,11 @@ class Router:
             return self.process if self._has_room(service) else None
         if not self.queues_commands or self._clock.monotonic() - self._heard_at > SILENT_SECONDS:
             return None
-        best = min(self._by_service.get(service, ()), key=lambda known: known.given / known.peer.capacity, default=None)
-        if best is None or best.peer.in_flight >= best.peer.capacity:
+        peers = self._by_service.get(service)
+        if not peers:
+            return None
+        best = peers[0] if len(peers) == 1 else min(peers, key=_Known.load)
+        if best.peer.in_flight >= best.peer.capacity:
             return None
         best.given += 1
         return best.peer.id

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 import structlog
+from msgspec import Struct
 
 from saga.core import events as ev
 from saga.core.decide import Decision, decide, initial_state
@@ -31,8 +31,7 @@ RETRY_CAP_SECONDS: Final = 2.0
 LIMIT_TICK_SECONDS: Final = 0.25
 
 
-@dataclass(slots=True)
-class Order:
+class Order(Struct):
     """A saga that is to be started."""
 
     saga: UUID
@@ -45,8 +44,7 @@ class Order:
     trace: str | None = None
 
 
-@dataclass(slots=True, eq=False)
-class _Asked:
+class _Asked(Struct, eq=False):
     order: Order
     answer: asyncio.Future[UUID]
 

@@ -32,7 +32,7 @@ OTHER: Final = "other"
 DEADLINE_REASON: Final = "deadline passed"
 GIVEN_BACK: Final = "given back"
 
-_WORDS: Final = {
+_WORDS: Final[dict[type, str]] = {
     ev.Succeeded: "succeeded",
     ev.Rejected: "rejected",
     ev.Failed: "failed",

@@ -14,6 +14,8 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
+from msgspec import structs
+
 from saga.errors import Unavailable
 from saga.memory.adapter import MemoryAdapter
 from saga.memory.transaction import Transaction
@@ -179,7 +181,7 @@ class _FaultyStore:
 
         misses = await (work() if connection is not None else self._session.call("commit", work))
         ahead = self._session.ahead()
-        return [replace(miss, store_clock=miss.store_clock + ahead) for miss in misses]
+        return [structs.replace(miss, store_clock=miss.store_clock + ahead) for miss in misses]
 
     async def pull(
         self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool
@@ -203,7 +205,7 @@ class _FaultyStore:
     async def overdue(self, limit: int, services: Sequence[str] | None) -> list[Overdue]:
         found = await self._session.call("overdue", lambda: self._inner.overdue(limit, services))
         ahead = self._session.ahead()
-        return [replace(entry, store_clock=entry.store_clock + ahead) for entry in found]
+        return [structs.replace(entry, store_clock=entry.store_clock + ahead) for entry in found]
 
     async def extend(
         self, works: Sequence[Work], *, process: int, progress: bytes | None = None, trial: bool = False
@@ -295,5 +297,5 @@ class _FaultyLedger:
 
     async def snapshot(self, saga: UUID) -> Snapshot:
         found = await self._inner.snapshot(saga)
-        overdue = replace(found.overdue, store_clock=found.overdue.store_clock + self._session.ahead())
+        overdue = structs.replace(found.overdue, store_clock=found.overdue.store_clock + self._session.ahead())
         return replace(found, overdue=overdue)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from saga.core import events as ev
 from saga.core.decide import Entry, decide
@@ -23,7 +23,7 @@ class CommitTests(StoreStage):
     async def test_a_commit_moves_the_saga_to_its_next_version(self) -> None:
         process = await self.process()
         start = await self.started(process, "DP")
-        after = state("SD")._replace(cancel_requested=True, reason="asked")
+        after = replace(state("SD"), cancel_requested=True, reason="asked")
 
         assert await process.commit(replace(moved(start, "SD"), state=after)) == []
 

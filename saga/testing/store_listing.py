@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import dataclasses
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from saga.core.decide import Entry
 from saga.core.states import Phase
@@ -258,7 +259,7 @@ class ListingTests(StoreStage):
     async def test_a_paused_saga_and_one_that_shall_be_rolled_back_are_marked(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        marked = state("D")._replace(paused=True, cancel_requested=True, reason="asked")
+        marked = replace(state("D"), paused=True, cancel_requested=True, reason="asked")
         await process.commit(replace(moved(start, "D"), state=marked))
 
         (line,) = await process.adapter.listing.lines(Filter())
@@ -299,8 +300,8 @@ class ListingTests(StoreStage):
 
     async def test_nobody_is_late_whose_roll_back_is_on_its_way_or_out_of_reach(self) -> None:
         process = await self.process()
-        passed = graph(replace(step("a"), pivot=True), step("b", after=(0,)), name="passed")
-        asked = state("D")._replace(cancel_requested=True)
+        passed = graph(dataclasses.replace(step("a"), pivot=True), step("b", after=(0,)), name="passed")
+        asked = replace(state("D"), cancel_requested=True)
         for start in (
             replace(await self.ready(process, "SD", definition=passed), deadline_seconds=-60.0),
             replace(await self.ready(process), deadline_seconds=-60.0, state=asked),

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from saga.core.states import Mode, Phase
 from saga.ports.store import StoreOptions

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from saga.core.contract import Contract
 from saga.core.states import Mode, Phase
@@ -93,7 +93,7 @@ class RecordTests(StoreStage):
         deadline = (await process.adapter.ledger.snapshot(start.saga)).started_at
 
         write = replace(moved(start, "D", Phase.COMPENSATING), is_deadline_moved=True)
-        await process.commit(replace(write, state=write.state._replace(deadline=deadline)))
+        await process.commit(replace(write, state=replace(write.state, deadline=deadline)))
 
         (found,) = await process.adapter.store.overdue(10, None)
         assert found.state.deadline == pytest.approx(deadline, abs=0.001)
@@ -105,7 +105,7 @@ class RecordTests(StoreStage):
         await process.start(start)
         work = await process.pull_one()
 
-        write = replace(moved(start, "S"), state=work.state._replace(vector="S"), is_deadline_moved=is_moved)
+        write = replace(moved(start, "S"), state=replace(work.state, vector="S"), is_deadline_moved=is_moved)
         await process.commit(write)
 
         assert (await self.stand(process, start))[1].deadline == pytest.approx(work.state.deadline, abs=1e-6)

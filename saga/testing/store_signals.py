@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from saga.core.states import Phase
 from saga.ports.work import Dispatch, Ref, Signals, Standing, Start, Work, Write
@@ -124,7 +124,7 @@ class SignalTests(StoreStage):
         now = (await process.pull())[0]  # what time it is, on the clock that this store has
         return Work(
             saga=start.saga, step=step, operation=EXECUTE, claim=process.for_me().claim or 0,
-            definition=start.definition, version=2 if step else 1, state=start.state._replace(vector="SD" if step else "D"),
+            definition=start.definition, version=2 if step else 1, state=replace(start.state, vector="SD" if step else "D"),
             waiter=None, input=start.input, results={}, deliveries=1, failures=0, first_failed_ago=0.0,
             lease_ends=now.lease_ends, quiet_at=0.0, progress=None, store_clock=now.store_clock,
         )  # fmt: skip

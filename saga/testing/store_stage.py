@@ -8,12 +8,13 @@ import os
 import time
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 from uuid import UUID
 
 import pytest
 import pytest_asyncio
+from msgspec import structs
 
 from saga.core.decide import State
 from saga.core.graph import Graph, RetryPolicy, Step
@@ -299,4 +300,4 @@ class StoreStage(abc.ABC):
     async def paused(self, process: Process, start: Start) -> None:
         """Pause a saga that was just started."""
         write = moved(start, start.state.vector)
-        assert await process.commit(replace(write, state=write.state._replace(paused=True))) == []
+        assert await process.commit(structs.replace(write, state=structs.replace(write.state, paused=True))) == []

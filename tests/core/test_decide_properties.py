@@ -9,6 +9,7 @@ from typing import Final
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from saga.core import events as ev
 from saga.core.decide import Decision, State, _folded, called_for, decide, initial_state
@@ -100,8 +101,8 @@ def test_what_is_remembered_of_other_sagas_is_what_would_be_decided(at: int) -> 
     graph, _ = CASES[at]
     successes = [(before, event) for before, event, _ in reached(at).decisions if isinstance(event, ev.Succeeded)]
     asked = [(before.due(NOW + later), event) for before, event in successes for later in (-1.0, 0.0, 1.0, 2.0)]
-    asked += [(before._replace(reason=f"written by hand at {at}"), event) for before, event in successes]
-    asked += [(before._replace(phase=Phase.ABANDONING, reason=None), event) for before, event in successes]
+    asked += [(replace(before, reason=f"written by hand at {at}"), event) for before, event in successes]
+    asked += [(replace(before, phase=Phase.ABANDONING, reason=None), event) for before, event in successes]
     folds = [(Fold(graph, before, NOW, enforce_deadline=True), before, event) for before, event in asked]
 
     assert [_decided(graph, *question) for question in asked] == [

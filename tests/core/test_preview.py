@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from saga.core import events as ev
 from saga.core.decide import State, decide, initial_state
@@ -15,7 +16,7 @@ NOW = 1_000.0
 
 
 def standing(plan: Graph, vector: str, phase: Phase = Phase.RUNNING) -> State:
-    return initial_state(plan, now=NOW)._replace(vector=vector, phase=phase)
+    return replace(initial_state(plan, now=NOW), vector=vector, phase=phase)
 
 
 def stages(plan: Graph, vector: str, phase: Phase = Phase.RUNNING) -> list[list[tuple[int, Undo]]]:
@@ -81,7 +82,7 @@ def test_an_end_is_final(phase: Phase) -> None:
 
 def test_a_paused_saga_is_shown_as_if_it_went_on() -> None:
     plan = chain("XX")
-    state = standing(plan, "SP")._replace(paused=True)
+    state = replace(standing(plan, "SP"), paused=True)
 
     assert preview_of_roll_back(plan, state, now=NOW).stages[0][0].step == 0
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64decode, b64encode
-from dataclasses import replace
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from saga.core.decide import State
 from saga.core.states import Operation, Phase

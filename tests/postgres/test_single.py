@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import json
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from saga.core.decide import Entry, State
 from saga.core.states import Operation, Phase
@@ -58,7 +58,7 @@ def success(**changes: Any) -> Write:
         results=[Result(1, 2, b'"done\\\\"')],
         entries=(Entry("succeeded", 1, None),),
     )
-    return dataclasses.replace(write, **changes)
+    return replace(write, **changes)
 
 
 def given_to(owner: int | None, operation: Operation = EXECUTE, step: int = 2, after: float = 0.0) -> list[Dispatch]:
@@ -190,8 +190,8 @@ MORE: dict[str, Callable[[], Write]] = {
     "a delay": lambda: success(delays=[Delay(1, CLAIM, 1.0, 0.0, 1, None)]),
     "a moved deadline": lambda: success(is_deadline_moved=True),
     "a time to wake": lambda: success(wake_seconds=1.0),
-    "a cancel": lambda: success(state=state("SSD")._replace(cancel_requested=True)),
-    "a pause": lambda: success(state=state("SSD")._replace(paused=True)),
+    "a cancel": lambda: success(state=replace(state("SSD"), cancel_requested=True)),
+    "a pause": lambda: success(state=replace(state("SSD"), paused=True)),
     "no claim that ends": lambda: success(drops=[]),
     "two that end": lambda: success(drops=[Drop(1, None), Drop(0, None)]),
     "two that follow": lambda: success(dispatches=given_to(ME) + given_to(ME, step=0)),
@@ -227,7 +227,7 @@ def start(**changes: Any) -> Start:
         dispatches=given_to(ME, step=0),
         entries=(Entry("started", -1, None),),
     )
-    return dataclasses.replace(order, **changes)
+    return replace(order, **changes)
 
 
 STARTS = {
@@ -248,7 +248,7 @@ async def test_it_starts_what_a_batch_of_one_starts(
 
     async def started() -> list[Any]:
         key = STARTS[name].key and str(uuid4())
-        order = of_start(dataclasses.replace(STARTS[name], saga=uuid4(), key=key), process)
+        order = of_start(replace(STARTS[name], saga=uuid4(), key=key), process)
         assert await adapter.store.start([order], Signals(), process=process, waiter=None, again=False) == []
         return await rows_of(tables, order.saga)
 
@@ -301,18 +301,16 @@ async def test_two_who_are_told_are_left_to_the_batch(adapter: PostgresAdapter, 
 def of(write: Write, saga: UUID, process: int) -> Write:
     """The write for this saga; what is for `ME` is for the process."""
     dispatches = [
-        dataclasses.replace(dispatch, owner=process if dispatch.owner == ME else dispatch.owner)
-        for dispatch in write.dispatches
+        replace(dispatch, owner=process if dispatch.owner == ME else dispatch.owner) for dispatch in write.dispatches
     ]
-    return dataclasses.replace(write, saga=saga, dispatches=dispatches)
+    return replace(write, saga=saga, dispatches=dispatches)
 
 
 def of_start(order: Start, process: int) -> Start:
     dispatches = [
-        dataclasses.replace(dispatch, owner=process if dispatch.owner == ME else dispatch.owner)
-        for dispatch in order.dispatches
+        replace(dispatch, owner=process if dispatch.owner == ME else dispatch.owner) for dispatch in order.dispatches
     ]
-    return dataclasses.replace(order, dispatches=dispatches)
+    return replace(order, dispatches=dispatches)
 
 
 async def rows_of(tables: Tables, saga: UUID) -> list[Any]:

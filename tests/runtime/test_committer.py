@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import replace
 from uuid import UUID
+
+from msgspec.structs import replace
 
 from saga.core import events as ev
 from saga.core.decide import State, decide, initial_state
@@ -115,7 +116,7 @@ async def test_a_result_that_somebody_else_recorded_meanwhile_is_never_handed_on
         Outcome(replace(work, step=step, claim=step + 1, state=state), ev.Succeeded(step), value)
         for step, value in enumerate((b'"mine"', b'"b"'))
     ]
-    store = MovingStore(state._replace(vector="S" + state.vector[1:]))
+    store = MovingStore(replace(state, vector="S" + state.vector[1:]))
     committer = committer_over(store, serving="service")
     committer.add(Group(SAGA, graph, 1, state, None, 0.0, outcomes))
     run = asyncio.create_task(committer.run())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from saga import Conflict, Context, Definition, GiveUp, Participant, Reject, Retry
 from saga.core import events as ev

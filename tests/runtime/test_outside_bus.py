@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from saga import App, Definition, Participant, Reject, memory
 from saga.core import events as ev

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from itertools import product
 from uuid import UUID
 
 import pytest
+from msgspec.structs import replace
 
 from saga.core import events as ev
 from saga.core.decide import State
@@ -44,7 +44,7 @@ def test_a_step_that_was_set_aside_goes_through_its_row_also_over_an_outside_bus
 
 
 def test_what_a_pause_has_set_aside_goes_through_its_row_also_over_an_outside_bus() -> None:
-    paused = UNDOING._replace(vector="K", paused=True)
+    paused = replace(UNDOING, vector="K", paused=True)
 
     made = planned([], ev.Resumed(), state=paused, queues_commands=False)
 
@@ -53,7 +53,7 @@ def test_what_a_pause_has_set_aside_goes_through_its_row_also_over_an_outside_bu
 
 def test_an_abandoned_external_step_keeps_the_command_that_knows_of_its_calls() -> None:
     """G40: it was dropped once, and the saga was final although a call was on its way."""
-    running = UNDOING._replace(phase=Phase.RUNNING, vector="D")
+    running = replace(UNDOING, phase=Phase.RUNNING, vector="D")
     abandoned = planned([], ev.Abandoned(), state=running, queues_commands=True)
     assert (abandoned.write.state.vector, abandoned.write.drops) == ("G", [])
 
@@ -67,7 +67,7 @@ def test_an_abandoned_external_step_keeps_the_command_that_knows_of_its_calls() 
 
 def test_an_abandoned_journaled_step_keeps_only_the_command_that_asks_its_journal() -> None:
     """One that executes, kept in its place, would hold the question off for ever. Found by a seed."""
-    frozen = UNDOING._replace(phase=Phase.ABANDONING, vector="G")
+    frozen = replace(UNDOING, phase=Phase.ABANDONING, vector="G")
     late = Outcome(replace(work_on(frozen), operation=Operation.EXECUTE), ev.Succeeded(0), b"1")
 
     made = planned([late], state=frozen, queues_commands=True, modes="J")
@@ -77,7 +77,7 @@ def test_an_abandoned_journaled_step_keeps_only_the_command_that_asks_its_journa
 
 def test_outcomes_of_two_claims_of_a_step_leave_the_command_that_knows_of_their_calls() -> None:
     """The second was taken for that of a command which is over, and its row was dropped with the quiet time on it. Found by a seed."""
-    running = UNDOING._replace(phase=Phase.RUNNING, vector="D")
+    running = replace(UNDOING, phase=Phase.RUNNING, vector="D")
     first, second = (replace(work_on(running), operation=Operation.EXECUTE, claim=claim) for claim in (1, 2))
     failed = Outcome(first, ev.Failed(0, "no answer in time", 1, 0.0), quiet_seconds=5.0)
 
@@ -90,7 +90,7 @@ def test_outcomes_of_two_claims_of_a_step_leave_the_command_that_knows_of_their_
 
 def test_a_step_that_was_set_aside_is_driven_again_whatever_an_older_claim_reports_with_it() -> None:
     """The report moves its own claim's row, and the row is that of a newer one: it would stay set aside for ever. Found by a seed."""
-    running = UNDOING._replace(phase=Phase.RUNNING, vector="d")
+    running = replace(UNDOING, phase=Phase.RUNNING, vector="d")
     older = replace(work_on(running), operation=Operation.EXECUTE, claim=1)
     late = Outcome(older, ev.Failed(0, "no answer in time", 1, 0.0), quiet_seconds=5.0)
 
@@ -103,7 +103,7 @@ def test_a_step_that_was_set_aside_is_driven_again_whatever_an_older_claim_repor
 
 def test_a_late_outcome_leaves_the_command_of_the_operation_that_followed() -> None:
     """It comes together with one that changes the saga; whoever undoes the step meanwhile keeps its claim."""
-    undoing = UNDOING._replace(vector="KK")
+    undoing = replace(UNDOING, vector="KK")
     executed = replace(work_on(undoing), operation=Operation.EXECUTE, claim=1)
     late = Outcome(executed, ev.Failed(0, "no answer in time", 1, 0.0, operation=Operation.EXECUTE))
     undone = Outcome(replace(work_on(undoing), step=1, claim=2), ev.Compensated(1))
@@ -115,7 +115,7 @@ def test_a_late_outcome_leaves_the_command_of_the_operation_that_followed() -> N
 
 def test_what_steps_are_given_for_the_first_time_is_new_and_nothing_else() -> None:
     """A store writes it without looking for what may be there already."""
-    running = UNDOING._replace(phase=Phase.RUNNING, vector="DP")
+    running = replace(UNDOING, phase=Phase.RUNNING, vector="DP")
     work = replace(work_on(running), operation=Operation.EXECUTE)
     once, twice = (
         [Outcome(replace(work, claim=claim), ev.Succeeded(0), b"1") for claim in claims] for claims in ((1,), (1, 2))
@@ -123,16 +123,16 @@ def test_what_steps_are_given_for_the_first_time_is_new_and_nothing_else() -> No
 
     assert planned(once, state=running, queues_commands=True, modes="XX").write.is_new
     assert planned(
-        [], ev.RollBack("why"), state=running._replace(vector="SP"), queues_commands=True, modes="XX"
+        [], ev.RollBack("why"), state=replace(running, vector="SP"), queues_commands=True, modes="XX"
     ).write.is_new
     assert not planned(twice, state=running, queues_commands=True, modes="XX").write.is_new
     assert not planned([], ev.Retried(0), queues_commands=True).write.is_new
-    late = running._replace(phase=Phase.COMPENSATING, vector="UP", reason="why", cancel_requested=True)
+    late = replace(running, phase=Phase.COMPENSATING, vector="UP", reason="why", cancel_requested=True)
     assert not planned(once, state=late, queues_commands=True, modes="XX").write.is_new
 
 
 def test_no_version_is_written_without_a_line_of_history() -> None:
-    frozen = UNDOING._replace(phase=Phase.ABANDONING, vector="G")
+    frozen = replace(UNDOING, phase=Phase.ABANDONING, vector="G")
 
     made = planned([Outcome(work_on(frozen), ev.Ongoing(0, 1.0))], state=frozen, queues_commands=True)
 
