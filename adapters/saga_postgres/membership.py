@@ -63,6 +63,7 @@ class PostgresMembership:
         self._ears: Ears | None = None
         self._hears = False  # who neither serves nor starts sagas does not: every notification wakes all who listen
         self._peers: frozenset[int] = frozenset()
+        self._is_unsure = False  # something may have been told to us that we have not heard
         self._listening: asyncpg.Connection[asyncpg.Record] | None = None
         self._turn = asyncio.Lock()  # one operation a connection
         self._clock = self._clock_max = 0.0  # between them is the store's clock minus ours, as the last beat saw it
@@ -122,8 +123,9 @@ class PostgresMembership:
         def on_process(_: object, __: int, channel: str, payload: str) -> None:
             try:
                 self._hear(ears, channel, payload)
-            except ProtocolViolation as error:  # who may connect to the database may notify; beats find what is true
+            except ProtocolViolation as error:  # who may connect to the database may notify
                 _log.warning("notification refused: %s", error)
+                self._is_unsure = True
 
         await connection.add_listener(signals.process_channel(namespace, process), on_process)
         await connection.add_listener(f"{signals.prefix(namespace)}peers", lambda *_: ears.peers())
@@ -153,8 +155,9 @@ class PostgresMembership:
             return  # it is for whom we were before our session was lost
         try:
             said = said_in(frame)
-        except ProtocolViolation as error:  # a peer of another build: beats find what is true
+        except ProtocolViolation as error:  # a peer of another build
             _log.warning("refused: %s", error)
+            self._is_unsure = True
             return
         if said.works:
             for work in said.works:
@@ -198,18 +201,25 @@ class PostgresMembership:
         self._clock_at = time.monotonic()
         self._clock, self._clock_max = own["now"] - self._clock_at, own["now"] - asked_at
         if self._options.line:
-            await self._meet(connection, rows)
+            self._meet(rows)
+        if self._is_unsure:
+            await self._look_at_held(connection)
         return Beat(tuple(map(_peer, rows)), own["has_due"], self._clock, own["leader_seen_ago"], own["released"])
 
-    async def _meet(self, connection: Connection, rows: Sequence[asyncpg.Record]) -> None:
+    def _meet(self, rows: Sequence[asyncpg.Record]) -> None:
         """The line reaches who is alive. Who is not any more may have died after a commit for us, and before telling us of it."""
         doors = {row["id"]: row["door"] for row in rows if row["id"] != self._process}
         self._line.meet({process: door for process, door in doors.items() if door is not None})
-        gone, self._peers = self._peers - doors.keys(), frozenset(doors)
-        if gone and self._ears is not None:
-            async with self._turn:
-                with translated(self._pool.place):
-                    held = await connection.fetch(_HELD, self._process)
+        self._is_unsure = self._is_unsure or not self._peers <= doors.keys()
+        self._peers = frozenset(doors)
+
+    async def _look_at_held(self, connection: Connection) -> None:
+        """Read which claims are ours, in case that we were told of one in vain."""
+        self._is_unsure = False
+        async with self._turn:
+            with translated(self._pool.place):
+                held = await connection.fetch(_HELD, self._process)
+        if self._ears is not None:
             self._ears.claims([Ref(saga, step) for saga, step in held])
 
     async def lead(self, term: int, name: str | None, *, silence_seconds_max: float = math.inf) -> float:

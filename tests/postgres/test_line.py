@@ -91,12 +91,7 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
 
     async def test_what_was_committed_by_somebody_who_died_before_telling_it_is_found(self) -> None:
         process, other = await self._pair()
-        start = await self.started(process, "DP")
-        mute = Dispatch(1, EXECUTE, OTHER_SERVICE, other.id, process.for_me().claim, 0.0)
-        write = moved(start, "SD")
-        write.dispatches.append(mute)
-        await process.commit(write)
-        assert other.heard.claims.empty()
+        start = await self._given_without_a_word(process, other)
 
         process.adapter.membership.close()  # type: ignore[attr-defined]  # as a kill does
         async with asyncio.timeout(TIMEOUT_SECONDS):
@@ -104,6 +99,23 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
                 await other.beat()
 
         assert await soon(other.heard.claims.get()) == [Ref(start.saga, 1)]
+
+    @pytest.mark.parametrize("is_notified", [False, True], ids=["on the line", "by notification"])
+    async def test_what_a_peer_of_another_build_has_told_is_found_by_the_next_beat(self, *, is_notified: bool) -> None:
+        process, other = await self._pair()
+        start = await self._given_without_a_word(process, other)
+
+        if is_notified:
+            await services.administer(self.url, f"select pg_notify('{process_channel('saga', other.id)}', 'wAAAA')")
+        else:
+            line_of(process).send(other.id, b"\x91\x00")
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while other.heard.claims.empty():
+                await other.beat()
+
+        assert await soon(other.heard.claims.get()) == [Ref(start.saga, 1)]
+        await other.beat()
+        assert other.heard.claims.empty(), "it was looked for once"
 
     async def test_what_was_said_to_an_earlier_number_of_a_process_is_not_heard(self) -> None:
         process, other = await self._pair()
@@ -158,6 +170,15 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
 
         (told,) = await soon(other.heard.works.get())
         assert told.store_clock == pytest.approx((await other.beat()).store_clock, abs=0.5)
+
+    async def _given_without_a_word(self, process: Process, other: Process) -> Start:
+        """A saga of which the second step is the other's now, who has not been told."""
+        start = await self.started(process, "DP")
+        write = moved(start, "SD")
+        write.dispatches.append(Dispatch(1, EXECUTE, OTHER_SERVICE, other.id, process.for_me().claim, 0.0))
+        await process.commit(write)
+        assert other.heard.claims.empty()
+        return start
 
     async def test_it_can_be_switched_off(self) -> None:
         process = await self.process(options=StoreOptions(line=False))
