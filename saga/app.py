@@ -28,6 +28,7 @@ from saga.runtime.process import Process
 from saga.runtime.served import Served
 from saga.runtime.signing import KeyRing
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
+from saga.runtime.turns import Turns
 from saga.settings import Settings, load
 from saga.telemetry.observation import observed, set_clock, telemetry, watch
 
@@ -58,7 +59,7 @@ class App(Sagas):
         contracts = []
         for participant in participants:
             mode, journal = await self._database(participant)
-            slots = asyncio.Semaphore(participant.concurrency)
+            slots = Turns(participant.concurrency)
             for handler in participant.handlers.values():
                 own_mode = Mode.EXTERNAL if handler.external else mode
                 contracts.append(handler.contract(own_mode))

@@ -122,11 +122,12 @@ class Executor:
 
     async def _run(self, attempt: Attempt, served: Served) -> Outcome | Committed:
         try:
-            await served.slots.acquire()
+            if not served.slots.has_entered():
+                await served.slots.enter()
             try:
                 return await self._in_turn(attempt, served)
             finally:
-                served.slots.release()
+                served.slots.leave()
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
@@ -138,8 +139,8 @@ class Executor:
     async def _in_turn(self, attempt: Attempt, served: Served) -> Outcome | Committed:
         if is_suspect(attempt.work):
             return await self._alone(attempt, served)
-        if not self._turns.has_entered(alone=False):
-            await self._turns.enter(alone=False)
+        if not self._turns.has_entered():
+            await self._turns.enter()
         try:
             return await self._perform(attempt, served)
         finally:

@@ -13,6 +13,7 @@ from saga.ports.journal import Journal
 from saga.runtime.context import Context
 from saga.runtime.handlers import Callee, StepHandler, Value
 from saga.runtime.ticks import Ticks
+from saga.runtime.turns import Turns
 
 LIMIT_TICK_SECONDS: Final = 0.02
 
@@ -25,7 +26,7 @@ class Served:
     mode: Mode
     journal: Journal | None
     threads: ThreadPoolExecutor
-    slots: asyncio.Semaphore  # of its participant: how many handlers of it run at once
+    slots: Turns  # of its participant: how many handlers of it run at once
     loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)  # asking for it is a system call
     limits: Ticks[_TimeLimit] = field(default_factory=lambda: Ticks(LIMIT_TICK_SECONDS, _TimeLimit.reach))
 

@@ -1,8 +1,9 @@
-"""Who may run beside whom: handlers run side by side, and one that may kill its process runs alone."""
+"""Who may run beside whom: handlers run side by side, so many at once, and one that may kill its process runs alone."""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from typing import Final
 
@@ -28,12 +29,13 @@ class Turns:
     A wait is as long as the steps that are ahead: who wants to be alone and holds up others had better give up before that.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, at_once: float = math.inf) -> None:
+        self._at_once = at_once
         self._running = 0
         self._is_alone = False
         self._queue: deque[tuple[asyncio.Future[None], bool]] = deque()
 
-    async def enter(self, *, alone: bool) -> None:
+    async def enter(self, *, alone: bool = False) -> None:
         """Return when it may run; `leave` follows. Cancelled, it has not entered."""
         if self.has_entered(alone=alone):
             return
@@ -48,7 +50,7 @@ class Turns:
                 self.leave()
             raise
 
-    def has_entered(self, *, alone: bool) -> bool:
+    def has_entered(self, *, alone: bool = False) -> bool:
         """Enter, if it need not wait: whether it has entered."""
         if self._queue or not self._has_room(alone):
             return False
@@ -72,7 +74,7 @@ class Turns:
             self._queue.popleft()
 
     def _has_room(self, alone: bool) -> bool:  # noqa: FBT001 (private)
-        return self._running == 0 if alone else not self._is_alone
+        return self._running == 0 if alone else self._running < self._at_once and not self._is_alone
 
     def _begin(self, alone: bool) -> None:  # noqa: FBT001 (private)
         self._running += 1

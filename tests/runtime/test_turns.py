@@ -1,4 +1,4 @@
-"""Who runs beside whom: everybody, but who wants to be alone."""
+"""Who runs beside whom: everybody, as many at once as may, but who wants to be alone."""
 
 from __future__ import annotations
 
@@ -13,6 +13,24 @@ async def test_many_run_side_by_side() -> None:
     began = [await came(turns) for _ in range(3)]
 
     assert all(task.done() for task in began)
+
+
+async def test_no_more_run_at_once_than_may() -> None:
+    turns = Turns(2)
+    assert turns.has_entered()
+    assert turns.has_entered()
+    assert not turns.has_entered()
+    third, fourth = await came(turns), await came(turns)
+
+    turns.leave()
+
+    assert await done(third)
+    assert not await done(fourth)
+    assert not turns.has_entered()
+    fourth.cancel()
+    assert await done(fourth)
+    turns.leave()
+    assert turns.has_entered()
 
 
 async def test_who_wants_to_be_alone_waits_for_those_that_run() -> None:

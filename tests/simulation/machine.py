@@ -22,6 +22,7 @@ from saga.runtime.journal_keeper import JournalKeeper
 from saga.runtime.process import Process
 from saga.runtime.served import Served
 from saga.runtime.supervisor import Supervisor
+from saga.runtime.turns import Turns
 from saga.testing.faulty_bus import FaultyBus
 from saga.testing.faulty_election import FaultyElection
 from saga.testing.faulty_journal import FaultyJournal
@@ -116,7 +117,7 @@ class Machine:
             mode = _mode(participant)
             is_durable = is_durable or mode is Mode.EXTERNAL
             journal = self.journal if mode is Mode.JOURNALED else None
-            slots = asyncio.Semaphore(CONCURRENCY)
+            slots = Turns(CONCURRENCY)
             for handler in participant.handlers.values():
                 served = Served(handler, mode, journal, NO_THREADS, slots)
                 process.executor.serve(participant.service, handler.name, served)
