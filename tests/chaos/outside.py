@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -38,14 +39,22 @@ class Outside:
 
 
 @contextlib.asynccontextmanager
-async def _store(_folder: Path) -> AsyncIterator[Outside]:
+async def _store() -> AsyncIterator[Outside]:
     """Nothing outside: commands travel through the store, and leases are its rows."""
     yield Outside()
 
 
 @contextlib.asynccontextmanager
-async def _postgres_bus(folder: Path) -> AsyncIterator[Outside]:
-    server = Server(folder / "bus")
+async def _postgres_bus() -> AsyncIterator[Outside]:
+    with tempfile.TemporaryDirectory(prefix="saga-chaos-bus-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # noqa: ASYNC240 (servers have an account of their own)
+        async with _bus_on(Server(folder)) as outside:
+            yield outside
+
+
+@contextlib.asynccontextmanager
+async def _bus_on(server: Server) -> AsyncIterator[Outside]:
     try:
         await server.start()
         await migrate_database(server.url)
@@ -63,7 +72,7 @@ async def _postgres_bus(folder: Path) -> AsyncIterator[Outside]:
 
 
 @contextlib.asynccontextmanager
-async def _kafka_bus(_folder: Path) -> AsyncIterator[Outside]:
+async def _kafka_bus() -> AsyncIterator[Outside]:
     with kafka.cluster() as cluster:
 
         async def kill(_ground: Ground) -> None:
@@ -82,7 +91,7 @@ async def _kafka_bus(_folder: Path) -> AsyncIterator[Outside]:
 
 
 @contextlib.asynccontextmanager
-async def _kinesis(_folder: Path) -> AsyncIterator[Outside]:
+async def _kinesis() -> AsyncIterator[Outside]:
     """A stand-in for Kinesis. Its leases are beside the saga tables, so the store's faults are theirs, too."""
     with kinesis.Kinesalite() as server:
 
@@ -107,7 +116,7 @@ async def _kinesis(_folder: Path) -> AsyncIterator[Outside]:
 
 def _elected_by(name: str) -> Opened:
     @contextlib.asynccontextmanager
-    async def opened(_folder: Path) -> AsyncIterator[Outside]:
+    async def opened() -> AsyncIterator[Outside]:
         with GROUNDS[name](1) as ground:
 
             async def crash(_ground: Ground) -> None:
@@ -118,7 +127,7 @@ def _elected_by(name: str) -> Opened:
     return opened
 
 
-Opened: TypeAlias = Callable[[Path], AbstractAsyncContextManager[Outside]]
+Opened: TypeAlias = Callable[[], AbstractAsyncContextManager[Outside]]
 BUSES: Final[Mapping[str, Opened]] = MappingProxyType(
     {"store": _store, "postgres": _postgres_bus, "kafka": _kafka_bus, "kinesis": _kinesis}
 )

@@ -120,7 +120,7 @@ class Figures:
 async def run(plan: Plan, folder: Path, say: Say) -> Figures:
     """Break things for `plan.seconds`; `folder` keeps the logs and what was told."""
     figures = Figures(plan)
-    async with _outside(plan, folder) as outside, ground(folder, plan.seed, outside) as made:
+    async with _outside(plan) as outside, ground(folder, plan.seed, outside) as made:
         figures.disk = made.places.disk.kind if made.places.disk else made.no_disk
         await until(made.is_ready, "the definitions are registered", seconds=WARM_SECONDS)
         made.hire(plan.rate, plan.open_max)
@@ -138,8 +138,8 @@ async def run(plan: Plan, folder: Path, say: Say) -> Figures:
 
 
 @asynccontextmanager
-async def _outside(plan: Plan, folder: Path) -> AsyncIterator[Outside]:
-    async with BUSES[plan.bus](folder) as bus, ELECTIONS[plan.election](folder) as election:
+async def _outside(plan: Plan) -> AsyncIterator[Outside]:
+    async with BUSES[plan.bus]() as bus, ELECTIONS[plan.election]() as election:
         yield bus | election
 
 
