@@ -14,7 +14,7 @@ from uuid import UUID
 
 import pytest
 import pytest_asyncio
-from msgspec import structs
+from msgspec.structs import replace
 
 from saga.core.decide import State
 from saga.core.graph import Graph, RetryPolicy, Step
@@ -300,4 +300,4 @@ class StoreStage(abc.ABC):
     async def paused(self, process: Process, start: Start) -> None:
         """Pause a saga that was just started."""
         write = moved(start, start.state.vector)
-        assert await process.commit(structs.replace(write, state=structs.replace(write.state, paused=True))) == []
+        assert await process.commit(replace(write, state=replace(write.state, paused=True))) == []
