@@ -24,6 +24,7 @@ TOLD_MAX: Final = 65_536  # some seconds of claims, at the highest pace of one p
 RENEW_AT: Final = 1 / 3  # of a lease
 BEGUN_AT_ONCE: Final = 32  # then it is the committer's turn: the first outcomes are committed while others are made
 UNSETTLED_MAX: Final = 1_024  # outcomes that wait for their commit: with more of them nothing is pulled
+PULLED_AT_ONCE: Final = 256  # the next ones are pulled while these run
 
 
 class Intake:
@@ -90,22 +91,25 @@ class Intake:
         return max(self.in_flight - self._soon, 0)
 
     def pace(self) -> None:
-        """Look at how quickly claims are finished; called with every heart-beat."""
+        """Look at how quickly claims are finished, if that was not done just now; called with every heart-beat and every pull."""
         now = self._clock.monotonic()
-        if now > self._paced_at:
+        if now - self._paced_at >= HOLD_SECONDS:
             self._soon = int(self._finished / (now - self._paced_at) * HOLD_SECONDS)
             self._paced_at, self._finished = now, 0
 
     def has_room(self, _: str) -> bool:
         """Whether another claim may be taken now: more than can run at once only where they will not wait for long."""
-        return not self._is_closing and len(self._running) + len(self._waiting) < self._capacity + self._soon
+        return not self._is_closing and self._room() > 0
 
     async def room(self) -> int:
         """Return when another claim may be taken: how many may."""
         while not self.has_room(""):
             self._freed.clear()
             await self._freed.wait()
-        return self._capacity + self._soon - self.in_flight
+        return self._room()
+
+    def _room(self) -> int:
+        return self._capacity + self._soon - len(self._running) - len(self._waiting)
 
     def look(self, *, everything: bool = False) -> None:
         """Something may be in the queues; with `everything`, also among the claims that we are said to hold."""
@@ -172,8 +176,7 @@ class Intake:
             self._freed.set()
             if self._waiting and not self._goes_on:
                 self._begin()
-            if self._wants_queue and not self._waiting:
-                self._wanted.set()
+            self.settled()
 
     async def run(self) -> None:
         """Fetch and pull until cancelled."""
@@ -208,8 +211,7 @@ class Intake:
         self.told([work for work in works if work.claim not in ended])
 
     async def _pull(self) -> None:
-        while self._wants_queue and self._services and not self._is_closing and self._may_pull():
-            limit = self._capacity - len(self._running)
+        while self._wants_queue and self._services and (limit := self._pullable()) > 0:
             self._wants_queue = False
             works = await self._store.pull(
                 self._services,
@@ -222,13 +224,21 @@ class Intake:
             if len(works) == limit:
                 self._wants_queue = True
 
-    def _may_pull(self) -> bool:
-        """Handlers that end at once leave room at once: what their outcomes have to wait for is the commit."""
-        return len(self._running) < self._capacity and len(self._unsettled()) < UNSETTLED_MAX
+    def _pullable(self) -> int:
+        """How many are pulled now: none while there is enough to go on with and few places are free.
+
+        Handlers that end at once leave room at once: what their outcomes have to wait for is the commit.
+        """
+        self.pace()
+        room = self._room()
+        is_enough = self.in_flight >= self._capacity and 2 * room < min(self._capacity + self._soon, PULLED_AT_ONCE)
+        if self._is_closing or is_enough or len(self._unsettled()) >= UNSETTLED_MAX:
+            return 0
+        return min(room, PULLED_AT_ONCE)
 
     def settled(self) -> None:
-        """Outcomes were committed: there may be room for more from the queues."""
-        if self._wants_queue and not self._waiting:
+        """Claims have ended or outcomes were committed: there may be room for more from the queues."""
+        if self._wants_queue:
             self._wanted.set()
 
     async def keep_leases(self) -> None:

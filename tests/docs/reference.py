@@ -193,6 +193,7 @@ _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
         intake.UNSETTLED_MAX,
         "`saga.runtime.intake.UNSETTLED_MAX`",
     ),
+    ("Commands in one pull", intake.PULLED_AT_ONCE, "`saga.runtime.intake.PULLED_AT_ONCE`"),
     ("Overdue sagas taken in one go", process.OVERDUE_MAX, "`saga.runtime.process.OVERDUE_MAX`"),
     ("Lines of history shown", case.HISTORY_LINES_MAX, "`saga.ports.case.HISTORY_LINES_MAX`"),
     ("Sagas in a list", listing.LINES_MAX, "`saga.ports.listing.LINES_MAX`"),

@@ -13,13 +13,13 @@ from saga.core.decide import State
 from saga.core.states import Operation, Phase
 from saga.memory.adapter import MemoryAdapter
 from saga.memory.database import Database
-from saga.ports.clock import SystemClock
 from saga.ports.store import StoreOptions
 from saga.ports.work import Ref, Work
 from saga.runtime import intake as module
 from saga.runtime.intake import Intake
 from saga.runtime.router import Router
-from tests.runtime.world import Gate, ended, until
+from saga.testing.hand_clock import HandClock
+from tests.runtime.world import ended, until
 
 RUNNING = State(Phase.RUNNING, "D", cancel_requested=False, paused=False, deadline=None, reason=None)
 
@@ -30,19 +30,40 @@ class Claims:
     def __init__(self) -> None:
         self.held: list[Work] = []
         self.ran: list[int] = []
-        self.gate = Gate()
-        clock = SystemClock()
+        self._ends = asyncio.Semaphore(0)
+        self.clock = clock = HandClock(1.0)
         adapter = MemoryAdapter(Database(clock, 0.0), StoreOptions())
         adapter.store.fetch = self._fetch  # type: ignore[method-assign, assignment]
+        adapter.store.pull = self._pull  # type: ignore[method-assign, assignment]
+        self.queued: list[Work] = []
+        self.pulled: list[int] = []  # how many were asked for, each time
         router = Router(clock, queues_commands=False, has_room=lambda _: True)
         self.intake = Intake(adapter.store, clock, router, self._run, dict, lease_seconds=30.0)
 
     async def _fetch(self, _refs: Sequence[Ref], **_: object) -> list[Work]:
         return list(self.held)
 
+    async def _pull(self, _services: Sequence[str], limit: int, **_: object) -> list[Work]:
+        self.pulled.append(limit)
+        works, self.queued = self.queued[:limit], self.queued[limit:]
+        return works
+
     async def _run(self, work: Work) -> None:
         self.ran.append(work.claim)
-        await self.gate.wait()
+        await self._ends.acquire()
+
+    def let_end(self, count: int = 10_000) -> None:
+        """So many may end, those that begin later too."""
+        for _ in range(count):
+            self._ends.release()
+
+    async def are_quick(self, count: int) -> None:
+        """So many claims end, within the time for which a claim may wait here."""
+        self.let_end(count)
+        self.intake.take([work_of(claim) for claim in range(count)])
+        await until(lambda: self.intake.in_flight == 0, "they have ended")
+        await self.clock.advance(module.HOLD_SECONDS)
+        self.pulled.clear()
 
 
 @pytest.fixture
@@ -52,10 +73,11 @@ async def claims() -> AsyncIterator[Claims]:
     loop = asyncio.create_task(claims.intake.run())
     yield claims
     await ended(loop)
+    await claims.intake.drain(0.0)
 
 
 async def test_a_claim_that_is_told_twice_is_run_once(claims: Claims) -> None:
-    claims.gate.open()
+    claims.let_end()
     claims.intake.told([work_of(1)])
     await until(lambda: claims.intake.in_flight == 0, "it has ended")
 
@@ -73,7 +95,7 @@ async def test_a_claim_that_was_fetched_before_the_answer_that_made_it_is_run_on
 
     claims.intake.take([work_of(1), work_of(2)])
     assert claims.intake.in_flight == 2
-    claims.gate.open()
+    claims.let_end()
     await until(lambda: claims.intake.in_flight == 0, "they have ended")
     claims.intake.take([work_of(1), work_of(2)])
 
@@ -82,7 +104,7 @@ async def test_a_claim_that_was_fetched_before_the_answer_that_made_it_is_run_on
 
 async def test_what_was_told_is_not_remembered_for_ever(claims: Claims, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TOLD_MAX", 10)
-    claims.gate.open()
+    claims.let_end()
 
     for claim in range(100):
         claims.intake.told([work_of(claim)])
@@ -93,7 +115,7 @@ async def test_what_was_told_is_not_remembered_for_ever(claims: Claims, monkeypa
 async def test_of_many_claims_the_first_have_ended_before_the_last_begin(claims: Claims) -> None:
     """So that what they came to is being committed while the others run."""
     claims.intake.serve(["service"], 10 * module.BEGUN_AT_ONCE, durable=True)
-    claims.gate.open()
+    claims.let_end()
     begun: list[int] = []
 
     def look() -> None:
@@ -115,7 +137,67 @@ async def test_claims_that_take_their_time_run_together(claims: Claims) -> None:
     claims.intake.take([work_of(claim) for claim in range(5 * module.BEGUN_AT_ONCE)])
 
     await until(lambda: len(claims.ran) == 5 * module.BEGUN_AT_ONCE, "all of them have begun")
-    claims.gate.open()
+    claims.let_end()
+
+
+async def test_no_more_is_pulled_than_can_run_at_once(claims: Claims) -> None:
+    """Though of many claims not all have begun yet."""
+    claims.intake.serve(["service"], 2 * module.BEGUN_AT_ONCE, durable=True)
+    claims.queued = [work_of(claim) for claim in range(10 * module.BEGUN_AT_ONCE)]
+
+    claims.intake.look()
+    await until(lambda: len(claims.ran) == claims.intake.capacity, "as many run as can")
+    await claims.intake._pull()
+
+    assert claims.intake.in_flight == claims.intake.capacity
+    claims.let_end()
+    await until(lambda: len(claims.ran) == 10 * module.BEGUN_AT_ONCE, "all have run")
+
+
+async def test_what_ends_soon_is_pulled_ahead(claims: Claims) -> None:
+    """So that something runs while the store is asked for more."""
+    await claims.are_quick(7)
+    claims.queued = [work_of(claim) for claim in range(100, 200)]
+
+    claims.intake.look()
+
+    await until(lambda: claims.pulled, "the queue was asked")
+    assert (claims.pulled, claims.intake.in_flight) == ([1 + 7], 1 + 7)
+
+
+async def test_a_part_of_much_room_is_pulled_at_a_time(claims: Claims) -> None:
+    await claims.are_quick(10 * module.PULLED_AT_ONCE)
+    claims.queued = [work_of(claim) for claim in range(100_000, 101_000)]
+
+    claims.intake.look()
+
+    await until(lambda: claims.intake.in_flight == 1000, "all are here")
+    assert set(claims.pulled) == {module.PULLED_AT_ONCE}
+
+
+async def test_where_claims_take_their_time_each_free_place_is_pulled_for(claims: Claims) -> None:
+    claims.intake.serve(["service"], 9, durable=True)
+    claims.queued = [work_of(claim) for claim in range(20)]
+    await until(lambda: claims.intake.in_flight == 10, "as many run as can")
+
+    for _ in range(3):
+        claims.let_end(1)
+        await claims.clock.advance(0.0)
+
+    assert claims.pulled[-4:] == [10, 1, 1, 1]
+
+
+async def test_while_there_is_enough_to_go_on_with_no_single_place_is_pulled_for(claims: Claims) -> None:
+    await claims.are_quick(99)
+    claims.queued = [work_of(claim) for claim in range(100, 300)]
+    claims.intake.look()
+    await until(lambda: claims.pulled, "the queue was asked")
+
+    for _ in range(100):
+        claims.let_end(1)
+        await claims.clock.advance(0.0)
+
+    assert (claims.pulled, claims.intake.in_flight) == ([100, 50, 50], 100)
 
 
 def work_of(claim: int) -> Work:

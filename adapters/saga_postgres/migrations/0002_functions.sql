@@ -72,8 +72,10 @@ begin
         join definition_step d on d.definition = s.definition and d.step = c.step
         left join lateral (
             select array_agg(r.step) as steps, array_agg(r.result) as results
-            from step r where r.saga = c.saga and r.result is not null and (r.step = any (d.reads) or (c.op = 'C' and r.step = c.step))
-        ) as found on c.op = 'C' or d.reads <> '{}'
+            from step r
+            where (c.op = 'C' or d.reads <> '{}')  -- most need no results: then nothing is looked for
+              and r.saga = c.saga and r.result is not null and (r.step = any (d.reads) or (c.op = 'C' and r.step = c.step))
+        ) as found on true
         where c.owner is not null and not s.paused and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) = c.op
     loop
         v_found := v_found || v_work.claim;
