@@ -31,16 +31,20 @@ _OPERATIONS: Final = {operation.value.encode(): operation for operation in Opera
 _PHASES: Final = {phase.value.encode(): phase for phase in Phase}
 
 
-def _call(function: str, *types: str) -> str:
-    """A call whose arrays come as text literals where a type is named, and as the driver encodes them where it is empty."""
+def _value_of(function: str, *types: str) -> str:
+    """A call whose arguments come as text literals where a type is named, and as the driver encodes them where it is empty."""
     places = (f"${n}::text::{kind}" if kind else f"${n}" for n, kind in enumerate(types, 1))
-    return f"select * from {function}({', '.join(places)})"  # noqa: S608 (constants of this module)
+    return f"select {function}({', '.join(places)})"
+
+
+def _rows_of(function: str, *types: str) -> str:
+    return _value_of(function, *types).replace("select", "select * from", 1)
 
 
 _DISPATCHES: Final = ("integer[]", "smallint[]", '"char"[]', "text[]", "integer[]", "bigint[]")
 _ENTRIES: Final = ("integer[]", "smallint[]", "text[]", "text[]")
 _TOLD: Final = ("text[]", "text[]", '"char"[]')
-_START: Final = _call(
+_START: Final = _rows_of(
     "start_batch",
     *[""] * 6,
     *("uuid[]", "integer[]", '"char"[]', "text[]", "float8[]", "text[]", "text[]", "bytea[]"),
@@ -49,7 +53,7 @@ _START: Final = _call(
     *_ENTRIES,
     *_TOLD,
 )
-_COMMIT: Final = _call(
+_COMMIT: Final = _rows_of(
     "commit_batch",
     *[""] * 5,
     *(
@@ -73,14 +77,14 @@ _COMMIT: Final = _call(
     *_ENTRIES,
     *_TOLD,
 )
-_COMMIT_ONE: Final = _call("commit_one", *[""] * 6, '"char"', *[""] * 7, '"char"', *[""] * 9)
-_START_ONE: Final = _call("start_one", *[""] * 7, '"char"', *[""] * 9, '"char"', *[""] * 7)
-_PULL: Final = _call("pull", *[""] * 6)
-_ADMIT: Final = _call("admit", "uuid[]", "smallint[]", '"char"[]', "text[]", *[""] * 4)
-_FETCH: Final = _call("fetch_claims", *[""] * 4)
-_OVERDUE: Final = _call("overdue", *[""] * 2)
+_COMMIT_ONE: Final = _value_of("commit_one", *[""] * 6, '"char"', *[""] * 7, '"char"', *[""] * 9)
+_START_ONE: Final = _value_of("start_one", *[""] * 7, '"char"', *[""] * 9, '"char"', *[""] * 7)
+_PULL: Final = _rows_of("pull", *[""] * 6)
+_ADMIT: Final = _rows_of("admit", "uuid[]", "smallint[]", '"char"[]', "text[]", *[""] * 4)
+_FETCH: Final = _rows_of("fetch_claims", *[""] * 4)
+_OVERDUE: Final = _rows_of("overdue", *[""] * 2)
 _NOTIFY: Final = "select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as told(channel, payload)"
-_EXTEND: Final = _call("extend_claims", *[""] * 7)
+_EXTEND: Final = _rows_of("extend_claims", *[""] * 7)
 
 
 class PostgresStore:
