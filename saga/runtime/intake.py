@@ -25,6 +25,9 @@ RENEW_AT: Final = 1 / 3  # of a lease
 BEGUN_AT_ONCE: Final = 32  # then it is the committer's turn: the first outcomes are committed while others are made
 UNSETTLED_MAX: Final = 1_024  # outcomes that wait for their commit: with more of them nothing is pulled
 PULLED_AT_ONCE: Final = 256  # the next ones are pulled while these run
+PULL_SECONDS: Final = (
+    0.05  # after so long a few places are pulled for, too, or what is handed over would always be there first
+)
 
 
 class Intake:
@@ -56,6 +59,7 @@ class Intake:
         # Claims that did not come with the answer that has made them. Ordered: in a dict the oldest is behind all that were deleted.
         self._told: OrderedDict[int, None] = OrderedDict()
         self._wants_queue = False
+        self._pulled_at = 0.0
         self._looks: Ticks[None] = Ticks(LOOK_TICK_SECONDS, lambda _: self.look())
         self._wanted = asyncio.Event()
         self._asking = asyncio.Lock()  # held while the store is asked for claims
@@ -213,6 +217,7 @@ class Intake:
     async def _pull(self) -> None:
         while self._wants_queue and self._services and (limit := self._pullable()) > 0:
             self._wants_queue = False
+            self._pulled_at = self._clock.monotonic()
             works = await self._store.pull(
                 self._services,
                 limit,
@@ -225,16 +230,18 @@ class Intake:
                 self._wants_queue = True
 
     def _pullable(self) -> int:
-        """How many are pulled now: none while there is enough to go on with and few places are free.
+        """How many are pulled now: few only where something would be idle, or from time to time.
 
         Handlers that end at once leave room at once: what their outcomes have to wait for is the commit.
         """
         self.pace()
-        room = self._room()
-        is_enough = self.in_flight >= self._capacity and 2 * room < min(self._capacity + self._soon, PULLED_AT_ONCE)
-        if self._is_closing or is_enough or len(self._unsettled()) >= UNSETTLED_MAX:
+        room = min(self._room(), PULLED_AT_ONCE)
+        is_few = 2 * room < min(self._capacity + self._soon, PULLED_AT_ONCE)
+        is_idle = self.in_flight < self._capacity
+        is_time = self._clock.monotonic() - self._pulled_at >= PULL_SECONDS
+        if self._is_closing or (is_few and not is_idle and not is_time) or len(self._unsettled()) >= UNSETTLED_MAX:
             return 0
-        return min(room, PULLED_AT_ONCE)
+        return room
 
     def settled(self) -> None:
         """Claims have ended or outcomes were committed: there may be room for more from the queues."""

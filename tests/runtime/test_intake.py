@@ -200,6 +200,22 @@ async def test_while_there_is_enough_to_go_on_with_no_single_place_is_pulled_for
     assert (claims.pulled, claims.intake.in_flight) == ([100, 50, 50], 100)
 
 
+async def test_from_time_to_time_few_places_are_pulled_for_too(claims: Claims) -> None:
+    """Else what is handed over from step to step would take each place first, and what is queued would wait for ever."""
+    await claims.are_quick(99)
+    claims.queued = [work_of(claim) for claim in range(100, 300)]
+    claims.intake.look()
+    await until(lambda: claims.pulled, "the queue was asked")
+    claims.let_end(3)
+    await claims.clock.advance(module.PULL_SECONDS)
+    assert claims.pulled == [100]
+
+    claims.let_end(1)
+
+    await until(lambda: len(claims.pulled) > 1, "the queue was asked again")
+    assert claims.pulled == [100, 4]
+
+
 def work_of(claim: int) -> Work:
     return Work(
         saga=UUID(int=claim), step=0, operation=Operation.EXECUTE, claim=claim, definition=1, version=1, state=RUNNING, waiter=None,
