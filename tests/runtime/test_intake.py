@@ -216,6 +216,17 @@ async def test_from_time_to_time_few_places_are_pulled_for_too(claims: Claims) -
     assert claims.pulled == [100, 4]
 
 
+async def test_who_is_about_to_end_pulls_nothing(claims: Claims) -> None:
+    await claims.are_quick(7)
+    await claims.intake.drain(0.0)
+    claims.queued = [work_of(100)]
+
+    claims.intake.look()
+    await claims.clock.advance(0.0)
+
+    assert claims.pulled == []
+
+
 def work_of(claim: int) -> Work:
     return Work(
         saga=UUID(int=claim), step=0, operation=Operation.EXECUTE, claim=claim, definition=1, version=1, state=RUNNING, waiter=None,
