@@ -165,6 +165,20 @@ async def test_what_ends_soon_is_pulled_ahead(claims: Claims) -> None:
     assert (claims.pulled, claims.intake.in_flight) == ([1 + 7], 1 + 7)
 
 
+async def test_how_soon_claims_end_is_not_judged_by_a_moment(claims: Claims) -> None:
+    """A heart-beat may come right after a pull: three claims within a millisecond are not 750 in a quarter of a second."""
+    await claims.are_quick(7)
+    claims.intake.pace()
+    claims.let_end(3)
+    claims.intake.take([work_of(claim) for claim in range(100, 103)])
+    await until(lambda: claims.intake.in_flight == 0, "they have ended")
+    await claims.clock.advance(0.001)
+
+    claims.intake.pace()
+
+    assert await claims.intake.room() == 1 + 7
+
+
 async def test_a_part_of_much_room_is_pulled_at_a_time(claims: Claims) -> None:
     await claims.are_quick(10 * module.PULLED_AT_ONCE)
     claims.queued = [work_of(claim) for claim in range(100_000, 101_000)]
