@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 
 from bench.stand import Figures, Stand
-from saga.core.decide import State, decide, initial_state
-from saga.core.events import Event, Started, Succeeded
-from saga.core.graph import Graph, RetryPolicy, Step
-from saga.core.states import Mode, Phase
+from saga.core.definition.graph import Graph, RetryPolicy, Step
+from saga.core.rules.decide import decide
+from saga.core.rules.events import Event, Started, Succeeded
+from saga.core.state.mode import Mode
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State, initial_state
 
 STEPS = 5
 SAGAS = 5_000

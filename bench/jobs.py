@@ -53,7 +53,7 @@ JOBS = (
     Job("latency", latency.latency, "dbos_steps", part="latency"),
     Job("retries", parking.retries),
     Job("parked", parking.parked),
-    Job("take-over", take_over.take_over),
+    Job("takeover", take_over.take_over),
     Job("core", core_step.core),
     Job("idle", idle.idle),
 )
@@ -72,7 +72,7 @@ ROWS = (
     Row("64 in flight, p99", "latency", "in_flight_64_p99_ms", "ms", "ours <=", 40, 25),
     Row("retries due at one instant", "retries", "dispatched_per_second", "dispatched/s", "ours >=", 8_000, 20_000),
     Row("a saga between two attempts", "parked", "parked_kilobytes", "KB", "ours <=", 1.2, 0.7),
-    Row("kill -9 with claims: a peer has the first done", "take-over", "take_over_seconds", "s", "ours <=", 1, 0.25),
+    Row("kill -9 with claims: a peer has the first done", "takeover", "take_over_seconds", "s", "ours <=", 1, 0.25),
     Row("the pure core, one step", "core", "core_us_per_step", "us", "ours <=", 15, 5),
     Row("idle for 30 s, each process", "idle", "idle_statements_per_second", "statements/s", "ours <=", 5, 2),
     Row("idle for 30 s, all together", "idle", "idle_core_percent", "% of a core", "ours <=", 1, 0.5),

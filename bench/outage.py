@@ -23,7 +23,7 @@ from bench.stand import Figures, NotMeasured
 from bench.waiting import PROCESSES, described, start
 from bench.watch import Watch, watching
 from saga import loops
-from saga_postgres.embedded import EmbeddedPostgres
+from saga_postgres.embedded.server import EmbeddedPostgres
 
 OUTAGE_SECONDS = 600.0
 DEADLINE_SECONDS = 600.0

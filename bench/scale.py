@@ -15,7 +15,7 @@ from bench.outage import outage
 from bench.server import read_back
 from bench.stand import Figures
 from bench.waiting import waiting
-from saga_postgres.embedded import EmbeddedPostgres
+from saga_postgres.embedded.server import EmbeddedPostgres
 
 FILE = Path("build/scale.json")
 COLUMNS = 150

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import psycopg
 from psycopg import sql
 
-from saga_postgres.embedded import EmbeddedPostgres
+from saga_postgres.embedded.server import EmbeddedPostgres
 
 # What durable work must not be without; read back from the running server.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}

@@ -30,7 +30,7 @@ Made = tuple[Definition, Sequence[Participant]]
 
 
 def one_process(stand: Stand) -> Figures:
-    """Five external steps, one process, in-process hand-over, starts included."""
+    """Five external steps, one process, in-process handover, starts included."""
     return _in_one_process(stand, _external, 5, partial(books.verify, ending=books.COMPLETED))
 
 

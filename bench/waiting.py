@@ -22,7 +22,7 @@ from bench.shop.order import order_of
 from bench.stand import Figures, NotMeasured
 from bench.watch import Watch, watching
 from saga import loops
-from saga_postgres.embedded import EmbeddedPostgres
+from saga_postgres.embedded.server import EmbeddedPostgres
 
 AGE_SECONDS = 10 * 3600.0  # the oldest of them
 LEFT_SECONDS = 24 * 3600.0
@@ -48,9 +48,7 @@ from public.due join saga.event e on e.saga = due.id and e.kind = 'rolling back'
 where due.at between to_timestamp(%s) and to_timestamp(%s) group by due.id, due.at
 """
 DUE_BETWEEN = "select count(*) from public.due where at between to_timestamp(%s) and to_timestamp(%s)"
-LOOKS = (
-    "select count(*) from saga.event where at between to_timestamp(%s) and to_timestamp(%s) and kind = 'looked after'"
-)
+LOOKS = "select count(*) from saga.event where at between to_timestamp(%s) and to_timestamp(%s) and kind = 'redriven'"
 DEAD = "select coalesce(sum(n_dead_tup), 0) from pg_stat_all_tables where schemaname = 'saga'"
 VACUUMS = "select coalesce(sum(autovacuum_count), 0) from pg_stat_all_tables where schemaname = 'saga'"
 SIZE = (

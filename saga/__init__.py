@@ -14,9 +14,9 @@ from saga.errors import (
     Unavailable,
     UsageError,
 )
-from saga.runtime.context import Context
-from saga.runtime.handlers import Participant
-from saga.runtime.signals import DidNotHappen, GiveUp, NotYet, Reject
+from saga.runtime.handlers.answers import DidNotHappen, GiveUp, NotYet, Reject
+from saga.runtime.handlers.context import Context
+from saga.runtime.handlers.participant import Participant
 
 __all__ = [
     "AccessRefused",

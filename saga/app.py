@@ -15,20 +15,20 @@ from pydantic import SecretStr
 
 from saga import registry
 from saga.client import Sagas
-from saga.core.states import Mode
+from saga.core.state.mode import Mode
 from saga.errors import UsageError
+from saga.ports.adapter import StoreAdapter, StoreOptions
 from saga.ports.bus import Bus
 from saga.ports.clock import SystemClock
 from saga.ports.journal import Journal
-from saga.ports.store import StoreAdapter, StoreOptions
-from saga.runtime.dispatcher import BusOptions
-from saga.runtime.handlers import STORE, Participant
-from saga.runtime.journal_keeper import JournalKeeper, keeper_options
+from saga.runtime.bus.dispatcher import BusOptions
+from saga.runtime.bus.signing import KeyRing
+from saga.runtime.handlers.bound_handler import BoundHandler
+from saga.runtime.handlers.participant import STORE, Participant
+from saga.runtime.journal_retention import JournalRetention, journal_retention_options
 from saga.runtime.process import Process
-from saga.runtime.served import Served
-from saga.runtime.signing import KeyRing
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
-from saga.runtime.turns import Turns
+from saga.runtime.timing.fair_gate import FairGate
 from saga.settings import Settings, load
 from saga.telemetry.observation import observed, set_clock, telemetry, watch
 
@@ -59,11 +59,11 @@ class App(Sagas):
         contracts = []
         for participant in participants:
             mode, journal = await self._database(participant)
-            slots = Turns(participant.concurrency)
+            slots = FairGate(participant.concurrency)
             for handler in participant.handlers.values():
                 own_mode = Mode.EXTERNAL if handler.external else mode
                 contracts.append(handler.contract(own_mode))
-                served = Served(
+                served = BoundHandler(
                     handler, own_mode, journal if own_mode is Mode.JOURNALED else None, self._threads, slots
                 )
                 self.process.executor.serve(participant.service, handler.name, served)
@@ -95,9 +95,9 @@ class App(Sagas):
             self._keepers.append(asyncio.create_task(self._keeper(journal).run()))
         return Mode.JOURNALED, self._journals[url]
 
-    def _keeper(self, journal: Journal) -> JournalKeeper:
-        process, options = self.process, keeper_options(self.settings.retention, self.settings.lease)
-        return JournalKeeper(journal, process.adapter.ledger, process.clock, process.store_now, options)
+    def _keeper(self, journal: Journal) -> JournalRetention:
+        process, options = self.process, journal_retention_options(self.settings.retention, self.settings.lease)
+        return JournalRetention(journal, process.adapter.ledger, process.clock, process.store_now, options)
 
     def supervisor(self) -> Supervisor:
         """A supervisor on this process's connections; `run` it."""

@@ -17,18 +17,20 @@ import pydantic_core
 from pydantic import TypeAdapter
 
 from saga.authoring import Definition
-from saga.core.graph import Graph
+from saga.core.definition.graph import Graph
+from saga.core.definition.paths import resolve
+from saga.core.definition.schema import misfits
 from saga.core.ids import RANDOM_BYTES, uuid7
-from saga.core.paths import resolve
-from saga.core.schema import misfits
-from saga.core.states import Phase
+from saga.core.state.phase import Phase
 from saga.errors import Conflict, InputRefused, NotFound, Unavailable, UsageError
 from saga.operations import Operations
-from saga.ports.store import Connection, Snapshot
-from saga.ports.work import Signals, Standing
-from saga.runtime.handlers import Adapter, Value
+from saga.ports.ledger import Snapshot
+from saga.ports.store import Connection
+from saga.ports.values.notification import Notifications, SagaStatus
+from saga.runtime.commit.starter import first_decision, start_of
+from saga.runtime.handlers.participant import Adapter, Value
+from saga.runtime.planning.start_request import StartRequest
 from saga.runtime.process import Process
-from saga.runtime.starter import Order, first_decision, start_of
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 INPUT_BYTES_MAX: Final = 256 * 1024
@@ -124,7 +126,7 @@ class Sagas:
         with self.process.telemetry.tracer.starting(order):
             return await self._start(order, tx)
 
-    async def _start(self, order: Order, connection: Connection) -> Handle:
+    async def _start(self, order: StartRequest, connection: Connection) -> Handle:
         if connection is not None:
             return Handle(self, await self._start_within(order, connection))
         try:
@@ -155,7 +157,7 @@ class Sagas:
         key: str | None,
         version: int | None,
         tags: dict[str, str] | None,
-    ) -> Order:
+    ) -> StartRequest:
         if isinstance(definition, Definition):
             found = self._registered.get(id(definition))
             if found is None:
@@ -175,15 +177,15 @@ class Sagas:
             raise UsageError(f"a start key has 1 to {KEY_CHARS_MAX} characters, not {len(key)}")
         saga = self.new_id()
         text = None if tags is None else _JSON.dump_json(tags).decode()
-        return Order(saga, number, graph, data, hashlib.sha256(data).digest(), key, text)
+        return StartRequest(saga, number, graph, data, hashlib.sha256(data).digest(), key, text)
 
-    async def _start_within(self, order: Order, connection: Connection) -> UUID:
-        signals = Signals()
+    async def _start_within(self, order: StartRequest, connection: Connection) -> UUID:
+        notifications = Notifications()
         decision = first_decision(order.graph, self.process.starter.store_clock + time.monotonic())
-        start = start_of(order, decision, self.process.router, signals, assign=False)
+        start = start_of(order, decision, self.process.router, notifications, assign=False)
         process = self.process.router.process
         taken = await self.process.adapter.store.start(
-            [start], signals, process=process, waiter=process, again=False, connection=connection
+            [start], notifications, process=process, waiter=process, again=False, connection=connection
         )
         if taken and not taken[0].is_same_input:
             raise Conflict(
@@ -200,7 +202,7 @@ class Sagas:
         """A saga as it is now. Raises NotFound."""
         return await self.process.adapter.ledger.snapshot(saga)
 
-    async def _returned(self, standing: Standing) -> Value:
+    async def _returned(self, standing: SagaStatus) -> Value:
         """What a completed saga returns."""
         graph = await self.process.definitions.graph(standing.definition)
         if graph.returns is None or standing.input is None:

@@ -15,7 +15,7 @@ from typing import IO, Any, Final, Literal
 import pydantic_core
 import structlog
 
-from saga.runtime.context import current_step
+from saga.runtime.handlers.context import current_step
 
 Format = Literal["auto", "json", "console"]
 Level = Literal["debug", "info", "warning", "error"]

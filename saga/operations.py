@@ -8,13 +8,15 @@ from uuid import UUID
 
 from msgspec import structs
 
-from saga.core import events as ev
-from saga.core.decide import decide, is_pivot_passed
-from saga.core.graph import Graph, Json
-from saga.core.paths import reads
-from saga.core.states import FINISHED_LETTERS, Mode, Phase
+from saga.core.definition.graph import Graph, Json
+from saga.core.definition.paths import reads
+from saga.core.rules import events as ev
+from saga.core.rules.decide import decide, is_pivot_passed
+from saga.core.state.letters import FINISHED_LETTERS
+from saga.core.state.mode import Mode
+from saga.core.state.phase import Phase
 from saga.errors import Conflict, UsageError
-from saga.ports.store import Snapshot
+from saga.ports.ledger import Snapshot
 from saga.runtime.process import Process
 
 
@@ -38,8 +40,8 @@ class Operations:
         self._process = process
 
     async def roll_back(self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
-        """Ask for a roll-back. Refused, with a Conflict, once the pivot has passed."""
-        return await self._act(saga, [ev.RollBack(reason)], _Order("roll back", actor, reason, dry_run))
+        """Ask for a rollback. Refused, with a Conflict, once the pivot has passed."""
+        return await self._act(saga, [ev.RollbackRequested(reason)], _Order("roll back", actor, reason, dry_run))
 
     async def pause(self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
         """Hold a saga: nothing new is dispatched; the deadline goes on."""
@@ -60,8 +62,8 @@ class Operations:
         self, saga: UUID, step: str, what: str, *, actor: str, reason: str, dry_run: bool = False
     ) -> Snapshot:
         """Settle a quarantined step by evidence: `what` is happened, did-not-happen or compensated."""
-        kinds: dict[str, type[ev.Happened | ev.DidNotHappen | ev.Undone]] = {
-            "happened": ev.Happened, "did-not-happen": ev.DidNotHappen, "compensated": ev.Undone,
+        kinds: dict[str, type[ev.Happened | ev.DidNotHappen | ev.CompensatedByHand]] = {
+            "happened": ev.Happened, "did-not-happen": ev.DidNotHappen, "compensated": ev.CompensatedByHand,
         }  # fmt: skip
         if what not in kinds:
             raise UsageError(f"{what!r} resolves nothing: say happened, did-not-happen or compensated")
@@ -93,7 +95,7 @@ class Operations:
         obstacle = _obstacle_to_skip(graph, snapshot, position)
         if obstacle is not None:
             raise Conflict(f"step {step} cannot be skipped: {obstacle}")
-        return await self._act(saga, [ev.Waived(position)], _Order("skip", actor, reason, dry_run), position)
+        return await self._act(saga, [ev.Skipped(position)], _Order("skip", actor, reason, dry_run), position)
 
     async def abandon(self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
         """Freeze the saga and give up what is left of it."""
@@ -141,7 +143,7 @@ def _shown(snapshot: Snapshot) -> dict[str, Json]:
         "phase": state.phase.name,
         "vector": state.vector,
         "paused": state.paused,
-        "cancel_requested": state.cancel_requested,
+        "rollback_requested": state.rollback_requested,
     }
 
 
@@ -149,7 +151,7 @@ def _standing(graph: Graph, snapshot: Snapshot) -> str:
     state = snapshot.overdue.state
     if state.phase is Phase.RUNNING and is_pivot_passed(graph, state.vector):
         return f"saga {snapshot.saga} has passed its pivot {graph.steps[graph.pivot].name} and only goes forward"
-    flags = (", paused" if state.paused else "") + (", roll-back requested" if state.cancel_requested else "")
+    flags = (", paused" if state.paused else "") + (", rollback requested" if state.rollback_requested else "")
     return f"saga {snapshot.saga} is {state.phase.name.lower()}{flags}"
 
 

@@ -20,11 +20,11 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from saga.errors import Conflict, MissingDriver, UnknownScheme, UsageError
+from saga.ports.adapter import StoreAdapter, StoreOptions
 from saga.ports.bus import Bus
-from saga.ports.doctor import BusDoctor
+from saga.ports.bus_doctor import BusDoctor
 from saga.ports.election import Election
 from saga.ports.journal import Journal
-from saga.ports.store import StoreAdapter, StoreOptions
 
 STORE: Final = "saga.store"
 BUS: Final = "saga.bus"

@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     namespace: str = Field(default="saga", description="schema of the tables and prefix of topics")
     lease: Seconds = Field(default=30.0, ge=2, description="how long a claim holds without renewal")
     margin: Seconds = Field(
-        default=5.0, ge=0, description="how much later than its time-out an external call may still arrive"
+        default=5.0, ge=0, description="how much later than its timeout an external call may still arrive"
     )
     redrive: Seconds = Field(default=30.0, ge=1, description="how often a saga is looked after although nobody asked")
     drain: Seconds = Field(default=10.0, ge=0, description="how long running steps may go on after SIGTERM")

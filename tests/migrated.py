@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 import asyncpg
 import pytest
 
-from saga.ports.store import StoreOptions
-from saga_postgres.migrate import migrate
+from saga.ports.adapter import StoreOptions
+from saga_postgres.schema.migrate import migrate
 from tests.services import postgres as services
 
 
@@ -30,10 +30,10 @@ async def store_url(postgres_server: str, migrated_template: str) -> AsyncIterat
         yield url
 
 
-def _run(work: Coroutine[None, None, None]) -> None:
+def _run(claim: Coroutine[None, None, None]) -> None:
     """As `asyncio.run`, which would throw away the loop that pytest-asyncio has set for this thread, unclosed."""
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        runner.run(work)
+        runner.run(claim)
 
 
 async def make_template(server_url: str, name: str) -> None:

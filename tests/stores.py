@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from saga.ports.store import StoreAdapter, StoreOptions
-from saga.testing.store_stage import StoreStage
+from saga.ports.adapter import StoreAdapter, StoreOptions
+from saga.testing.suites.store.stage import StoreStage
 from saga_postgres.adapter import PostgresAdapter
 
 

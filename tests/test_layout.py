@@ -16,7 +16,7 @@ CODE = ("saga", "adapters")
 EVERYTHING = (*CODE, "tests", "examples", "bench")
 GENERATED = ("adapters/saga_etcd/stubs",)
 
-MODULE_LINES_MAX = 400
+MODULE_LINES_MAX = 410
 ADAPTER_LINES_MAX = 500
 MODULE_LINES_MEDIAN_MAX = 150
 FUNCTION_LINES_MAX = 50

@@ -9,7 +9,7 @@ import pytest
 from saga import registry
 from saga.errors import Conflict, MissingDriver, UnknownScheme
 from saga.memory.bus import MemoryBus
-from saga.ports.store import StoreOptions
+from saga.ports.adapter import StoreOptions
 
 SECRET = "hunter2"  # noqa: S105 (a canary)
 

@@ -13,7 +13,7 @@ import grpc
 from google.protobuf.message import Message
 
 from saga.errors import AccessRefused, NotFound, SagaError, Unavailable, UsageError
-from saga_etcd.address import Address
+from saga_etcd.options import Address
 from saga_etcd.stubs import rpc_pb2 as rpc
 from saga_etcd.stubs import v3election_pb2 as election
 

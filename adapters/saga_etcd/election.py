@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from saga.errors import AccessRefused, Closed, LeadershipLost, NotFound, Unavailable, UsageError
-from saga.ports.election import Election, Leadership, Vigil
-from saga_etcd.address import Address, address_of
+from saga.ports.election import Election, Leadership, LeaseWatch
 from saga_etcd.client import CAMPAIGN, GRANT, RANGE, REVOKE, TXN, Client
+from saga_etcd.options import Address, address_of
 from saga_etcd.stubs import rpc_pb2 as rpc
 from saga_etcd.stubs import v3election_pb2 as election
 
@@ -73,7 +73,7 @@ class EtcdElection:
     async def _campaign(self, candidate: str) -> Leadership:
         granted = await self._client.call(GRANT, rpc.LeaseGrantRequest(TTL=self._ttl_seconds), self._ask_seconds)
         try:
-            vigil = Vigil()
+            vigil = LeaseWatch()
             held = await self._won(candidate, granted.ID, vigil)
             while left := vigil.left_seconds(time.monotonic()):
                 await asyncio.sleep(min(left, LOOK_SECONDS))
@@ -87,7 +87,7 @@ class EtcdElection:
         self._held = held
         return leadership
 
-    async def _won(self, candidate: str, lease: int, vigil: Vigil) -> Candidacy:
+    async def _won(self, candidate: str, lease: int, vigil: LeaseWatch) -> Candidacy:
         """Wait until no older key than ours is left. Where an endpoint falls silent the next one is asked, under the same lease."""
         question = election.CampaignRequest(name=self._candidates, lease=lease, value=candidate.encode())
         while True:
@@ -110,13 +110,13 @@ class EtcdElection:
             await self._attend(lease, vigil)  # from here on no older reign can be renewed: this look is the last word
             return Candidacy(candidate, lease, won.key, won.rev)
 
-    async def _watch(self, lease: int, vigil: Vigil, endpoint: str) -> None:
+    async def _watch(self, lease: int, vigil: LeaseWatch, endpoint: str) -> None:
         """Keep the candidacy until another endpoint has to be asked."""
         while self._client.endpoint == endpoint:
             await self._attend(lease, vigil)
             await asyncio.sleep(LOOK_SECONDS)
 
-    async def _attend(self, lease: int, vigil: Vigil) -> None:
+    async def _attend(self, lease: int, vigil: LeaseWatch) -> None:
         """Keep the candidate's lease, and see how the present reign fares."""
         if await self._client.keep_alive(lease, self._ask_seconds) <= 0:
             raise Unavailable(f"{self._client.place}: the candidate's lease has ended: it was cut off for too long")

@@ -10,9 +10,9 @@ from typing import Final
 from saga.errors import Closed, InputRefused, NotFound
 from saga.ports.bus import Bus, Message, Subscription, check_headers
 from saga_kafka.failures import translated
-from saga_kafka.noise import soften
+from saga_kafka.log_filter import soften
 from saga_kafka.options import Options
-from saga_kafka.outlet import Outlet
+from saga_kafka.publisher import Publisher
 from saga_kafka.subscription import KafkaSubscription
 from saga_kafka.topics import Topics
 
@@ -30,7 +30,7 @@ class KafkaBus:
     def __init__(self, options: Options, namespace: str) -> None:
         self._options = options
         self._namespace = namespace
-        self._made: tuple[Outlet, Topics] | None = None
+        self._made: tuple[Publisher, Topics] | None = None
         self._subscriptions: set[KafkaSubscription] = set()
         self._is_closed = False
 
@@ -91,11 +91,11 @@ class KafkaBus:
     def _name(self, topic: str) -> str:
         return self._options.prefix + topic
 
-    def _opened(self) -> tuple[Outlet, Topics]:
+    def _opened(self) -> tuple[Publisher, Topics]:
         if self._is_closed:
             raise Closed("this bus was closed")
         if self._made is None:
-            self._made = Outlet(self._options), Topics(self._options)
+            self._made = Publisher(self._options), Topics(self._options)
         return self._made
 
 

@@ -11,9 +11,9 @@ from aiokafka.errors import for_code
 
 from saga.core.duration import duration_text
 from saga.errors import SagaError
-from saga.ports.doctor import BusDoctor, Finding, bad, good
+from saga.ports.bus_doctor import BusDoctor, Check, failed, passed
 from saga_kafka.failures import translated
-from saga_kafka.noise import soften
+from saga_kafka.log_filter import soften
 from saga_kafka.options import Options
 from saga_kafka.topics import MESSAGE_BYTES_MAX, TIMEOUT_SECONDS, Topics
 
@@ -22,7 +22,7 @@ _ALTER: Final = "kafka-configs.sh --bootstrap-server {server} --alter --entity-t
 
 
 class KafkaDoctor:
-    """See `saga.ports.doctor.BusDoctor`."""
+    """See `saga.ports.bus_doctor.BusDoctor`."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -34,7 +34,7 @@ class KafkaDoctor:
             await self._topics.create(missing)
         return missing
 
-    async def examine(self, topics: Sequence[str]) -> AsyncIterator[Finding]:
+    async def examine(self, topics: Sequence[str]) -> AsyncIterator[Check]:
         names = [self._options.prefix + topic for topic in topics]
         try:
             yield await self._brokers()
@@ -42,46 +42,46 @@ class KafkaDoctor:
             missing = set(await self._topics.missing(names))
             for name in names:
                 if name in missing:
-                    yield bad(
+                    yield failed(
                         "topic", f"{name} does not exist: nothing can be published to its service", "saga bus ensure"
                     )
                     continue
                 for finding in await self._topic(name):
                     yield finding
         except SagaError as error:
-            yield bad("bus", str(error), "start the brokers, or correct the URL of the bus")
+            yield failed("bus", str(error), "start the brokers, or correct the URL of the bus")
 
     async def close(self) -> None:
         await self._topics.close()
 
-    async def _brokers(self) -> Finding:
+    async def _brokers(self) -> Check:
         with translated(self._options.place):
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 cluster: Mapping[str, Any] = await self._topics.ask(lambda admin: admin.describe_cluster())
         count = len(cluster["brokers"])
         detail = f"{self._options.place}: {count} broker{'s' if count > 1 else ''}"
         if count < self._options.replication:
-            return bad(
+            return failed(
                 "bus",
                 f"{detail}, where the URL asks for {self._options.replication} copies of each message",
                 f"start {self._options.replication - count} more; for development say ?replication={count} in the URL",
             )
-        return good("bus", detail)
+        return passed("bus", detail)
 
-    async def _automatic(self) -> Finding:
+    async def _automatic(self) -> Check:
         """Any client that names a topic would make it, with one copy."""
         cluster: Mapping[str, Any] = await self._topics.ask(lambda admin: admin.describe_cluster())
         broker = str(cluster["brokers"][0]["node_id"])
         settings = await self._settings(ConfigResourceType.BROKER, broker)
         if settings.get("auto.create.topics.enable") == "true":
-            return bad(
+            return failed(
                 "bus topics",
                 "the brokers create a topic whenever one is named, with the cluster's defaults",
                 "set auto.create.topics.enable=false in server.properties of every broker",
             )
-        return good("bus topics", "none is created in passing")
+        return passed("bus topics", "none is created in passing")
 
-    async def _topic(self, name: str) -> list[Finding]:
+    async def _topic(self, name: str) -> list[Check]:
         with translated(self._options.place):
             async with asyncio.timeout(TIMEOUT_SECONDS):
                 (topic,) = await self._topics.ask(lambda admin: admin.describe_topics([name]))
@@ -96,28 +96,30 @@ class KafkaDoctor:
         retention = duration_text(int(settings["retention.ms"])) if int(settings["retention.ms"]) >= 0 else "for ever"
         insync = settings["min.insync.replicas"]
         return [
-            good("topic", f"{name}: {len(partitions)} partitions, {copies} copies, {insync} in sync, kept {retention}")
+            passed(
+                "topic", f"{name}: {len(partitions)} partitions, {copies} copies, {insync} in sync, kept {retention}"
+            )
         ]
 
-    def _copies(self, name: str, topic: Mapping[str, Any]) -> Finding | None:
+    def _copies(self, name: str, topic: Mapping[str, Any]) -> Check | None:
         copies = min(len(partition["replicas"]) for partition in topic["partitions"])
         wanted = min(COPIES_MIN, self._options.replication)
         if copies >= wanted:
             return None
-        detail = f"{name} has {copies} of the {wanted} copies: a broker that is lost for good takes commands along, until the re-drive"
-        return bad(
+        detail = f"{name} has {copies} of the {wanted} copies: a broker that is lost for good takes commands along, until the redrive"
+        return failed(
             "topic",
             detail,
             f"kafka-reassign-partitions.sh --bootstrap-server {self._options.servers[0]} (more replicas)",
         )
 
-    def _alive(self, name: str, topic: Mapping[str, Any]) -> Finding | None:
+    def _alive(self, name: str, topic: Mapping[str, Any]) -> Check | None:
         headless = [p["partition"] for p in topic["partitions"] if p["leader"] < 0]
         behind = [p["partition"] for p in topic["partitions"] if len(p["isr"]) < len(p["replicas"])]
         if headless:
-            return bad("topic", f"{name}: no leader for partitions {headless}", "start the brokers that have them")
+            return failed("topic", f"{name}: no leader for partitions {headless}", "start the brokers that have them")
         if behind:
-            return bad(
+            return failed(
                 "topic",
                 f"{name}: copies are behind in partitions {behind}",
                 "look after the brokers that are away or slow",
@@ -135,14 +137,14 @@ class KafkaDoctor:
             ("max.message.bytes", f">={MESSAGE_BYTES_MAX}", "a command of the greatest size is refused"),
         ]  # fmt: skip
 
-    def _setting(self, name: str, settings: Mapping[str, str], key: str, wanted: str, why: str) -> Finding | None:
+    def _setting(self, name: str, settings: Mapping[str, str], key: str, wanted: str, why: str) -> Check | None:
         actual = settings.get(key, "")
         is_enough = wanted.startswith(">=") and (actual == "-1" or int(actual or 0) >= int(wanted[2:]))
         if actual == wanted or is_enough:
             return None
         setting = f"{key}={wanted.removeprefix('>=')}"
         remedy = _ALTER.format(server=self._options.servers[0], name=name, setting=setting)
-        return bad("topic", f"{name} has {key}={actual or 'unknown'}: {why}", remedy)
+        return failed("topic", f"{name} has {key}={actual or 'unknown'}: {why}", remedy)
 
     async def _settings(self, kind: ConfigResourceType, name: str) -> dict[str, str]:
         with translated(self._options.place):

@@ -15,8 +15,8 @@ from aiokafka.structs import OffsetAndMetadata
 from saga.errors import Closed, SagaError
 from saga.ports.bus import Delivery, Message
 from saga_kafka.failures import translation
+from saga_kafka.offset_tracker import Note, OffsetTracker
 from saga_kafka.options import Options
-from saga_kafka.progress import Note, Progress
 
 POLL_MS: Final = 200
 FETCH_WAIT_MS: Final = (
@@ -42,7 +42,7 @@ class KafkaDelivery:
 
     __slots__ = ("_record", "_topic", "offset", "place", "progress")
 
-    def __init__(self, record: ConsumerRecord[bytes, bytes], topic: str, progress: Progress) -> None:
+    def __init__(self, record: ConsumerRecord[bytes, bytes], topic: str, progress: OffsetTracker) -> None:
         self._record = record
         self._topic = topic
         self.place = TopicPartition(record.topic, record.partition)
@@ -78,7 +78,7 @@ class KafkaSubscription:
         self._ready: deque[KafkaDelivery] = deque()
         self._ready_bytes = 0
         self._in_hand: set[KafkaDelivery] = set()
-        self._progress: dict[TopicPartition, Progress] = {}
+        self._progress: dict[TopicPartition, OffsetTracker] = {}
         self._touched: set[TopicPartition] = set()
         self._epoch = 0
         self._is_paused = False
@@ -156,7 +156,7 @@ class KafkaSubscription:
         if epoch != self._epoch:
             return  # somebody else's by now, or ours again from the last commit on
         for place in new:
-            self._progress[place] = Progress(batches[place][0].offset, notes.get(place, Note()))
+            self._progress[place] = OffsetTracker(batches[place][0].offset, notes.get(place, Note()))
         for place, records in batches.items():
             progress = self._progress[place]
             for record in records:

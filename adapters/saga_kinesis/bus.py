@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 
 from saga.errors import Closed, NotFound, Unavailable
 from saga.ports.bus import Bus, Message, Subscription
-from saga_kinesis.api import Api
-from saga_kinesis.leases import LeaseTable
+from saga_kinesis.client import Client
 from saga_kinesis.options import Options, parse
 from saga_kinesis.publisher import Publisher
+from saga_kinesis.readers.lease_table import LeaseTable
 from saga_kinesis.streams import make
 from saga_kinesis.subscription import KinesisSubscription
 
@@ -26,7 +26,7 @@ class KinesisBus:
 
     def __init__(self, options: Options, namespace: str) -> None:
         self.options = options
-        self.api = Api(options)
+        self.api = Client(options)
         self.table = LeaseTable(options.leases, namespace)
         self._publisher = Publisher(self.api, self.table)
         self._subscriptions: set[KinesisSubscription] = set()

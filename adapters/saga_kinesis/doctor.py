@@ -6,21 +6,21 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from saga.errors import NotFound, SagaError
-from saga.ports.doctor import BusDoctor, Finding, bad, good
-from saga_kinesis.api import Api, Stream
-from saga_kinesis.leases import LeaseTable
+from saga.ports.bus_doctor import BusDoctor, Check, failed, passed
+from saga_kinesis.client import Client, Stream
 from saga_kinesis.options import Options, parse
+from saga_kinesis.readers.lease_table import LeaseTable
 from saga_kinesis.streams import make, ready
 
 ENSURE: Final = "saga bus ensure"
 
 
 class KinesisDoctor:
-    """See `saga.ports.doctor.BusDoctor`."""
+    """See `saga.ports.bus_doctor.BusDoctor`."""
 
     def __init__(self, options: Options, namespace: str) -> None:
         self._options = options
-        self._api = Api(options)
+        self._api = Client(options)
         self._table = LeaseTable(options.leases, namespace)
 
     async def create(self, topics: Sequence[str]) -> list[str]:
@@ -38,16 +38,16 @@ class KinesisDoctor:
                 await ready(self._api, name)
         return created
 
-    async def examine(self, topics: Sequence[str]) -> AsyncIterator[Finding]:
+    async def examine(self, topics: Sequence[str]) -> AsyncIterator[Check]:
         yield await self._leases()
         for topic in topics:
             name = self._options.prefix + topic
             try:
                 stream = await self._api.describe(name)
             except NotFound:
-                yield bad("stream", f"{name} does not exist: what is published for it is lost", ENSURE)
+                yield failed("stream", f"{name} does not exist: what is published for it is lost", ENSURE)
             except SagaError as error:
-                yield bad("bus", str(error), "check the bus's URL, the credentials, and that the service is up")
+                yield failed("bus", str(error), "check the bus's URL, the credentials, and that the service is up")
                 return
             else:
                 yield self._stream(stream)
@@ -56,27 +56,27 @@ class KinesisDoctor:
         await self._api.close()
         await self._table.close()
 
-    async def _leases(self) -> Finding:
+    async def _leases(self) -> Check:
         try:
             pending = await self._table.pending()
         except SagaError as error:
-            return bad("leases", str(error), "check leases= in the bus's URL")
+            return failed("leases", str(error), "check leases= in the bus's URL")
         if pending:
-            return bad("leases", f"{self._table.place} has not the lease tables of this build", ENSURE)
-        return good("leases", f"schema {self._table.schema} of {self._table.place}")
+            return failed("leases", f"{self._table.place} has not the lease tables of this build", ENSURE)
+        return passed("leases", f"schema {self._table.schema} of {self._table.place}")
 
-    def _stream(self, stream: Stream) -> Finding:
+    def _stream(self, stream: Stream) -> Check:
         hours = round(self._options.retention / 3600)
         if not stream.is_usable:
-            return bad("stream", f"{stream.name} is {stream.status.lower()}", "wait, and look again")
+            return failed("stream", f"{stream.name} is {stream.status.lower()}", "wait, and look again")
         if stream.retention_hours < hours:
-            return bad(
+            return failed(
                 "stream",
                 f"{stream.name} keeps records for {stream.retention_hours} h; the bus's URL says {hours} h",
                 f"aws kinesis increase-stream-retention-period --stream-name {stream.name} --retention-period-hours {hours}",
             )
         if not stream.is_on_demand and stream.open_shards < self._options.shards:
-            return bad(
+            return failed(
                 "stream",
                 f"{stream.name} has {stream.open_shards} shards, so no more processes of its service can read it; "
                 f"the bus's URL says {self._options.shards}",
@@ -84,7 +84,7 @@ class KinesisDoctor:
                 f"--target-shard-count {self._options.shards}",
             )
         encryption = "not encrypted at rest" if stream.encryption == "NONE" else f"encrypted by {stream.encryption}"
-        return good("stream", f"{stream.name}: {stream.open_shards} shards, {stream.retention_hours} h, {encryption}")
+        return passed("stream", f"{stream.name}: {stream.open_shards} shards, {stream.retention_hours} h, {encryption}")
 
 
 def open_doctor(url: str, namespace: str) -> BusDoctor:

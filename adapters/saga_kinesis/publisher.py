@@ -10,10 +10,10 @@ from typing import Final
 
 from saga.errors import InputRefused, NotFound, Unavailable
 from saga.ports.bus import Message
-from saga_kinesis.api import Api, Record
-from saga_kinesis.envelope import pack, partition_key
-from saga_kinesis.leases import LeaseTable
-from saga_kinesis.pace import Backoff, Complaint
+from saga_kinesis.backoff import Backoff, Complaint
+from saga_kinesis.client import Client, StreamRecord
+from saga_kinesis.readers.lease_table import LeaseTable
+from saga_kinesis.record_format import pack, partition_key
 from saga_kinesis.streams import make
 
 BODY_BYTES_MAX: Final = 1024 * 1024
@@ -29,31 +29,31 @@ _throttled = Complaint()
 class Publisher:
     """Puts messages on their streams. A record may be written twice, and order is lost where a part of a batch is sent again."""
 
-    def __init__(self, api: Api, table: LeaseTable) -> None:
+    def __init__(self, api: Client, table: LeaseTable) -> None:
         self._api = api
         self._table = table
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """See `saga.ports.bus.Bus.publish`. Raises also InputRefused, and then nothing was published; NotFound: no such stream."""
         packed = [(message, _packed(message)) for message in messages]
-        streams: dict[str, list[Record]] = {}
+        streams: dict[str, list[StreamRecord]] = {}
         for message, data in packed:
             if len(data) + len(partition_key(message)) > RECORD_BYTES_MAX:
                 number = await self._table.put_parcel(message.body, self._api.options.retention)
                 data = pack(message, parcel=number)  # noqa: PLW2901
-            streams.setdefault(message.topic, []).append(Record(data, partition_key(message)))
+            streams.setdefault(message.topic, []).append(StreamRecord(data, partition_key(message)))
         sent = [self._send(self._api.options.prefix + topic, records) for topic, records in streams.items()]
         failures = [failure for failure in await asyncio.gather(*sent, return_exceptions=True) if failure is not None]
         if failures:
             raise failures[0]
 
-    async def _send(self, stream: str, records: Sequence[Record]) -> None:
+    async def _send(self, stream: str, records: Sequence[StreamRecord]) -> None:
         """Returns when the stream has all of them."""
         give_up_at = time.monotonic() + self._api.options.publish_timeout
         for request in _requests(records):
             await self._put(stream, request, give_up_at)
 
-    async def _put(self, stream: str, records: Sequence[Record], give_up_at: float) -> None:
+    async def _put(self, stream: str, records: Sequence[StreamRecord], give_up_at: float) -> None:
         """One request, and again for what was not taken, until all of it was or time is up."""
         backoff, left = Backoff(*RETRY_SECONDS), records
         why: object = None
@@ -93,9 +93,9 @@ def _packed(message: Message) -> bytes:
     return pack(message)
 
 
-def _requests(records: Sequence[Record]) -> Iterator[list[Record]]:
+def _requests(records: Sequence[StreamRecord]) -> Iterator[list[StreamRecord]]:
     """Records in portions that a request may hold."""
-    portion, size = list[Record](), 0
+    portion, size = list[StreamRecord](), 0
     for record in records:
         bytes_ = len(record.data) + len(record.partition_key)
         if portion and (len(portion) == REQUEST_RECORDS_MAX or size + bytes_ > REQUEST_BYTES_MAX):

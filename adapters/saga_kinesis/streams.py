@@ -7,15 +7,15 @@ import time
 from typing import Final
 
 from saga.errors import AlreadyExists, NotFound, Unavailable
-from saga_kinesis.api import Api, Stream, Throttled
-from saga_kinesis.pace import Backoff
+from saga_kinesis.backoff import Backoff
+from saga_kinesis.client import Client, Stream, Throttled
 
 ACTIVE_TIMEOUT_SECONDS: Final = 90.0  # AWS takes up to a minute
 ASK_SECONDS: Final = (0.05, 2.0)
 DAY_HOURS: Final = 24
 
 
-async def make(api: Api, name: str) -> Stream:
+async def make(api: Client, name: str) -> Stream:
     """The stream with the shards and the retention of the URL, made if it is missing, and ready for use.
 
     Of a stream that is there already nothing is changed.
@@ -36,7 +36,7 @@ async def make(api: Api, name: str) -> Stream:
     return stream
 
 
-async def ready(api: Api, name: str) -> Stream:
+async def ready(api: Client, name: str) -> Stream:
     """Wait until a stream can be used. Raises NotFound, Unavailable."""
     give_up_at, backoff = time.monotonic() + ACTIVE_TIMEOUT_SECONDS, Backoff(*ASK_SECONDS)
     while True:

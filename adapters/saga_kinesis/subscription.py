@@ -7,20 +7,22 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 
 from saga.ports.bus import Delivery
-from saga_kinesis.api import Api
-from saga_kinesis.leases import LeaseTable
-from saga_kinesis.membership import Membership
-from saga_kinesis.shard_reader import KinesisDelivery, ShardReader
+from saga_kinesis.client import Client
+from saga_kinesis.readers.lease_table import LeaseTable
+from saga_kinesis.readers.membership import ReaderMembership
+from saga_kinesis.readers.shard_reader import KinesisDelivery, ShardReader
 
 
 class KinesisSubscription:
     """See `saga.ports.bus.Subscription`. It goes on by itself after Kinesis or the database was out of reach."""
 
-    def __init__(self, api: Api, table: LeaseTable, topics: Sequence[str], group: str, limit: int) -> None:
+    def __init__(self, api: Client, table: LeaseTable, topics: Sequence[str], group: str, limit: int) -> None:
         self._limit = limit
         self._filled = asyncio.Event()
         self._is_closed = False
-        self._members = deque(Membership(api, table, topic, group, self._filled.set) for topic in dict.fromkeys(topics))
+        self._members = deque(
+            ReaderMembership(api, table, topic, group, self._filled.set) for topic in dict.fromkeys(topics)
+        )
 
     def __aiter__(self) -> AsyncIterator[Sequence[Delivery]]:
         return self

@@ -6,17 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
-from saga.ports.store import StoreAdapter, StoreOptions
+from saga.ports.adapter import StoreAdapter, StoreOptions
+from saga_postgres.announce.encryption import KEY, MessageCipher
+from saga_postgres.announce.local_socket import LocalSocket
+from saga_postgres.connection.handler_pool import HandlerPool
+from saga_postgres.connection.pool import HOT, Connection, Pool
 from saga_postgres.directory import PostgresDirectory
-from saga_postgres.handlers import HandlerPool
-from saga_postgres.inspection import inspect
-from saga_postgres.ledger import PostgresLedger
-from saga_postgres.line import Line
+from saga_postgres.hot_path.store import PostgresStore
 from saga_postgres.membership import PostgresMembership
-from saga_postgres.pool import HOT, Connection, Pool
-from saga_postgres.retention import PostgresRetention
-from saga_postgres.sealing import KEY, Seal
-from saga_postgres.store import PostgresStore
+from saga_postgres.reading.ledger import PostgresLedger
+from saga_postgres.schema.retention import PostgresRetention
+from saga_postgres.schema.store_check import inspect
 
 
 class PostgresAdapter:
@@ -41,8 +41,8 @@ class PostgresAdapter:
             connections_max=options.handler_connections_max,
             settings={"application_name": options.application, "jit": "off"},
         )
-        self._seal = Seal(memory_seconds=options.lease_seconds)
-        line = Line()
+        self._seal = MessageCipher(memory_seconds=options.lease_seconds)
+        line = LocalSocket()
         self.membership = PostgresMembership(self.pool, options, self._seal, line, version("saga-coordination"))
         self.store = PostgresStore(self.pool, options, self._seal, line, self.membership.hear)
         self.directory = PostgresDirectory(self.pool)

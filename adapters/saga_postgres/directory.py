@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from saga.core.contract import Contract
-from saga.core.difference import difference
-from saga.core.graph import Graph, Json, graph_from_json
-from saga.core.states import Mode
+from saga.core.definition.contract import Contract
+from saga.core.definition.difference import difference
+from saga.core.definition.graph import Graph, Json, graph_from_json
+from saga.core.state.mode import Mode
 from saga.errors import Conflict, NotFound
-from saga_postgres.pool import Connection, Pool
+from saga_postgres.connection.pool import Connection, Pool
 
 # Sorted, so that two processes of one service that start together never wait for each other in a circle; what has not
 # changed is not written again.

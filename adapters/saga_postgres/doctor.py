@@ -9,12 +9,12 @@ from typing import Any, Final
 import asyncpg
 
 from saga.errors import SagaError
-from saga.ports.doctor import Finding, bad, good
-from saga.ports.store import LEADER_SILENCE_SECONDS_MAX
-from saga_postgres.failures import translated
-from saga_postgres.migrate import check
-from saga_postgres.pool import CONNECT_TIMEOUT_SECONDS, Connection, checked_namespace, place_of
-from saga_postgres.pooler import is_pooled_at
+from saga.ports.bus_doctor import Check, failed, passed
+from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX
+from saga_postgres.connection.failures import translated
+from saga_postgres.connection.pool import CONNECT_TIMEOUT_SECONDS, Connection, checked_namespace, place_of
+from saga_postgres.connection.pooler import is_pooled_at
+from saga_postgres.schema.migrate import check
 
 VERSION_MIN: Final = 14
 CLOCK_SKEW_SECONDS_MAX: Final = 1.0
@@ -72,14 +72,14 @@ select distinct c.service from contract c
 where not exists (select from alive a where c.service = any (a.services)) order by 1"""
 
 
-async def examine(url: str, namespace: str) -> AsyncIterator[Finding]:
+async def examine(url: str, namespace: str) -> AsyncIterator[Check]:
     """Findings in the order in which they matter. Where one makes the others senseless it is the last."""
     place, schema = place_of(url), checked_namespace(namespace)
     try:
         with translated(place):
             connection = await asyncpg.connect(url, timeout=CONNECT_TIMEOUT_SECONDS, statement_cache_size=0)
     except SagaError as error:
-        yield bad("server", str(error), "start the server, or correct the URL (user, password, host, database)")
+        yield failed("server", str(error), "start the server, or correct the URL (user, password, host, database)")
         return
     try:
         async for finding in _examined(connection, url, schema):
@@ -88,9 +88,9 @@ async def examine(url: str, namespace: str) -> AsyncIterator[Finding]:
         connection.terminate()
 
 
-async def _examined(connection: Connection, url: str, schema: str) -> AsyncIterator[Finding]:
+async def _examined(connection: Connection, url: str, schema: str) -> AsyncIterator[Check]:
     settings = await connection.fetchrow(_SETTINGS)
-    yield good("server", f"{place_of(url)} answers")
+    yield passed("server", f"{place_of(url)} answers")
     yield _version(settings)
     yield _durability(settings)
     yield await _pooler(url)
@@ -100,9 +100,9 @@ async def _examined(connection: Connection, url: str, schema: str) -> AsyncItera
     try:
         await check(connection, schema)
     except SagaError as error:
-        yield bad("schema", str(error), f"saga migrate (namespace {schema})")
+        yield failed("schema", str(error), f"saga migrate (namespace {schema})")
         return
-    yield good("schema", f"schema {schema!r} is the one that this build needs")
+    yield passed("schema", f"schema {schema!r} is the one that this build needs")
     for ask in _OF_THE_SAGAS:
         async with connection.transaction(readonly=True):  # so that it also holds behind a pooler
             await connection.execute("select set_config('search_path', $1, true)", schema)
@@ -110,123 +110,123 @@ async def _examined(connection: Connection, url: str, schema: str) -> AsyncItera
         yield finding
 
 
-def _version(settings: Mapping[str, Any]) -> Finding:
+def _version(settings: Mapping[str, Any]) -> Check:
     if settings["is_standby"]:
-        return bad("version", "this server is a standby, which cannot be written to", "use the URL of the primary")
+        return failed("version", "this server is a standby, which cannot be written to", "use the URL of the primary")
     if settings["major"] < VERSION_MIN:
-        return bad("version", f"PostgreSQL {settings['version']}", f"upgrade it to {VERSION_MIN} or newer")
-    return good("version", f"PostgreSQL {settings['version']}")
+        return failed("version", f"PostgreSQL {settings['version']}", f"upgrade it to {VERSION_MIN} or newer")
+    return passed("version", f"PostgreSQL {settings['version']}")
 
 
-def _durability(settings: Mapping[str, Any]) -> Finding:
+def _durability(settings: Mapping[str, Any]) -> Check:
     names = ("fsync", "synchronous_commit", "full_page_writes")
     off = [name for name in names if settings[name] == "off"]
     if off:
         detail = f"{', '.join(off)} off: a crash of the server loses what was acknowledged, or the whole database"
-        return bad("durability", detail, f"set {', '.join(off)} to on")
-    return good("durability", ", ".join(f"{name} {settings[name]}" for name in names))
+        return failed("durability", detail, f"set {', '.join(off)} to on")
+    return passed("durability", ", ".join(f"{name} {settings[name]}" for name in names))
 
 
-async def _pooler(url: str) -> Finding:
+async def _pooler(url: str) -> Check:
     if await is_pooled_at(url, timeout_seconds=CONNECT_TIMEOUT_SECONDS):
         detail = (
             "a pooler in transaction mode (PgBouncer?) is in front: session locks and LISTEN do not work through it"
         )
-        return bad("pooler", detail, "use the server's own address, or a pool in session mode")
-    return good("pooler", "no transaction pooler in front")
+        return failed("pooler", detail, "use the server's own address, or a pool in session mode")
+    return passed("pooler", "no transaction pooler in front")
 
 
-async def _clock(connection: Connection) -> Finding:
+async def _clock(connection: Connection) -> Check:
     asked_at = time.time()
     theirs: float = await connection.fetchval(_CLOCK)
     skew = theirs - (asked_at + time.time()) / 2
     is_close = abs(skew) <= CLOCK_SKEW_SECONDS_MAX
     remedy = None if is_close else "run NTP on both; deadlines follow the server's clock, ids and logs this machine's"
-    return Finding(
+    return Check(
         "clock", is_close, f"the server's clock is {abs(skew):.3f} s {'ahead' if skew > 0 else 'behind'}", remedy
     )
 
 
-async def _horizon(connection: Connection) -> Finding:
+async def _horizon(connection: Connection) -> Check:
     oldest = await connection.fetchrow(_HORIZON, TRANSACTION_SECONDS_MAX)
     if oldest is None:
-        return good("vacuum", "no transaction holds vacuum back")
+        return passed("vacuum", "no transaction holds vacuum back")
     detail = f"{oldest['who']} has been in a transaction for {oldest['age']:.0f} s and keeps vacuum from the queues"
-    return bad("vacuum", detail, "end it, and set idle_in_transaction_session_timeout")
+    return failed("vacuum", detail, "end it, and set idle_in_transaction_session_timeout")
 
 
-async def _replication(connection: Connection) -> Finding:
+async def _replication(connection: Connection) -> Check:
     row = await connection.fetchrow(_STANDBYS)
     if row["standbys"] == 0:
         detail = "no standby, so no failover; after restoring a backup check journaled and external steps by hand"
-        return good("replication", detail)
+        return passed("replication", detail)
     if row["synchronous"] and row["waits"]:
-        return good("replication", f"{row['synchronous']} of {row['standbys']} standbys are synchronous (RPO 0)")
+        return passed("replication", f"{row['synchronous']} of {row['standbys']} standbys are synchronous (RPO 0)")
     detail = (
         f"no commit waits for any of the {row['standbys']} standbys: a failover can lose some, "
         "and journaled and external steps need RPO 0"
     )
-    return bad("replication", detail, "set synchronous_standby_names, with synchronous_commit = on")
+    return failed("replication", detail, "set synchronous_standby_names, with synchronous_commit = on")
 
 
-async def _dead_rows(connection: Connection) -> Finding:
+async def _dead_rows(connection: Connection) -> Check:
     rows = await connection.fetch(_DEAD_ROWS, await connection.fetchval("select current_schema()"), DEAD_ROWS_MAX)
     if not rows:
-        return good("dead rows", "vacuum keeps up")
+        return passed("dead rows", "vacuum keeps up")
     detail = ", ".join(f"{row['relname']} has {row['n_dead_tup']} dead rows beside {row['n_live_tup']}" for row in rows)
-    return bad("dead rows", detail, "let autovacuum work faster (autovacuum_vacuum_cost_limit), or vacuum now")
+    return failed("dead rows", detail, "let autovacuum work faster (autovacuum_vacuum_cost_limit), or vacuum now")
 
 
-async def _participants(connection: Connection) -> Finding:
+async def _participants(connection: Connection) -> Check:
     rows, silent = await connection.fetch(_ALIVE), await connection.fetchval(_SILENT)
     services = sorted({service for row in rows for service in row["services"]})
     detail = f"{len(rows)} alive, serving {', '.join(services) or 'nothing'}" + (f"; {silent} silent" if silent else "")
     if not rows:
-        return bad("participants", detail, "start participants: saga participant module:name")
-    return good("participants", detail)
+        return failed("participants", detail, "start participants: saga participant module:name")
+    return passed("participants", detail)
 
 
-async def _unserved(connection: Connection) -> Finding:
+async def _unserved(connection: Connection) -> Check:
     rows = await connection.fetch(_UNSERVED)
     if not rows:
-        return good("queues", "every service with due commands has a live process")
+        return passed("queues", "every service with due commands has a live process")
     waiting = (f"{row['service']} ({row['commands']} commands, the oldest for {row['oldest']:.0f} s)" for row in rows)
-    return bad("queues", f"due, and nobody alive to take them: {', '.join(waiting)}", "start a process of each")
+    return failed("queues", f"due, and nobody alive to take them: {', '.join(waiting)}", "start a process of each")
 
 
-async def _leader(connection: Connection) -> Finding:
+async def _leader(connection: Connection) -> Check:
     row = await connection.fetchrow(_LEADER)
     remedy = "start a supervisor: saga supervisor"
     if row is None:
-        return bad("supervisor", "nobody has ever led: deadlines are not enforced", remedy)
+        return failed("supervisor", "nobody has ever led: deadlines are not enforced", remedy)
     detail = f"term {row['term']}, {row['holder'] or 'resigned'}, last seen {row['silence']:.0f} s ago"
     if row["holder"] is None or row["silence"] > LEADER_SILENCE_SECONDS_MAX:
-        return bad("supervisor", detail, remedy)
-    return good("supervisor", detail)
+        return failed("supervisor", detail, remedy)
+    return passed("supervisor", detail)
 
 
-async def _orphans(connection: Connection) -> Finding:
+async def _orphans(connection: Connection) -> Check:
     services = [row["service"] for row in await connection.fetch(_ORPHANS)]
     if not services:
-        return good("contracts", "every service with a contract has a live process")
-    return bad("contracts", f"published, but nobody alive: {', '.join(services)}", "start a process of each")
+        return passed("contracts", "every service with a contract has a live process")
+    return failed("contracts", f"published, but nobody alive: {', '.join(services)}", "start a process of each")
 
 
-async def _definitions(connection: Connection) -> Finding:
+async def _definitions(connection: Connection) -> Check:
     broken = [row["what"] for row in await connection.fetch(_BROKEN)]
     if not broken:
-        return good("definitions", "every step of every definition in use has its contract")
-    return bad("definitions", "; ".join(broken), "start a build that serves them, or register a new version")
+        return passed("definitions", "every step of every definition in use has its contract")
+    return failed("definitions", "; ".join(broken), "start a build that serves them, or register a new version")
 
 
-async def _stuck(connection: Connection) -> Finding:
+async def _stuck(connection: Connection) -> Check:
     rows = await connection.fetch(_STUCK)
     if not rows:
-        return good("stuck", "no saga waits for a person")
+        return passed("stuck", "no saga waits for a person")
     each = (f"{row['sagas']} of {row['definition']} (the oldest for {row['oldest']:.0f} s)" for row in rows)
-    return bad("stuck", f"sagas that wait for a person: {', '.join(each)}", "saga ls --stuck, then saga why ID")
+    return failed("stuck", f"sagas that wait for a person: {', '.join(each)}", "saga ls --stuck, then saga why ID")
 
 
-_OF_THE_SAGAS: Final[tuple[Callable[[Connection], Awaitable[Finding]], ...]] = (
+_OF_THE_SAGAS: Final[tuple[Callable[[Connection], Awaitable[Check]], ...]] = (
     _dead_rows, _participants, _unserved, _leader, _orphans, _definitions, _stuck,
 )  # fmt: skip

@@ -22,9 +22,9 @@ from typing import Final
 import asyncpg
 
 from saga.errors import Closed, LeadershipLost, Unavailable
-from saga.ports.election import Election, Leadership, Vigil
-from saga_postgres.failures import translated
-from saga_postgres.pool import Connection, Pool
+from saga.ports.election import Election, Leadership, LeaseWatch
+from saga_postgres.connection.failures import translated
+from saga_postgres.connection.pool import Connection, Pool
 
 SESSION_IDLE_MS: Final = 2000
 TRUST_SECONDS: Final = 1.7  # the rest is for clocks that run at different speeds
@@ -80,18 +80,18 @@ class PostgresElection:
         return Leadership(term, asked_at + TRUST_SECONDS)
 
     async def _wait_for_turn(self, session: Connection) -> None:
-        vigil = Vigil()
+        vigil = LeaseWatch()
         await self._wait_for_lock(session, vigil)
         await self._look(session, vigil)  # the lock is ours: from here on no older reign can be renewed
         while left := vigil.left_seconds(time.monotonic()):
             await asyncio.sleep(min(left, POLL_SECONDS[0]))
             await self._look(session, vigil)
 
-    async def _look(self, session: Connection, vigil: Vigil) -> None:
+    async def _look(self, session: Connection, vigil: LeaseWatch) -> None:
         row = await session.fetchrow(_LOOK, self._row, timeout=ASK_TIMEOUT_SECONDS)
         vigil.saw(None if row is None else tuple(row), SESSION_IDLE_MS / 1000, time.monotonic())
 
-    async def _wait_for_lock(self, session: Connection, vigil: Vigil) -> None:
+    async def _wait_for_lock(self, session: Connection, vigil: LeaseWatch) -> None:
         vacant = asyncio.Event()
         await session.add_listener(self._channel, lambda *_: vacant.set())
         while not await session.fetchval(_TRY, self._lock, timeout=ASK_TIMEOUT_SECONDS):

@@ -14,14 +14,15 @@ from typing import Final
 import asyncpg
 
 from saga.errors import LeadershipLost, ProtocolViolation, Unavailable
-from saga.ports.store import LEADER_SILENCE_SECONDS_MAX, Beat, Ears, Peer, StoreOptions
-from saga.ports.work import Ref, Work
-from saga_postgres import signals
-from saga_postgres.failures import translated
-from saga_postgres.line import Line
-from saga_postgres.pool import Connection, Pool
-from saga_postgres.sealing import Seal
-from saga_postgres.telling import said_in
+from saga.ports.adapter import StoreOptions
+from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX, Heartbeat, Peer, ProcessListener
+from saga.ports.values.claim import Claim, CommandRef
+from saga_postgres.announce import notify
+from saga_postgres.announce.announcer import said_in
+from saga_postgres.announce.encryption import MessageCipher
+from saga_postgres.announce.local_socket import LocalSocket
+from saga_postgres.connection.failures import translated
+from saga_postgres.connection.pool import Connection, Pool
 
 LEAVE_TIMEOUT_SECONDS: Final = 5.0
 CLOCK_SECONDS_MAX: Final = 3.0  # so long a beat tells the time of the store
@@ -52,7 +53,7 @@ _log = logging.getLogger(__name__)
 class PostgresMembership:
     """See `saga.ports.store.Membership`. The lock is the session's: when the process dies, the kernel closes the socket and frees it."""
 
-    def __init__(self, pool: Pool, options: StoreOptions, seal: Seal, line: Line, release: str) -> None:
+    def __init__(self, pool: Pool, options: StoreOptions, seal: MessageCipher, line: LocalSocket, release: str) -> None:
         self._pool = pool
         self._options = options
         self._seal = seal
@@ -60,7 +61,7 @@ class PostgresMembership:
         self._release = release
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._process = 0
-        self._ears: Ears | None = None
+        self._listener: ProcessListener | None = None
         self._hears = False  # who neither serves nor starts sagas does not: every notification wakes all who listen
         self._peers: frozenset[int] = frozenset()
         self._is_unsure = False  # something may have been told to us that we have not heard
@@ -74,7 +75,7 @@ class PostgresMembership:
         """Namespaces share a database, but not their locks."""
         return zlib.crc32(b"saga " + self._options.namespace.encode()) >> 1
 
-    async def join(self, name: str, services: Sequence[str], capacity: int, ears: Ears) -> int:
+    async def join(self, name: str, services: Sequence[str], capacity: int, listener: ProcessListener) -> int:
         self._end_session()
         connection = await self._pool.dedicated()
         try:
@@ -84,14 +85,14 @@ class PostgresMembership:
                 await connection.execute("select pg_advisory_lock($1, $2)", self.lock_class, process)
                 self._hears = self._hears or bool(services)
                 if self._hears:
-                    await self._listen(connection, process, ears)
-                    await self._listen_to_services(connection, services, ears)
+                    await self._listen(connection, process, listener)
+                    await self._listen_to_services(connection, services, listener)
                 await connection.execute(_JOIN, process, name, list(services), capacity, self._release, door)
-                await connection.execute("select pg_notify($1, '')", f"{signals.prefix(self._options.namespace)}peers")
+                await connection.execute("select pg_notify($1, '')", f"{notify.prefix(self._options.namespace)}peers")
         except BaseException:
             connection.terminate()  # half a member is none
             raise
-        self._connection, self._process, self._ears = connection, process, ears
+        self._connection, self._process, self._listener = connection, process, listener
         connection.add_termination_listener(self._on_end)
         if self._hears:
             try:
@@ -103,55 +104,55 @@ class PostgresMembership:
 
     def _on_end(self, connection: object) -> None:
         """The session has ended. Who has ended it himself is not told."""
-        if self._ears is not None and connection is self._connection:
-            self._ears.lost()
+        if self._listener is not None and connection is self._connection:
+            self._listener.on_session_lost()
 
     async def hear(self) -> None:
         """Listen from now on, and after joining again. Raises Unavailable."""
         self._hears = True
-        connection, ears = self._connection, self._ears
-        if connection is None or ears is None or connection is self._listening or connection.is_closed():
+        connection, listener = self._connection, self._listener
+        if connection is None or listener is None or connection is self._listening or connection.is_closed():
             return  # it listens, or joining again will
         async with self._turn:
             if connection is not self._listening:
                 with translated(self._pool.place):
-                    await self._listen(connection, self._process, ears)
+                    await self._listen(connection, self._process, listener)
 
-    async def _listen(self, connection: Connection, process: int, ears: Ears) -> None:
+    async def _listen(self, connection: Connection, process: int, listener: ProcessListener) -> None:
         namespace = self._options.namespace
 
         def on_process(_: object, __: int, channel: str, payload: str) -> None:
             try:
-                self._hear(ears, channel, payload)
+                self._hear(listener, channel, payload)
             except ProtocolViolation as error:  # who may connect to the database may notify
                 _log.warning("notification refused: %s", error)
                 self._is_unsure = True
 
-        await connection.add_listener(signals.process_channel(namespace, process), on_process)
-        await connection.add_listener(f"{signals.prefix(namespace)}peers", lambda *_: ears.peers())
+        await connection.add_listener(notify.process_channel(namespace, process), on_process)
+        await connection.add_listener(f"{notify.prefix(namespace)}peers", lambda *_: listener.on_peers_changed())
         self._listening = connection
 
-    def _hear(self, ears: Ears, channel: str, payload: str) -> None:
+    def _hear(self, listener: ProcessListener, channel: str, payload: str) -> None:
         match payload[:1]:
-            case signals.WORKS:
+            case notify.WORKS:
                 clocks = self._clock, self._clock_max
-                self._hear_works(ears, signals.works_in(payload, channel, self._seal, *clocks))
-            case signals.CLAIMS:
-                ears.claims(signals.claims_in(payload))
-            case signals.ENDINGS:
-                ears.ended(signals.endings_in(payload, channel, self._seal))
-            case signals.ENDED:
-                ears.ended(signals.ended_in(payload))
+                self._hear_works(listener, notify.works_in(payload, channel, self._seal, *clocks))
+            case notify.CLAIMS:
+                listener.on_claim_refs(notify.claims_in(payload))
+            case notify.ENDINGS:
+                listener.on_ended(notify.endings_in(payload, channel, self._seal))
+            case notify.ENDED:
+                listener.on_ended(notify.ended_in(payload))
 
-    def _hear_works(self, ears: Ears, works: list[Work]) -> None:
+    def _hear_works(self, listener: ProcessListener, claims: list[Claim]) -> None:
         if time.monotonic() - self._clock_at < CLOCK_SECONDS_MAX:
-            ears.works(works)
+            listener.on_claims(claims)
         else:  # we were away, and do not know the time of the store
-            ears.claims([Ref(work.saga, work.step) for work in works])
+            listener.on_claim_refs([CommandRef(claim.saga, claim.step) for claim in claims])
 
     def _on_line(self, process: int, frame: bytes) -> None:
-        ears = self._ears
-        if ears is None or process != self._process:
+        listener = self._listener
+        if listener is None or process != self._process:
             return  # it is for whom we were before our session was lost
         try:
             said = said_in(frame)
@@ -159,36 +160,38 @@ class PostgresMembership:
             _log.warning("refused: %s", error)
             self._is_unsure = True
             return
-        if said.works:
-            for work in said.works:
-                work.store_clock = self._clock
-            self._hear_works(ears, said.works)
         if said.claims:
-            ears.claims(said.claims)
-        if said.endings or said.ended:
-            ears.ended({**said.endings, **dict.fromkeys(said.ended)})
+            for claim in said.claims:
+                claim.store_clock = self._clock
+            self._hear_works(listener, said.claims)
+        if said.claim_refs:
+            listener.on_claim_refs(said.claim_refs)
+        if said.statuses or said.ended:
+            listener.on_ended({**said.statuses, **dict.fromkeys(said.ended)})
 
-    async def _listen_to_services(self, connection: Connection, services: Sequence[str], ears: Ears) -> None:
+    async def _listen_to_services(
+        self, connection: Connection, services: Sequence[str], listener: ProcessListener
+    ) -> None:
         for service in services:
-            channel = signals.service_channel(self._options.namespace, service)
-            await connection.add_listener(channel, partial(_on_queue, ears, service))
+            channel = notify.service_channel(self._options.namespace, service)
+            await connection.add_listener(channel, partial(_on_queue, listener, service))
 
     async def announce(self, services: Sequence[str], capacity: int) -> None:
-        connection, ears = self._connection, self._ears
-        if connection is None or ears is None:
+        connection, listener = self._connection, self._listener
+        if connection is None or listener is None:
             raise Unavailable(f"{self._pool.place}: this process's session is gone")
         await self.hear()
         async with self._turn:
             with translated(self._pool.place):
-                await self._listen_to_services(connection, services, ears)
+                await self._listen_to_services(connection, services, listener)
                 await connection.execute(_ANNOUNCE, self._process, list(services), capacity)
-                await connection.execute("select pg_notify($1, '')", f"{signals.prefix(self._options.namespace)}peers")
+                await connection.execute("select pg_notify($1, '')", f"{notify.prefix(self._options.namespace)}peers")
 
-    async def beat(self, in_flight: int, *, full: bool) -> Beat:
+    async def beat(self, in_flight: int, *, full: bool) -> Heartbeat:
         connection = self._connection
         if connection is None or connection.is_closed():
             raise Unavailable(f"{self._pool.place}: this process's session is gone")
-        channel = signals.prefix(self._options.namespace)
+        channel = notify.prefix(self._options.namespace)
         async with self._turn:
             asked_at = time.monotonic()
             with translated(self._pool.place):
@@ -204,7 +207,7 @@ class PostgresMembership:
             self._meet(rows)
         if self._is_unsure:
             await self._look_at_held(connection)
-        return Beat(tuple(map(_peer, rows)), own["has_due"], self._clock, own["leader_seen_ago"], own["released"])
+        return Heartbeat(tuple(map(_peer, rows)), own["has_due"], self._clock, own["leader_seen_ago"], own["released"])
 
     def _meet(self, rows: Sequence[asyncpg.Record]) -> None:
         """The line reaches who is alive. Who is not any more may have died after a commit for us, and before telling us of it."""
@@ -219,8 +222,8 @@ class PostgresMembership:
         async with self._turn:
             with translated(self._pool.place):
                 held = await connection.fetch(_HELD, self._process)
-        if self._ears is not None:
-            self._ears.claims([Ref(saga, step) for saga, step in held])
+        if self._listener is not None:
+            self._listener.on_claim_refs([CommandRef(saga, step) for saga, step in held])
 
     async def lead(self, term: int, name: str | None, *, silence_seconds_max: float = math.inf) -> float:
         connection = self._connection
@@ -245,7 +248,7 @@ class PostgresMembership:
                         "select leave($1, $2, $3)",
                         self._process,
                         self._options.margin_seconds,
-                        signals.prefix(self._options.namespace),
+                        notify.prefix(self._options.namespace),
                     )
         finally:
             connection.terminate()
@@ -262,8 +265,8 @@ class PostgresMembership:
             connection.terminate()
 
 
-def _on_queue(ears: Ears, service: str, *_: object) -> None:
-    ears.queue(service)
+def _on_queue(listener: ProcessListener, service: str, *_: object) -> None:
+    listener.on_queue(service)
 
 
 def _peer(row: asyncpg.Record) -> Peer:

@@ -21,8 +21,8 @@ from functools import partial
 from typing import Final
 
 from saga.errors import AccessRefused, Closed, LeadershipLost, NotFound, Unavailable, UsageError
-from saga.ports.election import Election, Leadership, Vigil
-from saga_zookeeper.address import Address, address_of
+from saga.ports.election import Election, Leadership, LeaseWatch
+from saga_zookeeper.options import Address, address_of
 from saga_zookeeper.session import Session, SessionOver
 
 TRUSTED_SHARE: Final = 2 / 3
@@ -95,7 +95,7 @@ class ZooKeeperElection:
         return Candidacy(candidate, session, node, term)
 
     async def _wait_for_turn(self, held: Candidacy) -> None:
-        vigil, changed = Vigil(), asyncio.Event()
+        vigil, changed = LeaseWatch(), asyncio.Event()
         wake = partial(_wake, held.session, changed)  # one object: kazoo keeps each watch once
         while (before := await self._predecessor(held)) is not None:
             changed.clear()
@@ -118,7 +118,7 @@ class ZooKeeperElection:
         place = names.index(own)
         return f"{self._candidates}/{names[place - 1]}" if place else None
 
-    async def _look(self, held: Candidacy, vigil: Vigil) -> None:
+    async def _look(self, held: Candidacy, vigil: LeaseWatch) -> None:
         value, changed = await held.session.read(self._reign, held.ask_seconds)
         reign = json.loads(value or b"{}")
         held.session.live_for(held.session.seconds)

@@ -30,7 +30,7 @@ from kazoo.interfaces import IAsyncResult
 from kazoo.security import ACL, CREATOR_ALL_ACL, OPEN_ACL_UNSAFE
 
 from saga.errors import AccessRefused, MissingDriver, NotFound, SagaError, Unavailable
-from saga_zookeeper.address import SASL, Address
+from saga_zookeeper.options import SASL, Address
 
 END_TIMEOUT_SECONDS: Final = 1.0
 RECONNECT: Final = {"max_tries": -1, "delay": 0.05, "backoff": 2, "max_delay": 0.5}

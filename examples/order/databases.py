@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from examples.order.data import HERE, UNSERVED_REGIONS, read_articles
-from saga_postgres.embedded import EmbeddedPostgres
+from saga_postgres.embedded.server import EmbeddedPostgres
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ PAYMENTS_KILLED_AFTER_SECONDS = 3.0
 SUPERVISOR_KILLED_AFTER_SECONDS = 4.0
 READY_SECONDS_MAX = 15.0
 # A decline counts only when no earlier call for the same charge can arrive any more. One that the killed process may have made can do so
-# until its claim's lease, the step's time-out and the margin are over: 16 s of the time below, and not the 36 of the default lease.
+# until its claim's lease, the step's timeout and the margin are over: 16 s of the time below, and not the 36 of the default lease.
 LEASE_SECONDS = 10.0
 OUTCOMES_SECONDS_MAX = 40.0
 BROKER_SECONDS_MAX = 40.0  # more, where one is started again on the way

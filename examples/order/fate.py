@@ -19,7 +19,7 @@ class Failure(Enum):
 
 
 class Lateness(Enum):
-    """When a call takes effect whose answer comes after the caller's time-out."""
+    """When a call takes effect whose answer comes after the caller's timeout."""
 
     NONE = "in time"
     ANSWER = "takes effect at once, answers late"

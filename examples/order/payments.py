@@ -14,7 +14,7 @@ payments = Participant("payments")
 async def charge(order: Order, ctx: Context) -> str:
     """Charge the card; answer with the provider's id of the charge.
 
-    Only a decline is a rejection. A time-out or a 5xx says nothing about the
+    Only a decline is a rejection. A timeout or a 5xx says nothing about the
     money: it is left to propagate, and the step is tried again with the same key.
     """
     try:

@@ -13,14 +13,14 @@ from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from saga.authoring.path import Path, Record, template_from
 from saga.authoring.retry import COMPENSATION_ATTEMPTS, EXECUTE_ATTEMPTS, FORWARD_ATTEMPTS, Retry
 from saga.authoring.shape import UNKNOWN
-from saga.core.contract import Contract
+from saga.core.check.finding import Code, Finding, refused
+from saga.core.check.safety import accept, check
+from saga.core.definition.contract import Contract
+from saga.core.definition.graph import Graph, Json
+from saga.core.definition.names import NAME_RULE, is_name
+from saga.core.definition.outline import Outline, StepOutline
+from saga.core.definition.paths import reads
 from saga.core.duration import Duration, duration_ms
-from saga.core.finding import Code, Finding, refused
-from saga.core.graph import Graph, Json
-from saga.core.names import NAME_RULE, is_name
-from saga.core.outline import Outline, StepOutline
-from saga.core.paths import reads
-from saga.core.safety import accept, check
 from saga.errors import UsageError
 
 STEP_TIMEOUT: Final = "30s"

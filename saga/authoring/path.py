@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Final, NoReturn
 
 from saga.authoring.shape import NoSuchPartError, part
-from saga.core.finding import Code, refused
-from saga.core.graph import Json
-from saga.core.paths import (
+from saga.core.check.finding import Code, refused
+from saga.core.definition.graph import Json
+from saga.core.definition.paths import (
     TEMPLATE_DEPTH_MAX,
     Segment,
     Segments,

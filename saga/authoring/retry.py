@@ -6,9 +6,9 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from saga.core.check.safety import ATTEMPTS_MAX, FACTOR_PERCENT_MAX
+from saga.core.definition.graph import RetryPolicy
 from saga.core.duration import Duration, duration_ms
-from saga.core.graph import RetryPolicy
-from saga.core.safety import ATTEMPTS_MAX, FACTOR_PERCENT_MAX
 from saga.errors import DefinitionError, UsageError
 
 EXECUTE_ATTEMPTS: Final = 5

@@ -30,7 +30,7 @@ from uuid import UUID
 from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
-from saga.core.paths import Segment
+from saga.core.definition.paths import Segment
 
 UNKNOWN: Final = object()
 

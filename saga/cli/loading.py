@@ -11,9 +11,9 @@ from pathlib import Path
 from types import ModuleType
 
 from saga.authoring import Definition
-from saga.core.finding import Code, Severity
+from saga.core.check.finding import Code, Severity
 from saga.errors import DefinitionError, SagaError, UsageError
-from saga.runtime.handlers import Participant
+from saga.runtime.handlers.participant import Participant
 
 _KNOWN_LATER = (Code.CONTRACT_MISSING, Code.COMPENSATION_MISSING, Code.CONTRACT_CHANGED, Code.NOT_RETRIABLE)
 

@@ -11,13 +11,14 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from saga.cli.why import why
-from saga.cli.wording import clock_of, letter_word, phase_word, readable, sentence, shortened, span, state_of
+from saga.core.definition.graph import Graph, Step
 from saga.core.duration import duration_text
-from saga.core.graph import Graph, Step
-from saga.core.states import QUARANTINED_LETTERS, Phase
-from saga.ports.case import Case
-from saga.ports.listing import Line, Registered
+from saga.core.state.letters import QUARANTINED_LETTERS
+from saga.core.state.phase import Phase
+from saga.inspection.why import why
+from saga.inspection.wording import clock_of, letter_word, phase_word, readable, sentence, shortened, span, state_of
+from saga.ports.listing import DefinitionLine, SagaLine
+from saga.ports.saga_detail import SagaDetail
 
 WIDE_COLUMNS: Final = 110
 OUTCOME_CHARS_MAX: Final = 200
@@ -47,7 +48,7 @@ class Columns:
         yield self._wide if options.max_width >= WIDE_COLUMNS else self._narrow
 
 
-def lines(found: Sequence[Line], now: float) -> list[RenderableType]:
+def lines(found: Sequence[SagaLine], now: float) -> list[RenderableType]:
     """`saga ls`."""
     if not found:
         return [Text("no sagas", style="dim")]
@@ -64,9 +65,9 @@ def lines(found: Sequence[Line], now: float) -> list[RenderableType]:
     return [Columns(*tables)]
 
 
-def _line_state(line: Line) -> Text:
+def _line_state(line: SagaLine) -> Text:
     state = Text(phase_word(line.phase), style=_STYLES[line.phase])
-    for is_so, word in ((line.is_cancel_requested, "roll-back requested"), (line.is_paused, "paused")):
+    for is_so, word in ((line.is_rollback_requested, "rollback requested"), (line.is_paused, "paused")):
         if is_so and line.ended_at is None:
             state.append(f", {word}")
     if line.is_stuck:
@@ -74,7 +75,7 @@ def _line_state(line: Line) -> Text:
     return state
 
 
-def case(case: Case) -> list[RenderableType]:
+def case(case: SagaDetail) -> list[RenderableType]:
     """`saga show`."""
     clock, state = clock_of(case.now), case.state
     head = Text.assemble((f"{case.graph.name} v{case.graph.version}", "bold"), f"  {case.saga}")
@@ -97,7 +98,7 @@ def case(case: Case) -> list[RenderableType]:
     return [head, facts, Text(""), _steps(case), Text(""), _history(case)]
 
 
-def _steps(case: Case) -> RenderableType:
+def _steps(case: SagaDetail) -> RenderableType:
     tables = []
     for is_wide in (False, True):
         table = _table("step", "service", "state", "tries", *(("process",) if is_wide else ()), "result or error")
@@ -114,7 +115,7 @@ def _steps(case: Case) -> RenderableType:
     return Columns(*tables)
 
 
-def _outcome(case: Case, position: int) -> Text:
+def _outcome(case: SagaDetail, position: int) -> Text:
     """The error of the attempt under way, or the result, or why there is none."""
     record, instruction = case.records.get(position), case.instructions.get(position)
     if instruction is not None and instruction.error:
@@ -125,7 +126,7 @@ def _outcome(case: Case, position: int) -> Text:
     return Text(shortened(next(said, ""), OUTCOME_CHARS_MAX))
 
 
-def _history(case: Case) -> Table:
+def _history(case: SagaDetail) -> Table:
     table = _table("time", "step", "event", "detail")
     clock = clock_of(case.now)
     for moment in case.history:
@@ -137,7 +138,7 @@ def _history(case: Case) -> Table:
     return table
 
 
-def definitions(found: Sequence[Registered]) -> list[RenderableType]:
+def definitions(found: Sequence[DefinitionLine]) -> list[RenderableType]:
     """`saga definitions`."""
     if not found:
         return [Text("no definitions: a process that serves a module with a Definition registers it", style="dim")]

@@ -8,14 +8,15 @@ from typing import Final
 
 from cyclopts import App, Group
 
-from saga.cli import acting, looking
-from saga.cli.bus import bus
-from saga.cli.developing import dev
-from saga.cli.examining import doctor
-from saga.cli.migrating import migrate
-from saga.cli.serving import participant, supervisor
-from saga.cli.starting import start
-from saga.cli.verifying import verify
+from saga.cli.operators import act as acting
+from saga.cli.processes.dev import dev
+from saga.cli.processes.serve import participant, supervisor
+from saga.cli.sagas import look as looking
+from saga.cli.sagas.start import start
+from saga.cli.sagas.verify import verify
+from saga.cli.server.bus import bus
+from saga.cli.server.doctor import doctor
+from saga.cli.server.migrate import migrate
 
 _PROCESSES: Final = Group("Processes", sort_key=1)
 _SAGAS: Final = Group("Sagas", sort_key=2)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from saga.app import open_adapter
 from saga.errors import NotFound, UsageError
-from saga.ports.store import StoreAdapter
+from saga.ports.adapter import StoreAdapter
 from saga.settings import Settings
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 from uuid import UUID, uuid5
 
-from saga.core.states import Operation
+from saga.core.state.operation import Operation
 from saga.errors import UsageError
 
 RANDOM_BYTES: Final = 10  # 74 of these bits go into a UUIDv7

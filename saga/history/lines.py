@@ -15,14 +15,14 @@ from saga.history.standing import (
     FINISHED,
     RUNNING,
     TERMINAL,
-    Standing,
+    ReplayState,
 )
 
-OfStep = Callable[[Standing, str, int], None]
-OfSaga = Callable[[Standing, str], None]
+OfStep = Callable[[ReplayState, str, int], None]
+OfSaga = Callable[[ReplayState, str], None]
 
 
-def _succeeded(now: Standing, said: str, step: int) -> None:
+def _succeeded(now: ReplayState, said: str, step: int) -> None:
     if not now.expect(Rule.SUCCESS, said, "DdWw", step=step, phases=RUNNING):
         return
     now.letters[step] = "S"
@@ -33,7 +33,7 @@ def _succeeded(now: Standing, said: str, step: int) -> None:
     now.forward()
 
 
-def _resolved_happened(now: Standing, said: str, step: int) -> None:
+def _resolved_happened(now: ReplayState, said: str, step: int) -> None:
     if not now.expect(Rule.SUCCESS, said, _unresolved(now, step), step=step, phases=COMPENSATING):
         return
     now.letters[step] = "S"
@@ -42,7 +42,7 @@ def _resolved_happened(now: Standing, said: str, step: int) -> None:
     now.settle()
 
 
-def _rejected(now: Standing, said: str, step: int) -> None:
+def _rejected(now: ReplayState, said: str, step: int) -> None:
     rule = Rule.LATE_REJECTION if now.phase == RUNNING and now.is_passed() else Rule.REJECTION
     if not now.expect(rule, said, "DdWw", step=step, phases=RUNNING):
         return
@@ -52,37 +52,37 @@ def _rejected(now: Standing, said: str, step: int) -> None:
     now.letters[step] = "R"
 
 
-def _resolved_did_not_happen(now: Standing, said: str, step: int) -> None:
+def _resolved_did_not_happen(now: ReplayState, said: str, step: int) -> None:
     if now.expect(Rule.REJECTION, said, _unresolved(now, step), step=step, phases=COMPENSATING):
         now.declared.pop(step, None)
         now.letters[step] = "R" if now.plan.steps[step].mode == "J" else "V"
         now.settle()
 
 
-def _unresolved(now: Standing, step: int) -> str:
+def _unresolved(now: ReplayState, step: int) -> str:
     """X is asked until it answers; J's D is unknown until its compensation finds out."""
     return {"X": "Uu", "J": "D"}.get(now.plan.steps[step].mode, "")
 
 
-def _voided(now: Standing, said: str, step: int) -> None:
+def _voided(now: ReplayState, said: str, step: int) -> None:
     allowed = {"J": "Ww", "X": "Dd"}.get(now.plan.steps[step].mode, "")
     if step != now.plan.pivot:
         now.complain(Rule.VOIDED, f"{now.name(step)} is voided", "the pivot alone is asked to void or report")
     elif now.expect(Rule.VOIDED, said, allowed, step=step, phases=RUNNING):
         if now.plan.steps[step].mode == "X" and not now.cancel and step not in now.declared:
-            now.complain(Rule.VOIDED, f"{now.name(step)} is voided", "a roll-back was asked for before")
+            now.complain(Rule.VOIDED, f"{now.name(step)} is voided", "a rollback was asked for before")
         now.declared.pop(step, None)
         now.letters[step] = "V"
 
 
-def _compensated(now: Standing, said: str, step: int) -> None:
+def _compensated(now: ReplayState, said: str, step: int) -> None:
     if now.expect(Rule.UNDONE, said, "Kk", step=step, phases=COMPENSATING):
         now.declared.pop(step, None)
         now.letters[step] = "Z"
         now.settle()
 
 
-def _nothing_to_compensate(now: Standing, said: str, step: int) -> None:
+def _nothing_to_compensate(now: ReplayState, said: str, step: int) -> None:
     now.uses[Rule.SETTLE] += 1
     if step in now.owed:
         now.owed.remove(step)
@@ -94,13 +94,13 @@ def _nothing_to_compensate(now: Standing, said: str, step: int) -> None:
         )
 
 
-def _quarantined(now: Standing, said: str, step: int) -> None:
+def _quarantined(now: ReplayState, said: str, step: int) -> None:
     letter = now.letters[step]
     if letter == "R" and now.phase == RUNNING:
         now.uses[Rule.KEPT] += 1
         if not now.is_passed():
             now.complain(
-                Rule.KEPT, f"{now.name(step)} was rejected and is set aside", "a roll-back: the pivot has not passed"
+                Rule.KEPT, f"{now.name(step)} was rejected and is set aside", "a rollback: the pivot has not passed"
             )
         now.letters[step] = "d"
         return
@@ -108,17 +108,17 @@ def _quarantined(now: Standing, said: str, step: int) -> None:
     if not now.expect(Rule.QUARANTINE, said, allowed, step=step, phases=RUNNING + COMPENSATING):
         return
     if letter in "Dd" and not now.is_passed() and not (letter == "D" and now.cancel):
-        now.complain(Rule.QUARANTINE, f"{now.name(step)} is set aside", "a roll-back, which is still possible")
+        now.complain(Rule.QUARANTINE, f"{now.name(step)} is set aside", "a rollback, which is still possible")
     now.letters[step] = letter.lower()
 
 
-def _retried(now: Standing, said: str, step: int) -> None:
+def _retried(now: ReplayState, said: str, step: int) -> None:
     allowed = {RUNNING: "dw", COMPENSATING: "uk"}.get(now.phase, "")
     if now.expect(Rule.OPERATOR, said, allowed, step=step, phases=RUNNING + COMPENSATING):
         now.letters[step] = now.letters[step].upper()
 
 
-def _skipped(now: Standing, said: str, step: int) -> None:
+def _skipped(now: ReplayState, said: str, step: int) -> None:
     if not now.expect(Rule.OPERATOR, said, "d", step=step, phases=RUNNING):
         return
     if not now.is_passed():
@@ -127,7 +127,7 @@ def _skipped(now: Standing, said: str, step: int) -> None:
     now.forward()
 
 
-def _declared(now: Standing, said: str, step: int) -> None:
+def _declared(now: ReplayState, said: str, step: int) -> None:
     allowed = "k" if said.endswith("undone") else "dwu"
     if now.expect(Rule.OPERATOR, said, allowed, step=step, phases=RUNNING + COMPENSATING):
         now.declared[step] = said
@@ -138,7 +138,7 @@ def _declared(now: Standing, said: str, step: int) -> None:
 def _thawed(letter: str) -> OfStep:
     mode = "X" if letter == "?" else "J"
 
-    def rule(now: Standing, said: str, step: int) -> None:
+    def rule(now: ReplayState, said: str, step: int) -> None:
         if not now.expect(Rule.FROZEN, said, "G", step=step, phases=ABANDONING):
             return
         if now.plan.steps[step].mode != mode:
@@ -153,7 +153,7 @@ def _thawed(letter: str) -> OfStep:
 def _late(rule: Rule) -> OfStep:
     """An outcome that came too late to count. It did not, if the saga was waiting for it."""
 
-    def of_step(now: Standing, said: str, step: int) -> None:
+    def of_step(now: ReplayState, said: str, step: int) -> None:
         letter = now.letters[step]
         awaited = {RUNNING: "DdWw", COMPENSATING: _unresolved(now, step)}
         if rule is Rule.UNDONE:
@@ -164,17 +164,17 @@ def _late(rule: Rule) -> OfStep:
     return of_step
 
 
-def _nothing(_: Standing, __: str, ___: int) -> None:
+def _nothing(_: ReplayState, __: str, ___: int) -> None:
     """It tells of something that changes no letter."""
 
 
-def _roll_back_refused(now: Standing, said: str, _: int) -> None:
+def _roll_back_refused(now: ReplayState, said: str, _: int) -> None:
     now.uses[Rule.ROLL_BACK] += 1
     if now.phase != RUNNING or not now.is_passed():
         now.complain(Rule.ROLL_BACK, f"{said!r} in phase {now.phase}", "the pivot has passed, or it is granted")
 
 
-def _roll_back_waits(now: Standing, said: str, step: int) -> None:
+def _roll_back_waits(now: ReplayState, said: str, step: int) -> None:
     now.uses[Rule.ROLL_BACK] += 1
     if step in now.due:  # it had been sent off before, in this very transaction
         now.letters[step] = "D"
@@ -189,7 +189,7 @@ def _roll_back_waits(now: Standing, said: str, step: int) -> None:
         now.letters[step] = "W"
 
 
-def _started(now: Standing, said: str) -> None:
+def _started(now: ReplayState, said: str) -> None:
     now.uses[Rule.START] += 1
     if now.phase != RUNNING or set(now.letters) != {"P"}:
         now.complain(
@@ -198,20 +198,20 @@ def _started(now: Standing, said: str) -> None:
     now.forward()
 
 
-def _rolling_back(now: Standing, _: str) -> None:
+def _rolling_back(now: ReplayState, _: str) -> None:
     now.uses[Rule.ROLL_BACK] += 1
     if now.phase != RUNNING:
-        now.complain(Rule.ROLL_BACK, f"a roll-back in phase {now.phase}", "only what is running is rolled back")
+        now.complain(Rule.ROLL_BACK, f"a rollback in phase {now.phase}", "only what is running is rolled back")
     elif now.is_passed():
-        now.complain(Rule.ROLL_BACK, "a roll-back behind the pivot", "refused: from there it only goes forward")
+        now.complain(Rule.ROLL_BACK, "a rollback behind the pivot", "refused: from there it only goes forward")
     elif now.is_pivot_unknown():
         pivot = now.plan.pivot
-        was = f"a roll-back while {now.name(pivot)} is {now.letters[pivot]}"
+        was = f"a rollback while {now.name(pivot)} is {now.letters[pivot]}"
         now.complain(Rule.ROLL_BACK, was, "it waits until the outcome of the pivot is known")
     now.turn()
 
 
-def _completed(now: Standing, _: str) -> None:
+def _completed(now: ReplayState, _: str) -> None:
     now.uses[Rule.COMPLETED] += 1
     now.dispatch()
     if now.phase != RUNNING or not FINISHED.issuperset(now.letters):
@@ -220,7 +220,7 @@ def _completed(now: Standing, _: str) -> None:
     now.phase, now.paused = COMPLETED, False
 
 
-def _compensated_all(now: Standing, _: str) -> None:
+def _compensated_all(now: ReplayState, _: str) -> None:
     now.uses[Rule.COMPENSATED] += 1
     if now.phase != COMPENSATING or len(now.clear()) < len(now.letters):
         was = f"all compensated with {''.join(now.letters)} in phase {now.phase}"
@@ -228,14 +228,14 @@ def _compensated_all(now: Standing, _: str) -> None:
     now.phase, now.paused = COMPENSATED, False
 
 
-def _abandoning(now: Standing, _: str) -> None:
+def _abandoning(now: ReplayState, _: str) -> None:
     now.uses[Rule.FREEZE] += 1
     if now.phase not in (RUNNING, COMPENSATING):
         now.complain(Rule.FREEZE, f"abandoned in phase {now.phase}", "running or compensating")
     now.freeze()
 
 
-def _abandoned(now: Standing, _: str) -> None:
+def _abandoned(now: ReplayState, _: str) -> None:
     now.uses[Rule.ABANDONED] += 1
     if now.phase != ABANDONING or "G" in now.letters:
         was = f"abandoned with {''.join(now.letters)} in phase {now.phase}"
@@ -243,7 +243,7 @@ def _abandoned(now: Standing, _: str) -> None:
     now.phase = ABANDONED
 
 
-def _paused(now: Standing, _: str) -> None:
+def _paused(now: ReplayState, _: str) -> None:
     now.uses[Rule.PAUSE] += 1
     if now.paused or now.phase not in (RUNNING, COMPENSATING):
         now.complain(Rule.PAUSE, f"paused in phase {now.phase}", "running or compensating, and not paused before")
@@ -251,7 +251,7 @@ def _paused(now: Standing, _: str) -> None:
     now.hold()
 
 
-def _resumed(now: Standing, _: str) -> None:
+def _resumed(now: ReplayState, _: str) -> None:
     now.uses[Rule.PAUSE] += 1
     if not now.paused:
         now.complain(Rule.PAUSE, "resumed, and was not paused", "paused before")
@@ -260,7 +260,7 @@ def _resumed(now: Standing, _: str) -> None:
     now.forward()
 
 
-def _alive(now: Standing, said: str) -> None:
+def _alive(now: ReplayState, said: str) -> None:
     if now.phase in TERMINAL:
         now.complain(Rule.ENDED, f"{said!r} in phase {now.phase}", "nothing after the end")
 
@@ -283,8 +283,8 @@ OF_STEP: Final[dict[str, OfStep]] = {
     "frozen: voided": _thawed("V"),
     "frozen: compensated": _thawed("Z"),
     "residue unknown": _thawed("?"),
-    "roll-back refused": _roll_back_refused,
-    "roll-back waits": _roll_back_waits,
+    "rollback refused": _roll_back_refused,
+    "rollback waits": _roll_back_waits,
     "failed": _nothing,
     "late success recorded": _late(Rule.SUCCESS),
     "late rejection recorded": _late(Rule.REJECTION),
@@ -302,6 +302,6 @@ OF_SAGA: Final[dict[str, OfSaga]] = {
     "paused": _paused,
     "resumed": _resumed,
     "deadline extended": _alive,
-    "looked after": _alive,
+    "redriven": _alive,
 }
-STILL: Final = frozenset(kind for kind in OF_STEP if kind.startswith("late ")) | {"failed", "roll-back refused"}
+STILL: Final = frozenset(kind for kind in OF_STEP if kind.startswith("late ")) | {"failed", "rollback refused"}

@@ -10,7 +10,7 @@ FORMAT: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Planned:
+class StepView:
     """A step; `after` and `successors` are positions. `mode`: T transactional, J journaled, X external."""
 
     name: str
@@ -22,15 +22,15 @@ class Planned:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class GraphView:
     """A whole definition. `pivot` is -1 where there is none; in `downward` each step comes after all its successors."""
 
-    steps: tuple[Planned, ...]
+    steps: tuple[StepView, ...]
     pivot: int
     downward: tuple[int, ...]
 
 
-def plan_of(document: bytes) -> Plan:
+def plan_of(document: bytes) -> GraphView:
     """Raises ValueError where the document is none that this checker knows."""
     try:
         content = json.loads(document)
@@ -41,10 +41,10 @@ def plan_of(document: bytes) -> Plan:
         raise ValueError(f"this is no definition: {error!r}") from error
 
 
-def _plan(entries: list[dict[str, object]]) -> Plan:
+def _plan(entries: list[dict[str, object]]) -> GraphView:
     after = [tuple(_positions(entry["after"])) for entry in entries]
     steps = tuple(
-        Planned(
+        StepView(
             name=str(entry["name"]),
             mode=str(entry["mode"]),
             after=after[position],
@@ -55,7 +55,7 @@ def _plan(entries: list[dict[str, object]]) -> Plan:
         for position, entry in enumerate(entries)
     )
     pivot = next((position for position, entry in enumerate(entries) if entry["pivot"] is True), -1)
-    return Plan(steps, pivot, _downward(steps))
+    return GraphView(steps, pivot, _downward(steps))
 
 
 def _positions(value: object) -> list[int]:
@@ -64,7 +64,7 @@ def _positions(value: object) -> list[int]:
     return value
 
 
-def _downward(steps: tuple[Planned, ...]) -> tuple[int, ...]:
+def _downward(steps: tuple[StepView, ...]) -> tuple[int, ...]:
     order: list[int] = []
     left = set(range(len(steps)))
     while left:

@@ -7,34 +7,34 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
-from saga.history.chronicle import Chronicle, Note
 from saga.history.lines import OF_SAGA, OF_STEP, STILL
-from saga.history.plan import Plan
+from saga.history.plan import GraphView
 from saga.history.rule import Rule
-from saga.history.standing import ABANDONING, COMPENSATING, FINISHED, RUNNING, TERMINAL, Standing
-from saga.history.verdict import Finding, Verdict
+from saga.history.standing import ABANDONING, COMPENSATING, FINISHED, RUNNING, TERMINAL, ReplayState
+from saga.history.verdict import Breach, Verdict
+from saga.ports.saga_history import SagaHistory, Transition
 
 _RESULTLESS: Final = frozenset("PDdWwUuRVN")  # a step at these letters has never succeeded
 _version = attrgetter("version")
 
 
-def check(plan: Plan, chronicle: Chronicle, verdict: Verdict) -> list[Finding]:
+def check(plan: GraphView, chronicle: SagaHistory, verdict: Verdict) -> list[Breach]:
     """Every rule that this history breaks; transitions and uses are counted in `verdict`."""
     return _Replay(plan, chronicle, verdict).run()
 
 
 class _Replay:
-    def __init__(self, plan: Plan, chronicle: Chronicle, verdict: Verdict) -> None:
+    def __init__(self, plan: GraphView, chronicle: SagaHistory, verdict: Verdict) -> None:
         self._plan = plan
         self._chronicle = chronicle
         self._verdict = verdict
-        self._findings: list[Finding] = []
-        self._now = Standing(plan, verdict.uses, self._complain)
+        self._findings: list[Breach] = []
+        self._now = ReplayState(plan, verdict.uses, self._complain)
         self._version = 0
         self._process: int | None = None
         self._seen: set[tuple[str, str]] = set()
 
-    def run(self) -> list[Finding]:
+    def run(self) -> list[Breach]:
         for version, notes in groupby(self._chronicle.notes, _version):
             if version is None:
                 self._still(list(notes))
@@ -45,9 +45,9 @@ class _Replay:
 
     def _complain(self, rule: Rule, was: str, expected: str) -> None:
         version = self._version or None
-        self._findings.append(Finding(self._chronicle.saga, version, rule, was, expected, self._process))
+        self._findings.append(Breach(self._chronicle.saga, version, rule, was, expected, self._process))
 
-    def _transaction(self, version: int, notes: Sequence[Note]) -> None:
+    def _transaction(self, version: int, notes: Sequence[Transition]) -> None:
         before, now, last = self._version, self._now, notes[-1]
         self._verdict.transitions += 1
         self._version, self._process = version, last.process
@@ -66,7 +66,7 @@ class _Replay:
             return
         self._adopt(last)
 
-    def _replay(self, notes: Sequence[Note]) -> None:
+    def _replay(self, notes: Sequence[Transition]) -> None:
         now, last = self._now, notes[-1]
         now.open(last.vector)
         if self._version == 1 and notes[0].kind != "started":
@@ -84,7 +84,7 @@ class _Replay:
             self._unfinished()
         self._adopt(last)
 
-    def _line(self, note: Note) -> None:
+    def _line(self, note: Transition) -> None:
         of_step, of_saga = OF_STEP.get(note.kind), OF_SAGA.get(note.kind)
         if of_saga is not None and note.step is None:
             of_saga(self._now, note.kind)
@@ -96,7 +96,7 @@ class _Replay:
                 Rule.KIND, f"{note.kind!r} of {whose}", "a kind of line of the protocol, of a step or the saga"
             )
 
-    def _adopt(self, last: Note) -> None:
+    def _adopt(self, last: Transition) -> None:
         """Go on from what is recorded: one fault is told once."""
         self._now.phase, self._now.letters = last.phase, list(last.vector)
         self._now.open(last.vector)
@@ -119,9 +119,7 @@ class _Replay:
         now, steps = self._now, self._plan.steps
         if theirs == "D":
             names = [steps[before].name for before in steps[step].after if now.letters[before] not in FINISHED]
-            held = (
-                " while the saga is paused" if now.paused else " while a roll-back is asked for" if now.cancel else ""
-            )
+            held = " while the saga is paused" if now.paused else " while a rollback is asked for" if now.cancel else ""
             return f" before {', '.join(names)} finished" if names else held
         names = [steps[after].name for after in steps[step].successors if after not in now.clear()]
         return f" before {', '.join(names)} clear" if theirs == "K" and names else ""
@@ -131,7 +129,7 @@ class _Replay:
         for rule, was, expected in _owed(self._now):
             self._complain(rule, was, expected)
 
-    def _still(self, notes: Sequence[Note]) -> None:
+    def _still(self, notes: Sequence[Transition]) -> None:
         """Lines that changed nothing: they tell a state that the saga was in."""
         for note in notes:
             self._process = note.process
@@ -164,7 +162,7 @@ class _Replay:
             )
 
 
-def _owed(now: Standing) -> Iterator[tuple[Rule, str, str]]:
+def _owed(now: ReplayState) -> Iterator[tuple[Rule, str, str]]:
     vector = "".join(now.letters)
     for step in now.due:
         if vector[step] == "P":
@@ -181,10 +179,10 @@ def _owed(now: Standing) -> Iterator[tuple[Rule, str, str]]:
         yield Rule.ABANDONED, f"{vector} in phase {now.phase}", "nothing is frozen: abandoned"
 
 
-def _owed_forward(now: Standing, vector: str) -> Iterator[tuple[Rule, str, str]]:
+def _owed_forward(now: ReplayState, vector: str) -> Iterator[tuple[Rule, str, str]]:
     if FINISHED.issuperset(vector):
         yield Rule.COMPLETED, f"{vector} in phase {now.phase}", "every step is finished: completed"
     if "R" in vector and now.is_passed():
         yield Rule.KEPT, f"{vector}: a rejection stays although the pivot has passed", "quarantined"
     elif "V" in vector or ("R" in vector and not now.cancel):
-        yield Rule.ROLL_BACK, f"{vector} in phase {now.phase}", "a roll-back, or the pivot's outcome is awaited"
+        yield Rule.ROLL_BACK, f"{vector} in phase {now.phase}", "a rollback, or the pivot's outcome is awaited"

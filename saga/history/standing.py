@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
-from saga.history.plan import Plan
+from saga.history.plan import GraphView
 from saga.history.rule import Rule
 
 RUNNING, COMPENSATING, ABANDONING, COMPLETED, COMPENSATED, ABANDONED = "R", "C", "A", "D", "Z", "X"
@@ -22,7 +22,7 @@ BLOCKING: Final = {"J": OPEN, "X": OPEN}  # a pivot of these modes and letters: 
 Complain = Callable[[Rule, str, str], None]
 
 
-class Standing:
+class ReplayState:
     """`letters`, `phase`, the two flags; within a transaction also what it still owes.
 
     `due`: pending steps whose turn has come: dispatched, unless the saga is held back in the same transaction, which makes them `held`.
@@ -36,7 +36,7 @@ class Standing:
         "successes", "target", "turned", "uses",
     )  # fmt: skip
 
-    def __init__(self, plan: Plan, uses: Counter[Rule], complain: Complain) -> None:
+    def __init__(self, plan: GraphView, uses: Counter[Rule], complain: Complain) -> None:
         self.plan = plan
         self.uses = uses
         self.complain = complain

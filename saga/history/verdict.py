@@ -13,7 +13,7 @@ FINDINGS_MAX: Final = 1_000  # kept; the others are counted
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Breach:
     """A rule that one saga's history breaks. `version` is the transition's, None where it is about none; `process` wrote it."""
 
     saga: UUID
@@ -42,14 +42,14 @@ class Verdict:
     unverifiable: Counter[str] = field(default_factory=Counter)
     broken_sagas: int = 0
     findings_found: int = 0
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Breach] = field(default_factory=list)
 
     @property
     def is_kept(self) -> bool:
         """No rule was broken."""
         return self.findings_found == 0
 
-    def add(self, findings: list[Finding]) -> None:
+    def add(self, findings: list[Breach]) -> None:
         """What is wrong with one saga."""
         self.broken_sagas += bool(findings)
         self.findings_found += len(findings)

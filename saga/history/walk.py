@@ -6,10 +6,10 @@ from collections.abc import Callable
 from typing import Final, Protocol
 from uuid import UUID
 
-from saga.history.chronicle import Chronicle, Page
-from saga.history.plan import Plan, plan_of
+from saga.history.plan import GraphView, plan_of
 from saga.history.replay import check
 from saga.history.verdict import Verdict
+from saga.ports.saga_history import HistoryPage, SagaHistory
 
 PAGE_SAGAS_MAX: Final = 500
 _TIME_BITS: Final = 80  # of an id, below its milliseconds
@@ -20,7 +20,7 @@ _LAST: Final = UUID(int=2**128 - 1)
 class Source(Protocol):
     """Where histories come from: a store's `listing`."""
 
-    async def histories(self, first: UUID, limit: int) -> Page: ...
+    async def histories(self, first: UUID, limit: int) -> HistoryPage: ...
 
 
 async def verify(
@@ -35,7 +35,7 @@ async def verify(
     `since`: only those that started at this moment (seconds since the epoch) or later. `saga`: only this one; where it is not there, no
     saga was looked at.
     """
-    verdict, plans = Verdict(), dict[int, Plan | str]()
+    verdict, plans = Verdict(), dict[int, GraphView | str]()
     first = saga or (_FIRST if since is None else UUID(int=int(since * 1_000) << _TIME_BITS))
     limit = PAGE_SAGAS_MAX if saga is None else 1
     while True:
@@ -53,14 +53,14 @@ async def verify(
         first = UUID(int=page.chronicles[-1].saga.int + 1)
 
 
-def _plan(document: bytes) -> Plan | str:
+def _plan(document: bytes) -> GraphView | str:
     try:
         return plan_of(document)
     except ValueError as error:
         return f"its definition cannot be read: {error}"
 
 
-def _judge(verdict: Verdict, chronicle: Chronicle, plan: Plan | str, kept_since: float | None) -> None:
+def _judge(verdict: Verdict, chronicle: SagaHistory, plan: GraphView | str, kept_since: float | None) -> None:
     verdict.sagas += 1
     if isinstance(plan, str):
         verdict.unverifiable[plan] += 1
@@ -70,5 +70,5 @@ def _judge(verdict: Verdict, chronicle: Chronicle, plan: Plan | str, kept_since:
         verdict.add(check(plan, chronicle, verdict))
 
 
-def _begins(chronicle: Chronicle) -> bool:
+def _begins(chronicle: SagaHistory) -> bool:
     return bool(chronicle.notes) and chronicle.notes[0].version == 1

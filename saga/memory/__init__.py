@@ -11,12 +11,12 @@ from urllib.parse import urlsplit
 
 from saga.memory.adapter import MemoryAdapter
 from saga.memory.bus import Broker, MemoryBus
-from saga.memory.database import Database
+from saga.memory.data.database import Database
 from saga.memory.election import LEASE_SECONDS, MemoryElection
+from saga.ports.adapter import StoreAdapter, StoreOptions
 from saga.ports.bus import Bus
 from saga.ports.clock import SystemClock
 from saga.ports.election import Election
-from saga.ports.store import StoreAdapter, StoreOptions
 
 
 @dataclass(frozen=True, slots=True)

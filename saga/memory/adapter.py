@@ -6,15 +6,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from saga.errors import Closed
-from saga.memory.database import Database
+from saga.memory.data.database import Database
+from saga.memory.data.transaction import Transaction
 from saga.memory.directory import MemoryDirectory
-from saga.memory.ledger import MemoryLedger
 from saga.memory.membership import MemoryMembership
+from saga.memory.reading.ledger import MemoryLedger
 from saga.memory.retention import MemoryRetention
 from saga.memory.store import MemoryStore
-from saga.memory.transaction import Transaction
+from saga.ports.adapter import StoreOptions
+from saga.ports.directory import Directory
+from saga.ports.ledger import Ledger
 from saga.ports.listing import Listing
-from saga.ports.store import Directory, Ledger, Membership, Retention, Store, StoreOptions
+from saga.ports.membership import Membership
+from saga.ports.retention import Retention
+from saga.ports.store import Store
 
 
 class MemoryAdapter:

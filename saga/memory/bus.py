@@ -22,10 +22,10 @@ class MemoryDelivery:
     """See `saga.ports.bus.Delivery`."""
 
     message: Message
-    group: Group
+    group: ConsumerGroup
 
 
-class Group:
+class ConsumerGroup:
     """The messages of one consumer group of one topic that nobody has in hands."""
 
     def __init__(self) -> None:
@@ -36,18 +36,18 @@ class Group:
 class Broker:
     """What all memory buses of one name share."""
 
-    groups: dict[str, dict[str, Group]] = field(default_factory=dict)  # topic -> name -> group
+    groups: dict[str, dict[str, ConsumerGroup]] = field(default_factory=dict)  # topic -> name -> group
     filled: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def group(self, topic: str, name: str) -> Group:
+    def group(self, topic: str, name: str) -> ConsumerGroup:
         """The group of that name. The first one of a topic takes over what was published before."""
         groups = self.groups.setdefault(topic, {})
-        return groups.setdefault(name, groups.pop(NOBODY, Group()))
+        return groups.setdefault(name, groups.pop(NOBODY, ConsumerGroup()))
 
-    def groups_of(self, topic: str) -> list[Group]:
+    def groups_of(self, topic: str) -> list[ConsumerGroup]:
         groups = self.groups.setdefault(topic, {})
         if not groups:
-            groups[NOBODY] = Group()
+            groups[NOBODY] = ConsumerGroup()
         return list(groups.values())
 
     def announce(self) -> None:
@@ -74,7 +74,7 @@ class MemoryBus:
     async def publish(self, messages: Sequence[Message]) -> None:
         self._check_open()
         await asyncio.sleep(0)
-        arrivals: dict[Group, list[MemoryDelivery]] = {}
+        arrivals: dict[ConsumerGroup, list[MemoryDelivery]] = {}
         for message in messages:
             if len(message.body) > BODY_BYTES_MAX:
                 raise InputRefused(f"a message of {len(message.body)} bytes: a body has at most {BODY_BYTES_MAX}")
@@ -116,7 +116,7 @@ class MemoryBus:
 class MemorySubscription:
     """See `saga.ports.bus.Subscription`. What is not acknowledged goes back, to the front, when the member goes."""
 
-    def __init__(self, bus: MemoryBus, broker: Broker, groups: list[Group], limit: int) -> None:
+    def __init__(self, bus: MemoryBus, broker: Broker, groups: list[ConsumerGroup], limit: int) -> None:
         self._bus = bus
         self._broker = broker
         self._groups = groups

@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from saga.core.contract import Contract
-from saga.core.difference import difference
-from saga.core.graph import Graph, Json, graph_from_document
+from saga.core.definition.contract import Contract
+from saga.core.definition.difference import difference
+from saga.core.definition.graph import Graph, Json, graph_from_document
 from saga.errors import Conflict, NotFound
-from saga.memory.database import Database, DefinitionRow
+from saga.memory.data.database import Database, DefinitionRow
 
 
 class MemoryDirectory:

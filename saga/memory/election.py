@@ -8,7 +8,7 @@ import math
 from typing import Final
 
 from saga.errors import Closed, LeadershipLost, UsageError
-from saga.memory.database import Database
+from saga.memory.data.database import Database
 from saga.ports.election import Leadership
 
 LEASE_SECONDS: Final = 10.0

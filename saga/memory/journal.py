@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from saga.errors import NotFound
-from saga.memory.transaction import Locks, Transaction
+from saga.memory.data.transaction import Locks, Transaction
 from saga.ports.journal import JournalRow, JournalTransaction, Mark
 
 

@@ -6,8 +6,9 @@ import math
 from collections.abc import Sequence
 
 from saga.errors import LeadershipLost, Unavailable, UsageError
-from saga.memory.database import Database, Leader, Member
-from saga.ports.store import LEADER_SILENCE_SECONDS_MAX, Beat, Ears, Peer, StoreOptions
+from saga.memory.data.database import Database, Leader, Member
+from saga.ports.adapter import StoreOptions
+from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX, Heartbeat, Peer, ProcessListener
 
 
 class MemoryMembership:
@@ -18,12 +19,12 @@ class MemoryMembership:
         self._options = options
         self._member: Member | None = None
 
-    async def join(self, name: str, services: Sequence[str], capacity: int, ears: Ears) -> int:
+    async def join(self, name: str, services: Sequence[str], capacity: int, listener: ProcessListener) -> int:
         if self._member is not None:
             raise UsageError("this process has joined already")
         database = self._database
         database.members_ever += 1
-        self._member = Member(database.members_ever, name, frozenset(services), capacity, ears, database.now())
+        self._member = Member(database.members_ever, name, frozenset(services), capacity, listener, database.now())
         database.members[self._member.id] = self._member
         database.tell_peers()
         return self._member.id
@@ -35,7 +36,7 @@ class MemoryMembership:
         self._member.capacity = capacity
         self._database.tell_peers()
 
-    async def beat(self, in_flight: int, *, full: bool) -> Beat:
+    async def beat(self, in_flight: int, *, full: bool) -> Heartbeat:
         database, own = self._database, self._member
         if own is None or not own.is_alive or own.id not in database.members:
             raise Unavailable("this process is not in the list of the living")
@@ -43,7 +44,7 @@ class MemoryMembership:
         has_dead = self._bury_dead()
         released = self._release_claims() if has_dead or full else 0
         now, leader = database.now(), database.leader
-        return Beat(
+        return Heartbeat(
             peers=tuple(_peer(member, now) for member in database.members.values()),
             has_due=any(database.commands.due(service, now, 1, lambda _: True) for service in own.services),
             leader_seen_ago_seconds=None if leader is None else now - leader.seen_at,
@@ -81,7 +82,7 @@ class MemoryMembership:
         member = self._member
         self.kill()
         if member is not None:
-            member.ears.lost()
+            member.listener.on_session_lost()
 
     def _bury_dead(self) -> bool:
         members = self._database.members

@@ -1,11 +1,11 @@
-"""House-keeping, over memory."""
+"""Housekeeping, over memory."""
 
 from __future__ import annotations
 
 from itertools import islice
 from typing import Final
 
-from saga.memory.database import Database
+from saga.memory.data.database import Database
 
 DAY_SECONDS: Final = 86_400.0
 

@@ -11,15 +11,21 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from saga.core.decide import State, called_for
-from saga.core.states import Operation, keeps_command
+from saga.core.rules.decide import called_for
+from saga.core.state.letters import keeps_command
+from saga.core.state.operation import Operation
+from saga.core.state.saga_state import State
 from saga.errors import AlreadyExists, Closed
-from saga.memory.changes import insert_saga, state_after, write_saga
-from saga.memory.commands import CommandRow
-from saga.memory.database import Database, SagaRow, ref_order
-from saga.memory.transaction import Transaction
-from saga.ports.store import StoreOptions
-from saga.ports.work import Delivery, Miss, Overdue, Ref, Signals, Start, TakenKey, Work, Write
+from saga.memory.data.changes import insert_saga, state_after, write_saga
+from saga.memory.data.commands import CommandRow
+from saga.memory.data.database import Database, SagaRow, ref_order
+from saga.memory.data.transaction import Transaction
+from saga.ports.adapter import StoreOptions
+from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
+from saga.ports.values.notification import Notifications
+from saga.ports.values.overdue import OverdueSaga
+from saga.ports.values.start import Start, TakenKey
+from saga.ports.values.write import Miss, Write
 
 
 class MemoryStore:
@@ -39,7 +45,7 @@ class MemoryStore:
     async def start(
         self,
         starts: Sequence[Start],
-        signals: Signals,
+        notifications: Notifications,
         *,
         process: int,
         waiter: int | None,
@@ -61,7 +67,7 @@ class MemoryStore:
                 transaction.sagas[start.saga] = (1, start.state)
                 insert = partial(insert_saga, self._database, self._options, start, process=process, waiter=waiter)
                 transaction.then(insert)
-            transaction.then(lambda: self._database.tell(signals, is_whole=not taken and not again))
+            transaction.then(lambda: self._database.tell(notifications, is_whole=not taken and not again))
         return sorted(taken, key=lambda key: key.position)
 
     async def _owner_of_key(self, transaction: Transaction, start: Start) -> tuple[UUID, bytes] | None:
@@ -78,7 +84,7 @@ class MemoryStore:
     async def commit(
         self,
         writes: Sequence[Write],
-        signals: Signals,
+        notifications: Notifications,
         *,
         process: int,
         durable: bool,  # noqa: ARG002
@@ -97,7 +103,7 @@ class MemoryStore:
                     version, before = self._seen(transaction, write.saga)
                     transaction.sagas[write.saga] = (version + 1, state_after(write, before or write.state))
                 transaction.then(partial(write_saga, self._database, self._options, write, process=process))
-            transaction.then(lambda: self._database.tell(signals, is_whole=not misses))
+            transaction.then(lambda: self._database.tell(notifications, is_whole=not misses))
         return sorted(misses, key=lambda miss: miss.position)
 
     async def _is_current(self, transaction: Transaction, write: Write, *, wait: bool) -> bool:
@@ -109,7 +115,7 @@ class MemoryStore:
             if self._seen(transaction, write.saga)[0] != write.version:
                 return False
         for step, claim in write.fences:
-            ref = Ref(write.saga, step)
+            ref = CommandRef(write.saga, step)
             await transaction.lock(ref)
             row = self._database.commands.get(ref)
             if row is None or row.claim != claim:
@@ -135,36 +141,36 @@ class MemoryStore:
         process: int,
         first_claim: int,
         durable: bool,  # noqa: ARG002
-    ) -> list[Work]:
+    ) -> list[Claim]:
         await self._enter()
         database, claimed = self._database, list[CommandRow]()
         for service in services:
             claimed += database.commands.due(service, database.now(), limit - len(claimed), database.locks.is_free)
-        for claim, row in enumerate(claimed, first_claim + 1):
+        for number, row in enumerate(claimed, first_claim + 1):
             row.deliveries += 1
-            database.commands.claim(row, process, claim, self._lease_end())
-        work = self._work_of(claimed)
-        if len(work) < len(claimed):
+            database.commands.claim(row, process, number, self._lease_end())
+        claim = self._work_of(claimed)
+        if len(claim) < len(claimed):
             self._refuse(claimed, None)
-        return work
+        return claim
 
     async def admit(
         self,
-        deliveries: Sequence[Delivery],
+        deliveries: Sequence[DeliveredCommand],
         services: Sequence[str],
         *,
         process: int,
         first_claim: int,
         durable: bool,  # noqa: ARG002
-    ) -> list[Work]:
+    ) -> list[Claim]:
         async with self._using(None) as transaction:
             asked = [
-                (Ref(delivery.saga, delivery.step), claim, delivery.operation, service)
+                (CommandRef(delivery.saga, delivery.step), claim, delivery.operation, service)
                 for claim, (delivery, service) in enumerate(zip(deliveries, services, strict=True), first_claim + 1)
             ]
             for ref in sorted({ask[0] for ask in asked}, key=ref_order):
                 await transaction.lock(ref)
-            claimed: dict[Ref, CommandRow] = {}
+            claimed: dict[CommandRef, CommandRow] = {}
             for ref, claim, operation, service in asked:
                 row = self._admitted(ref, operation, service)
                 if row is not None and ref not in claimed:
@@ -172,7 +178,7 @@ class MemoryStore:
                     claimed[ref] = row
             return self._work_of(claimed.values())
 
-    def _admitted(self, ref: Ref, operation: Operation, service: str) -> CommandRow | None:
+    def _admitted(self, ref: CommandRef, operation: Operation, service: str) -> CommandRow | None:
         """The row of a delivered command, counted, where the vector calls for it now (G1) and nobody holds it."""
         saga, commands, now = self._database.sagas.get(ref.saga), self._database.commands, self._database.now()
         if saga is None or saga.state.paused or self._called_for(saga, ref.step) is not operation:
@@ -191,21 +197,21 @@ class MemoryStore:
         row.deliveries += 1
         return row
 
-    async def fetch(self, refs: Sequence[Ref], *, process: int) -> list[Work]:
+    async def fetch(self, refs: Sequence[CommandRef], *, process: int) -> list[Claim]:
         await self._enter()
         commands = self._database.commands
         rows = [commands.get(ref) for ref in refs] if refs else commands.of_owner(process)
         held = [row for row in rows if row is not None and row.owner == process]
-        work = self._work_of(held)
-        if len(work) < len(held):
+        claim = self._work_of(held)
+        if len(claim) < len(held):
             async with self._using(None) as transaction:
                 for row in sorted(held, key=lambda row: ref_order(row.ref)):
                     await transaction.lock(row.ref)
                 still = [row for row in held if commands.get(row.ref) is row and row.owner == process]
                 self._refuse(still, self._options.margin_seconds)
-        return work
+        return claim
 
-    async def overdue(self, limit: int, services: Sequence[str] | None) -> list[Overdue]:
+    async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
         await self._enter()
         database = self._database
         wanted = None if services is None else frozenset(services)
@@ -219,15 +225,18 @@ class MemoryStore:
         ]
 
     async def extend(
-        self, works: Sequence[Work], *, process: int, progress: bytes | None = None, trial: bool = False
+        self, claims: Sequence[Claim], *, process: int, progress: bytes | None = None, trial: bool = False
     ) -> set[int]:
         await self._enter()
         lost: set[int] = set()
-        for work in works:
-            row, saga = self._database.commands.get(Ref(work.saga, work.step)), self._database.sagas.get(work.saga)
-            is_held = row is not None and (row.owner, row.claim) == (process, work.claim)
+        for claim in claims:
+            row, saga = (
+                self._database.commands.get(CommandRef(claim.saga, claim.step)),
+                self._database.sagas.get(claim.saga),
+            )
+            is_held = row is not None and (row.owner, row.claim) == (process, claim.number)
             if row is None or saga is None or not is_held or not self._is_called_for(saga, row):
-                lost.add(work.claim)
+                lost.add(claim.number)
                 continue
             row.lease_until = self._lease_end()
             row.progress = row.progress if progress is None else progress
@@ -265,7 +274,7 @@ class MemoryStore:
         step = self._database.definitions[saga.definition].graph.steps[row.ref.step]
         return keeps_command(saga.state.vector[row.ref.step], step.mode)
 
-    def _work_of(self, rows: Iterable[CommandRow]) -> list[Work]:
+    def _work_of(self, rows: Iterable[CommandRow]) -> list[Claim]:
         """Claims with all that is needed to run them; those that the vector does not call for are left out."""
         found = [(row, self._database.sagas.get(row.ref.saga)) for row in rows]
         return [
@@ -274,16 +283,16 @@ class MemoryStore:
             if saga and not saga.state.paused and self._is_called_for(saga, row)
         ]
 
-    def _work(self, row: CommandRow, saga: SagaRow) -> Work:
+    def _work(self, row: CommandRow, saga: SagaRow) -> Claim:
         now, step = self._database.now(), row.ref.step
         reads = set(self._database.definitions[saga.definition].graph.steps[step].reads)
         if row.operation is Operation.COMPENSATE:
             reads.add(step)
-        return Work(
+        return Claim(
             saga=saga.id,
             step=step,
             operation=row.operation,
-            claim=row.claim or 0,
+            number=row.claim or 0,
             definition=saga.definition,
             version=saga.version,
             state=saga.state,
@@ -319,10 +328,10 @@ class MemoryStore:
                     self._database.give_back(row, margin_seconds)
 
 
-def overdue_of(database: Database, saga: SagaRow) -> Overdue:
+def overdue_of(database: Database, saga: SagaRow) -> OverdueSaga:
     """A saga with its commands under way."""
     commands, now = database.commands.of_saga(saga.id), database.now()
-    return Overdue(
+    return OverdueSaga(
         saga=saga.id,
         version=saga.version,
         definition=saga.definition,
@@ -342,6 +351,6 @@ def _by_start_key(item: tuple[int, Start]) -> tuple[str, str, int]:
     return start.definition_name, start.key or "", position
 
 
-def _touched(write: Write) -> list[Ref]:
+def _touched(write: Write) -> list[CommandRef]:
     steps = {part.step for parts in (write.drops, write.delays, write.dispatches) for part in parts}
-    return sorted((Ref(write.saga, step) for step in steps), key=ref_order)
+    return sorted((CommandRef(write.saga, step) for step in steps), key=ref_order)

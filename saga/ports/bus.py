@@ -89,7 +89,7 @@ class Bus(Protocol):
         """Make the topics and the group exist, so that what is published from now on reaches the group, even before it subscribes.
 
         Raises:
-            NotFound: topics of this bus are made on purpose (see `saga.ports.doctor`), and one is missing.
+            NotFound: topics of this bus are made on purpose (see `saga.ports.bus_doctor`), and one is missing.
         """
 
     async def publish(self, messages: Sequence[Message]) -> None:

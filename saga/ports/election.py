@@ -76,7 +76,7 @@ class Leadership:
 
 
 @dataclass(slots=True)
-class Vigil:
+class LeaseWatch:
     """What a candidate has seen of the reign before its own: when it may believe that nobody trusts himself any more.
 
     The seat may fall vacant early: a session is ended by hand, a server restarts, a cable to the server alone is cut. The leader learns

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
 
-from saga.core.states import Phase
-from saga.history.chronicle import Page
-from saga.ports.case import Case
+from saga.core.state.phase import Phase
+from saga.ports.saga_detail import SagaDetail
+from saga.ports.saga_history import HistoryPage
 
 LINES_MAX: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class SagaFilter:
     """Which sagas are wanted; what is None or False does not matter.
 
     `started_since` is in seconds since the epoch, on the store's clock. `before`: only those that started before this one, for paging.
@@ -30,7 +30,7 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SagaLine:
     """A saga in a list, times in seconds since the epoch.
 
     `since`: when it last changed; `steps`: where something happens, or should.
@@ -40,7 +40,7 @@ class Line:
     definition_name: str
     definition_version: int
     phase: Phase
-    is_cancel_requested: bool
+    is_rollback_requested: bool
     is_paused: bool
     is_stuck: bool
     steps: tuple[str, ...]
@@ -61,7 +61,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class Registered:
+class DefinitionLine:
     """A definition in a list. `is_default`: a start by name takes this version. `live`: its sagas that have not ended."""
 
     number: int
@@ -75,7 +75,7 @@ class Registered:
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
+class QueueDepth:
     """Commands of one service that are due and that nobody has taken: how many, and how long the oldest has waited."""
 
     commands: int
@@ -95,7 +95,7 @@ class Survey:
     stuck: Mapping[str, int]
     scan_lag_seconds: float
     deadline_overdue_seconds: float
-    queues: Mapping[str, Queue]
+    queues: Mapping[str, QueueDepth]
     processes: Mapping[str, int]
     is_cut: bool
 
@@ -103,19 +103,19 @@ class Survey:
 class Listing(Protocol):
     """Looking over many sagas, and closely at one. What it shows may be a moment old."""
 
-    async def lines(self, wanted: Filter) -> list[Line]:
+    async def lines(self, wanted: SagaFilter) -> list[SagaLine]:
         """The newest sagas that pass the filter, newest first, at most LINES_MAX."""
 
     async def counts(self) -> Counts:
         """Count everything; it reads the whole table."""
 
-    async def case(self, saga: UUID) -> Case:
+    async def case(self, saga: UUID) -> SagaDetail:
         """Everything about one saga. Raises NotFound."""
 
-    async def definitions(self) -> list[Registered]:
+    async def definitions(self) -> list[DefinitionLine]:
         """All definitions, by name, the newest version first."""
 
-    async def histories(self, first: UUID, limit: int) -> Page:
+    async def histories(self, first: UUID, limit: int) -> HistoryPage:
         """The sagas with this id or a greater one, in the order of their ids, each with all of its history, as they are at one moment."""
 
     async def survey(self, limit: int) -> Survey:

@@ -13,28 +13,32 @@ from uuid import UUID
 
 import structlog
 
-from saga.core import events as ev
-from saga.core.decide import Decision, is_pivot_passed
-from saga.core.graph import Graph
+from saga.core.definition.graph import Graph
 from saga.core.ids import uuid7_ms
-from saga.core.states import Phase
+from saga.core.rules import events as ev
+from saga.core.rules.decide import is_pivot_passed
+from saga.core.rules.decision import Decision
+from saga.core.state.phase import Phase
 from saga.errors import DefinitionError, SagaError
+from saga.ports.adapter import StoreAdapter
 from saga.ports.bus import Bus
 from saga.ports.clock import Clock
-from saga.ports.store import Ears, StoreAdapter
-from saga.ports.work import Overdue, Ref, Work
-from saga.runtime.committer import Committer
-from saga.runtime.definitions import Definitions
-from saga.runtime.dispatcher import ALONE, BusOptions, Dispatcher
-from saga.runtime.endings import Endings
-from saga.runtime.envelopes import Envelopes
-from saga.runtime.executor import Executor
-from saga.runtime.handover import handed_over, standing_of
-from saga.runtime.intake import Intake
-from saga.runtime.planning import Group, Plan
-from saga.runtime.refusals import Refusals
-from saga.runtime.router import Router
-from saga.runtime.starter import Order, Starter
+from saga.ports.membership import ProcessListener
+from saga.ports.values.claim import Claim, CommandRef
+from saga.ports.values.overdue import OverdueSaga
+from saga.runtime.bus.dispatcher import ALONE, BusOptions, Dispatcher
+from saga.runtime.bus.envelopes import Envelopes
+from saga.runtime.bus.refusals import Refusals
+from saga.runtime.claims.executor import Executor
+from saga.runtime.claims.intake import Intake
+from saga.runtime.commit.committer import Committer
+from saga.runtime.commit.end_waiters import EndWaiters
+from saga.runtime.commit.starter import Starter
+from saga.runtime.definition_cache import DefinitionCache
+from saga.runtime.planning.handover import handed_over, standing_of
+from saga.runtime.planning.plan import CommitPlan, OutcomeGroup
+from saga.runtime.planning.router import Router
+from saga.runtime.planning.start_request import StartRequest
 from saga.runtime.telemetry import SILENT, Telemetry
 
 BEAT_IDLE_SECONDS: Final = 1.0
@@ -66,7 +70,7 @@ class Process:
         self.clock = clock
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         options = adapter.options
-        self.definitions = Definitions(adapter.directory)
+        self.definitions = DefinitionCache(adapter.directory)
         self.router = Router(clock, queues_commands=bus is None, has_room=self._has_room)
         self.committer = Committer(
             adapter, clock, self.router, self._committed, self._is_deadline_enforced, self._look_again
@@ -85,7 +89,7 @@ class Process:
             if bus is None
             else Dispatcher(bus, bus_options.also_read, envelopes, adapter, self.router, self.intake)
         )
-        self.endings = Endings(adapter.ledger, clock)
+        self.endings = EndWaiters(adapter.ledger, clock)
         self.telemetry = telemetry
         self.executor.show(telemetry)
         self.committer.meter = self.starter.meter = telemetry.meter
@@ -158,17 +162,17 @@ class Process:
                 await self.clock.sleep(REJOIN_SECONDS)
 
     async def _join(self) -> None:
-        ears = Ears(
-            claims=self.intake.given,
-            works=self.intake.told,
-            queue=lambda _: self.intake.look(),
-            ended=self.endings.heard,
-            peers=self._beat_now.set,
-            lost=self._on_lost,
+        listener = ProcessListener(
+            on_claim_refs=self.intake.given,
+            on_claims=self.intake.told,
+            on_queue=lambda _: self.intake.look(),
+            on_ended=self.endings.heard,
+            on_peers_changed=self._beat_now.set,
+            on_session_lost=self._on_lost,
         )
         self._is_lost = False
         self.router.enter(
-            await self.adapter.membership.join(self.name, self.services, max(self.intake.capacity, 1), ears)
+            await self.adapter.membership.join(self.name, self.services, max(self.intake.capacity, 1), listener)
         )
         await self._beat(full=True)
 
@@ -231,7 +235,7 @@ class Process:
 
     @property
     def silent_seconds(self) -> float:
-        """How long ago the store has answered a heart-beat."""
+        """How long ago the store has answered a heartbeat."""
         return self.clock.monotonic() - self._beat_at
 
     @property
@@ -258,7 +262,7 @@ class Process:
     # -- looking after --------------------------------------------------------------------------------------------------------
 
     async def _look_after(self) -> None:
-        """E11: re-drive the sagas that involve our services. The supervisor does it for those whose services are all gone."""
+        """E11: redrive the sagas that involve our services. The supervisor does it for those whose services are all gone."""
         redrive_seconds = self.adapter.options.redrive_seconds
         while True:
             await self.clock.sleep(redrive_seconds / 6 * (0.5 + random.random()))  # noqa: S311 (so that peers take turns)
@@ -274,9 +278,11 @@ class Process:
         await self.look_at(found, _events_for)
         return len(found)
 
-    async def look_at(self, found: Sequence[Overdue], events_for: Callable[[Overdue], Sequence[ev.Event]]) -> set[UUID]:
+    async def look_at(
+        self, found: Sequence[OverdueSaga], events_for: Callable[[OverdueSaga], Sequence[ev.Event]]
+    ) -> set[UUID]:
         """Decide these, each with the events that are made for it. Returns when that is committed, those that could be decided."""
-        groups: list[Group] = []
+        groups: list[OutcomeGroup] = []
         for entry in found:
             try:
                 groups.append(await self.group_for(entry, events_for(entry)))
@@ -285,10 +291,10 @@ class Process:
         await asyncio.gather(*map(self.committer.settle, groups))
         return {group.saga for group in groups}
 
-    async def group_for(self, entry: Overdue, events: Sequence[ev.Event]) -> Group:
+    async def group_for(self, entry: OverdueSaga, events: Sequence[ev.Event]) -> OutcomeGroup:
         """A group without outcomes, for events that come from outside a claim."""
         graph = await self.definitions.graph(entry.definition)
-        return Group(
+        return OutcomeGroup(
             saga=entry.saga,
             graph=graph,
             version=entry.version,
@@ -301,7 +307,7 @@ class Process:
             wake_seconds=self._next_look(entry, graph, events),
         )
 
-    def _next_look(self, entry: Overdue, graph: Graph, events: Sequence[ev.Event]) -> float:
+    def _next_look(self, entry: OverdueSaga, graph: Graph, events: Sequence[ev.Event]) -> float:
         """When the saga is looked after again, in seconds: at its deadline at the latest.
 
         Where commands are rows of the store nothing can be lost: a saga that has waited for long is looked after rarely. An outside bus
@@ -319,18 +325,18 @@ class Process:
 
     # -- after a commit -------------------------------------------------------------------------------------------------------
 
-    def _committed(self, group: Group, made: Plan) -> None:
+    def _committed(self, group: OutcomeGroup, made: CommitPlan) -> None:
         self._active_at = self.clock.monotonic()
         self.telemetry.meter.committed(group, made)
         lease_ends = made.sent_at + self.adapter.options.lease_seconds
-        works: list[Work] = []
-        refs: list[Ref] = []
+        claims: list[Claim] = []
+        refs: list[CommandRef] = []
         for dispatch in made.handovers:
             found = handed_over(group, made, dispatch, lease_ends)
-            works.append(found) if isinstance(found, Work) else refs.append(found)
+            claims.append(found) if isinstance(found, Claim) else refs.append(found)
         self.intake.settled()
-        if works:
-            self.intake.take(works)
+        if claims:
+            self.intake.take(claims)
         if refs:
             self.intake.given(refs)
         for service, seconds in made.timers:
@@ -341,7 +347,7 @@ class Process:
         if made.is_ending:
             self._report_end(group, made)
 
-    def _report_end(self, group: Group, made: Plan) -> None:
+    def _report_end(self, group: OutcomeGroup, made: CommitPlan) -> None:
         state = made.write.state
         self._log.info(
             "saga ended",
@@ -353,16 +359,16 @@ class Process:
         if group.waiter == self.router.process:
             self.endings.ended(group.saga, standing_of(group, made))
 
-    def _started(self, order: Order, decision: Decision) -> None:
+    def _started(self, order: StartRequest, decision: Decision) -> None:
         self._active_at = self.clock.monotonic()
         if self.dispatcher is not None:
             self.dispatcher.publish_first(order, decision)
 
 
-def _events_for(entry: Overdue) -> list[ev.Event]:
+def _events_for(entry: OverdueSaga) -> list[ev.Event]:
     quiet = [
         ev.Quiet(step)
         for step, letter in enumerate(entry.state.vector)
         if letter == "G" and step not in entry.claimed and step not in entry.unquiet
     ]
-    return [*quiet, ev.Tick(entry.held)]
+    return [*quiet, ev.Redriven(entry.held)]

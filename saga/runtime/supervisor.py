@@ -1,7 +1,7 @@
 """The supervisor: the elected loop that looks after what did not happen. It decides with the same core as everybody else.
 
 Nothing depends on there being exactly one leader (every write is conditional, G4 and G5); the election saves double work. What it does:
-deadlines and roll-backs, sagas whose services have nobody alive, the history's partitions, finished sagas that are old enough to go. After
+deadlines and rollbacks, sagas whose services have nobody alive, the history's partitions, finished sagas that are old enough to go. After
 an outage of the store, or of every leader, it first extends the deadlines by the gap: what we caused must not roll back anybody's saga.
 """
 
@@ -17,11 +17,11 @@ from uuid import UUID
 
 import structlog
 
-from saga.core import events as ev
+from saga.core.rules import events as ev
 from saga.errors import LeadershipLost, SagaError, Unavailable
 from saga.ports.clock import Clock
 from saga.ports.election import Election, Leadership
-from saga.ports.work import Overdue
+from saga.ports.values.overdue import OverdueSaga
 from saga.runtime.process import LATE_SECONDS, OVERDUE_MAX, Process
 
 CAMPAIGN_RETRY_SECONDS: Final = 0.5
@@ -218,10 +218,10 @@ class Supervisor:
             extended += sum(late[saga] is not None for saga in decided)
         return extended
 
-    def _outage_events(self, late: Mapping[UUID, float | None], entry: Overdue) -> list[ev.Event]:
+    def _outage_events(self, late: Mapping[UUID, float | None], entry: OverdueSaga) -> list[ev.Event]:
         seconds = late[entry.saga]
         extension = [] if seconds is None else [ev.Extended(seconds + self._silent_seconds)]
-        return [*extension, ev.Tick(entry.held)]
+        return [*extension, ev.Redriven(entry.held)]
 
     async def _keep_house(self) -> None:
         while True:

@@ -11,17 +11,17 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
 
-from saga.core.graph import Graph
-from saga.runtime.attempt import Attempt
-from saga.runtime.outcome import Outcome
-from saga.runtime.planning import Group, Plan
-from saga.runtime.served import Served
-from saga.runtime.transactional import Committed
+from saga.core.definition.graph import Graph
+from saga.runtime.handlers.bound_handler import BoundHandler
+from saga.runtime.planning.outcome import Outcome
+from saga.runtime.planning.plan import CommitPlan, OutcomeGroup
+from saga.runtime.steps.attempt import Attempt
+from saga.runtime.steps.transactional import Committed
 
 if TYPE_CHECKING:
-    from saga.runtime.starter import Order
+    from saga.runtime.planning.start_request import StartRequest
 
-Run: TypeAlias = Callable[[Attempt, Served], Coroutine[Any, Any, Outcome | Committed]]
+Run: TypeAlias = Callable[[Attempt, BoundHandler], Coroutine[Any, Any, Outcome | Committed]]
 """One attempt at a step, from the handler's call to its outcome."""
 Batch: TypeAlias = Literal["starts", "outcomes"]
 
@@ -35,7 +35,7 @@ class Meter(Protocol):
     def started(self, graph: Graph) -> None:
         """A saga was started."""
 
-    def committed(self, group: Group, made: Plan) -> None:
+    def committed(self, group: OutcomeGroup, made: CommitPlan) -> None:
         """What one saga's outcomes decided is committed. `group.state` is what it was decided on."""
 
     def wrote(self, batch: Batch, sagas: int, seconds: float) -> None:
@@ -51,7 +51,7 @@ class Tracer(Protocol):
     def around(self, run: Run) -> Run:
         """The same function, in a span; called once, when the process is made."""
 
-    def starting(self, order: Order) -> AbstractContextManager[None]:
+    def starting(self, order: StartRequest) -> AbstractContextManager[None]:
         """The span in which a saga is started. Sets `order.trace`, for the spans of its steps."""
 
 
@@ -63,7 +63,7 @@ class NoMeter:
 
     def started(self, graph: Graph) -> None: ...
 
-    def committed(self, group: Group, made: Plan) -> None: ...
+    def committed(self, group: OutcomeGroup, made: CommitPlan) -> None: ...
 
     def wrote(self, batch: Batch, sagas: int, seconds: float) -> None: ...
 
@@ -79,7 +79,7 @@ class NoTracer:
     def around(self, run: Run) -> Run:
         return run
 
-    def starting(self, order: Order) -> AbstractContextManager[None]:  # noqa: ARG002
+    def starting(self, order: StartRequest) -> AbstractContextManager[None]:  # noqa: ARG002
         return self._nothing
 
 

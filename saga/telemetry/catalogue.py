@@ -80,7 +80,7 @@ LOOP_LAG: Final = Metric(
     "saga_event_loop_lag_seconds", "histogram", "How late the event loop comes to what is due.", (), FAST
 )
 STORE_SILENCE: Final = Metric(
-    "saga_store_silence_seconds", "gauge", "How long ago the store has answered a heart-beat of this process."
+    "saga_store_silence_seconds", "gauge", "How long ago the store has answered a heartbeat of this process."
 )
 BUILD: Final = Metric("saga_build_info", "gauge", "1, with the version of Saga.", ("version",))
 LEADER: Final = Metric("saga_leader", "gauge", "1 where this supervisor leads, 0 where it stands by.")

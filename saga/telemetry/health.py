@@ -12,13 +12,13 @@ from saga.runtime.supervisor import Supervisor
 from saga.telemetry.pulse import Pulse
 
 PULSE_SECONDS_MAX: Final = 5.0  # without a beat the event loop is taken for hung
-SILENCE_SECONDS_MAX: Final = 5.0  # without an answer to a heart-beat the store is taken for away
+SILENCE_SECONDS_MAX: Final = 5.0  # without an answer to a heartbeat the store is taken for away
 SCHEMA_SECONDS: Final = 30.0  # so often the store's schema is looked at again
 CHECK_TIMEOUT_SECONDS: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class HealthReport:
     """An answer to a probe: `findings` says in words what was looked at."""
 
     is_good: bool
@@ -36,11 +36,11 @@ class Health:
         self._schema = "not looked at yet"
         self._is_schema_right = False
 
-    def liveness(self) -> Verdict:
+    def liveness(self) -> HealthReport:
         """The event loop turns, and every loop of the process is there."""
         is_turning = self._pulse.age_seconds < PULSE_SECONDS_MAX
         is_whole = self._process.is_running
-        return Verdict(
+        return HealthReport(
             is_turning and is_whole,
             {
                 "event_loop": "turns" if is_turning else f"stood still for {self._pulse.age_seconds:.1f} s",
@@ -48,7 +48,7 @@ class Health:
             },
         )
 
-    async def readiness(self) -> Verdict:
+    async def readiness(self) -> HealthReport:
         """The store answers, its schema is right, this process has joined, and its supervisor leads or stands by."""
         silent_seconds = self._process.silent_seconds
         is_reached = silent_seconds < SILENCE_SECONDS_MAX
@@ -63,7 +63,7 @@ class Health:
         if self._supervisor is not None:
             goods.append(self._supervisor.trouble is None)
             findings["supervisor"] = _standing(self._supervisor)
-        return Verdict(all(goods), findings)
+        return HealthReport(all(goods), findings)
 
     async def _look_at_schema(self) -> None:
         now = self._process.clock.monotonic()

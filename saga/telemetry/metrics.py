@@ -10,18 +10,19 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Final
 
-from saga.core import events as ev
-from saga.core.graph import Graph
+from saga.core.definition.graph import Graph
 from saga.core.ids import uuid7_ms
-from saga.core.states import Operation, Phase
+from saga.core.rules import events as ev
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
 from saga.ports.listing import Survey
-from saga.runtime.attempt import Attempt
-from saga.runtime.outcome import Outcome
-from saga.runtime.planning import Group, Plan
+from saga.runtime.handlers.bound_handler import BoundHandler
+from saga.runtime.planning.outcome import Outcome
+from saga.runtime.planning.plan import CommitPlan, OutcomeGroup
 from saga.runtime.process import UUID_TIMED
-from saga.runtime.served import Served
+from saga.runtime.steps.attempt import Attempt
+from saga.runtime.steps.transactional import Committed
 from saga.runtime.telemetry import Batch, Run
-from saga.runtime.transactional import Committed
 from saga.telemetry import catalogue
 from saga.telemetry.histogram import Histogram
 
@@ -107,7 +108,7 @@ class Metrics:
     def around(self, run: Run) -> Run:
         monotonic, count = time.monotonic, self._count
 
-        async def timed(attempt: Attempt, served: Served) -> Outcome | Committed:
+        async def timed(attempt: Attempt, served: BoundHandler) -> Outcome | Committed:
             began = monotonic()
             found = await run(attempt, served)
             count(attempt, found, monotonic() - began)
@@ -116,8 +117,8 @@ class Metrics:
         return timed
 
     def _count(self, attempt: Attempt, found: Outcome | Committed, seconds: float) -> None:
-        work = attempt.work
-        key = (work.definition << 18) | (work.step << 2) | _CODES[work.operation._value_]
+        claim = attempt.claim
+        key = (claim.definition << 18) | (claim.step << 2) | _CODES[claim.operation._value_]
         known = self.attempts.get(key)
         if known is None:
             known = self._known(key, attempt)
@@ -126,7 +127,7 @@ class Metrics:
         known.seconds.observe(seconds)
 
     def _known(self, key: int, attempt: Attempt) -> Attempts:
-        operation = OPERATION_WORDS[attempt.work.operation]
+        operation = OPERATION_WORDS[attempt.claim.operation]
         definition = self.definition(attempt.graph.name)
         service = self.service(attempt.step.service)
         if len(self.attempts) >= ATTEMPTS_MAX:
@@ -138,7 +139,7 @@ class Metrics:
     def started(self, graph: Graph) -> None:
         self.started_sagas[self.definition(graph.name)] += 1
 
-    def committed(self, group: Group, made: Plan) -> None:
+    def committed(self, group: OutcomeGroup, made: CommitPlan) -> None:
         after = made.decision.state
         if after.phase is not group.state.phase:
             self._turned(group, made)
@@ -159,7 +160,7 @@ class Metrics:
         """A command came over an outside bus, so long after it was published."""
         self.bus_lag[self.service(service)].observe(max(seconds, 0.0))
 
-    def _turned(self, group: Group, made: Plan) -> None:
+    def _turned(self, group: OutcomeGroup, made: CommitPlan) -> None:
         """The saga has entered another phase."""
         definition, after = self.definition(group.graph.name), made.decision.state
         now = group.store_clock + time.monotonic()
@@ -172,14 +173,14 @@ class Metrics:
             began = uuid7_ms(group.saga) / 1_000 if group.saga.version == UUID_TIMED else now
             self.endings[definition, after.phase.name.lower()].observe(max(now - began, 0.0))
 
-    def _count_quarantined(self, group: Group, made: Plan) -> None:
+    def _count_quarantined(self, group: OutcomeGroup, made: CommitPlan) -> None:
         for entry in made.decision.entries:
             if entry.kind == "quarantined":
                 service = self.service(group.graph.steps[entry.step].service)
                 self.quarantined[self.definition(group.graph.name), service] += 1
 
-    def _count_redrives(self, group: Group, made: Plan) -> None:
-        if any(type(event) is ev.Tick for event in group.extra) and made.decision.state.phase is group.state.phase:
+    def _count_redrives(self, group: OutcomeGroup, made: CommitPlan) -> None:
+        if any(type(event) is ev.Redriven for event in group.extra) and made.decision.state.phase is group.state.phase:
             for command in made.decision.commands:
                 self.redrives[self.service(group.graph.steps[command.step].service)] += 1
 
@@ -189,7 +190,7 @@ def word_of(kind: type) -> str:
     return _WORDS[kind]
 
 
-def _cause(group: Group, reason: str | None) -> str:
+def _cause(group: OutcomeGroup, reason: str | None) -> str:
     """Why a saga began to be rolled back."""
     if reason is not None and reason.startswith(DEADLINE_REASON):
         return "deadline"

@@ -13,7 +13,7 @@ from saga.runtime.process import Process
 from saga.runtime.supervisor import Supervisor
 from saga.runtime.telemetry import SILENT, Telemetry
 from saga.telemetry.endpoint import Answer, Endpoint, Page, json_answer
-from saga.telemetry.health import Health, Verdict
+from saga.telemetry.health import Health, HealthReport
 from saga.telemetry.metrics import Metrics
 from saga.telemetry.pulse import Pulse
 from saga.telemetry.surveyor import Surveyor
@@ -73,7 +73,7 @@ async def observed(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _judged(verdict: Verdict) -> Answer:
+def _judged(verdict: HealthReport) -> Answer:
     status = HTTPStatus.OK if verdict.is_good else HTTPStatus.SERVICE_UNAVAILABLE
     return json_answer(status, {"ok": verdict.is_good, **verdict.findings})
 

@@ -1,4 +1,4 @@
-"""A heart-beat of the event loop: proves that it turns, and measures how late it comes to what is due."""
+"""A heartbeat of the event loop: proves that it turns, and measures how late it comes to what is due."""
 
 from __future__ import annotations
 

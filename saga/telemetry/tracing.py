@@ -13,13 +13,13 @@ from contextlib import AbstractContextManager, contextmanager
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
-from saga.core import events as ev
-from saga.runtime.attempt import Attempt
-from saga.runtime.outcome import Outcome
-from saga.runtime.served import Served
-from saga.runtime.starter import Order
+from saga.core.rules import events as ev
+from saga.runtime.handlers.bound_handler import BoundHandler
+from saga.runtime.planning.outcome import Outcome
+from saga.runtime.planning.start_request import StartRequest
+from saga.runtime.steps.attempt import Attempt
+from saga.runtime.steps.transactional import Committed
 from saga.runtime.telemetry import SILENT, Run, Tracer
-from saga.runtime.transactional import Committed
 from saga.telemetry.metrics import OPERATION_WORDS, word_of
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class SagaTracer:
     def around(self, run: Run) -> Run:
         trace, tracer = self._trace, self._tracer
 
-        async def traced(attempt: Attempt, served: Served) -> Outcome | Committed:
+        async def traced(attempt: Attempt, served: BoundHandler) -> Outcome | Committed:
             parent = trace.NonRecordingSpan(self._context_of(attempt))
             with tracer.start_as_current_span(
                 _name(attempt),
@@ -72,11 +72,11 @@ class SagaTracer:
 
         return traced
 
-    def starting(self, order: Order) -> AbstractContextManager[None]:
+    def starting(self, order: StartRequest) -> AbstractContextManager[None]:
         return self._start(order)
 
     @contextmanager
-    def _start(self, order: Order) -> Iterator[None]:
+    def _start(self, order: StartRequest) -> Iterator[None]:
         attributes = {"saga.id": str(order.saga), "saga.definition": order.graph.name}
         kind = self._trace.SpanKind.PRODUCER
         with self._tracer.start_as_current_span(f"start {order.graph.name}", kind=kind, attributes=attributes) as span:
@@ -87,7 +87,7 @@ class SagaTracer:
 
     def _context_of(self, attempt: Attempt) -> trace.SpanContext:
         """Where the saga was started; one that nobody traced then is a trace of its own, called like the saga."""
-        saga, written = attempt.work.saga.int, attempt.work.trace
+        saga, written = attempt.claim.saga.int, attempt.claim.trace
         trace_id, span_id, flags = _parsed(written) or (saga, saga & _LOW_64, 1)
         return self._trace.SpanContext(trace_id, span_id, True, self._trace.TraceFlags(flags))  # noqa: FBT003 (is_remote)
 
@@ -105,16 +105,16 @@ def _parsed(traceparent: str | None) -> tuple[int, int, int] | None:
 
 
 def _name(attempt: Attempt) -> str:
-    return f"{OPERATION_WORDS[attempt.work.operation]} {attempt.step.service}.{attempt.step.handler}"
+    return f"{OPERATION_WORDS[attempt.claim.operation]} {attempt.step.service}.{attempt.step.handler}"
 
 
 def _attributes(attempt: Attempt) -> dict[str, str | int]:
     return {
-        "saga.id": str(attempt.work.saga),
+        "saga.id": str(attempt.claim.saga),
         "saga.definition": attempt.graph.name,
         "saga.definition.version": attempt.graph.version,
         "saga.step": attempt.step.name,
         "saga.service": attempt.step.service,
-        "saga.operation": OPERATION_WORDS[attempt.work.operation],
-        "saga.attempt": attempt.work.deliveries,
+        "saga.operation": OPERATION_WORDS[attempt.claim.operation],
+        "saga.attempt": attempt.claim.deliveries,
     }

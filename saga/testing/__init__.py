@@ -2,7 +2,7 @@
 
 A suite is a plain class of pytest tests with an abstract hook. An adapter passes when a subclass does:
 
-    from saga.testing.bus_suite import BusSuite
+    from saga.testing.suites.bus import BusSuite
 
     class TestFileBus(BusSuite):
         async def open_bus(self) -> Bus:

@@ -11,22 +11,24 @@ import pydantic
 
 from saga import Participant, registry
 from saga.client import _check_text
-from saga.core.decide import State
+from saga.core.definition.graph import graph_from_json
+from saga.core.definition.paths import resolve, template_faults
+from saga.core.definition.schema import misfits
 from saga.core.duration import duration_ms
-from saga.core.graph import graph_from_json
-from saga.core.paths import resolve, template_faults
-from saga.core.schema import misfits
-from saga.core.states import Operation, Phase
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
 from saga.errors import InputRefused
 from saga.ports.bus import Message, check_headers
-from saga.ports.work import Ref, Standing, Work
-from saga.runtime.signing import KeyRing
-from saga.runtime.wire import Command, decode, encode
+from saga.ports.values.claim import Claim, CommandRef
+from saga.ports.values.notification import SagaStatus
+from saga.runtime.bus.signing import KeyRing
+from saga.runtime.bus.wire import WireCommand, decode, encode
 from saga.settings import load
 from saga.yaml_guard import parsed_yaml
-from saga_postgres import signals
-from saga_postgres.sealing import Seal
-from saga_postgres.telling import Said, _encode, said_in
+from saga_postgres.announce import notify
+from saga_postgres.announce.announcer import Announcement, _encode, said_in
+from saga_postgres.announce.encryption import MessageCipher
 from tests.bad_input.mutation import Mutator
 from tests.docs.page import ROOT
 
@@ -42,18 +44,18 @@ TEMPLATE: Final = {
 INPUT: Final = {"lines": [{"sku": "a"}]}
 RESULTS: Final = {"charge": {"id": "c1"}}
 ORDER: Final = b'{"sku": "a", "quantity": 1, "lines": [{"sku": "b", "cents": 3}]}'
-CHANNEL: Final = signals.process_channel("saga", 7)
-SEAL: Final = Seal(memory_seconds=30.0)
+CHANNEL: Final = notify.process_channel("saga", 7)
+SEAL: Final = MessageCipher(memory_seconds=30.0)
 SEAL.use(bytes(32))
-CLAIMS: Final = signals._claims([Ref(SAGA, 1), Ref(SAGA, 2)])[0]
-RUNNING: Final = State(Phase.RUNNING, "SD", cancel_requested=False, paused=False, deadline=1.5, reason=None)
-WORK: Final = Work(
-    saga=SAGA, step=1, operation=Operation.EXECUTE, claim=1 << 32, definition=1, version=2, state=RUNNING, waiter=None,
+CLAIMS: Final = notify._claims([CommandRef(SAGA, 1), CommandRef(SAGA, 2)])[0]
+RUNNING: Final = State(Phase.RUNNING, "SD", rollback_requested=False, paused=False, deadline=1.5, reason=None)
+WORK: Final = Claim(
+    saga=SAGA, step=1, operation=Operation.EXECUTE, number=1 << 32, definition=1, version=2, state=RUNNING, waiter=None,
     input=ORDER, results={0: b"1"}, deliveries=1, failures=0, first_failed_ago=0.0, lease_ends=30.0, quiet_at=0.0,
     progress=None, store_clock=0.0,
 )  # fmt: skip
 SAID: Final = _encode(
-    Said([Ref(SAGA, 1)], [WORK], [SAGA], {SAGA: Standing(1, Phase.COMPLETED, None, ORDER, {0: b"1"})})
+    Announcement([CommandRef(SAGA, 1)], [WORK], [SAGA], {SAGA: SagaStatus(1, Phase.COMPLETED, None, ORDER, {0: b"1"})})
 )
 SCHEMA: Final = {
     "type": "object",
@@ -98,12 +100,12 @@ async def pack(box: Box) -> Box:
 
 
 def wire(mutator: Mutator) -> None:
-    decode(Message("saga.saga.shop", b"k", mutator.data(encode(Command(SAGA, 1, definition="a", expires=9)))))
+    decode(Message("saga.saga.shop", b"k", mutator.data(encode(WireCommand(SAGA, 1, definition="a", expires=9)))))
 
 
 def signed(mutator: Mutator) -> None:
     ring = KeyRing.read(SECRET, 900)
-    message = ring.signed(Command(SAGA, 1), Message("saga.saga.shop", SAGA.bytes, b""), "shop", 1e9)
+    message = ring.signed(WireCommand(SAGA, 1), Message("saga.saga.shop", SAGA.bytes, b""), "shop", 1e9)
     headers = {name: mutator.text(value) for name, value in message.headers.items()}
     ring.verified(Message(message.topic, message.key, mutator.data(message.body), headers), "shop", 1e9)
 
@@ -170,16 +172,16 @@ def url(mutator: Mutator) -> None:
 
 def notification(mutator: Mutator) -> None:
     payload = mutator.text(CLAIMS)
-    signals.claims_in(payload)
+    notify.claims_in(payload)
 
 
 def notified_work(mutator: Mutator) -> None:
-    signals.works_in(mutator.text(_sealed(signals.WORKS)), CHANNEL, SEAL, 0.0, 0.0)
+    notify.works_in(mutator.text(_sealed(notify.WORKS)), CHANNEL, SEAL, 0.0, 0.0)
 
 
 def notified_end(mutator: Mutator) -> None:
-    signals.ended_in(mutator.text(CLAIMS))
-    signals.endings_in(mutator.text(_sealed(signals.ENDINGS)), CHANNEL, SEAL)
+    notify.ended_in(mutator.text(CLAIMS))
+    notify.endings_in(mutator.text(_sealed(notify.ENDINGS)), CHANNEL, SEAL)
 
 
 def told_on_the_line(mutator: Mutator) -> None:

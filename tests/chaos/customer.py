@@ -11,7 +11,7 @@ from pathlib import Path
 
 import saga
 from saga import App, Unavailable, loops
-from saga.cli.running import log_for_services, until_told
+from saga.cli.log_setup import log_for_services, until_told
 from saga.errors import SagaError
 from saga.settings import load
 from tests.chaos.shop import GIFTS, gift, order

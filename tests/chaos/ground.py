@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from saga_postgres.child import LOOPBACK, free_port
+from saga_postgres.embedded.child import LOOPBACK, free_port
 from tests.chaos import evidence, member, provider
 from tests.chaos.customer import TOLD
 from tests.chaos.disk import Disk, NoDisk, disk

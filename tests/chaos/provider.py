@@ -11,7 +11,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from saga_postgres.child import LOOPBACK
+from saga_postgres.embedded.child import LOOPBACK
 from tests.chaos.shop import DECLINED
 
 CONNECTIONS_WAITING_MAX = 1_024

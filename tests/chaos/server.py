@@ -14,9 +14,9 @@ from typing import TypeVar
 
 import asyncpg
 
-from saga_postgres.child import Account, run_as
-from saga_postgres.embedded import EmbeddedPostgres
-from saga_postgres.installation import choose
+from saga_postgres.embedded.child import Account, run_as
+from saga_postgres.embedded.installation import choose
+from saga_postgres.embedded.server import EmbeddedPostgres
 from tests.process.fleet import connected
 from tests.runtime.world import until
 

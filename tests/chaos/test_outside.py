@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
-from saga.ports.store import StoreOptions
+from saga.ports.adapter import StoreOptions
 from saga_postgres.adapter import PostgresAdapter
 from tests.chaos.ground import Ground
 from tests.chaos.outside import BUSES, Outside

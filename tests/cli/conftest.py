@@ -17,7 +17,7 @@ import pytest
 import structlog
 
 from saga.cli import main
-from saga_postgres.migrate import migrate
+from saga_postgres.schema.migrate import migrate
 from tests.cli.counter import Counter, counter_on
 
 HERE = Path(__file__).parent

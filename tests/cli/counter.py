@@ -11,7 +11,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from saga import App, Definition, Participant, Retry, connect
-from saga.ports.case import Case
+from saga.ports.saga_detail import SagaDetail
 from saga.settings import Settings, load
 
 ACTOR = "ann"
@@ -45,17 +45,17 @@ class Counter:
     async def start(self, key: str = "order-1017", *, sku: str = "A-1") -> UUID:
         return (await self.sagas.start(self.order, Order(sku=sku), key=key)).id
 
-    async def case(self, saga: UUID) -> Case:
+    async def case(self, saga: UUID) -> SagaDetail:
         return await self.away.process.adapter.listing.case(saga)
 
-    async def until(self, saga: UUID, is_so: Callable[[Case], bool]) -> Case:
+    async def until(self, saga: UUID, is_so: Callable[[SagaDetail], bool]) -> SagaDetail:
         """The first look at which it is so."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while not is_so(case := await self.case(saga)):
                 pass
         return case
 
-    async def until_vector(self, saga: UUID, vector: str) -> Case:
+    async def until_vector(self, saga: UUID, vector: str) -> SagaDetail:
         return await self.until(saga, lambda case: case.state.vector == vector)
 
     async def roll_back(self, saga: UUID) -> None:

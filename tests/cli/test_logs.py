@@ -14,10 +14,11 @@ import pytest
 import structlog
 
 from saga import logs
-from saga.core.decide import State
-from saga.core.states import Operation, Phase
-from saga.ports.work import Work
-from saga.runtime.context import Context, current_step
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
+from saga.ports.values.claim import Claim
+from saga.runtime.handlers.context import Context, current_step
 
 SAGA = UUID(int=7)
 
@@ -41,13 +42,13 @@ def configured() -> Iterator[Callable[..., io.StringIO]]:
 @pytest.fixture
 def step() -> None:
     """What the running task is said to do."""
-    state = State(Phase.RUNNING, "D", cancel_requested=False, paused=False, deadline=None, reason=None)
-    work = Work(
-        saga=SAGA, step=0, operation=Operation.EXECUTE, claim=1, definition=1, version=1, state=state, waiter=None,
+    state = State(Phase.RUNNING, "D", rollback_requested=False, paused=False, deadline=None, reason=None)
+    claim = Claim(
+        saga=SAGA, step=0, operation=Operation.EXECUTE, number=1, definition=1, version=1, state=state, waiter=None,
         input=b"{}", results={}, deliveries=2, failures=0, first_failed_ago=0.0, lease_ends=0.0, quiet_at=0.0,
         progress=None, store_clock=0.0,
     )  # fmt: skip
-    current_step.set(Context(work, "charge"))
+    current_step.set(Context(claim, "charge"))
 
 
 def only_line(stream: io.StringIO) -> dict[str, Any]:

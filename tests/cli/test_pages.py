@@ -12,17 +12,18 @@ import pytest
 from rich.console import Console, RenderableType
 
 from saga.cli import pages
-from saga.cli.documents import case_document
-from saga.core.decide import State
-from saga.core.states import Operation, Phase
-from saga.ports.case import Case, Instruction, Moment, Record
-from saga.ports.listing import Line, Registered
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
+from saga.inspection.documents import case_document
+from saga.ports.listing import DefinitionLine, SagaLine
+from saga.ports.saga_detail import CommandDetail, HistoryLine, SagaDetail, StepRecord
 from tests.cli.test_why import assert_golden
 from tests.core.graphs import chain
 
 SAGA = UUID("01a1fdfc-91ff-7b16-a175-42ca88f07a7c")
 NOW = 1_800_000_000.0
-STUCK = Case(
+STUCK = SagaDetail(
     saga=SAGA,
     graph=chain("JXT"),
     state=State(Phase.COMPENSATING, "kRV", False, False, NOW + 86_400, "b: card declined"),  # noqa: FBT003
@@ -34,30 +35,30 @@ STUCK = Case(
     tags='{"region": "north"}',
     input=b'{"sku":"A-1","quantity":2}',
     instructions={
-        0: Instruction(
+        0: CommandDetail(
             Operation.COMPENSATE, None, None, None, None, NOW - 60, 7, 7, "ConnectionError: no answer within 30 s"
         )
     },
-    records={0: Record(NOW - 88, "shop-1:4711", 1, b'{"reserved": 2, "bin": "C-14"}')},
+    records={0: StepRecord(NOW - 88, "shop-1:4711", 1, b'{"reserved": 2, "bin": "C-14"}')},
     history=(
-        Moment(NOW - 90, "started", None, None, "DPP", "desk:815"),
-        Moment(NOW - 88, "succeeded", 0, None, "SDP", "shop-1:4711"),
-        Moment(NOW - 87.5, "rejected", 1, "card declined", "SRV", "pay-2:99"),
-        Moment(NOW - 87.5, "rolling back", None, "b: card declined", "KRV", "pay-2:99"),
-        Moment(NOW - 60, "failed", 0, "ConnectionError: no answer within 30 s", "KRV", "shop-1:4711"),
-        Moment(
+        HistoryLine(NOW - 90, "started", None, None, "DPP", "desk:815"),
+        HistoryLine(NOW - 88, "succeeded", 0, None, "SDP", "shop-1:4711"),
+        HistoryLine(NOW - 87.5, "rejected", 1, "card declined", "SRV", "pay-2:99"),
+        HistoryLine(NOW - 87.5, "rolling back", None, "b: card declined", "KRV", "pay-2:99"),
+        HistoryLine(NOW - 60, "failed", 0, "ConnectionError: no answer within 30 s", "KRV", "shop-1:4711"),
+        HistoryLine(
             NOW - 1, "quarantined", 0, "given up after 7 failures: ConnectionError: no answer within 30 s", "kRV", "x"
         ),
     ),
     serving={"service": ("shop-1:4711",)},
     leader="watch:1",
 )
-LINE = Line(
+LINE = SagaLine(
     saga=SAGA,
     definition_name="order",
     definition_version=1,
     phase=Phase.COMPENSATING,
-    is_cancel_requested=False,
+    is_rollback_requested=False,
     is_paused=False,
     is_stuck=True,
     steps=("a",),
@@ -111,7 +112,7 @@ def test_an_empty_list_says_so() -> None:
 
 
 def test_definitions_are_listed_with_the_one_that_a_start_takes() -> None:
-    old = Registered(1, "order", 1, b"1", 3, ("inventory", "payments"), is_default=False, live=2)
+    old = DefinitionLine(1, "order", 1, b"1", 3, ("inventory", "payments"), is_default=False, live=2)
     new = replace(old, number=2, version=2, is_default=True, live=0)
 
     assert_golden("definitions", rendered(pages.definitions([new, old]), 80))

@@ -17,7 +17,7 @@ import pytest
 
 import saga
 from saga.errors import MissingDriver
-from saga_postgres.installation import choose
+from saga_postgres.embedded.installation import choose
 from tests.cli.conftest import AsyncCommand, Command
 
 TIMEOUT_SECONDS = 50

@@ -16,10 +16,10 @@ import asyncpg
 import pytest
 
 from saga import Conflict, GiveUp, Reject
-from saga.cli.why import Situation, document, why
-from saga.cli.wording import clock_of, sentence
-from saga.core.states import Phase
-from saga.ports.case import Case
+from saga.core.state.phase import Phase
+from saga.inspection.why import Situation, document, why
+from saga.inspection.wording import clock_of, sentence
+from saga.ports.saga_detail import SagaDetail
 from tests.cli.counter import ACTOR, Counter
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -30,14 +30,14 @@ BLOTS = (
 )
 
 
-async def unclaimed(counter: Counter) -> Case:
+async def unclaimed(counter: Counter) -> SagaDetail:
     """The one process of the service is alive, but has as much in hand as it takes."""
     counter.blocked.add("reserve")
     sagas = [await counter.start(f"order-{number}") for number in range(16)]
     return await counter.until(sagas[-1], lambda case: case.instructions[0].owner is None)
 
 
-async def nobody_alive(counter: Counter) -> Case:
+async def nobody_alive(counter: Counter) -> SagaDetail:
     counter.blocked.add("charge")
     saga = await counter.start()
     await counter.until_vector(saga, "SDP")
@@ -45,19 +45,19 @@ async def nobody_alive(counter: Counter) -> Case:
     return await counter.until(saga, lambda case: "payments" not in case.serving)
 
 
-async def retry_wait(counter: Counter) -> Case:
+async def retry_wait(counter: Counter) -> SagaDetail:
     counter.faults["charge"] = ConnectionError("the provider does not answer")
     saga = await counter.start()
     return await counter.until(saga, lambda case: 1 in case.instructions and case.instructions[1].failures == 1)
 
 
-async def running(counter: Counter) -> Case:
+async def running(counter: Counter) -> SagaDetail:
     counter.blocked.add("charge")
     saga = await counter.start()
     return await counter.until(saga, lambda case: 1 in case.instructions and case.instructions[1].owner is not None)
 
 
-async def resolving(counter: Counter) -> Case:
+async def resolving(counter: Counter) -> SagaDetail:
     counter.blocked.add("reserve")
     saga = await counter.start()
     await counter.until_vector(saga, "DPP")
@@ -65,13 +65,13 @@ async def resolving(counter: Counter) -> Case:
     return await counter.until_vector(saga, "UVV")
 
 
-async def quarantined(counter: Counter) -> Case:
+async def quarantined(counter: Counter) -> SagaDetail:
     counter.faults["confirm"] = GiveUp("the address does not exist")
     saga = await counter.start()
     return await counter.until_vector(saga, "SSd")
 
 
-async def pivot_refused_a_cancel(counter: Counter) -> Case:
+async def pivot_refused_a_cancel(counter: Counter) -> SagaDetail:
     counter.blocked.add("confirm")
     saga = await counter.start()
     await counter.until_vector(saga, "SSD")
@@ -80,7 +80,7 @@ async def pivot_refused_a_cancel(counter: Counter) -> Case:
     return await counter.case(saga)
 
 
-async def past_deadline(counter: Counter) -> Case:
+async def past_deadline(counter: Counter) -> SagaDetail:
     counter.blocked.add("reserve")
     saga = await counter.start()
     connection = await asyncpg.connect(counter.settings.store.get_secret_value())
@@ -89,14 +89,14 @@ async def past_deadline(counter: Counter) -> Case:
     return await counter.case(saga)
 
 
-async def undoing(counter: Counter) -> Case:
+async def undoing(counter: Counter) -> SagaDetail:
     counter.blocked.add("release")
     counter.faults["charge"] = Reject("card declined")
     saga = await counter.start()
     return await counter.until(saga, lambda case: case.state.vector == "KRV" and case.instructions[0].owner is not None)
 
 
-async def paused(counter: Counter) -> Case:
+async def paused(counter: Counter) -> SagaDetail:
     counter.blocked.add("reserve")
     saga = await counter.start()
     await counter.until_vector(saga, "DPP")
@@ -104,18 +104,18 @@ async def paused(counter: Counter) -> Case:
     return await counter.case(saga)
 
 
-async def completed(counter: Counter) -> Case:
+async def completed(counter: Counter) -> SagaDetail:
     saga = await counter.start()
     return await counter.until(saga, lambda case: case.state.phase is Phase.COMPLETED)
 
 
-async def rolled_back(counter: Counter) -> Case:
+async def rolled_back(counter: Counter) -> SagaDetail:
     counter.faults["charge"] = Reject("card declined")
     saga = await counter.start()
     return await counter.until(saga, lambda case: case.state.phase is Phase.COMPENSATED)
 
 
-SITUATIONS: dict[Callable[[Counter], Awaitable[Case]], Situation] = {
+SITUATIONS: dict[Callable[[Counter], Awaitable[SagaDetail]], Situation] = {
     unclaimed: Situation.UNCLAIMED,
     nobody_alive: Situation.NOBODY_ALIVE,
     retry_wait: Situation.RETRY_WAIT,
@@ -133,7 +133,7 @@ SITUATIONS: dict[Callable[[Counter], Awaitable[Case]], Situation] = {
 
 @pytest.mark.parametrize("bring_about", SITUATIONS, ids=lambda function: function.__name__)
 async def test_why_says_what_a_saga_waits_for(
-    counter: Counter, bring_about: Callable[[Counter], Awaitable[Case]]
+    counter: Counter, bring_about: Callable[[Counter], Awaitable[SagaDetail]]
 ) -> None:
     case = await bring_about(counter)
 

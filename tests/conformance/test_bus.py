@@ -6,7 +6,7 @@ import pytest
 
 from saga.memory.bus import Broker, MemoryBus
 from saga.ports.bus import Bus
-from saga.testing.bus_suite import BusSuite
+from saga.testing.suites.bus import BusSuite
 from saga_postgres import open_bus
 
 

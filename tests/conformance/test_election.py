@@ -7,11 +7,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from saga.memory.database import Database
+from saga.memory.data.database import Database
 from saga.memory.election import MemoryElection
 from saga.ports.election import Election
-from saga.testing.election_suite import ElectionSuite
-from saga.testing.hand_clock import HandClock
+from saga.testing.clocks.hand_clock import HandClock
+from saga.testing.suites.election import ElectionSuite
 from saga_etcd import open_election as open_etcd_election
 from saga_postgres import open_election
 from saga_zookeeper import open_election as open_zookeeper_election

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from saga.memory.adapter import MemoryAdapter
-from saga.memory.database import Database
-from saga.ports.store import StoreAdapter, StoreOptions
-from saga.testing.hand_clock import HandClock
-from saga.testing.store_suite import StoreSuite
+from saga.memory.data.database import Database
+from saga.ports.adapter import StoreAdapter, StoreOptions
+from saga.testing.clocks.hand_clock import HandClock
+from saga.testing.suites.store.suite import StoreSuite
 from saga_postgres.adapter import PostgresAdapter
 from tests.services import postgres as services
 from tests.stores import OnPostgres

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from saga.core.graph import Graph, RetryPolicy, Step
-from saga.core.states import Mode
+from saga.core.definition.graph import Graph, RetryPolicy, Step
+from saga.core.state.mode import Mode
 
 THREE_ATTEMPTS = RetryPolicy(
     attempts=3, first_ms=100, cap_ms=1_000, factor_percent=200, jitter_percent=20, give_up_after_ms=None

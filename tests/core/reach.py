@@ -11,11 +11,14 @@ from typing import NamedTuple, SupportsIndex
 
 import pytest
 
-from saga.core import decide as decide_module
-from saga.core import events as ev
-from saga.core.decide import Decision, State, decide, initial_state
-from saga.core.graph import Graph
-from saga.core.states import Mode, Phase
+from saga.core.definition.graph import Graph
+from saga.core.rules import decide as decide_module
+from saga.core.rules import events as ev
+from saga.core.rules.decide import decide
+from saga.core.rules.decision import Decision
+from saga.core.state.mode import Mode
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State, initial_state
 from tests.protocol.verdicts import ConditionalFold, conditional
 
 STATES_MAX = 20_000
@@ -93,12 +96,23 @@ def reach(plain: Graph, *, skipped: tuple[int, ...]) -> Reached:
 
 
 def every_event(graph: Graph) -> Iterator[ev.Event]:
-    yield from (ev.Started(), ev.RollBack("cancelled"), ev.RollBack("deadline passed", deadline=True), ev.Tick())
+    yield from (
+        ev.Started(),
+        ev.RollbackRequested("cancelled"),
+        ev.RollbackRequested("deadline passed", deadline=True),
+        ev.Redriven(),
+    )
     yield from (ev.Paused(), ev.Resumed(), ev.Abandoned())
     for step in range(len(graph.steps)):
         yield from (ev.Succeeded(step), ev.Rejected(step, "no"), ev.Compensated(step), ev.Absent(step), ev.Quiet(step))
-        yield from (ev.Reported(step, finding) for finding in ev.Finding)
-        yield from (ev.Retried(step), ev.Happened(step), ev.DidNotHappen(step), ev.Undone(step), ev.Waived(step))
+        yield from (ev.Reported(step, finding) for finding in ev.JournalReport)
+        yield from (
+            ev.Retried(step),
+            ev.Happened(step),
+            ev.DidNotHappen(step),
+            ev.CompensatedByHand(step),
+            ev.Skipped(step),
+        )
         yield ev.Ongoing(step, again_in_seconds=1.0)
         yield ev.Failed(step, "down", failures=1, first_failure_ago_seconds=0.0)
         yield ev.Failed(step, "down", failures=9, first_failure_ago_seconds=9.0)
@@ -109,7 +123,7 @@ def _plain(state: State) -> State:
     return State(
         phase=state.phase,
         vector=state.vector,
-        cancel_requested=state.cancel_requested,
+        rollback_requested=state.rollback_requested,
         paused=state.paused,
         deadline=None,
         reason=None,

@@ -7,13 +7,13 @@ from typing import Any, cast
 
 from hypothesis import strategies as st
 
-from saga.core.contract import Contract
-from saga.core.finding import Finding
-from saga.core.graph import Graph, Json, RetryPolicy, Step
-from saga.core.outline import Outline, StepOutline
-from saga.core.paths import INTEGER_MAX, input_path, literal_key, output_path
-from saga.core.safety import check
-from saga.core.states import Mode
+from saga.core.check.finding import Finding
+from saga.core.check.safety import check
+from saga.core.definition.contract import Contract
+from saga.core.definition.graph import Graph, Json, RetryPolicy, Step
+from saga.core.definition.outline import Outline, StepOutline
+from saga.core.definition.paths import INTEGER_MAX, input_path, literal_key, output_path
+from saga.core.state.mode import Mode
 
 RETRY = RetryPolicy(
     attempts=5, first_ms=200, cap_ms=30_000, factor_percent=200, jitter_percent=20, give_up_after_ms=None

@@ -12,10 +12,10 @@ from pydantic import (
 
 from saga.authoring import Definition, Path
 from saga.authoring.path import record_of
-from saga.core.contract import Contract
-from saga.core.finding import Finding
-from saga.core.graph import Graph, Json
-from saga.core.states import Mode
+from saga.core.check.finding import Finding
+from saga.core.definition.contract import Contract
+from saga.core.definition.graph import Graph, Json
+from saga.core.state.mode import Mode
 from saga.errors import DefinitionError
 from tests.core.samples import CONTRACT
 

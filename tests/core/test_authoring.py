@@ -7,9 +7,9 @@ from typing import Any, cast
 import pytest
 
 from saga.authoring import Definition, Path, Retry, StepHandle
-from saga.core.finding import Code, Severity
-from saga.core.graph import Graph
-from saga.core.states import Mode
+from saga.core.check.finding import Code, Severity
+from saga.core.definition.graph import Graph
+from saga.core.state.mode import Mode
 from saga.errors import DefinitionError, UsageError
 from tests.core.shop import Order, after, contracts, order, refusal_of
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saga.core.difference import difference
-from saga.core.graph import Graph, Json, graph_from_document
-from saga.core.outline import freeze
-from saga.core.paths import input_path, output_path
-from saga.core.states import Mode
+from saga.core.definition.difference import difference
+from saga.core.definition.graph import Graph, Json, graph_from_document
+from saga.core.definition.outline import freeze
+from saga.core.definition.paths import input_path, output_path
+from saga.core.state.mode import Mode
 from tests.core.samples import contracts, graphs, outline, plain, policies, step, templates
 
 GOLDEN = Path(__file__).parent / "golden" / "order.json"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from saga.core import events as ev
-from saga.core.decide import Command, Decision, State, called_for, decide, initial_state, is_pivot_passed
-from saga.core.graph import Graph
-from saga.core.states import Operation, Phase
+from saga.core.definition.graph import Graph
+from saga.core.rules import events as ev
+from saga.core.rules.decide import called_for, decide, is_pivot_passed
+from saga.core.rules.decision import Command, Decision
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State, initial_state
 from tests.core import graphs
 
 NOW = 1_000.0
@@ -14,7 +17,7 @@ NOW = 1_000.0
 def state_of(
     vector: str, *, phase: Phase = Phase.RUNNING, paused: bool = False, deadline: float | None = None
 ) -> State:
-    return State(phase=phase, vector=vector, cancel_requested=False, paused=paused, deadline=deadline, reason=None)
+    return State(phase=phase, vector=vector, rollback_requested=False, paused=paused, deadline=deadline, reason=None)
 
 
 def decided(graph: Graph, state: State, *events: ev.Event, enforce_deadline: bool = True) -> Decision:
@@ -48,14 +51,14 @@ def test_a_skipped_pivot_has_passed() -> None:
 def test_a_decision_that_changes_nothing_returns_the_state_itself() -> None:
     state = state_of("SD")
 
-    decision = decided(graphs.chain("JX"), state, ev.Tick())
+    decision = decided(graphs.chain("JX"), state, ev.Redriven())
 
     assert decision.state is state
     assert not decision.changed
 
 
 def test_what_a_later_event_makes_obsolete_is_not_sent() -> None:
-    decision = decided(graphs.chain("JJJ"), state_of("DPP"), ev.Succeeded(0), ev.RollBack("cancelled"))
+    decision = decided(graphs.chain("JJJ"), state_of("DPP"), ev.Succeeded(0), ev.RollbackRequested("cancelled"))
 
     assert decision.state.vector == "SKV"
     assert decision.commands == (Command(1, Operation.COMPENSATE, 0.0),)
@@ -109,7 +112,7 @@ def test_a_journaled_step_that_was_quarantined_only_waits_once_the_saga_is_rolle
     graph = graphs.shaped([(), (), (0,)], "JXJ", pivot=1)
     state = state_of("dDP")
 
-    decision = decided(graph, state, ev.RollBack("cancelled"), ev.Rejected(1, "declined"))
+    decision = decided(graph, state, ev.RollbackRequested("cancelled"), ev.Rejected(1, "declined"))
 
     assert decision.state.vector == "KRV"
     assert not decision.state.is_stuck

@@ -11,11 +11,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from saga.core import events as ev
-from saga.core.decide import Decision, State, _folded, called_for, decide, initial_state
-from saga.core.fold import Fold
-from saga.core.graph import Graph
-from saga.core.states import LETTERS, PHASE_TRANSITIONS, STEP_TRANSITIONS, Mode, Phase
+from saga.core.definition.graph import Graph
+from saga.core.rules import events as ev
+from saga.core.rules.decide import _folded, called_for, decide
+from saga.core.rules.decision import Decision
+from saga.core.rules.fold import Fold
+from saga.core.state.letters import LETTERS
+from saga.core.state.mode import Mode
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State, initial_state
+from saga.core.state.transitions import PHASE_TRANSITIONS, STEP_TRANSITIONS
 from tests.core import graphs
 from tests.core.reach import NOW, Reached, every_event, reach
 
@@ -41,8 +46,8 @@ PLAIN: Final = (
 CASES: Final = (*((graph, ()) for graph in PLAIN), *((graph, (1,)) for graph in PLAIN[:12]))
 
 DUPLICABLE: Final = (
-    ev.Started, ev.Succeeded, ev.Rejected, ev.Ongoing, ev.Compensated, ev.Reported, ev.Absent, ev.Quiet, ev.RollBack,
-    ev.Tick, ev.Paused, ev.Resumed, ev.Retried, ev.Happened, ev.DidNotHappen, ev.Undone, ev.Waived, ev.Abandoned,
+    ev.Started, ev.Succeeded, ev.Rejected, ev.Ongoing, ev.Compensated, ev.Reported, ev.Absent, ev.Quiet, ev.RollbackRequested,
+    ev.Redriven, ev.Paused, ev.Resumed, ev.Retried, ev.Happened, ev.DidNotHappen, ev.CompensatedByHand, ev.Skipped, ev.Abandoned,
 )  # fmt: skip
 
 
@@ -112,7 +117,7 @@ def test_what_is_remembered_of_other_sagas_is_what_would_be_decided(at: int) -> 
 
 
 def test_of_a_definition_with_many_ways_not_all_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("saga.core.decide.REMEMBERED_MAX", 4)
+    monkeypatch.setattr("saga.core.rules.decide.REMEMBERED_MAX", 4)
     graph = graphs.shaped(((), (), ()), "XXX", pivot=-1)
     for order in itertools.permutations(range(3)):
         state = _decided(graph, initial_state(graph, now=NOW), ev.Started()).state
@@ -138,7 +143,7 @@ def test_a_command_is_what_the_new_state_calls_for(at: int) -> None:
 
 @every_case
 def test_what_is_newly_called_for_is_sent_at_once(at: int) -> None:
-    """Nothing waits for a re-drive that a decision could have sent itself."""
+    """Nothing waits for a redrive that a decision could have sent itself."""
     graph, _ = CASES[at]
     forgotten = [
         (before, event, decision.state)
@@ -186,7 +191,7 @@ def any_state(draw: st.DrawFn) -> tuple[Graph, State]:
     return graph, State(
         phase=draw(st.sampled_from(Phase)),
         vector=draw(st.text(sorted(LETTERS), min_size=size, max_size=size)),
-        cancel_requested=draw(st.booleans()),
+        rollback_requested=draw(st.booleans()),
         paused=draw(st.booleans()),
         deadline=draw(st.none() | st.sampled_from([NOW - 1, NOW + 1])),
         reason=draw(st.none() | st.just("because")),
@@ -257,7 +262,7 @@ def test_a_roll_back_ends_when_everybody_reports(graph: Graph, data: st.DataObje
                 state = _decided(graph, state, event).state
 
     assert state.phase in (Phase.COMPENSATED, Phase.COMPLETED, Phase.RUNNING)
-    assert state.phase is not Phase.RUNNING or state.cancel_requested or "S" in state.vector[graph.pivot]
+    assert state.phase is not Phase.RUNNING or state.rollback_requested or "S" in state.vector[graph.pivot]
 
 
 def _rolled_back(graph: Graph, data: st.DataObject) -> State:
@@ -267,7 +272,7 @@ def _rolled_back(graph: Graph, data: st.DataObject) -> State:
         running = [step for step, letter in enumerate(state.vector) if letter == "D"]
         if running:
             state = _decided(graph, state, ev.Succeeded(data.draw(st.sampled_from(running)))).state
-    return _decided(graph, state, ev.RollBack("cancelled")).state
+    return _decided(graph, state, ev.RollbackRequested("cancelled")).state
 
 
 def _report(letter: str, step: int, data: st.DataObject) -> ev.Event:

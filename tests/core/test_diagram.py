@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from saga.core.diagram import state_machine
-from saga.core.states import LETTERS, PHASE_TRANSITIONS, STEP_TRANSITIONS, WORDS
+from saga.core.state.diagram import state_machine
+from saga.core.state.letters import LETTERS, WORDS
+from saga.core.state.transitions import PHASE_TRANSITIONS, STEP_TRANSITIONS
 
 PAGE = Path(__file__).parents[2] / "docs" / "state_machine.md"
 

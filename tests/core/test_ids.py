@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saga.core.ids import RANDOM_BYTES, TIME_MS_MAX, idempotency_key, step_path, uuid7, uuid7_ms
-from saga.core.states import Operation
+from saga.core.state.operation import Operation
 from saga.errors import UsageError
 from tests.core.samples import names
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from hypothesis import given
 
-from saga.core.ordering import ordering
+from saga.core.definition.ordering import ordering
 from tests.core.samples import (
     edges,
 )

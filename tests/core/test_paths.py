@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saga.core.graph import Json
-from saga.core.paths import (
+from saga.core.definition.graph import Json
+from saga.core.definition.paths import (
     INTEGER_MAX,
     TEMPLATE_DEPTH_MAX,
     input_path,

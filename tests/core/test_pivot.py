@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saga.core.contract import Contract
-from saga.core.finding import Code
-from saga.core.ordering import ordering
-from saga.core.safety import accept
+from saga.core.check.finding import Code
+from saga.core.check.safety import accept
+from saga.core.definition.contract import Contract
+from saga.core.definition.ordering import ordering
 from saga.errors import DefinitionError
 from tests.core.samples import (
     CHAIN,

@@ -1,15 +1,16 @@
-"""What a roll-back would do is what it does."""
+"""What a rollback would do is what it does."""
 
 from __future__ import annotations
 
 import pytest
 from msgspec.structs import replace
 
-from saga.core import events as ev
-from saga.core.decide import State, decide, initial_state
-from saga.core.graph import Graph
-from saga.core.preview import Undo, preview_of_roll_back
-from saga.core.states import Phase
+from saga.core.definition.graph import Graph
+from saga.core.rules import events as ev
+from saga.core.rules.decide import decide
+from saga.core.rules.rollback_preview import UndoAction, preview_rollback
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State, initial_state
 from tests.core.graphs import chain, graph, shaped, step
 
 NOW = 1_000.0
@@ -19,57 +20,59 @@ def standing(plan: Graph, vector: str, phase: Phase = Phase.RUNNING) -> State:
     return replace(initial_state(plan, now=NOW), vector=vector, phase=phase)
 
 
-def stages(plan: Graph, vector: str, phase: Phase = Phase.RUNNING) -> list[list[tuple[int, Undo]]]:
-    preview = preview_of_roll_back(plan, standing(plan, vector, phase), now=NOW)
+def stages(plan: Graph, vector: str, phase: Phase = Phase.RUNNING) -> list[list[tuple[int, UndoAction]]]:
+    preview = preview_rollback(plan, standing(plan, vector, phase), now=NOW)
     assert preview.refusal is None
     return [[(each.step, each.undo) for each in stage] for stage in preview.stages]
 
 
 def test_what_has_happened_is_undone_from_the_end() -> None:
-    assert stages(chain("XXX"), "SSP") == [[(1, Undo.COMPENSATE)], [(0, Undo.COMPENSATE)]]
+    assert stages(chain("XXX"), "SSP") == [[(1, UndoAction.COMPENSATE)], [(0, UndoAction.COMPENSATE)]]
 
 
 def test_branches_are_undone_at_one_time() -> None:
     diamond = shaped([(), (0,), (0,), (1, 2)], "XXXX")
 
-    assert stages(diamond, "SSSP") == [[(1, Undo.COMPENSATE), (2, Undo.COMPENSATE)], [(0, Undo.COMPENSATE)]]
+    assert stages(diamond, "SSSP") == [
+        [(1, UndoAction.COMPENSATE), (2, UndoAction.COMPENSATE)],
+        [(0, UndoAction.COMPENSATE)],
+    ]
 
 
 def test_an_unknown_external_step_is_found_out_first() -> None:
-    assert stages(chain("XX"), "SD") == [[(1, Undo.FIND_OUT)], [(0, Undo.COMPENSATE)]]
+    assert stages(chain("XX"), "SD") == [[(1, UndoAction.FIND_OUT)], [(0, UndoAction.COMPENSATE)]]
 
 
 def test_an_unknown_journaled_step_is_compensated_or_forbidden() -> None:
-    assert stages(chain("XJ"), "SD") == [[(1, Undo.COMPENSATE_OR_FORBID)], [(0, Undo.COMPENSATE)]]
+    assert stages(chain("XJ"), "SD") == [[(1, UndoAction.COMPENSATE_OR_FORBID)], [(0, UndoAction.COMPENSATE)]]
 
 
 def test_a_running_transactional_step_has_nothing_to_undo() -> None:
-    preview = preview_of_roll_back(chain("XT"), standing(chain("XT"), "SD"), now=NOW)
+    preview = preview_rollback(chain("XT"), standing(chain("XT"), "SD"), now=NOW)
 
     assert [[each.step for each in stage] for stage in preview.stages] == [[0]]
-    assert [(each.step, each.undo) for each in preview.untouched] == [(1, Undo.VOID)]
+    assert [(each.step, each.undo) for each in preview.untouched] == [(1, UndoAction.VOID)]
 
 
 def test_what_has_no_compensation_is_named() -> None:
     plan = graph(step("look", "X", compensation=False), step("pay", "X", after=(0,)))
-    preview = preview_of_roll_back(plan, standing(plan, "SS"), now=NOW)
+    preview = preview_rollback(plan, standing(plan, "SS"), now=NOW)
 
-    assert [(each.step, each.undo) for each in preview.untouched] == [(0, Undo.KEEP)]
+    assert [(each.step, each.undo) for each in preview.untouched] == [(0, UndoAction.KEEP)]
 
 
 @pytest.mark.parametrize("mode", "XJ")
 def test_an_unknown_pivot_is_waited_for(mode: str) -> None:
     plan = chain(f"X{mode}X", pivot=1)
 
-    assert stages(plan, "SDP") == [[(1, Undo.AWAIT_PIVOT)], [(0, Undo.COMPENSATE)]]
+    assert stages(plan, "SDP") == [[(1, UndoAction.AWAIT_PIVOT)], [(0, UndoAction.COMPENSATE)]]
 
 
 def test_behind_the_pivot_it_is_refused() -> None:
     plan = chain("XXX", pivot=1)
 
     assert (
-        preview_of_roll_back(plan, standing(plan, "SSD"), now=NOW).refusal
-        == "its pivot b has passed: it only goes forward"
+        preview_rollback(plan, standing(plan, "SSD"), now=NOW).refusal == "its pivot b has passed: it only goes forward"
     )
 
 
@@ -77,14 +80,14 @@ def test_behind_the_pivot_it_is_refused() -> None:
 def test_an_end_is_final(phase: Phase) -> None:
     plan = chain("XX")
 
-    assert preview_of_roll_back(plan, standing(plan, "SS", phase), now=NOW).refusal == f"it is {phase.name.lower()}"
+    assert preview_rollback(plan, standing(plan, "SS", phase), now=NOW).refusal == f"it is {phase.name.lower()}"
 
 
 def test_a_paused_saga_is_shown_as_if_it_went_on() -> None:
     plan = chain("XX")
     state = replace(standing(plan, "SP"), paused=True)
 
-    assert preview_of_roll_back(plan, state, now=NOW).stages[0][0].step == 0
+    assert preview_rollback(plan, state, now=NOW).stages[0][0].step == 0
 
 
 @pytest.mark.parametrize("vector", ["SSSP", "SSDP", "SDDP", "SSSD", "DPPP"])
@@ -92,10 +95,10 @@ def test_the_order_is_that_of_a_real_roll_back(vector: str) -> None:
     diamond = shaped([(), (0,), (0,), (1, 2)], "XXXX")
     planned = [
         sorted(each.step for each in stage)
-        for stage in preview_of_roll_back(diamond, standing(diamond, vector), now=NOW).stages
+        for stage in preview_rollback(diamond, standing(diamond, vector), now=NOW).stages
     ]
     state = decide(
-        diamond, standing(diamond, vector), [ev.RollBack("real")], now=NOW, jitter=0.0, enforce_deadline=True
+        diamond, standing(diamond, vector), [ev.RollbackRequested("real")], now=NOW, jitter=0.0, enforce_deadline=True
     ).state
     real: list[list[int]] = []
     known: set[int] = set()

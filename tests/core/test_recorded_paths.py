@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from saga.authoring import Definition, Path
-from saga.core.finding import Code
+from saga.core.check.finding import Code
 from saga.errors import DefinitionError
 from tests.core.shop import Charge, Line, Street, contracts, order, refusal_of, stored
 

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from saga.core.check.finding import Code, Severity
+from saga.core.check.safety import accept, check, check_frozen
+from saga.core.definition.graph import DEFINITION_BYTES_MAX, STEPS_MAX, RetryPolicy
+from saga.core.definition.names import NAME_CHARS_MAX, is_name
+from saga.core.definition.outline import Outline, StepOutline
+from saga.core.definition.paths import output_path
 from saga.core.duration import DURATION_MS_MAX
-from saga.core.finding import Code, Severity
-from saga.core.graph import DEFINITION_BYTES_MAX, STEPS_MAX, RetryPolicy
-from saga.core.names import NAME_CHARS_MAX, is_name
-from saga.core.outline import Outline, StepOutline
-from saga.core.paths import output_path
-from saga.core.safety import accept, check, check_frozen
-from saga.core.states import Mode
+from saga.core.state.mode import Mode
 from saga.errors import DefinitionError
 from tests.core.samples import (
     CHAIN,
@@ -139,7 +139,7 @@ def test_a_time_out_outside_its_range_is_refused(timeout_ms: int) -> None:
     finding = the_finding(change(CHAIN, "charge", timeout_ms=timeout_ms))
 
     assert finding.code is Code.TIME_INVALID
-    assert "time-out" in finding.reason
+    assert "timeout" in finding.reason
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from saga.core.schema import MISFITS_MAX, misfits
+from saga.core.definition.schema import MISFITS_MAX, misfits
 
 
 class Colour(Enum):

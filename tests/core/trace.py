@@ -20,17 +20,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from saga.core import events as ev
-from saga.core.decide import Decision, State, decide, initial_state
-from saga.core.graph import Graph, Step
-from saga.core.states import WORDS, Mode
+from saga.core.definition.graph import Graph, Step
+from saga.core.rules import events as ev
+from saga.core.rules.decide import decide
+from saga.core.rules.decision import Decision
+from saga.core.state.letters import WORDS
+from saga.core.state.mode import Mode
+from saga.core.state.saga_state import State, initial_state
 from tests.core import graphs
 
 _MODES: Final = {mode.name.lower(): mode.value for mode in Mode}
 _SAGA_EVENTS: Final[dict[str, Callable[[str], ev.Event]]] = {
     "started": lambda _: ev.Started(),
-    "roll back": ev.RollBack,
-    "deadline": lambda _: ev.RollBack("deadline passed", deadline=True),
+    "roll back": ev.RollbackRequested,
+    "deadline": lambda _: ev.RollbackRequested("deadline passed", deadline=True),
     "paused": lambda _: ev.Paused(),
     "resumed": lambda _: ev.Resumed(),
     "abandoned": lambda _: ev.Abandoned(),
@@ -43,14 +46,14 @@ _STEP_EVENTS: Final[dict[str, Callable[[int, str], ev.Event]]] = {
     "refused": lambda step, _: ev.Failed(step, "not valid", failures=1, first_failure_ago_seconds=0.0, final=True),
     "ongoing": lambda step, seconds: ev.Ongoing(step, again_in_seconds=float(seconds)),
     "compensated": lambda step, _: ev.Compensated(step),
-    "reported": lambda step, finding: ev.Reported(step, ev.Finding(finding)),
+    "reported": lambda step, finding: ev.Reported(step, ev.JournalReport(finding)),
     "absent": lambda step, _: ev.Absent(step),
     "quiet": lambda step, _: ev.Quiet(step),
     "retried": lambda step, _: ev.Retried(step),
     "happened": lambda step, _: ev.Happened(step),
     "did not happen": lambda step, _: ev.DidNotHappen(step),
-    "waived": lambda step, _: ev.Waived(step),
-    "undone": lambda step, _: ev.Undone(step),
+    "waived": lambda step, _: ev.Skipped(step),
+    "undone": lambda step, _: ev.CompensatedByHand(step),
 }
 
 
@@ -96,7 +99,7 @@ def _step(words: list[str], names: list[str]) -> Step:
 
 def _event(graph: Graph, text: str) -> ev.Event:
     if text.startswith("tick"):
-        return ev.Tick(held=frozenset(graph.position(name) for name in text.split()[2:]))
+        return ev.Redriven(held=frozenset(graph.position(name) for name in text.split()[2:]))
     for kind, saga_event in _SAGA_EVENTS.items():
         if text.startswith(kind):
             return saga_event(text.removeprefix(kind).strip())
@@ -123,5 +126,5 @@ def _shown(graph: Graph, before: State, decision: Decision) -> Iterator[str]:
 def _state(graph: Graph, state: State) -> str:
     pairs = zip(graph.steps, state.vector, strict=True)
     steps = ", ".join(f"{step.name} {WORDS[letter]}" for step, letter in pairs)
-    flags = "; roll-back asked for" * state.cancel_requested + "; paused" * state.paused + "; stuck" * state.is_stuck
+    flags = "; rollback asked for" * state.rollback_requested + "; paused" * state.paused + "; stuck" * state.is_stuck
     return f"{state.phase.name}  {steps}{flags}"

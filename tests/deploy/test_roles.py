@@ -11,9 +11,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from saga_postgres.grants import grant
-from saga_postgres.migrate import migrate
-from saga_postgres.pool import Connection
+from saga_postgres.connection.pool import Connection
+from saga_postgres.schema.grants import grant
+from saga_postgres.schema.migrate import migrate
 
 FILE = Path(__file__).parents[2] / "deploy" / "postgres" / "roles.sql"
 

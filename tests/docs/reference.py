@@ -18,15 +18,23 @@ from saga import client, errors
 from saga.authoring.definition import COMPENSATION_BUDGET, STEP_TIMEOUT
 from saga.authoring.retry import EXECUTE_ATTEMPTS, FORWARD_ATTEMPTS
 from saga.cli.program import program
-from saga.core import graph, names
+from saga.core.check.finding import Code
+from saga.core.definition import graph, names
+from saga.core.definition.paths import INTEGER_MAX, TEMPLATE_DEPTH_MAX
 from saga.core.duration import DURATION_MS_MAX, duration_text
-from saga.core.finding import Code
-from saga.core.fold import operation_of
-from saga.core.paths import INTEGER_MAX, TEMPLATE_DEPTH_MAX
-from saga.core.states import QUARANTINED_LETTERS, TERMINAL_PHASES, WORDS, Mode, Operation, Phase
-from saga.ports import case, election, listing
-from saga.runtime import attempt, committer, intake, process, turns
-from saga.runtime.handlers import CONCURRENCY_DEFAULT
+from saga.core.rules.fold import operation_of
+from saga.core.state.letters import QUARANTINED_LETTERS, WORDS
+from saga.core.state.mode import Mode
+from saga.core.state.operation import Operation
+from saga.core.state.phase import TERMINAL_PHASES, Phase
+from saga.ports import election, listing
+from saga.ports import saga_detail as case
+from saga.runtime import process
+from saga.runtime.claims import intake
+from saga.runtime.commit import committer
+from saga.runtime.handlers.participant import CONCURRENCY_DEFAULT
+from saga.runtime.steps import attempt
+from saga.runtime.timing import fair_gate as turns
 from saga.settings import Seconds, Settings
 from saga.telemetry import catalogue
 from saga.telemetry.metrics import DEFINITIONS_MAX, OPERATION_WORDS, OTHER, OUTCOME_WORDS, SERVICES_MAX
@@ -165,37 +173,41 @@ def _error_rows(kind: type[errors.SagaError], depth: int) -> Iterator[Row]:
 # -- limits ---------------------------------------------------------------------------------------------------------------
 
 _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
-    ("Steps in a definition", graph.STEPS_MAX, "`saga.core.graph.STEPS_MAX`"),
-    ("Predecessors in a definition, all steps together", graph.EDGES_MAX, "`saga.core.graph.EDGES_MAX`"),
-    ("Bytes of a definition in canonical form", graph.DEFINITION_BYTES_MAX, "`saga.core.graph.DEFINITION_BYTES_MAX`"),
-    ("Characters of a name", names.NAME_CHARS_MAX, "`saga.core.names.NAME_CHARS_MAX`"),
+    ("Steps in a definition", graph.STEPS_MAX, "`saga.core.definition.graph.STEPS_MAX`"),
+    ("Predecessors in a definition, all steps together", graph.EDGES_MAX, "`saga.core.definition.graph.EDGES_MAX`"),
+    (
+        "Bytes of a definition in canonical form",
+        graph.DEFINITION_BYTES_MAX,
+        "`saga.core.definition.graph.DEFINITION_BYTES_MAX`",
+    ),
+    ("Characters of a name", names.NAME_CHARS_MAX, "`saga.core.definition.names.NAME_CHARS_MAX`"),
     ("Longest duration", duration_text(DURATION_MS_MAX), "`saga.core.duration.DURATION_MS_MAX`"),
-    ("Largest whole number in a template", INTEGER_MAX, "`saga.core.paths.INTEGER_MAX`"),
-    ("Levels of a template", TEMPLATE_DEPTH_MAX, "`saga.core.paths.TEMPLATE_DEPTH_MAX`"),
+    ("Largest whole number in a template", INTEGER_MAX, "`saga.core.definition.paths.INTEGER_MAX`"),
+    ("Levels of a template", TEMPLATE_DEPTH_MAX, "`saga.core.definition.paths.TEMPLATE_DEPTH_MAX`"),
     ("Bytes of a saga's input", client.INPUT_BYTES_MAX, "`saga.client.INPUT_BYTES_MAX`"),
     ("Characters of a start key", client.KEY_CHARS_MAX, "`saga.client.KEY_CHARS_MAX`"),
     ("Handlers at once in a process, for each participant", CONCURRENCY_DEFAULT, "`Participant(concurrency=)`"),
     ("Attempts of a step before the pivot", EXECUTE_ATTEMPTS, "`Retry(attempts=)`"),
     ("Attempts of a step that only goes forward", FORWARD_ATTEMPTS, "`Retry(attempts=)`"),
     ("Attempts of a compensation", "its budget is the limit", "`Retry(attempts=)`"),
-    ("Time-out of one attempt", STEP_TIMEOUT, "`step(timeout=)`"),
+    ("Timeout of one attempt", STEP_TIMEOUT, "`step(timeout=)`"),
     ("Compensation budget", COMPENSATION_BUDGET, "`Definition(compensation_budget=)`"),
     (
         "Deliveries without an answer, before a step runs alone",
         turns.SUSPECT_AFTER,
-        "`saga.runtime.turns.SUSPECT_AFTER`",
+        "`saga.runtime.timing.fair_gate.SUSPECT_AFTER`",
     ),
-    ("Runs alone without an answer", turns.TRIALS_MAX, "`saga.runtime.turns.TRIALS_MAX`"),
-    ("Characters of a stored error", attempt.ERROR_CHARS_MAX, "`saga.runtime.attempt.ERROR_CHARS_MAX`"),
-    ("Sagas in one commit", committer.BATCH_SAGAS_MAX, "`saga.runtime.committer.BATCH_SAGAS_MAX`"),
+    ("Runs alone without an answer", turns.TRIALS_MAX, "`saga.runtime.timing.fair_gate.TRIALS_MAX`"),
+    ("Characters of a stored error", attempt.ERROR_CHARS_MAX, "`saga.runtime.steps.attempt.ERROR_CHARS_MAX`"),
+    ("Sagas in one commit", committer.BATCH_SAGAS_MAX, "`saga.runtime.commit.committer.BATCH_SAGAS_MAX`"),
     (
         "Outcomes that wait for their commit while more is pulled",
         intake.UNSETTLED_MAX,
-        "`saga.runtime.intake.UNSETTLED_MAX`",
+        "`saga.runtime.claims.intake.UNSETTLED_MAX`",
     ),
-    ("Commands in one pull", intake.PULLED_AT_ONCE, "`saga.runtime.intake.PULLED_AT_ONCE`"),
+    ("Commands in one pull", intake.PULLED_AT_ONCE, "`saga.runtime.claims.intake.PULLED_AT_ONCE`"),
     ("Overdue sagas taken in one go", process.OVERDUE_MAX, "`saga.runtime.process.OVERDUE_MAX`"),
-    ("Lines of history shown", case.HISTORY_LINES_MAX, "`saga.ports.case.HISTORY_LINES_MAX`"),
+    ("Lines of history shown", case.HISTORY_LINES_MAX, "`saga.ports.saga_detail.HISTORY_LINES_MAX`"),
     ("Sagas in a list", listing.LINES_MAX, "`saga.ports.listing.LINES_MAX`"),
 )
 

@@ -11,7 +11,7 @@ import pytest
 from cyclopts import CycloptsError
 
 from saga.cli.program import program
-from saga_postgres.migrate import migrate
+from saga_postgres.schema.migrate import migrate
 from tests.docs.page import ROOT, Page, page, pages
 from tests.docs.terminal import Terminal, sessions
 

@@ -6,7 +6,7 @@ import os
 
 import asyncpg
 
-from saga_postgres.migrate import migrate
+from saga_postgres.schema.migrate import migrate
 from tests.docs import reference
 from tests.docs.page import ROOT, page
 

@@ -18,12 +18,12 @@ from pathlib import Path
 from saga import registry
 from saga.errors import LeadershipLost
 from saga.memory.adapter import MemoryAdapter
-from saga.memory.database import Database
+from saga.memory.data.database import Database
 from saga.memory.store import MemoryStore
+from saga.ports.adapter import StoreOptions
 from saga.ports.clock import SystemClock
 from saga.ports.election import Election, Leadership
-from saga.ports.store import StoreOptions
-from saga.ports.work import Overdue
+from saga.ports.values.overdue import OverdueSaga
 from saga.runtime.process import Process
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
 
@@ -75,7 +75,7 @@ class RecordedStore(MemoryStore):
 
     book: Book
 
-    async def overdue(self, limit: int, services: Sequence[str] | None) -> list[Overdue]:
+    async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
         if services is None:
             self.book.note("acts")
         return await super().overdue(limit, services)

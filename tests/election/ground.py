@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from kazoo.client import KazooClient
 
-from saga_postgres.embedded import EmbeddedPostgres
+from saga_postgres.embedded.server import EmbeddedPostgres
 from tests.migrated import migrate_database
 from tests.services import etcd, postgres, zookeeper
 from tests.services.proxy import Proxy

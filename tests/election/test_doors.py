@@ -16,7 +16,7 @@ from kazoo.exceptions import NoAuthError
 from saga import registry
 from saga.errors import AccessRefused, UsageError
 from saga.ports.election import Election
-from saga_postgres.child import LOOPBACK, free_port
+from saga_postgres.embedded.child import LOOPBACK, free_port
 from tests.services import etcd, zookeeper
 from tests.services.etcd_stubs import STUBS, generate
 from tests.services.places import Missing, or_skip

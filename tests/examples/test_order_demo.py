@@ -16,7 +16,7 @@ from saga.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 SECONDS_MAX = 150
-CHARGE_SECONDS_MAX = 1.0  # the time-out in the definition
+CHARGE_SECONDS_MAX = 1.0  # the timeout in the definition
 
 
 @pytest.mark.slow

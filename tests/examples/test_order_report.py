@@ -9,7 +9,7 @@ from examples.order.kills import Kill
 from examples.order.order import Address, Order
 from examples.order.report import percentile, report
 from examples.order.traffic import Arrivals, Tally, send
-from saga.history import Finding, Rule, Verdict
+from saga.history import Breach, Rule, Verdict
 
 ADDRESS = Address(street="1 Mill Lane", region="AL", town="Alderwick")
 
@@ -49,7 +49,7 @@ def test_a_percentile_is_a_value_that_occurred() -> None:
 def test_a_run_holds_when_the_audit_found_nothing_and_nothing_is_stuck() -> None:
     assert report(a_tally(), 1.0, [], [], Verdict(), None).holds
     assert not report(a_tally(), 1.0, [], [Violation("a", "is wrong")], Verdict(), None).holds
-    broken = Verdict(findings_found=1, findings=[Finding(UUID(int=1), 2, Rule.SETTLE, "K", "S", None)])
+    broken = Verdict(findings_found=1, findings=[Breach(UUID(int=1), 2, Rule.SETTLE, "K", "S", None)])
     assert not report(a_tally(), 1.0, [], [], broken, None).holds
     tally = a_tally()
     tally.total = 3

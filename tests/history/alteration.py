@@ -6,24 +6,26 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from saga.history import Chronicle, Note
+from saga.ports.saga_history import SagaHistory, Transition
 
-Alteration = Callable[[Random, Chronicle], list[Note] | None]
+Alteration = Callable[[Random, SagaHistory], list[Transition] | None]
 LETTERS: Final = "PDWUKdwukSNRVZG?"
-SILENT: Final = ("failed", "late ", "looked after", "roll-back refused")  # lines that change nothing
+SILENT: Final = ("failed", "late ", "redriven", "rollback refused")  # lines that change nothing
 
 
-def altered(recorded: Chronicle, notes: list[Note]) -> Chronicle:
-    return Chronicle(recorded.saga, 1, recorded.version, recorded.phase, recorded.vector, 0.0, recorded.results, notes)
+def altered(recorded: SagaHistory, notes: list[Transition]) -> SagaHistory:
+    return SagaHistory(
+        recorded.saga, 1, recorded.version, recorded.phase, recorded.vector, 0.0, recorded.results, notes
+    )
 
 
-def drop_transition(rng: Random, recorded: Chronicle) -> list[Note]:
+def drop_transition(rng: Random, recorded: SagaHistory) -> list[Transition]:
     """All lines of one version."""
     version = rng.randint(1, recorded.version)
     return [note for note in recorded.notes if note.version != version]
 
 
-def double_transition(rng: Random, recorded: Chronicle) -> list[Note]:
+def double_transition(rng: Random, recorded: SagaHistory) -> list[Transition]:
     """A transition, once more under the next version; what came later moves up."""
     at = rng.randint(1, recorded.version)
     notes = []
@@ -34,7 +36,7 @@ def double_transition(rng: Random, recorded: Chronicle) -> list[Note]:
     return _ordered(notes)
 
 
-def swap_transitions(rng: Random, recorded: Chronicle) -> list[Note] | None:
+def swap_transitions(rng: Random, recorded: SagaHistory) -> list[Transition] | None:
     """Two transitions that follow each other change places."""
     if recorded.version == 1:
         return None
@@ -44,7 +46,7 @@ def swap_transitions(rng: Random, recorded: Chronicle) -> list[Note] | None:
     return _ordered(notes)
 
 
-def change_letter(rng: Random, recorded: Chronicle) -> list[Note]:
+def change_letter(rng: Random, recorded: SagaHistory) -> list[Transition]:
     """One letter of one vector."""
     version, step = rng.randint(1, recorded.version), rng.randrange(len(recorded.vector))
     before = next(note.vector for note in recorded.notes if note.version == version)
@@ -53,7 +55,7 @@ def change_letter(rng: Random, recorded: Chronicle) -> list[Note]:
     return [note._replace(vector=vector) if note.version == version else note for note in recorded.notes]
 
 
-def change_phase(rng: Random, recorded: Chronicle) -> list[Note]:
+def change_phase(rng: Random, recorded: SagaHistory) -> list[Transition]:
     """The phase of one transition."""
     version = rng.randint(1, recorded.version)
     before = next(note.phase for note in recorded.notes if note.version == version)
@@ -61,17 +63,17 @@ def change_phase(rng: Random, recorded: Chronicle) -> list[Note]:
     return [note._replace(phase=phase) if note.version == version else note for note in recorded.notes]
 
 
-def drop_line(rng: Random, recorded: Chronicle) -> list[Note] | None:
+def drop_line(rng: Random, recorded: SagaHistory) -> list[Transition] | None:
     """One line that changes something."""
     return _without(rng, recorded, [note for note in recorded.notes if not note.kind.startswith(SILENT)])
 
 
-def drop_silent_line(rng: Random, recorded: Chronicle) -> list[Note] | None:
+def drop_silent_line(rng: Random, recorded: SagaHistory) -> list[Transition] | None:
     """One line that changes nothing: of a failed attempt, of an outcome that came too late."""
     return _without(rng, recorded, [note for note in recorded.notes if note.kind.startswith(SILENT)])
 
 
-def change_step(rng: Random, recorded: Chronicle) -> list[Note] | None:
+def change_step(rng: Random, recorded: SagaHistory) -> list[Transition] | None:
     """The step that a line is about, where it changes something."""
     at = [n for n, note in enumerate(recorded.notes) if note.step is not None and not note.kind.startswith(SILENT)]
     if not at:
@@ -82,14 +84,14 @@ def change_step(rng: Random, recorded: Chronicle) -> list[Note] | None:
     return notes
 
 
-def _without(rng: Random, recorded: Chronicle, candidates: list[Note]) -> list[Note] | None:
+def _without(rng: Random, recorded: SagaHistory, candidates: list[Transition]) -> list[Transition] | None:
     if not candidates:
         return None
     gone = rng.choice(candidates)
     return [note for note in recorded.notes if note is not gone]
 
 
-def _ordered(notes: list[Note]) -> list[Note]:
+def _ordered(notes: list[Transition]) -> list[Transition]:
     return sorted(notes, key=lambda note: (note.version is None, note.version or 0))
 
 

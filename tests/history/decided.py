@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from random import Random
 from typing import Final
 
-from saga.core import events as ev
-from saga.core.decide import Entry, State, decide, initial_state
-from saga.core.graph import Graph
-from saga.history import Chronicle, Note
+from saga.core.definition.graph import Graph
+from saga.core.rules import events as ev
+from saga.core.rules.decide import decide
+from saga.core.rules.decision import HistoryEntry
+from saga.core.state.saga_state import State, initial_state
+from saga.ports.saga_history import SagaHistory, Transition
 from tests.core.graphs import chain, graph, shaped, step
 from tests.core.reach import NOW, every_event
 from tests.history.told import SAGA
@@ -24,9 +26,10 @@ GRAPHS: Final = (
     graph(step("a", "J", read_only=True), step("b", "X"), step("c", "T", compensation=False)),
 )
 RESULTS: Final = frozenset({"succeeded", "resolved: it happened", "frozen: executed", "frozen: compensated"})
-LOOKED_AFTER: Final = (Entry("looked after", -1, None),)
+REDRIVEN: Final = (HistoryEntry("redriven", -1, None),)
 FROM_OUTSIDE: Final = (
-    ev.Paused, ev.Resumed, ev.Retried, ev.Happened, ev.DidNotHappen, ev.Undone, ev.Waived, ev.Abandoned, ev.RollBack, ev.Tick, ev.Quiet,
+    ev.Paused, ev.Resumed, ev.Retried, ev.Happened, ev.DidNotHappen, ev.CompensatedByHand, ev.Skipped, ev.Abandoned,
+    ev.RollbackRequested, ev.Redriven, ev.Quiet,
 )  # fmt: skip
 
 
@@ -38,7 +41,7 @@ class Decided:
         self.state = initial_state(plan, now=NOW)
         self.version = 0
         self.results: set[int] = set()
-        self.notes: list[Note] = []
+        self.notes: list[Transition] = []
         self.happen([ev.Started()])
 
     def happen(self, events: Sequence[ev.Event]) -> None:
@@ -46,23 +49,25 @@ class Decided:
         is_looked_after = not self.state.phase.is_terminal and any(isinstance(event, FROM_OUTSIDE) for event in events)
         is_written = decision.changed or is_looked_after
         self.version += is_written
-        self._note(decision.state, decision.entries or (LOOKED_AFTER if is_written else ()), is_written=is_written)
+        self._note(decision.state, decision.entries or (REDRIVEN if is_written else ()), is_written=is_written)
         self.state = decision.state
 
-    def _note(self, after: State, entries: Sequence[Entry], *, is_written: bool) -> None:
+    def _note(self, after: State, entries: Sequence[HistoryEntry], *, is_written: bool) -> None:
         version = self.version if is_written else None
         for kind, at, detail in entries:
-            self.notes.append(Note(version, after.phase.value, after.vector, kind, None if at < 0 else at, detail, 1))
+            self.notes.append(
+                Transition(version, after.phase.value, after.vector, kind, None if at < 0 else at, detail, 1)
+            )
             if kind in RESULTS:
                 self.results.add(at)
 
-    def chronicle(self) -> Chronicle:
+    def chronicle(self) -> SagaHistory:
         """A result that a person has declared is left out by its step's own operator line."""
         declared = {note.step for note in self.notes if note.kind == "resolved by an operator: it happened"}
         notes = sorted(self.notes, key=lambda note: (note.version is None, note.version or 0))
         results = frozenset(self.results - declared)
         phase, vector = self.state.phase.value, self.state.vector
-        return Chronicle(SAGA, 1, self.version, phase, vector, 0.0, results, notes)
+        return SagaHistory(SAGA, 1, self.version, phase, vector, 0.0, results, notes)
 
 
 def decided(rng: Random) -> Decided:

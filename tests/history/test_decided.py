@@ -11,7 +11,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from saga.history import Note
+from saga.ports.saga_history import Transition
 from tests.history import alteration
 from tests.history.alteration import Alteration, altered
 from tests.history.decided import decided
@@ -58,5 +58,5 @@ def test_transitions_in_the_wrong_order_are_found_where_they_change_anything(rng
 
 def states(notes: object) -> list[tuple[str, str]]:
     assert isinstance(notes, list)
-    found = {note.version: (note.phase, note.vector) for note in notes if isinstance(note, Note)}
+    found = {note.version: (note.phase, note.vector) for note in notes if isinstance(note, Transition)}
     return [found[version] for version in sorted(found, key=lambda version: version or 0)]

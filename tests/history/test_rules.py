@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from saga.core.graph import Graph
-from saga.history import Note, Rule
+from saga.core.definition.graph import Graph
+from saga.history import Rule
+from saga.ports.saga_history import Transition
 from tests.core.graphs import chain, graph, shaped, step
 from tests.history.told import chronicle, findings, findings_of, still, told
 
@@ -32,9 +33,9 @@ class Pair:
 
 PAIRS = {
     "a saga begins with started": Pair(
-        Rule.START, TTT, (STARTED,), ("R DPP  looked after",)),
+        Rule.START, TTT, (STARTED,), ("R DPP  redriven",)),
     "a saga starts once": Pair(
-        Rule.START, TTT, (STARTED, "R DPP  looked after"), (STARTED, "R DPP  started")),
+        Rule.START, TTT, (STARTED, "R DPP  redriven"), (STARTED, "R DPP  started")),
     "only what was dispatched succeeds": Pair(
         Rule.SUCCESS, TTT, (STARTED, "R SDP  succeeded 0"), (STARTED, "R DSP  succeeded 1")),
     "a compensated step does not succeed late": Pair(
@@ -45,11 +46,11 @@ PAIRS = {
         Rule.SUCCESS, XXX, (STARTED, "C UVV  rolling back", "C KVV  resolved: it happened 0"),
         (STARTED, "C UVV  rolling back", "C USV  resolved: it happened 1")),
     "a kept rejection is set aside when the pivot has passed": Pair(
-        Rule.KEPT, FORK_PIVOT, (*BOTH, "R SDR  rejected 2; roll-back waits 1", "R SSd  succeeded 1; roll-back refused 1; quarantined 2"),
-        (*BOTH, "R SDR  rejected 2; roll-back waits 1", "R SSR  succeeded 1; roll-back refused 1")),
+        Rule.KEPT, FORK_PIVOT, (*BOTH, "R SDR  rejected 2; rollback waits 1", "R SSd  succeeded 1; rollback refused 1; quarantined 2"),
+        (*BOTH, "R SDR  rejected 2; rollback waits 1", "R SSR  succeeded 1; rollback refused 1")),
     "a rejection is kept only until the pivot has passed": Pair(
-        Rule.KEPT, FORK_PIVOT, (*BOTH, "R SDR  rejected 2; roll-back waits 1"),
-        (*BOTH, "R SDR  rejected 2; roll-back waits 1", "R SDd  quarantined 2")),
+        Rule.KEPT, FORK_PIVOT, (*BOTH, "R SDR  rejected 2; rollback waits 1"),
+        (*BOTH, "R SDR  rejected 2; rollback waits 1", "R SDd  quarantined 2")),
     "only what was dispatched is rejected": Pair(
         Rule.REJECTION, TTT, (STARTED, "Z RVV  rejected 0; rolling back; compensated all"),
         (STARTED, "C KRV  rejected 1; rolling back")),
@@ -66,14 +67,14 @@ PAIRS = {
     "nothing is dispatched while the saga is paused": Pair(
         Rule.DISPATCH, TTT, (STARTED, "R DPP  paused", "R SPP  succeeded 0", "R SDP  resumed"),
         (STARTED, "R DPP  paused", "R SDP  succeeded 0")),
-    "nothing is dispatched while a roll-back is asked for": Pair(
+    "nothing is dispatched while a rollback is asked for": Pair(
         Rule.DISPATCH, shaped([(), (), (1,)], "XXX", pivot=0),
-        ("R DDP  started", "R DDP  roll-back waits 0", "R DSP  succeeded 1"),
-        ("R DDP  started", "R DDP  roll-back waits 0", "R DSD  succeeded 1")),
+        ("R DDP  started", "R DDP  rollback waits 0", "R DSP  succeeded 1"),
+        ("R DDP  started", "R DDP  rollback waits 0", "R DSD  succeeded 1")),
     "a pivot that has succeeded releases what was held": Pair(
         Rule.DISPATCH, XXX_PIVOT,
-        (STARTED, "R SDP  succeeded 0", "R SDP  roll-back waits 1", "R SSD  succeeded 1; roll-back refused 1"),
-        (STARTED, "R SDP  succeeded 0", "R SDP  roll-back waits 1", "R SSP  succeeded 1; roll-back refused 1")),
+        (STARTED, "R SDP  succeeded 0", "R SDP  rollback waits 1", "R SSD  succeeded 1; rollback refused 1"),
+        (STARTED, "R SDP  succeeded 0", "R SDP  rollback waits 1", "R SSP  succeeded 1; rollback refused 1")),
     "a saga is complete when every step is finished": Pair(
         Rule.COMPLETED, FORK, (*BOTH, "R SSD  succeeded 1", "D SSS  succeeded 2; completed"),
         (*BOTH, "D SSD  succeeded 1; completed")),
@@ -82,20 +83,20 @@ PAIRS = {
     "only what is running is rolled back": Pair(
         Rule.ROLL_BACK, XXX, (STARTED, "C UVV  rolling back"), (STARTED, "C UVV  rolling back", "C UVV  rolling back")),
     "nothing is rolled back behind the pivot": Pair(
-        Rule.ROLL_BACK, TTT_PIVOT, (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSD  roll-back refused 1"),
+        Rule.ROLL_BACK, TTT_PIVOT, (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSD  rollback refused 1"),
         (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "C SKV  rolling back")),
     "nothing is rolled back while a journaled pivot is unknown": Pair(
-        Rule.ROLL_BACK, JJJ_PIVOT, (STARTED, "R SDP  succeeded 0", "R SWP  roll-back waits 1"),
+        Rule.ROLL_BACK, JJJ_PIVOT, (STARTED, "R SDP  succeeded 0", "R SWP  rollback waits 1"),
         (STARTED, "R SDP  succeeded 0", "C SKV  rolling back")),
     "nothing is rolled back while an external pivot is unknown": Pair(
-        Rule.ROLL_BACK, XXX_PIVOT, (STARTED, "R SDP  succeeded 0", "R SDP  roll-back waits 1"),
+        Rule.ROLL_BACK, XXX_PIVOT, (STARTED, "R SDP  succeeded 0", "R SDP  rollback waits 1"),
         (STARTED, "R SDP  succeeded 0", "C SUV  rolling back")),
-    "a roll-back waits for the pivot alone": Pair(
-        Rule.ROLL_BACK, XXX_PIVOT, (STARTED, "R SDP  succeeded 0", "R SDP  roll-back waits 1"),
-        (STARTED, "R DPP  roll-back waits 0")),
-    "a roll-back is refused behind the pivot alone": Pair(
-        Rule.ROLL_BACK, TTT_PIVOT, (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSD  roll-back refused 1"),
-        (STARTED, "R DPP  roll-back refused 1")),
+    "a rollback waits for the pivot alone": Pair(
+        Rule.ROLL_BACK, XXX_PIVOT, (STARTED, "R SDP  succeeded 0", "R SDP  rollback waits 1"),
+        (STARTED, "R DPP  rollback waits 0")),
+    "a rollback is refused behind the pivot alone": Pair(
+        Rule.ROLL_BACK, TTT_PIVOT, (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSD  rollback refused 1"),
+        (STARTED, "R DPP  rollback refused 1")),
     "a rejection rolls back": Pair(
         Rule.ROLL_BACK, TTT, (STARTED, "Z RVV  rejected 0; rolling back; compensated all"), (STARTED, "R RPP  rejected 0")),
     "an external step of unknown outcome is resolved first": Pair(
@@ -127,13 +128,13 @@ PAIRS = {
         (STARTED, "C KVV  rolling back", "C KVV  late compensation recorded 0")),
     "the pivot alone is voided": Pair(
         Rule.VOIDED, JJJ_PIVOT,
-        (STARTED, "R SDP  succeeded 0", "R SWP  roll-back waits 1", "C KVV  voided 1; rolling back"),
+        (STARTED, "R SDP  succeeded 0", "R SWP  rollback waits 1", "C KVV  voided 1; rolling back"),
         (STARTED, "Z VVV  voided 0; rolling back; compensated all")),
     "a pivot is voided when it was asked to": Pair(
         Rule.VOIDED, XXX_PIVOT,
-        (STARTED, "R SDP  succeeded 0", "R SDP  roll-back waits 1", "C KVV  voided 1; rolling back"),
+        (STARTED, "R SDP  succeeded 0", "R SDP  rollback waits 1", "C KVV  voided 1; rolling back"),
         (STARTED, "R SDP  succeeded 0", "C KVV  voided 1; rolling back")),
-    "a step is set aside only where no roll-back is possible": Pair(
+    "a step is set aside only where no rollback is possible": Pair(
         Rule.QUARANTINE, XXX, (STARTED, "C UVV  failed 0; rolling back", "C uVV  failed 0; quarantined 0"),
         (STARTED, "R dPP  failed 0; quarantined 0")),
     "what has an outcome is not set aside": Pair(
@@ -159,7 +160,7 @@ PAIRS = {
          "R SSR  resolved by an operator: it did not happen 2; rejected 2")),
     "an end is for ever": Pair(
         Rule.ENDED, chain("T"), ("R D  started", "D S  succeeded 0; completed"),
-        ("R D  started", "D S  succeeded 0; completed", "D S  looked after")),
+        ("R D  started", "D S  succeeded 0; completed", "D S  redriven")),
     "an ended saga is not revived": Pair(
         Rule.ENDED, chain("T"), ("R D  started", "D S  succeeded 0; completed"),
         ("R D  started", "D S  succeeded 0; completed", "C K  rolling back")),
@@ -180,8 +181,8 @@ PAIRS = {
     "what is paused is not paused again": Pair(
         Rule.PAUSE, TTT, (STARTED, "R DPP  paused"), (STARTED, "R DPP  paused", "R DPP  paused")),
     "an outcome stays": Pair(
-        Rule.OUTCOME, TTT, (STARTED, "R SDP  succeeded 0", "D SSS  succeeded 1; looked after")[:2],
-        (STARTED, "R SDP  succeeded 0", "R DDP  looked after")),
+        Rule.OUTCOME, TTT, (STARTED, "R SDP  succeeded 0", "D SSS  succeeded 1; redriven")[:2],
+        (STARTED, "R SDP  succeeded 0", "R DDP  redriven")),
     "a compensated step stays compensated": Pair(
         Rule.OUTCOME, JJJ,
         (STARTED, "R SDP  succeeded 0", "C SKV  rolling back", "C KZV  compensated 1", "Z ZZV  compensated 0; compensated all"),
@@ -189,11 +190,11 @@ PAIRS = {
     "no letter changes without a line": Pair(
         Rule.REASON, TTT, (STARTED, "R SDP  succeeded 0"), (STARTED, "R SPP  failed 0")),
     "no phase changes without a line": Pair(
-        Rule.REASON, XXX, (STARTED, "C UVV  rolling back"), (STARTED, "C DPP  looked after")),
+        Rule.REASON, XXX, (STARTED, "C UVV  rolling back"), (STARTED, "C DPP  redriven")),
     "a vector has a letter for each step": Pair(
         Rule.REASON, TTT, (STARTED,), ("R DP  started",)),
     "a line is of a known kind": Pair(
-        Rule.KIND, TTT, (STARTED, "R DPP  looked after"), (STARTED, "R DPP  wandered off")),
+        Rule.KIND, TTT, (STARTED, "R DPP  redriven"), (STARTED, "R DPP  wandered off")),
     "a line about the saga is about no step": Pair(
         Rule.KIND, TTT, (STARTED, "R DPP  failed 0"), (STARTED, "R DPP  failed")),
     "a line is about a step that there is": Pair(
@@ -267,7 +268,7 @@ def test_what_a_person_has_declared_has_no_result() -> None:
 
 
 def test_lines_of_one_transition_have_one_vector() -> None:
-    notes = told(STARTED, "R DPP  failed 0; looked after")
+    notes = told(STARTED, "R DPP  failed 0; redriven")
     notes[1] = notes[1]._replace(vector="DDP")
 
     assert Rule.REASON in {finding.rule for finding in findings(TTT, chronicle(notes))}
@@ -280,7 +281,7 @@ def test_a_line_that_changes_nothing_tells_a_state_that_there_was() -> None:
 
 @pytest.mark.parametrize("kind", ["succeeded", "completed", "quarantined"])
 def test_a_line_that_changes_something_has_a_version(kind: str) -> None:
-    silent = Note(None, "R", "DPP", kind, 0, None, 3)
+    silent = Transition(None, "R", "DPP", kind, 0, None, 3)
 
     assert findings(TTT, chronicle([*GOOD, silent]))[0].rule is Rule.KIND
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from saga.ports.bus import Bus
-from saga.testing.bus_suite import BusSuite
+from saga.testing.suites.bus import BusSuite
 from saga_kafka import open_bus
 from tests.services.kafka import Shape, cluster
 from tests.services.places import or_skip

@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from saga.ports.bus import Bus
 from saga_kafka import open_bus
 from saga_kafka.options import Options
-from saga_postgres.child import LOOPBACK, free_port
+from saga_postgres.embedded.child import LOOPBACK, free_port
 from tests.kafka.books import GROUP, TOPIC, Books, numbered
 from tests.runtime.world import until
 from tests.services.kafka import Cluster, Shape, cluster

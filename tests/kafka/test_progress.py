@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saga_kafka.progress import NOTE_CHARS_MAX, Note, Progress
+from saga_kafka.offset_tracker import NOTE_CHARS_MAX, Note, OffsetTracker
 
 
-def progress_at(count: int, note: Note | None = None, *, first: int = 0) -> Progress:
-    progress = Progress(first, note or Note())
+def progress_at(count: int, note: Note | None = None, *, first: int = 0) -> OffsetTracker:
+    progress = OffsetTracker(first, note or Note())
     for offset in range(first, first + count):
         progress.begin(offset)
     return progress
@@ -41,13 +41,13 @@ def test_after_a_restart_exactly_what_is_not_done_is_delivered_again(first_done:
     for offset in first_done:
         first.finish(offset)
 
-    second = Progress(first.watermark, Note.read(first.note(), first.watermark))
+    second = OffsetTracker(first.watermark, Note.read(first.note(), first.watermark))
     again = {offset for offset in range(first.watermark, 31) if second.begin(offset)}
     assert again == set(range(31)) - first_done
 
     for offset in then_done & again:
         second.finish(offset)
-    third = Progress(second.watermark, Note.read(second.note(), second.watermark))
+    third = OffsetTracker(second.watermark, Note.read(second.note(), second.watermark))
     assert {offset for offset in range(second.watermark, 31) if third.begin(offset)} == again - then_done
 
 
@@ -56,12 +56,12 @@ def test_what_was_not_fetched_again_before_the_next_restart_is_not_forgotten(fet
     first = progress_at(31)
     for offset in done:
         first.finish(offset)
-    second = Progress(first.watermark, Note.read(first.note(), first.watermark))
+    second = OffsetTracker(first.watermark, Note.read(first.note(), first.watermark))
     taken = [offset for offset in range(first.watermark, first.watermark + fetched) if second.begin(offset)]
     for offset in taken:
         second.finish(offset)
 
-    third = Progress(second.watermark, Note.read(second.note(), second.watermark))
+    third = OffsetTracker(second.watermark, Note.read(second.note(), second.watermark))
     again = {offset for offset in range(second.watermark, 31) if third.begin(offset)}
 
     assert again == set(range(31)) - done - set(taken)
@@ -75,7 +75,7 @@ def test_a_note_never_outgrows_what_a_broker_keeps_and_what_does_not_fit_comes_a
     note = progress.note()
 
     assert len(note) <= NOTE_CHARS_MAX + 20
-    later = Progress(0, Note.read(note, 0))
+    later = OffsetTracker(0, Note.read(note, 0))
     again = {offset for offset in range(20_000) if later.begin(offset)}
     assert again >= set(range(0, 20_000, 2))
     assert len(again) < 20_000
@@ -87,7 +87,7 @@ def test_somebody_elses_note_says_nothing() -> None:
 
 
 def test_a_note_with_a_huge_range_costs_nothing() -> None:
-    progress = Progress(0, Note.read("saga1 1000000000000 0-999999999999", 0))
+    progress = OffsetTracker(0, Note.read("saga1 1000000000000 0-999999999999", 0))
 
     assert progress.begin(0)
     progress.finish(0)

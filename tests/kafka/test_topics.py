@@ -12,7 +12,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from saga import registry
 from saga.errors import NotFound, UsageError
 from saga.ports.bus import topic_of
-from saga.ports.doctor import BusDoctor, Finding
+from saga.ports.bus_doctor import BusDoctor, Check
 from saga_kafka import open_bus
 from saga_kafka.options import Options
 from tests.cli.conftest import Command, command  # noqa: F401 (a fixture)
@@ -46,12 +46,12 @@ async def doctor(kafka_url: str) -> AsyncIterator[BusDoctor]:
     await doctor.close()
 
 
-async def findings(doctor: BusDoctor, *topics: str) -> list[Finding]:
+async def findings(doctor: BusDoctor, *topics: str) -> list[Check]:
     async with asyncio.timeout(TIMEOUT_SECONDS):
         return [finding async for finding in doctor.examine(topics)]
 
 
-def wrong(found: list[Finding]) -> list[str]:
+def wrong(found: list[Check]) -> list[str]:
     return [f"{finding.detail} -> {finding.remedy}" for finding in found if not finding.ok]
 
 

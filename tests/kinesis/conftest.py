@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from saga_kinesis.bus import KinesisBus
-from saga_kinesis.leases import LeaseTable
+from saga_kinesis.readers.lease_table import LeaseTable
 from tests.kinesis.books import connected
 from tests.kinesis.operator import Operator
 from tests.services import kinesis as services

@@ -12,7 +12,7 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import web
 
-from saga_postgres.child import LOOPBACK, free_port
+from saga_postgres.embedded.child import LOOPBACK, free_port
 
 Document = dict[str, Any]
 THROUGHPUT: Final = "ProvisionedThroughputExceededException"

@@ -7,7 +7,7 @@ from typing import Any, Self
 import asyncpg
 
 from saga.errors import NotFound
-from saga_kinesis.api import Api, Shard
+from saga_kinesis.client import Client, Shard
 from saga_kinesis.options import parse
 from tests.kinesis.books import TOPIC
 from tests.runtime.world import until
@@ -18,7 +18,7 @@ class Operator:
 
     def __init__(self, url: str, topic: str = TOPIC) -> None:
         self.options = parse(url)
-        self.api = Api(self.options)
+        self.api = Client(self.options)
         self.stream = self.options.prefix + topic
 
     async def __aenter__(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from saga.ports.bus import Bus
-from saga.testing.bus_suite import BusSuite
+from saga.testing.suites.bus import BusSuite
 from saga_kinesis import open_bus
 
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from saga.ports.doctor import BusDoctor, Finding
+from saga.ports.bus_doctor import BusDoctor, Check
 from saga_kinesis import open_bus, open_doctor
 from tests.kinesis.books import GROUP, TOPIC, Books
 from tests.kinesis.operator import Operator
@@ -28,7 +28,7 @@ async def doctor(url: str) -> AsyncIterator[BusDoctor]:
     await doctor.close()
 
 
-async def examined(doctor: BusDoctor) -> list[Finding]:
+async def examined(doctor: BusDoctor) -> list[Check]:
     return [finding async for finding in doctor.examine([TOPIC])]
 
 

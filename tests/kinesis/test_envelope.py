@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from saga.errors import InputRefused, ProtocolViolation
 from saga.ports.bus import Message
-from saga_kinesis.envelope import KEY_BYTES_MAX, pack, partition_key, unpack
+from saga_kinesis.record_format import KEY_BYTES_MAX, pack, partition_key, unpack
 
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,20}", fullmatch=True)
 VALUES = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=50)

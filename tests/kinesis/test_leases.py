@@ -10,10 +10,10 @@ from dataclasses import replace
 import pytest
 
 from saga.errors import SchemaMismatch, UsageError
-from saga_kinesis.api import Shard
 from saga_kinesis.bus import KinesisBus
-from saga_kinesis.leases import Lease, LeaseTable, Place, Saving
+from saga_kinesis.client import Shard
 from saga_kinesis.options import parse
+from saga_kinesis.readers.lease_table import Lease, LeaseTable, Place, Saving
 from tests.kinesis.books import GROUP, TOPIC, Books, connected
 from tests.services import kinesis as services
 

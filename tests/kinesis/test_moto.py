@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from saga.ports.bus import Bus
-from saga.testing.bus_suite import BusSuite
+from saga.testing.suites.bus import BusSuite
 from saga_kinesis import open_bus
 from tests.services import kinesis as services
 

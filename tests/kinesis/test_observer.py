@@ -7,7 +7,7 @@ from uuid import UUID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saga_kinesis.observer import Observer, fair_share
+from saga_kinesis.readers.observer import Observer, fair_share
 
 
 def test_silence_counts_from_when_a_sign_was_first_seen() -> None:

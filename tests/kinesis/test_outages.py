@@ -11,7 +11,7 @@ import pytest
 from saga.errors import NotFound, Unavailable
 from saga.ports.bus import Message
 from saga_kinesis import open_bus
-from saga_kinesis.envelope import pack
+from saga_kinesis.record_format import pack
 from tests.kinesis.books import TOPIC, Books, connected, doubled, numbered
 from tests.kinesis.operator import Operator
 from tests.runtime.world import until

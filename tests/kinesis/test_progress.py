@@ -5,11 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saga_kinesis.progress import Progress
+from saga_kinesis.readers.sequence_tracker import SequenceTracker
 
 
 def test_the_checkpoint_waits_for_the_oldest_record() -> None:
-    progress = Progress()
+    progress = SequenceTracker()
     for sequence in (5, 6, 9):
         assert progress.read(sequence)
 
@@ -21,7 +21,7 @@ def test_the_checkpoint_waits_for_the_oldest_record() -> None:
 
 
 def test_what_was_acknowledged_beyond_a_checkpoint_is_not_handed_out_again() -> None:
-    progress = Progress(4, [6])
+    progress = SequenceTracker(4, [6])
 
     assert [progress.read(sequence) for sequence in (5, 6, 7)] == [True, False, True]
     progress.acknowledge(5)
@@ -29,7 +29,7 @@ def test_what_was_acknowledged_beyond_a_checkpoint_is_not_handed_out_again() -> 
 
 
 def test_acknowledging_twice_or_late_changes_nothing() -> None:
-    progress = Progress()
+    progress = SequenceTracker()
     progress.read(1)
     progress.acknowledge(1)
     changes = progress.changes
@@ -44,13 +44,13 @@ def test_in_whatever_order_a_successor_reads_exactly_what_is_left(count: int, ra
     order = list(range(count))
     getattr(random, "shuffle")(order)  # noqa: B009 (hypothesis's own kind of random)
     acknowledged = order[: count // 2]
-    progress = Progress()
+    progress = SequenceTracker()
     for sequence in range(count):
         progress.read(sequence)
     for sequence in acknowledged:
         progress.acknowledge(sequence)
 
-    successor = Progress(progress.checkpoint, progress.beyond)
+    successor = SequenceTracker(progress.checkpoint, progress.beyond)
     start = 0 if progress.checkpoint is None else progress.checkpoint + 1
     again = [sequence for sequence in range(start, count) if successor.read(sequence)]
 

@@ -6,9 +6,9 @@ import asyncio
 import hashlib
 
 from saga.ports.bus import Message, Subscription
-from saga_kinesis.api import Shard
 from saga_kinesis.bus import KinesisBus
-from saga_kinesis.envelope import partition_key
+from saga_kinesis.client import Shard
+from saga_kinesis.record_format import partition_key
 from tests.kinesis.books import GROUP, TOPIC, Books, doubled
 from tests.kinesis.operator import Operator
 from tests.runtime.world import ended, until

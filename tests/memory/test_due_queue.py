@@ -7,7 +7,7 @@ from collections.abc import Callable
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saga.memory.due_queue import STALE_ENTRIES_MAX, DueQueue
+from saga.memory.data.due_queue import STALE_ENTRIES_MAX, DueQueue
 
 EVERY: Callable[[int], bool] = lambda _: True  # noqa: E731
 

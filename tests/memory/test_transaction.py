@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from saga.errors import Conflict
-from saga.memory.database import Database
-from saga.memory.transaction import Transaction
-from saga.testing.hand_clock import HandClock
-from saga.testing.store_stage import soon
+from saga.memory.data.database import Database
+from saga.memory.data.transaction import Transaction
+from saga.testing.clocks.hand_clock import HandClock
+from saga.testing.suites.store.stage import soon
 
 
 @pytest.fixture

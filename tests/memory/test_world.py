@@ -10,9 +10,9 @@ import pytest
 from saga import memory, registry
 from saga.errors import Closed, InputRefused, Unavailable
 from saga.memory.bus import BODY_BYTES_MAX, GROUP_MESSAGES_MAX
+from saga.ports.adapter import StoreOptions
 from saga.ports.bus import Message
-from saga.ports.store import StoreOptions
-from saga.testing.store_stage import Heard, graph, step
+from saga.testing.suites.store.stage import Heard, graph, step
 
 URL = "memory://world"
 
@@ -54,7 +54,7 @@ async def test_a_store_survives_its_last_connection_until_it_is_forgotten() -> N
 
 async def test_a_store_sees_who_leads_in_its_world() -> None:
     adapter, other = registry.open_store(URL, StoreOptions()), registry.open_store(URL, StoreOptions())
-    await adapter.membership.join("a process", ["stock"], 1, Heard().ears())
+    await adapter.membership.join("a process", ["stock"], 1, Heard().listener())
 
     await other.membership.lead(1, "a supervisor")
 
@@ -64,7 +64,7 @@ async def test_a_store_sees_who_leads_in_its_world() -> None:
 
 async def test_a_store_has_the_time_of_day() -> None:
     adapter = registry.open_store(URL, StoreOptions())
-    await adapter.membership.join("a process", ["stock"], 1, Heard().ears())
+    await adapter.membership.join("a process", ["stock"], 1, Heard().listener())
 
     beat = await adapter.membership.beat(0, full=False)
 

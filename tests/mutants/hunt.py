@@ -44,7 +44,7 @@ def seeds(known: str, others: str) -> Iterator[int]:
 
 
 def broken(seed: int) -> dict[str, object]:
-    """What this seed breaks. An exception or a time-out is something else than an invariant."""
+    """What this seed breaks. An exception or a timeout is something else than an invariant."""
     signal.signal(signal.SIGALRM, _out_of_time)
     signal.alarm(SEED_SECONDS_MAX)
     try:

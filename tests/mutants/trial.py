@@ -46,7 +46,7 @@ def mutated(guard: Guard) -> Iterator[Path]:
 
 
 def kills(guard: Guard, known: Sequence[int], others: range, wanted: int) -> tuple[list[Kill], list[str]]:
-    """The seeds that kill it by a named invariant, and what else happened: exceptions, time-outs, dead loops.
+    """The seeds that kill it by a named invariant, and what else happened: exceptions, timeouts, dead loops.
 
     Where the product itself breaks an invariant, a seed proves nothing of the guard: it is left out.
     """

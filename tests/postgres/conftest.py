@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 import asyncpg
 import pytest
 
-from saga.ports.store import StoreOptions
+from saga.ports.adapter import StoreOptions
 from saga_postgres.adapter import PostgresAdapter
-from saga_postgres.migrate import migrate
-from saga_postgres.pool import Pool
+from saga_postgres.connection.pool import Pool
+from saga_postgres.schema.migrate import migrate
 from tests.migrated import migrated_template, store_url  # noqa: F401 (offered to the tests of this folder)
 
 

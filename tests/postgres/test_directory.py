@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from saga.core.contract import Contract
-from saga.core.states import Mode
+from saga.core.definition.contract import Contract
+from saga.core.state.mode import Mode
 from saga.errors import Conflict, NotFound
+from saga_postgres.connection.pool import Pool
 from saga_postgres.directory import PostgresDirectory
-from saga_postgres.pool import Pool
 from tests.core.graphs import chain
 from tests.postgres.rows import Tables, add_saga
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from saga.ports.doctor import Finding
+from saga.ports.bus_doctor import Check
 from saga_postgres import doctor
 from saga_postgres.doctor import examine
 from tests.postgres.rows import Tables, add_command, add_definition, add_process, add_saga
 
 
-async def findings(url: str) -> dict[str, Finding]:
+async def findings(url: str) -> dict[str, Check]:
     return {finding.name: finding async for finding in examine(url, "saga")}
 
 
-async def finding(url: str, name: str) -> Finding:
+async def finding(url: str, name: str) -> Check:
     return (await findings(url))[name]
 
 

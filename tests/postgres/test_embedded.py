@@ -15,14 +15,14 @@ import asyncpg
 import pytest
 
 from saga.errors import MissingDriver, Unavailable, UsageError
-from saga_postgres.child import Account
-from saga_postgres.embedded import NOT_DURABLE, EmbeddedPostgres
-from saga_postgres.installation import Installation, choose, installations
+from saga_postgres.embedded.child import Account
+from saga_postgres.embedded.installation import Installation, choose, installations
+from saga_postgres.embedded.server import NOT_DURABLE, EmbeddedPostgres
 
 END_TIMEOUT_SECONDS = 20
 PARENT = """
 import pathlib, sys
-from saga_postgres.embedded import EmbeddedPostgres
+from saga_postgres.embedded.server import EmbeddedPostgres
 server = EmbeddedPostgres(pathlib.Path(sys.argv[1]))
 server.start()
 print(server.pid, flush=True)

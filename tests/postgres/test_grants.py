@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from saga.errors import UsageError
-from saga_postgres.grants import grant, grants
+from saga_postgres.schema.grants import grant, grants
 from tests.postgres.rows import Tables, add_definition, add_event, add_saga
 
 PURGED = "select purged from saga.purge_batch('00000000-0000-0000-0000-000000000000', 60, 10)"

@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from saga.errors import Unavailable
-from saga.ports.store import Ears
-from saga.ports.work import Signals
+from saga.ports.membership import ProcessListener
+from saga.ports.values.notification import Notifications
 from saga_postgres import membership
 from saga_postgres.adapter import PostgresAdapter
 from tests.postgres.rows import Tables
@@ -18,7 +18,7 @@ ASLEEP = "select exists (select from pg_stat_activity where wait_event = 'PgSlee
 
 
 async def test_a_process_that_only_looks_after_sagas_does_not_listen(adapter: PostgresAdapter) -> None:
-    await adapter.membership.join("a supervisor", [], 1, ears())
+    await adapter.membership.join("a supervisor", [], 1, listener())
     await adapter.membership.beat(0, full=True)
     assert await channels(adapter) == set()
 
@@ -26,20 +26,20 @@ async def test_a_process_that_only_looks_after_sagas_does_not_listen(adapter: Po
 async def test_who_starts_a_saga_listens_before_it_can_end_and_again_after_a_lost_session(
     adapter: PostgresAdapter,
 ) -> None:
-    process = await adapter.membership.join("a client", [], 1, ears())
+    process = await adapter.membership.join("a client", [], 1, listener())
     await start_nothing(adapter, process)
     assert await channels(adapter) == {f"saga_saga_p_{process}", "saga_saga_peers"}
 
     adapter.membership.close()
-    process = await adapter.membership.join("a client", [], 1, ears())
+    process = await adapter.membership.join("a client", [], 1, listener())
     assert await channels(adapter) == {f"saga_saga_p_{process}", "saga_saga_peers"}
 
 
 async def test_a_start_while_the_session_is_lost_makes_the_next_one_listen(adapter: PostgresAdapter) -> None:
-    process = await adapter.membership.join("a client", [], 1, ears())
+    process = await adapter.membership.join("a client", [], 1, listener())
     adapter.membership.close()
     await start_nothing(adapter, process)
-    await adapter.membership.join("a client", [], 1, ears())
+    await adapter.membership.join("a client", [], 1, listener())
     assert await channels(adapter)
 
 
@@ -47,7 +47,7 @@ async def test_who_starts_a_saga_while_it_joins_listens(
     adapter: PostgresAdapter, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(membership, "_JOIN", f"{membership._JOIN} returning pg_sleep(0.5)")
-    joining = asyncio.create_task(adapter.membership.join("a client", [], 1, ears()))
+    joining = asyncio.create_task(adapter.membership.join("a client", [], 1, listener()))
     await until(lambda: tables.fetchval(ASLEEP), "it is in the list, as good as")
     await start_nothing(adapter, 1)
     await joining
@@ -62,22 +62,22 @@ async def test_who_cannot_listen_has_not_joined(
 
     monkeypatch.setattr(adapter.membership, "hear", broken)
     with pytest.raises(Unavailable):
-        await adapter.membership.join("a participant", ["stock"], 1, ears())
+        await adapter.membership.join("a participant", ["stock"], 1, listener())
     await until(
         lambda: tables.fetchval("select pg_try_advisory_lock($1, 1)", adapter.membership.lock_class), "it is dead"
     )
 
 
 async def test_who_serves_listens_to_its_service_too(adapter: PostgresAdapter) -> None:
-    process = await adapter.membership.join("a participant", [], 1, ears())
+    process = await adapter.membership.join("a participant", [], 1, listener())
     await adapter.membership.announce(["stock"], 1)
     assert await channels(adapter) == {f"saga_saga_p_{process}", "saga_saga_peers", "saga_saga_s_stock"}
 
 
 async def test_who_joins_again_is_not_taken_for_alive_as_who_it_was(adapter: PostgresAdapter, tables: Tables) -> None:
     """A beat may fail for other reasons than a session that is gone. Nobody would ever have given back what that one holds."""
-    process = await adapter.membership.join("a participant", ["stock"], 1, ears())
-    assert await adapter.membership.join("a participant", ["stock"], 1, ears()) != process
+    process = await adapter.membership.join("a participant", ["stock"], 1, listener())
+    assert await adapter.membership.join("a participant", ["stock"], 1, listener()) != process
     await until(
         lambda: tables.fetchval("select pg_try_advisory_lock($1, $2)", adapter.membership.lock_class, process),
         "its lock is free",
@@ -85,7 +85,7 @@ async def test_who_joins_again_is_not_taken_for_alive_as_who_it_was(adapter: Pos
 
 
 async def start_nothing(adapter: PostgresAdapter, process: int) -> None:
-    await adapter.store.start([], Signals(), process=process, waiter=process, again=False)
+    await adapter.store.start([], Notifications(), process=process, waiter=process, again=False)
 
 
 async def channels(adapter: PostgresAdapter) -> set[str]:
@@ -94,7 +94,14 @@ async def channels(adapter: PostgresAdapter) -> set[str]:
     return {row[0] for row in await connection.fetch("select pg_listening_channels()")}
 
 
-def ears() -> Ears:
+def listener() -> ProcessListener:
     def ignored(*_: object) -> None: ...
 
-    return Ears(claims=ignored, works=ignored, queue=ignored, ended=ignored, peers=ignored, lost=ignored)
+    return ProcessListener(
+        on_claim_refs=ignored,
+        on_claims=ignored,
+        on_queue=ignored,
+        on_ended=ignored,
+        on_peers_changed=ignored,
+        on_session_lost=ignored,
+    )

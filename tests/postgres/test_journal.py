@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from saga.errors import SchemaMismatch, UsageError
-from saga_postgres.journal import COLUMNS, ensure_journal
+from saga_postgres.journal.table import COLUMNS, ensure_journal
 
 Connection = asyncpg.Connection
 

@@ -8,11 +8,11 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from saga.core.states import Phase
+from saga.core.state.phase import Phase
 from saga.errors import NotFound
-from saga.ports.listing import Filter
-from saga_postgres.ledger import PostgresLedger
-from saga_postgres.pool import Pool
+from saga.ports.listing import SagaFilter
+from saga_postgres.connection.pool import Pool
+from saga_postgres.reading.ledger import PostgresLedger
 from tests.postgres.rows import Tables, add_command, add_definition, add_event, add_saga
 
 
@@ -21,7 +21,7 @@ def ledger(pool: Pool) -> PostgresLedger:
     return PostgresLedger(pool)
 
 
-async def ids(ledger: PostgresLedger, wanted: Filter) -> list[UUID]:
+async def ids(ledger: PostgresLedger, wanted: SagaFilter) -> list[UUID]:
     return [line.saga for line in await ledger.lines(wanted)]
 
 
@@ -84,9 +84,9 @@ async def test_the_list_begins_with_the_newest(ledger: PostgresLedger, tables: T
     definition = await add_definition(tables)
     old, new, middle = [await add_saga(tables, definition, "DPP", age_seconds=age) for age in (300, 10, 60)]
 
-    assert await ids(ledger, Filter()) == [new, middle, old]
-    assert await ids(ledger, Filter(limit=2)) == [new, middle]
-    assert await ids(ledger, Filter(started_since=time.time() - 100)) == [new, middle]
+    assert await ids(ledger, SagaFilter()) == [new, middle, old]
+    assert await ids(ledger, SagaFilter(limit=2)) == [new, middle]
+    assert await ids(ledger, SagaFilter(started_since=time.time() - 100)) == [new, middle]
 
 
 async def test_the_list_can_be_narrowed(ledger: PostgresLedger, tables: Tables) -> None:
@@ -96,22 +96,24 @@ async def test_the_list_can_be_narrowed(ledger: PostgresLedger, tables: Tables) 
     done = await add_saga(tables, orders, "SSS", phase="D", age_seconds=2)
     refund = await add_saga(tables, refunds, "DPP", age_seconds=1)
 
-    assert await ids(ledger, Filter(phases=frozenset({Phase.RUNNING}))) == [refund, running]
-    assert await ids(ledger, Filter(phases=frozenset({Phase.COMPLETED, Phase.COMPENSATING}))) == [done, stuck]
-    assert await ids(ledger, Filter(definition_name="refund")) == [refund]
-    assert await ids(ledger, Filter(stuck=True)) == [stuck]
-    assert await ids(ledger, Filter(phases=frozenset({Phase.COMPLETED}), definition_name="refund")) == []
+    assert await ids(ledger, SagaFilter(phases=frozenset({Phase.RUNNING}))) == [refund, running]
+    assert await ids(ledger, SagaFilter(phases=frozenset({Phase.COMPLETED, Phase.COMPENSATING}))) == [done, stuck]
+    assert await ids(ledger, SagaFilter(definition_name="refund")) == [refund]
+    assert await ids(ledger, SagaFilter(stuck=True)) == [stuck]
+    assert await ids(ledger, SagaFilter(phases=frozenset({Phase.COMPLETED}), definition_name="refund")) == []
 
 
 async def test_a_line_says_what_a_person_looks_for(ledger: PostgresLedger, tables: Tables) -> None:
-    saga = await add_saga(tables, await add_definition(tables), "SdP", cancel_requested=True, paused=True, reason="why")
+    saga = await add_saga(
+        tables, await add_definition(tables), "SdP", rollback_requested=True, paused=True, reason="why"
+    )
     await tables.execute("insert into start_key values ('order', 'k', $1, '')", saga)
     await add_event(tables, saga, "quarantined", step=1)
 
-    (line,) = await ledger.lines(Filter())
+    (line,) = await ledger.lines(SagaFilter())
 
     assert (line.definition_name, line.definition_version, line.phase) == ("order", 1, Phase.RUNNING)
-    assert (line.is_cancel_requested, line.is_paused, line.is_stuck) == (True, True, True)
+    assert (line.is_rollback_requested, line.is_paused, line.is_stuck) == (True, True, True)
     assert (line.steps, line.reason, line.key, line.deadline, line.ended_at) == (("b",), "why", "k", None, None)
     assert line.since >= line.started_at
 

@@ -15,15 +15,18 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from saga.core.decide import Entry
-from saga.ports.store import StoreOptions
-from saga.ports.work import Dispatch, Drop, Ref, Signals, Start
-from saga.testing.store_signals import SignalTests
-from saga.testing.store_stage import EXECUTE, OTHER_SERVICE, TIMEOUT_SECONDS, Heard, Process, moved, soon
-from saga_postgres import line as module
+from saga.core.rules.decision import HistoryEntry
+from saga.ports.adapter import StoreOptions
+from saga.ports.values.claim import CommandRef
+from saga.ports.values.notification import Notifications
+from saga.ports.values.start import Start
+from saga.ports.values.write import Dispatch, Drop
+from saga.testing.suites.store.notifications import SignalTests
+from saga.testing.suites.store.stage import EXECUTE, OTHER_SERVICE, TIMEOUT_SECONDS, Heard, StageProcess, moved, soon
 from saga_postgres.adapter import PostgresAdapter
-from saga_postgres.line import Line
-from saga_postgres.signals import process_channel
+from saga_postgres.announce import local_socket as module
+from saga_postgres.announce.local_socket import LocalSocket
+from saga_postgres.announce.notify import process_channel
 from tests.runtime.world import until
 from tests.services import postgres as services
 from tests.stores import OnPostgres
@@ -34,7 +37,7 @@ ME = 7
 class TestSignalsOnTheLine(OnPostgres, SignalTests):
     """All that the suite asks of signals, between two processes that reach each other."""
 
-    async def _pair(self) -> tuple[Process, Process]:
+    async def _pair(self) -> tuple[StageProcess, StageProcess]:
         process, other = await super()._pair()
         await process.beat()
         assert line_of(process).reaches(other.id)
@@ -50,11 +53,11 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
                 process_channel("saga", other.id), lambda *event: overheard.put_nowait(event[3])
             )
 
-            await process.commit(signals=addressed(other, await self.started(process)))
-            assert await soon(other.heard.claims.get())
+            await process.commit(notifications=addressed(other, await self.started(process)))
+            assert await soon(other.heard.claim_refs.get())
             await process.adapter.membership.leave()  # from now on nobody reaches anybody
             line_of(process).close()
-            await process.commit(signals=addressed(other, await self.started(other)))
+            await process.commit(notifications=addressed(other, await self.started(other)))
 
             assert await soon(overheard.get())
             assert overheard.empty(), "the first one went another way"
@@ -64,9 +67,9 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
         start = await self.started(process)
         line_of(process)._wires[other.id]._socket.shutdown(socket.SHUT_WR)
 
-        await process.commit(signals=addressed(other, start))
+        await process.commit(notifications=addressed(other, start))
 
-        assert await soon(other.heard.claims.get()) == [Ref(start.saga, 0)]
+        assert await soon(other.heard.claim_refs.get()) == [CommandRef(start.saga, 0)]
 
     async def test_who_closes_its_line_is_notified(self) -> None:
         process, other = await self._pair()
@@ -74,20 +77,20 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
         line_of(other).close()
 
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            while other.heard.claims.empty():  # the first frame may still be taken by the system
-                await process.commit(signals=addressed(other, start))
+            while other.heard.claim_refs.empty():  # the first frame may still be taken by the system
+                await process.commit(notifications=addressed(other, start))
 
-        assert await soon(other.heard.claims.get()) == [Ref(start.saga, 0)]
+        assert await soon(other.heard.claim_refs.get()) == [CommandRef(start.saga, 0)]
 
     async def test_a_transaction_that_is_rolled_back_tells_nobody(self) -> None:
         process, other = await self._pair()
         lost, start = await self.started(process), await self.started(process)
         async with self.rolled_back(process) as connection:
-            await process.commit(moved(lost, "S"), signals=addressed(other, lost), connection=connection)
+            await process.commit(moved(lost, "S"), notifications=addressed(other, lost), connection=connection)
 
-        await process.commit(signals=addressed(other, start))
+        await process.commit(notifications=addressed(other, start))
 
-        assert await soon(other.heard.claims.get()) == [Ref(start.saga, 0)]
+        assert await soon(other.heard.claim_refs.get()) == [CommandRef(start.saga, 0)]
 
     async def test_what_was_committed_by_somebody_who_died_before_telling_it_is_found(self) -> None:
         process, other = await self._pair()
@@ -95,10 +98,10 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
 
         process.adapter.membership.close()  # type: ignore[attr-defined]  # as a kill does
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            while other.heard.claims.empty():
+            while other.heard.claim_refs.empty():
                 await other.beat()
 
-        assert await soon(other.heard.claims.get()) == [Ref(start.saga, 1)]
+        assert await soon(other.heard.claim_refs.get()) == [CommandRef(start.saga, 1)]
 
     @pytest.mark.parametrize("is_notified", [False, True], ids=["on the line", "by notification"])
     async def test_what_a_peer_of_another_build_has_told_is_found_by_the_next_beat(self, *, is_notified: bool) -> None:
@@ -110,12 +113,12 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
         else:
             line_of(process).send(other.id, b"\x91\x00")
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            while other.heard.claims.empty():
+            while other.heard.claim_refs.empty():
                 await other.beat()
 
-        assert await soon(other.heard.claims.get()) == [Ref(start.saga, 1)]
+        assert await soon(other.heard.claim_refs.get()) == [CommandRef(start.saga, 1)]
         await other.beat()
-        assert other.heard.claims.empty(), "it was looked for once"
+        assert other.heard.claim_refs.empty(), "it was looked for once"
 
     async def test_what_was_said_to_an_earlier_number_of_a_process_is_not_heard(self) -> None:
         process, other = await self._pair()
@@ -123,13 +126,13 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
         session = other.adapter.membership._connection  # type: ignore[attr-defined]
         session.terminate()
         again = Heard()
-        number = await other.adapter.membership.join("a process", [OTHER_SERVICE], 10, again.ears())
+        number = await other.adapter.membership.join("a process", [OTHER_SERVICE], 10, again.listener())
 
-        await process.commit(signals=addressed(other, start))  # nobody has told it yet
+        await process.commit(notifications=addressed(other, start))  # nobody has told it yet
         await process.beat()
-        await process.commit(signals=Signals(claims={number: [Ref(start.saga, 1)]}))
+        await process.commit(notifications=Notifications(claim_refs={number: [CommandRef(start.saga, 1)]}))
 
-        assert await soon(again.claims.get()) == [Ref(start.saga, 1)]
+        assert await soon(again.claim_refs.get()) == [CommandRef(start.saga, 1)]
 
     @pytest.mark.parametrize("is_alone", [True, False], ids=["alone", "with another"])
     @pytest.mark.parametrize("step", [0, 1], ids=["a start", "a commit"])
@@ -140,44 +143,56 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
         process, other = await self._pair()
         start, second = await self.started(process, "DP"), await self.started(process, "D")
         await process.pull(limit=2)
-        work = replace(await self._claim_of(process, start, step=step), claim=process.for_me().claim or 0)
-        dispatch = Dispatch(step, EXECUTE, OTHER_SERVICE, other.id, work.claim, 0.0)
-        signals = Signals(claims={other.id: [Ref(work.saga, step)]}, works={other.id: [work]})
+        claim = replace(await self._claim_of(process, start, step=step), claim=process.for_me().claim or 0)
+        dispatch = Dispatch(step, EXECUTE, OTHER_SERVICE, other.id, claim.number, 0.0)
+        notifications = Notifications(claim_refs={other.id: [CommandRef(claim.saga, step)]}, claims={other.id: [claim]})
         await services.administer(self.url, f"delete from saga.participant where id = {other.id}")  # noqa: S608 (a number)
 
         if step:
-            writes = [replace(moved(start, "SD"), dispatches=[dispatch], entries=[Entry("succeeded", 0, None)])]
+            writes = [replace(moved(start, "SD"), dispatches=[dispatch], entries=[HistoryEntry("succeeded", 0, None)])]
             writes[0].drops.append(Drop(0, None))
-            assert await process.commit(*writes, *([] if is_alone else [moved(second, "S")]), signals=signals) == []
+            assert (
+                await process.commit(*writes, *([] if is_alone else [moved(second, "S")]), notifications=notifications)
+                == []
+            )
         else:
             new = [
-                replace(await self.ready(process, "DP"), dispatches=[dispatch], entries=[Entry("started", -1, None)])
+                replace(
+                    await self.ready(process, "DP"), dispatches=[dispatch], entries=[HistoryEntry("started", -1, None)]
+                )
             ]
-            assert await process.start(*new, *([] if is_alone else [await self.ready(process)]), signals=signals) == []
+            assert (
+                await process.start(
+                    *new, *([] if is_alone else [await self.ready(process)]), notifications=notifications
+                )
+                == []
+            )
 
-        assert await soon(other.heard.claims.get()) == [Ref(work.saga, step)]
-        assert other.heard.works.empty()
-        assert await other.fetch(Ref(work.saga, step)) == []
-        assert [pulled.claim == work.claim for pulled in await process.pull(OTHER_SERVICE)] == [False]
+        assert await soon(other.heard.claim_refs.get()) == [CommandRef(claim.saga, step)]
+        assert other.heard.claims.empty()
+        assert await other.fetch(CommandRef(claim.saga, step)) == []
+        assert [pulled.number == claim.number for pulled in await process.pull(OTHER_SERVICE)] == [False]
 
     async def test_the_time_of_the_store_is_the_own(self) -> None:
         """A claim has passed through many processes, the first of which may have looked at the clock long ago."""
         process, other = await self._pair()
         start = await self.started(process, "DP")
-        work = replace(await self._claim_of(process, start), store_clock=0.0)
+        claim = replace(await self._claim_of(process, start), store_clock=0.0)
 
-        await process.commit(signals=Signals(claims={other.id: [Ref(start.saga, 1)]}, works={other.id: [work]}))
+        await process.commit(
+            notifications=Notifications(claim_refs={other.id: [CommandRef(start.saga, 1)]}, claims={other.id: [claim]})
+        )
 
-        (told,) = await soon(other.heard.works.get())
+        (told,) = await soon(other.heard.claims.get())
         assert told.store_clock == pytest.approx((await other.beat()).store_clock, abs=0.5)
 
-    async def _given_without_a_word(self, process: Process, other: Process) -> Start:
+    async def _given_without_a_word(self, process: StageProcess, other: StageProcess) -> Start:
         """A saga of which the second step is the other's now, who has not been told."""
         start = await self.started(process, "DP")
         write = moved(start, "SD")
         write.dispatches.append(Dispatch(1, EXECUTE, OTHER_SERVICE, other.id, process.for_me().claim, 0.0))
         await process.commit(write)
-        assert other.heard.claims.empty()
+        assert other.heard.claim_refs.empty()
         return start
 
     async def test_it_can_be_switched_off(self) -> None:
@@ -197,12 +212,12 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-async def opened(folder: Path) -> AsyncIterator[Callable[[module.Hear], Line]]:
+async def opened(folder: Path) -> AsyncIterator[Callable[[module.Hear], LocalSocket]]:
     """Lines of this folder, closed after the test."""
-    lines: list[Line] = []
+    lines: list[LocalSocket] = []
 
-    def make(_: object = None) -> Line:
-        lines.append(Line(folder))
+    def make(_: object = None) -> LocalSocket:
+        lines.append(LocalSocket(folder))
         return lines[-1]
 
     yield make
@@ -210,7 +225,7 @@ async def opened(folder: Path) -> AsyncIterator[Callable[[module.Hear], Line]]:
         line.close()
 
 
-async def pair(opened: Callable[..., Line], hear: module.Hear) -> tuple[Line, str]:
+async def pair(opened: Callable[..., LocalSocket], hear: module.Hear) -> tuple[LocalSocket, str]:
     """One that speaks to the one that hears, and the door of that."""
     speaker, hearer = opened(), opened()
     door = await hearer.open(hear)
@@ -219,7 +234,9 @@ async def pair(opened: Callable[..., Line], hear: module.Hear) -> tuple[Line, st
     return speaker, door
 
 
-async def test_what_is_sent_arrives_whole_once_and_in_order_however_long_it_is(opened: Callable[..., Line]) -> None:
+async def test_what_is_sent_arrives_whole_once_and_in_order_however_long_it_is(
+    opened: Callable[..., LocalSocket],
+) -> None:
     heard: list[bytes] = []
     speaker, _ = await pair(opened, lambda process, said: heard.append(said) if process == ME else None)
     said = [bytes([n % 256]) * (n * 997 % 60_000) for n in range(200)]
@@ -231,7 +248,7 @@ async def test_what_is_sent_arrives_whole_once_and_in_order_however_long_it_is(o
     assert heard == said
 
 
-async def test_who_does_not_read_is_given_up_on_before_memory_fills(opened: Callable[..., Line]) -> None:
+async def test_who_does_not_read_is_given_up_on_before_memory_fills(opened: Callable[..., LocalSocket]) -> None:
     heard: list[bytes] = []
     speaker, _ = await pair(opened, lambda _, said: heard.append(said))
     sent = 0
@@ -243,7 +260,7 @@ async def test_who_does_not_read_is_given_up_on_before_memory_fills(opened: Call
     assert speaker.send(ME, b"")
 
 
-async def test_somebody_who_is_not_there_is_not_reached(opened: Callable[..., Line]) -> None:
+async def test_somebody_who_is_not_there_is_not_reached(opened: Callable[..., LocalSocket]) -> None:
     speaker, door = await pair(opened, lambda *_: None)
     assert speaker.reaches(ME)
     assert not speaker.send(ME + 1, b"")
@@ -256,7 +273,7 @@ async def test_somebody_who_is_not_there_is_not_reached(opened: Callable[..., Li
     assert not speaker.send(ME, b"")
 
 
-async def test_nonsense_ends_a_connection_and_nothing_else(opened: Callable[..., Line]) -> None:
+async def test_nonsense_ends_a_connection_and_nothing_else(opened: Callable[..., LocalSocket]) -> None:
     heard: list[bytes] = []
     speaker, door = await pair(opened, lambda _, said: heard.append(said))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
@@ -274,7 +291,7 @@ async def test_nonsense_ends_a_connection_and_nothing_else(opened: Callable[...,
     await until(lambda: heard == [b"sense"], "the others are heard")
 
 
-async def test_a_folder_that_others_may_enter_is_not_used(opened: Callable[..., Line], folder: Path) -> None:
+async def test_a_folder_that_others_may_enter_is_not_used(opened: Callable[..., LocalSocket], folder: Path) -> None:
     permit(folder, 0o755)
     assert await opened().open(lambda *_: None) is None
     permit(folder, 0o700)
@@ -287,7 +304,7 @@ async def test_a_folder_that_others_may_enter_is_not_used(opened: Callable[..., 
 
 
 async def test_a_container_with_a_clock_of_its_own_is_not_reached(
-    opened: Callable[..., Line], monkeypatch: pytest.MonkeyPatch
+    opened: Callable[..., LocalSocket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     speaker, door = await pair(opened, lambda *_: None)
     speaker.meet({})
@@ -296,7 +313,7 @@ async def test_a_container_with_a_clock_of_its_own_is_not_reached(
     assert not speaker.reaches(ME)
 
 
-async def test_only_sockets_that_were_left_behind_are_removed(opened: Callable[..., Line], folder: Path) -> None:
+async def test_only_sockets_that_were_left_behind_are_removed(opened: Callable[..., LocalSocket], folder: Path) -> None:
     _, door = await pair(opened, lambda *_: None)
     left, fresh = folder / "left", folder / "fresh"
     for path in (left, fresh):
@@ -313,7 +330,7 @@ async def test_only_sockets_that_were_left_behind_are_removed(opened: Callable[.
     assert is_there(door)
 
 
-async def test_who_has_closed_hears_nothing_any_more(opened: Callable[..., Line]) -> None:
+async def test_who_has_closed_hears_nothing_any_more(opened: Callable[..., LocalSocket]) -> None:
     heard: list[bytes] = []
     speaker, hearer = opened(), opened()
     door = await hearer.open(lambda _, said: heard.append(said))
@@ -328,7 +345,7 @@ async def test_who_has_closed_hears_nothing_any_more(opened: Callable[..., Line]
     assert heard == [b"early"]
 
 
-async def test_who_closes_leaves_no_socket_behind(opened: Callable[..., Line]) -> None:
+async def test_who_closes_leaves_no_socket_behind(opened: Callable[..., LocalSocket]) -> None:
     line = opened()
     door = await line.open(lambda *_: None)
     assert door is not None
@@ -349,11 +366,11 @@ def remove(path: str) -> None:
     Path(path).unlink()
 
 
-def line_of(process: Process) -> Line:
+def line_of(process: StageProcess) -> LocalSocket:
     adapter = process.adapter
     assert isinstance(adapter, PostgresAdapter)
     return adapter.store._line
 
 
-def addressed(other: Process, start: Start) -> Signals:
-    return Signals(claims={other.id: [Ref(start.saga, 0)]})
+def addressed(other: StageProcess, start: Start) -> Notifications:
+    return Notifications(claim_refs={other.id: [CommandRef(start.saga, 0)]})

@@ -6,8 +6,8 @@ import asyncio
 
 import asyncpg
 
-from saga.ports.store import StoreOptions
-from saga.testing.store_stage import TIMEOUT_SECONDS, Process
+from saga.ports.adapter import StoreOptions
+from saga.testing.suites.store.stage import TIMEOUT_SECONDS, StageProcess
 from tests.stores import OnPostgres
 
 LEASE_SECONDS = 0.1
@@ -51,7 +51,7 @@ class TestLooks(OnPostgres):
                 released = (await other.beat()).released
         assert released == 1
 
-    async def lease_is_over(self) -> Process:
+    async def lease_is_over(self) -> StageProcess:
         """Another process than the one that has let its lease run out."""
         process, other = await self.process(options=StoreOptions(lease_seconds=LEASE_SECONDS)), await self.process()
         await self.started(process)
@@ -59,7 +59,7 @@ class TestLooks(OnPostgres):
         await self.advance(LEASE_SECONDS * 1.5)
         return other
 
-    async def looked(self, process: Process) -> bool:
+    async def looked(self, process: StageProcess) -> bool:
         at = "select looked_at > now() - interval '1 minute' as has_looked from participant where id = $1"
         (row,) = await self.execute(at, process.id)
         return bool(row["has_looked"])

@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from saga.errors import SchemaMismatch, UsageError
-from saga_postgres import migrate as migrations
-from saga_postgres.migrate import check, migrate, pending
+from saga_postgres.schema import migrate as migrations
+from saga_postgres.schema.migrate import check, migrate, pending
 
 FIRST = "create table a (id integer); insert into a values (1);"
 SECOND = "alter table a add column name text; create function f() returns integer language sql return 1;"

@@ -6,7 +6,7 @@ import asyncio
 
 import asyncpg
 
-from saga_postgres.pool import Pool
+from saga_postgres.connection.pool import Pool
 from tests.services.proxy import Proxy
 
 LIMIT_SECONDS = 10.0

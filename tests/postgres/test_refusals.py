@@ -10,10 +10,10 @@ import asyncpg
 import pytest
 
 from saga.errors import AccessRefused, SagaError, SchemaMismatch, Unavailable, UsageError
-from saga.ports.store import StoreOptions
+from saga.ports.adapter import StoreOptions
 from saga_postgres import open_bus, open_election, open_journal, open_store
-from saga_postgres.migrate import migrate
-from saga_postgres.pooler import is_pooled_at
+from saga_postgres.connection.pooler import is_pooled_at
+from saga_postgres.schema.migrate import migrate
 from tests.postgres.rows import Tables
 from tests.services import postgres as services
 

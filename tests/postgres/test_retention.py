@@ -1,4 +1,4 @@
-"""House-keeping: what goes, and what must stay."""
+"""Housekeeping: what goes, and what must stay."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from saga_postgres import retention as module
-from saga_postgres.pool import Pool
-from saga_postgres.retention import PostgresRetention
+from saga_postgres.connection.pool import Pool
+from saga_postgres.schema import retention as module
+from saga_postgres.schema.retention import PostgresRetention
 from tests.postgres.rows import Tables, add_command, add_definition, add_event, add_saga
 
 DAY = 86400.0

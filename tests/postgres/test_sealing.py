@@ -10,21 +10,24 @@ import asyncpg
 import pytest
 from msgspec.structs import replace
 
-from saga.core.decide import State
-from saga.core.states import Operation, Phase
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
 from saga.errors import ProtocolViolation
-from saga.ports.store import Ears, StoreOptions
-from saga.ports.work import Ref, Signals, Work
+from saga.ports.adapter import StoreOptions
+from saga.ports.membership import ProcessListener
+from saga.ports.values.claim import Claim, CommandRef
+from saga.ports.values.notification import Notifications
 from saga_postgres.adapter import PostgresAdapter
-from saga_postgres.sealing import Seal
-from saga_postgres.signals import process_channel
+from saga_postgres.announce.encryption import MessageCipher
+from saga_postgres.announce.notify import process_channel
 
 PLACE = "wsaga_saga_p_7"
 SECRET = b'{"card":"4242"}'
 
 
-def sealed_with(key: bytes) -> Seal:
-    seal = Seal(memory_seconds=30.0)
+def sealed_with(key: bytes) -> MessageCipher:
+    seal = MessageCipher(memory_seconds=30.0)
     seal.use(key)
     return seal
 
@@ -71,17 +74,19 @@ async def test_who_listens_and_notifies_without_the_key_reads_no_input_and_gives
     postgres_url: str, tables: asyncpg.Connection[asyncpg.Record]
 ) -> None:
     sender, receiver = PostgresAdapter(postgres_url, StoreOptions()), PostgresAdapter(postgres_url, StoreOptions())
-    heard: asyncio.Queue[list[Work]] = asyncio.Queue()
+    heard: asyncio.Queue[list[Claim]] = asyncio.Queue()
     overheard: asyncio.Queue[str] = asyncio.Queue()
     await sender.open()
     await receiver.open()
     try:
-        from_, to = [await adapter.membership.join("n", ["service"], 1, ears(heard)) for adapter in (sender, receiver)]
+        from_, to = [
+            await adapter.membership.join("n", ["service"], 1, listener(heard)) for adapter in (sender, receiver)
+        ]
         await receiver.membership.beat(0, full=False)
         channel = process_channel("saga", to)
         await tables.add_listener(channel, lambda *event: overheard.put_nowait(event[3]))
 
-        await tell(sender, from_, to, work())
+        await tell(sender, from_, to, claim())
         assert [told.input for told in await asyncio.wait_for(heard.get(), 10)] == [SECRET]
         payload = await asyncio.wait_for(overheard.get(), 10)
         assert "4242" not in payload
@@ -89,29 +94,36 @@ async def test_who_listens_and_notifies_without_the_key_reads_no_input_and_gives
         forger = sealed_with(b"\1" * 32)
         for forged in (payload, "w" + forger.close("w" + channel, b"[]"), "w" + payload[1:-8], "w", "wAAAA"):
             await tables.execute("select pg_notify($1, $2)", channel, forged)
-        await tell(sender, from_, to, replace(work(), claim=2))
-        assert [told.claim for told in await asyncio.wait_for(heard.get(), 10)] == [2]
+        await tell(sender, from_, to, replace(claim(), claim=2))
+        assert [told.number for told in await asyncio.wait_for(heard.get(), 10)] == [2]
         assert heard.empty()
     finally:
         await sender.close()
         await receiver.close()
 
 
-async def tell(sender: PostgresAdapter, process: int, to: int, told: Work) -> None:
-    signals = Signals(claims={to: [Ref(told.saga, told.step)]}, works={to: [told]})
-    await sender.store.commit([], signals, process=process, durable=False, wait=False)
+async def tell(sender: PostgresAdapter, process: int, to: int, told: Claim) -> None:
+    notifications = Notifications(claim_refs={to: [CommandRef(told.saga, told.step)]}, claims={to: [told]})
+    await sender.store.commit([], notifications, process=process, durable=False, wait=False)
 
 
-def ears(heard: asyncio.Queue[list[Work]]) -> Ears:
+def listener(heard: asyncio.Queue[list[Claim]]) -> ProcessListener:
     def ignored(*_: object) -> None: ...
 
-    return Ears(claims=ignored, works=heard.put_nowait, queue=ignored, ended=ignored, peers=ignored, lost=ignored)
+    return ProcessListener(
+        on_claim_refs=ignored,
+        on_claims=heard.put_nowait,
+        on_queue=ignored,
+        on_ended=ignored,
+        on_peers_changed=ignored,
+        on_session_lost=ignored,
+    )
 
 
-def work(saga: UUID | None = None) -> Work:
-    state = State(Phase.RUNNING, "D", cancel_requested=False, paused=False, deadline=None, reason=None)
-    return Work(
-        saga=saga or uuid4(), step=0, operation=Operation.EXECUTE, claim=1, definition=1, version=1, state=state,
+def claim(saga: UUID | None = None) -> Claim:
+    state = State(Phase.RUNNING, "D", rollback_requested=False, paused=False, deadline=None, reason=None)
+    return Claim(
+        saga=saga or uuid4(), step=0, operation=Operation.EXECUTE, number=1, definition=1, version=1, state=state,
         waiter=None, input=SECRET, results={}, deliveries=1, failures=0, first_failed_ago=0.0, lease_ends=0.0, quiet_at=0.0,
         progress=None, store_clock=0.0,
     )  # fmt: skip

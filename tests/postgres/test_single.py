@@ -11,12 +11,17 @@ from uuid import UUID, uuid4
 import pytest
 from msgspec.structs import replace
 
-from saga.core.decide import Entry, State
-from saga.core.states import Operation, Phase
-from saga.ports.work import Delay, Dispatch, Drop, Miss, Ref, Result, Signals, Start, Write
-from saga_postgres import store as store_module
+from saga.core.rules.decision import HistoryEntry
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
+from saga.ports.values.claim import CommandRef
+from saga.ports.values.notification import Notifications
+from saga.ports.values.start import Start
+from saga.ports.values.write import Delay, Dispatch, Drop, Miss, Result, Write
 from saga_postgres.adapter import PostgresAdapter
-from saga_postgres.single import one_commit, one_start
+from saga_postgres.hot_path import store as store_module
+from saga_postgres.hot_path.single_row import one_commit, one_start
 from tests.postgres.rows import Tables, add_command, add_definition, add_process, add_saga
 
 EXECUTE, COMPENSATE = Operation.EXECUTE, Operation.COMPENSATE
@@ -43,7 +48,7 @@ select to_jsonb(k) - '{saga,key}'::text[] from start_key k where k.saga = $1
 
 
 def state(vector: str, phase: Phase = Phase.RUNNING, reason: str | None = None) -> State:
-    return State(phase, vector, cancel_requested=False, paused=False, deadline=None, reason=reason)
+    return State(phase, vector, rollback_requested=False, paused=False, deadline=None, reason=reason)
 
 
 def success(**changes: Any) -> Write:
@@ -56,7 +61,7 @@ def success(**changes: Any) -> Write:
         drops=[Drop(1, None)],
         dispatches=[Dispatch(2, EXECUTE, "service", ME, CLAIM + 1, 0.0)],
         results=[Result(1, 2, b'"done\\\\"')],
-        entries=(Entry("succeeded", 1, None),),
+        entries=(HistoryEntry("succeeded", 1, None),),
     )
     return replace(write, **changes)
 
@@ -72,25 +77,25 @@ WRITES = {
     "queued for later": success(dispatches=given_to(None, after=5.0)),
     "without a value": success(results=[Result(1, 1, None)]),
     "without a result": success(results=[]),
-    "with a detail": success(entries=(Entry("succeeded", 1, "it's {late}"),)),
+    "with a detail": success(entries=(HistoryEntry("succeeded", 1, "it's {late}"),)),
     "of a claim that is the newest": success(drops=[Drop(1, CLAIM)]),
     "of a claim that is not the newest": success(drops=[Drop(1, CLAIM - 1)]),
     "the last one": success(
         state=state("SSS", Phase.COMPLETED),
-        entries=(Entry("succeeded", 1, None), Entry("completed", -1, None)),
+        entries=(HistoryEntry("succeeded", 1, None), HistoryEntry("completed", -1, None)),
         **ENDED,
     ),
-    "at the end of a pause": success(entries=(Entry("succeeded", 1, None), Entry("resumed", -1, None))),
+    "at the end of a pause": success(entries=(HistoryEntry("succeeded", 1, None), HistoryEntry("resumed", -1, None))),
     "back": success(
         state=state("KZV", Phase.COMPENSATING, 'no "stock", NULL'),
         dispatches=given_to(ME, COMPENSATE, 0),
         results=[],
-        entries=(Entry("compensated", 1, None),),
+        entries=(HistoryEntry("compensated", 1, None),),
     ),
     "back at the start": success(
         state=state("ZZV", Phase.COMPENSATED, "no stock"),
         results=[],
-        entries=(Entry("compensated", 1, None), Entry("rolled back", -1, None)),
+        entries=(HistoryEntry("compensated", 1, None), HistoryEntry("rolled back", -1, None)),
         **ENDED,
     ),
 }
@@ -110,14 +115,14 @@ async def test_it_writes_what_a_batch_of_one_writes(
 
     async def committed(before: str, *, wait: bool) -> list[Any]:
         saga = await add_saga(
-            tables, definition, "SDP", version=1, paused=True, cancel_requested=True, reason="before"
+            tables, definition, "SDP", version=1, paused=True, rollback_requested=True, reason="before"
         )  # fmt: skip
         await add_command(tables, saga, 1, owner=process, claim=CLAIM, deliveries=1)
         for dispatch in WRITES[name].dispatches if before else ():
             await add_command(tables, saga, dispatch.step, **BEFORE[before])
             await tables.execute("update command set due_at = 'infinity' where error = 'set aside'")
         write = of(WRITES[name], saga, process)
-        assert await adapter.store.commit([write], Signals(), process=process, durable=True, wait=wait) == []
+        assert await adapter.store.commit([write], Notifications(), process=process, durable=True, wait=wait) == []
         return await rows_of(tables, saga)
 
     for before, wait in [("", True), ("", False), *((before, False) for before in BEFORE)]:
@@ -135,7 +140,9 @@ async def test_a_result_that_is_there_stays(adapter: PostgresAdapter, tables: Ta
     await tables.execute(
         "insert into step (saga, step, finished_at, attempts, result) values ($1, 1, now(), 1, 'first')", saga
     )
-    assert await adapter.store.commit([of(success(), saga, 1)], Signals(), process=1, durable=True, wait=False) == []
+    assert (
+        await adapter.store.commit([of(success(), saga, 1)], Notifications(), process=1, durable=True, wait=False) == []
+    )
     assert await tables.fetchval("select result from step") == b"first"
 
 
@@ -146,8 +153,8 @@ async def test_a_saga_that_has_moved_on_is_a_miss_and_nothing_is_written_or_told
     saga = await add_saga(tables, await add_definition(tables), "SDP", version=2)
     await add_command(tables, saga, 1, owner=1, claim=CLAIM)
     before, heard = await rows_of(tables, saga), await listening(tables, 1)
-    signals = Signals(claims={1: [Ref(saga, 2)]})
-    missed = await adapter.store.commit([of(success(), saga, 1)], signals, process=1, durable=True, wait=wait)
+    notifications = Notifications(claim_refs={1: [CommandRef(saga, 2)]})
+    missed = await adapter.store.commit([of(success(), saga, 1)], notifications, process=1, durable=True, wait=wait)
     assert [(miss.version, miss.state) for miss in missed] == [(2, state("SDP"))]
     assert await rows_of(tables, saga) == before
     assert await until_told(tables, heard) == ["c"]  # an address: the batch that finds the miss says it in any case
@@ -159,7 +166,7 @@ async def test_a_saga_that_is_locked_is_a_miss_at_once_or_is_waited_for(
     saga = await add_saga(tables, await add_definition(tables), "SDP", version=1)
 
     async def commit(*, wait: bool) -> list[Miss]:
-        return await adapter.store.commit([of(success(), saga, 1)], Signals(), process=1, durable=True, wait=wait)
+        return await adapter.store.commit([of(success(), saga, 1)], Notifications(), process=1, durable=True, wait=wait)
 
     async with tables.transaction():
         await tables.execute("select from saga for update")
@@ -175,7 +182,7 @@ async def test_a_saga_that_moves_on_while_it_is_waited_for_is_a_miss(adapter: Po
     saga = await add_saga(tables, await add_definition(tables), "SDP", version=1)
     async with tables.transaction():
         await tables.execute("update saga set version = 2")
-        commit = adapter.store.commit([of(success(), saga, 1)], Signals(), process=1, durable=True, wait=True)
+        commit = adapter.store.commit([of(success(), saga, 1)], Notifications(), process=1, durable=True, wait=True)
         waiting = asyncio.create_task(commit)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.shield(waiting), 0.2)
@@ -190,7 +197,7 @@ MORE: dict[str, Callable[[], Write]] = {
     "a delay": lambda: success(delays=[Delay(1, CLAIM, 1.0, 0.0, 1, None)]),
     "a moved deadline": lambda: success(is_deadline_moved=True),
     "a time to wake": lambda: success(wake_seconds=1.0),
-    "a cancel": lambda: success(state=replace(state("SSD"), cancel_requested=True)),
+    "a cancel": lambda: success(state=replace(state("SSD"), rollback_requested=True)),
     "a pause": lambda: success(state=replace(state("SSD"), paused=True)),
     "no claim that ends": lambda: success(drops=[]),
     "two that end": lambda: success(drops=[Drop(1, None), Drop(0, None)]),
@@ -198,12 +205,16 @@ MORE: dict[str, Callable[[], Write]] = {
     "two results": lambda: success(results=[Result(1, 1, None), Result(0, 1, None)]),
     "the result of another step": lambda: success(results=[Result(0, 1, None)]),
     "no line of history": lambda: success(entries=()),
-    "a line about another step": lambda: success(entries=(Entry("succeeded", 0, None),)),
-    "lines about two steps": lambda: success(entries=(Entry("succeeded", 1, None), Entry("voided", 2, None))),
-    "a detail of what is said of the saga": lambda: success(
-        entries=(Entry("succeeded", 1, None), Entry("completed", -1, "so"))
+    "a line about another step": lambda: success(entries=(HistoryEntry("succeeded", 0, None),)),
+    "lines about two steps": lambda: success(
+        entries=(HistoryEntry("succeeded", 1, None), HistoryEntry("voided", 2, None))
     ),
-    "three lines": lambda: success(entries=(Entry("succeeded", 1, None), *[Entry("completed", -1, None)] * 2)),
+    "a detail of what is said of the saga": lambda: success(
+        entries=(HistoryEntry("succeeded", 1, None), HistoryEntry("completed", -1, "so"))
+    ),
+    "three lines": lambda: success(
+        entries=(HistoryEntry("succeeded", 1, None), *[HistoryEntry("completed", -1, None)] * 2)
+    ),
 }
 
 
@@ -225,7 +236,7 @@ def start(**changes: Any) -> Start:
         input_hash=b"hash",
         tags=None,
         dispatches=given_to(ME, step=0),
-        entries=(Entry("started", -1, None),),
+        entries=(HistoryEntry("started", -1, None),),
     )
     return replace(order, **changes)
 
@@ -249,7 +260,7 @@ async def test_it_starts_what_a_batch_of_one_starts(
     async def started() -> list[Any]:
         key = STARTS[name].key and str(uuid4())
         order = of_start(replace(STARTS[name], saga=uuid4(), key=key), process)
-        assert await adapter.store.start([order], Signals(), process=process, waiter=None, again=False) == []
+        assert await adapter.store.start([order], Notifications(), process=process, waiter=None, again=False) == []
         return await rows_of(tables, order.saga)
 
     with monkeypatch.context() as patched:
@@ -264,10 +275,10 @@ async def test_a_start_under_a_key_that_is_taken_writes_and_tells_nothing(
     adapter: PostgresAdapter, tables: Tables
 ) -> None:
     first, second = of_start(start(key="k"), 1), of_start(start(key="k", input_hash=b"other"), 1)
-    assert await adapter.store.start([first], Signals(), process=1, waiter=None, again=False) == []
+    assert await adapter.store.start([first], Notifications(), process=1, waiter=None, again=False) == []
     heard = await listening(tables, 1)
-    signals = Signals(claims={1: [Ref(second.saga, 0)]})
-    (taken,) = await adapter.store.start([second], signals, process=1, waiter=None, again=False)
+    notifications = Notifications(claim_refs={1: [CommandRef(second.saga, 0)]})
+    (taken,) = await adapter.store.start([second], notifications, process=1, waiter=None, again=False)
     assert (taken.position, taken.saga, taken.is_same_input) == (0, first.saga, False)
     assert await rows_of(tables, second.saga) == []
     assert await until_told(tables, heard) == ["c"]
@@ -277,23 +288,27 @@ def test_a_start_of_more_than_one_step_is_left_to_the_batch() -> None:
     assert one_start(start()) is not None
     assert one_start(start(dispatches=given_to(ME, step=0) + given_to(ME, step=1))) is None
     assert one_start(start(dispatches=[])) is None
-    assert one_start(start(entries=(Entry("started", -1, None), Entry("voided", 0, None)))) is None
-    assert one_start(start(entries=(Entry("succeeded", 0, None),))) is None
+    assert one_start(start(entries=(HistoryEntry("started", -1, None), HistoryEntry("voided", 0, None)))) is None
+    assert one_start(start(entries=(HistoryEntry("succeeded", 0, None),))) is None
 
 
 async def test_who_is_told_is_told_once(adapter: PostgresAdapter, tables: Tables) -> None:
     saga = await add_saga(tables, await add_definition(tables), "SDP", version=1)
     heard = await listening(tables, 1)
-    signals = Signals(claims={1: [Ref(saga, 2)]})
-    assert await adapter.store.commit([of(success(), saga, 1)], signals, process=1, durable=True, wait=False) == []
+    notifications = Notifications(claim_refs={1: [CommandRef(saga, 2)]})
+    assert (
+        await adapter.store.commit([of(success(), saga, 1)], notifications, process=1, durable=True, wait=False) == []
+    )
     assert await until_told(tables, heard) == ["c"]
 
 
 async def test_two_who_are_told_are_left_to_the_batch(adapter: PostgresAdapter, tables: Tables) -> None:
     saga = await add_saga(tables, await add_definition(tables), "SDP", version=1)
     first, second = await listening(tables, 1), await listening(tables, 2)
-    signals = Signals(claims={1: [Ref(saga, 2)]}, ended={2: [saga]})
-    assert await adapter.store.commit([of(success(), saga, 1)], signals, process=1, durable=True, wait=False) == []
+    notifications = Notifications(claim_refs={1: [CommandRef(saga, 2)]}, ended={2: [saga]})
+    assert (
+        await adapter.store.commit([of(success(), saga, 1)], notifications, process=1, durable=True, wait=False) == []
+    )
     assert await until_told(tables, first) == ["c"]
     assert await until_told(tables, second) == ["e"]
 

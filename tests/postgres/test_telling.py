@@ -7,19 +7,21 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from saga.core.decide import State
-from saga.core.states import Operation, Phase
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
 from saga.errors import ProtocolViolation
-from saga.ports.work import Ref, Standing, Work
-from saga_postgres.telling import Said, _encode, layout, said_in
+from saga.ports.values.claim import Claim, CommandRef
+from saga.ports.values.notification import SagaStatus
+from saga_postgres.announce.announcer import Announcement, _encode, layout, said_in
 
 SAGA = UUID("01936f5e-7d0a-7c3e-8f43-2b1d9c0a5e77")
-STATE = State(Phase.RUNNING, "SD", cancel_requested=False, paused=False, deadline=1.5, reason="why")
-WORK = Work(
+STATE = State(Phase.RUNNING, "SD", rollback_requested=False, paused=False, deadline=1.5, reason="why")
+WORK = Claim(
     saga=SAGA,
     step=1,
     operation=Operation.COMPENSATE,
-    claim=1 << 40,
+    number=1 << 40,
     definition=2,
     version=3,
     state=STATE,
@@ -36,8 +38,8 @@ WORK = Work(
     trace="00-a-b-01",
     trials=6,
 )
-STANDING = Standing(2, Phase.COMPLETED, None, b"{}", {0: b"1"})
-SAID = Said([Ref(SAGA, 0)], [WORK], [SAGA], {SAGA: STANDING})
+STANDING = SagaStatus(2, Phase.COMPLETED, None, b"{}", {0: b"1"})
+SAID = Announcement([CommandRef(SAGA, 0)], [WORK], [SAGA], {SAGA: STANDING})
 
 
 def test_what_is_said_is_heard() -> None:
@@ -47,7 +49,12 @@ def test_what_is_said_is_heard() -> None:
 @pytest.mark.parametrize("tag", [0, "Said", None])
 def test_what_a_peer_with_other_fields_says_is_refused(tag: object) -> None:
     frame = msgspec.msgpack.decode(_encode(SAID))
-    kinds = (Ref.__struct_fields__, Work.__struct_fields__, Standing.__struct_fields__, State.__struct_fields__)
+    kinds = (
+        CommandRef.__struct_fields__,
+        Claim.__struct_fields__,
+        SagaStatus.__struct_fields__,
+        State.__struct_fields__,
+    )
     assert frame[0] == layout(*kinds)
     assert said_in(msgspec.msgpack.encode(frame)) == SAID
     with pytest.raises(ProtocolViolation, match="not of our direct line"):

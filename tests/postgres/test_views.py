@@ -8,7 +8,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from saga.core.states import LETTERS, WORDS, Mode, Phase
+from saga.core.state.letters import LETTERS, WORDS
+from saga.core.state.mode import Mode
+from saga.core.state.phase import Phase
 from tests.postgres.rows import Tables, add_command, add_definition, add_event, add_process, add_saga
 
 
@@ -35,13 +37,13 @@ async def test_every_phase_and_mode_has_the_word_of_the_core(
 
 async def test_overview_says_where_a_running_saga_is(tables: Tables) -> None:
     definition = await add_definition(tables)
-    saga = await add_saga(tables, definition, "SDP", cancel_requested=True)
+    saga = await add_saga(tables, definition, "SDP", rollback_requested=True)
     await tables.execute("insert into start_key values ('order', 'order-1017', $1, '')", saga)
 
     row = await one(tables, "overview", "id", saga)
 
     assert (row["definition"], row["version"], row["key"]) == ("order", 1, "order-1017")
-    assert row["state"] == "running, roll-back requested"
+    assert row["state"] == "running, rollback requested"
     assert row["at_steps"] == ["b"]
     assert row["is_stuck"] is False
 
@@ -74,7 +76,7 @@ async def test_overview_shows_ended_sagas_of_an_overwritten_version_under_its_na
 async def test_steps_has_one_row_for_each_step(tables: Tables) -> None:
     saga = await add_saga(tables, await add_definition(tables, "TJX"), "SDP")
     process = await add_process(tables, "payments-1", "service")
-    await add_command(tables, saga, 1, owner=process, deliveries=2, failures=1, error="time-out")
+    await add_command(tables, saga, 1, owner=process, deliveries=2, failures=1, error="timeout")
     await tables.execute("insert into step values ($1, 0, now(), $2, 1, null, null, '\"é\"')", saga, process)
 
     rows = await tables.fetch("select * from steps where saga = $1 order by position", saga)
@@ -85,7 +87,7 @@ async def test_steps_has_one_row_for_each_step(tables: Tables) -> None:
         ("c", "external", "pending", None),
     ]
     assert (rows[0]["result"], rows[0]["process"]) == ('"é"', "payments-1")
-    assert (rows[1]["attempts"], rows[1]["failures"], rows[1]["error"]) == (2, 1, "time-out")
+    assert (rows[1]["attempts"], rows[1]["failures"], rows[1]["error"]) == (2, 1, "timeout")
 
 
 async def test_steps_shows_a_result_that_is_no_text(tables: Tables) -> None:

@@ -14,7 +14,7 @@ import pytest
 import saga
 from saga import App, Unavailable
 from saga.settings import Settings
-from saga_postgres.embedded import EmbeddedPostgres
+from saga_postgres.embedded.server import EmbeddedPostgres
 from tests.migrated import migrate_database
 from tests.process.fleet import Fleet, audit, connected, prepare
 from tests.process.shop import shop

@@ -1,10 +1,10 @@
-"""What nobody decides on the row: the bus, time, crashes, fail-overs, and people who ask for something."""
+"""What nobody decides on the row: the bus, time, crashes, failovers, and people who ask for something."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from saga.core import events as ev
+from saga.core.rules import events as ev
 from tests.protocol.model import FAULT, FREE, OPERATOR, Model, Move
 from tests.protocol.world import (
     ABANDON,
@@ -110,8 +110,8 @@ def tick(model: Model, world: World, step: int) -> Iterator[Move]:
         if world.bus[command] == "0" and not asking:
             sketch = Sketch(world)
             others = frozenset(model.steps) - {step}
-            model.decide(sketch, ev.Tick(held=others))
-            yield f"re-drive {model.labels[command]}", FREE, sketch.world()
+            model.decide(sketch, ev.Redriven(held=others))
+            yield f"redrive {model.labels[command]}", FREE, sketch.world()
     is_frozen_call = world.phase == ABANDONING and world.vector[step] == "G" and model.config.modes[step] == "X"
     if is_frozen_call and world.claims[step] == "-":
         sketch = Sketch(world)
@@ -140,12 +140,12 @@ def _end_lease(model: Model, world: World, step: int) -> Iterator[Move]:
     sketch.claims = with_letter(world.claims, step, "-")
     if model.config.modes[step] == "X" and model.has("x_in_lease"):
         sketch.workers = tuple([w for w in world.workers if w.command != command or w.stage not in "cy"])
-    label = f"{'PAUSE, ' if alive else ''}lease of {model.labels[command]} + time-out + margin over"
+    label = f"{'PAUSE, ' if alive else ''}lease of {model.labels[command]} + timeout + margin over"
     yield label, FAULT if alive else FREE, sketch.world()
 
 
 def requests(model: Model, world: World) -> Iterator[Move]:
-    """Roll-backs, decided on a read that may be old by the time they are applied; a forced end."""
+    """Rollbacks, decided on a read that may be old by the time they are applied; a forced end."""
     pivot = model.config.pivot
     if world.budget[CANCEL] and world.phase == RUNNING and not (pivot >= 0 and world.vector[pivot] == "S"):
         sketch = Sketch(world)
@@ -157,7 +157,7 @@ def requests(model: Model, world: World) -> Iterator[Move]:
             sketch = Sketch(world)
             sketch.undecided = world.undecided[:at] + world.undecided[at + 1 :]
             model.begin(sketch, row)
-            yield f"roll-back: {model.decide(sketch, ev.RollBack('cancelled'))}", FREE, sketch.world()
+            yield f"rollback: {model.decide(sketch, ev.RollbackRequested('cancelled'))}", FREE, sketch.world()
     if world.budget[ABANDON] and world.phase in (RUNNING, COMPENSATING):
         sketch = Sketch(world)
         sketch.spend(ABANDON)
@@ -175,7 +175,7 @@ def clock(model: Model, world: World) -> Iterator[Move]:
     if world.overdue and world.phase == RUNNING:
         sketch = Sketch(world)
         model.begin(sketch, None)
-        late = ev.RollBack("deadline passed", deadline=True)
+        late = ev.RollbackRequested("deadline passed", deadline=True)
         yield f"supervisor: the deadline has passed: {model.decide(sketch, late)}", FREE, sketch.world()
 
 
@@ -193,7 +193,7 @@ def pause(model: Model, world: World) -> Iterator[Move]:
 
 
 def databases(model: Model, world: World) -> Iterator[Move]:
-    """Journals are purged; a fail-over loses the last acknowledged commit."""
+    """Journals are purged; a failover loses the last acknowledged commit."""
     finished = world.phase in TERMINAL and not (model.has("j_purge") and world.workers)
     if model.config.purge and not world.purged and finished:
         sketch = Sketch(world)

@@ -24,7 +24,7 @@ def check(model: Model, before: World, after: World, label: str) -> None:
     pivot = model.config.pivot
     passed = pivot >= 0 and (after.effects[pivot] or after.vector[pivot] == "N")
     if passed and after.phase in (COMPENSATING, COMPENSATED):
-        raise Violation("I8 roll-back although the pivot has passed")
+        raise Violation("I8 rollback although the pivot has passed")
 
 
 def _check_counts(model: Model, before: World, after: World, step: int) -> None:

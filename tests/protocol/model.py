@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from saga.core import events as ev
+from saga.core.rules import events as ev
 from tests.protocol.verdicts import AFTER_DEADLINE, BEFORE_DEADLINE, Mutant, Verdicts
 from tests.protocol.world import (
     COPIES_MAX,

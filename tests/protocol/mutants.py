@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from saga.core import events as ev
-from saga.core.fold import Fold
-from saga.core.states import OPEN_LETTERS, Mode, Operation, Phase
+from saga.core.rules import events as ev
+from saga.core.rules.fold import Fold
+from saga.core.state.letters import OPEN_LETTERS
+from saga.core.state.mode import Mode
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
 from tests.protocol.model import GUARDS
 from tests.protocol.verdicts import PRODUCTION, ConditionalFold, Mutant
 from tests.protocol.world import Config
@@ -138,7 +141,7 @@ def _mutant(fold: type[Fold]) -> Mutant:
 
 NOBODY_HELPS: Final = Mutant(
     ConditionalFold,
-    dict.fromkeys((ev.Retried, ev.Happened, ev.DidNotHappen, ev.Undone), lambda fold, event: None),  # noqa: ARG005
+    dict.fromkeys((ev.Retried, ev.Happened, ev.DidNotHappen, ev.CompensatedByHand), lambda fold, event: None),  # noqa: ARG005
 )
 
 

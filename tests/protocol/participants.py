@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from saga.core import events as ev
+from saga.core.rules import events as ev
 from tests.protocol.model import FAULT, FREE, Model, Move
 from tests.protocol.world import (
     ABANDONING,
@@ -22,7 +22,7 @@ from tests.protocol.world import (
     with_letter,
 )
 
-_FINDINGS: Final = {"k": ev.Finding.EXECUTED, "v": ev.Finding.VOIDED, "d": ev.Finding.COMPENSATED}
+_FINDINGS: Final = {"k": ev.JournalReport.EXECUTED, "v": ev.JournalReport.VOIDED, "d": ev.JournalReport.COMPENSATED}
 
 
 def work(model: Model, world: World, worker: Worker) -> Iterator[Move]:

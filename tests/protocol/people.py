@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from saga.core import events as ev
+from saga.core.rules import events as ev
 from tests.protocol.model import OPERATOR, Model, Move
 from tests.protocol.world import COMPENSATING, NAMES, RUNNING, Sketch, World, with_letter
 
@@ -22,7 +22,7 @@ def operator(model: Model, world: World, step: int) -> Iterator[Move]:
             yield from _did_not_happen(model, world, step)
             yield from _waived(model, world, step)
     elif world.effects[step] == world.undone[step] and (model.config.modes[step] != "J" or world.memory[step] in "TFZ"):
-        yield _resolved(model, world, f"{name} is undone", ev.Undone(step))
+        yield _resolved(model, world, f"{name} is undone", ev.CompensatedByHand(step))
     yield from _journal(model, world, step)
 
 
@@ -47,7 +47,7 @@ def _waived(model: Model, world: World, step: int) -> Iterator[Move]:
     if not model.config.waives or world.vector[step] != "d" or model.config.modes[step] == "J":
         return
     if model.is_passed(world) and (world.claims[step] != "E" or not model.has("evidence")):
-        yield _resolved(model, world, f"skips {NAMES[step]}", ev.Waived(step))
+        yield _resolved(model, world, f"skips {NAMES[step]}", ev.Skipped(step))
 
 
 def _journal(model: Model, world: World, step: int) -> Iterator[Move]:

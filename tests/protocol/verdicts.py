@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from saga.core import decide as decide_module
-from saga.core import events as ev
-from saga.core.decide import State, called_for, decide
-from saga.core.fold import Fold
-from saga.core.graph import Graph
-from saga.core.states import Phase
+from saga.core.definition.graph import Graph
+from saga.core.rules import decide as decide_module
+from saga.core.rules import events as ev
+from saga.core.rules.decide import called_for, decide
+from saga.core.rules.fold import Fold
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
 from tests.core import graphs
 from tests.protocol.world import SHAPES, Config
 
@@ -108,7 +109,7 @@ class Verdicts:
             decision = decide(graph, _state(row), [event], now=now, jitter=0.5, enforce_deadline=True)
         after = decision.state
         commands = tuple((command.operation.value, command.step) for command in decision.commands)
-        return Verdict(after.phase.value, after.vector, after.cancel_requested, after.paused, commands)
+        return Verdict(after.phase.value, after.vector, after.rollback_requested, after.paused, commands)
 
     def _wanted(self, row: tuple[str, str, bool, bool]) -> str:
         """The operation that each step calls for, - where it calls for none."""
@@ -119,5 +120,5 @@ class Verdicts:
 def _state(row: tuple[str, str, bool, bool]) -> State:
     phase, vector, cancel, paused = row
     return State(
-        phase=Phase(phase), vector=vector, cancel_requested=cancel, paused=paused, deadline=_DEADLINE, reason=None
+        phase=Phase(phase), vector=vector, rollback_requested=cancel, paused=paused, deadline=_DEADLINE, reason=None
     )

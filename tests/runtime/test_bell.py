@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from saga.runtime.bell import Bell
+from saga.runtime.timing.wakeup import Wakeup
 
 
 async def test_one_of_two_workers_wakes() -> None:
-    bell, woken = Bell(), asyncio.Queue[int]()
+    bell, woken = Wakeup(), asyncio.Queue[int]()
     workers = [asyncio.create_task(_work(bell, woken, number)) for number in (1, 2)]
     await _settled()
     bell.ring()
@@ -22,7 +22,7 @@ async def test_one_of_two_workers_wakes() -> None:
 
 
 async def test_a_ring_while_nobody_waits_is_heard_once() -> None:
-    bell = Bell()
+    bell = Wakeup()
     bell.ring()
     bell.ring()
     await bell.wait()
@@ -34,7 +34,7 @@ async def test_a_ring_while_nobody_waits_is_heard_once() -> None:
 
 
 async def test_a_worker_that_is_cancelled_when_it_was_rung_for_leaves_the_ring_to_another() -> None:
-    bell = Bell()
+    bell = Wakeup()
     first, second = asyncio.create_task(bell.wait()), asyncio.create_task(bell.wait())
     await _settled()
     bell.ring()
@@ -45,7 +45,7 @@ async def test_a_worker_that_is_cancelled_when_it_was_rung_for_leaves_the_ring_t
     assert not second.cancelled()
 
 
-async def _work(bell: Bell, woken: asyncio.Queue[int], number: int) -> None:
+async def _work(bell: Wakeup, woken: asyncio.Queue[int], number: int) -> None:
     while True:
         await bell.wait()
         woken.put_nowait(number)

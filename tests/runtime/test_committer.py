@@ -8,19 +8,23 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from saga.core import events as ev
-from saga.core.decide import State, decide, initial_state
-from saga.core.states import Operation
+from saga.core.rules import events as ev
+from saga.core.rules.decide import decide
+from saga.core.state.operation import Operation
+from saga.core.state.saga_state import State, initial_state
 from saga.errors import InputRefused, SagaError, Unavailable
 from saga.memory.adapter import MemoryAdapter
-from saga.memory.database import Database
+from saga.memory.data.database import Database
+from saga.ports.adapter import StoreOptions
 from saga.ports.clock import SystemClock
-from saga.ports.store import Peer, StoreOptions
-from saga.ports.work import Miss, Ref, Signals, Work, Write
-from saga.runtime.committer import MISSES_MAX, Committer
-from saga.runtime.outcome import Outcome
-from saga.runtime.planning import Group
-from saga.runtime.router import Router
+from saga.ports.membership import Peer
+from saga.ports.values.claim import Claim, CommandRef
+from saga.ports.values.notification import Notifications
+from saga.ports.values.write import Miss, Write
+from saga.runtime.commit.committer import MISSES_MAX, Committer
+from saga.runtime.planning.outcome import Outcome
+from saga.runtime.planning.plan import OutcomeGroup
+from saga.runtime.planning.router import Router
 from tests.core.graphs import chain, shaped
 
 SAGA, OTHER = UUID(int=1), UUID(int=2)
@@ -33,23 +37,23 @@ class RefusingStore:
     def __init__(self, error: SagaError | None) -> None:
         self.error = error
         self.written: list[Write] = []
-        self.told: list[Ref] = []
-        self.told_whole: list[Work] = []
+        self.told: list[CommandRef] = []
+        self.told_whole: list[Claim] = []
 
-    async def commit(self, writes: Sequence[Write], signals: Signals, **_: object) -> list[Miss]:
+    async def commit(self, writes: Sequence[Write], notifications: Notifications, **_: object) -> list[Miss]:
         error, self.error = self.error, None
         if error is not None:
             raise error
         self.written += writes
-        self.told += signals.claims.get(PEER, [])
-        self.told_whole += signals.works.get(PEER, [])
+        self.told += notifications.claim_refs.get(PEER, [])
+        self.told_whole += notifications.claims.get(PEER, [])
         return []
 
 
 async def test_a_poisoned_outcome_does_not_silence_what_committed_steps_had_to_tell() -> None:
     store = RefusingStore(InputRefused("a result that cannot be written"))
     committer = committer_over(store)
-    committer.tell(Signals(claims={PEER: [Ref(OTHER, 0)]}))
+    committer.tell(Notifications(claim_refs={PEER: [CommandRef(OTHER, 0)]}))
     committer.add(poisoned_group())
     run = asyncio.create_task(committer.run())
 
@@ -57,14 +61,14 @@ async def test_a_poisoned_outcome_does_not_silence_what_committed_steps_had_to_t
         await committer.drained()
 
     run.cancel()
-    assert Ref(OTHER, 0) in store.told
+    assert CommandRef(OTHER, 0) in store.told
 
 
 async def test_what_a_failed_commit_was_to_tell_whole_is_told_by_address() -> None:
     for error in (Unavailable("the answer was lost"), InputRefused("a result that cannot be written")):
         store = RefusingStore(error)
         committer = committer_over(store)
-        committer.tell(Signals(claims={PEER: [Ref(OTHER, 0)]}, works={PEER: [work_of(OTHER)]}))
+        committer.tell(Notifications(claim_refs={PEER: [CommandRef(OTHER, 0)]}, claims={PEER: [work_of(OTHER)]}))
         committer.add(poisoned_group())
         run = asyncio.create_task(committer.run())
 
@@ -72,8 +76,8 @@ async def test_what_a_failed_commit_was_to_tell_whole_is_told_by_address() -> No
             await committer.drained()
 
         run.cancel()
-        assert Ref(OTHER, 0) in store.told
-        assert OTHER not in {work.saga for work in store.told_whole}
+        assert CommandRef(OTHER, 0) in store.told
+        assert OTHER not in {claim.saga for claim in store.told_whole}
 
 
 async def test_of_the_claims_of_two_tries_only_that_of_the_last_is_told_whole() -> None:
@@ -87,7 +91,7 @@ async def test_of_the_claims_of_two_tries_only_that_of_the_last_is_told_whole() 
 
     run.cancel()
     (made,) = [dispatch.claim for write in store.written for dispatch in write.dispatches]
-    assert [work.claim for work in store.told_whole] == [made]
+    assert [claim.number for claim in store.told_whole] == [made]
 
 
 async def test_of_two_successes_of_a_step_in_one_batch_the_next_step_gets_the_one_that_is_recorded() -> None:
@@ -104,28 +108,28 @@ async def test_of_two_successes_of_a_step_in_one_batch_the_next_step_gets_the_on
     run.cancel()
     recorded = [(result.step, result.value) for write in store.written for result in write.results]
     assert recorded[0] == (0, b"1")
-    assert [work.results for work in store.told_whole] == [{0: b"1"}]
+    assert [claim.results for claim in store.told_whole] == [{0: b"1"}]
 
 
 async def test_a_result_that_somebody_else_recorded_meanwhile_is_never_handed_on_from_a_plan_that_missed() -> None:
-    graph, work = shaped(((), (), (0, 1)), "XXX"), work_of(SAGA)
+    graph, claim = shaped(((), (), (0, 1)), "XXX"), work_of(SAGA)
     state = decide(
         graph, initial_state(graph, now=0.0), [ev.Started()], now=0.0, jitter=0.0, enforce_deadline=False
     ).state
     outcomes = [
-        Outcome(replace(work, step=step, claim=step + 1, state=state), ev.Succeeded(step), value)
+        Outcome(replace(claim, step=step, number=step + 1, state=state), ev.Succeeded(step), value)
         for step, value in enumerate((b'"mine"', b'"b"'))
     ]
     store = MovingStore(replace(state, vector="S" + state.vector[1:]))
     committer = committer_over(store, serving="service")
-    committer.add(Group(SAGA, graph, 1, state, None, 0.0, outcomes))
+    committer.add(OutcomeGroup(SAGA, graph, 1, state, None, 0.0, outcomes))
     run = asyncio.create_task(committer.run())
 
     async with asyncio.timeout(5):
         await committer.drained()
 
     run.cancel()
-    assert [(work.step, work.results) for work in store.told_whole] == [(2, {1: b'"b"'})]
+    assert [(claim.step, claim.results) for claim in store.told_whole] == [(2, {1: b'"b"'})]
 
 
 async def test_the_misses_of_a_batch_are_tried_again_together_and_at_last_each_alone() -> None:
@@ -155,7 +159,7 @@ async def test_claims_are_unsettled_until_their_outcomes_are_committed() -> None
         await committer.drained()
 
     run.cancel()
-    assert before == {1: group.outcomes[0].work}
+    assert before == {1: group.outcomes[0].claim}
     assert committer.unsettled() == {}
 
 
@@ -167,11 +171,11 @@ class MissingStore(RefusingStore):
         self.times = times
         self.tries: list[tuple[int, bool]] = []
 
-    async def commit(self, writes: Sequence[Write], signals: Signals, **options: object) -> list[Miss]:
+    async def commit(self, writes: Sequence[Write], notifications: Notifications, **options: object) -> list[Miss]:
         self.tries.append((len(writes), bool(options["wait"])))
         if len(self.tries) <= self.times:
             return [Miss(position, write.version, write.state, 0.0) for position, write in enumerate(writes)]
-        return await super().commit(writes, signals, **options)
+        return await super().commit(writes, notifications, **options)
 
 
 class MovingStore(RefusingStore):
@@ -181,11 +185,11 @@ class MovingStore(RefusingStore):
         super().__init__(None)
         self.state: State | None = state
 
-    async def commit(self, writes: Sequence[Write], signals: Signals, **options: object) -> list[Miss]:
+    async def commit(self, writes: Sequence[Write], notifications: Notifications, **options: object) -> list[Miss]:
         state, self.state = self.state, None
         if state is not None:
             return [Miss(0, writes[0].version + 1, state, 0.0)]
-        return await super().commit(writes, signals, **options)
+        return await super().commit(writes, notifications, **options)
 
 
 def committer_over(store: RefusingStore, serving: str | None = None) -> Committer:
@@ -198,19 +202,19 @@ def committer_over(store: RefusingStore, serving: str | None = None) -> Committe
     return Committer(adapter, clock, router, lambda _, __: None, lambda: True, lambda: None)
 
 
-def poisoned_group(modes: str = "X") -> Group:
+def poisoned_group(modes: str = "X") -> OutcomeGroup:
     graph = chain(modes)
-    work = work_of(SAGA, modes)
-    return Group(SAGA, graph, 1, work.state, None, 0.0, [Outcome(work, ev.Succeeded(0), b"1")])
+    claim = work_of(SAGA, modes)
+    return OutcomeGroup(SAGA, graph, 1, claim.state, None, 0.0, [Outcome(claim, ev.Succeeded(0), b"1")])
 
 
-def work_of(saga: UUID, modes: str = "X") -> Work:
+def work_of(saga: UUID, modes: str = "X") -> Claim:
     graph = chain(modes)
     state = decide(
         graph, initial_state(graph, now=0.0), [ev.Started()], now=0.0, jitter=0.0, enforce_deadline=False
     ).state
-    return Work(
-        saga=saga, step=0, operation=Operation.EXECUTE, claim=1, definition=1, version=1, state=state, waiter=None,
+    return Claim(
+        saga=saga, step=0, operation=Operation.EXECUTE, number=1, definition=1, version=1, state=state, waiter=None,
         input=b"{}", results={}, deliveries=1, failures=0, first_failed_ago=0.0, lease_ends=0.0, quiet_at=0.0,
         progress=None, store_clock=0.0,
     )  # fmt: skip

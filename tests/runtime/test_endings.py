@@ -10,27 +10,27 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from saga.core.states import Phase
+from saga.core.state.phase import Phase
 from saga.errors import NotFound, Unavailable, UsageError
 from saga.ports.clock import SystemClock
-from saga.ports.store import Snapshot
-from saga.ports.work import Standing
-from saga.runtime import endings
-from saga.runtime.endings import Endings
+from saga.ports.ledger import Snapshot
+from saga.ports.values.notification import SagaStatus
+from saga.runtime.commit import end_waiters as endings
+from saga.runtime.commit.end_waiters import EndWaiters
 
-RUNNING = Standing(1, Phase.RUNNING, None, None, {})
-COMPLETED = Standing(1, Phase.COMPLETED, None, b"{}", {})
+RUNNING = SagaStatus(1, Phase.RUNNING, None, None, {})
+COMPLETED = SagaStatus(1, Phase.COMPLETED, None, b"{}", {})
 
 
 class Shelf:
     """A ledger of which only the standings are read; it counts the questions."""
 
     def __init__(self) -> None:
-        self.found: dict[UUID, Standing] = {}
+        self.found: dict[UUID, SagaStatus] = {}
         self.questions: list[list[UUID]] = []
         self.failures = 0
 
-    async def standings(self, sagas: Sequence[UUID]) -> dict[UUID, Standing]:
+    async def standings(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
         self.questions.append(list(sagas))
         await asyncio.sleep(0)
         if self.failures:
@@ -51,8 +51,8 @@ class Shelf:
 
 
 @asynccontextmanager
-async def running(shelf: Shelf) -> AsyncIterator[Endings]:
-    found = Endings(shelf, SystemClock())
+async def running(shelf: Shelf) -> AsyncIterator[EndWaiters]:
+    found = EndWaiters(shelf, SystemClock())
     task = asyncio.create_task(found.run())
     try:
         yield found

@@ -138,7 +138,7 @@ async def test_a_probe_that_finds_nothing_is_believed_only_after_the_quiet_time(
     began_at = time.monotonic()
     ending = await (await sagas.start(definition)).result(10)
     assert ending.status == "compensated"
-    assert asked[-1] - began_at >= 0.9, "a call that broke off at once may arrive until time-out and margin are over"
+    assert asked[-1] - began_at >= 0.9, "a call that broke off at once may arrive until timeout and margin are over"
 
 
 async def test_a_decline_within_the_quiet_time_is_not_final_and_becomes_final_later(any_world: World) -> None:
@@ -203,8 +203,8 @@ async def test_a_call_does_not_begin_after_its_lease(world: World, sql: Sql) -> 
         handle.id,
         sagas.process.router.process,
     )
-    (work,) = await sagas.process.adapter.store.fetch([], process=sagas.process.router.process)
-    await sagas.process.executor.run(work)
+    (claim,) = await sagas.process.adapter.store.fetch([], process=sagas.process.router.process)
+    await sagas.process.executor.run(claim)
     assert len(payments.provider.calls) == before
     await until(lambda: len(payments.provider.calls) > before, "another claim calls")
 
@@ -269,7 +269,7 @@ async def test_the_saga_waits_for_a_pivot_whose_outcome_is_unknown(any_world: Wo
     handle = await sagas.start(definition)
     await gate.somebody_waits()
     held = await sagas.operations.roll_back(handle.id, actor="someone", reason="too slow")
-    assert held.overdue.state.cancel_requested
+    assert held.overdue.state.rollback_requested
     gate.open()
     ending = await handle.result(10)
     assert (ending.status, ending.value) == ("completed", "paid")

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 import pytest
 
 from saga import Context, Definition, Participant, Reject, Retry
-from saga.ports.work import Work
+from saga.ports.values.claim import Claim
 from tests.runtime.test_modes import prepared, shop
 from tests.runtime.world import Provider, World, until
 
@@ -31,7 +31,7 @@ def garbage() -> list[object]:
     gc.set_debug(gc.DEBUG_SAVEALL)
     gc.collect()
     gc.set_debug(0)
-    found: list[object] = [one for one in gc.garbage if isinstance(one, Work | Context)]
+    found: list[object] = [one for one in gc.garbage if isinstance(one, Claim | Context)]
     gc.garbage.clear()
     return found
 

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from saga import Context, Definition, Participant, Reject, Retry
-from saga.ports.work import Work
-from saga.runtime.intake import UNSETTLED_MAX
+from saga.ports.values.claim import Claim
+from saga.runtime.claims.intake import UNSETTLED_MAX
 from tests.runtime.world import Gate, Sql, World, until
 
 QUICK = Retry(attempts=5, first="10ms", cap="20ms")
@@ -202,13 +202,13 @@ async def test_who_prolongs_many_claims_holds_none_while_it_waits_for_another(wo
     handles = [await sagas.start(definition) for _ in range(2)]
     await until(lambda: gate.reached == 2, "both are at work")
     number, store = sagas.process.router.process, sagas.process.adapter.store
-    works = await store.fetch([], process=number)
+    claims = await store.fetch([], process=number)
     lock = "select from command where saga = $1 for no key update nowait"
     waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
     for one, other in (handles, handles[::-1]):
         async with sql.transaction():
             await sql.execute(lock, one.id)
-            task = asyncio.create_task(store.extend(works, process=number))
+            task = asyncio.create_task(store.extend(claims, process=number))
             await until(lambda: sql.fetchval(waits), "it waits for the one")
             await sql.execute(lock, other.id)
         assert await task == set()
@@ -252,7 +252,7 @@ async def test_nothing_is_pulled_while_too_many_outcomes_wait_for_their_commit(w
     await sagas.register(definition)
     intake = sagas.process.intake
     unsettled, backlog = intake._unsettled, dict.fromkeys(range(UNSETTLED_MAX))
-    intake._unsettled = lambda: cast("dict[int, Work]", backlog)
+    intake._unsettled = lambda: cast("dict[int, Claim]", backlog)
     intake._is_closing = True  # so that it goes to the queue
     handle = await sagas.start(definition)
     intake._is_closing = False

@@ -9,47 +9,48 @@ from uuid import UUID
 
 import pytest
 
-from saga.core.decide import State
-from saga.core.states import Operation, Phase
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
 from saga.memory.adapter import MemoryAdapter
-from saga.memory.database import Database
-from saga.ports.store import StoreOptions
-from saga.ports.work import Ref, Work
-from saga.runtime import intake as module
-from saga.runtime.intake import Intake
-from saga.runtime.router import Router
-from saga.testing.hand_clock import HandClock
+from saga.memory.data.database import Database
+from saga.ports.adapter import StoreOptions
+from saga.ports.values.claim import Claim, CommandRef
+from saga.runtime.claims import intake as module
+from saga.runtime.claims.intake import Intake
+from saga.runtime.planning.router import Router
+from saga.testing.clocks.hand_clock import HandClock
 from tests.runtime.world import ended, until
 
-RUNNING = State(Phase.RUNNING, "D", cancel_requested=False, paused=False, deadline=None, reason=None)
+RUNNING = State(Phase.RUNNING, "D", rollback_requested=False, paused=False, deadline=None, reason=None)
 
 
 class Claims:
     """A store of which only the claims are asked, and a process with room for one of them at a time."""
 
     def __init__(self) -> None:
-        self.held: list[Work] = []
+        self.held: list[Claim] = []
         self.ran: list[int] = []
         self._ends = asyncio.Semaphore(0)
         self.clock = clock = HandClock(1.0)
         adapter = MemoryAdapter(Database(clock, 0.0), StoreOptions())
         adapter.store.fetch = self._fetch  # type: ignore[method-assign, assignment]
         adapter.store.pull = self._pull  # type: ignore[method-assign, assignment]
-        self.queued: list[Work] = []
+        self.queued: list[Claim] = []
         self.pulled: list[int] = []  # how many were asked for, each time
         router = Router(clock, queues_commands=False, has_room=lambda _: True)
         self.intake = Intake(adapter.store, clock, router, self._run, dict, lease_seconds=30.0)
 
-    async def _fetch(self, _refs: Sequence[Ref], **_: object) -> list[Work]:
+    async def _fetch(self, _refs: Sequence[CommandRef], **_: object) -> list[Claim]:
         return list(self.held)
 
-    async def _pull(self, _services: Sequence[str], limit: int, **_: object) -> list[Work]:
+    async def _pull(self, _services: Sequence[str], limit: int, **_: object) -> list[Claim]:
         self.pulled.append(limit)
-        works, self.queued = self.queued[:limit], self.queued[limit:]
-        return works
+        claims, self.queued = self.queued[:limit], self.queued[limit:]
+        return claims
 
-    async def _run(self, work: Work) -> None:
-        self.ran.append(work.claim)
+    async def _run(self, claim: Claim) -> None:
+        self.ran.append(claim.number)
         await self._ends.acquire()
 
     def let_end(self, count: int = 10_000) -> None:
@@ -166,7 +167,7 @@ async def test_what_ends_soon_is_pulled_ahead(claims: Claims) -> None:
 
 
 async def test_how_soon_claims_end_is_not_judged_by_a_moment(claims: Claims) -> None:
-    """A heart-beat may come right after a pull: three claims within a millisecond are not 750 in a quarter of a second."""
+    """A heartbeat may come right after a pull: three claims within a millisecond are not 750 in a quarter of a second."""
     await claims.are_quick(7)
     claims.intake.pace()
     claims.let_end(3)
@@ -241,9 +242,9 @@ async def test_who_is_about_to_end_pulls_nothing(claims: Claims) -> None:
     assert claims.pulled == []
 
 
-def work_of(claim: int) -> Work:
-    return Work(
-        saga=UUID(int=claim), step=0, operation=Operation.EXECUTE, claim=claim, definition=1, version=1, state=RUNNING, waiter=None,
+def work_of(claim: int) -> Claim:
+    return Claim(
+        saga=UUID(int=claim), step=0, operation=Operation.EXECUTE, number=claim, definition=1, version=1, state=RUNNING, waiter=None,
         input=b"{}", results={}, deliveries=1, failures=0, first_failed_ago=0.0, lease_ends=0.0, quiet_at=0.0,
         progress=None, store_clock=0.0,
     )  # fmt: skip

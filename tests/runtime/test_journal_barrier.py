@@ -6,20 +6,21 @@ from uuid import UUID
 
 import pytest
 
-from saga.core import events as ev
-from saga.core.decide import State
-from saga.core.states import Operation, Phase
+from saga.core.rules import events as ev
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
 from saga.memory.journal import MemoryJournal, ServiceDatabase
 from saga.ports.journal import JournalRow, Mark
-from saga.ports.work import Work
-from saga.runtime.attempt import Attempt
-from saga.runtime.context import Context
-from saga.runtime.journaled import run_journaled
+from saga.ports.values.claim import Claim
+from saga.runtime.handlers.context import Context
+from saga.runtime.steps.attempt import Attempt
+from saga.runtime.steps.journaled import run_journaled
 from tests.core.graphs import chain
 
 SAGA = UUID(int=1)
-PASSED = State(Phase.RUNNING, "SD", cancel_requested=False, paused=False, deadline=None, reason=None)
-ABANDONING = State(Phase.ABANDONING, "SG", cancel_requested=False, paused=False, deadline=None, reason=None)
+PASSED = State(Phase.RUNNING, "SD", rollback_requested=False, paused=False, deadline=None, reason=None)
+ABANDONING = State(Phase.ABANDONING, "SG", rollback_requested=False, paused=False, deadline=None, reason=None)
 
 
 @pytest.mark.parametrize("mark", [None, Mark.REJECTED])
@@ -33,16 +34,16 @@ async def test_a_worker_that_is_late_does_not_execute_what_abandoning_has_barred
     asked = await run_journaled(attempt(Operation.VOID_OR_REPORT, ABANDONING), journal)
     late = await run_journaled(attempt(Operation.EXECUTE, PASSED), journal)
 
-    assert asked.event == ev.Reported(1, ev.Finding.VOIDED)
+    assert asked.event == ev.Reported(1, ev.JournalReport.VOIDED)
     assert isinstance(late.event, ev.Rejected)
     assert database.journal[SAGA, 1].mark is Mark.TOMBSTONE
 
 
 def attempt(operation: Operation, state: State) -> Attempt:
-    work = Work(
-        saga=SAGA, step=1, operation=operation, claim=1, definition=1, version=5, state=state, waiter=None,
+    claim = Claim(
+        saga=SAGA, step=1, operation=operation, number=1, definition=1, version=5, state=state, waiter=None,
         input=b"{}", results={}, deliveries=2, failures=0, first_failed_ago=0.0, lease_ends=0.0, quiet_at=0.0,
         progress=None, store_clock=0.0,
     )  # fmt: skip
     unused: object = None
-    return Attempt(work, chain("JJ", pivot=0), unused, Context(work, "b"))  # type: ignore[arg-type]  # no handler may run
+    return Attempt(claim, chain("JJ", pivot=0), unused, Context(claim, "b"))  # type: ignore[arg-type]  # no handler may run

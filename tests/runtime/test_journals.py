@@ -12,10 +12,10 @@ import asyncpg
 import pytest
 
 from saga import App, Context, Definition, Participant, Reject, Retry
-from saga.core.states import Operation
+from saga.core.state.operation import Operation
 from saga.ports.clock import SystemClock
-from saga.ports.work import Work
-from saga.runtime.journal_keeper import JournalKeeper, KeeperOptions, keeper_options
+from saga.ports.values.claim import Claim
+from saga.runtime.journal_retention import JournalRetention, JournalRetentionOptions, journal_retention_options
 from tests.runtime.world import Gate, Sql, World, until
 
 DO = "insert into effect values ($1)"
@@ -81,14 +81,14 @@ def service_on(url: str, gate: Gate | None = None) -> tuple[Participant, Definit
     return service, definition, ran
 
 
-async def claim_again(app: App, saga: UUID, step: int, operation: str = "E") -> Work:
+async def claim_again(app: App, saga: UUID, step: int, operation: str = "E") -> Claim:
     """A second delivery of a command, as if the first one's report had never come."""
     snapshot = await app.snapshot(saga)
-    return Work(
+    return Claim(
         saga=saga,
         step=step,
         operation=Operation(operation),
-        claim=99,
+        number=99,
         definition=snapshot.definition,
         version=snapshot.overdue.version,
         state=snapshot.overdue.state,
@@ -207,10 +207,10 @@ async def test_a_pivot_in_doubt_is_asked_to_void_or_report(world: World, own: st
     assert await count(own) == 0
 
 
-def keeper_of(app: App, quiet_seconds: float) -> JournalKeeper:
+def keeper_of(app: App, quiet_seconds: float) -> JournalRetention:
     (journal,) = app._journals.values()
-    options = KeeperOptions(age_seconds=0.0, quiet_seconds=quiet_seconds)
-    return JournalKeeper(journal, app.process.adapter.ledger, SystemClock(), lambda: time.time() + 60, options)
+    options = JournalRetentionOptions(age_seconds=0.0, quiet_seconds=quiet_seconds)
+    return JournalRetention(journal, app.process.adapter.ledger, SystemClock(), lambda: time.time() + 60, options)
 
 
 async def test_a_journal_forgets_a_saga_only_after_it_was_seen_ended_for_long_enough(world: World, own: str) -> None:
@@ -248,7 +248,7 @@ async def test_a_journal_keeps_the_rows_of_sagas_that_another_store_may_know(wor
 
 def test_a_journal_is_purged_long_before_the_store_forgets_the_saga() -> None:
     for retention_seconds in (600.0, 86_400.0, 30 * 86_400.0):
-        options = keeper_options(retention_seconds, 30.0)
+        options = journal_retention_options(retention_seconds, 30.0)
         assert options.age_seconds + 2 * options.quiet_seconds <= retention_seconds
         assert options.quiet_seconds >= 60.0
 

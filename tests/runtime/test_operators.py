@@ -10,9 +10,9 @@ import pytest
 from msgspec.structs import replace
 
 from saga import Conflict, Context, Definition, GiveUp, Participant, Reject, Retry
-from saga.core import events as ev
 from saga.core.ids import RANDOM_BYTES, uuid7
-from saga.core.states import Phase
+from saga.core.rules import events as ev
+from saga.core.state.phase import Phase
 from tests.runtime.world import By, Gate, Sql, World, until
 
 ONCE = Retry(attempts=1)
@@ -301,7 +301,7 @@ async def test_an_abandoned_saga_is_not_final_while_a_call_of_it_may_arrive(any_
     ending = await handle.result(12)
 
     assert ending.status == "abandoned"
-    assert time.monotonic() - began_at > 3.0, "the end of the call's time-out and the margin"
+    assert time.monotonic() - began_at > 3.0, "the end of the call's timeout and the margin"
 
 
 async def test_an_abandoned_saga_is_looked_at_soon_however_old_it_is(world: World) -> None:
@@ -320,7 +320,7 @@ async def test_an_abandoned_saga_is_looked_at_soon_however_old_it_is(world: Worl
     entry = (await sagas.snapshot(handle.id)).overdue
     old = replace(entry, saga=uuid7(round((time.time() - 1_000) * 1_000), bytes(RANDOM_BYTES)))
 
-    looks = [(await sagas.process.group_for(old, [event])).wake_seconds for event in (ev.Tick(), ev.Abandoned())]
+    looks = [(await sagas.process.group_for(old, [event])).wake_seconds for event in (ev.Redriven(), ev.Abandoned())]
 
     assert looks == [pytest.approx(1_000, abs=30), 5.0]
     gate.open()

@@ -53,7 +53,7 @@ async def test_a_leader_is_not_seen_before_it_has_extended_the_last_deadline(wor
     await until(lambda: sql.fetchval(seen), "it is seen")
     left = "select extract(epoch from deadline - now())::float8 from saga"
     assert await sql.fetchval(left) > 50  # not five seconds: what has piled up has to be worked off too
-    assert not await sql.fetchval("select count(*) from event where kind = 'looked after'")  # no second look at once
+    assert not await sql.fetchval("select count(*) from event where kind = 'redriven'")  # no second look at once
     gate.open()
     assert ((await handle.result(10)).value, undone) == ("through", [])
 

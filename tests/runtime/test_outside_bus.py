@@ -10,10 +10,10 @@ import pytest
 from msgspec.structs import replace
 
 from saga import App, Definition, Participant, Reject, memory
-from saga.core import events as ev
+from saga.core.rules import events as ev
 from saga.errors import Unavailable
 from saga.ports.bus import Bus, Message, Subscription
-from saga.runtime.dispatcher import Dispatcher
+from saga.runtime.bus.dispatcher import Dispatcher
 from tests.runtime.world import Gate, Provider, Sql, World, until
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -162,7 +162,7 @@ async def test_what_is_driven_again_carries_the_trace_of_its_saga(any_world: Wor
     await until(lambda: bus.lost, "the first command is lost")
 
     overdue = (await client.snapshot(order.saga)).overdue
-    await client.process.look_at([overdue], lambda entry: [ev.Tick(entry.held)])
+    await client.process.look_at([overdue], lambda entry: [ev.Redriven(entry.held)])
 
     assert (await client.handle(order.saga).result(10)).is_completed
     assert [headers["traceparent"] for headers in bus.headers] == [TRACE]
@@ -246,7 +246,7 @@ async def test_a_process_starts_while_the_bus_is_away_and_joins_it_later(world: 
 
 
 async def test_what_could_not_be_published_follows_when_the_bus_is_back(world: World) -> None:
-    """The re-drive is far away: it is not what sends it."""
+    """The redrive is far away: it is not what sends it."""
     bus_url = "memory://back"
     client, definition, away = await without_its_bus(world, bus_url)
     dispatcher = dispatcher_of(client)
@@ -274,7 +274,7 @@ async def test_what_waits_longer_than_a_re_drive_is_left_to_that(world: World) -
 
 
 async def test_no_more_waits_for_the_bus_than_there_is_room_for(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("saga.runtime.dispatcher.OUTBOX_MAX", 5)
+    monkeypatch.setattr("saga.runtime.bus.dispatcher.OUTBOX_MAX", 5)
     bus_url = "memory://crowded"
     client, definition, away = await without_its_bus(world, bus_url, redrive=5)
     dispatcher = dispatcher_of(client)

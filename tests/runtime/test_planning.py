@@ -9,20 +9,23 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
-from saga.core import events as ev
-from saga.core.decide import State
-from saga.core.graph import Graph
-from saga.core.states import Operation, Phase
+from saga.core.definition.graph import Graph
+from saga.core.rules import events as ev
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
 from saga.ports.clock import SystemClock
-from saga.ports.work import PARKED_SECONDS, Signals, Work
-from saga.runtime import planning
-from saga.runtime.outcome import Outcome
-from saga.runtime.planning import Group, Plan, plan
-from saga.runtime.router import Router
+from saga.ports.values.claim import Claim
+from saga.ports.values.notification import Notifications
+from saga.ports.values.write import PARKED_SECONDS
+from saga.runtime.planning import plan as planning
+from saga.runtime.planning.outcome import Outcome
+from saga.runtime.planning.plan import CommitPlan, OutcomeGroup, plan
+from saga.runtime.planning.router import Router
 from tests.core.graphs import chain, shaped
 
 SAGA = UUID(int=1)
-UNDOING = State(Phase.COMPENSATING, "k", cancel_requested=False, paused=False, deadline=None, reason=None)
+UNDOING = State(Phase.COMPENSATING, "k", rollback_requested=False, paused=False, deadline=None, reason=None)
 
 
 def test_a_command_is_set_aside_only_on_the_row_that_was_decided_on() -> None:
@@ -78,7 +81,7 @@ def test_an_abandoned_journaled_step_keeps_only_the_command_that_asks_its_journa
 def test_outcomes_of_two_claims_of_a_step_leave_the_command_that_knows_of_their_calls() -> None:
     """The second was taken for that of a command which is over, and its row was dropped with the quiet time on it. Found by a seed."""
     running = replace(UNDOING, phase=Phase.RUNNING, vector="D")
-    first, second = (replace(work_on(running), operation=Operation.EXECUTE, claim=claim) for claim in (1, 2))
+    first, second = (replace(work_on(running), operation=Operation.EXECUTE, number=number) for number in (1, 2))
     failed = Outcome(first, ev.Failed(0, "no answer in time", 1, 0.0), quiet_seconds=5.0)
 
     made = planned([failed, Outcome(second, ev.Ongoing(0, 1.0))], state=running, queues_commands=True)
@@ -91,10 +94,10 @@ def test_outcomes_of_two_claims_of_a_step_leave_the_command_that_knows_of_their_
 def test_a_step_that_was_set_aside_is_driven_again_whatever_an_older_claim_reports_with_it() -> None:
     """The report moves its own claim's row, and the row is that of a newer one: it would stay set aside for ever. Found by a seed."""
     running = replace(UNDOING, phase=Phase.RUNNING, vector="d")
-    older = replace(work_on(running), operation=Operation.EXECUTE, claim=1)
+    older = replace(work_on(running), operation=Operation.EXECUTE, number=1)
     late = Outcome(older, ev.Failed(0, "no answer in time", 1, 0.0), quiet_seconds=5.0)
 
-    made = planned([late], ev.RollBack("too slow"), state=running, queues_commands=True)
+    made = planned([late], ev.RollbackRequested("too slow"), state=running, queues_commands=True)
 
     assert made.write.state.vector == "U"
     assert [delay.claim for delay in made.write.delays] == [1]
@@ -104,9 +107,9 @@ def test_a_step_that_was_set_aside_is_driven_again_whatever_an_older_claim_repor
 def test_a_late_outcome_leaves_the_command_of_the_operation_that_followed() -> None:
     """It comes together with one that changes the saga; whoever undoes the step meanwhile keeps its claim."""
     undoing = replace(UNDOING, vector="KK")
-    executed = replace(work_on(undoing), operation=Operation.EXECUTE, claim=1)
+    executed = replace(work_on(undoing), operation=Operation.EXECUTE, number=1)
     late = Outcome(executed, ev.Failed(0, "no answer in time", 1, 0.0, operation=Operation.EXECUTE))
-    undone = Outcome(replace(work_on(undoing), step=1, claim=2), ev.Compensated(1))
+    undone = Outcome(replace(work_on(undoing), step=1, number=2), ev.Compensated(1))
 
     made = planned([undone, late], state=undoing, queues_commands=True, modes="XX")
 
@@ -116,18 +119,19 @@ def test_a_late_outcome_leaves_the_command_of_the_operation_that_followed() -> N
 def test_what_steps_are_given_for_the_first_time_is_new_and_nothing_else() -> None:
     """A store writes it without looking for what may be there already."""
     running = replace(UNDOING, phase=Phase.RUNNING, vector="DP")
-    work = replace(work_on(running), operation=Operation.EXECUTE)
+    claim = replace(work_on(running), operation=Operation.EXECUTE)
     once, twice = (
-        [Outcome(replace(work, claim=claim), ev.Succeeded(0), b"1") for claim in claims] for claims in ((1,), (1, 2))
+        [Outcome(replace(claim, number=number), ev.Succeeded(0), b"1") for number in numbers]
+        for numbers in ((1,), (1, 2))
     )
 
     assert planned(once, state=running, queues_commands=True, modes="XX").write.is_new
     assert planned(
-        [], ev.RollBack("why"), state=replace(running, vector="SP"), queues_commands=True, modes="XX"
+        [], ev.RollbackRequested("why"), state=replace(running, vector="SP"), queues_commands=True, modes="XX"
     ).write.is_new
     assert not planned(twice, state=running, queues_commands=True, modes="XX").write.is_new
     assert not planned([], ev.Retried(0), queues_commands=True).write.is_new
-    late = replace(running, phase=Phase.COMPENSATING, vector="UP", reason="why", cancel_requested=True)
+    late = replace(running, phase=Phase.COMPENSATING, vector="UP", reason="why", rollback_requested=True)
     assert not planned(once, state=late, queues_commands=True, modes="XX").write.is_new
 
 
@@ -137,7 +141,7 @@ def test_no_version_is_written_without_a_line_of_history() -> None:
     made = planned([Outcome(work_on(frozen), ev.Ongoing(0, 1.0))], state=frozen, queues_commands=True)
 
     assert made.write.changed
-    assert [entry.kind for entry in made.write.entries] == ["looked after"]
+    assert [entry.kind for entry in made.write.entries] == ["redriven"]
 
 
 @pytest.mark.parametrize("pivot", [-1, 1])
@@ -173,29 +177,29 @@ def test_a_success_is_planned_as_the_general_case_would_plan_it(
 
 def group_of(
     graph: Graph, state: State, event: ev.Succeeded | ev.Ongoing | ev.Rejected, extra: Sequence[ev.Event]
-) -> Group:
-    work = replace(work_on(state), step=event.step, operation=Operation.EXECUTE)
-    return Group(SAGA, graph, 5, state, 7, 0.0, [Outcome(work, event, b"1")], extra)
+) -> OutcomeGroup:
+    claim = replace(work_on(state), step=event.step, operation=Operation.EXECUTE)
+    return OutcomeGroup(SAGA, graph, 5, state, 7, 0.0, [Outcome(claim, event, b"1")], extra)
 
 
-def plan_of(group: Group) -> tuple[Plan, Signals]:
+def plan_of(group: OutcomeGroup) -> tuple[CommitPlan, Notifications]:
     router = Router(SystemClock(), queues_commands=True, has_room=lambda _: True)
     router.serve(["service"])
-    signals = Signals()
-    return plan(group, router, signals, now=2.0, jitter=0.5, enforce_deadline=True), signals
+    notifications = Notifications()
+    return plan(group, router, notifications, now=2.0, jitter=0.5, enforce_deadline=True), notifications
 
 
 def planned(
     outcomes: list[Outcome], *extra: ev.Event, state: State = UNDOING, queues_commands: bool, modes: str = "X"
-) -> Plan:
+) -> CommitPlan:
     router = Router(SystemClock(), queues_commands=queues_commands, has_room=lambda _: False)
-    group = Group(SAGA, chain(modes), 5, state, None, 0.0, outcomes, extra)
-    return plan(group, router, Signals(), now=0.0, jitter=0.5, enforce_deadline=True)
+    group = OutcomeGroup(SAGA, chain(modes), 5, state, None, 0.0, outcomes, extra)
+    return plan(group, router, Notifications(), now=0.0, jitter=0.5, enforce_deadline=True)
 
 
-def work_on(state: State) -> Work:
-    return Work(
-        saga=SAGA, step=0, operation=Operation.COMPENSATE, claim=1, definition=1, version=5, state=state, waiter=None,
+def work_on(state: State) -> Claim:
+    return Claim(
+        saga=SAGA, step=0, operation=Operation.COMPENSATE, number=1, definition=1, version=5, state=state, waiter=None,
         input=b"{}", results={}, deliveries=1, failures=1, first_failed_ago=0.0, lease_ends=0.0, quiet_at=0.0,
         progress=None, store_clock=0.0,
     )  # fmt: skip

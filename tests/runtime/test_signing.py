@@ -13,16 +13,16 @@ from uuid import UUID
 import pytest
 import structlog
 
-from saga.core.states import Operation
+from saga.core.state.operation import Operation
 from saga.errors import ProtocolViolation, UsageError
 from saga.ports.bus import Message
-from saga.runtime.refusals import TELL_SECONDS, Refusals
-from saga.runtime.signing import EARLY_SECONDS_MAX, KID, SECRET_CHARS_MIN, SIGNATURE, KeyRing, Refused
-from saga.runtime.wire import Command, NoCommand, decode
-from saga.testing.hand_clock import HandClock
+from saga.runtime.bus.refusals import TELL_SECONDS, Refusals
+from saga.runtime.bus.signing import EARLY_SECONDS_MAX, KID, SECRET_CHARS_MIN, SIGNATURE, KeyRing, Refused
+from saga.runtime.bus.wire import NoCommand, WireCommand, decode
+from saga.testing.clocks.hand_clock import HandClock
 
 SAGA: Final = UUID("0197c2a4-6b1c-7f0b-9d0a-73616761696b")
-COMMAND: Final = Command(SAGA, 1, Operation.EXECUTE, "ab" * 32, "cd" * 32)
+COMMAND: Final = WireCommand(SAGA, 1, Operation.EXECUTE, "ab" * 32, "cd" * 32)
 EMPTY: Final = Message("saga.saga.payments", SAGA.bytes, b"", {"ce_type": "saga.command.execute"})
 OLD, NEW, OWN = ("old=" + "o" * 40, "new=" + "n" * 40, "payments:own=" + "p" * 40)
 NOW: Final = 1_795_269_000.0

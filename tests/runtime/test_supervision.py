@@ -10,14 +10,14 @@ import pytest
 
 from saga import Context, Definition, Participant
 from saga.memory.adapter import MemoryAdapter
-from saga.memory.database import Database
+from saga.memory.data.database import Database
 from saga.memory.election import LEASE_SECONDS, MemoryElection
+from saga.ports.adapter import StoreOptions
 from saga.ports.election import Leadership
-from saga.ports.store import StoreOptions
 from saga.runtime import process, supervisor
 from saga.runtime.process import Process
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
-from saga.testing.hand_clock import HandClock
+from saga.testing.clocks.hand_clock import HandClock
 from tests.runtime.world import Gate, Sql, World, ended, slow_saga, until
 
 LED = "select holder from leader where name = 'supervisor'"
@@ -257,7 +257,7 @@ async def test_a_look_that_changes_nothing_leaves_a_line_of_history(any_world: W
         return [moment.kind for moment in (await sagas.process.adapter.listing.case(handle.id)).history]
 
     async def is_looked_after() -> bool:
-        return "looked after" in await kinds()
+        return "redriven" in await kinds()
 
     await until(is_looked_after, "the supervisor looks after it")
     gate.open()

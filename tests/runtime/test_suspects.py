@@ -7,8 +7,8 @@ import pytest
 from saga import Definition, NotYet, Participant, Retry
 from saga.app import App
 from saga.client import Handle
-from saga.runtime import executor
-from saga.runtime.turns import SUSPECT_AFTER, TRIALS_MAX
+from saga.runtime.claims import executor
+from saga.runtime.timing.fair_gate import SUSPECT_AFTER, TRIALS_MAX
 from tests.runtime.world import Gate, Sql, World, until
 
 

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import TypeVar
 
-from saga.runtime.ticks import Ticks
-from saga.testing.virtual_loop import VirtualLoop
+from saga.runtime.timing.coarse_timers import CoarseTimers
+from saga.testing.clocks.virtual_loop import VirtualLoop
 
 TICK_SECONDS = 0.25
 Result = TypeVar("Result")
@@ -25,7 +25,7 @@ def test_an_item_is_called_when_it_is_due_and_at_most_a_tick_later() -> None:
     async def main() -> dict[float, float]:
         loop = asyncio.get_running_loop()
         began_at, called = loop.time(), dict[float, float]()
-        ticks = Ticks[float](TICK_SECONDS, lambda due: called.update({due: loop.time() - began_at}))
+        ticks = CoarseTimers[float](TICK_SECONDS, lambda due: called.update({due: loop.time() - began_at}))
         for due in (0.0, 0.1, 0.25, 0.3, 0.6, 7.0):
             ticks.add(due, due)
         await asyncio.sleep(10)
@@ -38,7 +38,7 @@ def test_an_item_is_called_when_it_is_due_and_at_most_a_tick_later() -> None:
 def test_what_was_discarded_is_not_called_and_the_others_are_in_their_order() -> None:
     async def main() -> list[str]:
         called: list[str] = []
-        ticks = Ticks[str](TICK_SECONDS, called.append)
+        ticks = CoarseTimers[str](TICK_SECONDS, called.append)
         places = {name: ticks.add(name, 1.0) for name in ("b", "a", "d", "c")}
         ticks.discard(places["d"], "d")
         await asyncio.sleep(5)
@@ -51,7 +51,7 @@ def test_what_was_discarded_is_not_called_and_the_others_are_in_their_order() ->
 def test_after_the_end_nothing_is_called() -> None:
     async def main() -> list[str]:
         called: list[str] = []
-        ticks = Ticks[str](TICK_SECONDS, called.append)
+        ticks = CoarseTimers[str](TICK_SECONDS, called.append)
         ticks.add("late", 1.0)
         ticks.close()
         await asyncio.sleep(5)

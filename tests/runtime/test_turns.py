@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from saga.runtime.turns import Turns
+from saga.runtime.timing.fair_gate import FairGate
 
 
 async def test_many_run_side_by_side() -> None:
-    turns = Turns()
+    turns = FairGate()
 
     began = [await came(turns) for _ in range(3)]
 
@@ -16,7 +16,7 @@ async def test_many_run_side_by_side() -> None:
 
 
 async def test_no_more_run_at_once_than_may() -> None:
-    turns = Turns(2)
+    turns = FairGate(2)
     assert turns.has_entered()
     assert turns.has_entered()
     assert not turns.has_entered()
@@ -34,7 +34,7 @@ async def test_no_more_run_at_once_than_may() -> None:
 
 
 async def test_who_wants_to_be_alone_waits_for_those_that_run() -> None:
-    turns = Turns()
+    turns = FairGate()
     for _ in range(2):
         await turns.enter(alone=False)
 
@@ -48,7 +48,7 @@ async def test_who_wants_to_be_alone_waits_for_those_that_run() -> None:
 
 
 async def test_nobody_begins_beside_who_is_alone() -> None:
-    turns = Turns()
+    turns = FairGate()
     await turns.enter(alone=True)
 
     others = [await came(turns), await came(turns)]
@@ -59,7 +59,7 @@ async def test_nobody_begins_beside_who_is_alone() -> None:
 
 
 async def test_two_that_want_to_be_alone_run_one_after_the_other() -> None:
-    turns = Turns()
+    turns = FairGate()
     await turns.enter(alone=True)
 
     second = await came(turns, alone=True)
@@ -70,7 +70,7 @@ async def test_two_that_want_to_be_alone_run_one_after_the_other() -> None:
 
 
 async def test_who_comes_later_waits_for_who_waits_to_be_alone() -> None:
-    turns = Turns()
+    turns = FairGate()
     await turns.enter(alone=False)
     suspect = await came(turns, alone=True)
 
@@ -85,7 +85,7 @@ async def test_who_comes_later_waits_for_who_waits_to_be_alone() -> None:
 
 
 async def test_who_gives_up_waiting_holds_nobody_back() -> None:
-    turns = Turns()
+    turns = FairGate()
     await turns.enter(alone=False)
     suspect = await came(turns, alone=True)
     later = await came(turns)
@@ -96,7 +96,7 @@ async def test_who_gives_up_waiting_holds_nobody_back() -> None:
 
 
 async def test_who_is_stopped_at_its_turn_passes_it_on() -> None:
-    turns = Turns()
+    turns = FairGate()
     await turns.enter(alone=False)
     suspect = await came(turns, alone=True)
     later = await came(turns)
@@ -108,7 +108,7 @@ async def test_who_is_stopped_at_its_turn_passes_it_on() -> None:
     assert suspect.cancelled()
 
 
-async def came(turns: Turns, *, alone: bool = False) -> asyncio.Task[None]:
+async def came(turns: FairGate, *, alone: bool = False) -> asyncio.Task[None]:
     """Somebody who wants to run, and has got as far as that goes."""
     task = asyncio.create_task(turns.enter(alone=alone))
     await asyncio.sleep(0)

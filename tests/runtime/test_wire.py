@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saga.core.graph import Json
-from saga.core.states import Operation
+from saga.core.definition.graph import Json
+from saga.core.state.operation import Operation
 from saga.ports.bus import Message, check_headers
-from saga.runtime.wire import COMMAND_BYTES_MAX, FORMAT, Command, NoCommand, decode, encode, headers
+from saga.runtime.bus.wire import COMMAND_BYTES_MAX, FORMAT, NoCommand, WireCommand, decode, encode, headers
 from tests.docs.page import ROOT
 from tests.runtime.builds import first_reader, first_writer
 
@@ -26,7 +26,7 @@ ATTRIBUTES = {"specversion", "id", "type", "source", "subject"}
 
 hashes = st.sampled_from(["", "ab" * 32])
 commands = st.builds(
-    Command,
+    WireCommand,
     saga=st.uuids(),
     step=st.integers(0, 2**15 - 1),
     operation=st.sampled_from(Operation),
@@ -43,11 +43,11 @@ def message(body: bytes, key: bytes = b"") -> Message:
 
 
 def test_a_command_without_optional_fields_is_written_as_ever() -> None:
-    assert json.loads(encode(Command(SAGA, 1))) == {"v": 1, "saga": str(SAGA), "step": 1, "op": "E"}
+    assert json.loads(encode(WireCommand(SAGA, 1))) == {"v": 1, "saga": str(SAGA), "step": 1, "op": "E"}
 
 
 @given(commands)
-def test_what_is_written_is_read_and_fits_the_schema(command: Command) -> None:
+def test_what_is_written_is_read_and_fits_the_schema(command: WireCommand) -> None:
     body = encode(command)
 
     assert decode(message(body)) == command
@@ -67,16 +67,16 @@ def test_the_new_reader_reads_what_every_build_has_written(line: str) -> None:
 def test_the_new_reader_reads_the_first_writer(saga: UUID, step: int, operation: str) -> None:
     command = decode(message(first_writer(saga, step, operation)))
 
-    assert command == Command(saga, step, Operation(operation))
+    assert command == WireCommand(saga, step, Operation(operation))
 
 
 @given(commands)
-def test_the_first_reader_reads_the_new_writer(command: Command) -> None:
+def test_the_first_reader_reads_the_new_writer(command: WireCommand) -> None:
     assert first_reader(encode(command)) == (command.saga, command.step, command.operation.value)
 
 
 @given(commands, st.dictionaries(st.text(min_size=1).filter(lambda n: n not in SCHEMA["properties"]), st.text()))
-def test_fields_of_a_later_build_are_ignored(command: Command, later: dict[str, str]) -> None:
+def test_fields_of_a_later_build_are_ignored(command: WireCommand, later: dict[str, str]) -> None:
     body = json.dumps({**json.loads(encode(command)), **later}).encode()
 
     if len(body) <= COMMAND_BYTES_MAX:
@@ -84,12 +84,12 @@ def test_fields_of_a_later_build_are_ignored(command: Command, later: dict[str, 
 
 
 def test_every_field_has_a_default() -> None:
-    assert decode(message(b"{}", SAGA.bytes)) == Command(SAGA)
+    assert decode(message(b"{}", SAGA.bytes)) == WireCommand(SAGA)
 
 
 def test_the_schema_has_the_fields_and_defaults_of_the_code() -> None:
-    written = json.loads(encode(Command(SAGA, 1, Operation.EXECUTE, "a", "b", "c", 1, 2)))
-    bare = Command(SAGA)
+    written = json.loads(encode(WireCommand(SAGA, 1, Operation.EXECUTE, "a", "b", "c", 1, 2)))
+    bare = WireCommand(SAGA)
     defaults: dict[str, Json] = {"v": FORMAT, "saga": None, "op": bare.operation.value}
     defaults |= {name: getattr(bare, name) for name in ("step", "definition", "input", "topic", "issued", "expires")}
 
@@ -127,7 +127,7 @@ def test_a_command_without_a_saga_is_refused_where_the_key_is_none_either() -> N
 
 
 @given(commands, st.sampled_from([None, f"00-{1:032x}-{2:016x}-01"]))
-def test_headers_are_those_of_a_cloud_event(command: Command, traceparent: str | None) -> None:
+def test_headers_are_those_of_a_cloud_event(command: WireCommand, traceparent: str | None) -> None:
     said = headers(command, "saga", "reserve", traceparent)
 
     check_headers(said)

@@ -16,7 +16,7 @@ import saga
 from saga import Definition
 from saga.app import App, open_adapter
 from saga.history import verify
-from saga.runtime.handlers import Participant
+from saga.runtime.handlers.participant import Participant
 from saga.runtime.supervisor import Supervisor
 from saga.settings import Settings
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from saga_postgres.child import LOOPBACK, Child
+from saga_postgres.embedded.child import LOOPBACK, Child
 
 START_TIMEOUT_SECONDS: Final = 60.0
 POLL_SECONDS: Final = 0.02

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from saga_postgres.child import free_port
+from saga_postgres.embedded.child import free_port
 from tests.services.ensemble import Ensemble, Member
 from tests.services.places import Missing, go_binary
 from tests.services.tls import Tls

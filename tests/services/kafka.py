@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from saga_postgres.child import LOOPBACK, Child, free_port
+from saga_postgres.embedded.child import LOOPBACK, Child, free_port
 from tests.services.places import Missing, jars, no_docker
 
 KAFKA_VERSION = "4.3.1"  # pinned: a range finds a release on the day on which one of its jars is not there yet

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote, urlencode
 
-from saga_postgres.child import LOOPBACK, Child, free_port
+from saga_postgres.embedded.child import LOOPBACK, Child, free_port
 from tests.services.places import Missing, no_docker, npm_folder
 
 KINESALITE_VERSION = "3.3.3"

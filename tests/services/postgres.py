@@ -18,8 +18,8 @@ from pathlib import Path
 import asyncpg
 
 from saga.errors import MissingDriver
-from saga_postgres.child import LOOPBACK, Account, Child, free_port
-from saga_postgres.embedded import NOT_DURABLE, EmbeddedPostgres
+from saga_postgres.embedded.child import LOOPBACK, Account, Child, free_port
+from saga_postgres.embedded.server import NOT_DURABLE, EmbeddedPostgres
 from tests.services.places import Missing, no_docker
 
 POSTGRES_IMAGE = "postgres:17"

@@ -19,7 +19,7 @@ from typing import Self, TypeVar
 
 import uvloop
 
-from saga_postgres.child import LOOPBACK, free_port
+from saga_postgres.embedded.child import LOOPBACK, free_port
 
 CHUNK_BYTES = 65_536
 CALL_SECONDS = 10.0
@@ -134,8 +134,8 @@ class Proxy:
         self.release()
         self.accept()
 
-    def _call(self, work: Coroutine[None, None, Answer]) -> Answer:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(CALL_SECONDS)
+    def _call(self, claim: Coroutine[None, None, Answer]) -> Answer:
+        return asyncio.run_coroutine_threadsafe(claim, self._loop).result(CALL_SECONDS)
 
     async def _set_gates(self, open_ways: dict[Way, bool]) -> None:
         for way, is_open in open_ways.items():

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 import asyncpg
 import pytest
 
-from saga_postgres.child import LOOPBACK
+from saga_postgres.embedded.child import LOOPBACK
 from tests.runtime.world import until
 from tests.services.proxy import Proxy, Way
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from saga_postgres.child import LOOPBACK
+from saga_postgres.embedded.child import LOOPBACK
 from tests.services.places import Missing
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from saga.testing.virtual_loop import VirtualLoop
+from saga.testing.clocks.virtual_loop import VirtualLoop
 
 
 class MachineClock:

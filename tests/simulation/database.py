@@ -9,13 +9,15 @@ from functools import partial
 from typing import Final, Protocol
 from uuid import UUID
 
-from saga.memory.commands import CommandRow, Commands
-from saga.memory.database import Database
+from saga.memory.data.commands import CommandRow, Commands
+from saga.memory.data.database import Database
+from saga.memory.data.transaction import Transaction
 from saga.memory.store import MemoryStore
-from saga.memory.transaction import Transaction
-from saga.ports.store import StoreOptions
-from saga.ports.work import Delivery, Miss, Signals, Work, Write
-from saga.testing.virtual_loop import OUTSIDE, VirtualLoop
+from saga.ports.adapter import StoreOptions
+from saga.ports.values.claim import Claim, DeliveredCommand
+from saga.ports.values.notification import Notifications
+from saga.ports.values.write import Miss, Write
+from saga.testing.clocks.virtual_loop import OUTSIDE, VirtualLoop
 from tests.simulation.clocks import MachineClock
 
 EPOCH: Final = 1_700_000_000.0
@@ -28,7 +30,7 @@ class Watcher(Protocol):
 
     def committed(self, saga: UUID) -> None: ...
     def claimed(self, row: CommandRow) -> None: ...
-    def given(self, works: Sequence[Work]) -> None: ...
+    def given(self, claims: Sequence[Claim]) -> None: ...
     def driven_again(self) -> None: ...
 
 
@@ -89,18 +91,18 @@ class WatchedDatabase(Database):
         for saga in transaction.sagas:
             self.watcher.committed(saga)
 
-    def tell(self, signals: Signals, *, is_whole: bool) -> None:
-        works, endings = signals.works if is_whole else {}, signals.endings if is_whole else {}
-        for process, refs in signals.claims.items():
-            self._send("claims", Signals(claims={process: refs}, works={process: works.get(process, [])}))
-        for process, sagas in signals.ended.items():
-            self._send("ended", Signals(ended={process: sagas}, endings={process: endings.get(process, {})}))
-        for service in sorted(signals.services):
-            self._send("queue", Signals(services={service}))
+    def tell(self, notifications: Notifications, *, is_whole: bool) -> None:
+        claims, endings = notifications.claims if is_whole else {}, notifications.statuses if is_whole else {}
+        for process, refs in notifications.claim_refs.items():
+            self._send("claims", Notifications(claim_refs={process: refs}, claims={process: claims.get(process, [])}))
+        for process, sagas in notifications.ended.items():
+            self._send("ended", Notifications(ended={process: sagas}, statuses={process: endings.get(process, {})}))
+        for service in sorted(notifications.services):
+            self._send("queue", Notifications(services={service}))
 
-    def _send(self, what: str, signals: Signals) -> None:
+    def _send(self, what: str, notifications: Notifications) -> None:
         for n, seconds in enumerate(self._arrivals(what)):
-            tell = partial(super().tell, signals, is_whole=n == 0)  # a claim is told whole once, as NOTIFY does
+            tell = partial(super().tell, notifications, is_whole=n == 0)  # a claim is told whole once, as NOTIFY does
             if seconds <= 0:
                 tell()
             else:
@@ -116,24 +118,30 @@ class WatchedStore(MemoryStore):
 
     async def pull(
         self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool
-    ) -> list[Work]:
-        works = await super().pull(services, limit, process=process, first_claim=first_claim, durable=durable)
+    ) -> list[Claim]:
+        claims = await super().pull(services, limit, process=process, first_claim=first_claim, durable=durable)
         if durable:
             self._watched.watched.flush()
-        self._watched.watcher.given(works)
-        return works
+        self._watched.watcher.given(claims)
+        return claims
 
     async def admit(
-        self, deliveries: Sequence[Delivery], services: Sequence[str], *, process: int, first_claim: int, durable: bool
-    ) -> list[Work]:
-        works = await super().admit(deliveries, services, process=process, first_claim=first_claim, durable=durable)
-        self._watched.watcher.given(works)
-        return works
+        self,
+        deliveries: Sequence[DeliveredCommand],
+        services: Sequence[str],
+        *,
+        process: int,
+        first_claim: int,
+        durable: bool,
+    ) -> list[Claim]:
+        claims = await super().admit(deliveries, services, process=process, first_claim=first_claim, durable=durable)
+        self._watched.watcher.given(claims)
+        return claims
 
     async def commit(
         self,
         writes: Sequence[Write],
-        signals: Signals,
+        notifications: Notifications,
         *,
         process: int,
         durable: bool,
@@ -147,4 +155,6 @@ class WatchedStore(MemoryStore):
                 for dispatch in write.dispatches:
                     if before[dispatch.step] == after[dispatch.step] in _UNDER_WAY:
                         self._watched.watcher.driven_again()
-        return await super().commit(writes, signals, process=process, durable=durable, wait=wait, connection=connection)
+        return await super().commit(
+            writes, notifications, process=process, durable=durable, wait=wait, connection=connection
+        )

@@ -8,7 +8,7 @@ from typing import Final
 
 from saga.authoring import Definition, Retry
 from saga.authoring.definition import StepHandle
-from saga.core.states import Mode
+from saga.core.state.mode import Mode
 
 SERVICES: Final = {
     Mode.TRANSACTIONAL: ("stock", "ledger"),

@@ -11,23 +11,23 @@ from uuid import UUID
 
 from saga.client import Sagas
 from saga.core.ids import RANDOM_BYTES, uuid7
-from saga.core.states import Mode
+from saga.core.state.mode import Mode
 from saga.errors import SagaError, Unavailable
 from saga.memory.adapter import MemoryAdapter
 from saga.memory.bus import MemoryBus
 from saga.memory.election import MemoryElection
 from saga.memory.journal import MemoryJournal
-from saga.runtime.handlers import STORE, Participant
-from saga.runtime.journal_keeper import JournalKeeper
+from saga.runtime.handlers.bound_handler import BoundHandler
+from saga.runtime.handlers.participant import STORE, Participant
+from saga.runtime.journal_retention import JournalRetention
 from saga.runtime.process import Process
-from saga.runtime.served import Served
 from saga.runtime.supervisor import Supervisor
-from saga.runtime.turns import Turns
-from saga.testing.faulty_bus import FaultyBus
-from saga.testing.faulty_election import FaultyElection
-from saga.testing.faulty_journal import FaultyJournal
-from saga.testing.faulty_store import FaultyAdapter, Session
-from saga.testing.virtual_loop import Host
+from saga.runtime.timing.fair_gate import FairGate
+from saga.testing.clocks.virtual_loop import Host
+from saga.testing.faults.bus import FaultyBus
+from saga.testing.faults.election import FaultyElection
+from saga.testing.faults.journal import FaultyJournal
+from saga.testing.faults.store import FaultyAdapter, Session
 from tests.simulation.chance import CRASH, FROZEN, LOST, SLOW, STALE, UNKNOWN, Drawn, Menu
 from tests.simulation.clocks import MachineClock
 from tests.simulation.database import WatchedStore
@@ -117,12 +117,12 @@ class Machine:
             mode = _mode(participant)
             is_durable = is_durable or mode is Mode.EXTERNAL
             journal = self.journal if mode is Mode.JOURNALED else None
-            slots = Turns(CONCURRENCY)
+            slots = FairGate(CONCURRENCY)
             for handler in participant.handlers.values():
-                served = Served(handler, mode, journal, NO_THREADS, slots)
+                served = BoundHandler(handler, mode, journal, NO_THREADS, slots)
                 process.executor.serve(participant.service, handler.name, served)
         if self.world.keeper_options is not None and self.journal is not None:
-            keeper = JournalKeeper(
+            keeper = JournalRetention(
                 self.journal, process.adapter.ledger, self.clock, process.store_now, self.world.keeper_options
             )
             self.world.loop.run_as(self.host, keeper.run())

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from saga.core.decide import State
-from saga.core.graph import Graph
-from saga.core.states import Mode, Operation, Phase
+from saga.core.definition.graph import Graph
+from saga.core.state.mode import Mode
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
 from tests.simulation.rows import rows_of
 
 RUNNING, COMPENSATING, COMPENSATED = Phase.RUNNING, Phase.COMPENSATING, Phase.COMPENSATED
@@ -142,7 +144,7 @@ class Observer:
     def started(self, saga: UUID, number: int, graph: Graph) -> None:
         """The saga is about to be inserted; until then it has no row."""
         nothing = State(
-            RUNNING, "P" * len(graph.steps), cancel_requested=False, paused=False, deadline=None, reason=None
+            RUNNING, "P" * len(graph.steps), rollback_requested=False, paused=False, deadline=None, reason=None
         )
         self.sagas[saga] = Seen(number, graph, nothing)
 
@@ -214,4 +216,4 @@ _MODES = {Mode.TRANSACTIONAL: "T", Mode.JOURNALED: "J", Mode.EXTERNAL: "X"}
 
 
 def _flags(state: State) -> str:
-    return " cancel" * state.cancel_requested + " paused" * state.paused
+    return " cancel" * state.rollback_requested + " paused" * state.paused

@@ -6,10 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Final, TypedDict
 from uuid import UUID
 
-from saga.core.decide import State
-from saga.core.graph import Graph
-from saga.core.ordering import ordering
-from saga.core.states import QUARANTINED_LETTERS, Mode
+from saga.core.definition.graph import Graph
+from saga.core.definition.ordering import ordering
+from saga.core.state.letters import QUARANTINED_LETTERS
+from saga.core.state.mode import Mode
+from saga.core.state.saga_state import State
 from saga.errors import SagaError
 from saga.memory.journal import MemoryJournal
 from saga.ports.journal import JournalRow, Mark

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from saga.core.states import Mode
-from saga.runtime.journal_keeper import KeeperOptions
+from saga.core.state.mode import Mode
+from saga.runtime.journal_retention import JournalRetentionOptions
 from tests.simulation.chance import CLOCK, CRASH, DATABASE, DELAY, DROP, DUPLICATE, FROZEN, REORDER, STALE, Menu
 from tests.simulation.definitions import DefinitionPlan, draw
 from tests.simulation.families import family_of
@@ -55,7 +55,7 @@ class Plan:
     slow_seconds: float
     storm_seconds: float
     capacity: int
-    keeper: KeeperOptions | None
+    keeper: JournalRetentionOptions | None
     purge_seconds: float
     timed: tuple[TimedFault, ...]
     has_patient_people: bool
@@ -65,7 +65,7 @@ SAGAS: Final = (7, 8, 9)
 STORM_SECONDS: Final = 6.0
 JUMP_SECONDS_MAX: Final = 3.0
 STORE_AHEAD_SECONDS: Final = (
-    0.05  # what is left of the margin: the protocol assumes that "lease + time-out + margin is over" is true
+    0.05  # what is left of the margin: the protocol assumes that "lease + timeout + margin is over" is true
 )
 
 
@@ -97,7 +97,7 @@ def plan_of(seed: int) -> Plan:
         slow_seconds=0.5,
         storm_seconds=STORM_SECONDS,
         capacity=random.choice((1, 4, 4)),
-        keeper=KeeperOptions(age_seconds=1.0, quiet_seconds=5.5) if family.purges else None,
+        keeper=JournalRetentionOptions(age_seconds=1.0, quiet_seconds=5.5) if family.purges else None,
         purge_seconds=30.0 if family.purges else 0.0,
         timed=_timed(random, definitions),
         has_patient_people=random.random() < 0.2,

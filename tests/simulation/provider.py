@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from saga.runtime.signals import DidNotHappen, Reject
-from saga.testing.virtual_loop import OUTSIDE, VirtualLoop
+from saga.runtime.handlers.answers import DidNotHappen, Reject
+from saga.testing.clocks.virtual_loop import OUTSIDE, VirtualLoop
 from tests.simulation.chance import CRASH, DELAY, FROZEN, REJECTION, Chance, Drawn, Menu
 from tests.simulation.observer import Observer
 
-LATE_PART: Final = 0.9  # of time-out + margin: no request is executed later than that after it was sent
+LATE_PART: Final = 0.9  # of timeout + margin: no request is executed later than that after it was sent
 TRAVEL_SECONDS: Final = 0.004
 SILENCE_SECONDS: Final = 10.0
 STUCK_SHARE: Final = 0.4
@@ -31,7 +31,7 @@ class Call:
 
 
 class Provider:
-    """`margin_seconds`: how long after its time-out a request may still be executed, as the protocol assumes."""
+    """`margin_seconds`: how long after its timeout a request may still be executed, as the protocol assumes."""
 
     def __init__(
         self,

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from saga.core.decide import State
-from saga.core.graph import Graph
-from saga.core.states import STEP_TRANSITIONS, Phase
+from saga.core.definition.graph import Graph
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
+from saga.core.state.transitions import STEP_TRANSITIONS
 
 ROWS: Final = (
     "E1", "E2 admission", "E2-T", "E2-J", "E2-X", "E2-X probe", "E3", "E4", "E4b", "E5", "E6", "E7", "E8", "E9", "E10",
@@ -29,7 +30,7 @@ def rows_of(graph: Graph, before: State, after: State, *, is_new: bool) -> Itera
     for step, (old, new) in enumerate(zip(before.vector, after.vector, strict=True)):
         if old != new:
             yield _row(graph, step, old, new, after.phase, is_passed=is_passed)
-    if after.cancel_requested and not before.cancel_requested:
+    if after.rollback_requested and not before.rollback_requested:
         yield "E6"
     if after.phase is before.phase:
         return

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from saga.core.states import Mode
-from saga.runtime.context import Context
-from saga.runtime.handlers import STORE, Participant, StepHandler
-from saga.runtime.signals import GiveUp, NotYet, Reject
+from saga.core.state.mode import Mode
+from saga.runtime.handlers.answers import GiveUp, NotYet, Reject
+from saga.runtime.handlers.context import Context
+from saga.runtime.handlers.participant import STORE, Participant, StepHandler
 from tests.simulation.chance import (
     CRASH,
     DELAY,
@@ -221,7 +221,7 @@ class _Step:
         return await self._services._provider.probe(self._call_of(ctx, "probe"), ((FAILURE, "answer lost", 0.1),))
 
     def _call_of(self, ctx: Context, what: str) -> Call:
-        self._services._observer.begun(ctx.saga_id, ctx.step, ctx._work.claim)
+        self._services._observer.begun(ctx.saga_id, ctx.step, ctx._work.number)
         return Call(
             ctx.saga_id, self._seen_step(ctx), ctx.idempotency_key, self._place(ctx, what), self._step.timeout_ms / 1000
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from saga.testing.faulty_store import POINTS as STORE_POINTS
+from saga.testing.faults.store import POINTS as STORE_POINTS
 from tests.simulation.chance import KINDS
 from tests.simulation.rows import ROWS
 from tests.simulation.world import Report

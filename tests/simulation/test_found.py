@@ -11,7 +11,7 @@ FOUND = {
     2781: "the same",
     10938: "outcomes of two claims of a step came together, and its command was dropped with the quiet time on it",
     22438: "the same",
-    41714: "an older claim's report came together with the roll-back that drives a set-aside step again, and took the command's place",
+    41714: "an older claim's report came together with the rollback that drives a set-aside step again, and took the command's place",
 }
 
 

@@ -18,15 +18,15 @@ from uuid import UUID
 import structlog
 
 from saga.memory.bus import Broker
-from saga.memory.commands import CommandRow
+from saga.memory.data.commands import CommandRow
 from saga.memory.directory import MemoryDirectory
 from saga.memory.journal import ServiceDatabase
+from saga.ports.adapter import StoreOptions
 from saga.ports.bus import Message
-from saga.ports.store import StoreOptions
-from saga.ports.work import Work
-from saga.runtime.journal_keeper import KeeperOptions
+from saga.ports.values.claim import Claim
+from saga.runtime.journal_retention import JournalRetentionOptions
 from saga.runtime.supervisor import SupervisorOptions
-from saga.testing.virtual_loop import OUTSIDE, Host, Standstill, VirtualLoop, current_host
+from saga.testing.clocks.virtual_loop import OUTSIDE, Host, Standstill, VirtualLoop, current_host
 from tests.simulation import chance as chance_kinds
 from tests.simulation.chance import DELAY, DROP, DUPLICATE, REORDER, WHOLE, Chance, Edits, Injected
 from tests.simulation.clocks import MachineClock
@@ -92,7 +92,7 @@ class World:
             lease_seconds=plan.lease_seconds, margin_seconds=plan.margin_seconds, redrive_seconds=plan.redrive_seconds
         )
         self.supervisor_options = SupervisorOptions(scan_seconds=0.5, outage_grace_seconds=plan.outage_grace_seconds)
-        self.keeper_options: KeeperOptions | None = plan.keeper
+        self.keeper_options: JournalRetentionOptions | None = plan.keeper
         self.election_seconds = 2.0
         self.capacity = plan.capacity
         self.slow_seconds = plan.slow_seconds
@@ -143,14 +143,14 @@ class World:
         graph = self.database.definitions[saga.definition].graph
         self.observer.claimed(graph, row.ref.step, row.operation)
 
-    def given(self, works: Sequence[Work]) -> None:
+    def given(self, claims: Sequence[Claim]) -> None:
         """A process was given claims."""
-        for work in works:
-            phase = self.database.sagas[work.saga].state.phase
+        for claim in claims:
+            phase = self.database.sagas[claim.saga].state.phase
             if phase.is_terminal:
-                number = int(self.database.sagas[work.saga].input)
+                number = int(self.database.sagas[claim.saga].input)
                 self.observer.broken(
-                    "I6", f"step {work.step} of saga {number} was claimed after the saga was {phase.name}"
+                    "I6", f"step {claim.step} of saga {number} was claimed after the saga was {phase.name}"
                 )
 
     def driven_again(self) -> None:

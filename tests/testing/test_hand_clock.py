@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from saga.testing.hand_clock import HandClock
+from saga.testing.clocks.hand_clock import HandClock
 
 
 async def test_time_stands_still_until_it_is_turned() -> None:

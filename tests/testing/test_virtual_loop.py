@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from saga.testing.virtual_loop import Host, Standstill, VirtualLoop
+from saga.testing.clocks.virtual_loop import Host, Standstill, VirtualLoop
 
 HOUR_SECONDS = 3_600.0
 

@@ -34,7 +34,7 @@ create table definition_step (
 comment on table definition_step is 'The steps of a definition by position: position n of a saga''s vector is step n here';
 comment on column definition_step.mode is 'T transactional, J journaled, X external';
 comment on column definition_step.reads is 'Steps whose results its input is made from';
-comment on column definition_step.call_ms is 'Time-out of one try, in milliseconds';
+comment on column definition_step.call_ms is 'Timeout of one try, in milliseconds';
 
 create table contract (
     service          text not null,
@@ -58,7 +58,7 @@ create table saga (
     touched_by       integer,
     waiter           integer,
     phase            "char" not null,
-    cancel_requested boolean not null default false,
+    rollback_requested boolean not null default false,
     paused           boolean not null default false,
     wake_at          timestamptz,
     deadline         timestamptz,

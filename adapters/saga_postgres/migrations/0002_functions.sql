@@ -19,7 +19,7 @@ comment on function keeps_command is 'G37, G40: nothing is called for, but the c
 
 create type work as (
     saga uuid, step smallint, op "char", claim bigint, definition integer, version integer,
-    phase "char", vector text, cancel_requested boolean, deadline float8, reason text, waiter integer,
+    phase "char", vector text, rollback_requested boolean, deadline float8, reason text, waiter integer,
     input bytea, result_steps smallint[], results bytea[],
     deliveries smallint, failures smallint, first_failed_ago float8, lease_seconds float8, quiet_seconds float8,
     progress bytea, now float8, trace text, trials smallint
@@ -60,7 +60,7 @@ declare
 begin
     for v_work in
         select c.saga, c.step, c.op, c.claim, s.definition, s.version,
-               s.phase, s.vector, s.cancel_requested, extract(epoch from s.deadline)::float8, s.reason, s.waiter,
+               s.phase, s.vector, s.rollback_requested, extract(epoch from s.deadline)::float8, s.reason, s.waiter,
                s.input, found.steps, found.results,
                c.deliveries, c.failures, coalesce(extract(epoch from now() - c.first_failed_at)::float8, 0),
                extract(epoch from c.lease_until - clock_timestamp())::float8,
@@ -163,7 +163,7 @@ end $$;
 comment on function admit is 'Claims commands that an outside bus delivered';
 
 create type miss as (
-    n integer, version integer, phase "char", vector text, cancel_requested boolean, paused boolean, deadline float8, reason text, now float8
+    n integer, version integer, phase "char", vector text, rollback_requested boolean, paused boolean, deadline float8, reason text, now float8
 );
 
 -- Group commit: everything that a batch of outcomes calls for, in one transaction. s_* are the sagas (one entry each, in any order); the
@@ -231,7 +231,7 @@ begin
 
     update saga s
     set version = s.version + 1, touched_by = p_process, phase = s_phase[w.n], vector = s_vector[w.n],
-        cancel_requested = coalesce(s_cancel[w.n], false), paused = coalesce(s_paused[w.n], false), reason = s_reason[w.n],
+        rollback_requested = coalesce(s_cancel[w.n], false), paused = coalesce(s_paused[w.n], false), reason = s_reason[w.n],
         deadline = case when s_deadline[w.n] is null then s.deadline
                         when s_deadline[w.n] < 'infinity' then to_timestamp(s_deadline[w.n]) end,
         ended_at = case when s_phase[w.n] in ('D', 'Z', 'X') then now() end,
@@ -319,7 +319,7 @@ begin
 
     if not all_ok then
         return query
-        select w.n, s.version, s.phase, s.vector, s.cancel_requested, s.paused, extract(epoch from s.deadline)::float8, s.reason,
+        select w.n, s.version, s.phase, s.vector, s.rollback_requested, s.paused, extract(epoch from s.deadline)::float8, s.reason,
                extract(epoch from clock_timestamp())::float8
         from generate_series(1, cardinality(s_id)) as w(n) left join saga s on s.id = s_id[w.n] where not ok[w.n];
     end if;
@@ -364,12 +364,12 @@ begin
     if s_phase in ('D', 'Z', 'X') then
         update saga s
         set version = s_version + 1, touched_by = p_process, phase = s_phase, vector = s_vector, reason = s_reason,
-            cancel_requested = false, paused = false, ended_at = now(), wake_at = null
+            rollback_requested = false, paused = false, ended_at = now(), wake_at = null
         where s.id = s_id;
     else
         update saga s
         set version = s_version + 1, touched_by = p_process, phase = s_phase, vector = s_vector, reason = s_reason,
-            cancel_requested = false, paused = false
+            rollback_requested = false, paused = false
         where s.id = s_id;
     end if;
     delete from command c where c.saga = s_id and c.step = d_step and (d_claim is null or c.claim = d_claim);

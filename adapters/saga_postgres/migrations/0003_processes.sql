@@ -1,6 +1,6 @@
 -- Who is alive, what a dead process leaves behind, and who looks after what did not happen.
 
--- Claims that end without a report: a call of theirs may be on its way until lease + time-out + margin is over (G24, G25).
+-- Claims that end without a report: a call of theirs may be on its way until lease + timeout + margin is over (G24, G25).
 create function give_back(p_saga uuid[], p_step smallint[], p_margin float8) returns integer
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
@@ -72,17 +72,17 @@ begin
            (select extract(epoch from clock_timestamp() - l.seen_at)::float8 from leader l where l.name = 'supervisor'), v_released, p.door
     from participant p order by p.id;
 end $$;
-comment on function beat is 'One heart-beat of a process';
+comment on function beat is 'One heartbeat of a process';
 
 -- Sagas that somebody must look after now, with the steps that are held by a live claim or a queued command.
 create function overdue(p_limit integer, p_services text[]) returns table (
-    saga uuid, version integer, definition integer, phase "char", vector text, cancel_requested boolean, paused boolean,
+    saga uuid, version integer, definition integer, phase "char", vector text, rollback_requested boolean, paused boolean,
     deadline float8, reason text, waiter integer, held smallint[], claimed smallint[], unquiet smallint[], now float8, trace text
 )
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 begin
     return query
-    select s.id, s.version, s.definition, s.phase, s.vector, s.cancel_requested, s.paused, extract(epoch from s.deadline)::float8, s.reason,
+    select s.id, s.version, s.definition, s.phase, s.vector, s.rollback_requested, s.paused, extract(epoch from s.deadline)::float8, s.reason,
            s.waiter, coalesce(c.held, '{}'), coalesce(c.claimed, '{}'), coalesce(c.unquiet, '{}'), extract(epoch from clock_timestamp())::float8,
            s.trace
     from saga s

@@ -41,7 +41,7 @@ select s.id,
        split_part(d.name, '~', 1) as definition,  -- a version that was overwritten is kept as name~id
        d.version,
        phase_word(s.phase)
-           || case when s.cancel_requested then ', roll-back requested' else '' end
+           || case when s.rollback_requested then ', rollback requested' else '' end
            || case when s.paused and s.ended_at is null then ', paused' else '' end
            || case when s.vector ~ '[dwuk]' and s.ended_at is null then ', stuck' else '' end as state,
        (select coalesce(array_agg(t.name order by t.step), '{}') from definition_step t

@@ -8,7 +8,7 @@ import pytest
 
 from saga.ports.bus import Bus
 from saga.registry import open_bus
-from saga.testing.bus_suite import BusSuite
+from saga.testing.suites.bus import BusSuite
 
 
 class TestFileBus(BusSuite):

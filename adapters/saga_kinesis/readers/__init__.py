@@ -1,0 +1,1 @@
+"""Sharing the shards of a stream among the processes of a service, and reading them."""

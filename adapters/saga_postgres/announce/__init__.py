@@ -1,0 +1,1 @@
+"""Notifying other processes of a commit: over a local socket on the same machine, else by NOTIFY."""

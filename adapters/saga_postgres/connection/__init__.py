@@ -1,0 +1,1 @@
+"""Connections: the pool, connections lent to handlers, pooler detection, error mapping."""

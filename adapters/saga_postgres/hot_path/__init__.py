@@ -1,0 +1,1 @@
+"""The store port: starts, claims and commits."""

@@ -1,0 +1,66 @@
+"""Make the journal's table in a service's own database."""
+
+from __future__ import annotations
+
+import importlib.resources
+from typing import Final
+
+from saga.errors import AccessRefused, SchemaMismatch, UsageError
+from saga_postgres.connection.pool import Connection
+
+COLUMNS: Final = frozenset({"saga", "step", "state", "result", "reason", "at"})
+_SQL: Final = importlib.resources.files("saga_postgres") / "journal.sql"
+_SCHEMA: Final = "select coalesce($1, current_schema())"
+# Not to_regclass: it answers from the session's cache, which the wait for the lock does not refresh.
+_FOUND: Final = """
+select array_agg(attname::text)
+from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = $1 and c.relname = 'saga_journal' and a.attnum > 0 and not a.attisdropped"""
+_LOCK: Final = "select pg_advisory_xact_lock(hashtextextended('saga.journal.' || $1, 0))"
+_MAY_CREATE: Final = "select has_schema_privilege($1, 'create')"
+_ENTER: Final = "select set_config('search_path', quote_ident($1), true)"
+
+
+async def ensure_journal(connection: Connection, schema: str | None = None) -> None:
+    """Create `saga_journal` where it is missing, in `schema` or in the first schema of the search path.
+
+    Processes that race wait for each other; a role without the right to create needs the table to be there. Call it
+    outside a transaction of your own.
+
+    Raises:
+        AccessRefused: the table is missing and this role may not create it.
+        SchemaMismatch: there is a table of this name that is not a journal.
+        UsageError: the schema does not exist.
+    """
+    home: str | None = await connection.fetchval(_SCHEMA, schema)
+    if home is None:
+        raise UsageError("the journal has no schema to live in: create one, or name it in the search_path of the URL")
+    if await _is_there(connection, home):
+        return
+    async with connection.transaction(isolation="read_committed"):
+        await connection.execute(_LOCK, home)
+        if await _is_there(connection, home):
+            return
+        if not await _may_create(connection, home):
+            raise AccessRefused(
+                f"table {home}.saga_journal is missing and this role may not create it: let the schema's owner run "
+                "saga_postgres/journal.sql, and grant select, insert, update and delete"
+            )
+        await connection.execute(_ENTER, home)
+        await connection.execute(_SQL.read_text(encoding="utf-8"))
+
+
+async def _is_there(connection: Connection, schema: str) -> bool:
+    found: list[str] | None = await connection.fetchval(_FOUND, schema)
+    if found and (missing := COLUMNS.difference(found)):
+        columns = ", ".join(sorted(missing))
+        raise SchemaMismatch(
+            f"table {schema}.saga_journal is no journal of Saga (it lacks {columns}): rename it, or use another schema"
+        )
+    return bool(found)
+
+
+async def _may_create(connection: Connection, schema: str) -> bool:
+    if not await connection.fetchval("select exists (select from pg_namespace where nspname = $1)", schema):
+        raise UsageError(f"schema {schema!r} of the journal does not exist: create it first")
+    return bool(await connection.fetchval(_MAY_CREATE, schema))

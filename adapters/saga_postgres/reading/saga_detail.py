@@ -1,0 +1,109 @@
+"""One saga with everything around it, read at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from saga.core.definition.graph import graph_from_json
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
+from saga.errors import NotFound
+from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX
+from saga.ports.saga_detail import HISTORY_LINES_MAX, CommandDetail, HistoryLine, SagaDetail, StepRecord
+from saga_postgres.connection.pool import Connection
+
+_SAGA: Final = """
+select s.phase, s.vector, s.rollback_requested, s.paused, s.reason, s.input, s.tags::text as tags, d.document,
+       extract(epoch from s.deadline)::float8 as deadline, extract(epoch from s.wake_at)::float8 as wake_at,
+       extract(epoch from s.started_at)::float8 as started_at, extract(epoch from s.ended_at)::float8 as ended_at,
+       extract(epoch from clock_timestamp())::float8 as now,
+       (select k.key from start_key k where k.saga = s.id limit 1) as key
+from saga s join definition d on d.id = s.definition where s.id = $1"""
+_INSTRUCTIONS: Final = """
+select c.step, c.op, c.deliveries, c.failures, c.error, coalesce(p.name, 'process ' || c.owner) as owner,
+       extract(epoch from nullif(c.due_at, 'infinity'))::float8 as due_at,
+       extract(epoch from c.lease_until)::float8 as lease_until, extract(epoch from c.quiet_at)::float8 as quiet_at,
+       extract(epoch from c.first_failed_at)::float8 as first_failed_at
+from command c left join participant p on p.id = c.owner where c.saga = $1"""
+_RECORDS: Final = """
+select r.step, extract(epoch from r.finished_at)::float8 as finished_at, r.attempts, r.result,
+       coalesce(p.name, 'process ' || r.owner) as process
+from step r left join participant p on p.id = r.owner where r.saga = $1"""
+_HISTORY: Final = """
+select extract(epoch from e.at)::float8 as at, e.kind, e.step, e.detail, e.vector,
+       coalesce(p.name, 'process ' || e.process) as process
+from event e left join participant p on p.id = e.process
+where e.saga = $1 and e.at >= $2::timestamptz - interval '1 minute'
+order by e.at, e.version nulls last, e.n limit $3"""
+_SERVING: Final = """
+select service, array_agg(name order by name) as names from alive, unnest(services) as service group by service"""
+_LEADER: Final = """
+select holder from leader where name = 'supervisor' and seen_at > clock_timestamp() - make_interval(secs => $1)"""
+_STARTED_AT: Final = "select started_at from saga where id = $1"
+
+
+async def read_case(connection: Connection, place: str, saga: UUID) -> SagaDetail:
+    """Raises NotFound."""
+    async with connection.transaction(isolation="repeatable_read", readonly=True):
+        row = await connection.fetchrow(_SAGA, saga)
+        if row is None:
+            raise NotFound(f"{place} has no saga {saga}: the id is wrong, or it ended and was purged")
+        instructions = await connection.fetch(_INSTRUCTIONS, saga)
+        records = await connection.fetch(_RECORDS, saga)
+        started_at = await connection.fetchval(_STARTED_AT, saga)
+        history = await connection.fetch(_HISTORY, saga, started_at, HISTORY_LINES_MAX)
+        serving = await connection.fetch(_SERVING)
+        leader: str | None = await connection.fetchval(_LEADER, LEADER_SILENCE_SECONDS_MAX)
+    return SagaDetail(
+        saga=saga,
+        graph=graph_from_json(row["document"]),
+        state=_state(row),
+        now=row["now"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        wake_at=row["wake_at"],
+        key=row["key"],
+        tags=row["tags"],
+        input=row["input"],
+        instructions={entry["step"]: _instruction(entry) for entry in instructions},
+        records={entry["step"]: _record(entry) for entry in records},
+        history=tuple(map(_moment, history)),
+        serving={entry["service"]: tuple(entry["names"]) for entry in serving},
+        leader=leader,
+    )
+
+
+def _state(row: Mapping[str, Any]) -> State:
+    return State(
+        phase=Phase(row["phase"].decode()),
+        vector=row["vector"],
+        rollback_requested=row["rollback_requested"],
+        paused=row["paused"],
+        deadline=row["deadline"],
+        reason=row["reason"],
+    )
+
+
+def _instruction(row: Mapping[str, Any]) -> CommandDetail:
+    return CommandDetail(
+        operation=Operation(row["op"].decode()),
+        owner=row["owner"],
+        due_at=row["due_at"],
+        lease_until=row["lease_until"],
+        quiet_at=row["quiet_at"],
+        first_failed_at=row["first_failed_at"],
+        deliveries=row["deliveries"],
+        failures=row["failures"],
+        error=row["error"],
+    )
+
+
+def _record(row: Mapping[str, Any]) -> StepRecord:
+    return StepRecord(row["finished_at"], row["process"], row["attempts"], row["result"])
+
+
+def _moment(row: Mapping[str, Any]) -> HistoryLine:
+    return HistoryLine(row["at"], row["kind"], row["step"], row["detail"], row["vector"], row["process"])

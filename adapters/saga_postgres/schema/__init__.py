@@ -1,0 +1,1 @@
+"""Creating, upgrading and checking the tables; grants and retention."""

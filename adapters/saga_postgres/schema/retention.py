@@ -1,0 +1,47 @@
+"""Housekeeping on Postgres: finished sagas go in batches, history goes by days."""
+
+from __future__ import annotations
+
+from typing import Final
+from uuid import UUID
+
+from saga_postgres.connection.pool import Pool
+
+BATCH_SAGAS_MAX: Final = 500  # looked at in one transaction
+BATCHES_MAX: Final = 40  # of one call: sagas that run for months must not make it walk for ever
+HISTORY_DAYS_AHEAD: Final = 2
+_BEGINNING: Final = UUID(int=0)
+_PURGE: Final = "select last, visited, purged from purge_batch($1, $2, $3)"
+
+
+class PostgresRetention:
+    """See `saga.ports.store.Retention`.
+
+    Ids grow with time: the walk is along the primary key. It goes on where the last call ended, and begins again after
+    it has come to sagas that are too young.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._after = _BEGINNING
+
+    async def purge(self, older_than_seconds: float, limit: int) -> int:
+        gone = 0
+        for _ in range(BATCHES_MAX):
+            batch = min(limit - gone, BATCH_SAGAS_MAX)
+            if batch <= 0:
+                break
+            async with self._pool.connection() as connection:
+                last, visited, purged = await connection.fetchrow(_PURGE, self._after, older_than_seconds, batch)
+            gone += purged
+            if visited < batch:
+                self._after = _BEGINNING
+                break
+            self._after = last
+        return gone
+
+    async def keep_history(self, days: float) -> None:
+        async with self._pool.connection() as connection:
+            await connection.execute("select ensure_event_days($1)", HISTORY_DAYS_AHEAD)
+        async with self._pool.connection() as connection:
+            await connection.execute("select drop_event_days($1)", days)

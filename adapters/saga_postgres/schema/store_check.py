@@ -1,0 +1,40 @@
+"""Whether a process can work on a Postgres, before it does: each reason why not is one sentence."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from saga.errors import SchemaMismatch, UsageError
+from saga_postgres.connection.failures import pooled, translated
+from saga_postgres.connection.pool import Pool
+from saga_postgres.connection.pooler import is_pooled
+from saga_postgres.schema.migrate import check
+
+MAJOR_MIN: Final = 14  # idle_session_timeout: without it a suspended leader would lead for ever
+
+
+async def inspect(pool: Pool) -> None:
+    """Return where everything is as it must be.
+
+    Raises:
+        AccessRefused, Unavailable: it cannot be asked.
+        SchemaMismatch: the tables are missing, or of another version.
+        UsageError: the server is too old, is a standby, or is a pooler in transaction mode.
+    """
+    async with pool.connection() as connection:
+        other = await pool.dedicated()
+        try:
+            with translated(pool.place):
+                if await is_pooled(connection, other):
+                    raise pooled(pool.place)
+        finally:
+            other.terminate()
+        major = connection.get_server_version().major
+        if major < MAJOR_MIN:
+            raise UsageError(f"{pool.place} is PostgreSQL {major}: upgrade it to {MAJOR_MIN} or newer")
+        if await connection.fetchval("select pg_is_in_recovery()"):
+            raise UsageError(f"{pool.place} is a standby, which cannot be written to: use the address of the primary")
+        try:
+            await check(connection, pool.namespace)
+        except SchemaMismatch as error:
+            raise SchemaMismatch(f"{pool.place}: {error} (`saga migrate`)") from error

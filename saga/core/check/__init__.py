@@ -1,0 +1,1 @@
+"""Checking a definition before any saga runs on it."""

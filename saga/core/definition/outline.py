@@ -1,0 +1,135 @@
+"""A definition before it is frozen: what its author wrote, without what the contracts of the services add to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from saga.core.definition.contract import Contract
+from saga.core.definition.graph import Graph, Json, RetryPolicy, Step
+from saga.core.definition.ordering import Ordering, ordering
+from saga.core.definition.paths import reads
+
+
+@dataclass(frozen=True, slots=True)
+class StepOutline:
+    """One step as written. `after` are names; `inputs` None means: the saga's input."""
+
+    name: str
+    service: str
+    handler: str
+    after: tuple[str, ...]
+    pivot: bool
+    retriable: bool
+    read_only: bool
+    timeout_ms: int
+    retry: RetryPolicy
+    undo_retry: RetryPolicy
+    inputs: Json
+
+    @property
+    def contract_name(self) -> str:
+        return f"{self.service}.{self.handler}"
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A whole definition as written. It may be wrong in every way that `saga.core.check.safety` knows."""
+
+    name: str
+    version: int
+    steps: tuple[StepOutline, ...]
+    deadline_ms: int | None
+    compensation_budget_ms: int
+    returns: Json
+    input_schema: Json
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """Where the step with a name stands; the first one where a name is there twice."""
+        found: dict[str, int] = {}
+        for position, step in enumerate(self.steps):
+            found.setdefault(step.name, position)
+        return found
+
+    @cached_property
+    def after(self) -> tuple[tuple[int, ...], ...]:
+        """The positions that each step comes after. Names that no step has are left out."""
+        known = self.positions
+        return tuple(tuple(sorted({known[name] for name in step.after if name in known})) for step in self.steps)
+
+    @cached_property
+    def order(self) -> Ordering:
+        return ordering(self.after)
+
+    @cached_property
+    def pivots(self) -> tuple[int, ...]:
+        """The positions of the steps that are written as pivots."""
+        return tuple(position for position, step in enumerate(self.steps) if step.pivot)
+
+    @cached_property
+    def closing(self) -> int:
+        """The position of the step that every other step is ordered before, -1 where there is none."""
+        last = self.order.sequence[-1] if self.order.sequence else -1
+        return last if last >= 0 and self.order.ancestors[last].bit_count() == len(self.steps) - 1 else -1
+
+
+def is_read_only(step: StepOutline, contract: Contract | None) -> bool:
+    """A step has no effect to undo if its definition or its service says so."""
+    return step.read_only or (contract is not None and contract.read_only)
+
+
+def pivot_position(outline: Outline, contracts: Mapping[str, Contract]) -> int:
+    """Return the position of the pivot, -1 where there is none.
+
+    Without one that is written, the closing step is the pivot if it has an effect and no compensation: once it has
+    succeeded the saga is complete, and while its outcome is unknown a rollback must wait for it, because nobody could
+    undo it.
+    """
+    if outline.pivots:
+        return outline.pivots[0]
+    closing = outline.closing
+    contract = contracts.get(outline.steps[closing].contract_name) if closing >= 0 else None
+    if contract is None or contract.has_compensation or is_read_only(outline.steps[closing], contract):
+        return -1
+    return closing
+
+
+def freeze(outline: Outline, contracts: Mapping[str, Contract]) -> Graph:
+    """Join a sound outline and the contracts of its steps, predecessors first, and else in the order of writing."""
+    sequence = outline.order.sequence
+    places = {outline.steps[position].name: place for place, position in enumerate(sequence)}
+    pivot = pivot_position(outline, contracts)
+    return Graph(
+        name=outline.name,
+        version=outline.version,
+        steps=tuple(
+            _frozen(outline.steps[position], contracts, places, is_pivot=position == pivot) for position in sequence
+        ),
+        deadline_ms=outline.deadline_ms,
+        compensation_budget_ms=outline.compensation_budget_ms,
+        returns=outline.returns,
+        input_schema=outline.input_schema,
+    )
+
+
+def _frozen(step: StepOutline, contracts: Mapping[str, Contract], places: Mapping[str, int], *, is_pivot: bool) -> Step:
+    contract = contracts[step.contract_name]
+    return Step(
+        name=step.name,
+        service=step.service,
+        handler=step.handler,
+        mode=contract.mode,
+        after=tuple(sorted({places[name] for name in step.after})),
+        pivot=is_pivot,
+        retriable=step.retriable,
+        read_only=is_read_only(step, contract),
+        compensation=contract.has_compensation,
+        probe=contract.has_probe,
+        timeout_ms=step.timeout_ms,
+        retry=step.retry,
+        undo_retry=step.undo_retry,
+        inputs=step.inputs,
+        reads=tuple(sorted(places[name] for name in reads(step.inputs))),
+    )

@@ -1,0 +1,207 @@
+"""Templates: what a step gets, or a saga returns, made of recorded paths and literals.
+
+A template is a JSON value. A path in it is `{"$path": ["input", "sku"]}` or `{"$path": ["steps", "charge", "output",
+"id"]}`; everything else stands for itself. A key of a literal object that starts with `$` is stored with one `$` more,
+so that no literal is ever taken for a path.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from saga.core.definition.graph import Json
+from saga.errors import InputRefused, UsageError
+
+PATH_KEY: Final = "$path"
+TEMPLATE_DEPTH_MAX: Final = 64
+INTEGER_MAX: Final = 2**53 - 1  # RFC 8785 and JavaScript go no further
+
+_STEP_PREFIX: Final = 3  # "steps", the name, "output"
+_NAMES_SHOWN_MAX: Final = 20
+
+Segment = str | int
+Segments = tuple[Segment, ...]
+
+
+def input_path(rest: Segments) -> Json:
+    """Write the path to the saga's input, or to a part of it."""
+    return {PATH_KEY: ["input", *rest]}
+
+
+def output_path(step: str, rest: Segments) -> Json:
+    """Write the path to a step's result, or to a part of it."""
+    return {PATH_KEY: ["steps", step, "output", *rest]}
+
+
+def literal_key(key: str) -> str:
+    """Write the key of an object so that it is never taken for a path."""
+    return f"${key}" if key.startswith("$") else key
+
+
+def resolve(template: Json, input: Json, results: Mapping[str, Json]) -> Json:  # noqa: A002 (the word of the protocol)
+    """Put the values in the place of the paths. `results` has the outputs by the names of their steps.
+
+    Raises:
+        InputRefused: a value is not there, and which one.
+    """
+    if isinstance(template, list):
+        return [resolve(entry, input, results) for entry in template]
+    if not isinstance(template, dict):
+        return template
+    segments = _segments(template)
+    if segments is None:
+        return {_plain_key(key): resolve(entry, input, results) for key, entry in template.items()}
+    if segments[0] == "input":
+        return _follow(input, segments, 1)
+    if segments[1] not in results:
+        raise InputRefused(f"{path_text(segments)} cannot be read: the step {segments[1]} has no result yet.")
+    return _follow(results[segments[1]], segments, _STEP_PREFIX)
+
+
+def reads(template: Json) -> tuple[str, ...]:
+    """Name the steps whose results a template needs, in the order in which it mentions them."""
+    return tuple(dict.fromkeys(path[1] for path in paths(template) if path[0] == "steps"))
+
+
+def paths(template: Json) -> Iterator[list[Json]]:
+    """Yield the segments of every path in a well-formed template."""
+    if isinstance(template, list):
+        for entry in template:
+            yield from paths(entry)
+    elif isinstance(template, dict):
+        segments = _segments(template)
+        if segments is not None:
+            yield segments
+        else:
+            for entry in template.values():
+                yield from paths(entry)
+
+
+def path_text(segments: list[Json] | Segments) -> str:
+    """Write a path as people do: input.lines[0].sku, charge.output.id."""
+    shown = segments[1:] if segments[0] == "steps" else segments
+    return f"{shown[0]}{''.join(map(segment_text, shown[1:]))}"
+
+
+def segment_text(segment: Segment) -> str:
+    """Write one part of a path: .sku, [0], ['any text']."""
+    return f".{segment}" if isinstance(segment, str) and segment.isidentifier() else f"[{segment!r}]"
+
+
+def template_faults(template: Json) -> tuple[str, ...]:
+    """Say what keeps a value from being a template: each fault a clause, none for a good one."""
+    return tuple(dict.fromkeys(_faults(template, 0)))
+
+
+def value_fault(value: object) -> str | None:
+    """Say why a value that is no container has no canonical JSON form, None where it has one."""
+    if value is None or isinstance(value, bool):
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{value} is no JSON number"
+    if isinstance(value, int | float):  # a float beyond it is written without a point, and read back as an integer
+        return None if abs(value) <= INTEGER_MAX else f"the number {value} is beyond 2**53 - 1; write it as a string"
+    if isinstance(value, str):
+        return None if _is_unicode(value) else f"the text {value!r} has half a character in it"
+    return f"{value!r} is a {type(value).__name__}, which is no JSON value"
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _faults(template: Json, depth: int) -> Iterator[str]:
+    if depth > TEMPLATE_DEPTH_MAX:
+        yield f"it is nested deeper than {TEMPLATE_DEPTH_MAX} levels"
+    elif isinstance(template, list):
+        for entry in template:
+            yield from _faults(entry, depth + 1)
+    elif isinstance(template, dict):
+        yield from _object_faults(template, depth)
+    elif (fault := value_fault(template)) is not None:
+        yield fault
+
+
+def _object_faults(template: dict[Json, Json], depth: int) -> Iterator[str]:
+    if PATH_KEY in template:
+        if len(template) != 1 or not _is_path(template[PATH_KEY]):
+            yield f"{PATH_KEY} is not [input, ...] or [steps, <name>, output, ...] with nothing beside it"
+        return
+    for key, entry in template.items():
+        if not isinstance(key, str) or not _is_unicode(key):
+            yield f"the key {key!r} is no JSON text"
+        elif key.startswith("$") and not key.startswith("$$"):
+            yield f"the key {key!r} has no meaning here; as a literal it is stored as {literal_key(key)!r}"
+        yield from _faults(entry, depth + 1)
+
+
+def _is_path(segments: Json) -> bool:
+    if not isinstance(segments, list) or not segments:
+        return False
+    start = 1
+    if segments[0] == "steps":
+        start = _STEP_PREFIX
+        if len(segments) < _STEP_PREFIX or not isinstance(segments[1], str) or segments[2] != "output":
+            return False
+    elif segments[0] != "input":
+        return False
+    return all(_is_segment(segment) for segment in segments[start:])
+
+
+def _is_segment(segment: Json) -> bool:
+    if isinstance(segment, bool):
+        return False
+    return (
+        _is_unicode(segment) if isinstance(segment, str) else isinstance(segment, int) and 0 <= segment <= INTEGER_MAX
+    )
+
+
+def _segments(template: dict[str, Json]) -> list[Json] | None:
+    segments = template.get(PATH_KEY)
+    if segments is not None and not _is_path(segments):
+        raise UsageError(f"{segments!r} is not a recorded path that this version of Saga can read.")
+    return segments
+
+
+def _plain_key(key: str) -> str:
+    if key.startswith("$") and not key.startswith("$$"):
+        raise UsageError(f"the key {key!r} of a template is not one that this version of Saga can read.")
+    return key.removeprefix("$")
+
+
+def _follow(value: Json, segments: list[Json], start: int) -> Json:
+    for position in range(start, len(segments)):
+        segment = segments[position]
+        missing = _missing(value, segment)
+        if missing is not None:
+            whole, reached = path_text(segments), path_text(segments[:position])
+            raise InputRefused(f"{whole} cannot be read: {reached} {missing}.")
+        value = value[segment]
+    return value
+
+
+def _missing(value: Json, segment: Segment) -> str | None:
+    if isinstance(value, dict):
+        if segment in value:
+            return None
+        names = ", ".join(sorted(value)[:_NAMES_SHOWN_MAX]) or "no fields at all"
+        return f"has no field {segment!r} (it has: {names})"
+    if isinstance(value, list):
+        if not isinstance(segment, int):
+            return f"is a list and has no field {segment!r}"
+        return None if segment < len(value) else f"has {len(value)} entries and no [{segment}]"
+    return f"is {_kind(value)} and has no {segment!r}"
+
+
+def _kind(value: Json) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "a boolean"
+    return "a text" if isinstance(value, str) else "a number"

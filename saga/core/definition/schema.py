@@ -1,0 +1,140 @@
+"""Does a JSON value fit a JSON Schema? For starts by name, where the type itself is elsewhere.
+
+Only what surely does not fit is found: the participants' own types look again. Keywords that are not known here are passed over, and a
+string stands for the number or truth value that it spells, as pydantic reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from saga.core.definition.graph import Json
+
+DEPTH_MAX: Final = 64
+MISFITS_MAX: Final = 5
+_REFERENCE: Final = "#/$defs/"
+
+
+def misfits(schema: Json, value: Json) -> list[str]:
+    """What does not fit, as "place: reason", the first few; nothing where it fits."""
+    if not isinstance(schema, Mapping):
+        return []
+    found = _Check(schema.get("$defs", {})).misfits(schema, value, "", DEPTH_MAX)
+    return [text for text, _ in zip(found, range(MISFITS_MAX), strict=False)]
+
+
+class _Check:
+    def __init__(self, definitions: Mapping[str, Json]) -> None:
+        self._definitions = definitions
+
+    def misfits(self, schema: Json, value: Json, place: str, depth: int) -> Iterator[str]:
+        if depth == 0 or not isinstance(schema, Mapping):
+            return
+        reference = schema.get("$ref", "")
+        if reference.startswith(_REFERENCE):
+            yield from self.misfits(self._definitions.get(reference[len(_REFERENCE) :]), value, place, depth - 1)
+        for part in schema.get("allOf", ()):
+            yield from self.misfits(part, value, place, depth - 1)
+        for choices in (schema.get("anyOf"), schema.get("oneOf")):
+            if choices:
+                yield from self._misfits_of_all(choices, value, place, depth)
+        if "type" in schema and not _is_of(schema["type"], value):
+            yield f"{_named(place)}{_shown(value)} is no {_title(schema['type'])}"
+            return
+        yield from (f"{_named(place)}{text}" for text in _bounds(schema, value))
+        if isinstance(value, Mapping):
+            yield from self._fields(schema, value, place, depth)
+        elif isinstance(value, list) and "items" in schema:
+            for position, item in enumerate(value):
+                yield from self.misfits(schema["items"], item, f"{place}.{position}".lstrip("."), depth - 1)
+
+    def _misfits_of_all(self, choices: Json, value: Json, place: str, depth: int) -> list[str]:
+        """Nothing if one choice fits; else what is wrong with the one that comes closest."""
+        found = [list(self.misfits(choice, value, place, depth - 1)) for choice in choices]
+        return min(found, key=len)
+
+    def _fields(self, schema: Mapping[str, Json], value: Mapping[str, Json], place: str, depth: int) -> Iterator[str]:
+        properties = schema.get("properties", {})
+        for name in schema.get("required", ()):
+            if name not in value:
+                yield f"{_named(place)}{name} is missing"
+        for name, item in value.items():
+            below = f"{place}.{name}".lstrip(".")
+            if name in properties:
+                yield from self.misfits(properties[name], item, below, depth - 1)
+            elif schema.get("additionalProperties") is False:
+                known = ", ".join(properties) or "none"
+                yield f"{_named(place)}{name} is not known (there are: {known})"
+            else:
+                yield from self.misfits(schema.get("additionalProperties"), item, below, depth - 1)
+
+
+def _named(place: str) -> str:
+    return f"{place}: " if place else ""
+
+
+def _shown(value: Json) -> str:
+    words = {dict: "an object", list: "a list", type(None): "null"}
+    return words.get(type(value)) or repr(value)[:40]
+
+
+def _title(types: Json) -> str:
+    return " or ".join(types) if isinstance(types, list) else str(types)
+
+
+def _is_of(types: Json, value: Json) -> bool:
+    return any(_TYPES.get(name, _anything)(value) for name in (types if isinstance(types, list) else [types]))
+
+
+def _anything(_: object) -> bool:
+    return True
+
+
+def _spells(kind: Callable[[str], object], value: object) -> bool:
+    try:
+        return isinstance(value, str) and kind(value) is not None
+    except ValueError:
+        return False
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) or _spells(float, value)
+
+
+_TYPES: Final[Mapping[str, Callable[[Json], bool]]] = {
+    "object": lambda value: isinstance(value, Mapping),
+    "array": lambda value: isinstance(value, list),
+    "string": lambda value: isinstance(value, str),
+    "number": _is_number,
+    "integer": lambda value: _is_number(value) and (isinstance(value, int) or float(value).is_integer()),
+    "boolean": lambda value: isinstance(value, bool) or value in (0, 1) or isinstance(value, str),
+    "null": lambda value: value is None,
+}
+
+
+def _bounds(schema: Mapping[str, Json], value: Json) -> Iterator[str]:
+    if "enum" in schema and value not in schema["enum"]:
+        yield f"{_shown(value)} is none of {', '.join(map(repr, schema['enum'][:10]))}"
+    if "const" in schema and value != schema["const"]:
+        yield f"{_shown(value)} is not {schema['const']!r}"
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        yield from (
+            f"{_shown(value)} is {reason} {schema[name]}"
+            for name, is_bad, reason in _LIMITS
+            if name in schema and is_bad(value, schema[name])
+        )
+    if isinstance(value, str | list):
+        what = ("minLength", "maxLength", "characters") if isinstance(value, str) else ("minItems", "maxItems", "items")
+        if len(value) < schema.get(what[0], 0):
+            yield f"it has less than {schema[what[0]]} {what[2]}"
+        if len(value) > schema.get(what[1], len(value)):
+            yield f"it has more than {schema[what[1]]} {what[2]}"
+
+
+_LIMITS: Final[tuple[tuple[str, Callable[[float, float], bool], str], ...]] = (
+    ("minimum", lambda value, limit: value < limit, "less than"),
+    ("maximum", lambda value, limit: value > limit, "more than"),
+    ("exclusiveMinimum", lambda value, limit: value <= limit, "not more than"),
+    ("exclusiveMaximum", lambda value, limit: value >= limit, "not less than"),
+)

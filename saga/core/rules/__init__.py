@@ -1,0 +1,1 @@
+"""The rules of the protocol: events in, decisions out."""

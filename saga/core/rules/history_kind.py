@@ -1,0 +1,45 @@
+"""The kinds of lines in a saga's history."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class HistoryKind(StrEnum):
+    """What one line of the history records. The value is the text that the store keeps and people read."""
+
+    STARTED = "started"
+    SUCCEEDED = "succeeded"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    VOIDED = "voided"
+    COMPENSATED = "compensated"
+    NOTHING_TO_COMPENSATE = "nothing to compensate"
+    QUARANTINED = "quarantined"
+    RESOLVED_HAPPENED = "resolved: it happened"
+    RESOLVED_DID_NOT_HAPPEN = "resolved: it did not happen"
+    LATE_SUCCESS = "late success recorded"
+    LATE_REJECTION = "late rejection recorded"
+    LATE_VOID = "late void recorded"
+    LATE_COMPENSATION = "late compensation recorded"
+    LATE_REPORT = "late report recorded"
+    ROLLBACK_REFUSED = "rollback refused"
+    ROLLBACK_WAITS = "rollback waits"
+    ROLLING_BACK = "rolling back"
+    REDRIVEN = "redriven"
+    DEADLINE_EXTENDED = "deadline extended"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    RETRIED = "retried by an operator"
+    SKIPPED = "skipped by an operator"
+    OPERATOR_HAPPENED = "resolved by an operator: it happened"
+    OPERATOR_DID_NOT_HAPPEN = "resolved by an operator: it did not happen"
+    OPERATOR_UNDONE = "resolved by an operator: it is undone"
+    COMPLETED = "completed"
+    COMPENSATED_ALL = "compensated all"
+    ABANDONING = "abandoning"
+    ABANDONED = "abandoned"
+    FROZEN_EXECUTED = "frozen: executed"
+    FROZEN_VOIDED = "frozen: voided"
+    FROZEN_COMPENSATED = "frozen: compensated"
+    RESIDUE_UNKNOWN = "residue unknown"

@@ -1,0 +1,77 @@
+"""The letters of the state vector: one letter per step, stored in the saga row.
+
+A letter says how far one step is. Rules, read models and messages use the names below, never the raw letters: only this
+package, the independent checker in `saga.history`, the test suites and the tests spell a letter out.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from saga.core.state.mode import Mode
+
+PENDING: Final = "P"
+DISPATCHED: Final = "D"
+VOIDING: Final = "W"
+RESOLVING: Final = "U"
+COMPENSATING: Final = "K"
+SUCCEEDED: Final = "S"
+SKIPPED: Final = "N"
+REJECTED: Final = "R"
+VOID: Final = "V"
+COMPENSATED: Final = "Z"
+FROZEN: Final = "G"
+UNKNOWN: Final = "?"
+
+# The quarantined twins: the same step, set aside until an operator acts on it.
+QUARANTINED_DISPATCHED: Final = "d"
+QUARANTINED_VOIDING: Final = "w"
+QUARANTINED_RESOLVING: Final = "u"
+QUARANTINED_COMPENSATING: Final = "k"
+
+QUARANTINE_OF: Final = {
+    DISPATCHED: QUARANTINED_DISPATCHED,
+    VOIDING: QUARANTINED_VOIDING,
+    RESOLVING: QUARANTINED_RESOLVING,
+    COMPENSATING: QUARANTINED_COMPENSATING,
+}
+"""The letter that a step gets when it is quarantined."""
+RELEASED_FROM: Final = {quarantined: letter for letter, quarantined in QUARANTINE_OF.items()}
+"""The letter that a quarantined step gets back when an operator retries it."""
+
+ANY_DISPATCHED: Final = frozenset((DISPATCHED, QUARANTINED_DISPATCHED))
+ANY_VOIDING: Final = frozenset((VOIDING, QUARANTINED_VOIDING))
+ANY_RESOLVING: Final = frozenset((RESOLVING, QUARANTINED_RESOLVING))
+ANY_COMPENSATING: Final = frozenset((COMPENSATING, QUARANTINED_COMPENSATING))
+
+QUARANTINED_LETTERS: Final = frozenset(RELEASED_FROM)
+"""Waits for an operator."""
+FINISHED_LETTERS: Final = frozenset((SUCCEEDED, SKIPPED))
+"""Successors may run."""
+OPEN_LETTERS: Final = ANY_DISPATCHED | ANY_VOIDING
+"""Asked for going forward, outcome not known."""
+
+WORDS: Final[dict[str, str]] = {
+    PENDING: "pending",
+    DISPATCHED: "dispatched",
+    VOIDING: "voiding",
+    RESOLVING: "resolving",
+    COMPENSATING: "compensating",
+    QUARANTINED_DISPATCHED: "quarantined (dispatched)",
+    QUARANTINED_VOIDING: "quarantined (voiding)",
+    QUARANTINED_RESOLVING: "quarantined (resolving)",
+    QUARANTINED_COMPENSATING: "quarantined (compensating)",
+    SUCCEEDED: "succeeded",
+    SKIPPED: "skipped",
+    REJECTED: "rejected",
+    VOID: "void",
+    COMPENSATED: "compensated",
+    FROZEN: "frozen",
+    UNKNOWN: "unknown residue",
+}
+LETTERS: Final = frozenset(WORDS)
+
+
+def keeps_command(letter: str, mode: Mode) -> bool:
+    """G37, G40: nothing is called for, but the command knows until when a call may still arrive."""
+    return letter in QUARANTINED_LETTERS or (letter == FROZEN and mode is Mode.EXTERNAL)

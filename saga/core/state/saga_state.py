@@ -1,0 +1,41 @@
+"""The state of one saga, as its row stores it."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+from saga.core.definition.graph import Graph
+from saga.core.state.letters import QUARANTINED_LETTERS
+from saga.core.state.phase import Phase
+
+
+class State(Struct, frozen=True, array_like=True):
+    """A saga as its row says it: one letter a step; `deadline` in seconds since the epoch, on the store's clock."""
+
+    phase: Phase
+    vector: str
+    rollback_requested: bool
+    paused: bool
+    deadline: float | None
+    reason: str | None
+
+    @property
+    def is_stuck(self) -> bool:
+        return not QUARANTINED_LETTERS.isdisjoint(self.vector)
+
+    def due(self, deadline: float | None) -> State:
+        """The same state with this deadline."""
+        return State(self.phase, self.vector, self.rollback_requested, self.paused, deadline, self.reason)
+
+
+def initial_state(graph: Graph, *, now: float) -> State:
+    """A saga before its first event; the deadline counts from now."""
+    seconds = graph.deadline_seconds
+    return State(
+        phase=Phase.RUNNING,
+        vector="P" * len(graph.steps),
+        rollback_requested=False,
+        paused=False,
+        deadline=None if seconds is None else now + seconds,
+        reason=None,
+    )

@@ -1,0 +1,142 @@
+"""The changes that a transaction makes at its end: what `start_batch` and `commit_batch` do to the rows."""
+
+from __future__ import annotations
+
+import math
+
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
+from saga.memory.data.commands import CommandRow
+from saga.memory.data.database import Database, HistoryRow, ResultRow, SagaRow
+from saga.ports.adapter import StoreOptions
+from saga.ports.values.claim import CommandRef
+from saga.ports.values.start import Start
+from saga.ports.values.write import PARKED_SECONDS, Delay, Dispatch, Drop, Write
+
+
+def insert_saga(database: Database, options: StoreOptions, start: Start, *, process: int, waiter: int | None) -> None:
+    """E1. The deadline counts from now, on the store's clock."""
+    now = database.now()
+    is_ended = start.state.phase is Phase.COMPLETED
+    deadline_seconds = math.inf if start.deadline_seconds is None else start.deadline_seconds
+    state = (
+        start.state if start.deadline_seconds is None else _due(start, database.epoch + now + start.deadline_seconds)
+    )
+    row = SagaRow(
+        id=start.saga,
+        definition=start.definition,
+        version=1,
+        state=state,
+        wake_at=None,
+        waiter=waiter,
+        touched_by=process,
+        started_at=now,
+        changed_at=now,
+        ended_at=now if is_ended else None,
+        input=start.input,
+        tags=start.tags,
+        trace=start.trace,
+        key=None if start.key is None else (start.definition_name, start.key),
+    )
+    database.sagas[row.id] = row
+    database.wake_at(row, None if is_ended else now + min(options.redrive_seconds, deadline_seconds))
+    if row.key is not None:
+        database.start_keys[row.key] = (row.id, start.input_hash)
+    for dispatch in start.dispatches:
+        _send(database, options, row, dispatch, process=process)
+    for entry in start.entries:
+        database.history.append(HistoryRow(now, row.id, row.version, process, state, entry))
+
+
+def write_saga(database: Database, options: StoreOptions, write: Write, *, process: int) -> None:
+    """One saga's outcomes, checked and locked before."""
+    now, row = database.now(), database.sagas.get(write.saga)
+    if row is not None and write.changed:
+        _move(database, row, write, process=process)
+    for drop in write.drops:
+        _drop(database, write, drop)
+    for delay in write.delays:
+        _delay(database, write, delay)
+    if row is None:
+        return
+    for dispatch in write.dispatches:
+        _send(database, options, row, dispatch, process=process)
+    for result in write.results:
+        row.results.setdefault(result.step, ResultRow(now, process, result.attempts, result.value))
+    version = row.version if write.changed else None
+    for entry in write.entries:
+        database.history.append(HistoryRow(now, row.id, version, process, row.state, entry))
+
+
+def state_after(write: Write, before: State) -> State:
+    """What a write makes of a saga. A deadline that is not moved stays as it is stored."""
+    return write.state if write.is_deadline_moved else write.state.due(before.deadline)
+
+
+def _due(start: Start, deadline: float) -> State:
+    return start.state.due(deadline)
+
+
+def _move(database: Database, row: SagaRow, write: Write, *, process: int) -> None:
+    now, deadline = database.now(), write.state.deadline
+    row.version, row.state, row.touched_by = row.version + 1, state_after(write, row.state), process
+    row.changed_at = now
+    row.ended_at = now if write.state.phase.is_terminal else None
+    if write.state.phase.is_terminal:
+        database.wake_at(row, None)
+    elif write.wake_seconds is not None:
+        due_at = math.inf if row.state.deadline is None else row.state.deadline - database.epoch
+        database.wake_at(row, min(now + write.wake_seconds, due_at if due_at > now else math.inf))
+    elif write.is_deadline_moved and deadline is not None:
+        known = math.inf if row.wake_at is None else row.wake_at
+        database.wake_at(row, min(known, deadline - database.epoch))
+
+
+def _drop(database: Database, write: Write, drop: Drop) -> None:
+    row = database.commands.get(CommandRef(write.saga, drop.step))
+    if row is not None and drop.claim in (None, row.claim):
+        database.commands.remove(row)
+
+
+def _delay(database: Database, write: Write, delay: Delay) -> None:
+    """A try without an outcome. One that did not fail is counted neither as a failure nor as a delivery."""
+    now, row = database.now(), database.commands.get(CommandRef(write.saga, delay.step))
+    if row is None or row.claim != delay.claim:
+        return
+    if delay.failures == row.failures:
+        row.deliveries -= 1
+    elif delay.failures > row.failures and row.first_failed_at is None:
+        row.first_failed_at = now
+    row.failures, row.trials, row.error = delay.failures, delay.trials, delay.error
+    if delay.quiet_seconds > 0:
+        quiet_at = now + delay.quiet_seconds
+        row.quiet_at = quiet_at if row.quiet_at is None else max(row.quiet_at, quiet_at)
+    database.commands.queue(row, now + delay.after_seconds if delay.after_seconds < PARKED_SECONDS else math.inf)
+
+
+def _send(database: Database, options: StoreOptions, saga: SagaRow, dispatch: Dispatch, *, process: int) -> None:
+    """Write a command. A row that a process holds for the same operation is left alone."""
+    ref, now = CommandRef(saga.id, dispatch.step), database.now()
+    owner = database.owner_of(dispatch.owner, process)
+    row = database.commands.get(ref)
+    if row is None:
+        row = CommandRow(ref, dispatch.operation, dispatch.service, deliveries=0 if owner is None else 1)
+        database.commands.add(row)
+    elif row.operation is dispatch.operation and row.owner is not None:
+        return
+    else:
+        _renew(row, dispatch, is_claimed=owner is not None)
+    database.commands.queue(row, now + dispatch.after_seconds)
+    row.claim = None
+    if owner is not None:
+        database.commands.claim(row, owner, dispatch.claim, now + options.lease_seconds)
+
+
+def _renew(row: CommandRow, dispatch: Dispatch, *, is_claimed: bool) -> None:
+    """The same operation goes on with what it has counted, unless it was set aside; another one begins anew."""
+    is_same = row.operation is dispatch.operation
+    row.progress = row.progress if is_same else None
+    if not is_same or row.due_at == math.inf:
+        row.begin_anew(dispatch.operation)
+    row.deliveries += is_claimed
+    row.error = None

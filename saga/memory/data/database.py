@@ -1,0 +1,229 @@
+"""What all processes over one memory store share: the rows, the locks, the list of processes, the clock."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from operator import methodcaller
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec.structs import replace
+
+from saga.core.definition.contract import Contract
+from saga.core.definition.graph import Graph
+from saga.core.rules.decision import HistoryEntry
+from saga.core.state.mode import Mode
+from saga.core.state.saga_state import State
+from saga.memory.data.commands import CommandRow, Commands
+from saga.memory.data.due_queue import DueQueue
+from saga.memory.data.transaction import Locks, Transaction
+from saga.ports.clock import Clock
+from saga.ports.membership import ProcessListener
+from saga.ports.values.claim import Claim, CommandRef
+from saga.ports.values.notification import Notifications
+
+HISTORY_ENTRIES_MAX: Final = 1_000_000
+AUDIT_ENTRIES_MAX: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class ResultRow:
+    """What a step that succeeded has left behind."""
+
+    finished_at: float
+    process: int
+    attempts: int
+    value: bytes | None
+
+
+@dataclass(slots=True)
+class SagaRow:
+    """Times are on the store's monotonic clock, but for the deadline within `state`."""
+
+    id: UUID
+    definition: int
+    version: int
+    state: State
+    wake_at: float | None
+    waiter: int | None
+    touched_by: int
+    started_at: float
+    changed_at: float
+    ended_at: float | None
+    input: bytes
+    tags: str | None
+    key: tuple[str, str] | None
+    trace: str | None = None
+    results: dict[int, ResultRow] = field(default_factory=dict)
+
+    def values(self) -> dict[int, bytes]:
+        """The recorded results that there are."""
+        return {step: row.value for step, row in self.results.items() if row.value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionRow:
+    """A registered definition. A start by name takes the version that was activated last."""
+
+    number: int
+    graph: Graph
+    activation: int | None = None  # the order in which versions were activated; None: never
+    is_overwritten: bool = False  # another graph has its name and version now
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryRow:
+    """One line of history; `version` is None where the saga's row did not change."""
+
+    at: float
+    saga: UUID
+    version: int | None
+    process: int
+    state: State
+    entry: HistoryEntry
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """What a person did."""
+
+    at: float
+    actor: str
+    action: str
+    saga: UUID
+    step: int | None
+    reason: str | None
+    detail: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Member:
+    """A process in the list. One that is not alive any more stays in it until a peer finds it dead."""
+
+    id: int
+    name: str
+    services: frozenset[str]
+    capacity: int
+    listener: ProcessListener
+    seen_at: float
+    in_flight: int = 0
+    is_alive: bool = True
+
+
+@dataclass(slots=True)
+class Reign:
+    """Who has been elected. `holder` is the election object that won `term`."""
+
+    term: int = 0
+    holder: object | None = None
+    ends_at: float = -math.inf
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """Who was seen leading, and when last. `name` is None after a resignation."""
+
+    term: int
+    name: str | None
+    seen_at: float
+
+
+class Database:
+    """One memory store. `clock` is the store's clock, `epoch` the moment of its zero in seconds since 1970."""
+
+    def __init__(self, clock: Clock, epoch: float) -> None:
+        self.clock = clock
+        self.epoch = epoch
+        self.sagas: dict[UUID, SagaRow] = {}
+        self.start_keys: dict[tuple[str, str], tuple[UUID, bytes]] = {}
+        self.commands = Commands()
+        self.wake = DueQueue[UUID]()
+        self.definitions: dict[int, DefinitionRow] = {}
+        self.contracts: dict[str, Contract] = {}
+        self.members: dict[int, Member] = {}
+        self.members_ever = 0
+        self.reign = Reign()
+        self.leader: Leader | None = None
+        self.history: deque[HistoryRow] = deque(maxlen=HISTORY_ENTRIES_MAX)
+        self.history_since: float | None = None  # what is older was dropped
+        self.audit: deque[AuditEntry] = deque(maxlen=AUDIT_ENTRIES_MAX)
+        self.rows: dict[str, Any] = {}  # the effects of transactional steps
+        self.locks = Locks()
+
+    def now(self) -> float:
+        return self.clock.monotonic()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """Committed at the end of the block, rolled back where an exception leaves it."""
+        transaction = Transaction(self.locks, self.rows)
+        try:
+            yield transaction
+        except BaseException:
+            transaction.roll_back()
+            raise
+        transaction.commit()
+
+    def wake_at(self, row: SagaRow, at: float | None) -> None:
+        row.wake_at = at
+        if at is None:
+            self.wake.discard(row.id)
+        else:
+            self.wake.put(row.id, at)
+
+    def owner_of(self, owner: int | None, process: int) -> int | None:
+        """Where a command goes: to its process if that one is still there, else into the queue."""
+        return owner if owner == process or owner in self.members else None
+
+    def give_back(self, row: CommandRow, margin_seconds: float) -> None:
+        """End a claim without a report: until lease + timeout + margin a call may be on its way (G24, G25)."""
+        step = self.definitions[self.sagas[row.ref.saga].definition].graph.steps[row.ref.step]
+        if step.mode is Mode.EXTERNAL and row.lease_until is not None:
+            quiet_at = row.lease_until + step.timeout_seconds + margin_seconds
+            row.quiet_at = quiet_at if row.quiet_at is None else max(row.quiet_at, quiet_at)
+        self.commands.queue(row, self.now())
+
+    def tell(self, notifications: Notifications, *, is_whole: bool) -> None:
+        """Reach processes as a notification does: soon, not at once, and only those that are alive. `is_whole`: every write was made."""
+        claims = notifications.claims if is_whole else {}
+        for process, refs in notifications.claim_refs.items():
+            whole = [self._sent(claim) for claim in claims.get(process, ())]
+            if whole:
+                self._call(self.members.get(process), methodcaller("on_claims", whole))
+            told = {CommandRef(claim.saga, claim.step) for claim in whole}
+            if rest := [ref for ref in refs if ref not in told]:
+                self._call(self.members.get(process), methodcaller("on_claim_refs", rest))
+        for process, sagas in notifications.ended.items():
+            known = notifications.statuses.get(process, {}) if is_whole else {}
+            self._call(self.members.get(process), methodcaller("on_ended", {saga: known.get(saga) for saga in sagas}))
+        self.tell_services(notifications.services)
+
+    def _sent(self, claim: Claim) -> Claim:
+        """As it arrives: a copy, with its time on the receiver's clock, which is ours."""
+        lease_ends = claim.lease_ends + claim.store_clock - self.epoch
+        return replace(claim, results=dict(claim.results), lease_ends=lease_ends, store_clock=self.epoch)
+
+    def tell_services(self, services: Iterable[str]) -> None:
+        for service in sorted(services):
+            for member in self.members.values():
+                if service in member.services:
+                    self._call(member, methodcaller("on_queue", service))
+
+    def tell_peers(self) -> None:
+        for member in self.members.values():
+            self._call(member, methodcaller("on_peers_changed"))
+
+    def _call(self, member: Member | None, tell: Callable[[ProcessListener], None]) -> None:
+        if member is not None:
+            asyncio.get_running_loop().call_soon(lambda: tell(member.listener) if member.is_alive else None)
+
+
+def ref_order(ref: CommandRef) -> tuple[int, int]:
+    """The order in which rows are locked."""
+    return ref.saga.int, ref.step

@@ -1,0 +1,1 @@
+"""Read models of the memory store, for people and monitoring."""

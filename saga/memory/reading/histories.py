@@ -1,0 +1,55 @@
+"""The history of many sagas, over memory."""
+
+from __future__ import annotations
+
+import heapq
+from uuid import UUID
+
+from saga.memory.data.database import Database, HistoryRow, SagaRow
+from saga.ports.saga_history import HistoryPage, SagaHistory, Transition
+
+
+def histories(database: Database, first: UUID, limit: int) -> HistoryPage:
+    """One look over the whole history for each page."""
+    later = (row for row in database.sagas.values() if row.id >= first)
+    rows = heapq.nsmallest(limit, later, key=lambda row: row.id.int)
+    notes: dict[UUID, list[Transition]] = {row.id: [] for row in rows}
+    for entry in database.history:
+        if entry.saga in notes:
+            notes[entry.saga].append(_note(entry))
+    chronicles = [_chronicle(database, row, notes[row.id]) for row in rows]
+    documents = {row.definition: database.definitions[row.definition].graph.canonical for row in rows}
+    return HistoryPage(chronicles, documents, _kept_since(database))
+
+
+def _chronicle(database: Database, row: SagaRow, notes: list[Transition]) -> SagaHistory:
+    return SagaHistory(
+        saga=row.id,
+        definition=row.definition,
+        version=row.version,
+        phase=row.state.phase.value,
+        vector=row.state.vector,
+        started_at=database.epoch + row.started_at,
+        results=frozenset(row.results),
+        notes=sorted(notes, key=_by_version),
+    )
+
+
+def _note(entry: HistoryRow) -> Transition:
+    kind, step, detail = entry.entry
+    state = entry.state
+    return Transition(
+        entry.version, state.phase.value, state.vector, kind, None if step < 0 else step, detail, entry.process
+    )
+
+
+def _by_version(note: Transition) -> tuple[bool, int]:
+    return (True, 0) if note.version is None else (False, note.version)
+
+
+def _kept_since(database: Database) -> float | None:
+    """What does not fit any more, or is old, has gone."""
+    history = database.history
+    if len(history) == history.maxlen:
+        return database.epoch + history[0].at
+    return None if database.history_since is None else database.epoch + database.history_since

@@ -1,0 +1,147 @@
+"""Reading sagas, one by one and in lists, over memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from typing import Any, Final
+from uuid import UUID
+
+from saga.core.state.letters import QUARANTINED_LETTERS
+from saga.core.state.phase import Phase
+from saga.errors import NotFound
+from saga.memory.data.database import AuditEntry, Database, SagaRow
+from saga.memory.reading.histories import histories
+from saga.memory.reading.saga_detail import case_of
+from saga.memory.reading.survey import survey_of
+from saga.memory.store import overdue_of
+from saga.ports.ledger import Snapshot
+from saga.ports.listing import LINES_MAX, Counts, DefinitionLine, SagaFilter, SagaLine, Survey
+from saga.ports.saga_detail import SagaDetail
+from saga.ports.saga_history import HistoryPage
+from saga.ports.values.notification import SagaStatus
+
+_AT_WORK: Final = frozenset("DWUKG") | QUARANTINED_LETTERS
+
+
+class MemoryLedger:
+    """See `saga.ports.store.Ledger` and `saga.ports.listing.Listing`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def snapshot(self, saga: UUID) -> Snapshot:
+        row = self._database.sagas.get(saga)
+        if row is None:
+            raise NotFound(f"there is no saga {saga}")
+        graph = self._database.definitions[row.definition].graph
+        return Snapshot(
+            saga=saga,
+            definition=row.definition,
+            definition_name=graph.name,
+            definition_version=graph.version,
+            overdue=overdue_of(self._database, row),
+            started_at=self._database.epoch + row.started_at,
+            ended_at=None if row.ended_at is None else self._database.epoch + row.ended_at,
+            input=row.input,
+            results=row.values(),
+        )
+
+    async def standings(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
+        rows = [row for saga in sagas if (row := self._database.sagas.get(saga)) is not None]
+        return {row.id: _standing(row) for row in rows}
+
+    async def find_key(self, definition_name: str, key: str) -> UUID | None:
+        owner = self._database.start_keys.get((definition_name, key))
+        return None if owner is None else owner[0]
+
+    async def audit(
+        self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Any]
+    ) -> None:
+        at = self._database.epoch + self._database.now()
+        self._database.audit.append(AuditEntry(at, actor, action, saga, step, reason, dict(detail)))
+
+    async def lines(self, wanted: SagaFilter) -> list[SagaLine]:
+        newest = sorted(self._database.sagas.values(), key=lambda row: row.id.int, reverse=True)
+        passing = (self._line(row) for row in newest if self._passes(row, wanted))
+        return list(islice(passing, min(wanted.limit, LINES_MAX)))
+
+    async def counts(self) -> Counts:
+        rows = self._database.sagas.values()
+        return Counts(Counter(row.state.phase for row in rows), sum(_is_stuck(row) for row in rows))
+
+    async def case(self, saga: UUID) -> SagaDetail:
+        row = self._database.sagas.get(saga)
+        if row is None:
+            raise NotFound(f"there is no saga {saga}")
+        return case_of(self._database, row)
+
+    async def histories(self, first: UUID, limit: int) -> HistoryPage:
+        return histories(self._database, first, limit)
+
+    async def survey(self, limit: int) -> Survey:
+        return survey_of(self._database, limit)
+
+    async def definitions(self) -> list[DefinitionLine]:
+        rows = [row for row in self._database.definitions.values() if not row.is_overwritten]
+        live = Counter(saga.definition for saga in self._database.sagas.values() if saga.ended_at is None)
+        default: dict[str, int] = {}
+        for row in sorted(rows, key=lambda row: row.activation or 0):
+            if row.activation is not None:
+                default[row.graph.name] = row.number
+        rows.sort(key=lambda row: (row.graph.name, -row.graph.version))
+        return [
+            DefinitionLine(
+                number=row.number,
+                name=row.graph.name,
+                version=row.graph.version,
+                hash=row.graph.hash,
+                steps=len(row.graph.steps),
+                services=row.graph.services,
+                is_default=default.get(row.graph.name) == row.number,
+                live=live[row.number],
+            )
+            for row in rows
+        ]
+
+    def _passes(self, row: SagaRow, wanted: SagaFilter) -> bool:
+        name = self._database.definitions[row.definition].graph.name
+        return (
+            (wanted.phases is None or row.state.phase in wanted.phases)
+            and wanted.definition_name in (None, name)
+            and (_is_stuck(row) or not wanted.stuck)
+            and (wanted.before is None or row.id.int < wanted.before.int)
+            and (wanted.started_since is None or self._database.epoch + row.started_at >= wanted.started_since)
+        )
+
+    def _line(self, row: SagaRow) -> SagaLine:
+        graph, epoch, state = self._database.definitions[row.definition].graph, self._database.epoch, row.state
+        return SagaLine(
+            saga=row.id,
+            definition_name=graph.name,
+            definition_version=graph.version,
+            phase=state.phase,
+            is_rollback_requested=state.rollback_requested,
+            is_paused=state.paused,
+            is_stuck=_is_stuck(row),
+            steps=tuple(
+                step.name for step, letter in zip(graph.steps, state.vector, strict=True) if letter in _AT_WORK
+            ),
+            since=epoch + row.changed_at,
+            deadline=state.deadline,
+            reason=state.reason,
+            key=None if row.key is None else row.key[1],
+            started_at=epoch + row.started_at,
+            ended_at=None if row.ended_at is None else epoch + row.ended_at,
+        )
+
+
+def _standing(row: SagaRow) -> SagaStatus:
+    is_completed = row.state.phase is Phase.COMPLETED
+    results = row.values() if is_completed else {}
+    return SagaStatus(row.definition, row.state.phase, row.state.reason, row.input if is_completed else None, results)
+
+
+def _is_stuck(row: SagaRow) -> bool:
+    return row.ended_at is None and row.state.is_stuck

@@ -1,0 +1,58 @@
+"""The store adapter: all of a store's ports behind one object, and the settings it is opened with."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from saga.ports.directory import Directory
+from saga.ports.ledger import Ledger
+from saga.ports.listing import Listing
+from saga.ports.membership import Membership
+from saga.ports.retention import Retention
+from saga.ports.store import Connection, Store
+
+
+@dataclass(frozen=True, slots=True)
+class StoreOptions:
+    """Settings of a store. `lease_seconds`: how long a claim holds without renewal; `margin_seconds`: how much later than its timeout an
+    external call may still arrive; `redrive_seconds`: how often a saga is looked after although nobody asked; `line`: whether processes of
+    one machine may tell each other directly what a commit made for them."""
+
+    namespace: str = "saga"
+    lease_seconds: float = 30.0
+    margin_seconds: float = 5.0
+    redrive_seconds: float = 30.0
+    hot_connections_max: int = 6
+    handler_connections_max: int = 10
+    application: str = "saga"
+    line: bool = True
+
+
+class StoreAdapter(Protocol):
+    """What an `open_store` returns: one object per process, closed at the end."""
+
+    @property
+    def store(self) -> Store: ...
+    @property
+    def membership(self) -> Membership: ...
+    @property
+    def directory(self) -> Directory: ...
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def listing(self) -> Listing: ...
+    @property
+    def retention(self) -> Retention: ...
+    @property
+    def options(self) -> StoreOptions: ...
+
+    async def open(self) -> None:
+        """Connect and check: reachable, credentials, schema, pooler. Raises Unavailable, AccessRefused, SchemaMismatch, UsageError."""
+
+    async def close(self) -> None:
+        """Give everything back. Calling it twice is harmless."""
+
+    def transaction(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection with a transaction for a transactional step."""

@@ -1,0 +1,77 @@
+"""Everything that is known about one saga, as people need it. Read in one look; times in seconds since the epoch, on the store's clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from saga.core.definition.graph import Graph
+from saga.core.state.operation import Operation
+from saga.core.state.saga_state import State
+
+HISTORY_LINES_MAX = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDetail:
+    """A command under way.
+
+    `owner` runs it; None: it is queued. `due_at` None: it was set aside. `quiet_at`: until then a call of it may still arrive.
+    """
+
+    operation: Operation
+    owner: str | None
+    due_at: float | None
+    lease_until: float | None
+    quiet_at: float | None
+    first_failed_at: float | None
+    deliveries: int
+    failures: int
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """What a step that succeeded has left behind."""
+
+    finished_at: float
+    process: str | None
+    attempts: int
+    result: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryLine:
+    """A line of history; `step` is None where it is about the whole saga."""
+
+    at: float
+    kind: str
+    step: int | None
+    detail: str | None
+    vector: str
+    process: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SagaDetail:
+    """One saga at one moment, `now`.
+
+    `serving`: the live processes of each service that has any. `leader`: the live supervisor that leads.
+    """
+
+    saga: UUID
+    graph: Graph
+    state: State
+    now: float
+    started_at: float
+    ended_at: float | None
+    wake_at: float | None
+    key: str | None
+    tags: str | None
+    input: bytes
+    instructions: Mapping[int, CommandDetail]
+    records: Mapping[int, StepRecord]
+    history: tuple[HistoryLine, ...]
+    serving: Mapping[str, tuple[str, ...]]
+    leader: str | None

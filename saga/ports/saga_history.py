@@ -1,0 +1,47 @@
+"""What a store has recorded about a saga. Letters and phases are those of the tables; times in seconds since the epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+from uuid import UUID
+
+
+class Transition(NamedTuple):
+    """One line of history. `version` is None where the saga's row did not change; phase and vector are those after it."""
+
+    version: int | None
+    phase: str
+    vector: str
+    kind: str
+    step: int | None
+    detail: str | None
+    process: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class SagaHistory:
+    """A saga's row, the steps that have a recorded result, and its notes: by version and in the order of writing, those without last."""
+
+    saga: UUID
+    definition: int
+    version: int
+    phase: str
+    vector: str
+    started_at: float
+    results: frozenset[int]
+    notes: Sequence[Transition]
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Some sagas, by id, as they all were at one moment.
+
+    `documents`: the canonical JSON of their definitions, by number. `kept_since`: history before this moment has been dropped; None: it
+    is all there.
+    """
+
+    chronicles: Sequence[SagaHistory]
+    documents: Mapping[int, bytes]
+    kept_since: float | None

@@ -1,0 +1,40 @@
+"""A saga to be inserted, and the answer when its start key is already taken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from msgspec import Struct
+
+from saga.core.rules.decision import HistoryEntry
+from saga.core.state.saga_state import State
+from saga.ports.values.write import Dispatch
+
+
+class Start(Struct):
+    """A saga to be inserted, with the commands and the history of its first decision.
+
+    `trace` is the W3C traceparent under which its steps are traced.
+    """
+
+    saga: UUID
+    definition: int
+    definition_name: str
+    state: State
+    deadline_seconds: float | None
+    input: bytes
+    key: str | None
+    input_hash: bytes
+    tags: str | None
+    dispatches: list[Dispatch]
+    entries: Sequence[HistoryEntry]
+    trace: str | None = None
+
+
+class TakenKey(Struct, frozen=True):
+    """A start whose key was taken: nothing was inserted for it."""
+
+    position: int
+    saga: UUID
+    is_same_input: bool

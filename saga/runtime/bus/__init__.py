@@ -1,0 +1,1 @@
+"""Carrying commands over an outside bus: sending, receiving, the message format, signatures."""

@@ -1,0 +1,227 @@
+"""Commands over outside buses: published after the commit, admitted by a claim in the store, acknowledged right after that."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
+
+import structlog
+
+from saga.core.rules.decision import Command, Decision
+from saga.errors import SagaError, Unavailable
+from saga.ports.adapter import StoreAdapter
+from saga.ports.bus import Bus, Message, Subscription
+from saga.ports.bus import Delivery as Delivered
+from saga.ports.values.claim import Claim, DeliveredCommand
+from saga.runtime.bus import wire
+from saga.runtime.bus.envelopes import Envelopes, Sending
+from saga.runtime.bus.signing import KeyRing
+from saga.runtime.claims.intake import Intake
+from saga.runtime.planning.plan import OutcomeGroup
+from saga.runtime.planning.router import Router
+from saga.runtime.planning.start_request import StartRequest
+
+BATCH_MAX: Final = 256
+OUTBOX_MAX: Final = 100_000
+PUBLISH_MAX: Final = 1_000
+RETRY_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class BusOptions:
+    """What a process may do with a bus besides: read others too, sign what it publishes and believe only what is signed."""
+
+    also_read: Sequence[Bus] = ()
+    keys: KeyRing | None = None
+
+
+ALONE: Final = BusOptions()
+
+
+class Dispatcher:
+    """The bus is the fast path: what it loses, the store redrives; what it doubles, the claim refuses.
+
+    It publishes to one bus and reads from any number: while a fabric moves from one bus to another, its processes read both.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        also_read: Sequence[Bus],
+        envelopes: Envelopes,
+        adapter: StoreAdapter,
+        router: Router,
+        intake: Intake,
+    ) -> None:
+        self._bus = bus
+        self._also_read = also_read
+        self._envelopes = envelopes
+        self._adapter = adapter
+        self._router = router
+        self._intake = intake
+        self._outbox: list[Message] = []
+        self._late: deque[tuple[float, Message]] = deque()  # could not be published: until when it is tried again
+        self._wanted = asyncio.Event()
+        self._has_late = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._readers: dict[tuple[int, str], asyncio.Task[None]] = {}
+        self._log = structlog.get_logger("saga.bus")
+
+    async def serve(self, services: Sequence[str]) -> None:
+        """Read the topics of these services on every bus, each as a member of its service's group; later, if it is away."""
+        for number, bus in enumerate((self._bus, *self._also_read)):
+            for service in services:
+                if (number, service) not in self._readers:
+                    try:
+                        await bus.ensure([self._envelopes.topic(service)], service)
+                    except Unavailable as error:
+                        self._log.warning("bus away, it is joined later", service=service, error=str(error))
+                    self._readers[number, service] = asyncio.create_task(self._read(bus, service))
+
+    def publish(self, group: OutcomeGroup, commands: Sequence[Command]) -> None:
+        claim = group.outcomes[0].claim if group.outcomes else None
+        known = (None, group.trace) if claim is None else (claim.input, claim.trace)
+        self._put(Sending(group.saga, group.graph, *known), commands)
+
+    def publish_first(self, order: StartRequest, decision: Decision) -> None:
+        commands = [c for c in decision.commands if self._router.owner(order.graph.steps[c.step].service) is None]
+        self._put(Sending(order.saga, order.graph, order.input, order.trace), commands)
+
+    def _put(self, sending: Sending, commands: Sequence[Command]) -> None:
+        messages = (self._envelopes.closed(sending, command) for command in commands)
+        self._outbox += [message for message in messages if message is not None]
+        if len(self._outbox) > OUTBOX_MAX:
+            self._log.warning("bus too slow, commands are left to the redrive", commands=PUBLISH_MAX)
+            del self._outbox[-PUBLISH_MAX:]  # the newest: the oldest may be under way
+        self._wanted.set()
+
+    async def run(self) -> None:
+        """Publish what is new, until cancelled."""
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            await self._publish_all()
+
+    async def _publish_all(self) -> None:
+        while self._outbox:
+            batch = self._outbox[:PUBLISH_MAX]
+            away = await self._publish(batch)
+            if away is not None:
+                self._log.warning("bus away, commands wait", commands=len(batch), error=str(away))
+                until = self._loop.time() + self._adapter.options.redrive_seconds
+                self._put_off([(until, message) for message in batch])
+            del self._outbox[: len(batch)]  # only now: a cancelled publish is made again by close()
+
+    async def run_late(self) -> None:
+        """Publish what could not be, beside what is new, until cancelled. What is as old as a redrive is left to that."""
+        while True:
+            await self._has_late.wait()
+            await asyncio.sleep(RETRY_SECONDS)
+            is_away = False
+            while self._late and not is_away:
+                batch = list(islice(self._late, PUBLISH_MAX))
+                is_away = await self._publish([message for _, message in batch]) is not None
+                for _ in batch:
+                    self._late.popleft()
+                if is_away:
+                    self._put_off(batch)
+            if not self._late:
+                self._has_late.clear()
+
+    def _put_off(self, batch: Sequence[tuple[float, Message]]) -> None:
+        now, room = self._loop.time(), max(OUTBOX_MAX - len(self._late), 0)
+        waiting = [late for late in batch if late[0] > now][:room]
+        self._late += waiting
+        self._has_late.set()
+        if len(waiting) < len(batch):
+            self._log.warning("bus away, commands are left to the redrive", commands=len(batch) - len(waiting))
+
+    async def _publish(self, batch: Sequence[Message]) -> Unavailable | None:
+        """What is said of a bus that is away. What it refuses for another reason is left to the redrive, and to a person."""
+        try:
+            await self._bus.publish(batch)
+        except Unavailable as error:
+            return error
+        except SagaError as error:
+            self._log.warning("bus refuses commands, left to the redrive", commands=len(batch), error=str(error))
+        return None
+
+    async def stop_reading(self) -> None:
+        """What was delivered and not acknowledged goes to others."""
+        for reader in self._readers.values():
+            reader.cancel()
+        await asyncio.gather(*self._readers.values(), return_exceptions=True)
+
+    async def close(self, patience_seconds: float) -> None:
+        """Publish what is left, within that time; then give the buses back. `run` has ended."""
+        self._outbox[:0] = [message for _, message in self._late]
+        self._late.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(patience_seconds):
+                await self._publish_all()
+        for bus in (self._bus, *self._also_read):
+            try:
+                await bus.close()
+            except SagaError as error:
+                self._log.warning("bus was not closed well", error=str(error))
+
+    async def _read(self, bus: Bus, service: str) -> None:
+        while True:
+            try:
+                await bus.ensure([self._envelopes.topic(service)], service)
+                async with bus.subscribe([self._envelopes.topic(service)], service, limit=BATCH_MAX) as subscription:
+                    await self._admit_all(service, subscription)
+            except SagaError as error:
+                self._log.warning("bus away", service=service, error=str(error))
+            except Exception:  # noqa: BLE001 (whatever it is, the service must not stop reading)
+                self._log.exception("reading died, beginning again", service=service)
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _admit_all(self, service: str, subscription: Subscription) -> None:
+        async for deliveries in subscription:
+            waiting = deliveries
+            while waiting:
+                room = await self._intake.room()  # more would wait while their leases run out
+                await self._admit(service, waiting[:room])
+                await subscription.ack(waiting[:room])
+                waiting = waiting[room:]
+
+    async def _admit(self, service: str, deliveries: Sequence[Delivered]) -> None:
+        opened = [self._envelopes.opened(delivery.message, service) for delivery in deliveries]
+        commands = [command for command in opened if command is not None]
+        while commands:
+            claiming = asyncio.ensure_future(self._claimed(service, commands))
+            try:
+                self._intake.take(await asyncio.shield(claiming))
+                break
+            except Unavailable as error:
+                self._log.warning("cannot admit", service=service, error=str(error))
+                await asyncio.sleep(RETRY_SECONDS)
+            except (
+                asyncio.CancelledError
+            ):  # what was claimed all the same is given back unbegun, and not left to its lease
+                with contextlib.suppress(SagaError):
+                    self._intake.take(await claiming)
+                raise
+
+    async def _claimed(self, service: str, commands: Sequence[wire.WireCommand]) -> list[Claim]:
+        """What of these commands is ours now. A claim that is not what was signed is not run; its lease gives it back."""
+        claims = await self._adapter.store.admit(
+            [command.delivery for command in commands],
+            [service] * len(commands),
+            process=self._router.process,
+            first_claim=self._router.claims(len(commands)),
+            durable=True,
+        )
+        if not self._envelopes.are_signed:
+            return claims
+        asked = {command.delivery: command for command in commands}
+        meant = [
+            await self._envelopes.is_meant(asked[DeliveredCommand(w.saga, w.step, w.operation)], w) for w in claims
+        ]
+        return [claim for claim, is_meant in zip(claims, meant, strict=True) if is_meant]

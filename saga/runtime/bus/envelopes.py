@@ -1,0 +1,93 @@
+"""Commands into messages and back: the wire format, signed where a ring of keys says so."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from saga.core.definition.graph import Graph
+from saga.core.rules.decision import Command
+from saga.errors import SagaError
+from saga.ports.bus import Message, topic_of
+from saga.ports.values.claim import Claim
+from saga.runtime.bus.refusals import Refusals
+from saga.runtime.bus.signing import KeyRing, Refused
+from saga.runtime.bus.wire import WireCommand, decode, encode, headers
+from saga.runtime.definition_cache import DefinitionCache
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """The saga whose commands are sent. `input` and `trace` are None where the sender has them not at hand."""
+
+    saga: UUID
+    graph: Graph
+    input: bytes | None
+    trace: str | None
+
+
+class Envelopes:
+    """Makes and opens messages. What cannot be opened is counted and dropped: the store sends again what was true."""
+
+    def __init__(
+        self,
+        namespace: str,
+        definitions: DefinitionCache,
+        refusals: Refusals,
+        keys: KeyRing | None,
+        store_now: Callable[[], float],
+    ) -> None:
+        self._namespace = namespace
+        self._definitions = definitions
+        self._refusals = refusals
+        self._keys = keys
+        self._store_now = store_now
+
+    def topic(self, service: str) -> str:
+        return topic_of(self._namespace, service)
+
+    def closed(self, sending: Sending, asked: Command) -> Message | None:
+        """The message of a command; None where the ring has no key for its service."""
+        step = sending.graph.steps[asked.step]
+        command = WireCommand(sending.saga, asked.step, asked.operation)
+        said = headers(command, self._namespace, step.name, sending.trace)
+        if self._keys is None:
+            return Message(self.topic(step.service), sending.saga.bytes, encode(command), said)
+        message = Message(self.topic(step.service), sending.saga.bytes, b"", said)
+        hashed = "" if sending.input is None else hashlib.sha256(sending.input).hexdigest()
+        full = WireCommand(sending.saga, asked.step, asked.operation, sending.graph.hash.hex(), hashed)
+        try:
+            return self._keys.signed(full, message, step.service, self._store_now())
+        except SagaError as error:
+            self._refusals.add("no key", message.topic, error)
+            return None
+
+    def opened(self, message: Message, service: str) -> WireCommand | None:
+        """The command of a message; None where it is none, or not to be believed."""
+        try:
+            return decode(message) if self._keys is None else self._keys.verified(message, service, self._store_now())
+        except Refused as error:
+            self._refusals.add(error.reason, message.topic, error)
+        except SagaError as error:
+            self._refusals.add("no command", message.topic, error)
+        return None
+
+    @property
+    def are_signed(self) -> bool:
+        return self._keys is not None
+
+    async def is_meant(self, command: WireCommand, claim: Claim) -> bool:
+        """Whether what was claimed is what was signed: the saga's definition and input."""
+        try:
+            graph = await self._definitions.graph(claim.definition)
+        except SagaError:  # it cannot run without its definition, and is put back where that is found out
+            return True
+        if command.definition and command.definition != graph.hash.hex():
+            self._refusals.add("other definition", self.topic(graph.steps[claim.step].service), str(claim.saga))
+            return False
+        if command.input and command.input != hashlib.sha256(claim.input).hexdigest():
+            self._refusals.add("other input", self.topic(graph.steps[claim.step].service), str(claim.saga))
+            return False
+        return True

@@ -1,0 +1,1 @@
+"""Claiming commands, renewing their leases and executing them."""

@@ -1,0 +1,1 @@
+"""What users register and what their handlers receive and raise."""

@@ -1,0 +1,101 @@
+"""One attempt at a step: a claim, the handler that runs it, and what the handler is told."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+import pydantic_core
+from msgspec import Struct
+
+from saga.core.definition.graph import Graph, Json, Step
+from saga.core.definition.paths import resolve
+from saga.core.rules import events as ev
+from saga.ports.values.claim import Claim
+from saga.runtime.handlers.bound_handler import BoundHandler
+from saga.runtime.handlers.context import Context
+from saga.runtime.handlers.participant import Callee, Value
+from saga.runtime.planning.outcome import Outcome
+
+ERROR_CHARS_MAX: Final = 500
+
+
+class Attempt(Struct):
+    """What the three modes have in common: reading the input, calling the handler's functions, wording the outcome."""
+
+    claim: Claim
+    graph: Graph
+    served: BoundHandler
+    context: Context
+
+    @property
+    def step(self) -> Step:
+        return self.graph.steps[self.claim.step]
+
+    async def execute(self) -> bytes:
+        """Run the step; returns its result as JSON.
+
+        Raises:
+            InputRefused: the input or the result does not fit the handler's types.
+            TimeoutError: no answer within the step's timeout.
+        """
+        handler = self.served.handler
+        result = await self._call(handler.execute, handler.execute.read(self.input()))
+        return handler.encode(result)
+
+    async def compensate(self, result: bytes | None) -> None:
+        """Undo the step that had this result."""
+        handler = self.served.handler
+        if handler.undo is None:
+            raise LookupError(f"{handler.full_name} has no compensation in this process")
+        await self._call(handler.undo, handler.undo.read(self.input()), handler.decode(result))
+
+    async def probe(self) -> bytes:
+        """Ask what became of the step; returns its result as JSON. Raises DidNotHappen."""
+        handler = self.served.handler
+        if handler.ask is None:
+            raise LookupError(f"{handler.full_name} has no probe in this process")
+        return handler.encode(await self._call(handler.ask, handler.ask.read(self.input())))
+
+    async def _call(self, callee: Callee, *values: Value) -> Value:
+        return await self.served.call(callee, values, self.context, self.step.timeout_seconds)
+
+    def input(self) -> bytes:
+        """The step's input as JSON: the saga's own, or what its template makes of input and results."""
+        template = self.step.inputs
+        if template is None:
+            return self.claim.input
+        steps = self.graph.steps
+        results: dict[str, Json] = dict.fromkeys(steps[position].name for position in self.step.reads)
+        results |= {
+            steps[position].name: pydantic_core.from_json(value) for position, value in self.claim.results.items()
+        }
+        return json.dumps(resolve(template, pydantic_core.from_json(self.claim.input), results)).encode()
+
+    # -- outcomes -------------------------------------------------------------------------------------------------------------
+
+    def succeeded(self, result: bytes | None) -> Outcome:
+        return Outcome(self.claim, ev.Succeeded(self.claim.step), result)
+
+    def rejected(self, reason: str) -> Outcome:
+        return Outcome(self.claim, ev.Rejected(self.claim.step, reason), is_fenced=True)
+
+    def compensated(self) -> Outcome:
+        return Outcome(self.claim, ev.Compensated(self.claim.step))
+
+    def ongoing(self, after_seconds: float, why: str | None = None) -> Outcome:
+        return Outcome(self.claim, ev.Ongoing(self.claim.step, after_seconds), error=why)
+
+    def failed(self, error: BaseException, *, is_final: bool = False, quiet_seconds: float = 0.0) -> Outcome:
+        """A technical failure: what became of the effect is unknown."""
+        text = "no answer in time" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
+        claim = self.claim
+        event = ev.Failed(
+            claim.step,
+            text[:ERROR_CHARS_MAX],
+            claim.failures + 1,
+            claim.first_failed_ago,
+            is_final,
+            operation=claim.operation,
+        )
+        return Outcome(claim, event, quiet_seconds=quiet_seconds, error=event.error)

@@ -1,0 +1,131 @@
+"""Journaled steps: the effect and its journal row are one transaction in the service's own database."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from saga.core.rules import events as ev
+from saga.core.rules.decide import is_pivot_passed
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+from saga.errors import InputRefused
+from saga.ports.journal import Journal, JournalRow, Mark
+from saga.runtime.handlers.answers import GiveUp, NotYet, Reject
+from saga.runtime.planning.outcome import Outcome
+from saga.runtime.steps.attempt import Attempt
+
+RACES_MAX: Final = 3
+FROZEN_SECONDS: Final = 1.0
+_TOMBSTONE: Final = JournalRow(Mark.TOMBSTONE, None, None)
+_BARRIERS: Final = {Mark.EXECUTED: Mark.FROZEN, Mark.REJECTED: Mark.TOMBSTONE}  # nobody sets these aside any more
+_FINDINGS: Final = {
+    Mark.EXECUTED: ev.JournalReport.EXECUTED,
+    Mark.FROZEN: ev.JournalReport.EXECUTED,
+    Mark.COMPENSATED: ev.JournalReport.COMPENSATED,
+    Mark.REJECTED: ev.JournalReport.VOIDED,
+    Mark.TOMBSTONE: ev.JournalReport.VOIDED,
+}
+
+
+class _Raced(Exception):
+    """Somebody else has written the journal row meanwhile: nothing of ours may stay."""
+
+
+async def run_journaled(attempt: Attempt, journal: Journal) -> Outcome:
+    """Run one claim of a journaled step. The journal protects it, not the lease."""
+    try:
+        for _ in range(RACES_MAX):
+            try:
+                return await _run(attempt, journal)
+            except _Raced:
+                attempt.claim.deliveries += 1  # from now on it asks the journal first
+        return attempt.failed(RuntimeError("another process keeps writing the journal of this step"))
+    except NotYet as answer:
+        return attempt.ongoing(answer.after_seconds)
+    except Exception as error:  # noqa: BLE001 (whatever a handler or its database raises: tried again, the journal knows)
+        return attempt.failed(error, is_final=isinstance(error, GiveUp | InputRefused))
+
+
+async def _run(attempt: Attempt, journal: Journal) -> Outcome:
+    match attempt.claim.operation:
+        case Operation.EXECUTE:
+            return await _execute(attempt, journal)
+        case Operation.COMPENSATE:
+            return await _compensate(attempt, journal)
+        case Operation.VOID_OR_REPORT:
+            return await _void_or_report(attempt, journal)
+
+
+async def _execute(attempt: Attempt, journal: Journal) -> Outcome:
+    saga, step = attempt.claim.saga, attempt.claim.step
+    try:
+        async with journal.transaction() as transaction:
+            # The first delivery does not ask: if it is not the first after all, the insert finds out, and nothing of it stays.
+            row = await transaction.find(saga, step) if attempt.claim.deliveries > 1 else None
+            if row is not None and _is_set_aside(attempt, row):
+                await transaction.forget(saga, step)
+                row = None
+            if row is None:
+                attempt.context.use(transaction.connection)
+                row = JournalRow(Mark.EXECUTED, await attempt.execute(), None)
+                if not await transaction.write(saga, step, row):
+                    raise _Raced
+    except Reject as answer:  # G16: what the handler did is rolled back, the rejection is journaled
+        row = await _journal_rejection(attempt, journal, answer.reason)
+    match row.mark:
+        case Mark.EXECUTED | Mark.FROZEN:  # G15: returned, not produced again
+            return attempt.succeeded(row.result)
+        case Mark.REJECTED:
+            return attempt.rejected(row.reason or "rejected")
+        case Mark.TOMBSTONE:  # G39: it reports, it is not silent
+            return attempt.rejected("voided before it was executed")
+        case Mark.COMPENSATED:
+            return attempt.ongoing(FROZEN_SECONDS, "compensated already")
+
+
+def _is_set_aside(attempt: Attempt, row: JournalRow) -> bool:
+    """G38: behind the pivot no report of a rejection can roll back any more, so the step may try again.
+
+    A tombstone stays: behind the pivot only abandoning writes one, and this state may be older than that.
+    """
+    state = attempt.claim.state
+    is_passed = state.phase is Phase.RUNNING and is_pivot_passed(attempt.graph, state.vector)
+    return row.mark is Mark.REJECTED and is_passed
+
+
+async def _journal_rejection(attempt: Attempt, journal: Journal, reason: str) -> JournalRow:
+    rejection = JournalRow(Mark.REJECTED, None, reason)
+    async with journal.transaction() as transaction:
+        if await transaction.write(attempt.claim.saga, attempt.claim.step, rejection):
+            return rejection
+        return await transaction.find(attempt.claim.saga, attempt.claim.step) or rejection
+
+
+async def _compensate(attempt: Attempt, journal: Journal) -> Outcome:
+    saga, step = attempt.claim.saga, attempt.claim.step
+    async with journal.transaction() as transaction:
+        row = await transaction.find(saga, step)
+        if row is None:  # G17
+            if not await transaction.write(saga, step, _TOMBSTONE):
+                raise _Raced
+        elif row.mark is Mark.EXECUTED:  # G18
+            if not attempt.step.read_only:
+                attempt.context.use(transaction.connection)
+                await attempt.compensate(row.result)
+            await transaction.mark(saga, step, Mark.COMPENSATED)
+        elif row.mark is Mark.FROZEN:
+            return attempt.ongoing(FROZEN_SECONDS, "frozen: the saga is being abandoned")
+    return attempt.compensated()
+
+
+async def _void_or_report(attempt: Attempt, journal: Journal) -> Outcome:
+    saga, step = attempt.claim.saga, attempt.claim.step
+    async with journal.transaction() as transaction:
+        row = await transaction.find(saga, step)
+        if row is None:
+            row = _TOMBSTONE
+            if not await transaction.write(saga, step, row):
+                raise _Raced
+        elif attempt.claim.state.phase is Phase.ABANDONING and row.mark in _BARRIERS:  # G40
+            await transaction.mark(saga, step, _BARRIERS[row.mark])
+    return Outcome(attempt.claim, ev.Reported(step, _FINDINGS[row.mark]), row.result)

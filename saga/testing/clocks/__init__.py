@@ -1,0 +1,1 @@
+"""Clocks and an event loop whose time is controlled by the test."""

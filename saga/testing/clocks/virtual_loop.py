@@ -1,0 +1,185 @@
+"""An event loop on virtual time: production code runs unmodified, no time passes, and every run is the same.
+
+Nothing is read from outside: no sockets, no signals, no threads. Where nothing is ready the clock jumps to the next timer. What runs
+belongs to a `Host` or to none; a host can be frozen (its calls and timers are withheld) and killed (they are dropped), as a machine can.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextvars import Context, ContextVar, copy_context
+from typing import Any, Final, TypeVar, TypeVarTuple, Unpack
+
+Result = TypeVar("Result")
+Values = TypeVarTuple("Values")
+
+CALLS_PER_MOMENT_MAX: Final = 200_000  # then somebody goes round in a circle without ever waiting
+TICK_SECONDS: Final = 1e-6  # the shortest wait: a pause that rounds to nothing would never end
+ROUNDS_MAX: Final = 50
+
+
+class Standstill(Exception):
+    """Nothing is ready and no timer is set: what is waited for can never come."""
+
+
+class Host:
+    """A machine, or a process of one: whatever is created while it runs belongs to it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.is_frozen = False
+        self.is_dead = False
+        self.withheld: list[asyncio.Handle] = []
+
+    def __repr__(self) -> str:
+        return f"<host {self.name}>"
+
+
+_host: Final[ContextVar[Host | None]] = ContextVar("host", default=None)
+OUTSIDE: Final = Context()  # what belongs to no host runs here
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """See the module. `time()` begins at 0 and is the same number in every run of the same program."""
+
+    _ready: deque[Any]  # handles, whose context and `_run` the type stubs do not know
+    _scheduled: list[asyncio.TimerHandle]
+    _stopping: bool
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now = 0.0
+        self._calls = 0
+        self._hosts: dict[Host, None] = {}
+        self._left: list[set[asyncio.Task[object]]] = []
+        self.set_exception_handler(_report_nothing)
+
+    def time(self) -> float:
+        return self._now
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[[Unpack[Values]], object],
+        *args: *Values,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        return self.call_at(self._now + max(delay, TICK_SECONDS), callback, *args, context=context)
+
+    def run_as(self, host: Host, claim: Coroutine[None, None, None]) -> None:
+        """Begin a task that belongs to this host, as does everything that it creates."""
+        self._hosts[host] = None
+        context = copy_context()
+        context.run(_host.set, host)
+        self._left.append({self.create_task(claim, context=context)})
+
+    def run_outside(self, claim: Coroutine[None, None, Result]) -> asyncio.Task[Result]:
+        """A task that belongs to no host: a server at work on a request goes on when its client dies."""
+        return self.create_task(claim, context=OUTSIDE.copy())
+
+    def begin_outside(self, claim: Coroutine[None, None, None]) -> None:
+        """The same, where nobody asks what becomes of it."""
+        self._left.append({self.run_outside(claim)})
+
+    def ask(self, claim: Coroutine[None, None, Result]) -> asyncio.Future[Result]:
+        """The answer of a server. Who stops waiting for it, or dies, stops nothing there."""
+        answer: asyncio.Future[Result] = self.create_future()
+        self.run_outside(claim).add_done_callback(lambda task: _pass_on(task, answer))
+        return answer
+
+    def freeze(self, host: Host) -> None:
+        """From now on nothing of this host runs."""
+        host.is_frozen = True
+
+    def thaw(self, host: Host) -> None:
+        """What was withheld runs now, in the order in which it would have run."""
+        host.is_frozen = False
+        self._ready.extend(host.withheld)
+        host.withheld.clear()
+
+    def kill(self, host: Host) -> None:
+        """Nothing of this host runs any more, no `finally` either."""
+        host.is_dead = host.is_frozen = True
+        # Kept to the end, so that the garbage collector finalizes nothing in the middle
+        self._left.append(asyncio.all_tasks(self))
+
+    def end(self) -> None:
+        """Stop all that is left, that of the dead too, and close."""
+        for host in self._hosts:
+            self.thaw(host)
+        self._calls = 0
+        for _ in range(ROUNDS_MAX):
+            left = asyncio.all_tasks(self)
+            if not left:
+                break
+            for task in left:
+                task.cancel()
+            self.call_soon(self.stop, context=OUTSIDE.copy())
+            self.run_forever()
+        self._left.clear()
+        self.close()
+
+    def _run_once(self) -> None:
+        ready, timers = self._ready, self._scheduled
+        while timers and timers[0].cancelled():
+            heapq.heappop(timers)
+        if not ready:
+            self._jump(timers)
+        while timers and timers[0].when() <= self._now:
+            ready.append(heapq.heappop(timers))
+        self._calls += len(ready)
+        if self._calls > CALLS_PER_MOMENT_MAX:
+            raise Standstill(f"{self._calls:,} calls at {self._now:.3f} s: somebody goes round in a circle")
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if handle.cancelled():
+                continue
+            host: Host | None = handle._context.get(_host)  # noqa: SLF001 (a loop is what runs handles)
+            if host is None or not host.is_frozen:
+                handle._run()  # noqa: SLF001
+            else:
+                host.withheld.append(handle)
+
+    def _jump(self, timers: list[asyncio.TimerHandle]) -> None:
+        if self._stopping:
+            return
+        if not timers:
+            raise Standstill("nothing is ready and no timer is set")
+        if timers[0].when() > self._now:
+            self._now = timers[0].when()
+            self._calls = 0
+
+    # -- what the base class asks of a loop that has a selector -------------------------------------------------------------
+
+    def _process_events(self, _: object) -> None:
+        """There are none."""
+
+    def _write_to_self(self) -> None:
+        """No thread has to be woken."""
+
+    def _timer_handle_cancelled(self, _: asyncio.TimerHandle) -> None:
+        """A cancelled timer is skipped when its time comes."""
+
+
+def _pass_on(task: asyncio.Task[Result], answer: asyncio.Future[Result]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if answer.done():
+        return
+    if task.cancelled():
+        answer.cancel()
+    elif error is not None:
+        answer.set_exception(error)
+    else:
+        answer.set_result(task.result())
+
+
+def current_host() -> Host | None:
+    """Whose code this is."""
+    return _host.get()
+
+
+def _report_nothing(_: asyncio.AbstractEventLoop, __: dict[str, Any]) -> None:
+    """What a killed host leaves behind is no news."""

@@ -1,0 +1,1 @@
+"""Wrappers that inject faults into the adapter of a port."""

@@ -1,0 +1,48 @@
+"""A bus that drops, doubles, delays and reorders, as its port allows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from saga.ports.bus import Bus, Message, Subscription
+from saga.testing.clocks.virtual_loop import OUTSIDE, VirtualLoop
+from saga.testing.faults.store import Faults
+
+Arrivals = Callable[[Message], Sequence[float]]
+"""After how many seconds the copies of a message arrive: none of them if it is lost."""
+
+
+class FaultyBus:
+    """See `saga.ports.bus.Bus`. The points of `Faults` are `publish:before` and `publish:after`."""
+
+    def __init__(self, inner: Bus, loop: VirtualLoop, faults: Faults, arrivals: Arrivals) -> None:
+        self._inner = inner
+        self._loop = loop
+        self._faults = faults
+        self._arrivals = arrivals
+        self.ensure = inner.ensure
+        self.close = inner.close
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        await self._pass_by("publish:before")
+        at_once: list[Message] = []
+        for message in messages:
+            for seconds in self._arrivals(message):
+                if seconds <= 0:
+                    at_once.append(message)
+                else:
+                    self._loop.call_later(seconds, self._arrive, message, context=OUTSIDE.copy())
+        await self._inner.publish(at_once)
+        await self._pass_by("publish:after")
+
+    def subscribe(self, topics: Sequence[str], group: str, *, limit: int) -> AbstractAsyncContextManager[Subscription]:
+        return self._inner.subscribe(topics, group, limit=limit)
+
+    def _arrive(self, message: Message) -> None:
+        self._loop.begin_outside(self._inner.publish([message]))
+
+    async def _pass_by(self, point: str) -> None:
+        fault = self._faults.at(point)
+        if fault is not None:
+            await fault()

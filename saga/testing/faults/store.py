@@ -1,0 +1,306 @@
+"""A memory store that fails as a real one does: the connection breaks, the answer is late or lost, the process dies at a boundary.
+
+Every call goes through two named points, `<call>:before` and `<call>:after`: a `Faults` says what happens there. What was sent to the
+store is done there even where nobody waits for the answer any more. Times are converted to the clock of the process, as a driver does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Final, Protocol, TypeVar
+from uuid import UUID
+
+from msgspec import structs
+
+from saga.errors import Unavailable
+from saga.memory.adapter import MemoryAdapter
+from saga.memory.data.transaction import Transaction
+from saga.ports.adapter import StoreOptions
+from saga.ports.clock import Clock
+from saga.ports.directory import Directory
+from saga.ports.ledger import Ledger, Snapshot
+from saga.ports.listing import Listing
+from saga.ports.membership import Heartbeat, Membership, ProcessListener
+from saga.ports.retention import Retention
+from saga.ports.store import Store
+from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
+from saga.ports.values.notification import Notifications, SagaStatus
+from saga.ports.values.overdue import OverdueSaga
+from saga.ports.values.start import Start, TakenKey
+from saga.ports.values.write import Miss, Write
+from saga.testing.clocks.virtual_loop import VirtualLoop
+
+Result = TypeVar("Result")
+Fault = Callable[[], Awaitable[None]]
+
+CLOCK_SECONDS_MAX: Final = 3.0  # so long a beat tells the time of the store
+CALLS: Final = (
+    "start",
+    "commit",
+    "pull",
+    "admit",
+    "fetch",
+    "overdue",
+    "extend",
+    "join",
+    "beat",
+    "lead",
+    "standings",
+    "step",
+)
+POINTS: Final = tuple(f"{call}:{side}" for call in CALLS for side in ("before", "after"))
+
+
+class Faults(Protocol):
+    """What goes wrong in one process."""
+
+    def at(self, point: str) -> Fault | None:
+        """What happens at this point, now: it raises Unavailable, returns late, or never; None: nothing."""
+
+
+class Session:
+    """The way of one process to the store, over a network that fails."""
+
+    def __init__(self, loop: VirtualLoop, faults: Faults, clock: Clock, store_now: Callable[[], float]) -> None:
+        self._loop = loop
+        self._faults = faults
+        self.clock = clock
+        self.store_now = store_now
+
+    async def call(self, name: str, claim: Callable[[], Coroutine[None, None, Result]]) -> Result:
+        """Send a request to the server; it is served whatever becomes of us."""
+        await self.pass_by(f"{name}:before")
+        result = await self._loop.ask(claim())
+        await self.pass_by(f"{name}:after")
+        return result
+
+    async def pass_by(self, point: str) -> None:
+        fault = self._faults.at(point)
+        if fault is not None:
+            await fault()
+
+    def ahead(self) -> float:
+        """How far the store's clock is ahead of ours, in seconds."""
+        return self.store_now() - self.clock.monotonic()
+
+
+class FaultyAdapter:
+    """See `saga.ports.store.StoreAdapter`. `abort` is what a server does with the transactions of a client that is gone."""
+
+    def __init__(self, inner: MemoryAdapter, session: Session) -> None:
+        self._inner = inner
+        self._session = session
+        self._open: dict[Transaction, None] = {}
+        self.store: Store = _FaultyStore(inner.store, session)
+        self.membership: Membership = _FaultyMembership(inner, session)
+        self.ledger: Ledger = _FaultyLedger(inner.ledger, session)
+        self.directory: Directory = inner.directory
+        self.listing: Listing = inner.listing
+        self.retention: Retention = inner.retention
+        self.options: StoreOptions = inner.options
+
+    async def open(self) -> None:
+        """Nothing can fail here."""
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+    def kill(self) -> None:
+        """The process dies: its session ends, and its transactions with it."""
+        self.abort()
+        self._inner.kill()
+
+    def cut(self) -> None:
+        """Its connections break; it is told so when it listens again."""
+        self.abort()
+        self._inner.cut()
+
+    def abort(self) -> None:
+        """The server rolls back what is open."""
+        for transaction in self._open:
+            transaction.abort()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        inner = self._inner.transaction()
+        transaction = await inner.__aenter__()
+        self._open[transaction] = None
+        try:
+            yield transaction
+            await self._session.pass_by("step:before")
+        except BaseException as error:
+            self._open.pop(transaction)
+            await inner.__aexit__(type(error), error, error.__traceback__)
+            raise
+        self._open.pop(transaction)
+        await inner.__aexit__(None, None, None)
+        await self._session.pass_by("step:after")
+
+
+class _FaultyStore:
+    def __init__(self, inner: Store, session: Session) -> None:
+        self._inner = inner
+        self._session = session
+
+    async def start(
+        self,
+        starts: Sequence[Start],
+        notifications: Notifications,
+        *,
+        process: int,
+        waiter: int | None,
+        again: bool,
+        connection: Transaction | None = None,
+    ) -> list[TakenKey]:
+        def claim() -> Coroutine[None, None, list[TakenKey]]:
+            return self._inner.start(
+                starts, notifications, process=process, waiter=waiter, again=again, connection=connection
+            )
+
+        return await (claim() if connection is not None else self._session.call("start", claim))
+
+    async def commit(
+        self,
+        writes: Sequence[Write],
+        notifications: Notifications,
+        *,
+        process: int,
+        durable: bool,
+        wait: bool,
+        connection: Transaction | None = None,
+    ) -> list[Miss]:
+        def claim() -> Coroutine[None, None, list[Miss]]:
+            return self._inner.commit(
+                writes, notifications, process=process, durable=durable, wait=wait, connection=connection
+            )
+
+        misses = await (claim() if connection is not None else self._session.call("commit", claim))
+        ahead = self._session.ahead()
+        return [structs.replace(miss, store_clock=miss.store_clock + ahead) for miss in misses]
+
+    async def pull(
+        self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool
+    ) -> list[Claim]:
+        return await self._works(
+            "pull",
+            lambda: self._inner.pull(services, limit, process=process, first_claim=first_claim, durable=durable),
+        )
+
+    async def admit(
+        self,
+        deliveries: Sequence[DeliveredCommand],
+        services: Sequence[str],
+        *,
+        process: int,
+        first_claim: int,
+        durable: bool,
+    ) -> list[Claim]:
+        return await self._works(
+            "admit",
+            lambda: self._inner.admit(deliveries, services, process=process, first_claim=first_claim, durable=durable),
+        )
+
+    async def fetch(self, refs: Sequence[CommandRef], *, process: int) -> list[Claim]:
+        return await self._works("fetch", lambda: self._inner.fetch(refs, process=process))
+
+    async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
+        found = await self._session.call("overdue", lambda: self._inner.overdue(limit, services))
+        ahead = self._session.ahead()
+        return [structs.replace(entry, store_clock=entry.store_clock + ahead) for entry in found]
+
+    async def extend(
+        self, claims: Sequence[Claim], *, process: int, progress: bytes | None = None, trial: bool = False
+    ) -> set[int]:
+        return await self._session.call(
+            "extend", lambda: self._inner.extend(claims, process=process, progress=progress, trial=trial)
+        )
+
+    async def _works(self, name: str, ask: Callable[[], Coroutine[None, None, list[Claim]]]) -> list[Claim]:
+        session = self._session
+        asked_at = session.clock.monotonic()
+
+        async def asked() -> tuple[float, list[Claim]]:
+            claims = await ask()
+            return session.store_now(), claims
+
+        told_at, claims = await session.call(name, asked)
+        heard_at, ahead = session.clock.monotonic(), session.ahead()
+        for each in claims:
+            each.lease_ends += asked_at - told_at  # the careful way round: from before it was asked
+            each.quiet_at += heard_at - told_at  # from after it was heard
+            each.store_clock += ahead
+        return claims
+
+
+class _FaultyMembership:
+    """A session that breaks takes the membership with it."""
+
+    def __init__(self, inner: MemoryAdapter, session: Session) -> None:
+        self._inner = inner
+        self._session = session
+        self._ahead = self._ahead_max = 0.0  # between them is the store's clock minus ours, as the last beat saw it
+        self._beat_at = -math.inf
+
+    async def join(self, name: str, services: Sequence[str], capacity: int, listener: ProcessListener) -> int:
+        self._inner.kill()  # of an earlier session
+        listener = replace(listener, on_claims=partial(self._hear, listener))
+        return await self._call("join", lambda: self._inner.membership.join(name, services, capacity, listener))
+
+    def _hear(self, listener: ProcessListener, claims: list[Claim]) -> None:
+        """On our clock, as far as the last beat tells."""
+        if self._session.clock.monotonic() - self._beat_at > CLOCK_SECONDS_MAX:
+            listener.on_claim_refs([CommandRef(claim.saga, claim.step) for claim in claims])
+            return
+        for claim in claims:
+            claim.lease_ends -= self._ahead_max
+            claim.store_clock += self._ahead
+        listener.on_claims(claims)
+
+    async def announce(self, services: Sequence[str], capacity: int) -> None:
+        await self._inner.membership.announce(services, capacity)
+
+    async def beat(self, in_flight: int, *, full: bool) -> Heartbeat:
+        asked_at = self._session.clock.monotonic()
+
+        async def asked() -> tuple[float, Heartbeat]:
+            found = await self._inner.membership.beat(in_flight, full=full)
+            return self._session.store_now(), found
+
+        told_at, beat = await self._call("beat", asked)
+        self._beat_at = self._session.clock.monotonic()
+        self._ahead, self._ahead_max = told_at - self._beat_at, told_at - asked_at
+        return replace(beat, store_clock=beat.store_clock + self._ahead)
+
+    async def lead(self, term: int, name: str | None, *, silence_seconds_max: float = math.inf) -> float:
+        lead = self._inner.membership.lead
+        return await self._session.call("lead", lambda: lead(term, name, silence_seconds_max=silence_seconds_max))
+
+    async def leave(self) -> None:
+        await self._inner.membership.leave()
+
+    async def _call(self, name: str, asked: Callable[[], Coroutine[None, None, Result]]) -> Result:
+        try:
+            return await self._session.call(name, asked)
+        except Unavailable:
+            self._inner.kill()
+            raise
+
+
+class _FaultyLedger:
+    def __init__(self, inner: Ledger, session: Session) -> None:
+        self._inner = inner
+        self._session = session
+        self.find_key = inner.find_key
+        self.audit = inner.audit
+
+    async def standings(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
+        return await self._session.call("standings", lambda: self._inner.standings(sagas))
+
+    async def snapshot(self, saga: UUID) -> Snapshot:
+        found = await self._inner.snapshot(saga)
+        overdue = structs.replace(found.overdue, store_clock=found.overdue.store_clock + self._session.ahead())
+        return replace(found, overdue=overdue)

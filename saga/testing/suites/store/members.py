@@ -1,0 +1,264 @@
+"""Store suite: who is alive, and what the dead leave behind."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from saga.errors import LeadershipLost, Unavailable
+from saga.ports.adapter import StoreOptions
+from saga.testing.suites.store.stage import OTHER_SERVICE, SERVICE, TIMEOUT_SECONDS, StoreStage, ref, soon
+
+LEASE_SECONDS = 0.2
+SILENCE_SECONDS = 0.2
+
+
+class MemberTests(StoreStage):
+    """Joining, beating, leaving, dying."""
+
+    async def test_processes_see_each_other(self) -> None:
+        process = await self.process(SERVICE, OTHER_SERVICE)
+        other = await self.process(SERVICE)
+
+        peers = {peer.id: peer for peer in (await process.beat()).peers}
+
+        assert set(peers) == {process.id, other.id}
+        assert peers[process.id].services == {SERVICE, OTHER_SERVICE}
+        assert (peers[other.id].name, peers[other.id].capacity) == ("a process", 10)
+        assert peers[other.id].seen_ago_seconds >= 0
+
+    async def test_a_process_says_how_much_it_has_in_hand(self) -> None:
+        process, other = await self.process(), await self.process()
+        await other.adapter.membership.beat(7, full=False)
+
+        (peer,) = [peer for peer in (await process.beat()).peers if peer.id == other.id]
+
+        assert peer.in_flight == 7
+
+    async def test_a_process_that_joins_is_announced(self) -> None:
+        process = await self.process()
+        process.heard.peers.clear()
+
+        await self.process()
+
+        await soon(process.heard.peers.wait())
+
+    async def test_a_process_that_leaves_is_announced(self) -> None:
+        process, other = await self.process(), await self.process()
+        await process.beat()
+        process.heard.peers.clear()
+
+        await other.adapter.membership.leave()
+
+        await soon(process.heard.peers.wait())
+        assert [peer.id for peer in (await process.beat()).peers] == [process.id]
+
+    async def test_a_number_is_never_used_again(self) -> None:
+        process, other = await self.process(), await self.process()
+        await other.adapter.membership.leave()
+
+        third = await self.process()
+
+        assert len({process.id, other.id, third.id}) == 3
+
+    async def test_a_process_can_serve_more_later(self) -> None:
+        process, other = await self.process(), await self.process()
+
+        await process.adapter.membership.announce([OTHER_SERVICE], 25)
+
+        (peer,) = [peer for peer in (await other.beat()).peers if peer.id == process.id]
+        assert peer.services == {SERVICE, OTHER_SERVICE}
+        assert peer.capacity == 25
+
+    async def test_a_process_hears_of_the_queues_that_it_serves_later(self) -> None:
+        process, other = await self.process(), await self.process()
+        await process.adapter.membership.announce([OTHER_SERVICE], 10)
+
+        await other.tell_service(OTHER_SERVICE)
+
+        assert await soon(process.heard.queue.get()) == OTHER_SERVICE
+
+    async def test_leaving_twice_is_harmless(self) -> None:
+        process = await self.process()
+
+        await process.adapter.membership.leave()
+        await process.adapter.membership.leave()
+
+    async def test_who_leaves_is_not_told_that_its_session_is_lost(self) -> None:
+        process, other = await self.process(), await self.process()
+        await other.beat()
+        other.heard.peers.clear()
+
+        await process.adapter.membership.leave()
+
+        await soon(other.heard.peers.wait())
+        assert not process.heard.lost.is_set()
+
+    async def test_leaving_without_having_joined_is_harmless(self) -> None:
+        await (await self.adapter()).membership.leave()
+
+    async def test_who_leaves_gives_its_claims_back_uncounted(self) -> None:
+        process, other = await self.process(), await self.process()
+        start = await self.started(process)
+        await process.extend(await process.pull_one(), trial=True)
+
+        await process.adapter.membership.leave()
+
+        assert await soon(other.heard.queue.get()) == SERVICE
+        claim = await other.pull_one()
+        assert (claim.saga, claim.deliveries, claim.trials) == (start.saga, 1, 0)
+
+    async def test_the_claims_of_the_dead_are_given_back_and_were_counted(self) -> None:
+        process, other = await self.process(), await self.process()
+        start = await self.started(process)
+        await process.pull()
+
+        await self.kill(process.adapter)
+        await self.until_released(other, ref(start))
+
+        assert await soon(other.heard.queue.get()) == SERVICE
+        claim = await other.pull_one()
+        assert (claim.saga, claim.deliveries) == (start.saga, 2)
+
+    async def test_the_dead_disappear_from_the_list(self) -> None:
+        process, other = await self.process(), await self.process()
+        await self.kill(process.adapter)
+
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            while len((await other.beat()).peers) > 1:
+                pass
+
+        assert [peer.id for peer in (await other.beat()).peers] == [other.id]
+
+    async def test_claims_of_the_living_stay_where_they_are(self) -> None:
+        process, other = await self.process(), await self.process()
+        await self.started(process)
+        await process.pull()
+
+        beat = await other.beat(full=True)
+
+        assert (beat.released, beat.has_due) == (0, False)
+        assert len(await process.fetch()) == 1
+
+    async def test_a_lease_that_is_over_is_found_by_a_full_beat(self) -> None:
+        process, other = await self.process(options=StoreOptions(lease_seconds=LEASE_SECONDS)), await self.process()
+        await self.started(process)
+        claim = await process.pull_one()
+        await self.advance(LEASE_SECONDS * 1.5)
+
+        assert (await other.beat(full=False)).released == 0
+        assert (await other.beat(full=True)).released == 1
+        assert await process.extend(claim) == {claim.number}
+
+    async def test_a_beat_tells_of_commands_that_are_due(self) -> None:
+        process, other = await self.process(), await self.process(OTHER_SERVICE)
+        assert (await process.beat()).has_due is False
+
+        await self.started(process)
+
+        assert (await process.beat()).has_due is True
+        assert (await other.beat()).has_due is False
+
+    async def test_a_store_that_was_never_led_knows_no_leader(self) -> None:
+        assert (await (await self.process()).beat()).leader_seen_ago_seconds is None
+
+    async def test_a_leader_is_seen_by_everybody(self) -> None:
+        process, supervisor = await self.process(), await self.process()
+        start = await self.started(process)
+
+        silent_seconds = await supervisor.adapter.membership.lead(3, "a supervisor")
+
+        seen_ago_seconds = (await process.beat()).leader_seen_ago_seconds
+        assert silent_seconds == 0
+        assert seen_ago_seconds is not None
+        assert seen_ago_seconds < TIMEOUT_SECONDS
+        assert (await process.adapter.listing.case(start.saga)).leader == "a supervisor"
+
+    async def test_a_leader_is_told_how_long_nobody_was_seen_leading(self) -> None:
+        membership = (await self.process()).adapter.membership
+        await membership.lead(3, "a supervisor")
+        await self.advance(SILENCE_SECONDS)
+
+        silent_seconds = await membership.lead(4, "its successor")
+
+        assert SILENCE_SECONDS <= silent_seconds < SILENCE_SECONDS + TIMEOUT_SECONDS
+
+    async def test_a_long_silence_stays_until_its_leader_has_mended_what_it_did(self) -> None:
+        process = await self.process()
+        membership = process.adapter.membership
+        await membership.lead(3, "a supervisor")
+        await self.advance(SILENCE_SECONDS)
+
+        for _ in range(2):
+            assert await membership.lead(4, "its successor", silence_seconds_max=SILENCE_SECONDS / 2) >= SILENCE_SECONDS
+
+        assert ((await process.beat()).leader_seen_ago_seconds or 0) >= SILENCE_SECONDS
+        await membership.lead(4, "its successor")
+        assert ((await process.beat()).leader_seen_ago_seconds or 0) < SILENCE_SECONDS
+
+    async def test_who_leads_no_more_is_not_shown(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        await process.adapter.membership.lead(3, "a supervisor")
+
+        await process.adapter.membership.lead(3, None)
+
+        assert (await process.adapter.listing.case(start.saga)).leader is None
+
+    async def test_an_earlier_term_is_not_seen_beside_a_later_one(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        await process.adapter.membership.lead(4, "the successor")
+
+        for name in ("a supervisor", None):
+            with pytest.raises(LeadershipLost):
+                await process.adapter.membership.lead(3, name)
+
+        assert (await process.adapter.listing.case(start.saga)).leader == "the successor"
+
+    async def test_who_is_not_in_the_list_cannot_beat(self) -> None:
+        process = await self.process()
+        await process.adapter.membership.leave()
+
+        with pytest.raises(Unavailable):
+            await process.beat()
+
+    async def test_a_process_whose_session_is_lost_is_told(self) -> None:
+        if not self.has_sessions:
+            pytest.skip("this store has no sessions")
+        process = await self.process()
+
+        await self.cut(process.adapter)
+
+        await soon(process.heard.lost.wait())
+        with pytest.raises(Unavailable):
+            await process.beat()
+
+    async def test_a_process_whose_session_is_lost_loses_its_claims(self) -> None:
+        if not self.has_sessions:
+            pytest.skip("this store has no sessions")
+        process, other = await self.process(), await self.process()
+        start = await self.started(process)
+        claim = await process.pull_one()
+
+        await self.cut(process.adapter)
+        await soon(process.heard.lost.wait())
+        await self.until_released(other, ref(start))
+
+        assert await process.extend(claim) == {claim.number}
+
+    async def test_a_closed_process_counts_as_dead(self) -> None:
+        process, other = await self.process(), await self.process()
+        start = await self.started(process)
+        await process.pull()
+
+        await process.adapter.close()
+
+        await self.until_released(other, ref(start))
+
+    async def test_closing_twice_is_harmless(self) -> None:
+        adapter = await self.adapter()
+
+        await adapter.close()
+        await adapter.close()

@@ -1,0 +1,145 @@
+"""Store suite: what a commit tells other processes whole, and when it may only say where to look."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from msgspec.structs import replace
+
+from saga.core.state.phase import Phase
+from saga.ports.values.claim import Claim, CommandRef
+from saga.ports.values.notification import Notifications, SagaStatus
+from saga.ports.values.start import Start
+from saga.ports.values.write import Dispatch, Write
+from saga.testing.suites.store.stage import EXECUTE, OTHER_SERVICE, StageProcess, StoreStage, moved, ref, soon
+
+
+class SignalTests(StoreStage):
+    """A whole claim spares the question for it. It is told only of a claim that was made."""
+
+    tells_whole = True  # whether `works` and `endings` of the signals are used; an address does as well
+
+    async def test_a_claim_arrives_as_it_was_told(self) -> None:
+        process, other = await self._pair()
+        start = await self.started(process, "DP")
+        claim = await self._claim_of(process, start)
+
+        await process.commit(self._dispatching(start, claim, other), notifications=_telling(other, claim))
+
+        (told,) = await soon(other.heard.claims.get())
+        (fetched,) = await other.fetch(CommandRef(start.saga, 1))
+        assert replace(told, lease_ends=0.0, store_clock=0.0) == replace(claim, lease_ends=0.0, store_clock=0.0)
+        assert replace(fetched, lease_ends=0.0, store_clock=0.0, quiet_at=0.0) == replace(
+            told, lease_ends=0.0, store_clock=0.0
+        )
+        assert told.lease_ends == pytest.approx(fetched.lease_ends, abs=1.0)
+        assert told.store_clock == pytest.approx(fetched.store_clock, abs=0.5)
+
+    async def test_a_commit_that_misses_a_write_tells_addresses_only(self) -> None:
+        process, other = await self._pair()
+        start, stale = await self.started(process, "DP"), await self.started(process, "DP")
+        claim = await self._claim_of(process, start)
+        await process.commit(moved(stale, "SD"))
+
+        misses = await process.commit(
+            self._dispatching(start, claim, other), moved(stale, "SD"), notifications=_telling(other, claim)
+        )
+
+        assert [miss.position for miss in misses] == [1]
+        assert await soon(other.heard.claim_refs.get()) == [CommandRef(start.saga, 1)]
+        assert other.heard.claims.empty()
+
+    async def test_claims_that_are_not_told_whole_are_told_by_address(self) -> None:
+        process, other = await self._pair()
+        start = await self.started(process, "DP")
+        claim = await self._claim_of(process, start)
+        notifications = _telling(other, claim)
+        elsewhere = CommandRef(uuid4(), 3)
+        notifications.claim_refs[other.id].append(elsewhere)
+
+        await process.commit(self._dispatching(start, claim, other), notifications=notifications)
+
+        assert await soon(other.heard.claim_refs.get()) == [elsewhere]
+        (told,) = await soon(other.heard.claims.get())
+        assert told.number == claim.number
+
+    async def test_many_claims_are_told_whole(self) -> None:
+        process, other = await self._pair()
+        start = await self.started(process, "DP")
+        claim = replace(await self._claim_of(process, start), input=b'"' + b"x" * 900 + b'"')
+        claims = [replace(claim, step=step) for step in range(100)]
+
+        await process.commit(notifications=_telling(other, *claims))
+
+        heard: list[Claim] = []
+        while len(heard) < len(claims):
+            heard += await soon(other.heard.claims.get())
+        assert sorted(told.step for told in heard) == list(range(100))
+        assert {told.input for told in heard} == {claim.input}
+
+    async def test_a_start_tells_its_first_claim_whole(self) -> None:
+        process, other = await self._pair()
+        start = await self.ready(process)
+        claim = await self._claim_of(process, start, step=0)
+        start.dispatches = [Dispatch(0, EXECUTE, OTHER_SERVICE, other.id, claim.number, 0.0)]
+
+        await process.start(start, notifications=_telling(other, claim))
+
+        assert [told.number for told in await soon(other.heard.claims.get())] == [claim.number]
+
+    async def test_a_start_whose_key_is_taken_tells_addresses_only(self) -> None:
+        process, other = await self._pair()
+        first = replace(await self.ready(process), key="one")
+        await process.start(first)
+        start = replace(await self.ready(process), key="one")
+        claim = await self._claim_of(process, start, step=0)
+
+        await process.start(start, notifications=_telling(other, claim))
+
+        assert await soon(other.heard.claim_refs.get()) == [ref(start)]
+        assert other.heard.claims.empty()
+
+    async def test_an_end_arrives_as_it_was_told(self) -> None:
+        process, other = await self._pair()
+        start = await self.started(process)
+        standing = SagaStatus(start.definition, Phase.COMPLETED, None, start.input, {0: b'{"id":"\\u00e9"}'})
+        silent = uuid4()
+        notifications = Notifications(
+            ended={other.id: [start.saga, silent]}, statuses={other.id: {start.saga: standing}}
+        )
+
+        await process.commit(moved(start, "S", Phase.COMPLETED), notifications=notifications)
+
+        heard = await soon(other.heard.ended.get())
+        while len(heard) < 2:
+            heard |= await soon(other.heard.ended.get())
+        assert heard == {start.saga: standing, silent: None}
+
+    async def _pair(self) -> tuple[StageProcess, StageProcess]:
+        if not self.tells_whole:
+            pytest.skip("this store tells addresses only")
+        process, other = await self.process(), await self.process(OTHER_SERVICE)
+        await other.beat()  # from then on it knows the store's clock
+        return process, other
+
+    async def _claim_of(self, process: StageProcess, start: Start, *, step: int = 1) -> Claim:
+        """The claim of a step for another process, as the process that makes it knows it."""
+        await self.started(process)
+        now = (await process.pull())[0]  # what time it is, on the clock that this store has
+        return Claim(
+            saga=start.saga, step=step, operation=EXECUTE, number=process.for_me().claim or 0,
+            definition=start.definition, version=2 if step else 1, state=replace(start.state, vector="SD" if step else "D"),
+            waiter=None, input=start.input, results={}, deliveries=1, failures=0, first_failed_ago=0.0,
+            lease_ends=now.lease_ends, quiet_at=0.0, progress=None, store_clock=now.store_clock,
+        )  # fmt: skip
+
+    def _dispatching(self, start: Start, claim: Claim, other: StageProcess) -> Write:
+        return replace(
+            moved(start, "SD"), dispatches=[Dispatch(1, EXECUTE, OTHER_SERVICE, other.id, claim.number, 0.0)]
+        )
+
+
+def _telling(other: StageProcess, *claims: Claim) -> Notifications:
+    refs = [CommandRef(claim.saga, claim.step) for claim in claims]
+    return Notifications(claim_refs={other.id: refs}, claims={other.id: list(claims)})

@@ -1,0 +1,121 @@
+"""Store suite: until when a call of an external step may still arrive, although nobody runs it any more."""
+
+from __future__ import annotations
+
+import pytest
+from msgspec.structs import replace
+
+from saga.core.state.mode import Mode
+from saga.core.state.phase import Phase
+from saga.ports.adapter import StoreOptions
+from saga.ports.values.claim import Claim
+from saga.testing.suites.store.commands import HOUR_SECONDS, failed
+from saga.testing.suites.store.stage import VOID_OR_REPORT, StoreStage, graph, moved, queued, ref, step, unmoved
+
+
+class QuietTests(StoreStage):
+    """The quiet time of a command (G24, G25, G37, G40)."""
+
+    async def test_a_quiet_time_is_told_to_the_next_claim(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        claim = await process.pull_one()
+        assert claim.quiet_at <= claim.lease_ends
+
+        await process.commit(replace(unmoved(start), delays=[failed(claim, quiet_seconds=HOUR_SECONDS)]))
+        again = await process.pull_one()
+
+        assert again.quiet_at - claim.quiet_at == pytest.approx(HOUR_SECONDS, abs=5.0)
+
+    async def test_a_quiet_time_is_never_shortened(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        claim = await process.pull_one()
+        await process.commit(replace(unmoved(start), delays=[failed(claim, quiet_seconds=HOUR_SECONDS)]))
+        again = await process.pull_one()
+        await process.commit(replace(unmoved(start), delays=[failed(again, failures=2, quiet_seconds=1.0)]))
+
+        assert (await process.pull_one()).quiet_at == pytest.approx(again.quiet_at, abs=5.0)
+
+    @pytest.mark.parametrize("vector", ["D", "K"])
+    async def test_a_dead_processs_external_call_may_be_on_its_way_until_its_time_is_over(self, vector: str) -> None:
+        """G24, G25: lease, timeout and margin. An undoing as well: before its time is over no abandoned saga ends (G40)."""
+        again, claim = await self.taken_over(Mode.EXTERNAL, vector)
+
+        assert again.quiet_at == pytest.approx(claim.lease_ends + 1.0 + StoreOptions().margin_seconds, abs=1.0)
+
+    @pytest.mark.parametrize("mode", [Mode.JOURNALED, Mode.TRANSACTIONAL])
+    async def test_a_dead_processs_database_step_is_quiet_at_once(self, mode: Mode) -> None:
+        again, claim = await self.taken_over(mode)
+
+        assert again.quiet_at < claim.lease_ends
+
+    async def test_an_external_call_that_is_fetched_in_a_pause_may_be_on_its_way(self) -> None:
+        """G25: its own process asks for its claims, as after an unknown commit, while the call runs."""
+        process = await self.process()
+        start = await self.started(process, definition=graph(step("one", mode=Mode.EXTERNAL), name="paused"))
+        claim = await process.pull_one()
+        await self.paused(process, start)
+
+        assert await process.fetch() == []
+
+        await process.commit(replace(moved(start, "D", version=2), dispatches=[queued()]))
+        again = await process.pull_one()
+        assert again.quiet_at == pytest.approx(claim.lease_ends + 1.0 + StoreOptions().margin_seconds, abs=1.0)
+
+    @pytest.mark.parametrize("given_up", ["d", "G"])
+    async def test_a_call_that_may_still_arrive_is_known_after_its_dead_processs_command_was_pulled(
+        self, given_up: str
+    ) -> None:
+        """G37, G40: the step was set aside by a report of an older claim, or the saga abandoned; the vector calls for nothing."""
+        process, other = await self.process(), await self.process()
+        start = await self.started(process)
+        await process.pull()
+        await process.commit(moved(start, given_up, Phase.ABANDONING if given_up == "G" else Phase.RUNNING))
+        await self.kill(process.adapter)
+        await self.until_released(other, ref(start))
+
+        assert await other.pull() == []
+
+        seen = (await other.adapter.ledger.snapshot(start.saga)).overdue
+        assert (set(seen.claimed), set(seen.unquiet)) == (set(), {0})
+        assert await other.pull() == []
+
+    @pytest.mark.parametrize(
+        ("given_up", "phase"), [("d", Phase.RUNNING), ("u", Phase.COMPENSATING), ("G", Phase.ABANDONING)]
+    )
+    async def test_a_call_that_may_still_arrive_is_known_after_its_process_has_fetched_its_claims(
+        self, given_up: str, phase: Phase
+    ) -> None:
+        """G37, G40: as after an unknown commit, while the call runs."""
+        process = await self.process()
+        start = await self.started(process)
+        await process.pull()
+        await process.commit(moved(start, given_up, phase))
+
+        assert await process.fetch() == []
+
+        seen = (await process.adapter.ledger.snapshot(start.saga)).overdue
+        assert seen.unquiet == {0}
+
+    async def test_an_abandoned_journaled_step_keeps_no_command_but_that_which_freezes_it(self) -> None:
+        """G40: its journal is asked, so that nothing but the question is called for."""
+        process, other = await self.process(), await self.process()
+        start = await self.started(process, definition=graph(step("one", mode=Mode.JOURNALED), name="journaled"))
+        await process.commit(moved(start, "G", Phase.ABANDONING))
+        assert await process.pull() == []
+        assert await self.held(process, start) == frozenset()
+
+        asked = replace(moved(start, "G", Phase.ABANDONING, version=2), dispatches=[queued(0, VOID_OR_REPORT)])
+        await process.commit(asked)
+
+        assert [claim.operation for claim in await other.pull()] == [VOID_OR_REPORT]
+
+    async def taken_over(self, mode: Mode, vector: str = "D") -> tuple[Claim, Claim]:
+        """A command's claim after that of a process which died, and that one."""
+        process, peer = await self.process(), await self.process()
+        start = await self.started(process, vector, definition=graph(step("one", mode=mode), name="taken_over"))
+        claim = await process.pull_one()
+        await self.kill(process.adapter)
+        await self.until_released(peer, ref(start))
+        return await peer.pull_one(), claim

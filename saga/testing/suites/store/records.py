@@ -1,0 +1,336 @@
+"""Store suite: what is overdue, definitions, contracts, reading and housekeeping."""
+
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from msgspec.structs import replace
+
+from saga.core.definition.contract import Contract
+from saga.core.state.mode import Mode
+from saga.core.state.phase import Phase
+from saga.errors import Conflict, NotFound
+from saga.ports.adapter import StoreOptions
+from saga.ports.values.start import Start
+from saga.ports.values.write import Delay, Result
+from saga.testing.suites.store.stage import (
+    OTHER_SERVICE,
+    TRACE,
+    StageProcess,
+    StoreStage,
+    graph,
+    moved,
+    queued,
+    state,
+    step,
+    unmoved,
+)
+
+HOUR_SECONDS = 3600.0
+SHORT_SECONDS = 0.1
+
+
+def contract(handler: str = "reserve", *, version: str | None = "1") -> Contract:
+    return Contract(
+        service="stock",
+        handler=handler,
+        mode=Mode.JOURNALED,
+        has_compensation=True,
+        has_probe=False,
+        read_only=False,
+        input_schema={"type": "object", "properties": {"sku": {"type": "string"}}},
+        output_schema=None,
+        handler_version=version,
+    )
+
+
+class RecordTests(StoreStage):
+    """Off the hot path."""
+
+    async def test_a_saga_is_overdue_after_the_redrive_interval(self) -> None:
+        process = await self.process(options=StoreOptions(redrive_seconds=SHORT_SECONDS))
+        start = replace(await self.ready(process, "DP"), trace=TRACE)
+        await process.start(start)
+        assert await process.adapter.store.overdue(10, None) == []
+
+        await self.advance(SHORT_SECONDS * 1.5)
+        (found,) = await process.adapter.store.overdue(10, None)
+
+        assert (found.saga, found.version, found.definition) == (start.saga, 1, start.definition)
+        assert (found.state, found.waiter, found.trace) == (state("DP"), None, TRACE)
+
+    async def test_a_saga_is_overdue_when_its_deadline_has_passed(self) -> None:
+        process = await self.process()
+        start = replace(await self.ready(process), deadline_seconds=SHORT_SECONDS)
+        await process.start(start)
+
+        await self.advance(SHORT_SECONDS * 1.5)
+        (found,) = await process.adapter.store.overdue(10, None)
+
+        assert found.state.deadline is not None
+
+    async def test_an_overdue_saga_is_found_once(self) -> None:
+        process = await self.process()
+        start = await self.overdue_since(process, 0.0)
+        (found,) = await process.adapter.store.overdue(10, None)
+
+        write = replace(moved(start, "D", version=found.version), wake_seconds=HOUR_SECONDS)
+        assert await process.commit(write) == []
+
+        assert await process.adapter.store.overdue(10, None) == []
+
+    async def test_a_transition_that_names_no_time_leaves_it(self) -> None:
+        process = await self.process()
+        start = await self.overdue_since(process, 0.0)
+
+        await process.commit(moved(start, "D", version=2))
+
+        assert len(await process.adapter.store.overdue(10, None)) == 1
+
+    async def test_a_transition_with_an_earlier_deadline_is_woken_then(self) -> None:
+        process = await self.process()
+        start = replace(await self.ready(process), deadline_seconds=HOUR_SECONDS)
+        await process.start(start)
+        deadline = (await process.adapter.ledger.snapshot(start.saga)).started_at
+
+        write = replace(moved(start, "D", Phase.COMPENSATING), is_deadline_moved=True)
+        await process.commit(replace(write, state=replace(write.state, deadline=deadline)))
+
+        (found,) = await process.adapter.store.overdue(10, None)
+        assert found.state.deadline == pytest.approx(deadline, abs=0.001)
+
+    @pytest.mark.parametrize("is_moved", [False, True])
+    async def test_a_deadline_that_is_written_back_stays_the_same(self, *, is_moved: bool) -> None:
+        process = await self.process()
+        start = replace(await self.ready(process), deadline_seconds=HOUR_SECONDS / 7)
+        await process.start(start)
+        claim = await process.pull_one()
+
+        write = replace(moved(start, "S"), state=replace(claim.state, vector="S"), is_deadline_moved=is_moved)
+        await process.commit(write)
+
+        assert (await self.stand(process, start))[1].deadline == pytest.approx(claim.state.deadline, abs=1e-6)
+
+    async def test_a_deadline_that_is_not_moved_stays_whatever_the_write_says(self) -> None:
+        process = await self.process()
+        start = replace(await self.ready(process), deadline_seconds=HOUR_SECONDS)
+        await process.start(start)
+        before = (await self.stand(process, start))[1].deadline
+
+        await process.commit(moved(start, "S"))
+
+        assert (await self.stand(process, start))[1].deadline == before
+
+    async def test_a_deadline_can_be_taken_away(self) -> None:
+        process = await self.process()
+        start = replace(await self.ready(process), deadline_seconds=HOUR_SECONDS)
+        await process.start(start)
+
+        await process.commit(replace(moved(start, "S"), is_deadline_moved=True))
+
+        assert (await self.stand(process, start))[1].deadline is None
+
+    async def test_an_ended_saga_is_never_overdue(self) -> None:
+        process = await self.process()
+        start = await self.overdue_since(process, 0.0)
+
+        await process.commit(replace(moved(start, "S", Phase.COMPLETED, version=2), wake_seconds=0.0))
+
+        assert await process.adapter.store.overdue(10, None) == []
+
+    async def test_the_most_overdue_saga_is_found_first(self) -> None:
+        process = await self.process()
+        starts = [await self.overdue_since(process, seconds) for seconds in (-1.0, -3.0, -2.0)]
+
+        found = [saga.saga for saga in await process.adapter.store.overdue(2, None)]
+
+        assert found == [starts[1].saga, starts[2].saga]
+
+    async def test_overdue_sagas_are_found_by_the_services_that_they_involve(self) -> None:
+        process = await self.process()
+        plan = graph(step("a"), step("b", OTHER_SERVICE), name="two_services")
+        both, one = await self.started(process, "PP", definition=plan), await self.overdue_since(process, 0.0)
+        await process.commit(replace(moved(both, "PP"), wake_seconds=0.0))
+
+        found = await process.adapter.store.overdue(10, [OTHER_SERVICE])
+
+        assert [saga.saga for saga in found] == [both.saga]
+        assert one.saga in {saga.saga for saga in await process.adapter.store.overdue(10, None)}
+        assert await process.adapter.store.overdue(10, ["nobody"]) == []
+
+    async def test_an_overdue_saga_comes_with_its_commands_under_way(self) -> None:
+        process = await self.process()
+        start = await self.started(process, "DDDP")
+        claim = {one.step: one for one in await process.pull(limit=2)}
+        unquiet = Delay(0, claim[0].number, HOUR_SECONDS, HOUR_SECONDS, 1, "broke")
+        await process.commit(replace(moved(start, "DDDP"), delays=[unquiet], wake_seconds=0.0))
+
+        (found,) = await process.adapter.store.overdue(10, None)
+
+        assert [set(steps) for steps in (found.held, found.claimed, found.unquiet)] == [{0, 1, 2}, {1}, {0}]
+
+    async def test_a_definition_is_stored_under_its_number(self) -> None:
+        directory = (await self.adapter()).directory
+        plan = graph(step("a"), step("b", after=(0,), reads=(0,)))
+
+        number = await directory.register(plan, {"type": "object"}, activate=False, overwrite=False)
+
+        stored = await directory.graph(number)
+        assert (stored, stored.hash, stored.input_schema) == (plan, plan.hash, {"type": "object"})
+
+    async def test_the_same_definition_again_has_the_same_number(self) -> None:
+        directory = (await self.adapter()).directory
+        plan = graph(step("a"))
+
+        numbers = {await directory.register(plan, None, activate=True, overwrite=False) for _ in range(2)}
+
+        assert len(numbers) == 1
+
+    async def test_another_graph_under_one_name_and_version_is_a_conflict_that_says_what_differs(self) -> None:
+        directory = (await self.adapter()).directory
+        number = await directory.register(graph(step("a")), None, activate=True, overwrite=False)
+
+        with pytest.raises(Conflict, match="step b"):
+            await directory.register(graph(step("a"), step("b")), None, activate=True, overwrite=False)
+
+        assert await directory.find("order", 1) == (number, graph(step("a")))
+
+    async def test_a_version_without_running_sagas_can_be_overwritten(self) -> None:
+        directory = (await self.adapter()).directory
+        await directory.register(graph(step("a")), None, activate=True, overwrite=False)
+        changed = graph(step("a"), step("b"))
+
+        number = await directory.register(changed, None, activate=True, overwrite=True)
+
+        assert await directory.find("order", 1) == (number, changed)
+        assert await directory.find("order", None) == (number, changed)
+
+    async def test_a_version_with_running_sagas_cannot_be_overwritten(self) -> None:
+        process = await self.process()
+        await self.started(process, definition=graph(step("a")))
+
+        with pytest.raises(Conflict):
+            await process.adapter.directory.register(graph(step("b")), None, activate=True, overwrite=True)
+
+    async def test_an_ended_saga_keeps_the_graph_that_was_overwritten(self) -> None:
+        process = await self.process()
+        start = await self.started(process, definition=graph(step("a")))
+        await process.commit(moved(start, "S", Phase.COMPLETED))
+
+        await process.adapter.directory.register(graph(step("b"), step("c")), None, activate=True, overwrite=True)
+
+        snapshot = await process.adapter.ledger.snapshot(start.saga)
+        assert (snapshot.definition_name, snapshot.definition_version) == ("order", 1)
+        assert len((await process.adapter.directory.graph(snapshot.definition)).steps) == 1
+
+    async def test_who_waits_is_told_where_each_saga_stands_and_what_a_completed_one_has_recorded(self) -> None:
+        process = await self.process()
+        running, ended, back = [await self.started(process, "D") for _ in range(3)]
+        result = Result(0, 1, b"7")
+        assert await process.commit(replace(moved(ended, "S", Phase.COMPLETED), results=[result])) == []
+        assert await process.commit(moved(back, "V", Phase.COMPENSATED)) == []
+
+        found = await process.adapter.ledger.standings([running.saga, ended.saga, back.saga, uuid4()])
+
+        assert {saga: standing.phase for saga, standing in found.items()} == {
+            running.saga: Phase.RUNNING,
+            ended.saga: Phase.COMPLETED,
+            back.saga: Phase.COMPENSATED,
+        }
+        assert (found[ended.saga].input, found[ended.saga].results) == (ended.input, {0: b"7"})
+        assert (found[back.saga].input, found[back.saga].results) == (None, {})
+
+    async def test_a_definition_is_found_by_name_in_the_version_that_was_activated_last(self) -> None:
+        directory = (await self.adapter()).directory
+        plans = {version: graph(step("a"), version=version) for version in (1, 2, 3)}
+        for version, plan in plans.items():
+            await directory.register(plan, None, activate=version < 3, overwrite=False)
+
+        assert (await directory.find("order", None))[1].version == 2
+        assert (await directory.find("order", 3))[1].version == 3
+        await directory.register(plans[3], None, activate=True, overwrite=False)
+        assert (await directory.find("order", None))[1].version == 3
+        await directory.register(plans[1], None, activate=True, overwrite=False)
+        assert (await directory.find("order", None))[1].version == 3
+
+    async def test_what_was_never_registered_is_not_found(self) -> None:
+        directory = (await self.adapter()).directory
+        await directory.register(graph(step("a")), None, activate=False, overwrite=False)
+
+        for name, version in (("order", None), ("order", 2), ("other", 1)):
+            with pytest.raises(NotFound):
+                await directory.find(name, version)
+        with pytest.raises(NotFound):
+            await directory.graph(999)
+
+    async def test_contracts_are_found_by_their_names(self) -> None:
+        directory = (await self.adapter()).directory
+
+        await directory.publish([contract("reserve"), contract("release")])
+
+        published = {"stock.reserve": contract("reserve"), "stock.release": contract("release")}
+        assert await directory.contracts() == published
+
+    async def test_a_contract_that_is_published_again_replaces_the_older_one(self) -> None:
+        directory = (await self.adapter()).directory
+        await directory.publish([contract(version="1")])
+
+        await directory.publish([contract(version="2")])
+        await directory.publish([])
+
+        assert (await directory.contracts())["stock.reserve"].handler_version == "2"
+
+    async def test_what_a_person_did_is_written_down(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+
+        await process.adapter.ledger.audit("ann", "retry", start.saga, 0, "it is back", {"letter": "d"})
+        await process.adapter.ledger.audit("ann", "pause", start.saga, None, None, {})
+
+    async def test_a_finished_saga_is_purged_with_its_key(self) -> None:
+        process = await self.process()
+        start = replace(await self.ready(process, definition=graph(step("a"))), key="1017")
+        await process.start(start)
+        await process.commit(replace(moved(start, "S", Phase.COMPLETED), results=[Result(0, 1, b"1")]))
+        await self.advance(SHORT_SECONDS)
+
+        assert await process.adapter.retention.purge(0.0, 10) == 1
+
+        with pytest.raises(NotFound):
+            await process.adapter.ledger.snapshot(start.saga)
+        assert await process.adapter.ledger.find_key("order", "1017") is None
+
+    async def test_running_and_young_sagas_are_not_purged(self) -> None:
+        process = await self.process()
+        running, young = await self.started(process), await self.started(process)
+        await process.commit(moved(young, "S", Phase.COMPLETED))
+
+        assert await process.adapter.retention.purge(HOUR_SECONDS, 10) == 0
+
+        assert (await self.stand(process, running))[0] == 1
+        assert (await self.stand(process, young))[0] == 2
+
+    async def test_a_purge_takes_no_more_than_its_limit(self) -> None:
+        process = await self.process()
+        for _ in range(3):
+            await process.commit(moved(await self.started(process), "S", Phase.COMPLETED))
+        await self.advance(SHORT_SECONDS)
+
+        assert [await process.adapter.retention.purge(0.0, 2) for _ in range(3)] == [2, 1, 0]
+
+    async def test_history_is_kept_without_harm_to_sagas(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+
+        for _ in range(2):
+            await process.adapter.retention.keep_history(30.0)
+        await process.commit(replace(unmoved(start), dispatches=[queued()]))
+
+        assert (await self.stand(process, start))[0] == 1
+
+    async def overdue_since(self, process: StageProcess, wake_seconds: float) -> Start:
+        """A saga at version 2 that somebody should look after."""
+        start = await self.started(process)
+        await process.commit(replace(moved(start, "D"), wake_seconds=wake_seconds))
+        return start
