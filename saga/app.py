@@ -184,7 +184,7 @@ def open_adapter(settings: Settings, application: str) -> StoreAdapter:
         hot_connections_max=settings.connections,
         handler_connections_max=settings.handler_connections,
         application=application,
-        line=settings.line,
+        local_socket=settings.local_socket,
     )
     return registry.open_store(settings.store.get_secret_value(), options)
 

@@ -97,9 +97,9 @@ class Settings(BaseSettings):
     handler_connections: int = Field(
         default=10, ge=1, le=200, description="connections for handlers of transactional and journaled steps"
     )
-    line: bool = Field(
+    local_socket: bool = Field(
         default=True,
-        description="processes of one machine and user tell each other directly what is next; false: only by notifications of the store",
+        description="notify processes of the same machine and user over a Unix socket; false: only through the store",
     )
     scan: Seconds = Field(default=1.0, gt=0, description="supervisor: how often it looks for overdue sagas")
     outage_grace: Seconds = Field(

@@ -79,7 +79,7 @@ class PostgresMembership:
         self._end_session()
         connection = await self._pool.dedicated()
         try:
-            door = await self._line.open(self._on_line) if self._options.line else None
+            door = await self._line.open(self._on_line) if self._options.local_socket else None
             with translated(self._pool.place):
                 process: int = await connection.fetchval("select nextval('participant_id')::integer")
                 await connection.execute("select pg_advisory_lock($1, $2)", self.lock_class, process)
@@ -203,7 +203,7 @@ class PostgresMembership:
             raise Unavailable(f"{self._pool.place}: process {self._process} was taken for dead")
         self._clock_at = time.monotonic()
         self._clock, self._clock_max = own["now"] - self._clock_at, own["now"] - asked_at
-        if self._options.line:
+        if self._options.local_socket:
             self._meet(rows)
         if self._is_unsure:
             await self._look_at_held(connection)

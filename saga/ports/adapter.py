@@ -17,8 +17,8 @@ from saga.ports.store import Connection, Store
 @dataclass(frozen=True, slots=True)
 class StoreOptions:
     """Settings of a store. `lease_seconds`: how long a claim holds without renewal; `margin_seconds`: how much later than its timeout an
-    external call may still arrive; `redrive_seconds`: how often a saga is looked after although nobody asked; `line`: whether processes of
-    one machine may tell each other directly what a commit made for them."""
+    external call may still arrive; `redrive_seconds`: how often a saga that waits is checked; `local_socket`:
+    whether processes of one machine may notify each other over Unix sockets."""
 
     namespace: str = "saga"
     lease_seconds: float = 30.0
@@ -27,7 +27,7 @@ class StoreOptions:
     hot_connections_max: int = 6
     handler_connections_max: int = 10
     application: str = "saga"
-    line: bool = True
+    local_socket: bool = True
 
 
 class StoreAdapter(Protocol):

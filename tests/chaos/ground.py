@@ -164,7 +164,7 @@ def _manned(folder: Path, places: Places, provider_port: int, seed: int) -> Grou
         participants=[
             made("goods.0", direct, "books", "stock"),
             made("goods.1", behind, "books", "stock"),
-            made("money.0", {**direct, "SAGA_LINE": "false"}, "money"),
+            made("money.0", {**direct, "SAGA_LOCAL_SOCKET": "false"}, "money"),
             made("money.1", behind, "money"),
         ],
         supervisors=[made("supervisor.0", direct), made("supervisor.1", behind)],

@@ -196,7 +196,7 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
         return start
 
     async def test_it_can_be_switched_off(self) -> None:
-        process = await self.process(options=StoreOptions(line=False))
+        process = await self.process(options=StoreOptions(local_socket=False))
         other = await self.process(OTHER_SERVICE)
         for one in (process, other):
             await one.beat()
