@@ -60,7 +60,7 @@ def _step(position: int, name: str) -> Step:
         probe=False,
         timeout_ms=10_000,
         retry=RETRY,
-        undo_retry=RETRY,
+        compensation_retry=RETRY,
         inputs=None,
         reads=(),
     )

@@ -225,7 +225,7 @@ class Definition:
             read_only=written.read_only,
             timeout_ms=written.timeout_ms,
             retry=written.retry.policy(FORWARD_ATTEMPTS if is_forward else EXECUTE_ATTEMPTS),
-            undo_retry=written.compensation_retry.policy(COMPENSATION_ATTEMPTS),
+            compensation_retry=written.compensation_retry.policy(COMPENSATION_ATTEMPTS),
             inputs=written.inputs,
         )
 

@@ -282,7 +282,7 @@ OF_STEP: Final[dict[str, OfStep]] = {
     "frozen: executed": _thawed("S"),
     "frozen: voided": _thawed("V"),
     "frozen: compensated": _thawed("Z"),
-    "residue unknown": _thawed("?"),
+    "effect unknown": _thawed("?"),
     "rollback refused": _roll_back_refused,
     "rollback waits": _roll_back_waits,
     "failed": _nothing,

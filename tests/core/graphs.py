@@ -35,7 +35,7 @@ def step(
         probe=False,
         timeout_ms=1_000,
         retry=THREE_ATTEMPTS,
-        undo_retry=THREE_ATTEMPTS,
+        compensation_retry=THREE_ATTEMPTS,
         inputs=None,
         reads=(),
     )

@@ -18,7 +18,7 @@ from saga.core.state.mode import Mode
 RETRY = RetryPolicy(
     attempts=5, first_ms=200, cap_ms=30_000, factor_percent=200, jitter_percent=20, give_up_after_ms=None
 )
-UNDO_RETRY = replace(RETRY, attempts=None)
+COMPENSATION_RETRY = replace(RETRY, attempts=None)
 
 CONTRACT = Contract(
     service="shop",
@@ -42,7 +42,7 @@ STEP = StepOutline(
     read_only=False,
     timeout_ms=30_000,
     retry=RETRY,
-    undo_retry=UNDO_RETRY,
+    compensation_retry=COMPENSATION_RETRY,
     inputs=None,
 )
 
@@ -167,7 +167,7 @@ def _step(draw: st.DrawFn, title: str, position: int) -> Step:
         probe=draw(st.booleans()),
         timeout_ms=draw(st.integers(1, 10**6)),
         retry=draw(policies),
-        undo_retry=draw(policies),
+        compensation_retry=draw(policies),
         inputs=draw(templates(())),
         reads=(),
     )

@@ -199,7 +199,7 @@ def test_attempts_depend_on_where_a_step_stands() -> None:
     assert {step.name: step.retry.attempts for step in steps} == {
         "reserve": 5, "ship": 5, "charge": 20, "confirm": 20, "wrap": 20,
     }  # fmt: skip
-    assert {step.undo_retry.attempts for step in steps} == {None}
+    assert {step.compensation_retry.attempts for step in steps} == {None}
 
 
 def test_steps_behind_the_pivot_are_retriable_without_saying_so() -> None:
@@ -227,7 +227,7 @@ def test_attempts_that_are_said_hold_everywhere(attempts: int | None) -> None:
 
     (step,) = definition.graph(contracts()).steps
 
-    assert step.retry.attempts == step.undo_retry.attempts == attempts
+    assert step.retry.attempts == step.compensation_retry.attempts == attempts
 
 
 def test_a_retry_is_stored_in_whole_milliseconds_and_percents() -> None:

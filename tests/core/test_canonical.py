@@ -108,7 +108,7 @@ def test_a_change_of_one_step_is_told_in_words(graph: Graph, data: st.DataObject
         "pivot": st.booleans(),
         "timeout_ms": st.integers(1, 100),
         "retry": policies,
-        "undo_retry": policies,
+        "compensation_retry": policies,
         "inputs": templates(()),
     }
     field = data.draw(st.sampled_from(sorted(fields)))

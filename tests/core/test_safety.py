@@ -157,7 +157,7 @@ def test_a_time_out_outside_its_range_is_refused(timeout_ms: int) -> None:
         ({"give_up_after_ms": 0}, "gives up after no time"),
     ],
 )
-@pytest.mark.parametrize(("field", "kind"), [("retry", "retry"), ("undo_retry", "compensation_retry")])
+@pytest.mark.parametrize(("field", "kind"), [("retry", "retry"), ("compensation_retry", "compensation_retry")])
 def test_an_impossible_retry_policy_is_refused(field: str, kind: str, changed: dict[str, int], words: str) -> None:
     written = replace(CHAIN, deadline_ms=None)
     policy = replace(getattr(written.steps[0], field), **changed)

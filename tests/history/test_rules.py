@@ -169,7 +169,7 @@ PAIRS = {
     "a saga is abandoned once": Pair(
         Rule.FREEZE, JJJ, (STARTED, "A GVV  abandoning"), (STARTED, "A GVV  abandoning", "A GVV  abandoning")),
     "a journal tells what is frozen": Pair(
-        Rule.FROZEN, XXX, (STARTED, "A GVV  abandoning", "X ?VV  residue unknown 0; abandoned"),
+        Rule.FROZEN, XXX, (STARTED, "A GVV  abandoning", "X ?VV  effect unknown 0; abandoned"),
         (STARTED, "A GVV  abandoning", "X VVV  frozen: voided 0; abandoned")),
     "a saga is abandoned when nothing is frozen": Pair(
         Rule.ABANDONED, JJJ, (STARTED, "A GVV  abandoning", "X SVV  frozen: executed 0; abandoned"),

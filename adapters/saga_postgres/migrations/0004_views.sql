@@ -12,7 +12,7 @@ create function letter_word(p_letter text) returns text language sql immutable p
         when 'P' then 'pending' when 'D' then 'dispatched' when 'W' then 'voiding' when 'U' then 'resolving' when 'K' then 'compensating'
         when 'd' then 'quarantined (dispatched)' when 'w' then 'quarantined (voiding)' when 'u' then 'quarantined (resolving)'
         when 'k' then 'quarantined (compensating)' when 'S' then 'succeeded' when 'N' then 'skipped' when 'R' then 'rejected'
-        when 'V' then 'void' when 'Z' then 'compensated' when 'G' then 'frozen' when '?' then 'unknown residue' end
+        when 'V' then 'void' when 'Z' then 'compensated' when 'G' then 'frozen' when '?' then 'effect unknown' end
 $$;
 comment on function letter_word is 'The word for one letter of saga.vector';
 

@@ -123,7 +123,7 @@ def _step_findings(outline: Outline, step: StepOutline) -> Iterator[Finding]:
             yield _bad_name(place, kind, name)
     yield from _time_findings(place, "timeout", step.timeout_ms)
     yield from _retry_findings(place, "retry", step.retry)
-    yield from _retry_findings(place, "compensation_retry", step.undo_retry)
+    yield from _retry_findings(place, "compensation_retry", step.compensation_retry)
     yield from _template_findings(f"{place}, inputs", step.inputs)
     if outline.deadline_ms is not None and not step.retriable:
         yield from _budget_findings(place, step.retry, outline.deadline_ms)

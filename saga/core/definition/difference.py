@@ -58,7 +58,7 @@ def _step(graph: Graph, step: Step) -> dict[str, str]:
         "probe": _truth(step.probe),
         "timeout": _time(step.timeout_ms),
         "retry": _policy(step.retry),
-        "compensation retry": _policy(step.undo_retry),
+        "compensation retry": _policy(step.compensation_retry),
         "inputs": "the saga's input" if step.inputs is None else _template(step.inputs),
     }
 

@@ -67,7 +67,7 @@ class Step:
     probe: bool
     timeout_ms: int
     retry: RetryPolicy
-    undo_retry: RetryPolicy
+    compensation_retry: RetryPolicy
     inputs: Json
     reads: tuple[int, ...]  # the steps whose results `inputs` needs
 
@@ -173,7 +173,7 @@ def _step_document(step: Step) -> dict[str, Json]:
         "probe": step.probe,
         "timeout_ms": step.timeout_ms,
         "retry": _retry_document(step.retry),
-        "undo_retry": _retry_document(step.undo_retry),
+        "undo_retry": _retry_document(step.compensation_retry),
         "inputs": step.inputs,
         "reads": list(step.reads),
     }
@@ -221,7 +221,7 @@ def _check_types(graph: Graph) -> None:
     for position, step in enumerate(graph.steps):
         _check_fields(step, f"step {position}", _STEP_TYPES)
         _check_fields(step.retry, f"step {position}.retry", _RETRY_TYPES)
-        _check_fields(step.undo_retry, f"step {position}.undo_retry", _RETRY_TYPES)
+        _check_fields(step.compensation_retry, f"step {position}.compensation_retry", _RETRY_TYPES)
         for before in (*step.after, *step.reads):
             if type(before) is not int or not 0 <= before < len(graph.steps):
                 raise ValueError(f"step {position} has no predecessor {str(before)[:20]!a}")
@@ -254,5 +254,5 @@ def _step_from(entry: Mapping[str, Json]) -> Step:
     values["after"] = tuple(entry["after"])
     values["reads"] = tuple(entry["reads"])
     values["retry"] = RetryPolicy(**entry["retry"])
-    values["undo_retry"] = RetryPolicy(**entry["undo_retry"])
+    values["compensation_retry"] = RetryPolicy(**values.pop("undo_retry"))
     return Step(**values)

@@ -25,7 +25,7 @@ class StepOutline:
     read_only: bool
     timeout_ms: int
     retry: RetryPolicy
-    undo_retry: RetryPolicy
+    compensation_retry: RetryPolicy
     inputs: Json
 
     @property
@@ -129,7 +129,7 @@ def _frozen(step: StepOutline, contracts: Mapping[str, Contract], places: Mappin
         probe=contract.has_probe,
         timeout_ms=step.timeout_ms,
         retry=step.retry,
-        undo_retry=step.undo_retry,
+        compensation_retry=step.compensation_retry,
         inputs=step.inputs,
         reads=tuple(sorted(places[name] for name in reads(step.inputs))),
     )

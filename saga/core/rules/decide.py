@@ -122,7 +122,7 @@ def _on_failed(fold: Fold, event: ev.Failed, jitter: float) -> None:
     if operation is None or event.operation not in (None, operation):
         return
     step = fold.graph.steps[event.step]
-    policy = step.retry if fold.letters[event.step] == "D" else step.undo_retry
+    policy = step.retry if fold.letters[event.step] == "D" else step.compensation_retry
     pause = max(policy.pause_seconds(event.failures, jitter), event.quiet_in_seconds)
     if fold.phase is not Phase.ABANDONING and _is_given_up(fold, event):
         times = f" after {event.failures} failures" if event.failures > 1 else ""
@@ -132,7 +132,7 @@ def _on_failed(fold: Fold, event: ev.Failed, jitter: float) -> None:
 
 def _is_given_up(fold: Fold, event: ev.Failed) -> bool:
     step = fold.graph.steps[event.step]
-    policy = step.retry if fold.letters[event.step] == "D" else step.undo_retry
+    policy = step.retry if fold.letters[event.step] == "D" else step.compensation_retry
     too_long = policy.give_up_after_ms is not None and event.first_failure_ago_seconds * 1000 >= policy.give_up_after_ms
     is_late = fold.deadline is not None and fold.now >= fold.deadline
     over_budget = fold.phase is Phase.COMPENSATING and is_late and fold.enforce
@@ -180,7 +180,7 @@ def _on_absent(fold: Fold, event: ev.Absent) -> None:
 def _on_quiet(fold: Fold, event: ev.Quiet) -> None:
     is_frozen = fold.phase is Phase.ABANDONING and fold.letters[event.step] == "G"
     if is_frozen and fold.graph.steps[event.step].mode is Mode.EXTERNAL:
-        fold.thaw(event.step, "?", "residue unknown")
+        fold.thaw(event.step, "?", "effect unknown")
 
 
 def _on_roll_back(fold: Fold, event: ev.RollbackRequested) -> None:

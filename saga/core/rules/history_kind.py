@@ -42,4 +42,4 @@ class HistoryKind(StrEnum):
     FROZEN_EXECUTED = "frozen: executed"
     FROZEN_VOIDED = "frozen: voided"
     FROZEN_COMPENSATED = "frozen: compensated"
-    RESIDUE_UNKNOWN = "residue unknown"
+    EFFECT_UNKNOWN = "effect unknown"

@@ -50,6 +50,16 @@ FINISHED_LETTERS: Final = frozenset((SUCCEEDED, SKIPPED))
 """Successors may run."""
 OPEN_LETTERS: Final = ANY_DISPATCHED | ANY_VOIDING
 """Asked for going forward, outcome not known."""
+ACTIVE_LETTERS: Final = frozenset(QUARANTINE_OF)
+"""A participant is asked to do something."""
+UNDER_WAY_LETTERS: Final = ACTIVE_LETTERS | QUARANTINED_LETTERS | {FROZEN}
+"""Neither pending nor final: a command row exists, or may exist."""
+DECLARABLE_LETTERS: Final = frozenset((QUARANTINED_DISPATCHED, QUARANTINED_VOIDING, QUARANTINED_RESOLVING))
+"""Quarantined while nobody knows whether the step took effect: an operator may declare it."""
+HAPPENED_LETTERS: Final = frozenset((SUCCEEDED, COMPENSATING, COMPENSATED))
+"""After a report, the effect is there or was there: the step has a result."""
+CLEAR_LETTERS: Final = frozenset((REJECTED, VOID, COMPENSATED))
+"""Needs no more undoing. A skipped step is clear as well once all its successors are."""
 
 WORDS: Final[dict[str, str]] = {
     PENDING: "pending",
@@ -67,7 +77,7 @@ WORDS: Final[dict[str, str]] = {
     VOID: "void",
     COMPENSATED: "compensated",
     FROZEN: "frozen",
-    UNKNOWN: "unknown residue",
+    UNKNOWN: "effect unknown",
 }
 LETTERS: Final = frozenset(WORDS)
 

@@ -72,7 +72,7 @@ STEP_TRANSITIONS: Final = (
     *(StepTransition(x, "G", "E13 abandon, freeze", _A, "X") for x in "Uu"),
     *(StepTransition(x, "G", "E13 abandon, freeze", _A, "J") for x in "Ww"),
     *(StepTransition("G", x, "E13 frozen", _A, "J") for x in "SVZ"),
-    StepTransition("G", "?", "E13 residue", _A, "X"),
+    StepTransition("G", "?", "E13 effect unknown", _A, "X"),
 )
 
 PHASE_TRANSITIONS: Final = (

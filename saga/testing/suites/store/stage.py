@@ -98,7 +98,7 @@ def step(
         probe=False,
         timeout_ms=1_000,
         retry=retry_policy(),
-        undo_retry=retry_policy(),
+        compensation_retry=retry_policy(),
         inputs=None,
         reads=reads,
     )
