@@ -185,7 +185,7 @@ class Sagas:
         start = start_of(order, decision, self.process.router, notifications, assign=False)
         process = self.process.router.process
         taken = await self.process.adapter.store.start(
-            [start], notifications, process=process, waiter=process, again=False, connection=connection
+            [start], notifications, process=process, waiter=process, is_retry=False, connection=connection
         )
         if taken and not taken[0].is_same_input:
             raise Conflict(

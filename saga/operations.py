@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 from msgspec import structs
@@ -74,9 +74,7 @@ class Operations:
             raise Conflict(
                 f"step {step} is journaled: its journal decides; retry it, or roll the saga back, and its service will void it"
             )
-        if what == "did-not-happen" and (
-            position in snapshot.overdue.claimed or position in snapshot.overdue.unquiet
-        ):  # G37
+        if what == "did-not-happen" and (position in snapshot.claimed or position in snapshot.unquiet):  # G37
             raise Conflict(
                 f"step {step} cannot be declared void yet: a call of it may still arrive; wait until its claim and margin are over"
             )
@@ -106,7 +104,7 @@ class Operations:
 
     async def _quarantined(self, snapshot: Snapshot, step: str | None) -> list[int]:
         graph = await self._process.definitions.graph(snapshot.definition)
-        found = [position for position, letter in enumerate(snapshot.overdue.state.vector) if letter in "dwuk"]
+        found = [position for position, letter in enumerate(snapshot.state.vector) if letter in "dwuk"]
         if step is not None:
             found = [position for position in found if graph.steps[position].name == step]
         if not found:
@@ -121,7 +119,7 @@ class Operations:
             after = await self._decided(before, events)
             is_changed = not _is_same(before, after)
         else:
-            is_changed = await self._process.committer.settle(await self._process.group_for(before.overdue, events))
+            is_changed = await self._process.committer.settle(await self._process.group_for(before, events))
             after = await self._snapshot(saga)
             detail = {"before": _shown(before), "after": _shown(after)}
             await self._process.adapter.ledger.audit(order.actor, order.action, saga, step, order.reason, detail)
@@ -131,14 +129,14 @@ class Operations:
         return after
 
     async def _decided(self, before: Snapshot, events: Sequence[ev.Event]) -> Snapshot:
-        graph, seen = await self._process.definitions.graph(before.definition), before.overdue
+        graph = await self._process.definitions.graph(before.definition)
         now = self._process.store_now()
-        state = decide(graph, seen.state, events, now=now, jitter=0.0, enforce_deadline=False).state
-        return replace(before, overdue=structs.replace(seen, state=state))
+        state = decide(graph, before.state, events, now=now, jitter=0.0, enforce_deadline=False).state
+        return structs.replace(before, state=state)
 
 
 def _shown(snapshot: Snapshot) -> dict[str, Json]:
-    state = snapshot.overdue.state
+    state = snapshot.state
     return {
         "phase": state.phase.name,
         "vector": state.vector,
@@ -148,7 +146,7 @@ def _shown(snapshot: Snapshot) -> dict[str, Json]:
 
 
 def _standing(graph: Graph, snapshot: Snapshot) -> str:
-    state = snapshot.overdue.state
+    state = snapshot.state
     if state.phase is Phase.RUNNING and is_pivot_passed(graph, state.vector):
         return f"saga {snapshot.saga} has passed its pivot {graph.steps[graph.pivot].name} and only goes forward"
     flags = (", paused" if state.paused else "") + (", rollback requested" if state.rollback_requested else "")
@@ -161,12 +159,12 @@ def _is_same(before: Snapshot, after: Snapshot) -> bool:
 
 def _obstacle_to_skip(graph: Graph, snapshot: Snapshot, position: int) -> str | None:
     """G37, for a step that is given up instead of declared void: no effect of it may come any more, and nobody may miss its result."""
-    step, vector = graph.steps[position], snapshot.overdue.state.vector
+    step, vector = graph.steps[position], snapshot.state.vector
     if not is_pivot_passed(graph, vector):
         return "the pivot has not passed; resolve it, or roll the saga back"
     if step.mode is Mode.JOURNALED:
         return "it is journaled, and its service may still run it; retry it, or resolve it"
-    if position in snapshot.overdue.claimed or position in snapshot.overdue.unquiet:
+    if position in snapshot.claimed or position in snapshot.unquiet:
         return "a call of it may still arrive; wait until its claim and margin are over"
     readers = [
         other.name

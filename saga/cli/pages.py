@@ -103,7 +103,7 @@ def _steps(case: SagaDetail) -> RenderableType:
     for is_wide in (False, True):
         table = _table("step", "service", "state", "tries", *(("process",) if is_wide else ()), "result or error")
         for position, step in enumerate(case.graph.steps):
-            record, instruction = case.records.get(position), case.instructions.get(position)
+            record, instruction = case.records.get(position), case.commands.get(position)
             letter = case.state.vector[position]
             style = "bold red" if letter in QUARANTINED_LETTERS else _LETTER_STYLES.get(letter, "")
             tries = instruction.deliveries if instruction else record.attempts if record else 0
@@ -117,7 +117,7 @@ def _steps(case: SagaDetail) -> RenderableType:
 
 def _outcome(case: SagaDetail, position: int) -> Text:
     """The error of the attempt under way, or the result, or why there is none."""
-    record, instruction = case.records.get(position), case.instructions.get(position)
+    record, instruction = case.records.get(position), case.commands.get(position)
     if instruction is not None and instruction.error:
         return Text(shortened(instruction.error, OUTCOME_CHARS_MAX), style="red")
     if record is not None:

@@ -35,7 +35,7 @@ class _Replay:
         self._seen: set[tuple[str, str]] = set()
 
     def run(self) -> list[Breach]:
-        for version, notes in groupby(self._chronicle.notes, _version):
+        for version, notes in groupby(self._chronicle.transitions, _version):
             if version is None:
                 self._still(list(notes))
             else:

@@ -43,14 +43,14 @@ async def verify(
         for number, document in page.documents.items():
             if number not in plans:
                 plans[number] = _plan(document)
-        for chronicle in page.chronicles:
+        for chronicle in page.histories:
             if saga in (None, chronicle.saga):
                 _judge(verdict, chronicle, plans[chronicle.definition], page.kept_since)
         if on_page is not None:
             on_page(verdict)
-        if saga is not None or len(page.chronicles) < limit or page.chronicles[-1].saga == _LAST:
+        if saga is not None or len(page.histories) < limit or page.histories[-1].saga == _LAST:
             return verdict
-        first = UUID(int=page.chronicles[-1].saga.int + 1)
+        first = UUID(int=page.histories[-1].saga.int + 1)
 
 
 def _plan(document: bytes) -> GraphView | str:
@@ -71,4 +71,4 @@ def _judge(verdict: Verdict, chronicle: SagaHistory, plan: GraphView | str, kept
 
 
 def _begins(chronicle: SagaHistory) -> bool:
-    return bool(chronicle.notes) and chronicle.notes[0].version == 1
+    return bool(chronicle.transitions) and chronicle.transitions[0].version == 1

@@ -77,7 +77,7 @@ def case_document(case: SagaDetail) -> Document:
 
 
 def _step_document(case: SagaDetail, position: int) -> Document:
-    step, record, instruction = case.graph.steps[position], case.records.get(position), case.instructions.get(position)
+    step, record, instruction = case.graph.steps[position], case.records.get(position), case.commands.get(position)
     found: Document = {
         "name": step.name,
         "service": step.service,

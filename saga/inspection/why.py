@@ -152,7 +152,7 @@ def _wait(case: SagaDetail, step: int) -> Why:
         return _quarantined(case, step)
     if letter == "G" and case.graph.steps[step].mode is Mode.EXTERNAL:
         return _freezing(case, step)
-    instruction = case.instructions.get(step)
+    instruction = case.commands.get(step)
     if instruction is None:
         return _unsent(case, step)
     if instruction.owner is not None:
@@ -179,7 +179,7 @@ def _quarantined(case: SagaDetail, step: int) -> Why:
 
 
 def _freezing(case: SagaDetail, step: int) -> Why:
-    name, instruction = case.graph.steps[step].name, case.instructions.get(step)
+    name, instruction = case.graph.steps[step].name, case.commands.get(step)
     until = None if instruction is None else instruction.quiet_at or instruction.lease_until
     what = f"the time when no call of step {name} can arrive any more"
     since = _last(case, "abandoning")

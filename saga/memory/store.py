@@ -49,7 +49,7 @@ class MemoryStore:
         *,
         process: int,
         waiter: int | None,
-        again: bool,
+        is_retry: bool,
         connection: Transaction | None = None,
     ) -> list[TakenKey]:
         async with self._using(connection) as transaction:
@@ -57,7 +57,7 @@ class MemoryStore:
             for position, start in sorted(enumerate(starts), key=_by_start_key):
                 await transaction.lock(start.saga)
                 is_there = start.saga in self._database.sagas or start.saga in transaction.sagas
-                if is_there and not again:
+                if is_there and not is_retry:
                     raise AlreadyExists(f"saga {start.saga} was started before")
                 owner = await self._owner_of_key(transaction, start)
                 if owner is not None:
@@ -67,7 +67,7 @@ class MemoryStore:
                 transaction.sagas[start.saga] = (1, start.state)
                 insert = partial(insert_saga, self._database, self._options, start, process=process, waiter=waiter)
                 transaction.then(insert)
-            transaction.then(lambda: self._database.tell(notifications, is_whole=not taken and not again))
+            transaction.then(lambda: self._database.tell(notifications, is_whole=not taken and not is_retry))
         return sorted(taken, key=lambda key: key.position)
 
     async def _owner_of_key(self, transaction: Transaction, start: Start) -> tuple[UUID, bytes] | None:
@@ -133,7 +133,7 @@ class MemoryStore:
         version, state = self._seen(transaction, saga)
         return Miss(position, version, state, self._database.epoch)
 
-    async def pull(
+    async def poll(
         self,
         services: Sequence[str],
         limit: int,

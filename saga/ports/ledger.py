@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
@@ -12,15 +11,11 @@ from saga.ports.values.notification import SagaStatus
 from saga.ports.values.overdue import OverdueSaga
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A saga as people and clients see it: the row, its results, its commands under way."""
+class Snapshot(OverdueSaga, frozen=True, kw_only=True):
+    """A saga as decisions need it (see `OverdueSaga`), with what was recorded about it. People read a `SagaDetail`."""
 
-    saga: UUID
-    definition: int
     definition_name: str
     definition_version: int
-    overdue: OverdueSaga
     started_at: float
     ended_at: float | None
     input: bytes
@@ -28,9 +23,9 @@ class Snapshot:
 
 
 class Ledger(Protocol):
-    """Reading sagas, and acting on them; only `standings` is on the hot path."""
+    """Reading sagas, and acting on them; only `statuses` is on the hot path."""
 
-    async def standings(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
+    async def statuses(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
         """How far these sagas are; those that are not there are left out."""
 
     async def snapshot(self, saga: UUID) -> Snapshot:

@@ -109,7 +109,7 @@ class Listing(Protocol):
     async def counts(self) -> Counts:
         """Count everything; it reads the whole table."""
 
-    async def case(self, saga: UUID) -> SagaDetail:
+    async def detail(self, saga: UUID) -> SagaDetail:
         """Everything about one saga. Raises NotFound."""
 
     async def definitions(self) -> list[DefinitionLine]:

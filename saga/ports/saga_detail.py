@@ -70,7 +70,7 @@ class SagaDetail:
     key: str | None
     tags: str | None
     input: bytes
-    instructions: Mapping[int, CommandDetail]
+    commands: Mapping[int, CommandDetail]
     records: Mapping[int, StepRecord]
     history: tuple[HistoryLine, ...]
     serving: Mapping[str, tuple[str, ...]]

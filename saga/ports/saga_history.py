@@ -31,7 +31,7 @@ class SagaHistory:
     vector: str
     started_at: float
     results: frozenset[int]
-    notes: Sequence[Transition]
+    transitions: Sequence[Transition]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,6 @@ class HistoryPage:
     is all there.
     """
 
-    chronicles: Sequence[SagaHistory]
+    histories: Sequence[SagaHistory]
     documents: Mapping[int, bytes]
     kept_since: float | None

@@ -25,12 +25,12 @@ class Store(Protocol):
         *,
         process: int,
         waiter: int | None,
-        again: bool,
+        is_retry: bool,
         connection: Connection = None,
     ) -> list[TakenKey]:
         """Insert sagas with their first commands, durably. A start whose key is taken is not inserted and is returned.
 
-        `again`: an earlier call with these starts ended with `Unavailable`; those that it has inserted are left as they are.
+        `is_retry`: an earlier call with these starts ended with `Unavailable`; those that it has inserted are left as they are.
         `connection`: take part in its transaction.
         """
 
@@ -49,7 +49,7 @@ class Store(Protocol):
         `wait` waits for locked sagas instead of returning them as misses. `connection`: take part in its transaction.
         """
 
-    async def pull(
+    async def poll(
         self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool
     ) -> list[Claim]:
         """Claim up to `limit` queued commands that are due, oldest first. Claims are numbered from `first_claim` + 1."""

@@ -86,7 +86,7 @@ class JournalRetention:
 
     async def _quiet(self, sagas: list[UUID], seen: set[UUID]) -> list[UUID]:
         now, quiet = self._clock.monotonic(), list[UUID]()
-        for saga, standing in (await self._ledger.standings(sagas)).items():
+        for saga, standing in (await self._ledger.statuses(sagas)).items():
             if not standing.phase.is_terminal:
                 continue
             since = self._ended.setdefault(saga, now)

@@ -45,13 +45,13 @@ class Counter:
     async def start(self, key: str = "order-1017", *, sku: str = "A-1") -> UUID:
         return (await self.sagas.start(self.order, Order(sku=sku), key=key)).id
 
-    async def case(self, saga: UUID) -> SagaDetail:
-        return await self.away.process.adapter.listing.case(saga)
+    async def detail(self, saga: UUID) -> SagaDetail:
+        return await self.away.process.adapter.listing.detail(saga)
 
     async def until(self, saga: UUID, is_so: Callable[[SagaDetail], bool]) -> SagaDetail:
         """The first look at which it is so."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            while not is_so(case := await self.case(saga)):
+            while not is_so(case := await self.detail(saga)):
                 pass
         return case
 

@@ -35,7 +35,7 @@ async def test_a_dry_run_of_a_roll_back_shows_the_plan_and_changes_nothing(
     assert ran.code == 0, ran.err
     assert "1. reserve (inventory.reserve): find out whether it happened, and compensate it if it did" in ran.out
     assert 'input {"sku": "A-1"}' in ran.out
-    assert (await counter.case(saga)).state == before.state
+    assert (await counter.detail(saga)).state == before.state
 
 
 async def test_the_plan_of_a_roll_back_is_for_programs_too(counter: Counter, apart: AsyncCommand) -> None:
@@ -141,4 +141,4 @@ async def test_a_step_is_skipped_from_the_shell(
         "saga: running -> completed",
     ], shown.err
     assert skipped.code == 0, skipped.err
-    assert (await counter.case(saga)).state.vector == "SSN"
+    assert (await counter.detail(saga)).state.vector == "SSN"

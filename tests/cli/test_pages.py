@@ -34,7 +34,7 @@ STUCK = SagaDetail(
     key="order-1017",
     tags='{"region": "north"}',
     input=b'{"sku":"A-1","quantity":2}',
-    instructions={
+    commands={
         0: CommandDetail(
             Operation.COMPENSATE, None, None, None, None, NOW - 60, 7, 7, "ConnectionError: no answer within 30 s"
         )

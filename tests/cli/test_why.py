@@ -34,7 +34,7 @@ async def unclaimed(counter: Counter) -> SagaDetail:
     """The one process of the service is alive, but has as much in hand as it takes."""
     counter.blocked.add("reserve")
     sagas = [await counter.start(f"order-{number}") for number in range(16)]
-    return await counter.until(sagas[-1], lambda case: case.instructions[0].owner is None)
+    return await counter.until(sagas[-1], lambda case: case.commands[0].owner is None)
 
 
 async def nobody_alive(counter: Counter) -> SagaDetail:
@@ -48,13 +48,13 @@ async def nobody_alive(counter: Counter) -> SagaDetail:
 async def retry_wait(counter: Counter) -> SagaDetail:
     counter.faults["charge"] = ConnectionError("the provider does not answer")
     saga = await counter.start()
-    return await counter.until(saga, lambda case: 1 in case.instructions and case.instructions[1].failures == 1)
+    return await counter.until(saga, lambda case: 1 in case.commands and case.commands[1].failures == 1)
 
 
 async def running(counter: Counter) -> SagaDetail:
     counter.blocked.add("charge")
     saga = await counter.start()
-    return await counter.until(saga, lambda case: 1 in case.instructions and case.instructions[1].owner is not None)
+    return await counter.until(saga, lambda case: 1 in case.commands and case.commands[1].owner is not None)
 
 
 async def resolving(counter: Counter) -> SagaDetail:
@@ -77,7 +77,7 @@ async def pivot_refused_a_cancel(counter: Counter) -> SagaDetail:
     await counter.until_vector(saga, "SSD")
     with pytest.raises(Conflict, match="has passed its pivot charge and only goes forward"):
         await counter.roll_back(saga)
-    return await counter.case(saga)
+    return await counter.detail(saga)
 
 
 async def past_deadline(counter: Counter) -> SagaDetail:
@@ -86,14 +86,14 @@ async def past_deadline(counter: Counter) -> SagaDetail:
     connection = await asyncpg.connect(counter.settings.store.get_secret_value())
     await connection.execute("update saga.saga set deadline = now() - interval '5 seconds'")
     await connection.close()
-    return await counter.case(saga)
+    return await counter.detail(saga)
 
 
 async def undoing(counter: Counter) -> SagaDetail:
     counter.blocked.add("release")
     counter.faults["charge"] = Reject("card declined")
     saga = await counter.start()
-    return await counter.until(saga, lambda case: case.state.vector == "KRV" and case.instructions[0].owner is not None)
+    return await counter.until(saga, lambda case: case.state.vector == "KRV" and case.commands[0].owner is not None)
 
 
 async def paused(counter: Counter) -> SagaDetail:
@@ -101,7 +101,7 @@ async def paused(counter: Counter) -> SagaDetail:
     saga = await counter.start()
     await counter.until_vector(saga, "DPP")
     await counter.away.operations.pause(saga, actor=ACTOR, reason="stocktaking")
-    return await counter.case(saga)
+    return await counter.detail(saga)
 
 
 async def completed(counter: Counter) -> SagaDetail:

@@ -28,7 +28,7 @@ def main() -> None:
             if findings(saga.graph, altered(recorded, notes)):
                 found[alter.__name__] += 1
             else:
-                gone = set(recorded.notes) - set(notes)
+                gone = set(recorded.transitions) - set(notes)
                 missed[alter.__name__, ", ".join(sorted({note.kind for note in gone}))] += 1
     for name, count in made.items():
         sys.stdout.write(f"{name:18} {found[name]:5} of {count:5} found, {100 * found[name] / count:5.1f} %\n")

@@ -239,7 +239,7 @@ def test_a_history_without_its_beginning_is_found() -> None:
 
 
 def test_a_saga_without_any_line_is_found() -> None:
-    (finding,) = findings(TTT, replace(chronicle(GOOD), notes=[]))
+    (finding,) = findings(TTT, replace(chronicle(GOOD), transitions=[]))
 
     assert finding.rule is Rule.VERSION
 

@@ -85,7 +85,7 @@ async def test_who_joins_again_is_not_taken_for_alive_as_who_it_was(adapter: Pos
 
 
 async def start_nothing(adapter: PostgresAdapter, process: int) -> None:
-    await adapter.store.start([], Notifications(), process=process, waiter=process, again=False)
+    await adapter.store.start([], Notifications(), process=process, waiter=process, is_retry=False)
 
 
 async def channels(adapter: PostgresAdapter) -> set[str]:

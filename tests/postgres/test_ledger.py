@@ -36,10 +36,10 @@ async def test_a_snapshot_shows_the_row_its_results_and_its_commands(ledger: Pos
     snapshot = await ledger.snapshot(saga)
 
     assert (snapshot.definition, snapshot.definition_name, snapshot.definition_version) == (definition, "order", 1)
-    assert snapshot.overdue.state.vector == "SDD"
-    assert snapshot.overdue.state.reason == "why"
-    assert snapshot.overdue.held == {1, 2}
-    assert (*snapshot.overdue.claimed, *snapshot.overdue.unquiet) == (1, 2)
+    assert snapshot.state.vector == "SDD"
+    assert snapshot.state.reason == "why"
+    assert snapshot.held == {1, 2}
+    assert (*snapshot.claimed, *snapshot.unquiet) == (1, 2)
     assert (snapshot.results, snapshot.input, snapshot.ended_at) == ({0: b"41"}, b"{}", None)
 
 
@@ -50,7 +50,7 @@ async def test_the_clock_of_a_snapshot_translates_local_time_into_the_store_s(
 
     snapshot = await ledger.snapshot(saga)
 
-    assert abs(time.monotonic() + snapshot.overdue.store_clock - time.time()) < 5
+    assert abs(time.monotonic() + snapshot.store_clock - time.time()) < 5
     assert abs(snapshot.started_at - time.time()) < 5
 
 

@@ -142,7 +142,7 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
         """It may not know it yet, and would make a call that nobody has counted, beside that of whoever pulls the command (G24, G25)."""
         process, other = await self._pair()
         start, second = await self.started(process, "DP"), await self.started(process, "D")
-        await process.pull(limit=2)
+        await process.poll(limit=2)
         claim = replace(await self._claim_of(process, start, step=step), claim=process.for_me().claim or 0)
         dispatch = Dispatch(step, EXECUTE, OTHER_SERVICE, other.id, claim.number, 0.0)
         notifications = Notifications(claim_refs={other.id: [CommandRef(claim.saga, step)]}, claims={other.id: [claim]})
@@ -171,7 +171,7 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
         assert await soon(other.heard.claim_refs.get()) == [CommandRef(claim.saga, step)]
         assert other.heard.claims.empty()
         assert await other.fetch(CommandRef(claim.saga, step)) == []
-        assert [pulled.number == claim.number for pulled in await process.pull(OTHER_SERVICE)] == [False]
+        assert [pulled.number == claim.number for pulled in await process.poll(OTHER_SERVICE)] == [False]
 
     async def test_the_time_of_the_store_is_the_own(self) -> None:
         """A claim has passed through many processes, the first of which may have looked at the clock long ago."""

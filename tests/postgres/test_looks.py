@@ -41,7 +41,7 @@ class TestLooks(OnPostgres):
     async def test_the_claims_of_the_dead_are_found_whoever_has_looked(self) -> None:
         process, other = await self.process(), await self.process()
         await self.started(process)
-        await process.pull_one()
+        await process.poll_one()
         await self.execute("update participant set looked_at = now() + interval '5 seconds'")
         await self.kill(process.adapter)
 
@@ -55,7 +55,7 @@ class TestLooks(OnPostgres):
         """Another process than the one that has let its lease run out."""
         process, other = await self.process(options=StoreOptions(lease_seconds=LEASE_SECONDS)), await self.process()
         await self.started(process)
-        await process.pull_one()
+        await process.poll_one()
         await self.advance(LEASE_SECONDS * 1.5)
         return other
 

@@ -260,7 +260,7 @@ async def test_it_starts_what_a_batch_of_one_starts(
     async def started() -> list[Any]:
         key = STARTS[name].key and str(uuid4())
         order = of_start(replace(STARTS[name], saga=uuid4(), key=key), process)
-        assert await adapter.store.start([order], Notifications(), process=process, waiter=None, again=False) == []
+        assert await adapter.store.start([order], Notifications(), process=process, waiter=None, is_retry=False) == []
         return await rows_of(tables, order.saga)
 
     with monkeypatch.context() as patched:
@@ -275,10 +275,10 @@ async def test_a_start_under_a_key_that_is_taken_writes_and_tells_nothing(
     adapter: PostgresAdapter, tables: Tables
 ) -> None:
     first, second = of_start(start(key="k"), 1), of_start(start(key="k", input_hash=b"other"), 1)
-    assert await adapter.store.start([first], Notifications(), process=1, waiter=None, again=False) == []
+    assert await adapter.store.start([first], Notifications(), process=1, waiter=None, is_retry=False) == []
     heard = await listening(tables, 1)
     notifications = Notifications(claim_refs={1: [CommandRef(second.saga, 0)]})
-    (taken,) = await adapter.store.start([second], notifications, process=1, waiter=None, again=False)
+    (taken,) = await adapter.store.start([second], notifications, process=1, waiter=None, is_retry=False)
     assert (taken.position, taken.saga, taken.is_same_input) == (0, first.saga, False)
     assert await rows_of(tables, second.saga) == []
     assert await until_told(tables, heard) == ["c"]

@@ -23,14 +23,14 @@ COMPLETED = SagaStatus(1, Phase.COMPLETED, None, b"{}", {})
 
 
 class Shelf:
-    """A ledger of which only the standings are read; it counts the questions."""
+    """A ledger of which only the statuses are read; it counts the questions."""
 
     def __init__(self) -> None:
         self.found: dict[UUID, SagaStatus] = {}
         self.questions: list[list[UUID]] = []
         self.failures = 0
 
-    async def standings(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
+    async def statuses(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
         self.questions.append(list(sagas))
         await asyncio.sleep(0)
         if self.failures:

@@ -228,7 +228,7 @@ async def test_a_claim_that_is_taken_over_keeps_its_quiet_time(world: World, sql
     await world.kill(first)
     found = "select quiet_at - now() > interval '15 seconds' from command where saga = $1 and error like 'declined%'"
     await until(lambda: sql.fetchval(found, handle.id), "its decline has to wait for the first call")
-    assert (await second.snapshot(handle.id)).overdue.state.vector == "D"
+    assert (await second.snapshot(handle.id)).state.vector == "D"
 
 
 async def test_a_call_that_a_crash_cut_off_is_made_again_under_its_key(world: World) -> None:
@@ -269,7 +269,7 @@ async def test_the_saga_waits_for_a_pivot_whose_outcome_is_unknown(any_world: Wo
     handle = await sagas.start(definition)
     await gate.somebody_waits()
     held = await sagas.operations.roll_back(handle.id, actor="someone", reason="too slow")
-    assert held.overdue.state.rollback_requested
+    assert held.state.rollback_requested
     gate.open()
     ending = await handle.result(10)
     assert (ending.status, ending.value) == ("completed", "paid")

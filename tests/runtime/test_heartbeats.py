@@ -157,7 +157,7 @@ async def test_a_long_step_keeps_its_claim_without_any_heartbeat(world: World, s
     before = await sql.fetchval("select lease_until from command")
     await until(lambda: sql.fetchval("select now() > $1 from command", before), "the first lease is over")
     number, store = peer.process.router.process, peer.process.adapter.store
-    assert await store.pull(["service"], 10, process=number, first_claim=number << 32, durable=True) == []
+    assert await store.poll(["service"], 10, process=number, first_claim=number << 32, durable=True) == []
     assert (await sql.fetchval("select deliveries from command")) == 1
     gate.open()
     assert (await handle.result(10)).value == "done"

@@ -35,7 +35,7 @@ class Claims:
         self.clock = clock = HandClock(1.0)
         adapter = MemoryAdapter(Database(clock, 0.0), StoreOptions())
         adapter.store.fetch = self._fetch  # type: ignore[method-assign, assignment]
-        adapter.store.pull = self._pull  # type: ignore[method-assign, assignment]
+        adapter.store.poll = self._pull  # type: ignore[method-assign, assignment]
         self.queued: list[Claim] = []
         self.pulled: list[int] = []  # how many were asked for, each time
         router = Router(clock, queues_commands=False, has_room=lambda _: True)

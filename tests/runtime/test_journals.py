@@ -90,8 +90,8 @@ async def claim_again(app: App, saga: UUID, step: int, operation: str = "E") -> 
         operation=Operation(operation),
         number=99,
         definition=snapshot.definition,
-        version=snapshot.overdue.version,
-        state=snapshot.overdue.state,
+        version=snapshot.version,
+        state=snapshot.state,
         waiter=None,
         input=snapshot.input,
         results=snapshot.results,
@@ -101,7 +101,7 @@ async def claim_again(app: App, saga: UUID, step: int, operation: str = "E") -> 
         lease_ends=time.monotonic() + 30,
         quiet_at=0.0,
         progress=None,
-        store_clock=snapshot.overdue.store_clock,
+        store_clock=snapshot.store_clock,
     )
 
 

@@ -48,7 +48,7 @@ async def quarantined(world: World, stall: Stall, sagas: Any) -> Any:
     handle = await sagas.start(stall.definition)
 
     async def is_stuck() -> bool:
-        return bool((await sagas.snapshot(handle.id)).overdue.state.is_stuck)
+        return bool((await sagas.snapshot(handle.id)).state.is_stuck)
 
     await until(is_stuck, "a step is quarantined")
     return handle
@@ -72,7 +72,7 @@ async def test_a_retried_step_starts_counting_from_the_beginning(any_world: Worl
         await sagas.operations.retry(handle.id, None, **BY)
 
         async def is_stuck() -> bool:
-            return bool((await sagas.snapshot(handle.id)).overdue.state.is_stuck)
+            return bool((await sagas.snapshot(handle.id)).state.is_stuck)
 
         await until(is_stuck, "it is quarantined again")
     stall.is_broken = False
@@ -131,7 +131,7 @@ async def test_a_paused_saga_stands_still_until_it_is_resumed(any_world: World) 
     gate.open()
 
     async def is_recorded() -> bool:
-        return (await sagas.snapshot(handle.id)).overdue.state.vector == "SP"
+        return (await sagas.snapshot(handle.id)).state.vector == "SP"
 
     await until(is_recorded, "the outcome is recorded all the same")
     assert ran == ["first"]
@@ -150,7 +150,7 @@ async def test_an_operation_on_a_finished_saga_is_refused(any_world: World) -> N
         with pytest.raises(Conflict):
             await act(handle.id, **BY)
     after = await sagas.snapshot(handle.id)
-    assert (after.overdue.version, after.ended_at) == (before.overdue.version, before.ended_at)
+    assert (after.version, after.ended_at) == (before.version, before.ended_at)
 
 
 async def test_an_operation_does_not_wait_for_the_traffic_of_others(world: World) -> None:
@@ -192,12 +192,12 @@ async def test_a_journaled_step_is_not_declared_void_by_a_person(world: World, f
     await until_letters(sagas, handle, "w")
     with pytest.raises(Conflict, match="its journal decides"):
         await sagas.operations.resolve(handle.id, "stuck", "did-not-happen", **BY)
-    assert (await sagas.snapshot(handle.id)).overdue.state.vector == "w"
+    assert (await sagas.snapshot(handle.id)).state.vector == "w"
 
 
 async def until_letters(sagas: Any, handle: Any, letters: str) -> None:
     async def is_there() -> bool:
-        return (await sagas.snapshot(handle.id)).overdue.state.vector[0] in letters
+        return (await sagas.snapshot(handle.id)).state.vector[0] in letters
 
     await until(is_there, f"one of {letters}")
 
@@ -247,7 +247,7 @@ async def test_a_journaled_rejection_behind_the_pivot_can_be_tried_again(world: 
     handle = await sagas.start(definition)
 
     async def is_stuck() -> bool:
-        return bool((await sagas.snapshot(handle.id)).overdue.state.is_stuck)
+        return bool((await sagas.snapshot(handle.id)).state.is_stuck)
 
     await until(is_stuck, "it is quarantined")
     await sagas.operations.retry(handle.id, "deliver", **BY)
@@ -317,7 +317,7 @@ async def test_an_abandoned_saga_is_looked_at_soon_however_old_it_is(world: Worl
     sagas = await world.join(service, redrive=5)
     handle = await sagas.start(definition)
     await gate.somebody_waits()
-    entry = (await sagas.snapshot(handle.id)).overdue
+    entry = await sagas.snapshot(handle.id)
     old = replace(entry, saga=uuid7(round((time.time() - 1_000) * 1_000), bytes(RANDOM_BYTES)))
 
     looks = [(await sagas.process.group_for(old, [event])).wake_seconds for event in (ev.Redriven(), ev.Abandoned())]
@@ -335,7 +335,7 @@ async def test_behind_the_pivot_a_step_that_nobody_needs_can_be_skipped(any_worl
     await until_quiet(sagas, handle)
     after = await sagas.operations.skip(handle.id, "deliver", **BY)
 
-    assert after.overdue.state.vector == "SN"
+    assert after.state.vector == "SN"
     assert (await handle.result(10)).is_completed
 
 
@@ -365,8 +365,8 @@ async def test_a_dry_run_says_what_would_be_and_changes_nothing(any_world: World
 
     wish = await sagas.operations.abandon(handle.id, **BY, dry_run=True)
 
-    assert (wish.overdue.state.phase, wish.overdue.state.vector) == (Phase.ABANDONING, "SG")
-    assert (await sagas.snapshot(handle.id)).overdue.state.vector == "Sd"
+    assert (wish.state.phase, wish.state.vector) == (Phase.ABANDONING, "SG")
+    assert (await sagas.snapshot(handle.id)).state.vector == "Sd"
 
 
 async def test_a_dry_run_of_what_would_change_nothing_is_refused_like_the_real_one(any_world: World) -> None:
@@ -382,6 +382,6 @@ async def until_quiet(sagas: Any, handle: Any) -> None:
     """No call of the step that was set aside can arrive any more."""
 
     async def is_quiet() -> bool:
-        return not (await sagas.snapshot(handle.id)).overdue.unquiet
+        return not (await sagas.snapshot(handle.id)).unquiet
 
     await until(is_quiet, "no call may still arrive")

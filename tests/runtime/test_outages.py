@@ -20,7 +20,7 @@ async def test_deadlines_that_passed_while_nobody_led_are_extended(world: World,
     await sql.execute(SILENT_LEADER)
     handle = await sagas.start(definition)
     await gate.somebody_waits()
-    due = (await sagas.snapshot(handle.id)).overdue
+    due = await sagas.snapshot(handle.id)
     await until(lambda: due.store_clock + time.monotonic() > (due.state.deadline or 0), "the deadline has passed")
     await world.supervise(sagas)
     extended = "select kind from event where saga = $1 and kind = 'deadline extended'"
@@ -67,7 +67,7 @@ async def test_nobody_rolls_back_before_the_new_leader_has_extended_deadlines(wo
     await sql.execute("update leader set seen_at = now() + interval '1 hour'")  # somebody leads again
     handle = await sagas.start(definition)
     await gate.somebody_waits()
-    due = (await sagas.snapshot(handle.id)).overdue
+    due = await sagas.snapshot(handle.id)
     await until(lambda: due.store_clock + time.monotonic() > (due.state.deadline or 0), "the deadline has passed")
     gate.open()
     assert (await handle.result(10)).is_completed
@@ -84,7 +84,7 @@ async def test_deadlines_that_passed_while_the_store_was_away_are_extended_altho
     term = supervisor.term
     handle = await sagas.start(definition)
     await gate.somebody_waits()
-    due = (await sagas.snapshot(handle.id)).overdue
+    due = await sagas.snapshot(handle.id)
     async with sql.transaction():
         await sql.execute("select from leader for update")  # nobody can be seen leading
         late = (due.state.deadline or 0) + 0.2

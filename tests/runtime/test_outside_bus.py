@@ -161,7 +161,7 @@ async def test_what_is_driven_again_carries_the_trace_of_its_saga(any_world: Wor
     await client.process.starter.start(order, 10)
     await until(lambda: bus.lost, "the first command is lost")
 
-    overdue = (await client.snapshot(order.saga)).overdue
+    overdue = await client.snapshot(order.saga)
     await client.process.look_at([overdue], lambda entry: [ev.Redriven(entry.held)])
 
     assert (await client.handle(order.saga).result(10)).is_completed

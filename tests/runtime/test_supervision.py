@@ -92,7 +92,7 @@ async def test_a_deadline_behind_the_pivot_changes_nothing(world: World) -> None
     await world.supervise(sagas)
     handle = await sagas.start(definition)
     await gate.somebody_waits()
-    due = (await sagas.snapshot(handle.id)).overdue
+    due = await sagas.snapshot(handle.id)
     await until(lambda: due.store_clock + time.monotonic() > (due.state.deadline or 0) + 0.3, "the deadline has passed")
     gate.open()
     assert (await handle.result(10)).value == "shipped"
@@ -254,7 +254,7 @@ async def test_a_look_that_changes_nothing_leaves_a_line_of_history(any_world: W
     handle = await sagas.start(definition)
 
     async def kinds() -> list[str]:
-        return [moment.kind for moment in (await sagas.process.adapter.listing.case(handle.id)).history]
+        return [moment.kind for moment in (await sagas.process.adapter.listing.detail(handle.id)).history]
 
     async def is_looked_after() -> bool:
         return "redriven" in await kinds()

@@ -116,10 +116,10 @@ class WatchedStore(MemoryStore):
         super().__init__(database, options)
         self._watched = database
 
-    async def pull(
+    async def poll(
         self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool
     ) -> list[Claim]:
-        claims = await super().pull(services, limit, process=process, first_claim=first_claim, durable=durable)
+        claims = await super().poll(services, limit, process=process, first_claim=first_claim, durable=durable)
         if durable:
             self._watched.watched.flush()
         self._watched.watcher.given(claims)

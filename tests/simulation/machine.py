@@ -233,7 +233,7 @@ def boundary_menus(scale: float, frozen_claims: float) -> dict[str, Menu]:
             (SLOW, "slow answer", rate * 0.3),
             (FROZEN, "is frozen", rate * 0.3),
         )
-    for point in ("pull:after", "fetch:after", "admit:after"):
+    for point in ("poll:after", "fetch:after", "admit:after"):
         menus[point] = (*menus[point], (FROZEN, "is frozen with its claims", frozen_claims))
     return menus
 
@@ -244,8 +244,8 @@ def stale_menu(scale: float) -> Menu:
 
 
 _RATES: Final = {
-    "start": 0.06, "commit": 0.03, "pull": 0.03, "admit": 0.03, "fetch": 0.03, "overdue": 0.006, "extend": 0.25,
-    "join": 0.02, "beat": 0.003, "standings": 0.03, "step": 0.04, "journal": 0.04, "publish": 0.03,
+    "start": 0.06, "commit": 0.03, "poll": 0.03, "admit": 0.03, "fetch": 0.03, "overdue": 0.006, "extend": 0.25,
+    "join": 0.02, "beat": 0.003, "statuses": 0.03, "step": 0.04, "journal": 0.04, "publish": 0.03,
     "lead": 0.05, "campaign": 0.02, "renew": 0.02,
 }  # fmt: skip
 

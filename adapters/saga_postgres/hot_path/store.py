@@ -122,7 +122,7 @@ class PostgresStore:
         *,
         process: int,
         waiter: int | None,
-        again: bool,
+        is_retry: bool,
         connection: Connection = None,
     ) -> list[TakenKey]:
         if waiter is not None:
@@ -132,13 +132,13 @@ class PostgresStore:
         told = notifications, options.namespace, self._seal
         fetch = self._pool.fetch if connection is None else connection.fetch
         common = process, options.lease_seconds, options.redrive_seconds, waiter, True
-        if len(starts) == 1 and not again:
+        if len(starts) == 1 and not is_retry:
             alone = one_start(starts[0])
             if alone is not None and await self._is_written(fetch, self._start_one, (*common, *alone), notifications):
                 self._tell(telling, is_whole=True)
                 return []
-        rows = await fetch(self._start, *common, again, *start_columns(starts), *told_columns(*told))
-        self._tell(telling, is_whole=not rows and not again)
+        rows = await fetch(self._start, *common, is_retry, *start_columns(starts), *told_columns(*told))
+        self._tell(telling, is_whole=not rows and not is_retry)
         return [TakenKey(row[0] - 1, row[1], row[2]) for row in rows if row[0] != GONE]
 
     async def commit(
@@ -212,7 +212,7 @@ class PostgresStore:
         rows = await fetch(query, *arguments, *(told[0] if told else NOBODY))
         return bool(rows[0][0])
 
-    async def pull(
+    async def poll(
         self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool
     ) -> list[Claim]:
         return await self._work(

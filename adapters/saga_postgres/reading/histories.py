@@ -51,5 +51,5 @@ def _chronicle(row: Mapping[str, Any], notes: list[Transition]) -> SagaHistory:
         vector=row["vector"],
         started_at=row["started_at"],
         results=frozenset(row["results"]),
-        notes=notes,
+        transitions=notes,
     )

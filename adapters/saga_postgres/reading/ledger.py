@@ -17,7 +17,6 @@ from saga.ports.listing import LINES_MAX, Counts, DefinitionLine, SagaFilter, Sa
 from saga.ports.saga_detail import SagaDetail
 from saga.ports.saga_history import HistoryPage
 from saga.ports.values.notification import SagaStatus
-from saga.ports.values.overdue import OverdueSaga
 from saga_postgres.connection.pool import Pool
 from saga_postgres.reading.histories import read_histories
 from saga_postgres.reading.saga_detail import read_case
@@ -42,7 +41,7 @@ cross join lateral (
     from step r where r.saga = s.id and r.result is not null
 ) as r
 where s.id = $1"""
-_STANDINGS: Final = "select * from standings($1)"
+_STATUSES: Final = "select * from standings($1)"
 _FIND_KEY: Final = "select saga from start_key where definition_name = $1 and key = $2"
 _AUDIT: Final = (
     "insert into audit (actor, action, saga, step, reason, detail) values ($1, $2, $3, $4, $5, $6::text::jsonb)"
@@ -98,8 +97,8 @@ class PostgresLedger:
             raise NotFound(f"{self._pool.place} has no saga {saga}: the id is wrong, or it ended and was purged")
         return _snapshot(row, time.monotonic())
 
-    async def standings(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
-        rows = await self._pool.fetch(_STANDINGS, list(sagas))
+    async def statuses(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
+        rows = await self._pool.fetch(_STATUSES, list(sagas))
         return {row["saga"]: _standing(row) for row in rows}
 
     async def find_key(self, definition_name: str, key: str) -> UUID | None:
@@ -135,7 +134,7 @@ class PostgresLedger:
         rows = await self._pool.fetch(_COUNTS)
         return Counts({Phase(row["phase"].decode()): row["sagas"] for row in rows}, sum(row["stuck"] for row in rows))
 
-    async def case(self, saga: UUID) -> SagaDetail:
+    async def detail(self, saga: UUID) -> SagaDetail:
         async with self._pool.connection() as connection:
             return await read_case(connection, self._pool.place, saga)
 
@@ -178,7 +177,7 @@ def _snapshot(row: Row, heard_at: float) -> Snapshot:
         deadline=row["deadline"],
         reason=row["reason"],
     )
-    overdue = OverdueSaga(
+    return Snapshot(
         saga=row["id"],
         version=row["version"],
         definition=row["definition"],
@@ -189,13 +188,8 @@ def _snapshot(row: Row, heard_at: float) -> Snapshot:
         unquiet=frozenset(row["unquiet"]),
         store_clock=row["now"] - heard_at,
         trace=row["trace"],
-    )
-    return Snapshot(
-        saga=row["id"],
-        definition=row["definition"],
         definition_name=row["definition_name"],
         definition_version=row["definition_version"],
-        overdue=overdue,
         started_at=row["started_at"],
         ended_at=row["ended_at"],
         input=row["input"],

@@ -51,7 +51,7 @@ async def read_case(connection: Connection, place: str, saga: UUID) -> SagaDetai
         row = await connection.fetchrow(_SAGA, saga)
         if row is None:
             raise NotFound(f"{place} has no saga {saga}: the id is wrong, or it ended and was purged")
-        instructions = await connection.fetch(_INSTRUCTIONS, saga)
+        commands = await connection.fetch(_INSTRUCTIONS, saga)
         records = await connection.fetch(_RECORDS, saga)
         started_at = await connection.fetchval(_STARTED_AT, saga)
         history = await connection.fetch(_HISTORY, saga, started_at, HISTORY_LINES_MAX)
@@ -68,7 +68,7 @@ async def read_case(connection: Connection, place: str, saga: UUID) -> SagaDetai
         key=row["key"],
         tags=row["tags"],
         input=row["input"],
-        instructions={entry["step"]: _instruction(entry) for entry in instructions},
+        commands={entry["step"]: _instruction(entry) for entry in commands},
         records={entry["step"]: _record(entry) for entry in records},
         history=tuple(map(_moment, history)),
         serving={entry["service"]: tuple(entry["names"]) for entry in serving},

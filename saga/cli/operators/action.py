@@ -71,7 +71,7 @@ def run_action(action: Action, wanted: Wanted, by: Acting, where: Where, *, as_j
 async def _one(app: App, action: Action, reference: str, by: Acting, *, as_json: bool) -> int:
     listing = app.process.adapter.listing
     saga = await saga_of(app.process.adapter, reference)
-    before = await listing.case(saga)
+    before = await listing.detail(saga)
     wish = await action.act(app.operations, saga, actor=by.who, reason=by.reason, dry_run=True)
     lines, document = _plan(action, before, wish)
     if by.dry_run:
@@ -83,7 +83,7 @@ async def _one(app: App, action: Action, reference: str, by: Acting, *, as_json:
         if not by.is_confirmed(f"{action.verb.capitalize()} {title_of(before)}?", is_grave=action.is_last_resort):
             return _left_alone()
     await action.act(app.operations, saga, actor=by.who, reason=by.reason, dry_run=False)
-    after = await listing.case(saga)
+    after = await listing.detail(saga)
     if as_json:
         print(json_text.dumps(case_document(after), ensure_ascii=False))
     else:
@@ -92,7 +92,7 @@ async def _one(app: App, action: Action, reference: str, by: Acting, *, as_json:
 
 
 def _plan(action: Action, before: SagaDetail, wish: Snapshot) -> tuple[list[str], dict[str, Any]]:
-    after = wish.overdue.state
+    after = wish.state
     lines = plans.changes(before.graph, before.state, after)
     document: dict[str, Any] = {"saga": str(before.saga), "action": action.verb, "changes": lines}
     if action.verb == "roll back":

@@ -142,7 +142,7 @@ def definitions(
 
 async def _case(settings: Settings, reference: str) -> SagaDetail:
     async with reading(settings) as adapter:
-        return await adapter.listing.case(await saga_of(adapter, reference))
+        return await adapter.listing.detail(await saga_of(adapter, reference))
 
 
 def _prepared(where: Where) -> Settings:

@@ -31,7 +31,7 @@ def _chronicle(database: Database, row: SagaRow, notes: list[Transition]) -> Sag
         vector=row.state.vector,
         started_at=database.epoch + row.started_at,
         results=frozenset(row.results),
-        notes=sorted(notes, key=_by_version),
+        transitions=sorted(notes, key=_by_version),
     )
 
 

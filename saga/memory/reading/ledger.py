@@ -8,6 +8,8 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
+from msgspec import structs
+
 from saga.core.state.letters import QUARANTINED_LETTERS
 from saga.core.state.phase import Phase
 from saga.errors import NotFound
@@ -37,18 +39,16 @@ class MemoryLedger:
             raise NotFound(f"there is no saga {saga}")
         graph = self._database.definitions[row.definition].graph
         return Snapshot(
-            saga=saga,
-            definition=row.definition,
+            **structs.asdict(overdue_of(self._database, row)),
             definition_name=graph.name,
             definition_version=graph.version,
-            overdue=overdue_of(self._database, row),
             started_at=self._database.epoch + row.started_at,
             ended_at=None if row.ended_at is None else self._database.epoch + row.ended_at,
             input=row.input,
             results=row.values(),
         )
 
-    async def standings(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
+    async def statuses(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
         rows = [row for saga in sagas if (row := self._database.sagas.get(saga)) is not None]
         return {row.id: _standing(row) for row in rows}
 
@@ -71,7 +71,7 @@ class MemoryLedger:
         rows = self._database.sagas.values()
         return Counts(Counter(row.state.phase for row in rows), sum(_is_stuck(row) for row in rows))
 
-    async def case(self, saga: UUID) -> SagaDetail:
+    async def detail(self, saga: UUID) -> SagaDetail:
         row = self._database.sagas.get(saga)
         if row is None:
             raise NotFound(f"there is no saga {saga}")

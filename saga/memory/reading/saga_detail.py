@@ -25,9 +25,7 @@ def case_of(database: Database, row: SagaRow) -> SagaDetail:
         key=None if row.key is None else row.key[1],
         tags=row.tags,
         input=row.input,
-        instructions={
-            command.ref.step: _instruction(database, command) for command in database.commands.of_saga(row.id)
-        },
+        commands={command.ref.step: _instruction(database, command) for command in database.commands.of_saga(row.id)},
         records={
             step: StepRecord(epoch + result.finished_at, _name(database, result.process), result.attempts, result.value)
             for step, result in row.results.items()

@@ -46,7 +46,7 @@ class Notifications(Struct):
             self.statuses.setdefault(process, {}).update(statuses)
         self.services |= other.services
 
-    def forget_whole(self) -> None:
+    def drop_inline(self) -> None:
         """Tell addresses only: it is not known whether these claim_refs were made."""
         self.claims.clear()
         self.statuses.clear()

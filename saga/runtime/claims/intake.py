@@ -218,7 +218,7 @@ class Intake:
         while self._wants_queue and self._services and (limit := self._pullable()) > 0:
             self._wants_queue = False
             self._pulled_at = self._clock.monotonic()
-            claims = await self._store.pull(
+            claims = await self._store.poll(
                 self._services,
                 limit,
                 process=self._router.process,

@@ -184,7 +184,7 @@ class Committer:
                 process = self._routes.process
                 misses = await self._store.commit(writes, notifications, process=process, durable=True, wait=wait)
             except InputRefused as error:  # the only fault that can lie in an outcome
-                notifications.forget_whole()
+                notifications.drop_inline()
                 self.tell(
                     notifications
                 )  # with it went what committed steps had to tell; an address of nothing harms nobody
@@ -192,7 +192,7 @@ class Committer:
                 return
             except SagaError as error:  # unknown: it may have been committed; look again under the rows' locks
                 self._log.warning("commit unknown, will look again", sagas=len(groups), error=str(error))
-                notifications.forget_whole()  # the claims of this try may never have been made
+                notifications.drop_inline()  # the claims of this try may never have been made
                 wait = is_unknown = True
                 await self._clock.sleep(pause)
                 pause = min(pause * 2, RETRY_CAP_SECONDS)

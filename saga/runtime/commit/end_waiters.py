@@ -129,7 +129,7 @@ class EndWaiters:
         # Whoever asks from now on may mean what happens from now on: they get an answer of their own
         asked = {saga: self._asked.pop(saga) for saga in sagas}
         try:
-            found = await self._ledger.standings(sagas)
+            found = await self._ledger.statuses(sagas)
         except BaseException as error:
             for saga, answers in asked.items():
                 self._asked.setdefault(saga, []).extend(answers)

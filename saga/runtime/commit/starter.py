@@ -114,7 +114,7 @@ class Starter:
             sent_at, process = self._clock.monotonic(), self._routes.process
             self._tell_whole(batch, starts, notifications, sent_at + self._lease_seconds)
             try:
-                taken = await self._store.start(starts, notifications, process=process, waiter=process, again=again)
+                taken = await self._store.start(starts, notifications, process=process, waiter=process, is_retry=again)
             except Unavailable as error:
                 self._log.warning("start unknown, will look again", sagas=len(batch), error=str(error))
                 again = True

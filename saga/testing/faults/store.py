@@ -41,7 +41,7 @@ CLOCK_SECONDS_MAX: Final = 3.0  # so long a beat tells the time of the store
 CALLS: Final = (
     "start",
     "commit",
-    "pull",
+    "poll",
     "admit",
     "fetch",
     "overdue",
@@ -49,7 +49,7 @@ CALLS: Final = (
     "join",
     "beat",
     "lead",
-    "standings",
+    "statuses",
     "step",
 )
 POINTS: Final = tuple(f"{call}:{side}" for call in CALLS for side in ("before", "after"))
@@ -153,12 +153,12 @@ class _FaultyStore:
         *,
         process: int,
         waiter: int | None,
-        again: bool,
+        is_retry: bool,
         connection: Transaction | None = None,
     ) -> list[TakenKey]:
         def claim() -> Coroutine[None, None, list[TakenKey]]:
             return self._inner.start(
-                starts, notifications, process=process, waiter=waiter, again=again, connection=connection
+                starts, notifications, process=process, waiter=waiter, is_retry=is_retry, connection=connection
             )
 
         return await (claim() if connection is not None else self._session.call("start", claim))
@@ -182,12 +182,12 @@ class _FaultyStore:
         ahead = self._session.ahead()
         return [structs.replace(miss, store_clock=miss.store_clock + ahead) for miss in misses]
 
-    async def pull(
+    async def poll(
         self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool
     ) -> list[Claim]:
         return await self._works(
-            "pull",
-            lambda: self._inner.pull(services, limit, process=process, first_claim=first_claim, durable=durable),
+            "poll",
+            lambda: self._inner.poll(services, limit, process=process, first_claim=first_claim, durable=durable),
         )
 
     async def admit(
@@ -297,10 +297,9 @@ class _FaultyLedger:
         self.find_key = inner.find_key
         self.audit = inner.audit
 
-    async def standings(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
-        return await self._session.call("standings", lambda: self._inner.standings(sagas))
+    async def statuses(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
+        return await self._session.call("statuses", lambda: self._inner.statuses(sagas))
 
     async def snapshot(self, saga: UUID) -> Snapshot:
         found = await self._inner.snapshot(saga)
-        overdue = structs.replace(found.overdue, store_clock=found.overdue.store_clock + self._session.ahead())
-        return replace(found, overdue=overdue)
+        return structs.replace(found, store_clock=found.store_clock + self._session.ahead())

@@ -42,26 +42,26 @@ class ClaimTests(StoreStage):
         process, other = await self.process(), await self.process()
         await self.started(process)
 
-        assert len(await process.pull()) == 1
-        assert await other.pull() == []
+        assert len(await process.poll()) == 1
+        assert await other.poll() == []
 
     async def test_processes_that_pull_together_share_the_queue(self) -> None:
         processes = [await self.process() for _ in range(3)]
         starts = [await self.started(processes[0]) for _ in range(30)]
 
-        pulled = await asyncio.gather(*(process.pull(limit=20) for process in processes))
-        pulled.append(await processes[0].pull())
+        polled = await asyncio.gather(*(process.poll(limit=20) for process in processes))
+        polled.append(await processes[0].poll())
 
-        sagas = [claim.saga for batch in pulled for claim in batch]
+        sagas = [claim.saga for batch in polled for claim in batch]
         assert sorted(sagas) == sorted(start.saga for start in starts)
 
     async def test_the_oldest_command_is_pulled_first(self) -> None:
         process = await self.process()
         starts = [await self.started(process) for _ in range(3)]
 
-        pulled = [(await process.pull(limit=1))[0].saga for _ in starts]
+        polled = [(await process.poll(limit=1))[0].saga for _ in starts]
 
-        assert pulled == [start.saga for start in starts]
+        assert polled == [start.saga for start in starts]
 
     async def test_a_pull_takes_no_more_than_its_limit(self) -> None:
         process = await self.process(SERVICE, OTHER_SERVICE)
@@ -69,23 +69,23 @@ class ClaimTests(StoreStage):
         for _ in range(3):
             await self.started(process, "DD", definition=plan)
 
-        assert len(await process.pull(SERVICE, OTHER_SERVICE, limit=4)) == 4
-        assert len(await process.pull(SERVICE, OTHER_SERVICE, limit=4)) == 2
+        assert len(await process.poll(SERVICE, OTHER_SERVICE, limit=4)) == 4
+        assert len(await process.poll(SERVICE, OTHER_SERVICE, limit=4)) == 2
 
     async def test_a_pull_takes_commands_of_its_services_only(self) -> None:
         process = await self.process()
         plan = graph(step("a"), step("b", OTHER_SERVICE), name="two_services")
         await self.started(process, "DD", definition=plan)
 
-        assert [claim.step for claim in await process.pull(OTHER_SERVICE)] == [1]
-        assert await process.pull("nobody") == []
+        assert [claim.step for claim in await process.poll(OTHER_SERVICE)] == [1]
+        assert await process.poll("nobody") == []
 
     async def test_claims_are_numbered_from_the_one_after_the_first(self) -> None:
         process = await self.process()
         for _ in range(2):
             await self.started(process)
 
-        claim = await process.adapter.store.pull([SERVICE], 10, process=process.id, first_claim=40, durable=False)
+        claim = await process.adapter.store.poll([SERVICE], 10, process=process.id, first_claim=40, durable=False)
 
         assert sorted(one.number for one in claim) == [41, 42]
 
@@ -97,7 +97,7 @@ class ClaimTests(StoreStage):
         write = replace(moved(start, "SD"), results=[Result(0, 1, b'"x"')], dispatches=[queued(1)])
         await process.commit(write)
 
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         assert (claim.operation, claim.definition, claim.version) == (EXECUTE, start.definition, 2)
         assert (claim.input, claim.results, claim.waiter) == (INPUT, {0: b'"x"'}, 7)
@@ -109,7 +109,7 @@ class ClaimTests(StoreStage):
         start = await self.started(process, "SSD", definition=plan)
         await process.commit(replace(moved(start, "SSD"), results=[Result(0, 1, b"1"), Result(1, 1, b"2")]))
 
-        assert (await process.pull_one()).results == {1: b"2"}
+        assert (await process.poll_one()).results == {1: b"2"}
 
     async def test_a_compensation_gets_the_result_of_its_own_step(self) -> None:
         process = await self.process()
@@ -118,7 +118,7 @@ class ClaimTests(StoreStage):
         undo = moved(start, "K", Phase.COMPENSATING)
         await process.commit(replace(undo, results=results, dispatches=[queued(0, COMPENSATE)]))
 
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         assert (claim.operation, claim.results, claim.state.phase) == (COMPENSATE, {0: b"7"}, Phase.COMPENSATING)
 
@@ -128,7 +128,7 @@ class ClaimTests(StoreStage):
         undo = moved(start, "K", Phase.COMPENSATING)
         await process.commit(replace(undo, results=[Result(0, 1, None)], dispatches=[queued(0, COMPENSATE)]))
 
-        assert (await process.pull_one()).results == {}
+        assert (await process.poll_one()).results == {}
         assert (await process.adapter.ledger.snapshot(start.saga)).results == {}
 
     async def test_a_command_that_is_not_called_for_is_dropped_when_it_is_pulled(self) -> None:
@@ -136,7 +136,7 @@ class ClaimTests(StoreStage):
         start = await self.started(process)
         await process.commit(moved(start, "S"))
 
-        assert await process.pull() == []
+        assert await process.poll() == []
         assert await self.held(process, start) == frozenset()
 
     async def test_what_is_called_for_is_pulled_beside_what_is_not(self) -> None:
@@ -144,24 +144,24 @@ class ClaimTests(StoreStage):
         over, open_ = await self.started(process), await self.started(process)
         await process.commit(moved(over, "S"))
 
-        assert [claim.saga for claim in await process.pull()] == [open_.saga]
+        assert [claim.saga for claim in await process.poll()] == [open_.saga]
 
     async def test_a_paused_sagas_command_is_set_aside(self) -> None:
         process = await self.process()
         start = await self.started(process)
         await self.paused(process, start)
 
-        assert await process.pull() == []
+        assert await process.poll() == []
         assert await self.held(process, start) == {0}
 
     async def test_a_resumed_sagas_command_is_handed_out_as_if_for_the_first_time(self) -> None:
         process = await self.process()
         start = await self.started(process)
         await self.paused(process, start)
-        await process.pull()
+        await process.poll()
         await process.commit(replace(moved(start, "D", version=2), dispatches=[queued()]))
 
-        assert (await process.pull_one()).deliveries == 1
+        assert (await process.poll_one()).deliveries == 1
 
     async def test_a_delivered_command_is_claimed(self) -> None:
         process = await self.process()
@@ -245,12 +245,12 @@ class ClaimTests(StoreStage):
         start = await self.started(process)
 
         assert len(await process.admit(delivery(start))) == 1
-        assert await process.pull() == []
+        assert await process.poll() == []
 
     async def test_a_delivery_of_a_command_that_waits_for_its_next_attempt_is_refused(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
         await process.commit(replace(unmoved(start), delays=[Delay(0, claim.number, 3600.0, 0.0, 1, "broke")]))
 
         assert await process.admit(delivery(start)) == []
@@ -258,7 +258,7 @@ class ClaimTests(StoreStage):
     async def test_another_operation_takes_the_command_over_from_its_claim(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
-        held = await process.pull_one()
+        held = await process.poll_one()
         await process.extend(held, trial=True)
         await process.commit(moved(start, "K", Phase.COMPENSATING))
 
@@ -272,7 +272,7 @@ class ClaimTests(StoreStage):
         start = await self.started(process)
         counts = []
         for failures in range(1, 4):
-            (claim,) = await process.admit(delivery(start)) or await process.pull()
+            (claim,) = await process.admit(delivery(start)) or await process.poll()
             counts.append(claim.deliveries)
             await process.commit(replace(unmoved(start), delays=[Delay(0, claim.number, 0.0, 0.0, failures, "broke")]))
 
@@ -281,8 +281,8 @@ class ClaimTests(StoreStage):
     async def test_a_process_fetches_its_own_claims(self) -> None:
         process, other = await self.process(), await self.process()
         starts = [await self.started(process) for _ in range(3)]
-        mine = await process.pull(limit=2)
-        await other.pull()
+        mine = await process.poll(limit=2)
+        await other.poll()
 
         assert {claim.saga for claim in await process.fetch()} == {claim.saga for claim in mine}
         assert await process.fetch(ref(starts[2])) == []
@@ -291,16 +291,16 @@ class ClaimTests(StoreStage):
     async def test_a_fetched_claim_is_the_one_that_is_held(self) -> None:
         process = await self.process()
         await self.started(process)
-        pulled = await process.pull_one()
+        polled = await process.poll_one()
 
         (fetched,) = await process.fetch()
 
-        assert (fetched.number, fetched.deliveries) == (pulled.number, 1)
+        assert (fetched.number, fetched.deliveries) == (polled.number, 1)
 
     async def test_a_claim_that_is_not_called_for_any_more_is_dropped_when_it_is_fetched(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        await process.pull()
+        await process.poll()
         await process.commit(moved(start, "S"))
 
         assert await process.fetch() == []
@@ -315,11 +315,11 @@ class ClaimTests(StoreStage):
     async def test_extending_says_which_claims_are_lost(self) -> None:
         process, other = await self.process(), await self.process()
         starts = {start.saga: start for start in [await self.started(process) for _ in range(3)]}
-        kept, taken, dropped = await process.pull()
+        kept, taken, dropped = await process.poll()
         await process.commit(replace(unmoved(starts[dropped.saga]), drops=[Drop(0, dropped.number)]))
         given_back = Delay(0, taken.number, 0.0, 0.0, 1, "broke")
         await process.commit(replace(unmoved(starts[taken.saga]), delays=[given_back]))
-        await other.pull()
+        await other.poll()
 
         assert await process.extend(kept, taken, dropped) == {taken.number, dropped.number}
 
@@ -327,10 +327,10 @@ class ClaimTests(StoreStage):
         """G26: it was given back when its lease was over, and the process, which was frozen, has taken the command again."""
         process, other = await self.process(options=StoreOptions(lease_seconds=LEASE_SECONDS)), await self.process()
         await self.started(process)
-        older = await process.pull_one()
+        older = await process.poll_one()
         await self.advance(LEASE_SECONDS * 1.5)
         assert (await other.beat(full=True)).released == 1
-        newer = await process.pull_one()
+        newer = await process.poll_one()
 
         assert await process.extend(older, newer) == {older.number}
         assert await process.extend(older, trial=True) == {older.number}
@@ -340,14 +340,14 @@ class ClaimTests(StoreStage):
         process = await self.process(options=StoreOptions(lease_seconds=LEASE_SECONDS))
         other = await self.process()
         left, kept = await self.started(process), await self.started(process)
-        (claim,) = [claim for claim in await process.pull() if claim.saga == kept.saga]
+        (claim,) = [claim for claim in await process.poll() if claim.saga == kept.saga]
         await other.extend(claim)  # not its own: changes nothing
         await self.advance(LEASE_SECONDS * 1.5)
         longer = StageProcess(await self.adapter(), process.id, process.heard)  # with the default lease
         await longer.extend(claim)
 
         assert (await other.beat(full=True)).released == 1
-        assert [claim.saga for claim in await other.pull()] == [left.saga]
+        assert [claim.saga for claim in await other.poll()] == [left.saga]
 
     async def test_the_end_of_a_lease_is_on_the_clock_of_the_process(self) -> None:
         process = await self.process(options=StoreOptions(lease_seconds=3600.0))
@@ -355,7 +355,7 @@ class ClaimTests(StoreStage):
         start = replace(await self.ready(process), deadline_seconds=3600.0)
         await process.start(start)
 
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         assert claim.state.deadline is not None
         assert claim.lease_ends + claim.store_clock == pytest.approx(claim.state.deadline, abs=1.0)

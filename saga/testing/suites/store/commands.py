@@ -35,7 +35,7 @@ class CommandTests(StoreStage):
     async def test_a_drop_ends_its_own_claim(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         await process.commit(replace(unmoved(start), drops=[Drop(0, claim.number)]))
 
@@ -45,7 +45,7 @@ class CommandTests(StoreStage):
     async def test_a_drop_with_a_foreign_claim_changes_nothing(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         await process.commit(replace(unmoved(start), drops=[Drop(0, claim.number - 1)]))
 
@@ -54,7 +54,7 @@ class CommandTests(StoreStage):
     async def test_a_drop_without_a_claim_drops_whatever_is_there(self) -> None:
         process = await self.process()
         start = await self.started(process, "DD")
-        await process.pull(limit=1)
+        await process.poll(limit=1)
 
         await process.commit(replace(unmoved(start), drops=[Drop(0, None), Drop(1, None), Drop(1, None)]))
 
@@ -63,22 +63,22 @@ class CommandTests(StoreStage):
     async def test_a_failed_command_waits_for_its_next_attempt(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         await process.commit(replace(unmoved(start), delays=[failed(claim, HOUR_SECONDS)]))
 
-        assert await process.pull() == []
+        assert await process.poll() == []
         assert await self.held(process, start) == {0}
         assert (await process.beat()).has_due is False
 
     async def test_a_failed_command_comes_again_when_it_is_due(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
         await process.commit(replace(unmoved(start), delays=[failed(claim, SHORT_SECONDS)]))
 
         await self.advance(SHORT_SECONDS * 2)
-        again = await process.pull_one()
+        again = await process.poll_one()
 
         assert (again.deliveries, again.failures) == (2, 1)
         assert again.number > claim.number
@@ -87,11 +87,11 @@ class CommandTests(StoreStage):
         process = await self.process()
         start = await self.started(process)
         for failures in (1, 2):
-            claim = await process.pull_one()
+            claim = await process.poll_one()
             await process.commit(replace(unmoved(start), delays=[failed(claim, failures=failures)]))
             await self.advance(SHORT_SECONDS)
 
-        again = await process.pull_one()
+        again = await process.poll_one()
 
         assert again.failures == 2
         assert again.first_failed_ago >= SHORT_SECONDS * 2 - 0.001
@@ -99,18 +99,18 @@ class CommandTests(StoreStage):
     async def test_a_try_that_is_ongoing_counts_neither_as_failure_nor_as_delivery(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         await process.commit(replace(unmoved(start), delays=[failed(claim, failures=0)]))
         await self.advance(SHORT_SECONDS)
-        again = await process.pull_one()
+        again = await process.poll_one()
 
         assert (again.deliveries, again.failures, again.first_failed_ago) == (1, 0, 0.0)
 
     async def test_a_trial_is_counted_and_told_with_the_next_claim(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
         assert claim.trials == 0
         assert await process.extend(claim) == set()
 
@@ -118,12 +118,12 @@ class CommandTests(StoreStage):
         await self.kill(process.adapter)
         await self.until_released(other, ref(start))
 
-        assert (await other.pull_one()).trials == 1
+        assert (await other.poll_one()).trials == 1
 
     async def test_a_trial_of_a_claim_that_is_lost_is_not_counted(self) -> None:
         process, other = await self.process(), await self.process()
         await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         assert await other.extend(claim, trial=True) == {claim.number}
 
@@ -132,21 +132,21 @@ class CommandTests(StoreStage):
     async def test_an_answer_says_how_many_trials_there_were(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
         await process.commit(replace(unmoved(start), delays=[replace(failed(claim), trials=3)]))
-        again = await process.pull_one()
+        again = await process.poll_one()
         await process.extend(again, trial=True)
 
         await process.commit(replace(unmoved(start), delays=[failed(again)]))
 
-        assert (again.trials, (await process.pull_one()).trials) == (3, 0)
+        assert (again.trials, (await process.poll_one()).trials) == (3, 0)
 
     async def test_a_delay_of_an_older_claim_changes_nothing(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        older = await process.pull_one()
+        older = await process.poll_one()
         await process.commit(replace(unmoved(start), delays=[failed(older)]))
-        newer = await process.pull_one()
+        newer = await process.poll_one()
 
         await process.commit(replace(unmoved(start), delays=[failed(older, HOUR_SECONDS, failures=5)]))
 
@@ -156,7 +156,7 @@ class CommandTests(StoreStage):
     async def test_a_delay_of_a_miss_changes_nothing(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         await process.commit(replace(moved(start, "S", version=2), delays=[failed(claim, HOUR_SECONDS)]))
 
@@ -165,11 +165,11 @@ class CommandTests(StoreStage):
     async def test_a_command_that_is_set_aside_is_not_handed_out(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         await process.commit(replace(unmoved(start), delays=[failed(claim, PARKED_SECONDS)]))
 
-        assert await process.pull() == []
+        assert await process.poll() == []
         assert await process.admit(delivery(start)) == []
         assert await self.held(process, start) == {0}
 
@@ -177,12 +177,12 @@ class CommandTests(StoreStage):
     async def test_a_command_that_was_set_aside_begins_anew_when_it_is_dispatched(self, *, is_new: bool) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
         parked = replace(failed(claim, PARKED_SECONDS, failures=3), trials=2)
         await process.commit(replace(unmoved(start), delays=[parked]))
 
         await process.commit(replace(moved(start, "D"), dispatches=[queued()], is_new=is_new))
-        again = await process.pull_one()
+        again = await process.poll_one()
 
         assert (again.deliveries, again.failures, again.trials, again.first_failed_ago) == (1, 0, 0, 0.0)
 
@@ -193,30 +193,30 @@ class CommandTests(StoreStage):
         later = Dispatch(0, EXECUTE, SERVICE, None, None, HOUR_SECONDS)
         await process.commit(replace(moved(start, "D"), dispatches=[later]))
 
-        assert await process.pull() == []
+        assert await process.poll() == []
         assert await self.held(process, start) == {0}
 
     @TAKEN_FOR_NEW
     async def test_a_dispatch_leaves_a_claim_of_the_same_command_alone(self, *, is_new: bool) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         await other.commit(replace(moved(start, "D"), dispatches=[queued()], is_new=is_new))
 
-        assert await other.pull() == []
+        assert await other.poll() == []
         assert [held.number for held in await process.fetch()] == [claim.number]
 
     @TAKEN_FOR_NEW
     async def test_a_dispatch_of_another_operation_ends_the_claim(self, *, is_new: bool) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
         await process.extend(claim, trial=True)
 
         undo = replace(moved(start, "K", Phase.COMPENSATING), dispatches=[queued(0, COMPENSATE)], is_new=is_new)
         await other.commit(undo)
-        (taken,) = await other.pull()
+        (taken,) = await other.poll()
 
         assert (taken.operation, taken.deliveries, taken.failures, taken.trials) == (COMPENSATE, 1, 0, 0)
         assert await process.fetch() == []
@@ -227,13 +227,13 @@ class CommandTests(StoreStage):
     async def test_a_dispatch_moves_a_command_that_waits(self, *, is_new: bool) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
         waits = replace(failed(claim, HOUR_SECONDS), trials=2)
         await process.commit(replace(unmoved(start), delays=[waits]))
 
         await process.commit(replace(moved(start, "D"), dispatches=[queued()], is_new=is_new))
 
-        again = await process.pull_one()
+        again = await process.poll_one()
         assert (again.failures, again.trials) == (1, 2)
 
     async def test_a_dispatch_to_a_process_is_its_claim(self) -> None:
@@ -246,12 +246,12 @@ class CommandTests(StoreStage):
         (claim,) = await other.fetch(ref(start))
         assert (claim.number, claim.deliveries) == (dispatch.claim, 1)
         assert claim.lease_ends > claim.quiet_at
-        assert await process.pull() == []
+        assert await process.poll() == []
 
     async def test_a_dispatch_to_a_process_is_counted_like_every_delivery(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
         await process.commit(replace(unmoved(start), delays=[failed(claim, HOUR_SECONDS)]))
 
         await process.commit(replace(moved(start, "D"), dispatches=[process.for_me()]))
@@ -265,7 +265,7 @@ class CommandTests(StoreStage):
 
         await process.commit(replace(moved(start, "D"), dispatches=[other.for_me()]))
 
-        assert (await process.pull_one()).deliveries == 1
+        assert (await process.poll_one()).deliveries == 1
 
     async def test_a_dispatch_of_a_miss_is_not_written(self) -> None:
         process = await self.process()
@@ -278,9 +278,9 @@ class CommandTests(StoreStage):
     async def test_a_claim_that_is_dropped_can_be_dispatched_again_in_one_write(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         undo = moved(start, "K", Phase.COMPENSATING)
         await process.commit(replace(undo, drops=[Drop(0, claim.number)], dispatches=[queued(0, COMPENSATE)]))
 
-        assert (await process.pull_one()).operation is COMPENSATE
+        assert (await process.poll_one()).operation is COMPENSATE

@@ -55,7 +55,7 @@ class CommitTests(StoreStage):
     async def test_a_commit_is_all_or_nothing(self) -> None:
         process = await self.process()
         start = await self.started(process, "DP")
-        claim = (await process.pull_one()).number
+        claim = (await process.poll_one()).number
         everything = replace(
             moved(start, "SD"),
             drops=[Drop(0, claim)],
@@ -113,7 +113,7 @@ class CommitTests(StoreStage):
     async def test_a_miss_tells_the_time_of_the_store(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         (miss,) = await process.commit(moved(start, "S", version=9))
 
@@ -122,9 +122,9 @@ class CommitTests(StoreStage):
     async def test_a_rejection_of_an_older_claim_is_a_miss(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        older = await process.pull_one()
+        older = await process.poll_one()
         await process.commit(replace(unmoved(start), delays=[Delay(0, older.number, 0.0, 0.0, 1, "broke")]))
-        newer = await process.pull_one()
+        newer = await process.poll_one()
         rejection = moved(start, "R", Phase.COMPENSATED)
 
         assert len(await process.commit(replace(rejection, fences=[(0, older.number)]))) == 1
@@ -134,7 +134,7 @@ class CommitTests(StoreStage):
     async def test_a_rejection_of_a_claim_that_was_given_back_counts_until_there_is_a_newer_one(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
-        claim = (await other.pull_one()).number
+        claim = (await other.poll_one()).number
         await other.adapter.membership.leave()
 
         rejection = replace(moved(start, "R", Phase.COMPENSATED), fences=[(0, claim)])
@@ -144,7 +144,7 @@ class CommitTests(StoreStage):
     async def test_a_fence_on_a_command_that_is_gone_is_a_miss(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = (await process.pull_one()).number
+        claim = (await process.poll_one()).number
         await process.commit(replace(unmoved(start), drops=[Drop(0, claim)]))
 
         (miss,) = await process.commit(replace(moved(start, "R", Phase.COMPENSATED), fences=[(0, claim)]))
@@ -154,7 +154,7 @@ class CommitTests(StoreStage):
     async def test_two_outcomes_of_one_saga_in_one_batch_both_count(self) -> None:
         process = await self.process()
         start = await self.started(process, "DDP")
-        first, second = await process.pull()
+        first, second = await process.poll()
         folded = replace(
             moved(start, "SSD"),
             drops=[Drop(first.step, first.number), Drop(second.step, second.number)],
@@ -201,7 +201,7 @@ class CommitTests(StoreStage):
     async def test_a_write_that_changes_nothing_needs_no_version(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         assert await process.commit(replace(unmoved(start, version=9), drops=[Drop(0, claim.number)])) == []
 
@@ -280,7 +280,7 @@ class CommitTests(StoreStage):
     async def test_a_commit_in_a_transaction_is_rolled_back_with_it(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = (await process.pull_one()).number
+        claim = (await process.poll_one()).number
 
         async with self.rolled_back(process) as connection:
             write = replace(moved(start, "S"), drops=[Drop(0, claim)])

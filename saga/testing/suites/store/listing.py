@@ -126,7 +126,7 @@ class ListingTests(StoreStage):
         start = replace(await self.ready(process, "DP", definition=plan), key="1017", deadline_seconds=HOUR_SECONDS)
         await process.start(start)
 
-        case = await process.adapter.listing.case(start.saga)
+        case = await process.adapter.listing.detail(start.saga)
 
         assert (case.graph, case.state.vector, case.key, case.input) == (plan, "DP", "1017", INPUT)
         assert case.wake_at is not None
@@ -136,11 +136,11 @@ class ListingTests(StoreStage):
     async def test_a_case_has_its_commands_under_way(self) -> None:
         process = await self.process()
         start = await self.started(process, "DDD")
-        claim = {one.step: one for one in await process.pull(limit=2)}
+        claim = {one.step: one for one in await process.poll(limit=2)}
         parked = Delay(0, claim[0].number, PARKED_SECONDS, 5.0, 1, "broke")
         await process.commit(replace(moved(start, "dDD"), delays=[parked]))
 
-        commands = (await process.adapter.listing.case(start.saga)).instructions
+        commands = (await process.adapter.listing.detail(start.saga)).commands
 
         assert set(commands) == {0, 1, 2}
         assert (commands[0].due_at, commands[0].error, commands[0].failures) == (None, "broke", 1)
@@ -153,7 +153,7 @@ class ListingTests(StoreStage):
         process = await self.process()
         start = replace(await self.ready(process, "DP"), entries=(HistoryEntry("started", -1, None),))
         await process.start(start)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
         write = replace(
             moved(start, "SD"),
             drops=[Drop(0, claim.number)],
@@ -162,7 +162,7 @@ class ListingTests(StoreStage):
         )
         await process.commit(write)
 
-        case = await process.adapter.listing.case(start.saga)
+        case = await process.adapter.listing.detail(start.saga)
 
         assert {number: (r.attempts, r.result, r.process) for number, r in case.records.items()} == {
             0: (2, b"7", "a process")
@@ -176,7 +176,7 @@ class ListingTests(StoreStage):
         process = await self.process()
         start = replace(await self.ready(process, "DP"), entries=(HistoryEntry("started", -1, None),))
         await process.start(start)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
         await process.commit(replace(unmoved(start), entries=(HistoryEntry("failed", 0, "broke"),)))
         both = (HistoryEntry("succeeded", 0, None), HistoryEntry("failed", 0, "no matter"))
         write = replace(moved(start, "SD"), drops=[Drop(0, claim.number)], results=[Result(0, 1, b"7")], entries=both)
@@ -185,11 +185,11 @@ class ListingTests(StoreStage):
         page = await process.adapter.listing.histories(start.saga, 1)
         definition = await process.adapter.directory.graph(start.definition)
 
-        (found,) = page.chronicles
+        (found,) = page.histories
         assert (found.saga, found.definition, found.version, found.phase, found.vector, found.results) == (
             start.saga, start.definition, 2, "R", "SD", frozenset({0}),
         )  # fmt: skip
-        assert list(found.notes) == [
+        assert list(found.transitions) == [
             Transition(1, "R", "DP", "started", None, None, process.id),
             Transition(2, "R", "SD", "succeeded", 0, None, process.id),
             Transition(2, "R", "SD", "failed", 0, "no matter", process.id),
@@ -206,9 +206,9 @@ class ListingTests(StoreStage):
         first = await listing.histories(sagas[1], 3)
         second = await listing.histories(UUID(int=sagas[3].int + 1), 3)
 
-        assert [one.saga for one in first.chronicles] == sagas[1:4]
-        assert [one.saga for one in second.chronicles] == sagas[4:]
-        assert (await listing.histories(UUID(int=sagas[4].int + 1), 3)).chronicles == []
+        assert [one.saga for one in first.histories] == sagas[1:4]
+        assert [one.saga for one in second.histories] == sagas[4:]
+        assert (await listing.histories(UUID(int=sagas[4].int + 1), 3)).histories == []
 
     async def test_a_miss_leaves_no_history(self) -> None:
         process = await self.process()
@@ -216,13 +216,13 @@ class ListingTests(StoreStage):
 
         await process.commit(replace(moved(start, "S", version=2), entries=(HistoryEntry("succeeded", 0, None),)))
 
-        assert (await process.adapter.listing.case(start.saga)).history == ()
+        assert (await process.adapter.listing.detail(start.saga)).history == ()
 
     async def test_a_case_tells_who_could_act(self) -> None:
         process = await self.process(SERVICE, OTHER_SERVICE)
         start = await self.started(process)
 
-        case = await process.adapter.listing.case(start.saga)
+        case = await process.adapter.listing.detail(start.saga)
 
         assert dict(case.serving) == {SERVICE: ("a process",), OTHER_SERVICE: ("a process",)}
         assert case.leader is None
@@ -231,7 +231,7 @@ class ListingTests(StoreStage):
         process = await self.process()
 
         with pytest.raises(NotFound):
-            await process.adapter.listing.case(uuid4())
+            await process.adapter.listing.detail(uuid4())
 
     async def test_definitions_are_listed_by_name_the_newest_version_first(self) -> None:
         process = await self.process()

@@ -101,24 +101,24 @@ class MemberTests(StoreStage):
     async def test_who_leaves_gives_its_claims_back_uncounted(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
-        await process.extend(await process.pull_one(), trial=True)
+        await process.extend(await process.poll_one(), trial=True)
 
         await process.adapter.membership.leave()
 
         assert await soon(other.heard.queue.get()) == SERVICE
-        claim = await other.pull_one()
+        claim = await other.poll_one()
         assert (claim.saga, claim.deliveries, claim.trials) == (start.saga, 1, 0)
 
     async def test_the_claims_of_the_dead_are_given_back_and_were_counted(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
-        await process.pull()
+        await process.poll()
 
         await self.kill(process.adapter)
         await self.until_released(other, ref(start))
 
         assert await soon(other.heard.queue.get()) == SERVICE
-        claim = await other.pull_one()
+        claim = await other.poll_one()
         assert (claim.saga, claim.deliveries) == (start.saga, 2)
 
     async def test_the_dead_disappear_from_the_list(self) -> None:
@@ -134,7 +134,7 @@ class MemberTests(StoreStage):
     async def test_claims_of_the_living_stay_where_they_are(self) -> None:
         process, other = await self.process(), await self.process()
         await self.started(process)
-        await process.pull()
+        await process.poll()
 
         beat = await other.beat(full=True)
 
@@ -144,7 +144,7 @@ class MemberTests(StoreStage):
     async def test_a_lease_that_is_over_is_found_by_a_full_beat(self) -> None:
         process, other = await self.process(options=StoreOptions(lease_seconds=LEASE_SECONDS)), await self.process()
         await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
         await self.advance(LEASE_SECONDS * 1.5)
 
         assert (await other.beat(full=False)).released == 0
@@ -173,7 +173,7 @@ class MemberTests(StoreStage):
         assert silent_seconds == 0
         assert seen_ago_seconds is not None
         assert seen_ago_seconds < TIMEOUT_SECONDS
-        assert (await process.adapter.listing.case(start.saga)).leader == "a supervisor"
+        assert (await process.adapter.listing.detail(start.saga)).leader == "a supervisor"
 
     async def test_a_leader_is_told_how_long_nobody_was_seen_leading(self) -> None:
         membership = (await self.process()).adapter.membership
@@ -204,7 +204,7 @@ class MemberTests(StoreStage):
 
         await process.adapter.membership.lead(3, None)
 
-        assert (await process.adapter.listing.case(start.saga)).leader is None
+        assert (await process.adapter.listing.detail(start.saga)).leader is None
 
     async def test_an_earlier_term_is_not_seen_beside_a_later_one(self) -> None:
         process = await self.process()
@@ -215,7 +215,7 @@ class MemberTests(StoreStage):
             with pytest.raises(LeadershipLost):
                 await process.adapter.membership.lead(3, name)
 
-        assert (await process.adapter.listing.case(start.saga)).leader == "the successor"
+        assert (await process.adapter.listing.detail(start.saga)).leader == "the successor"
 
     async def test_who_is_not_in_the_list_cannot_beat(self) -> None:
         process = await self.process()
@@ -240,7 +240,7 @@ class MemberTests(StoreStage):
             pytest.skip("this store has no sessions")
         process, other = await self.process(), await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         await self.cut(process.adapter)
         await soon(process.heard.lost.wait())
@@ -251,7 +251,7 @@ class MemberTests(StoreStage):
     async def test_a_closed_process_counts_as_dead(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
-        await process.pull()
+        await process.poll()
 
         await process.adapter.close()
 

@@ -126,7 +126,7 @@ class SignalTests(StoreStage):
     async def _claim_of(self, process: StageProcess, start: Start, *, step: int = 1) -> Claim:
         """The claim of a step for another process, as the process that makes it knows it."""
         await self.started(process)
-        now = (await process.pull())[0]  # what time it is, on the clock that this store has
+        now = (await process.poll())[0]  # what time it is, on the clock that this store has
         return Claim(
             saga=start.saga, step=step, operation=EXECUTE, number=process.for_me().claim or 0,
             definition=start.definition, version=2 if step else 1, state=replace(start.state, vector="SD" if step else "D"),

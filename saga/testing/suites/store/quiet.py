@@ -19,23 +19,23 @@ class QuietTests(StoreStage):
     async def test_a_quiet_time_is_told_to_the_next_claim(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
         assert claim.quiet_at <= claim.lease_ends
 
         await process.commit(replace(unmoved(start), delays=[failed(claim, quiet_seconds=HOUR_SECONDS)]))
-        again = await process.pull_one()
+        again = await process.poll_one()
 
         assert again.quiet_at - claim.quiet_at == pytest.approx(HOUR_SECONDS, abs=5.0)
 
     async def test_a_quiet_time_is_never_shortened(self) -> None:
         process = await self.process()
         start = await self.started(process)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
         await process.commit(replace(unmoved(start), delays=[failed(claim, quiet_seconds=HOUR_SECONDS)]))
-        again = await process.pull_one()
+        again = await process.poll_one()
         await process.commit(replace(unmoved(start), delays=[failed(again, failures=2, quiet_seconds=1.0)]))
 
-        assert (await process.pull_one()).quiet_at == pytest.approx(again.quiet_at, abs=5.0)
+        assert (await process.poll_one()).quiet_at == pytest.approx(again.quiet_at, abs=5.0)
 
     @pytest.mark.parametrize("vector", ["D", "K"])
     async def test_a_dead_processs_external_call_may_be_on_its_way_until_its_time_is_over(self, vector: str) -> None:
@@ -54,13 +54,13 @@ class QuietTests(StoreStage):
         """G25: its own process asks for its claims, as after an unknown commit, while the call runs."""
         process = await self.process()
         start = await self.started(process, definition=graph(step("one", mode=Mode.EXTERNAL), name="paused"))
-        claim = await process.pull_one()
+        claim = await process.poll_one()
         await self.paused(process, start)
 
         assert await process.fetch() == []
 
         await process.commit(replace(moved(start, "D", version=2), dispatches=[queued()]))
-        again = await process.pull_one()
+        again = await process.poll_one()
         assert again.quiet_at == pytest.approx(claim.lease_ends + 1.0 + StoreOptions().margin_seconds, abs=1.0)
 
     @pytest.mark.parametrize("given_up", ["d", "G"])
@@ -70,16 +70,16 @@ class QuietTests(StoreStage):
         """G37, G40: the step was set aside by a report of an older claim, or the saga abandoned; the vector calls for nothing."""
         process, other = await self.process(), await self.process()
         start = await self.started(process)
-        await process.pull()
+        await process.poll()
         await process.commit(moved(start, given_up, Phase.ABANDONING if given_up == "G" else Phase.RUNNING))
         await self.kill(process.adapter)
         await self.until_released(other, ref(start))
 
-        assert await other.pull() == []
+        assert await other.poll() == []
 
-        seen = (await other.adapter.ledger.snapshot(start.saga)).overdue
+        seen = await other.adapter.ledger.snapshot(start.saga)
         assert (set(seen.claimed), set(seen.unquiet)) == (set(), {0})
-        assert await other.pull() == []
+        assert await other.poll() == []
 
     @pytest.mark.parametrize(
         ("given_up", "phase"), [("d", Phase.RUNNING), ("u", Phase.COMPENSATING), ("G", Phase.ABANDONING)]
@@ -90,12 +90,12 @@ class QuietTests(StoreStage):
         """G37, G40: as after an unknown commit, while the call runs."""
         process = await self.process()
         start = await self.started(process)
-        await process.pull()
+        await process.poll()
         await process.commit(moved(start, given_up, phase))
 
         assert await process.fetch() == []
 
-        seen = (await process.adapter.ledger.snapshot(start.saga)).overdue
+        seen = await process.adapter.ledger.snapshot(start.saga)
         assert seen.unquiet == {0}
 
     async def test_an_abandoned_journaled_step_keeps_no_command_but_that_which_freezes_it(self) -> None:
@@ -103,19 +103,19 @@ class QuietTests(StoreStage):
         process, other = await self.process(), await self.process()
         start = await self.started(process, definition=graph(step("one", mode=Mode.JOURNALED), name="journaled"))
         await process.commit(moved(start, "G", Phase.ABANDONING))
-        assert await process.pull() == []
+        assert await process.poll() == []
         assert await self.held(process, start) == frozenset()
 
         asked = replace(moved(start, "G", Phase.ABANDONING, version=2), dispatches=[queued(0, VOID_OR_REPORT)])
         await process.commit(asked)
 
-        assert [claim.operation for claim in await other.pull()] == [VOID_OR_REPORT]
+        assert [claim.operation for claim in await other.poll()] == [VOID_OR_REPORT]
 
     async def taken_over(self, mode: Mode, vector: str = "D") -> tuple[Claim, Claim]:
         """A command's claim after that of a process which died, and that one."""
         process, peer = await self.process(), await self.process()
         start = await self.started(process, vector, definition=graph(step("one", mode=mode), name="taken_over"))
-        claim = await process.pull_one()
+        claim = await process.poll_one()
         await self.kill(process.adapter)
         await self.until_released(peer, ref(start))
-        return await peer.pull_one(), claim
+        return await peer.poll_one(), claim

@@ -105,7 +105,7 @@ class RecordTests(StoreStage):
         process = await self.process()
         start = replace(await self.ready(process), deadline_seconds=HOUR_SECONDS / 7)
         await process.start(start)
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         write = replace(moved(start, "S"), state=replace(claim.state, vector="S"), is_deadline_moved=is_moved)
         await process.commit(write)
@@ -162,7 +162,7 @@ class RecordTests(StoreStage):
     async def test_an_overdue_saga_comes_with_its_commands_under_way(self) -> None:
         process = await self.process()
         start = await self.started(process, "DDDP")
-        claim = {one.step: one for one in await process.pull(limit=2)}
+        claim = {one.step: one for one in await process.poll(limit=2)}
         unquiet = Delay(0, claim[0].number, HOUR_SECONDS, HOUR_SECONDS, 1, "broke")
         await process.commit(replace(moved(start, "DDDP"), delays=[unquiet], wake_seconds=0.0))
 
@@ -231,7 +231,7 @@ class RecordTests(StoreStage):
         assert await process.commit(replace(moved(ended, "S", Phase.COMPLETED), results=[result])) == []
         assert await process.commit(moved(back, "V", Phase.COMPENSATED)) == []
 
-        found = await process.adapter.ledger.standings([running.saga, ended.saga, back.saga, uuid4()])
+        found = await process.adapter.ledger.statuses([running.saga, ended.saga, back.saga, uuid4()])
 
         assert {saga: standing.phase for saga, standing in found.items()} == {
             running.saga: Phase.RUNNING,

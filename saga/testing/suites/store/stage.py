@@ -149,11 +149,16 @@ class StageProcess:
         *starts: Start,
         notifications: Notifications | None = None,
         waiter: int | None = None,
-        again: bool = False,
+        is_retry: bool = False,
         connection: object = None,
     ) -> list[TakenKey]:
         return await self.adapter.store.start(
-            starts, notifications or Notifications(), process=self.id, waiter=waiter, again=again, connection=connection
+            starts,
+            notifications or Notifications(),
+            process=self.id,
+            waiter=waiter,
+            is_retry=is_retry,
+            connection=connection,
         )
 
     async def commit(
@@ -168,8 +173,8 @@ class StageProcess:
             writes, notifications or Notifications(), process=self.id, durable=durable, wait=wait, connection=connection
         )
 
-    async def pull(self, *services: str, limit: int = 100, durable: bool = True) -> list[Claim]:
-        return await self.adapter.store.pull(
+    async def poll(self, *services: str, limit: int = 100, durable: bool = True) -> list[Claim]:
+        return await self.adapter.store.poll(
             services or (SERVICE,), limit, process=self.id, first_claim=self._next_claims(limit), durable=durable
         )
 
@@ -192,8 +197,8 @@ class StageProcess:
     async def beat(self, *, full: bool = False) -> Heartbeat:
         return await self.adapter.membership.beat(0, full=full)
 
-    async def pull_one(self, *services: str) -> Claim:
-        (claim,) = await self.pull(*services)
+    async def poll_one(self, *services: str) -> Claim:
+        (claim,) = await self.poll(*services)
         return claim
 
     def for_me(self, position: int = 0, operation: Operation = EXECUTE) -> Dispatch:
@@ -290,17 +295,17 @@ class StoreStage(abc.ABC):
 
     async def stand(self, process: StageProcess, start: Start) -> tuple[int, State]:
         """Version and state of a saga, as everybody sees it."""
-        overdue = (await process.adapter.ledger.snapshot(start.saga)).overdue
+        overdue = await process.adapter.ledger.snapshot(start.saga)
         return overdue.version, overdue.state
 
     async def held(self, process: StageProcess, start: Start) -> frozenset[int]:
         """The steps of a saga that have a command under way."""
-        return (await process.adapter.ledger.snapshot(start.saga)).overdue.held
+        return (await process.adapter.ledger.snapshot(start.saga)).held
 
     async def until_released(self, peer: StageProcess, lost: CommandRef) -> None:
         """Beat until the claim of a process that died has been given back."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            while lost.step in (await peer.adapter.ledger.snapshot(lost.saga)).overdue.claimed:
+            while lost.step in (await peer.adapter.ledger.snapshot(lost.saga)).claimed:
                 await peer.beat()
 
     async def paused(self, process: StageProcess, start: Start) -> None:

@@ -35,7 +35,7 @@ class StartTests(StoreStage):
 
         snapshot = await process.adapter.ledger.snapshot(start.saga)
 
-        assert (snapshot.overdue.version, snapshot.overdue.state) == (1, state("DP"))
+        assert (snapshot.version, snapshot.state) == (1, state("DP"))
         assert (snapshot.definition, snapshot.input, snapshot.results) == (start.definition, INPUT, {})
         assert snapshot.ended_at is None
 
@@ -43,7 +43,7 @@ class StartTests(StoreStage):
         process = await self.process()
         start = await self.started(process)
 
-        claim = await process.pull_one()
+        claim = await process.poll_one()
 
         assert (claim.saga, claim.step, claim.state, claim.input) == (start.saga, 0, state("D"), INPUT)
 
@@ -55,7 +55,7 @@ class StartTests(StoreStage):
         (claim,) = await process.fetch()
 
         assert (claim.saga, claim.number, claim.deliveries) == (start.saga, start.dispatches[0].claim, 1)
-        assert await process.pull() == []
+        assert await process.poll() == []
 
     async def test_a_command_for_a_process_that_is_gone_goes_into_the_queue(self) -> None:
         process, other = await self.process(), await self.process()
@@ -63,7 +63,7 @@ class StartTests(StoreStage):
         await other.adapter.membership.leave()
         await process.start(start)
 
-        assert (await process.pull_one()).saga == start.saga
+        assert (await process.poll_one()).saga == start.saga
 
     async def test_a_trace_goes_with_every_claim_of_the_saga(self) -> None:
         process = await self.process()
@@ -72,9 +72,9 @@ class StartTests(StoreStage):
         await self.started(process)
 
         (fetched,) = await process.fetch()
-        pulled = await process.pull_one()
+        polled = await process.poll_one()
 
-        assert (fetched.trace, pulled.trace) == (TRACE, None)
+        assert (fetched.trace, polled.trace) == (TRACE, None)
 
     async def test_a_trace_goes_with_a_claim_that_a_bus_delivered(self) -> None:
         process = await self.process()
@@ -102,7 +102,7 @@ class StartTests(StoreStage):
         assert await process.start(second) == [TakenKey(0, first.saga, is_same_input=True)]
         with pytest.raises(NotFound):
             await process.adapter.ledger.snapshot(second.saga)
-        assert len(await process.pull()) == 1
+        assert len(await process.poll()) == 1
 
     async def test_a_taken_key_with_another_input_says_so(self) -> None:
         process = await self.process()
@@ -119,7 +119,7 @@ class StartTests(StoreStage):
         (taken,) = await process.start(*starts)
 
         assert taken.saga == starts[1 - taken.position].saga
-        assert len(await process.pull()) == 1
+        assert len(await process.poll()) == 1
 
     async def test_a_taken_key_does_not_hold_up_the_rest_of_its_batch(self) -> None:
         process = await self.process()
@@ -130,7 +130,7 @@ class StartTests(StoreStage):
         taken = await process.start(*batch)
 
         assert [entry.position for entry in taken] == [1]
-        assert {claim.saga for claim in await process.pull()} == {first.saga, batch[0].saga, batch[2].saga}
+        assert {claim.saga for claim in await process.poll()} == {first.saga, batch[0].saga, batch[2].saga}
 
     async def test_a_key_is_free_under_another_definition(self) -> None:
         process = await self.process()
@@ -153,20 +153,20 @@ class StartTests(StoreStage):
         process = await self.process()
         first, second = await self.started(process), await self.ready(process)
 
-        assert await process.start(first, second, again=True) == []
+        assert await process.start(first, second, is_retry=True) == []
 
         assert await self.stand(process, first) == (1, first.state)
-        assert {claim.saga for claim in await process.pull()} == {first.saga, second.saga}
+        assert {claim.saga for claim in await process.poll()} == {first.saga, second.saga}
 
     async def test_a_start_that_is_made_again_finds_its_own_key(self) -> None:
         process = await self.process()
         start = replace(await self.ready(process), key="1017")
         await process.start(start)
 
-        taken = await process.start(start, again=True)
+        taken = await process.start(start, is_retry=True)
 
         assert [(entry.saga, entry.is_same_input) for entry in taken] in ([], [(start.saga, True)])
-        assert len(await process.pull()) == 1
+        assert len(await process.poll()) == 1
 
     async def test_a_start_in_a_callers_transaction_waits_for_its_commit(self) -> None:
         process, other = await self.process(), await self.process()
@@ -174,9 +174,9 @@ class StartTests(StoreStage):
 
         async with process.adapter.transaction() as connection:
             await process.start(start, connection=connection)
-            assert await other.pull() == []
+            assert await other.poll() == []
 
-        assert (await other.pull_one()).saga == start.saga
+        assert (await other.poll_one()).saga == start.saga
 
     async def test_a_start_in_a_callers_transaction_is_rolled_back_with_it(self) -> None:
         process = await self.process()
@@ -186,7 +186,7 @@ class StartTests(StoreStage):
             await process.start(start, connection=connection)
 
         assert await process.adapter.ledger.find_key(start.definition_name, "1017") is None
-        assert await process.pull() == []
+        assert await process.poll() == []
 
     async def test_a_deadline_counts_from_the_start_on_the_stores_clock(self) -> None:
         process = await self.process()
@@ -195,14 +195,14 @@ class StartTests(StoreStage):
 
         snapshot = await process.adapter.ledger.snapshot(start.saga)
 
-        assert snapshot.overdue.state.deadline == pytest.approx(snapshot.started_at + 60.0, abs=0.001)
+        assert snapshot.state.deadline == pytest.approx(snapshot.started_at + 60.0, abs=0.001)
 
     async def test_a_saga_knows_who_waits_for_it(self) -> None:
         process = await self.process()
         start = await self.ready(process)
         await process.start(start, waiter=process.id)
 
-        assert (await process.pull_one()).waiter == process.id
+        assert (await process.poll_one()).waiter == process.id
 
     async def test_a_saga_that_ends_as_it_starts_is_never_overdue(self) -> None:
         process = await self.process()
@@ -239,4 +239,4 @@ class StartTests(StoreStage):
         start = replace(await self.ready(process, "DD"), dispatches=[queued(0), queued(1)])
         await process.start(start)
 
-        assert {claim.step for claim in await process.pull()} == {0, 1}
+        assert {claim.step for claim in await process.poll()} == {0, 1}
