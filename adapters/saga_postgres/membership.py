@@ -187,7 +187,7 @@ class PostgresMembership:
                 await connection.execute(_ANNOUNCE, self._process, list(services), capacity)
                 await connection.execute("select pg_notify($1, '')", f"{notify.prefix(self._options.namespace)}peers")
 
-    async def beat(self, in_flight: int, *, full: bool) -> Heartbeat:
+    async def heartbeat(self, in_flight: int, *, full: bool) -> Heartbeat:
         connection = self._connection
         if connection is None or connection.is_closed():
             raise Unavailable(f"{self._pool.place}: this process's session is gone")

@@ -36,7 +36,7 @@ class MemoryMembership:
         self._member.capacity = capacity
         self._database.tell_peers()
 
-    async def beat(self, in_flight: int, *, full: bool) -> Heartbeat:
+    async def heartbeat(self, in_flight: int, *, full: bool) -> Heartbeat:
         database, own = self._database, self._member
         if own is None or not own.is_alive or own.id not in database.members:
             raise Unavailable("this process is not in the list of the living")

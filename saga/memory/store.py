@@ -25,7 +25,7 @@ from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications
 from saga.ports.values.overdue import OverdueSaga
 from saga.ports.values.start import Start, TakenKey
-from saga.ports.values.write import Miss, Write
+from saga.ports.values.write import Write, WriteConflict
 
 
 class MemoryStore:
@@ -90,12 +90,12 @@ class MemoryStore:
         durable: bool,  # noqa: ARG002
         wait: bool,
         connection: Transaction | None = None,
-    ) -> list[Miss]:
+    ) -> list[WriteConflict]:
         async with self._using(connection) as transaction:
-            misses: list[Miss] = []
+            conflicts: list[WriteConflict] = []
             for position, write in sorted(enumerate(writes), key=lambda item: item[1].saga.int):
                 if not await self._is_current(transaction, write, wait=wait):
-                    misses.append(self._miss(transaction, position, write.saga))
+                    conflicts.append(self._conflict(transaction, position, write.saga))
                     continue
                 for ref in _touched(write):
                     await transaction.lock(ref)
@@ -103,8 +103,8 @@ class MemoryStore:
                     version, before = self._seen(transaction, write.saga)
                     transaction.sagas[write.saga] = (version + 1, state_after(write, before or write.state))
                 transaction.then(partial(write_saga, self._database, self._options, write, process=process))
-            transaction.then(lambda: self._database.tell(notifications, is_whole=not misses))
-        return sorted(misses, key=lambda miss: miss.position)
+            transaction.then(lambda: self._database.tell(notifications, is_whole=not conflicts))
+        return sorted(conflicts, key=lambda conflict: conflict.position)
 
     async def _is_current(self, transaction: Transaction, write: Write, *, wait: bool) -> bool:
         """G4: what was decided on is there, and stays so until we have written. G27: only the newest claim rejects."""
@@ -129,9 +129,9 @@ class MemoryStore:
         row = self._database.sagas.get(saga)
         return (0, None) if row is None else (row.version, row.state)
 
-    def _miss(self, transaction: Transaction, position: int, saga: UUID) -> Miss:
+    def _conflict(self, transaction: Transaction, position: int, saga: UUID) -> WriteConflict:
         version, state = self._seen(transaction, saga)
-        return Miss(position, version, state, self._database.epoch)
+        return WriteConflict(position, version, state, self._database.epoch)
 
     async def poll(
         self,

@@ -67,7 +67,7 @@ class Membership(Protocol):
     async def announce(self, services: Sequence[str], capacity: int) -> None:
         """Serve these services from now on, besides those announced before."""
 
-    async def beat(self, in_flight: int, *, full: bool) -> Heartbeat:
+    async def heartbeat(self, in_flight: int, *, full: bool) -> Heartbeat:
         """Say that we are alive; learn who else is; end the claims of the dead, and with `full` also those whose lease is over.
 
         A store may leave out the look at the leases where another process has made it within the last second.

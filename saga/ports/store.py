@@ -9,7 +9,7 @@ from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications
 from saga.ports.values.overdue import OverdueSaga
 from saga.ports.values.start import Start, TakenKey
-from saga.ports.values.write import Miss, Write
+from saga.ports.values.write import Write, WriteConflict
 
 # A driver's connection. The port passes it through and knows nothing about it.
 Connection = Any
@@ -43,10 +43,10 @@ class Store(Protocol):
         durable: bool,
         wait: bool,
         connection: Connection = None,
-    ) -> list[Miss]:
-        """Write what was decided, each saga as a whole or not at all; return the misses.
+    ) -> list[WriteConflict]:
+        """Write what was decided, each saga as a whole or not at all; return the conflicts.
 
-        `wait` waits for locked sagas instead of returning them as misses. `connection`: take part in its transaction.
+        `wait` waits for locked sagas instead of returning them as conflicts. `connection`: take part in its transaction.
         """
 
     async def poll(

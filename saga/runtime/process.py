@@ -212,7 +212,7 @@ class Process:
 
     async def _beat(self, *, full: bool) -> None:
         self.intake.pace()
-        beat = await self.adapter.membership.beat(self.intake.load, full=full)
+        beat = await self.adapter.membership.heartbeat(self.intake.load, full=full)
         now = self.clock.monotonic()
         self.router.hear(beat.peers)
         self.starter.store_clock = self.committer.store_clock = beat.store_clock

@@ -58,7 +58,7 @@ async def test_a_store_sees_who_leads_in_its_world() -> None:
 
     await other.membership.lead(1, "a supervisor")
 
-    beat = await adapter.membership.beat(0, full=False)
+    beat = await adapter.membership.heartbeat(0, full=False)
     assert beat.leader_seen_ago_seconds == pytest.approx(0.0, abs=5.0)
 
 
@@ -66,7 +66,7 @@ async def test_a_store_has_the_time_of_day() -> None:
     adapter = registry.open_store(URL, StoreOptions())
     await adapter.membership.join("a process", ["stock"], 1, Heard().listener())
 
-    beat = await adapter.membership.beat(0, full=False)
+    beat = await adapter.membership.heartbeat(0, full=False)
 
     assert beat.store_clock + time.monotonic() == pytest.approx(time.time(), abs=5.0)
 

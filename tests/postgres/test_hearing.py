@@ -19,7 +19,7 @@ ASLEEP = "select exists (select from pg_stat_activity where wait_event = 'PgSlee
 
 async def test_a_process_that_only_looks_after_sagas_does_not_listen(adapter: PostgresAdapter) -> None:
     await adapter.membership.join("a supervisor", [], 1, listener())
-    await adapter.membership.beat(0, full=True)
+    await adapter.membership.heartbeat(0, full=True)
     assert await channels(adapter) == set()
 
 

@@ -39,7 +39,7 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
 
     async def _pair(self) -> tuple[StageProcess, StageProcess]:
         process, other = await super()._pair()
-        await process.beat()
+        await process.heartbeat()
         assert line_of(process).reaches(other.id)
         return process, other
 
@@ -99,7 +99,7 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
         process.adapter.membership.close()  # type: ignore[attr-defined]  # as a kill does
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while other.heard.claim_refs.empty():
-                await other.beat()
+                await other.heartbeat()
 
         assert await soon(other.heard.claim_refs.get()) == [CommandRef(start.saga, 1)]
 
@@ -114,10 +114,10 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
             line_of(process).send(other.id, b"\x91\x00")
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while other.heard.claim_refs.empty():
-                await other.beat()
+                await other.heartbeat()
 
         assert await soon(other.heard.claim_refs.get()) == [CommandRef(start.saga, 1)]
-        await other.beat()
+        await other.heartbeat()
         assert other.heard.claim_refs.empty(), "it was looked for once"
 
     async def test_what_was_said_to_an_earlier_number_of_a_process_is_not_heard(self) -> None:
@@ -129,7 +129,7 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
         number = await other.adapter.membership.join("a process", [OTHER_SERVICE], 10, again.listener())
 
         await process.commit(notifications=addressed(other, start))  # nobody has told it yet
-        await process.beat()
+        await process.heartbeat()
         await process.commit(notifications=Notifications(claim_refs={number: [CommandRef(start.saga, 1)]}))
 
         assert await soon(again.claim_refs.get()) == [CommandRef(start.saga, 1)]
@@ -184,7 +184,7 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
         )
 
         (told,) = await soon(other.heard.claims.get())
-        assert told.store_clock == pytest.approx((await other.beat()).store_clock, abs=0.5)
+        assert told.store_clock == pytest.approx((await other.heartbeat()).store_clock, abs=0.5)
 
     async def _given_without_a_word(self, process: StageProcess, other: StageProcess) -> Start:
         """A saga of which the second step is the other's now, who has not been told."""
@@ -199,7 +199,7 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
         process = await self.process(options=StoreOptions(local_socket=False))
         other = await self.process(OTHER_SERVICE)
         for one in (process, other):
-            await one.beat()
+            await one.heartbeat()
         assert not line_of(process).reaches(other.id)
         assert not line_of(other).reaches(process.id)
 

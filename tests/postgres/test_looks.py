@@ -18,24 +18,24 @@ class TestLooks(OnPostgres):
         other = await self.lease_is_over()
 
         await self.execute("update participant set looked_at = now() + interval '5 seconds' where id <> $1", other.id)
-        assert (await other.beat(full=True)).released == 0
+        assert (await other.heartbeat(full=True)).released == 0
 
         await self.execute("update participant set looked_at = now() - interval '1 second'")
-        assert (await other.beat(full=True)).released == 1
+        assert (await other.heartbeat(full=True)).released == 1
 
     async def test_a_look_before_the_clock_was_set_back_does_not_count(self) -> None:
         other = await self.lease_is_over()
         await self.execute("update participant set looked_at = now() + interval '1 hour' where id <> $1", other.id)
-        assert (await other.beat(full=True)).released == 1
+        assert (await other.heartbeat(full=True)).released == 1
 
     async def test_who_looks_says_so(self) -> None:
         other = await self.lease_is_over()
-        assert (await other.beat(full=True)).released == 1
+        assert (await other.heartbeat(full=True)).released == 1
         assert await self.looked(other)
 
     async def test_who_does_not_look_does_not_say_so(self) -> None:
         other = await self.lease_is_over()
-        await other.beat()
+        await other.heartbeat()
         assert not await self.looked(other)
 
     async def test_the_claims_of_the_dead_are_found_whoever_has_looked(self) -> None:
@@ -48,7 +48,7 @@ class TestLooks(OnPostgres):
         released = 0
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while not released:
-                released = (await other.beat()).released
+                released = (await other.heartbeat()).released
         assert released == 1
 
     async def lease_is_over(self) -> StageProcess:

@@ -82,7 +82,7 @@ async def test_who_listens_and_notifies_without_the_key_reads_no_input_and_gives
         from_, to = [
             await adapter.membership.join("n", ["service"], 1, listener(heard)) for adapter in (sender, receiver)
         ]
-        await receiver.membership.beat(0, full=False)
+        await receiver.membership.heartbeat(0, full=False)
         channel = process_channel("saga", to)
         await tables.add_listener(channel, lambda *event: overheard.put_nowait(event[3]))
 

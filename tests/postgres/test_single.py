@@ -18,7 +18,7 @@ from saga.core.state.saga_state import State
 from saga.ports.values.claim import CommandRef
 from saga.ports.values.notification import Notifications
 from saga.ports.values.start import Start
-from saga.ports.values.write import Delay, Dispatch, Drop, Miss, Result, Write
+from saga.ports.values.write import Delay, Dispatch, Drop, Result, Write, WriteConflict
 from saga_postgres.adapter import PostgresAdapter
 from saga_postgres.hot_path import store as store_module
 from saga_postgres.hot_path.single_row import one_commit, one_start
@@ -147,25 +147,25 @@ async def test_a_result_that_is_there_stays(adapter: PostgresAdapter, tables: Ta
 
 
 @pytest.mark.parametrize("wait", [False, True])
-async def test_a_saga_that_has_moved_on_is_a_miss_and_nothing_is_written_or_told(
+async def test_a_saga_that_has_moved_on_is_a_write_conflict_and_nothing_is_written_or_told(
     adapter: PostgresAdapter, tables: Tables, *, wait: bool
 ) -> None:
     saga = await add_saga(tables, await add_definition(tables), "SDP", version=2)
     await add_command(tables, saga, 1, owner=1, claim=CLAIM)
     before, heard = await rows_of(tables, saga), await listening(tables, 1)
     notifications = Notifications(claim_refs={1: [CommandRef(saga, 2)]})
-    missed = await adapter.store.commit([of(success(), saga, 1)], notifications, process=1, durable=True, wait=wait)
-    assert [(miss.version, miss.state) for miss in missed] == [(2, state("SDP"))]
+    conflicts = await adapter.store.commit([of(success(), saga, 1)], notifications, process=1, durable=True, wait=wait)
+    assert [(conflict.version, conflict.state) for conflict in conflicts] == [(2, state("SDP"))]
     assert await rows_of(tables, saga) == before
-    assert await until_told(tables, heard) == ["c"]  # an address: the batch that finds the miss says it in any case
+    assert await until_told(tables, heard) == ["c"]  # an address: the batch that finds the conflict says it in any case
 
 
-async def test_a_saga_that_is_locked_is_a_miss_at_once_or_is_waited_for(
+async def test_a_saga_that_is_locked_is_a_write_conflict_at_once_or_is_waited_for(
     adapter: PostgresAdapter, tables: Tables
 ) -> None:
     saga = await add_saga(tables, await add_definition(tables), "SDP", version=1)
 
-    async def commit(*, wait: bool) -> list[Miss]:
+    async def commit(*, wait: bool) -> list[WriteConflict]:
         return await adapter.store.commit([of(success(), saga, 1)], Notifications(), process=1, durable=True, wait=wait)
 
     async with tables.transaction():
@@ -178,7 +178,9 @@ async def test_a_saga_that_is_locked_is_a_miss_at_once_or_is_waited_for(
     assert await tables.fetchval("select version from saga") == 2
 
 
-async def test_a_saga_that_moves_on_while_it_is_waited_for_is_a_miss(adapter: PostgresAdapter, tables: Tables) -> None:
+async def test_a_saga_that_moves_on_while_it_is_waited_for_is_a_write_conflict(
+    adapter: PostgresAdapter, tables: Tables
+) -> None:
     saga = await add_saga(tables, await add_definition(tables), "SDP", version=1)
     async with tables.transaction():
         await tables.execute("update saga set version = 2")
@@ -186,8 +188,8 @@ async def test_a_saga_that_moves_on_while_it_is_waited_for_is_a_miss(adapter: Po
         waiting = asyncio.create_task(commit)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.shield(waiting), 0.2)
-    (miss,) = await waiting
-    assert miss.version == 2
+    (conflict,) = await waiting
+    assert conflict.version == 2
     assert await tables.fetchval("select count(*) from event") == 0
 
 

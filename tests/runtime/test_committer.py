@@ -20,8 +20,8 @@ from saga.ports.clock import SystemClock
 from saga.ports.membership import Peer
 from saga.ports.values.claim import Claim, CommandRef
 from saga.ports.values.notification import Notifications
-from saga.ports.values.write import Miss, Write
-from saga.runtime.commit.committer import MISSES_MAX, Committer
+from saga.ports.values.write import Write, WriteConflict
+from saga.runtime.commit.committer import CONFLICTS_MAX, Committer
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.planning.plan import OutcomeGroup
 from saga.runtime.planning.router import Router
@@ -40,7 +40,7 @@ class RefusingStore:
         self.told: list[CommandRef] = []
         self.told_whole: list[Claim] = []
 
-    async def commit(self, writes: Sequence[Write], notifications: Notifications, **_: object) -> list[Miss]:
+    async def commit(self, writes: Sequence[Write], notifications: Notifications, **_: object) -> list[WriteConflict]:
         error, self.error = self.error, None
         if error is not None:
             raise error
@@ -111,7 +111,9 @@ async def test_of_two_successes_of_a_step_in_one_batch_the_next_step_gets_the_on
     assert [claim.results for claim in store.told_whole] == [{0: b"1"}]
 
 
-async def test_a_result_that_somebody_else_recorded_meanwhile_is_never_handed_on_from_a_plan_that_missed() -> None:
+async def test_a_result_that_somebody_else_recorded_meanwhile_is_never_handed_on_from_a_plan_that_met_a_conflict() -> (
+    None
+):
     graph, claim = shaped(((), (), (0, 1)), "XXX"), work_of(SAGA)
     state = decide(
         graph, initial_state(graph, now=0.0), [ev.Started()], now=0.0, jitter=0.0, enforce_deadline=False
@@ -132,8 +134,8 @@ async def test_a_result_that_somebody_else_recorded_meanwhile_is_never_handed_on
     assert [(claim.step, claim.results) for claim in store.told_whole] == [(2, {1: b'"b"'})]
 
 
-async def test_the_misses_of_a_batch_are_tried_again_together_and_at_last_each_alone() -> None:
-    store = MissingStore(times=MISSES_MAX)
+async def test_the_conflicts_of_a_batch_are_tried_again_together_and_at_last_each_alone() -> None:
+    store = ConflictingStore(times=CONFLICTS_MAX)
     committer = committer_over(store)
     for number in range(3):
         group = poisoned_group()
@@ -144,7 +146,7 @@ async def test_the_misses_of_a_batch_are_tried_again_together_and_at_last_each_a
         await committer.drained()
 
     run.cancel()
-    assert store.tries == [(3, False)] * MISSES_MAX + [(1, True)] * 3
+    assert store.tries == [(3, False)] * CONFLICTS_MAX + [(1, True)] * 3
     assert len(store.written) == 3
 
 
@@ -163,32 +165,36 @@ async def test_claims_are_unsettled_until_their_outcomes_are_committed() -> None
     assert committer.unsettled() == {}
 
 
-class MissingStore(RefusingStore):
-    """Misses every write so many times, as if somebody held its row; `tries` are (writes, whether it was to wait)."""
+class ConflictingStore(RefusingStore):
+    """Conflicts with every write that many times, as if somebody held its row; `tries` are (writes, whether it was to wait)."""
 
     def __init__(self, times: int) -> None:
         super().__init__(None)
         self.times = times
         self.tries: list[tuple[int, bool]] = []
 
-    async def commit(self, writes: Sequence[Write], notifications: Notifications, **options: object) -> list[Miss]:
+    async def commit(
+        self, writes: Sequence[Write], notifications: Notifications, **options: object
+    ) -> list[WriteConflict]:
         self.tries.append((len(writes), bool(options["wait"])))
         if len(self.tries) <= self.times:
-            return [Miss(position, write.version, write.state, 0.0) for position, write in enumerate(writes)]
+            return [WriteConflict(position, write.version, write.state, 0.0) for position, write in enumerate(writes)]
         return await super().commit(writes, notifications, **options)
 
 
 class MovingStore(RefusingStore):
-    """Misses the first write: somebody has moved the row to `state`."""
+    """Conflicts with the first write: somebody has moved the row to `state`."""
 
     def __init__(self, state: State) -> None:
         super().__init__(None)
         self.state: State | None = state
 
-    async def commit(self, writes: Sequence[Write], notifications: Notifications, **options: object) -> list[Miss]:
+    async def commit(
+        self, writes: Sequence[Write], notifications: Notifications, **options: object
+    ) -> list[WriteConflict]:
         state, self.state = self.state, None
         if state is not None:
-            return [Miss(0, writes[0].version + 1, state, 0.0)]
+            return [WriteConflict(0, writes[0].version + 1, state, 0.0)]
         return await super().commit(writes, notifications, **options)
 
 

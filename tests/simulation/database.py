@@ -16,7 +16,7 @@ from saga.memory.store import MemoryStore
 from saga.ports.adapter import StoreOptions
 from saga.ports.values.claim import Claim, DeliveredCommand
 from saga.ports.values.notification import Notifications
-from saga.ports.values.write import Miss, Write
+from saga.ports.values.write import Write, WriteConflict
 from saga.testing.clocks.virtual_loop import OUTSIDE, VirtualLoop
 from tests.simulation.clocks import MachineClock
 
@@ -147,7 +147,7 @@ class WatchedStore(MemoryStore):
         durable: bool,
         wait: bool,
         connection: Transaction | None = None,
-    ) -> list[Miss]:
+    ) -> list[WriteConflict]:
         for write in writes:
             row = self._watched.sagas.get(write.saga)
             if row is not None and not write.delays:

@@ -69,7 +69,7 @@ def told_if_whole(notifications: Notifications, namespace: str, seal: MessageCip
 
 
 def told_by_address(notifications: Notifications, namespace: str) -> list[Told]:
-    """What is told of a commit of which something was missed, or is unknown: addresses, behind which there may be nothing."""
+    """What is told of a commit of which something conflicted, or is unknown: addresses, behind which there may be nothing."""
     told: list[Told] = []
     for process, refs in notifications.claim_refs.items():
         told += _to(process_channel(namespace, process), _claims(refs))

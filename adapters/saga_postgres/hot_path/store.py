@@ -1,4 +1,4 @@
-"""The store's hot path on Postgres. A method is one call of one SQL function, one round trip, one transaction; a lone miss is two."""
+"""The store's hot path on Postgres. A method is one call of one SQL function, one round trip, one transaction; a lone conflict is two."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications
 from saga.ports.values.overdue import OverdueSaga
 from saga.ports.values.start import Start, TakenKey
-from saga.ports.values.write import Miss, Write
+from saga.ports.values.write import Write, WriteConflict
 from saga_postgres.announce.announcer import Announcer, part
 from saga_postgres.announce.encryption import MessageCipher
 from saga_postgres.announce.local_socket import LocalSocket
@@ -150,7 +150,7 @@ class PostgresStore:
         durable: bool,
         wait: bool,
         connection: Connection = None,
-    ) -> list[Miss]:
+    ) -> list[WriteConflict]:
         telling, notifications = self._begin_telling(notifications, connection)
         fetch = self._pool.fetch if connection is None else connection.fetch
         told = notifications, self._options.namespace, self._seal
@@ -167,7 +167,7 @@ class PostgresStore:
         rows = await self._written(fetch, common, columns, is_new=is_new)
         self._tell(telling, is_whole=not rows)
         heard_at = time.monotonic()
-        return [_miss(row, heard_at) for row in rows if row[0] != GONE]
+        return [_conflict(row, heard_at) for row in rows if row[0] != GONE]
 
     async def _written(
         self, fetch: Fetch, common: Sequence[object], columns: Sequence[str], *, is_new: bool
@@ -297,11 +297,13 @@ def _work(row: Row, asked_at: float, heard_at: float) -> Claim:
     )
 
 
-def _miss(row: Row, heard_at: float) -> Miss:
+def _conflict(row: Row, heard_at: float) -> WriteConflict:
     n, version, phase, vector, cancel, paused, deadline, reason, now = row
     if phase is None:
-        return Miss(n - 1, 0, None, now - heard_at)
-    return Miss(n - 1, version, State(_PHASES[phase], vector, cancel, paused, deadline, reason), now - heard_at)
+        return WriteConflict(n - 1, 0, None, now - heard_at)
+    return WriteConflict(
+        n - 1, version, State(_PHASES[phase], vector, cancel, paused, deadline, reason), now - heard_at
+    )
 
 
 def _overdue(row: Row, heard_at: float) -> OverdueSaga:

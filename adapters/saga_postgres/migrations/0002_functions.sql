@@ -162,14 +162,14 @@ begin
 end $$;
 comment on function admit is 'Claims commands that an outside bus delivered';
 
-create type miss as (
+create type write_conflict as (
     n integer, version integer, phase "char", vector text, rollback_requested boolean, paused boolean, deadline float8, reason text, now float8
 );
 
 -- Group commit: everything that a batch of outcomes calls for, in one transaction. s_* are the sagas (one entry each, in any order); the
 -- other arrays point to them by position (1-based); an empty s_cancel .. s_wake stands for false and null. A saga whose version has moved, whose row is locked or whose rejection does not come
--- from the newest claim (G27) is returned as a miss with its present state, and nothing of it is written.
--- n_*: who is told what: w: if the whole batch was written, m: if something of it was missed.
+-- from the newest claim (G27) is returned as a write conflict with its present state, and nothing of it is written.
+-- n_*: who is told what: w: if the whole batch was written, m: if something of it conflicted.
 -- p_wait: wait for the saga rows instead of skipping them (one saga at a time; transactional steps).
 -- p_careful: some command or result may have a row already. Else a row that is there is an error: to look for it at each row costs more than
 -- the row.
@@ -184,7 +184,7 @@ create function commit_batch(
     r_s integer[], r_step smallint[], r_attempts smallint[], r_result bytea[],
     e_s integer[], e_step smallint[], e_kind text[], e_detail text[],
     n_channel text[], n_payload text[], n_when "char"[]
-) returns setof miss
+) returns setof write_conflict
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 declare
     held integer[];   -- positions of the sagas that are as they were, and locked
@@ -193,7 +193,7 @@ declare
     all_ok boolean;
     alive integer[] := '{}';  -- who is there to whom commands are given
     gone boolean := false;    -- somebody is not
-    v_gone miss;
+    v_gone write_conflict;
 begin
     -- Arrays are read by position and not by unnest: one function scan a statement instead of one an array.
     if not p_durable then

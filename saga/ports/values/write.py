@@ -60,7 +60,7 @@ class Result(Struct):
 class Write(Struct):
     """What one saga's outcomes decided. Written as a whole where `version` is still the saga's (G4), or not at all.
 
-    `fences`: (step, claim) of rejections; one that is not the newest claim makes the whole write a miss (G27).
+    `fences`: (step, claim) of rejections; one that is not the newest claim makes the whole write a conflict (G27).
     `wake_seconds` moves the saga's wake_at; None leaves it. `is_new`: no step has a command or a result yet that this gives it, as far as
     the caller knows; a store that can write such more cheaply must not rely on it.
     """
@@ -80,7 +80,7 @@ class Write(Struct):
     is_new: bool = False
 
 
-class Miss(Struct, frozen=True):
+class WriteConflict(Struct, frozen=True):
     """A write that was not made: its saga has moved on, is locked, or the claim is not the newest.
 
     `state` is None where the saga is gone.

@@ -18,7 +18,7 @@ from saga.ports.adapter import StoreAdapter
 from saga.ports.clock import Clock
 from saga.ports.values.claim import Claim
 from saga.ports.values.notification import Notifications
-from saga.ports.values.write import Miss
+from saga.ports.values.write import WriteConflict
 from saga.runtime.planning.handover import tell_whole
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.planning.plan import CommitPlan, OutcomeGroup, Routes, plan
@@ -27,7 +27,7 @@ from saga.runtime.timing.wakeup import Wakeup
 
 BATCH_SAGAS_MAX: Final = 256
 COMMITS_AT_ONCE: Final = 2
-MISSES_MAX: Final = 3  # then the saga goes alone and waits for its row
+CONFLICTS_MAX: Final = 3  # then the saga goes alone and waits for its row
 KNOWN_SAGAS_MAX: Final = 10_000
 RETRY_FIRST_SECONDS: Final = 0.05
 RETRY_CAP_SECONDS: Final = 2.0
@@ -182,7 +182,7 @@ class Committer:
             sent_at = self._clock.monotonic()
             try:
                 process = self._routes.process
-                misses = await self._store.commit(writes, notifications, process=process, durable=True, wait=wait)
+                conflicts = await self._store.commit(writes, notifications, process=process, durable=True, wait=wait)
             except InputRefused as error:  # the only fault that can lie in an outcome
                 notifications.drop_inline()
                 self.tell(
@@ -198,39 +198,41 @@ class Committer:
                 pause = min(pause * 2, RETRY_CAP_SECONDS)
             else:
                 self.meter.wrote("outcomes", len(groups), self._clock.monotonic() - sent_at)
-                self._pass_on(groups, plans, {miss.position for miss in misses}, sent_at)
-                missed = [(groups[miss.position], miss) for miss in misses]
-                await self._again([group for group, miss in missed if self._is_missed(group, miss, alone=wait)])
+                self._pass_on(groups, plans, {conflict.position for conflict in conflicts}, sent_at)
+                conflicted = [(groups[conflict.position], conflict) for conflict in conflicts]
+                await self._again(
+                    [group for group, conflict in conflicted if self._rebase(group, conflict, alone=wait)]
+                )
                 if is_unknown:
                     self.on_recovered()
                 return
 
     def _pass_on(
-        self, groups: Sequence[OutcomeGroup], plans: Sequence[CommitPlan], missed: set[int], sent_at: float
+        self, groups: Sequence[OutcomeGroup], plans: Sequence[CommitPlan], conflicted: set[int], sent_at: float
     ) -> None:
         for position, (group, made) in enumerate(zip(groups, plans, strict=True)):
-            if position not in missed:
+            if position not in conflicted:
                 made.sent_at = sent_at
                 group.is_changed = made.decision.changed
                 self.remember(made)
                 self._on_committed(group, made)
 
-    def _is_missed(self, group: OutcomeGroup, miss: Miss, *, alone: bool) -> bool:
+    def _rebase(self, group: OutcomeGroup, conflict: WriteConflict, *, alone: bool) -> bool:
         """Put the group on the row as it is now; whether there is anything of it left to commit."""
         self._known.pop(group.saga.int, None)
-        if miss.state is None:
+        if conflict.state is None:
             return False
-        if alone and miss.version == group.version:  # its row has not moved: a rejection is not from the newest claim
+        if alone and conflict.version == group.version:  # the row has not moved: a rejection is from an older claim
             group.outcomes = [outcome for outcome in group.outcomes if not outcome.is_fenced]
-        group.version, group.state, group.store_clock = miss.version, miss.state, miss.store_clock
-        group.misses += 1
+        group.version, group.state, group.store_clock = conflict.version, conflict.state, conflict.store_clock
+        group.conflicts += 1
         return bool(group.outcomes or group.extra)
 
     async def _again(self, groups: Sequence[OutcomeGroup]) -> None:
-        """The misses of a batch together; then, each alone, those that have missed too often."""
-        patient = [group for group in groups if group.misses >= MISSES_MAX]
+        """Retries the conflicts of a batch together, and those that conflicted too often each alone."""
+        patient = [group for group in groups if group.conflicts >= CONFLICTS_MAX]
         if len(patient) < len(groups):
-            await self._commit([group for group in groups if group.misses < MISSES_MAX], Notifications())
+            await self._commit([group for group in groups if group.conflicts < CONFLICTS_MAX], Notifications())
         for group in patient:
             await self._commit([group], Notifications(), wait=True)
 
@@ -243,8 +245,8 @@ class Committer:
         group = groups[0]
         self._log.error("outcome cannot be stored", saga=str(group.saga), error=str(error))
         group.outcomes = [_unstorable(outcome, error) for outcome in group.outcomes]
-        group.misses += 1
-        if group.misses <= MISSES_MAX:
+        group.conflicts += 1
+        if group.conflicts <= CONFLICTS_MAX:
             await self._commit([group], Notifications())
 
     def _has_signals(self) -> bool:

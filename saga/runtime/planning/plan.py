@@ -53,7 +53,7 @@ class OutcomeGroup(Struct):
     outcomes: list[Outcome]
     extra: Sequence[ev.Event] = ()
     wake_seconds: float | None = None
-    misses: int = 0
+    conflicts: int = 0
     settled: list[asyncio.Future[bool]] = []
     is_changed: bool = False  # by the decision that was committed
     trace: str | None = None  # where there is no outcome whose claim has it

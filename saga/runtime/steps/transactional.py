@@ -82,14 +82,14 @@ class Transactional:
                 raise _Refused
             made.sent_at = self.clock.monotonic()
             # NOTIFY stays out of a handler's transaction: it takes a lock of the whole database at commit
-            misses = await self.adapter.store.commit(
+            conflicts = await self.adapter.store.commit(
                 [made.write], Notifications(), process=self.process(), durable=True, wait=True, connection=connection
             )
-            if not misses:
+            if not conflicts:
                 return Committed(group, made, notifications)
-            if misses[0].state is None:
+            if conflicts[0].state is None:
                 raise _Refused
-            group.version, group.state = misses[0].version, misses[0].state
+            group.version, group.state = conflicts[0].version, conflicts[0].state
 
 
 async def _handle(attempt: Attempt) -> Outcome:

@@ -31,7 +31,7 @@ from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications, SagaStatus
 from saga.ports.values.overdue import OverdueSaga
 from saga.ports.values.start import Start, TakenKey
-from saga.ports.values.write import Miss, Write
+from saga.ports.values.write import Write, WriteConflict
 from saga.testing.clocks.virtual_loop import VirtualLoop
 
 Result = TypeVar("Result")
@@ -172,15 +172,15 @@ class _FaultyStore:
         durable: bool,
         wait: bool,
         connection: Transaction | None = None,
-    ) -> list[Miss]:
-        def claim() -> Coroutine[None, None, list[Miss]]:
+    ) -> list[WriteConflict]:
+        def claim() -> Coroutine[None, None, list[WriteConflict]]:
             return self._inner.commit(
                 writes, notifications, process=process, durable=durable, wait=wait, connection=connection
             )
 
-        misses = await (claim() if connection is not None else self._session.call("commit", claim))
+        conflicts = await (claim() if connection is not None else self._session.call("commit", claim))
         ahead = self._session.ahead()
-        return [structs.replace(miss, store_clock=miss.store_clock + ahead) for miss in misses]
+        return [structs.replace(conflict, store_clock=conflict.store_clock + ahead) for conflict in conflicts]
 
     async def poll(
         self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool
@@ -263,11 +263,11 @@ class _FaultyMembership:
     async def announce(self, services: Sequence[str], capacity: int) -> None:
         await self._inner.membership.announce(services, capacity)
 
-    async def beat(self, in_flight: int, *, full: bool) -> Heartbeat:
+    async def heartbeat(self, in_flight: int, *, full: bool) -> Heartbeat:
         asked_at = self._session.clock.monotonic()
 
         async def asked() -> tuple[float, Heartbeat]:
-            found = await self._inner.membership.beat(in_flight, full=full)
+            found = await self._inner.membership.heartbeat(in_flight, full=full)
             return self._session.store_now(), found
 
         told_at, beat = await self._call("beat", asked)

@@ -329,7 +329,7 @@ class ClaimTests(StoreStage):
         await self.started(process)
         older = await process.poll_one()
         await self.advance(LEASE_SECONDS * 1.5)
-        assert (await other.beat(full=True)).released == 1
+        assert (await other.heartbeat(full=True)).released == 1
         newer = await process.poll_one()
 
         assert await process.extend(older, newer) == {older.number}
@@ -346,12 +346,12 @@ class ClaimTests(StoreStage):
         longer = StageProcess(await self.adapter(), process.id, process.heard)  # with the default lease
         await longer.extend(claim)
 
-        assert (await other.beat(full=True)).released == 1
+        assert (await other.heartbeat(full=True)).released == 1
         assert [claim.saga for claim in await other.poll()] == [left.saga]
 
     async def test_the_end_of_a_lease_is_on_the_clock_of_the_process(self) -> None:
         process = await self.process(options=StoreOptions(lease_seconds=3600.0))
-        before = await process.beat()
+        before = await process.heartbeat()
         start = replace(await self.ready(process), deadline_seconds=3600.0)
         await process.start(start)
 

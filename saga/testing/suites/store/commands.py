@@ -69,7 +69,7 @@ class CommandTests(StoreStage):
 
         assert await process.poll() == []
         assert await self.held(process, start) == {0}
-        assert (await process.beat()).has_due is False
+        assert (await process.heartbeat()).has_due is False
 
     async def test_a_failed_command_comes_again_when_it_is_due(self) -> None:
         process = await self.process()
@@ -153,7 +153,7 @@ class CommandTests(StoreStage):
         (held,) = await process.fetch()
         assert (held.number, held.failures) == (newer.number, 1)
 
-    async def test_a_delay_of_a_miss_changes_nothing(self) -> None:
+    async def test_a_delay_of_a_write_conflict_changes_nothing(self) -> None:
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
@@ -267,7 +267,7 @@ class CommandTests(StoreStage):
 
         assert (await process.poll_one()).deliveries == 1
 
-    async def test_a_dispatch_of_a_miss_is_not_written(self) -> None:
+    async def test_a_dispatch_of_a_write_conflict_is_not_written(self) -> None:
         process = await self.process()
         start = await self.started(process, "P")
 

@@ -64,9 +64,9 @@ class CommitTests(StoreStage):
             entries=(HistoryEntry("succeeded", 0, None),),
         )
 
-        (miss,) = await process.commit(replace(everything, fences=[(0, claim - 1)]))
+        (conflict,) = await process.commit(replace(everything, fences=[(0, claim - 1)]))
 
-        assert (miss.position, miss.version) == (0, 1)
+        assert (conflict.position, conflict.version) == (0, 1)
         assert await self.stand(process, start) == (1, state("DP"))
         assert await self.held(process, start) == {0}
         assert (await process.adapter.ledger.snapshot(start.saga)).results == {}
@@ -74,52 +74,52 @@ class CommitTests(StoreStage):
         assert await self.held(process, start) == {1}
         assert (await process.adapter.ledger.snapshot(start.saga)).results == {0: b"7"}
 
-    async def test_a_commit_on_an_old_version_is_a_miss_and_changes_nothing(self) -> None:
+    async def test_a_commit_on_an_old_version_is_a_write_conflict_and_changes_nothing(self) -> None:
         process = await self.process()
         start = await self.started(process, "DP")
         await process.commit(moved(start, "SD"))
 
-        (miss,) = await process.commit(replace(moved(start, "RP", Phase.COMPENSATING), drops=[Drop(0, None)]))
+        (conflict,) = await process.commit(replace(moved(start, "RP", Phase.COMPENSATING), drops=[Drop(0, None)]))
 
-        assert (miss.position, miss.version, miss.state) == (0, 2, state("SD"))
+        assert (conflict.position, conflict.version, conflict.state) == (0, 2, state("SD"))
         assert await self.held(process, start) == {0}
 
-    async def test_a_commit_on_a_later_version_is_a_miss(self) -> None:
+    async def test_a_commit_on_a_later_version_is_a_write_conflict(self) -> None:
         process = await self.process()
         start = await self.started(process)
 
-        (miss,) = await process.commit(moved(start, "S", version=2))
+        (conflict,) = await process.commit(moved(start, "S", version=2))
 
-        assert (miss.version, miss.state) == (1, state("D"))
+        assert (conflict.version, conflict.state) == (1, state("D"))
 
-    async def test_a_batch_is_written_but_for_its_misses(self) -> None:
+    async def test_a_batch_is_written_but_for_its_conflicts(self) -> None:
         process = await self.process()
         starts = [await self.started(process, "DP") for _ in range(3)]
         await process.commit(moved(starts[1], "SD"))
 
-        misses = await process.commit(*(moved(start, "SD") for start in starts))
+        conflicts = await process.commit(*(moved(start, "SD") for start in starts))
 
-        assert [miss.position for miss in misses] == [1]
+        assert [conflict.position for conflict in conflicts] == [1]
         assert [await self.stand(process, start) for start in starts] == [(2, state("SD"))] * 3
 
-    async def test_a_saga_that_is_gone_is_a_miss_without_a_state(self) -> None:
+    async def test_a_saga_that_is_gone_is_a_write_conflict_without_a_state(self) -> None:
         process = await self.process()
         start = await self.started(process)
 
         for wait in (False, True):
-            (miss,) = await process.commit(replace(moved(start, "S"), saga=uuid4()), wait=wait)
-            assert (miss.position, miss.state) == (0, None)
+            (conflict,) = await process.commit(replace(moved(start, "S"), saga=uuid4()), wait=wait)
+            assert (conflict.position, conflict.state) == (0, None)
 
-    async def test_a_miss_tells_the_time_of_the_store(self) -> None:
+    async def test_a_write_conflict_tells_the_time_of_the_store(self) -> None:
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
 
-        (miss,) = await process.commit(moved(start, "S", version=9))
+        (conflict,) = await process.commit(moved(start, "S", version=9))
 
-        assert miss.store_clock == pytest.approx(claim.store_clock, abs=1.0)
+        assert conflict.store_clock == pytest.approx(claim.store_clock, abs=1.0)
 
-    async def test_a_rejection_of_an_older_claim_is_a_miss(self) -> None:
+    async def test_a_rejection_of_an_older_claim_is_a_write_conflict(self) -> None:
         process = await self.process()
         start = await self.started(process)
         older = await process.poll_one()
@@ -141,15 +141,15 @@ class CommitTests(StoreStage):
 
         assert await process.commit(rejection) == []
 
-    async def test_a_fence_on_a_command_that_is_gone_is_a_miss(self) -> None:
+    async def test_a_fence_on_a_command_that_is_gone_is_a_write_conflict(self) -> None:
         process = await self.process()
         start = await self.started(process)
         claim = (await process.poll_one()).number
         await process.commit(replace(unmoved(start), drops=[Drop(0, claim)]))
 
-        (miss,) = await process.commit(replace(moved(start, "R", Phase.COMPENSATED), fences=[(0, claim)]))
+        (conflict,) = await process.commit(replace(moved(start, "R", Phase.COMPENSATED), fences=[(0, claim)]))
 
-        assert miss.state == state("D")
+        assert conflict.state == state("D")
 
     async def test_two_outcomes_of_one_saga_in_one_batch_both_count(self) -> None:
         process = await self.process()
@@ -181,9 +181,9 @@ class CommitTests(StoreStage):
 
         async def finish(branch: int) -> int:
             process, write = (one, two)[branch], success(branch, 1, "DDP")
-            while misses := await process.commit(write):
-                assert misses[0].state is not None
-                write = success(branch, misses[0].version, misses[0].state.vector)
+            while conflicts := await process.commit(write):
+                assert conflicts[0].state is not None
+                write = success(branch, conflicts[0].version, conflicts[0].state.vector)
             return len(write.dispatches)
 
         assert sum(await asyncio.gather(finish(0), finish(1))) == 1
@@ -194,9 +194,9 @@ class CommitTests(StoreStage):
         processes = [await self.process() for _ in range(4)]
         start = await self.started(processes[0])
 
-        misses = await asyncio.gather(*(process.commit(moved(start, "S")) for process in processes))
+        conflicts = await asyncio.gather(*(process.commit(moved(start, "S")) for process in processes))
 
-        assert sorted(map(len, misses)) == [0, 1, 1, 1]
+        assert sorted(map(len, conflicts)) == [0, 1, 1, 1]
 
     async def test_a_write_that_changes_nothing_needs_no_version(self) -> None:
         process = await self.process()
@@ -251,7 +251,7 @@ class CommitTests(StoreStage):
             heard += await soon(other.heard.claim_refs.get())
         assert set(heard) == set(refs)
 
-    async def test_an_empty_commit_is_no_miss(self) -> None:
+    async def test_an_empty_commit_is_not_a_write_conflict(self) -> None:
         process = await self.process()
 
         assert await process.commit() == []
@@ -289,7 +289,7 @@ class CommitTests(StoreStage):
         assert await self.stand(process, start) == (1, state("D"))
         assert await self.held(process, start) == {0}
 
-    async def test_after_a_miss_in_a_transaction_the_saga_stays_as_it_was_shown(self) -> None:
+    async def test_after_a_write_conflict_in_a_transaction_the_saga_stays_as_it_was_shown(self) -> None:
         """G2: a transactional step decides again on the row that is locked now."""
         if not self.locks_rows:
             pytest.skip("this store locks no rows")
@@ -298,14 +298,14 @@ class CommitTests(StoreStage):
         await other.commit(moved(start, "DS"))
 
         async with process.adapter.transaction() as connection:
-            (miss,) = await process.commit(moved(start, "SD"), wait=True, connection=connection)
+            (conflict,) = await process.commit(moved(start, "SD"), wait=True, connection=connection)
             assert len(await other.commit(moved(start, "RS", version=2))) == 1
-            again = moved(start, "SS", version=miss.version)
+            again = moved(start, "SS", version=conflict.version)
             assert await process.commit(again, wait=True, connection=connection) == []
 
         assert await self.stand(process, start) == (3, state("SS"))
 
-    async def test_a_locked_saga_is_a_miss_for_who_does_not_wait(self) -> None:
+    async def test_a_locked_saga_is_a_write_conflict_for_a_caller_that_does_not_wait(self) -> None:
         if not self.locks_rows:
             pytest.skip("this store locks no rows")
         process, other = await self.process(), await self.process()
@@ -313,9 +313,9 @@ class CommitTests(StoreStage):
 
         async with process.adapter.transaction() as connection:
             await process.commit(moved(locked, "S"), wait=True, connection=connection)
-            misses = await soon(other.commit(moved(free, "S"), moved(locked, "R")))
+            conflicts = await soon(other.commit(moved(free, "S"), moved(locked, "R")))
 
-        assert [(miss.position, miss.version, miss.state) for miss in misses] == [(1, 1, state("D"))]
+        assert [(conflict.position, conflict.version, conflict.state) for conflict in conflicts] == [(1, 1, state("D"))]
         assert await self.stand(process, free) == (2, state("S"))
 
     async def test_who_waits_for_a_locked_saga_gets_it_at_the_end_of_the_transaction(self) -> None:
@@ -327,11 +327,11 @@ class CommitTests(StoreStage):
         async with process.adapter.transaction() as connection:
             await process.commit(moved(start, "S"), wait=True, connection=connection)
             waiting = asyncio.create_task(other.commit(moved(start, "R"), wait=True))
-            await other.beat()
+            await other.heartbeat()
             assert not waiting.done()
-        (miss,) = await soon(waiting)
+        (conflict,) = await soon(waiting)
 
-        assert (miss.version, miss.state) == (2, state("S"))
+        assert (conflict.version, conflict.state) == (2, state("S"))
 
     async def test_a_cancelled_commit_that_waited_writes_nothing(self) -> None:
         if not self.locks_rows:
@@ -342,7 +342,7 @@ class CommitTests(StoreStage):
         async with self.rolled_back(process) as connection:
             await process.commit(moved(start, "S"), wait=True, connection=connection)
             waiting = asyncio.create_task(other.commit(moved(start, "R"), wait=True))
-            await other.beat()
+            await other.heartbeat()
             waiting.cancel()
             await asyncio.wait([waiting])
 

@@ -210,7 +210,7 @@ class ListingTests(StoreStage):
         assert [one.saga for one in second.histories] == sagas[4:]
         assert (await listing.histories(UUID(int=sagas[4].int + 1), 3)).histories == []
 
-    async def test_a_miss_leaves_no_history(self) -> None:
+    async def test_a_write_conflict_leaves_no_history(self) -> None:
         process = await self.process()
         start = await self.started(process)
 

@@ -21,7 +21,7 @@ class MemberTests(StoreStage):
         process = await self.process(SERVICE, OTHER_SERVICE)
         other = await self.process(SERVICE)
 
-        peers = {peer.id: peer for peer in (await process.beat()).peers}
+        peers = {peer.id: peer for peer in (await process.heartbeat()).peers}
 
         assert set(peers) == {process.id, other.id}
         assert peers[process.id].services == {SERVICE, OTHER_SERVICE}
@@ -30,9 +30,9 @@ class MemberTests(StoreStage):
 
     async def test_a_process_says_how_much_it_has_in_hand(self) -> None:
         process, other = await self.process(), await self.process()
-        await other.adapter.membership.beat(7, full=False)
+        await other.adapter.membership.heartbeat(7, full=False)
 
-        (peer,) = [peer for peer in (await process.beat()).peers if peer.id == other.id]
+        (peer,) = [peer for peer in (await process.heartbeat()).peers if peer.id == other.id]
 
         assert peer.in_flight == 7
 
@@ -46,13 +46,13 @@ class MemberTests(StoreStage):
 
     async def test_a_process_that_leaves_is_announced(self) -> None:
         process, other = await self.process(), await self.process()
-        await process.beat()
+        await process.heartbeat()
         process.heard.peers.clear()
 
         await other.adapter.membership.leave()
 
         await soon(process.heard.peers.wait())
-        assert [peer.id for peer in (await process.beat()).peers] == [process.id]
+        assert [peer.id for peer in (await process.heartbeat()).peers] == [process.id]
 
     async def test_a_number_is_never_used_again(self) -> None:
         process, other = await self.process(), await self.process()
@@ -67,7 +67,7 @@ class MemberTests(StoreStage):
 
         await process.adapter.membership.announce([OTHER_SERVICE], 25)
 
-        (peer,) = [peer for peer in (await other.beat()).peers if peer.id == process.id]
+        (peer,) = [peer for peer in (await other.heartbeat()).peers if peer.id == process.id]
         assert peer.services == {SERVICE, OTHER_SERVICE}
         assert peer.capacity == 25
 
@@ -87,7 +87,7 @@ class MemberTests(StoreStage):
 
     async def test_who_leaves_is_not_told_that_its_session_is_lost(self) -> None:
         process, other = await self.process(), await self.process()
-        await other.beat()
+        await other.heartbeat()
         other.heard.peers.clear()
 
         await process.adapter.membership.leave()
@@ -126,17 +126,17 @@ class MemberTests(StoreStage):
         await self.kill(process.adapter)
 
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            while len((await other.beat()).peers) > 1:
+            while len((await other.heartbeat()).peers) > 1:
                 pass
 
-        assert [peer.id for peer in (await other.beat()).peers] == [other.id]
+        assert [peer.id for peer in (await other.heartbeat()).peers] == [other.id]
 
     async def test_claims_of_the_living_stay_where_they_are(self) -> None:
         process, other = await self.process(), await self.process()
         await self.started(process)
         await process.poll()
 
-        beat = await other.beat(full=True)
+        beat = await other.heartbeat(full=True)
 
         assert (beat.released, beat.has_due) == (0, False)
         assert len(await process.fetch()) == 1
@@ -147,21 +147,21 @@ class MemberTests(StoreStage):
         claim = await process.poll_one()
         await self.advance(LEASE_SECONDS * 1.5)
 
-        assert (await other.beat(full=False)).released == 0
-        assert (await other.beat(full=True)).released == 1
+        assert (await other.heartbeat(full=False)).released == 0
+        assert (await other.heartbeat(full=True)).released == 1
         assert await process.extend(claim) == {claim.number}
 
     async def test_a_beat_tells_of_commands_that_are_due(self) -> None:
         process, other = await self.process(), await self.process(OTHER_SERVICE)
-        assert (await process.beat()).has_due is False
+        assert (await process.heartbeat()).has_due is False
 
         await self.started(process)
 
-        assert (await process.beat()).has_due is True
-        assert (await other.beat()).has_due is False
+        assert (await process.heartbeat()).has_due is True
+        assert (await other.heartbeat()).has_due is False
 
     async def test_a_store_that_was_never_led_knows_no_leader(self) -> None:
-        assert (await (await self.process()).beat()).leader_seen_ago_seconds is None
+        assert (await (await self.process()).heartbeat()).leader_seen_ago_seconds is None
 
     async def test_a_leader_is_seen_by_everybody(self) -> None:
         process, supervisor = await self.process(), await self.process()
@@ -169,7 +169,7 @@ class MemberTests(StoreStage):
 
         silent_seconds = await supervisor.adapter.membership.lead(3, "a supervisor")
 
-        seen_ago_seconds = (await process.beat()).leader_seen_ago_seconds
+        seen_ago_seconds = (await process.heartbeat()).leader_seen_ago_seconds
         assert silent_seconds == 0
         assert seen_ago_seconds is not None
         assert seen_ago_seconds < TIMEOUT_SECONDS
@@ -193,9 +193,9 @@ class MemberTests(StoreStage):
         for _ in range(2):
             assert await membership.lead(4, "its successor", silence_seconds_max=SILENCE_SECONDS / 2) >= SILENCE_SECONDS
 
-        assert ((await process.beat()).leader_seen_ago_seconds or 0) >= SILENCE_SECONDS
+        assert ((await process.heartbeat()).leader_seen_ago_seconds or 0) >= SILENCE_SECONDS
         await membership.lead(4, "its successor")
-        assert ((await process.beat()).leader_seen_ago_seconds or 0) < SILENCE_SECONDS
+        assert ((await process.heartbeat()).leader_seen_ago_seconds or 0) < SILENCE_SECONDS
 
     async def test_who_leads_no_more_is_not_shown(self) -> None:
         process = await self.process()
@@ -222,7 +222,7 @@ class MemberTests(StoreStage):
         await process.adapter.membership.leave()
 
         with pytest.raises(Unavailable):
-            await process.beat()
+            await process.heartbeat()
 
     async def test_a_process_whose_session_is_lost_is_told(self) -> None:
         if not self.has_sessions:
@@ -233,7 +233,7 @@ class MemberTests(StoreStage):
 
         await soon(process.heard.lost.wait())
         with pytest.raises(Unavailable):
-            await process.beat()
+            await process.heartbeat()
 
     async def test_a_process_whose_session_is_lost_loses_its_claims(self) -> None:
         if not self.has_sessions:

@@ -36,17 +36,17 @@ class SignalTests(StoreStage):
         assert told.lease_ends == pytest.approx(fetched.lease_ends, abs=1.0)
         assert told.store_clock == pytest.approx(fetched.store_clock, abs=0.5)
 
-    async def test_a_commit_that_misses_a_write_tells_addresses_only(self) -> None:
+    async def test_a_commit_with_a_write_conflict_tells_addresses_only(self) -> None:
         process, other = await self._pair()
         start, stale = await self.started(process, "DP"), await self.started(process, "DP")
         claim = await self._claim_of(process, start)
         await process.commit(moved(stale, "SD"))
 
-        misses = await process.commit(
+        conflicts = await process.commit(
             self._dispatching(start, claim, other), moved(stale, "SD"), notifications=_telling(other, claim)
         )
 
-        assert [miss.position for miss in misses] == [1]
+        assert [conflict.position for conflict in conflicts] == [1]
         assert await soon(other.heard.claim_refs.get()) == [CommandRef(start.saga, 1)]
         assert other.heard.claims.empty()
 
@@ -120,7 +120,7 @@ class SignalTests(StoreStage):
         if not self.tells_whole:
             pytest.skip("this store tells addresses only")
         process, other = await self.process(), await self.process(OTHER_SERVICE)
-        await other.beat()  # from then on it knows the store's clock
+        await other.heartbeat()  # from then on it knows the store's clock
         return process, other
 
     async def _claim_of(self, process: StageProcess, start: Start, *, step: int = 1) -> Claim:

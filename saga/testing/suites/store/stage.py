@@ -27,7 +27,7 @@ from saga.ports.membership import Heartbeat, ProcessListener
 from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications, SagaStatus
 from saga.ports.values.start import Start, TakenKey
-from saga.ports.values.write import Dispatch, Miss, Write
+from saga.ports.values.write import Dispatch, Write, WriteConflict
 
 TIMEOUT_SECONDS: Final = 10.0
 CLAIMS_PER_PROCESS: Final = 1_000_000
@@ -168,7 +168,7 @@ class StageProcess:
         durable: bool = True,
         wait: bool = False,
         connection: object = None,
-    ) -> list[Miss]:
+    ) -> list[WriteConflict]:
         return await self.adapter.store.commit(
             writes, notifications or Notifications(), process=self.id, durable=durable, wait=wait, connection=connection
         )
@@ -194,8 +194,8 @@ class StageProcess:
         """Say that the queue of a service has been filled."""
         await self.commit(notifications=Notifications(services={service}))
 
-    async def beat(self, *, full: bool = False) -> Heartbeat:
-        return await self.adapter.membership.beat(0, full=full)
+    async def heartbeat(self, *, full: bool = False) -> Heartbeat:
+        return await self.adapter.membership.heartbeat(0, full=full)
 
     async def poll_one(self, *services: str) -> Claim:
         (claim,) = await self.poll(*services)
@@ -306,7 +306,7 @@ class StoreStage(abc.ABC):
         """Beat until the claim of a process that died has been given back."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while lost.step in (await peer.adapter.ledger.snapshot(lost.saga)).claimed:
-                await peer.beat()
+                await peer.heartbeat()
 
     async def paused(self, process: StageProcess, start: Start) -> None:
         """Pause a saga that was just started."""
