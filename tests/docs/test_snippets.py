@@ -17,7 +17,7 @@ from tests.docs.page import ROOT, Block, Page, page, pages
 RUN_TIMEOUT_SECONDS = 50
 CHECK_TIMEOUT_SECONDS = 240
 TREATED_ELSEWHERE = {"store", "fragment"}
-LANGUAGES = {"python", "console", "sql", "json", "toml", "mermaid", "sh", "yaml", ""}
+LANGUAGES = {"python", "console", "sql", "json", "toml", "mermaid", "sh", "text", "yaml", ""}
 MARKS = {"install", "fragment", "heavy", "store", "restart", "background"}
 
 PRELUDES = {
