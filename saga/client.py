@@ -7,14 +7,16 @@ import hashlib
 import os
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, Generic, Literal, overload
 from uuid import UUID
 
 import pydantic
 import pydantic_core
 from pydantic import TypeAdapter
+from typing_extensions import TypeVar
 
 from saga.authoring import Definition
 from saga.core.definition.graph import Graph
@@ -36,17 +38,27 @@ _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 INPUT_BYTES_MAX: Final = 256 * 1024
 KEY_CHARS_MAX: Final = 200
 START_TIMEOUT_SECONDS: Final = 30.0
-_STATUS: Final = {Phase.COMPLETED: "completed", Phase.COMPENSATED: "compensated", Phase.ABANDONED: "abandoned"}
+Status = Literal["completed", "compensated", "abandoned"]
+ResultT = TypeVar("ResultT", default=Value)
+InputT = TypeVar("InputT", default=Value)
+_STATUS: Final[dict[Phase, Status]] = {
+    Phase.COMPLETED: "completed",
+    Phase.COMPENSATED: "compensated",
+    Phase.ABANDONED: "abandoned",
+}
 _JSON: Final[Adapter] = TypeAdapter(Value)
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
-    """How a saga ended: `status` is completed, compensated (rolled back) or abandoned; `value` is what a completed one returns."""
+class Ending(Generic[ResultT]):
+    """How a saga ended.
+
+    `status` is completed, compensated (rolled back) or abandoned. `value` is what a completed saga returns; None for the others.
+    """
 
     saga: UUID
-    status: str
-    value: Value
+    status: Status
+    value: ResultT
     reason: str | None
 
     @property
@@ -54,8 +66,8 @@ class Ending:
         return self.status == "completed"
 
 
-class Handle:
-    """A saga that was started."""
+class Handle(Generic[ResultT]):
+    """A saga that was started. Annotate it to type its result: `handle: Handle[str | None] = await sagas.start(...)`."""
 
     def __init__(self, sagas: Sagas, saga: UUID, *, is_new: bool = False) -> None:
         self._sagas = sagas
@@ -65,7 +77,7 @@ class Handle:
     def __repr__(self) -> str:
         return f"<saga {self.id}>"
 
-    async def result(self, timeout_seconds: float | None = None) -> Ending:
+    async def result(self, timeout_seconds: float | None = None) -> Ending[ResultT]:
         """Wait until the saga has ended.
 
         Raises:
@@ -101,6 +113,30 @@ class Sagas:
         self.process.definitions.add(number, graph)
         self._registered[id(definition)] = (definition, number, graph)
         return number
+
+    @overload
+    async def start(
+        self,
+        definition: Definition[InputT],
+        input: InputT | Mapping[str, Value] | None = None,
+        *,
+        key: str | None = None,
+        version: int | None = None,
+        tags: dict[str, str] | None = None,
+        tx: Connection = None,
+    ) -> Handle: ...
+
+    @overload
+    async def start(
+        self,
+        definition: str,
+        input: Value = None,
+        *,
+        key: str | None = None,
+        version: int | None = None,
+        tags: dict[str, str] | None = None,
+        tx: Connection = None,
+    ) -> Handle: ...
 
     async def start(
         self,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, Generic, overload
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
+from typing_extensions import TypeVar
 
 from saga.authoring.path import Path, Record, template_from
 from saga.authoring.retry import COMPENSATION_ATTEMPTS, EXECUTE_ATTEMPTS, FORWARD_ATTEMPTS, Retry
@@ -25,6 +26,7 @@ from saga.errors import UsageError
 
 STEP_TIMEOUT: Final = "30s"
 COMPENSATION_BUDGET: Final = "1d"
+InputT = TypeVar("InputT", default=Json)
 
 
 class StepHandle:
@@ -57,7 +59,7 @@ class _Written:
     inputs: Json
 
 
-class Definition:
+class Definition(Generic[InputT]):
     """A named, versioned saga: which steps there are, in which order, and what each gets.
 
     Steps without a predecessor start at once; several steps after one run in parallel; a step after several waits for
@@ -70,6 +72,28 @@ class Definition:
     Raises:
         DefinitionError: a name, a version or a time that no definition can have.
     """
+
+    @overload
+    def __init__(
+        self,
+        name: str,
+        version: int = 1,
+        *,
+        input: type[InputT],
+        deadline: Duration | None = None,
+        compensation_budget: Duration = COMPENSATION_BUDGET,
+    ) -> None: ...
+
+    @overload
+    def __init__(
+        self: Definition,
+        name: str,
+        version: int = 1,
+        *,
+        input: Json = None,
+        deadline: Duration | None = None,
+        compensation_budget: Duration = COMPENSATION_BUDGET,
+    ) -> None: ...
 
     def __init__(
         self,

@@ -137,7 +137,7 @@ async def test_an_input_of_another_shape_is_refused_at_the_start(any_world: Worl
     definition.step("service.square")
     sagas = await any_world.join(service)
     with pytest.raises(InputRefused, match="the input of square does not fit: value: Input should be a valid integer"):
-        await sagas.start(definition, "four")
+        await sagas.start(definition, "four")  # type: ignore[misc] # mypy says so, too
 
 
 async def test_a_step_whose_input_does_not_fit_rolls_back_without_being_run(any_world: World) -> None:
@@ -188,7 +188,8 @@ async def test_a_start_key_that_no_store_can_write_fails_its_own_start_only(worl
     sagas = await world.join(service)
     await sagas.register(definition)
     starts = (sagas.start(definition, "x", key="half \ud800"), sagas.start(definition, "good", key="whole"))
-    bad, good = await asyncio.gather(*starts, return_exceptions=True)
+    handles = await asyncio.gather(*starts, return_exceptions=True)
+    bad, good = handles[0], handles[1]
     assert isinstance(bad, UsageError)
     assert not isinstance(good, BaseException)
     assert (await good.result(10)).value == "good"

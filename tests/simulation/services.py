@@ -89,7 +89,7 @@ class Services:
             handler.compensation(run.call_undo if step.mode is Mode.EXTERNAL else run.compensate)
         if step.probe:
             handler.probe(run.probe)
-        participant._add(handler)
+        participant.add(handler)
 
     def execute_menu(self, *, may_reject: bool) -> Menu:
         rates = self._rates

@@ -6,10 +6,11 @@ import inspect
 import os
 import typing
 from collections.abc import Callable
-from typing import Any, Final, TypeVar, overload
+from typing import Any, Final, Generic, overload
 
 import pydantic
 from pydantic import TypeAdapter
+from typing_extensions import ParamSpec, TypeVar
 
 from saga.core.definition.contract import Contract
 from saga.core.definition.names import NAME_RULE, is_name
@@ -24,6 +25,8 @@ Value = Any  # what a handler takes or returns: any type that pydantic knows
 Handler = Callable[..., Value]
 Adapter = TypeAdapter[Value]
 Function = TypeVar("Function", bound=Handler)
+Parameters = ParamSpec("Parameters", default=...)
+Returned = TypeVar("Returned", default=Value)
 _ANYTHING: Final[Adapter] = TypeAdapter(Value)
 
 
@@ -45,12 +48,12 @@ class Participant:
         self.handlers: dict[str, StepHandler] = {}
 
     @overload
-    def step(self, function: Handler, /) -> StepHandler: ...
+    def step(self, function: Callable[Parameters, Returned], /) -> StepHandler[Parameters, Returned]: ...
 
     @overload
     def step(
         self, /, *, name: str | None = None, external: bool = False, read_only: bool = False, version: str | None = None
-    ) -> Callable[[Handler], StepHandler]: ...
+    ) -> StepDecorator: ...
 
     def step(
         self,
@@ -61,16 +64,19 @@ class Participant:
         external: bool = False,
         read_only: bool = False,
         version: str | None = None,
-    ) -> StepHandler | Callable[[Handler], StepHandler]:
+    ) -> StepHandler | StepDecorator:
         """Register a handler: `@payments.step` or `@payments.step(external=True)`. The handler is called with its input and, if it asks for
         one, a Context; what it returns is recorded as the step's result."""
 
-        def register(given: Handler) -> StepHandler:
-            return self._add(StepHandler(self, given, name, external=external, read_only=read_only, version=version))
-
+        register = StepDecorator(self, name, external=external, read_only=read_only, version=version)
         return register if function is None else register(function)
 
-    def _add(self, handler: StepHandler) -> StepHandler:
+    def add(self, handler: StepHandler) -> None:
+        """Register a handler under its name.
+
+        Raises:
+            UsageError: the name is taken, or the participant has no database for the handler's effect.
+        """
         if handler.name in self.handlers:
             raise UsageError(
                 f"participant {self.service} has a handler {handler.name!r} already: give one of them another name="
@@ -81,7 +87,6 @@ class Participant:
                 "write @...step(external=True), or give Participant(database=...)"
             )
         self.handlers[handler.name] = handler
-        return handler
 
     def database_url(self) -> str | None:
         """The database's URL, read from the environment where it was given as $NAME."""
@@ -95,19 +100,48 @@ class Participant:
         return url
 
 
-class StepHandler:
-    """One step of a participant: the functions that execute, compensate and probe it."""
+class StepDecorator:
+    """`@participant.step(...)`: registers a handler and keeps its signature."""
+
+    def __init__(
+        self, participant: Participant, name: str | None, *, external: bool, read_only: bool, version: str | None
+    ) -> None:
+        self._participant = participant
+        self._name = name
+        self._external = external
+        self._read_only = read_only
+        self._version = version
+
+    def __call__(self, function: Callable[Parameters, Returned], /) -> StepHandler[Parameters, Returned]:
+        handler = StepHandler(
+            self._participant,
+            function,
+            self._name,
+            external=self._external,
+            read_only=self._read_only,
+            version=self._version,
+        )
+        self._participant.add(handler)
+        return handler
+
+
+class StepHandler(Generic[Parameters, Returned]):
+    """One step of a participant: the functions that execute, compensate and probe it.
+
+    It can be called with the signature of the function that executes it.
+    """
 
     def __init__(
         self,
         participant: Participant,
-        function: Handler,
+        function: Callable[Parameters, Returned],
         name: str | None,
         *,
         external: bool,
         read_only: bool,
         version: str | None,
     ) -> None:
+        self._function = function
         self.participant = participant
         self.name = name or function.__name__
         _check_name(self.name, "step")
@@ -120,9 +154,9 @@ class StepHandler:
         self.output: Adapter = self.execute.returned
         self.__doc__ = function.__doc__
 
-    def __call__(self, *arguments: Value, **options: Value) -> Value:
-        """The plain function, for tests and for use outside sagas."""
-        return self.execute.function(*arguments, **options)
+    def __call__(self, *arguments: Parameters.args, **options: Parameters.kwargs) -> Returned:
+        """Call the plain function: for tests and for use outside sagas."""
+        return self._function(*arguments, **options)
 
     def compensation(self, function: Function) -> Function:
         """Register the semantic undo: called with the step's input, its recorded result and a Context, only for a step that happened."""
