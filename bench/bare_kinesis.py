@@ -10,7 +10,7 @@ import aioboto3
 
 from bench.bare import BATCH, BODY, GROUP, TOPIC
 from saga import registry
-from saga_kinesis.options import parse
+from saga_kinesis.options import Options
 
 
 async def run(stack: AsyncExitStack, url: str, total: int) -> Callable[[], Awaitable[object]]:
@@ -18,7 +18,7 @@ async def run(stack: AsyncExitStack, url: str, total: int) -> Callable[[], Await
     bus = registry.open_bus(url, "bench")
     await bus.ensure([TOPIC], GROUP)
     await bus.close()
-    options = parse(url)
+    options = Options.read(url)
     session = aioboto3.Session(options.access_key, options.secret_key, region_name=options.region)
     client = await stack.enter_async_context(session.client("kinesis", endpoint_url=options.endpoint_url))
     stream, arrived = options.prefix + TOPIC, 0

@@ -1,14 +1,14 @@
-"""Which adapter answers to a URL: the entry points of installed distributions, by scheme.
+"""Finds the adapter of a URL by its scheme, among the entry points of the installed distributions.
 
-An adapter has an entry point in the group of its port. The name is the scheme, the object a function:
+An adapter has an entry point in the group of its port. Its name is the scheme, its object a function:
 
     saga.store      open_store(url: str, options: StoreOptions) -> StoreAdapter
     saga.bus        open_bus(url: str, namespace: str) -> Bus
     saga.journal    open_journal(url: str, connections_max: int, application: str) -> Journal
     saga.election   open_election(url: str, namespace: str) -> Election
-    saga.doctor     open_doctor(url: str, namespace: str) -> BusDoctor, beside a bus whose topics are made on purpose
+    saga.doctor     open_doctor(url: str, namespace: str) -> BusDoctor, for a bus whose topics an operator creates
 
-No message contains more of a URL than its scheme: the rest may hold a password.
+No message contains more of a URL than its scheme: the rest may contain a password.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import re
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from saga.errors import Conflict, MissingDriver, UnknownScheme, UsageError
+from saga.errors import Conflict, MissingDriver, UnknownScheme
 from saga.ports.adapter import StoreAdapter, StoreOptions
 from saga.ports.bus import Bus
 from saga.ports.bus_doctor import BusDoctor
 from saga.ports.election import Election
 from saga.ports.journal import Journal
+from saga.ports.url.adapter_url import split
 
 STORE: Final = "saga.store"
 BUS: Final = "saga.bus"
@@ -48,7 +48,7 @@ def open_bus(url: str, namespace: str) -> Bus:
 
 
 def open_doctor(url: str, namespace: str) -> BusDoctor | None:
-    """Who makes and examines the topics behind a bus's URL; None where that bus needs nobody. Raises as `open_bus`."""
+    """The doctor, which creates and examines the topics of a bus; None if the bus needs none. Raises the same as `open_bus`."""
     _opener(BUS, url)
     if not entry_points(group=DOCTOR, name=_scheme(DOCTOR, url)):
         return None
@@ -81,31 +81,38 @@ def _opener(group: str, url: str) -> Any:
         if (error.name or "").partition(".")[0] == entry.module.partition(".")[0]:
             raise
         raise MissingDriver(
-            f"{entry.name}:// needs the library {error.name}, which is missing. Run: pip install '{_remedy(entry)}'"
+            f"{entry.name}:// needs the library {error.name}, which is not installed. Run: pip install '{_remedy(entry)}'"
         ) from error
 
 
 def _scheme(group: str, url: str) -> str:
     match = _SCHEME.match(url)
     if match is None:
-        raise UnknownScheme(f"this is no URL: it does not begin with scheme://. {_offer(group)}")
-    try:
-        parts = urlsplit(url)
-        if "," not in parts.netloc:  # several servers: their adapter reads them
-            _ = parts.port
-    except ValueError:
-        raise UsageError("this URL cannot be read: write special characters as %XX, and a port as a number") from None
+        raise UnknownScheme(f"the {_port(group)} URL does not begin with scheme://. {_offer(group)}")
+    split(url)
     return match[1].lower()
 
 
 def _only_entry(group: str, scheme: str) -> EntryPoint:
     entries = {_distribution(entry): entry for entry in entry_points(group=group, name=scheme)}
     if not entries:
-        raise UnknownScheme(f"nothing that is installed answers to {scheme}://. {_offer(group)}")
+        raise UnknownScheme(f"no installed {_port(group)} adapter opens {scheme}:// URLs. {_hint(group, scheme)}")
     if len(entries) > 1:
         names = " and ".join(sorted(entries))
-        raise Conflict(f"{names} both want to answer to {scheme}:// as {group}: uninstall one of them")
+        raise Conflict(f"{names} both offer a {_port(group)} for {scheme}:// URLs: uninstall one of them")
     return next(iter(entries.values()))
+
+
+def _hint(group: str, scheme: str) -> str:
+    """SQLAlchemy names the driver in the scheme; an adapter has one of its own."""
+    dialect, plus, _ = scheme.partition("+")
+    if plus and dialect in schemes(group):
+        return f"Write {dialect}://..., without the driver"
+    return _offer(group)
+
+
+def _port(group: str) -> str:
+    return group.removeprefix("saga.")
 
 
 def _offer(group: str) -> str:
@@ -114,7 +121,7 @@ def _offer(group: str) -> str:
 
 
 def _remedy(entry: EntryPoint) -> str:
-    """What brings the driver: the extra of the scheme's or the adapter's name, else the distribution itself."""
+    """What to install for the driver: the extra named as the scheme or the adapter, else the distribution itself."""
     extras = [] if entry.dist is None else entry.dist.metadata.get_all("Provides-Extra") or []
     wanted = (entry.name, entry.module.partition(".")[0].removeprefix("saga_"))
     extra = next((name for name in wanted if name in extras), None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -18,6 +17,7 @@ from pydantic_settings import (
 
 from saga.core.duration import duration_ms
 from saga.errors import SagaError, UsageError
+from saga.ports.url.adapter_url import split
 from saga.yaml_guard import parsed_yaml
 
 CONFIG_VARIABLE: Final = "SAGA_CONFIG"
@@ -37,15 +37,11 @@ def _seconds(value: Any) -> float:
 
 
 def _url(value: SecretStr) -> SecretStr:
-    """A password with a / or # in it would make a port of its first half, and an error message of itself."""
+    """Refuse a URL of which a later error message might show a piece of the password."""
     try:
-        parts = urlsplit(value.get_secret_value())
-        for host in parts.netloc.rpartition("@")[2].split(","):  # a bus has several
-            _ = parts._replace(netloc=host).port
-    except ValueError:
-        raise ValueError(
-            "this URL cannot be read: write the special characters of user and password as %XX (/ is %2F, @ is %40)"
-        ) from None
+        split(value.get_secret_value())
+    except UsageError as error:
+        raise ValueError(str(error)) from None
     return value
 
 

@@ -1,4 +1,4 @@
-"""URL schemes and the distributions that answer to them."""
+"""URL schemes and the distributions that offer adapters for them."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_every_port_has_an_adapter_in_memory() -> None:
     assert all("memory" in registry.schemes(group) for group in groups)
 
 
-def test_a_foreign_distribution_answers_to_its_own_scheme(site: Path) -> None:
+def test_another_distribution_can_offer_a_scheme_of_its_own(site: Path) -> None:
     install(site, "pigeons", "pigeon = pigeons:open_bus", module="def open_bus(url, namespace): return url, namespace")
 
     assert registry.open_bus("pigeon://loft", "shop") == ("pigeon://loft", "shop")  # type: ignore[comparison-overlap]
@@ -56,12 +56,17 @@ def test_an_unknown_scheme_lists_what_is_installed() -> None:
         registry.open_bus("carrier://loft", "saga")
 
 
-def test_text_without_a_scheme_is_no_url() -> None:
-    with pytest.raises(UnknownScheme, match=r"no URL.*memory://"):
+def test_an_sqlalchemy_scheme_is_refused_with_the_scheme_to_write() -> None:
+    with pytest.raises(UnknownScheme, match=r"Write postgresql://"):
+        registry.open_store("postgresql+asyncpg://localhost/saga", StoreOptions())
+
+
+def test_a_text_without_a_scheme_is_refused() -> None:
+    with pytest.raises(UnknownScheme, match=r"the store URL does not begin with scheme://.*memory://"):
         registry.open_store("localhost/saga", StoreOptions())
 
 
-def test_a_missing_driver_prints_the_line_that_installs_it(site: Path) -> None:
+def test_the_message_of_a_missing_driver_has_the_line_that_installs_it(site: Path) -> None:
     install(site, "pigeons", "pigeon = saga_pigeon:open_bus", extras=("pigeon",), module="import feathers")
 
     with pytest.raises(MissingDriver, match=r"library feathers.*pip install 'pigeons\[pigeon\]'"):
@@ -82,7 +87,7 @@ def test_a_driver_without_an_extra_comes_with_the_distribution(site: Path) -> No
         registry.open_bus("pigeon://loft", "saga")
 
 
-def test_an_adapter_that_is_not_there_is_no_missing_driver(site: Path) -> None:
+def test_a_missing_adapter_is_not_reported_as_a_missing_driver(site: Path) -> None:
     install(site, "pigeons", "pigeon = pigeons4:open_bus")
 
     with pytest.raises(ModuleNotFoundError, match="pigeons4"):
@@ -93,7 +98,7 @@ def test_two_distributions_on_one_scheme_are_an_error(site: Path) -> None:
     install(site, "pigeons", "pigeon = pigeons:open_bus")
     install(site, "doves", "pigeon = doves:open_bus")
 
-    with pytest.raises(Conflict, match=r"doves and pigeons both want to answer to pigeon://"):
+    with pytest.raises(Conflict, match=r"doves and pigeons both offer a bus for pigeon://"):
         registry.open_bus("pigeon://loft", "saga")
 
 

@@ -13,7 +13,7 @@ import grpc
 from google.protobuf.message import Message
 
 from saga.errors import AccessRefused, NotFound, SagaError, Unavailable, UsageError
-from saga_etcd.options import Address
+from saga_etcd.options import Options
 from saga_etcd.stubs import rpc_pb2 as rpc
 from saga_etcd.stubs import v3election_pb2 as election
 
@@ -59,10 +59,10 @@ KEEP_ALIVE: Final = "/etcdserverpb.Lease/LeaseKeepAlive"
 class Client:
     """One connection at a time. `endpoint` changes when the present one does not answer."""
 
-    def __init__(self, address: Address) -> None:
-        self.place = address.place
-        self._address = address
-        self._credentials = address.credentials()
+    def __init__(self, options: Options) -> None:
+        self.place = options.place
+        self._options = options
+        self._credentials = options.credentials()
         self._channels: dict[str, grpc.aio.Channel] = {}
         self._token: str | None = None
         self._turn = 0
@@ -70,7 +70,7 @@ class Client:
     @property
     def endpoint(self) -> str:
         """The one that is asked now."""
-        return self._address.endpoints[self._turn % len(self._address.endpoints)]
+        return self._options.endpoints[self._turn % len(self._options.endpoints)]
 
     async def call(self, method: Method[Question, Answer], question: Question, timeout: float | None) -> Answer:
         """Ask one endpoint after the other for `timeout` seconds; None: one endpoint, for as long as it takes.
@@ -144,11 +144,11 @@ class Client:
         if give_up_at is None:
             return None
         left = give_up_at - time.monotonic()
-        return min(left, max(left / len(self._address.endpoints), ATTEMPT_SECONDS_MIN))
+        return min(left, max(left / len(self._options.endpoints), ATTEMPT_SECONDS_MIN))
 
     async def _proof(self, seconds: float | None) -> tuple[tuple[str, str], ...]:
         """A token for the user of the URL. A simple token lives for five minutes after its last use, and not beyond a restart."""
-        if self._address.user is None:
+        if not self._options.user:
             return ()
         if self._token is None:
             stub = self._channel().unary_unary(
@@ -156,7 +156,7 @@ class Client:
                 request_serializer=rpc.AuthenticateRequest.SerializeToString,
                 response_deserializer=rpc.AuthenticateResponse.FromString,
             )
-            question = rpc.AuthenticateRequest(name=self._address.user, password=self._address.password)
+            question = rpc.AuthenticateRequest(name=self._options.user, password=self._options.password)
             try:
                 self._token = (await stub(question, timeout=seconds)).token
             except grpc.aio.AioRpcError as error:

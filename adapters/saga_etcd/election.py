@@ -20,7 +20,7 @@ from typing import Final
 from saga.errors import AccessRefused, Closed, LeadershipLost, NotFound, Unavailable, UsageError
 from saga.ports.election import Election, Leadership, LeaseWatch
 from saga_etcd.client import CAMPAIGN, GRANT, RANGE, REVOKE, TXN, Client
-from saga_etcd.options import Address, address_of
+from saga_etcd.options import Options
 from saga_etcd.stubs import rpc_pb2 as rpc
 from saga_etcd.stubs import v3election_pb2 as election
 
@@ -43,10 +43,10 @@ class Candidacy:
 class EtcdElection:
     """See `saga.ports.election.Election`. An object is one candidate."""
 
-    def __init__(self, address: Address, namespace: str, name: str = "supervisor") -> None:
-        self._client = Client(address)
-        self._ttl_seconds = address.ttl_seconds
-        self._trust_seconds = address.ttl_seconds - MARGIN_SECONDS
+    def __init__(self, options: Options, namespace: str, name: str = "supervisor") -> None:
+        self._client = Client(options)
+        self._ttl_seconds = options.ttl_seconds
+        self._trust_seconds = options.ttl_seconds - MARGIN_SECONDS
         self._ask_seconds = max(self._trust_seconds / 2, ASK_SECONDS_MIN)
         self._candidates = f"saga/{namespace}/{name}/candidates".encode()
         self._reign = f"saga/{namespace}/{name}/reign".encode()
@@ -183,4 +183,4 @@ class EtcdElection:
 
 def open_election(url: str, namespace: str) -> Election:
     """The adapter behind etcd:// URLs."""
-    return EtcdElection(address_of(url), namespace)
+    return EtcdElection(Options.read(url), namespace)

@@ -1,99 +1,76 @@
-"""What an etcd:// URL says."""
+"""The options of an etcd:// URL."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from typing import Final, Self
 
 import grpc
 
 from saga.errors import UsageError
+from saga.ports.url.adapter_url import AdapterUrl
+from saga.ports.url.option import file_path, flag, whole_number
 
-PORT: Final = 2379
-TTL_SECONDS: Final = 5
-TTL_SECONDS_MIN: Final = 2  # a default server grants no shorter lease
-TTL_SECONDS_MAX: Final = 60
-PARAMETERS: Final = ("ttl", "ca", "cert", "key", "tls")
-_ENDPOINT: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w.-]+)(?::(\d{1,5}))?", re.ASCII)
+PORT_DEFAULT: Final = 2379
+TTL_SECONDS_MIN: Final = 2  # a server with default settings grants no shorter lease
+
+TTL: Final = whole_number("ttl", 5, low=TTL_SECONDS_MIN, high=60, unit="seconds")
+CA: Final = file_path("ca")
+CERT: Final = file_path("cert")
+KEY: Final = file_path("key")
+TLS: Final = flag("tls")
+OPTIONS: Final = (TTL, CA, CERT, KEY, TLS)
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """Endpoints as host:port; PEM files for TLS; `ttl_seconds` of the lease that a candidate holds."""
+class Options:
+    """`endpoints` as host:port; PEM files for TLS; `ttl_seconds` of the lease that a candidate holds."""
 
     endpoints: tuple[str, ...]
-    user: str | None = None
-    password: str = field(default="", repr=False)
-    ttl_seconds: int = TTL_SECONDS
-    is_tls: bool = False
-    authority: str | None = None
-    certificate: str | None = None
-    key: str | None = field(default=None, repr=False)
+    user: str
+    password: str = field(repr=False)
+    ttl_seconds: int
+    is_tls: bool
+    ca: str | None
+    cert: str | None
+    key: str | None = field(repr=False)
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Raises UsageError; the message contains neither user nor password."""
+        url = AdapterUrl.read(text, OPTIONS)
+        url.check_no_path("the keys always begin with saga/NAMESPACE/")
+        if url.has(CERT) != url.has(KEY):
+            raise url.refusal("cert and key go together, two PEM files: give both, or neither")
+        return cls(
+            endpoints=url.servers(PORT_DEFAULT),
+            user=url.user,
+            password=url.password,
+            ttl_seconds=url.value(TTL),
+            is_tls=url.value(TLS) or url.has(CA) or url.has(CERT),
+            ca=url.value(CA) if url.has(CA) else None,
+            cert=url.value(CERT) if url.has(CERT) else None,
+            key=url.value(KEY) if url.has(KEY) else None,
+        )
 
     @property
     def place(self) -> str:
-        """For people: without user and password."""
+        """The cluster, for messages: without credentials."""
         return f"etcd at {','.join(self.endpoints)}"
 
     def credentials(self) -> grpc.ChannelCredentials | None:
-        """None where the connection is not encrypted. Raises UsageError: a file cannot be read."""
+        """None where the connection is not encrypted. Raises UsageError if a file cannot be read."""
         if not self.is_tls:
             return None
-        return grpc.ssl_channel_credentials(_read(self.authority), _read(self.key), _read(self.certificate))
+        return grpc.ssl_channel_credentials(self._content(self.ca), self._content(self.key), self._content(self.cert))
 
-
-def address_of(url: str) -> Address:
-    """Raises UsageError; the message holds neither user nor password."""
-    parts = urlsplit(url)
-    account, _, hosts = parts.netloc.rpartition("@")
-    user, _, password = account.partition(":")
-    parameters = _parameters(parts)
-    if ("cert" in parameters) != ("key" in parameters):
-        raise UsageError("etcd://: `cert` and `key` belong together, two PEM files")
-    return Address(
-        endpoints=tuple(map(_endpoint, hosts.split(","))),
-        user=unquote(user) or None,
-        password=unquote(password),
-        ttl_seconds=_ttl(parameters.get("ttl", str(TTL_SECONDS))),
-        is_tls=parameters.get("tls") == "true" or "ca" in parameters or "cert" in parameters,
-        authority=parameters.get("ca"),
-        certificate=parameters.get("cert"),
-        key=parameters.get("key"),
-    )
-
-
-def _parameters(parts: SplitResult) -> dict[str, str]:
-    parameters = dict(parse_qsl(parts.query, keep_blank_values=True))
-    for name in parameters:
-        if name not in PARAMETERS:
-            raise UsageError(f"etcd:// has no parameter {name!r}, only {', '.join(PARAMETERS)}")
-    if parameters.get("tls", "true") not in {"true", "false"}:
-        raise UsageError("etcd://: tls is true or false")
-    if parts.path.strip("/"):
-        raise UsageError(f"etcd:// takes no path, and this one has {parts.path!r}: the keys begin with saga/NAMESPACE/")
-    return parameters
-
-
-def _endpoint(text: str) -> str:
-    match = _ENDPOINT.fullmatch(text)
-    if match is None:
-        raise UsageError(f"etcd://: {text!r} is no host:port (several are separated by commas; IPv6 in brackets)")
-    return f"{match[1]}:{match[2] or PORT}"
-
-
-def _ttl(text: str) -> int:
-    if not text.isdecimal() or not TTL_SECONDS_MIN <= int(text) <= TTL_SECONDS_MAX:
-        raise UsageError(f"etcd://: ttl={text}: whole seconds from {TTL_SECONDS_MIN} to {TTL_SECONDS_MAX}")
-    return int(text)
-
-
-def _read(path: str | None) -> bytes | None:
-    if path is None:
-        return None
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise UsageError(f"etcd://: {path} cannot be read: {error.strerror}") from error
+    def _content(self, path: str | None) -> bytes | None:
+        if path is None:
+            return None
+        try:
+            return Path(path).read_bytes()
+        except OSError as error:
+            raise UsageError(
+                f"{self.place}: cannot read the TLS file {path} ({error.strerror}): check ca, cert and key of the URL"
+            ) from error

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from saga.errors import Closed, NotFound, Unavailable
 from saga.ports.bus import Bus, Message, Subscription
 from saga_kinesis.client import Client
-from saga_kinesis.options import Options, parse
+from saga_kinesis.options import Options
 from saga_kinesis.publisher import Publisher
 from saga_kinesis.readers.lease_table import LeaseTable
 from saga_kinesis.streams import make
@@ -94,4 +94,4 @@ class KinesisBus:
 
 def open_bus(url: str, namespace: str) -> Bus:
     """The adapter behind kinesis:// URLs."""
-    return KinesisBus(parse(url), namespace)
+    return KinesisBus(Options.read(url), namespace)

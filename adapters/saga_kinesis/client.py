@@ -203,8 +203,8 @@ class Client:
         options = self.options
         session = _session(options.access_key or None, options.secret_key or None, options.profile or None)
         config = AioConfig(
-            connect_timeout=min(CONNECT_TIMEOUT_SECONDS, options.timeout),
-            read_timeout=options.timeout,
+            connect_timeout=min(CONNECT_TIMEOUT_SECONDS, options.timeout_seconds),
+            read_timeout=options.timeout_seconds,
             max_pool_connections=CONNECTIONS_MAX,
             retries={"total_max_attempts": 1},
             tcp_keepalive=True,

@@ -8,7 +8,7 @@ from typing import Final
 from saga.errors import NotFound, SagaError
 from saga.ports.bus_doctor import BusDoctor, Check, failed, passed
 from saga_kinesis.client import Client, Stream
-from saga_kinesis.options import Options, parse
+from saga_kinesis.options import Options
 from saga_kinesis.readers.lease_table import LeaseTable
 from saga_kinesis.streams import make, ready
 
@@ -66,7 +66,7 @@ class KinesisDoctor:
         return passed("leases", f"schema {self._table.schema} of {self._table.place}")
 
     def _stream(self, stream: Stream) -> Check:
-        hours = round(self._options.retention / 3600)
+        hours = round(self._options.retention_seconds / 3600)
         if not stream.is_usable:
             return failed("stream", f"{stream.name} is {stream.status.lower()}", "wait, and look again")
         if stream.retention_hours < hours:
@@ -89,4 +89,4 @@ class KinesisDoctor:
 
 def open_doctor(url: str, namespace: str) -> BusDoctor:
     """Who makes and examines the streams of kinesis:// URLs."""
-    return KinesisDoctor(parse(url), namespace)
+    return KinesisDoctor(Options.read(url), namespace)

@@ -1,4 +1,4 @@
-"""What the URL of a Kinesis bus says.
+"""The options of a kinesis:// URL.
 
 kinesis://REGION?name=value&...                the credentials are those of the AWS chain: environment, profile, role
 kinesis://KEY:SECRET@REGION?name=value&...     credentials in the URL; special characters as %XX
@@ -8,185 +8,149 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, Final
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Final, Self
+from urllib.parse import urlsplit
 
 from saga.core.duration import duration_ms
-from saga.errors import SagaError, UsageError
+from saga.ports.url.adapter_url import AdapterUrl
+from saga.ports.url.option import Option, duration, file_path, flag, identifier, text, whole_number
 
-LEASES_DEFAULT: Final = "$SAGA_STORE"  # beside the saga tables
-LEASES_WANTED: Final = (
-    "the Kinesis bus keeps its leases in a Postgres: set SAGA_STORE, or say leases=postgresql://... in the bus's URL"
+LEASES_DEFAULT: Final = "$SAGA_STORE"  # the database of the saga tables
+LEASES_HINT: Final = (
+    "the Kinesis bus keeps its leases in Postgres: set SAGA_STORE, or write leases=postgresql://... in the bus URL"
 )
-SHARDS_MAX: Final = 10_000
+HOUR_MS: Final = 3_600_000
 RETENTION_HOURS: Final = (24, 8760)  # what Kinesis allows
-LEASE_SECONDS_MIN: Final = 1.0
 _REGION: Final = re.compile(r"[a-z0-9-]{1,32}")
-_PREFIX: Final = re.compile(r"[a-zA-Z0-9_.-]{0,60}")
 _LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
-_YES: Final = {"1": True, "yes": True, "true": True, "0": False, "no": False, "false": False}
+
+
+def _whole_hours_ms(value: str) -> int:
+    milliseconds = duration_ms(value)
+    low, high = RETENTION_HOURS
+    if milliseconds % HOUR_MS or not low <= milliseconds // HOUR_MS <= high:
+        raise ValueError
+    return milliseconds
+
+
+PROFILE: Final = text("profile")
+ENDPOINT_URL: Final = text("endpoint_url")
+PLAINTEXT: Final = flag("plaintext")
+CA: Final = file_path("ca")
+PREFIX: Final = identifier("prefix", chars_max=60)
+CREATE: Final = flag("create")
+SHARDS: Final = whole_number("shards", 4, low=1, high=10_000)
+RETENTION: Final = Option("retention", 24 * HOUR_MS, "whole hours from 24h to 8760h", _whole_hours_ms)
+LEASES: Final = text("leases", LEASES_DEFAULT)
+LEASE: Final = duration("lease", 10_000)
+POLL: Final = duration("poll", 250)
+IDLE: Final = duration("idle", 1_000)
+UNACKED: Final = whole_number("unacked", 1_000, low=1, high=10_000)
+TIMEOUT: Final = duration("timeout", 10_000)
+PUBLISH_TIMEOUT: Final = duration("publish_timeout", 15_000)
+OPTIONS: Final = (
+    PROFILE, ENDPOINT_URL, PLAINTEXT, CA, PREFIX, CREATE, SHARDS, RETENTION, LEASES, LEASE, POLL, IDLE, UNACKED,
+    TIMEOUT, PUBLISH_TIMEOUT,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Every parameter of the URL, with its default. Durations are in seconds here and written as "200ms", "10s" there."""
+    """The options of the URL. Durations are in seconds here, and written as "200ms" or "10s" in the URL."""
 
     region: str
-    access_key: str = field(default="", repr=False)
-    secret_key: str = field(default="", repr=False)
-    profile: str = ""
+    access_key: str = field(repr=False)
+    secret_key: str = field(repr=False)
+    profile: str
     """A profile of the AWS configuration files."""
-    endpoint_url: str = ""
-    """LocalStack, moto, kinesalite or a VPC endpoint; empty: AWS's own of the region."""
-    plaintext: bool = False
-    """Allow an http:// endpoint_url on another machine."""
-    ca: str = ""
+    endpoint_url: str
+    """LocalStack, moto, kinesalite or a VPC endpoint; empty: AWS's own endpoint of the region."""
+    ca: str
     """A file of certificates to trust instead of the system's."""
-    prefix: str = ""
-    """Before the name of each stream, so that several systems share an account."""
-    create: bool = False
-    """Make what is missing, streams and lease tables, when it is first needed: for tests and demonstrations."""
-    shards: int = 4
-    """Of a stream that we make: as many processes can read it at once."""
-    retention: float = 24 * 3600.0
-    """How long a stream keeps records: 24h to 8760h, whole hours. Only for streams that we make."""
-    leases: str = field(default=LEASES_DEFAULT, repr=False)
-    """postgresql:// URL of the database with the leases, or $NAME of a variable that holds it."""
-    lease: float = 10.0
-    """So long after its last sign of life a reader counts as dead, and others take its shards over."""
-    poll: float = 0.25
+    prefix: str
+    """Put before the name of each stream, so that several systems can share an account."""
+    create: bool
+    """Create missing streams and lease tables on first use: for tests and demonstrations."""
+    shards: int
+    """Shards of a stream that Saga creates: the maximum number of processes that read it at the same time."""
+    retention_seconds: float
+    """How long a stream that Saga creates keeps its records: whole hours from 24h to 8760h."""
+    leases: str = field(repr=False)
+    """postgresql:// URL of the database with the leases; empty if only publishing is possible."""
+    lease_seconds: float
+    """A reader without a sign of life for this long counts as dead, and others take over its shards."""
+    poll_seconds: float
     """The shortest pause between two reads of a shard. Kinesis allows five reads a second to all readers of a shard."""
-    idle: float = 1.0
-    """The pause between two reads of a shard on which nothing comes; it grows from `poll` to this."""
-    unacked: int = 1_000
-    """Records of one shard that were read and not acknowledged yet; no more are read until some are."""
-    timeout: float = 10.0
-    """So long a request waits for its answer."""
-    publish_timeout: float = 15.0
-    """So long a batch is tried again; then its outcome is unknown."""
+    idle_seconds: float
+    """The pause between two reads of an idle shard; it grows from `poll_seconds` to this."""
+    unacknowledged_max: int
+    """Maximum number of unacknowledged records of one shard; reading pauses at this number."""
+    timeout_seconds: float
+    """How long a request waits for its answer."""
+    publish_timeout_seconds: float
+    """How long a batch is retried; after that its outcome is unknown."""
+
+    @classmethod
+    def read(cls, url_text: str) -> Self:
+        """Raises UsageError; no message contains a value that could be a secret."""
+        url = AdapterUrl.read(url_text, OPTIONS, is_strict=True)
+        if not _REGION.fullmatch(url.host):
+            raise url.refusal(
+                "a region is expected: write kinesis://REGION, such as kinesis://eu-central-1?prefix=shop."
+            )
+        options = cls(
+            region=url.host,
+            access_key=url.user,
+            secret_key=url.password,
+            profile=url.value(PROFILE),
+            endpoint_url=url.value(ENDPOINT_URL),
+            ca=url.value(CA),
+            prefix=url.value(PREFIX),
+            create=url.value(CREATE),
+            shards=url.value(SHARDS),
+            retention_seconds=url.value(RETENTION) / 1000,
+            leases=_lease_url(url),
+            lease_seconds=url.value(LEASE) / 1000,
+            poll_seconds=url.value(POLL) / 1000,
+            idle_seconds=url.value(IDLE) / 1000,
+            unacknowledged_max=url.value(UNACKED),
+            timeout_seconds=url.value(TIMEOUT) / 1000,
+            publish_timeout_seconds=url.value(PUBLISH_TIMEOUT) / 1000,
+        )
+        options._check(url, allows_plaintext=url.value(PLAINTEXT))
+        return options
+
+    def _check(self, url: AdapterUrl, *, allows_plaintext: bool) -> None:
+        """Raises UsageError if two options contradict each other."""
+        endpoint = urlsplit(self.endpoint_url)
+        if self.endpoint_url and endpoint.scheme not in {"http", "https"}:
+            raise url.refusal("option endpoint_url must be an http:// or https:// address")
+        if endpoint.scheme == "http" and endpoint.hostname not in _LOOPBACK and not allows_plaintext:
+            raise url.refusal(
+                f"endpoint_url leads to {endpoint.hostname} without TLS: use https://, or plaintext=yes on a private network"
+            )
+        if bool(self.access_key) != bool(self.secret_key):
+            raise url.refusal(
+                "half of the credentials is missing: write KEY:SECRET@REGION, or neither to use the AWS chain"
+            )
+        if self.lease_seconds < 1:
+            raise url.refusal("option lease must be at least 1s")
+        if not 0 < self.poll_seconds <= self.idle_seconds <= self.lease_seconds:
+            raise url.refusal("poll must be above zero, not longer than idle, and idle not longer than lease")
 
     @property
     def place(self) -> str:
-        """The service, for people: no credentials."""
+        """The service, for messages: without credentials."""
         return f"kinesis at {urlsplit(self.endpoint_url).netloc or self.region}"
 
 
-def parse(url: str) -> Options:
-    """Read a URL. No message contains a value that could be a secret.
-
-    Raises:
-        UsageError: a parameter is unknown, or its value is none that it can have.
-    """
-    parts = urlsplit(url)
-    if not _REGION.fullmatch(parts.netloc.rpartition("@")[2]):
-        raise UsageError("a Kinesis URL begins with kinesis://REGION, for example kinesis://eu-central-1?prefix=shop.")
-    given: dict[str, Any] = {}
-    for name, text in _parameters(parts.query):
-        if name in given:
-            raise UsageError(f"the Kinesis URL says {name}= twice")
-        given[name] = _value(name, text)
-    options = Options(
-        region=parts.netloc.rpartition("@")[2],
-        access_key=unquote(parts.username or ""),
-        secret_key=unquote(parts.password or ""),
-        **{**given, "leases": _lease_url(given.get("leases", LEASES_DEFAULT))},
-    )
-    _check(options)
-    return options
-
-
-def _parameters(query: str) -> list[tuple[str, str]]:
-    try:
-        return parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query))
-    except ValueError:
-        raise UsageError("the Kinesis URL ends in name=value parameters with & between them") from None
-
-
-def _value(name: str, text: str) -> object:
-    reader = _READERS.get(name)
-    if reader is None:
-        raise UsageError(f"the Kinesis URL has no parameter {name[:40]!r}; there are {', '.join(sorted(_READERS))}")
-    try:
-        return reader(text)
-    except (ValueError, KeyError, SagaError):
-        raise UsageError(
-            f"the parameter {name}= of the Kinesis URL cannot have this value: {_EXPECTED[name]}"
-        ) from None
-
-
-def _lease_url(given: str) -> str:
-    url = os.environ.get(given[1:], "") if given.startswith("$") else given
-    if not url and given == LEASES_DEFAULT:
-        return ""  # who only publishes needs none; who reads is told by the lease table
-    if urlsplit(url).scheme not in {"postgresql", "postgres"}:
-        where = f"the variable {given[1:]} names none" if given.startswith("$") else "leases= names none"
-        raise UsageError(f"{where}: {LEASES_WANTED}")
-    return url
-
-
-def _check(options: Options) -> None:
-    endpoint = urlsplit(options.endpoint_url)
-    if options.endpoint_url and endpoint.scheme not in {"http", "https"}:
-        raise UsageError("endpoint_url of the Kinesis URL is an http:// or https:// address")
-    if endpoint.scheme == "http" and endpoint.hostname not in _LOOPBACK and not options.plaintext:
-        raise UsageError(
-            f"endpoint_url leads to {endpoint.hostname} without TLS: use https://, or say plaintext=yes if that network is yours"
-        )
-    if bool(options.access_key) != bool(options.secret_key):
-        raise UsageError(
-            "the Kinesis URL has one half of the credentials: KEY:SECRET@REGION, or none for the AWS chain"
-        )
-    if options.lease < LEASE_SECONDS_MIN:
-        raise UsageError(f"lease= of the Kinesis URL is at least {LEASE_SECONDS_MIN:.0f}s")
-    if not 0 < options.poll <= options.idle <= options.lease:
-        raise UsageError("poll=, idle= and lease= of the Kinesis URL: each is above zero and no longer than the next")
-
-
-def _seconds(text: str) -> float:
-    return duration_ms(text) / 1000
-
-
-def _hours(text: str) -> float:
-    seconds = _seconds(text)
-    low, high = RETENTION_HOURS
-    if not low <= seconds / 3600 <= high or seconds % 3600:
-        raise ValueError(text)
-    return seconds
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not low <= (number := int(text)) <= high:
-            raise ValueError(text)
-        return number
-
-    return read
-
-
-def _prefix(text: str) -> str:
-    if not _PREFIX.fullmatch(text):
-        raise ValueError(text)
-    return text
-
-
-_READERS: Final[dict[str, Callable[[str], object]]] = {
-    "profile": str, "endpoint_url": str, "plaintext": _YES.__getitem__, "ca": str, "prefix": _prefix,
-    "create": _YES.__getitem__, "shards": _whole(1, SHARDS_MAX), "retention": _hours, "leases": str, "lease": _seconds,
-    "poll": _seconds, "idle": _seconds, "unacked": _whole(1, 10_000), "timeout": _seconds,
-    "publish_timeout": _seconds,
-}  # fmt: skip
-_EXPECTED: Final = {
-    name: "yes or no"
-    if reader == _YES.__getitem__
-    else 'a duration such as "200ms" or "10s"'
-    if reader is _seconds
-    else ""
-    for name, reader in _READERS.items()
-} | {
-    "prefix": "at most 60 letters, digits, _, . and -",
-    "retention": "whole hours from 24h to 8760h",
-    "shards": f"a number from 1 to {SHARDS_MAX}",
-    "unacked": "a number from 1 to 10000",
-}
+def _lease_url(url: AdapterUrl) -> str:
+    given = url.value(LEASES)
+    leases = os.environ.get(given[1:], "") if given.startswith("$") else given
+    if not leases and given == LEASES_DEFAULT:
+        return ""  # a process that only publishes needs none; a reader gets the error of the lease table
+    if urlsplit(leases).scheme not in {"postgresql", "postgres"}:
+        where = f"environment variable {given[1:]}" if given.startswith("$") else "option leases"
+        raise url.refusal(f"{where} is not a postgresql:// URL: {LEASES_HINT}")
+    return leases

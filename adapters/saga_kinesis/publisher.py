@@ -39,7 +39,7 @@ class Publisher:
         streams: dict[str, list[StreamRecord]] = {}
         for message, data in packed:
             if len(data) + len(partition_key(message)) > RECORD_BYTES_MAX:
-                number = await self._table.put_parcel(message.body, self._api.options.retention)
+                number = await self._table.put_parcel(message.body, self._api.options.retention_seconds)
                 data = pack(message, parcel=number)  # noqa: PLW2901
             streams.setdefault(message.topic, []).append(StreamRecord(data, partition_key(message)))
         sent = [self._send(self._api.options.prefix + topic, records) for topic, records in streams.items()]
@@ -49,7 +49,7 @@ class Publisher:
 
     async def _send(self, stream: str, records: Sequence[StreamRecord]) -> None:
         """Returns when the stream has all of them."""
-        give_up_at = time.monotonic() + self._api.options.publish_timeout
+        give_up_at = time.monotonic() + self._api.options.publish_timeout_seconds
         for request in _requests(records):
             await self._put(stream, request, give_up_at)
 

@@ -29,7 +29,7 @@ async def make(api: Client, name: str) -> Stream:
     except AlreadyExists:
         return await ready(api, name)
     stream = await ready(api, name)
-    hours = round(options.retention / 3600)
+    hours = round(options.retention_seconds / 3600)
     if hours > DAY_HOURS:
         await api.keep_for(name, hours)
         stream = await ready(api, name)

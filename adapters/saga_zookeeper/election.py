@@ -22,7 +22,7 @@ from typing import Final
 
 from saga.errors import AccessRefused, Closed, LeadershipLost, NotFound, Unavailable, UsageError
 from saga.ports.election import Election, Leadership, LeaseWatch
-from saga_zookeeper.options import Address, address_of
+from saga_zookeeper.options import Options
 from saga_zookeeper.session import Session, SessionOver
 
 TRUSTED_SHARE: Final = 2 / 3
@@ -52,8 +52,8 @@ class Candidacy:
 class ZooKeeperElection:
     """See `saga.ports.election.Election`. An object is one candidate, with a session while it campaigns or leads."""
 
-    def __init__(self, address: Address, namespace: str, name: str = "supervisor") -> None:
-        self._address = address
+    def __init__(self, options: Options, namespace: str, name: str = "supervisor") -> None:
+        self._options = options
         self._candidates = f"/saga/{namespace}/{name}/candidates"
         self._reign = f"/saga/{namespace}/{name}/reign"
         self._held: Candidacy | None = None
@@ -66,7 +66,7 @@ class ZooKeeperElection:
             raise Closed("this election was closed")
         if self._campaigning is not None or self._held is not None:
             raise UsageError(f"{candidate!r} campaigns or leads already")
-        session = self._campaigning = Session(self._address)
+        session = self._campaigning = Session(self._options)
         try:
             await session.open(OPEN_TIMEOUT_SECONDS)
             held = await self._enter(session, candidate)
@@ -77,7 +77,7 @@ class ZooKeeperElection:
             if isinstance(error, Unavailable | SessionOver | LeadershipLost | NotFound):
                 if self._is_closed:
                     raise Closed("this election was closed") from error
-                raise Unavailable(f"{self._address.place}: the candidacy has ended: {error}") from error
+                raise Unavailable(f"{self._options.place}: the candidacy has ended: {error}") from error
             raise
         finally:
             self._campaigning = None
@@ -129,7 +129,7 @@ class ZooKeeperElection:
         async with self._turn:
             held = self._held
             if held is None or held.term != leadership.term:
-                raise LeadershipLost(f"{self._address.place}: term {leadership.term} is over")
+                raise LeadershipLost(f"{self._options.place}: term {leadership.term} is over")
             try:
                 return await self._prove(held)
             except LeadershipLost:
@@ -145,9 +145,9 @@ class ZooKeeperElection:
                 self._reign, reign, guard=held.node, ends_guard=False, timeout=held.ask_seconds
             )
         except SessionOver as error:
-            raise LeadershipLost(f"{self._address.place}: term {held.term} is over: its session has expired") from error
+            raise LeadershipLost(f"{self._options.place}: term {held.term} is over: its session has expired") from error
         if not is_ours:
-            raise LeadershipLost(f"{self._address.place}: term {held.term} is over: its node is gone")
+            raise LeadershipLost(f"{self._options.place}: term {held.term} is over: its node is gone")
         held.session.live_for(held.session.seconds)
         return Leadership(held.term, asked_at + held.trust_seconds)
 
@@ -184,4 +184,4 @@ def _wake(session: Session, changed: asyncio.Event, _: object) -> None:
 
 def open_election(url: str, namespace: str) -> Election:
     """The adapter behind zookeeper:// URLs."""
-    return ZooKeeperElection(address_of(url), namespace)
+    return ZooKeeperElection(Options.read(url), namespace)

@@ -30,7 +30,7 @@ from kazoo.interfaces import IAsyncResult
 from kazoo.security import ACL, CREATOR_ALL_ACL, OPEN_ACL_UNSAFE
 
 from saga.errors import AccessRefused, MissingDriver, NotFound, SagaError, Unavailable
-from saga_zookeeper.options import SASL, Address
+from saga_zookeeper.options import SASL, Options
 
 END_TIMEOUT_SECONDS: Final = 1.0
 RECONNECT: Final = {"max_tries": -1, "delay": 0.05, "backoff": 2, "max_delay": 0.5}
@@ -49,10 +49,10 @@ class SessionOver(Exception):
 class Session:
     """From `open` to `end`. Calls raise SessionOver, Unavailable, AccessRefused, NotFound."""
 
-    def __init__(self, address: Address) -> None:
-        if address.user is not None and address.auth == SASL and importlib.util.find_spec("puresasl") is None:
+    def __init__(self, options: Options) -> None:
+        if options.user and options.auth == SASL and importlib.util.find_spec("puresasl") is None:
             raise MissingDriver("zookeeper:// with SASL needs the library pure-sasl. Run: pip install pure-sasl")
-        self._address = address
+        self._options = options
         self._loop = asyncio.get_running_loop()
         self._connected = asyncio.Event()
         self._is_over = False
@@ -60,11 +60,11 @@ class Session:
         self._bell = threading.Condition()
         self._ends_at = math.inf
         self._client = KazooClient(
-            hosts=address.hosts + address.root,
-            timeout=address.session_seconds,
+            hosts=options.hosts + options.root,
+            timeout=options.session_seconds,
             connection_retry=RECONNECT,
             logger=_silent,
-            **_credentials(address),
+            **_credentials(options),
         )
         self._client.add_listener(self._heard)
         self._granted = _Granted(self._client)
@@ -72,7 +72,7 @@ class Session:
     @property
     def seconds(self) -> float:
         """How long the ensemble keeps a session that is silent: it may grant less or more than what was asked for."""
-        return self._granted.seconds or self._address.session_seconds
+        return self._granted.seconds or self._options.session_seconds
 
     def _heard(self, state: str) -> None:
         """Called on a thread of kazoo's."""
@@ -136,7 +136,7 @@ class Session:
         return str(await self._answer(made, timeout))
 
     def _access(self) -> list[ACL]:
-        return list(OPEN_ACL_UNSAFE if self._address.user is None else CREATOR_ALL_ACL)
+        return list(OPEN_ACL_UNSAFE if not self._options.user else CREATOR_ALL_ACL)
 
     async def children(self, path: str, timeout: float) -> list[str]:
         return sorted(map(str, await self._answer(self._client.get_children_async(path), timeout)))
@@ -185,17 +185,17 @@ class Session:
         if isinstance(error, SessionExpiredError):
             return SessionOver()
         if isinstance(error, NoNodeError):
-            return NotFound(f"{self._address.place}: there is no such node (any more); one above ours is made by hand")
+            return NotFound(f"{self._options.place}: there is no such node (any more); one above ours is made by hand")
         if isinstance(error, AuthFailedError | NoAuthError):
             return AccessRefused(
-                f"{self._address.place} answers but refuses ({_name(error)}): check user and password of the URL,"
+                f"{self._options.place} answers but refuses ({_name(error)}): check user and password of the URL,"
                 " `auth`, and the access list of the node /saga"
             )
         return self._away(_name(error))
 
     def _away(self, why: str) -> Unavailable:
         return Unavailable(
-            f"{self._address.place} cannot be reached or broke off ({why}):"
+            f"{self._options.place} cannot be reached or broke off ({why}):"
             " check that a majority of its servers runs, and hosts and ports of the URL"
         )
 
@@ -216,13 +216,13 @@ class _Granted:
         connection._connect = connect  # noqa: SLF001
 
 
-def _credentials(address: Address) -> dict[str, object]:
-    if address.user is None:
+def _credentials(options: Options) -> dict[str, object]:
+    if not options.user:
         return {}
-    if address.auth == SASL:
-        options = {"mechanism": "DIGEST-MD5", "username": address.user, "password": address.password}
-        return {"sasl_options": options}
-    return {"auth_data": [("digest", f"{address.user}:{address.password}")]}
+    if options.auth == SASL:
+        sasl = {"mechanism": "DIGEST-MD5", "username": options.user, "password": options.password}
+        return {"sasl_options": sasl}
+    return {"auth_data": [("digest", f"{options.user}:{options.password}")]}
 
 
 def _name(error: Exception) -> str:

@@ -13,9 +13,12 @@ import pytest
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoAuthError
 
+import saga_etcd.options
+import saga_zookeeper.options
 from saga import registry
 from saga.errors import AccessRefused, UsageError
 from saga.ports.election import Election
+from saga.testing.suites.url import UrlSuite
 from saga_postgres.embedded.child import LOOPBACK, free_port
 from tests.services import etcd, zookeeper
 from tests.services.etcd_stubs import STUBS, generate
@@ -126,26 +129,42 @@ async def test_zookeeper_refuses_a_wrong_password() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
-        ("etcd://host:2379?ttl=1", "whole seconds from 2 to 60"),
-        ("etcd://host:2379?tll=5", "no parameter 'tll', only ttl, ca, cert, key, tls"),
-        ("etcd://host:2379?cert=a", "belong together"),
-        ("etcd://host:2379?ca=/nowhere/ca.pem", "/nowhere/ca.pem cannot be read"),
-        ("etcd://user:secret@ho st", "'ho st' is no host:port"),
-        ("etcd://host/prefix", "takes no path"),
-        ("zookeeper://host?session=soon", "seconds from 1 to 60"),
-        ("zookeeper://host?ttl=5", "no parameter 'ttl', only session, auth"),
-        ("zookeeper://host?auth=kerberos", "sasl (SASL DIGEST-MD5) or digest"),
-        ("zookeeper://host?auth=sasl", "needs user and password"),
+        ("etcd://host:2379?ttl=1", "ttl must be a whole number of seconds from 2 to 60"),
+        ("etcd://host:2379?tll=5", "Did you mean ttl? Known options: ca, cert, key, tls, ttl"),
+        ("etcd://host:2379?cert=a", "go together"),
+        ("etcd://host:2379?ca=/nowhere/ca.pem", "cannot read the TLS file /nowhere/ca.pem"),
+        ("etcd://user:secret@ho st", "host:port"),
+        ("etcd://host/prefix", "a path has no meaning here"),
+        ("zookeeper://host?session=soon", "session must be a number of seconds from 1 to 60"),
+        ("zookeeper://host?ttl=5", "unknown option ttl. Known options: auth, session"),
+        ("zookeeper://host?auth=kerberos", "auth must be one of sasl, digest"),
+        ("zookeeper://host?auth=sasl", "auth needs a user"),
         ("zookeeper://a:secret@b:c", "this URL cannot be read"),
     ],
 )
-def test_a_url_that_says_nonsense_is_refused_with_a_way_out(url: str, said: str) -> None:
-    with pytest.raises(UsageError, match=re.escape(said)) as refusal:
+def test_a_wrong_url_is_refused_with_the_way_out(url: str, message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)) as refusal:
         registry.open_election(url, "saga")
 
     assert "secret" not in str(refusal.value)
+
+
+class TestEtcdUrl(UrlSuite):
+    url = "etcd://a:1,b:2"
+    options = saga_etcd.options.OPTIONS
+
+    def read(self, url: str) -> saga_etcd.options.Options:
+        return saga_etcd.options.Options.read(url)
+
+
+class TestZooKeeperUrl(UrlSuite):
+    url = "zookeeper://a:1,b:2/chroot?session=5"
+    options = saga_zookeeper.options.OPTIONS
+
+    def read(self, url: str) -> saga_zookeeper.options.Options:
+        return saga_zookeeper.options.Options.read(url)
 
 
 def test_the_package_etcd3_works_on_our_stubs() -> None:

@@ -1,4 +1,4 @@
-"""What a kafka:// URL may say, and what it is told when it says something else."""
+"""kafka:// URLs: what they can say, and how wrong ones are refused."""
 
 from __future__ import annotations
 
@@ -8,19 +8,28 @@ from saga import registry
 from saga.app import address
 from saga.errors import UsageError
 from saga.settings import load
-from saga_kafka.options import Options
+from saga.testing.suites.url import UrlSuite
+from saga_kafka.options import OPTIONS, Options
 
 SECRET = "s3cret"  # noqa: S105
 
 
-def test_what_a_url_leaves_out_is_safe() -> None:
+class TestKafkaUrl(UrlSuite):
+    url = "kafka://a:1,b:2"
+    options = OPTIONS
+
+    def read(self, url: str) -> Options:
+        return Options.read(url)
+
+
+def test_the_defaults_are_safe() -> None:
     options = Options.read("kafka://broker")
 
     assert options.servers == ("broker:9092",)
     assert (options.replication, options.min_insync, options.create) == (3, 2, False)
 
 
-def test_a_url_has_several_servers_and_says_what_topics_are_like() -> None:
+def test_a_url_has_several_servers_and_the_settings_of_topics() -> None:
     options = Options.read(
         "kafka://a:1,b:2,[::1]:3?prefix=shop.&partitions=6&replication=2&retention=1d&session=45s&instance=pod-1"
     )
@@ -39,40 +48,28 @@ def test_credentials_may_have_any_character_and_are_never_shown() -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
-        ("kafka://a?replicaton=3", "replicaton"),
-        ("kafka://a/topic", "prefix"),
-        ("kafka://a:port", "host:port"),
-        ("kafka://", "host:port"),
-        ("kafka://a?partitions=0", "'0'"),
-        ("kafka://a?partitions=many", "'many'"),
+        ("kafka://a/topic", "?prefix=..."),
+        ("kafka://a?partitions=0", "partitions must be a whole number from 1 to 10000"),
         ("kafka://a?replication=2&min_insync=3", "min_insync=3 of 2"),
-        ("kafka://a?retention=soon", "soon"),
-        ("kafka://a?session=1s", "6s to 30m"),
-        ("kafka://a?create=yes", "create"),
-        ("kafka://a?prefix=sh%20op", "prefix"),
-        ("kafka://u:p@a?mechanism=GSSAPI", "SCRAM-SHA-512"),
+        ("kafka://a?session=1s", "a duration from 6s to 30m"),
+        ("kafka://a?create=perhaps", "create must be 1 or 0"),
+        ("kafka://a?prefix=sh%20op", "prefix must be at most 100 letters"),
+        ("kafka://u:p@a?mechanism=GSSAPI", "mechanism must be one of PLAIN, SCRAM-SHA-256, SCRAM-SHA-512"),
         ("kafka://u:p@a?mechanism=PLAIN", "kafka+ssl"),
         ("kafka://a?ca=/tls/ca.pem", "kafka+ssl"),
         ("kafka+ssl://a?cert=/tls/cert.pem", "go together"),
     ],
 )
-def test_a_url_that_cannot_be_meant_is_refused_with_the_way_out(url: str, said: str) -> None:
-    with pytest.raises(UsageError, match="kafka: ") as caught:
+def test_a_wrong_url_is_refused_with_the_way_out(url: str, message: str) -> None:
+    with pytest.raises(UsageError, match=r"kafka(\+ssl)?://") as caught:
         Options.read(url)
 
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_a_refused_url_keeps_its_password_to_itself() -> None:
-    with pytest.raises(UsageError) as caught:
-        Options.read(f"kafka://user:{SECRET}@broker:port?mechanism=PLAIN")
-
-    assert SECRET not in str(caught.value)
-
-
-def test_files_of_tls_that_are_not_there_are_named() -> None:
+def test_a_missing_tls_file_is_named() -> None:
     with pytest.raises(UsageError, match=r"/nowhere/ca\.pem"):
         Options.read("kafka+ssl://a?ca=/nowhere/ca.pem").client()
 
@@ -83,14 +80,14 @@ def test_both_schemes_open_a_bus_and_a_doctor() -> None:
         assert registry.open_doctor(f"{scheme}://a", "saga") is not None
 
 
-def test_the_settings_take_a_bus_of_several_servers() -> None:
+def test_the_settings_accept_a_bus_of_several_servers() -> None:
     settings = load(store="memory://", bus="kafka://a:1,b:2")
 
     assert settings.bus is not None
     assert address(settings.bus.get_secret_value()) == ("kafka", "a:1,b:2", None, "")
 
 
-def test_the_settings_refuse_a_password_that_would_make_a_port() -> None:
+def test_the_settings_refuse_a_password_that_would_be_read_as_a_port() -> None:
     with pytest.raises(UsageError, match="%XX") as caught:
         load(store="memory://", bus=f"kafka://user:{SECRET}/{SECRET}@a:1,b:2")
 

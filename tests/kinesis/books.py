@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from saga_kinesis.bus import KinesisBus
-from saga_kinesis.options import parse
+from saga_kinesis.options import Options
 from tests.kafka.books import GROUP, LIMIT, TOPIC, Books, numbered
 
 __all__ = ["GROUP", "LIMIT", "TOPIC", "Books", "connected", "doubled", "numbered"]
@@ -15,7 +15,7 @@ __all__ = ["GROUP", "LIMIT", "TOPIC", "Books", "connected", "doubled", "numbered
 @contextlib.asynccontextmanager
 async def connected(url: str, count: int) -> AsyncIterator[list[KinesisBus]]:
     """So many connections to a bus, as of different processes, with its stream ensured."""
-    buses = [KinesisBus(parse(url), "saga") for _ in range(count)]
+    buses = [KinesisBus(Options.read(url), "saga") for _ in range(count)]
     try:
         await buses[0].ensure([TOPIC], GROUP)
         yield buses

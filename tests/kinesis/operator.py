@@ -8,7 +8,7 @@ import asyncpg
 
 from saga.errors import NotFound
 from saga_kinesis.client import Client, Shard
-from saga_kinesis.options import parse
+from saga_kinesis.options import Options
 from tests.kinesis.books import TOPIC
 from tests.runtime.world import until
 
@@ -17,7 +17,7 @@ class Operator:
     """Acts on the stream of a topic behind a bus's URL."""
 
     def __init__(self, url: str, topic: str = TOPIC) -> None:
-        self.options = parse(url)
+        self.options = Options.read(url)
         self.api = Client(self.options)
         self.stream = self.options.prefix + topic
 

@@ -11,12 +11,12 @@ from collections.abc import Sequence
 
 from saga.ports.bus import Delivery, Subscription
 from saga_kinesis.bus import KinesisBus
-from saga_kinesis.options import parse
+from saga_kinesis.options import Options
 from tests.kinesis.books import GROUP, LIMIT, TOPIC
 
 
 async def main(url: str, *, is_stepped: bool) -> None:
-    bus = KinesisBus(parse(url), "saga")
+    bus = KinesisBus(Options.read(url), "saga")
     async with bus.subscribe([TOPIC], GROUP, limit=1 if is_stepped else LIMIT) as subscription:
         print("ready", flush=True)  # noqa: T201
         await (_step(subscription) if is_stepped else _all(subscription))

@@ -12,7 +12,7 @@ import pytest
 from saga.errors import SchemaMismatch, UsageError
 from saga_kinesis.bus import KinesisBus
 from saga_kinesis.client import Shard
-from saga_kinesis.options import parse
+from saga_kinesis.options import Options
 from saga_kinesis.readers.lease_table import Lease, LeaseTable, Place, Saving
 from tests.kinesis.books import GROUP, TOPIC, Books, connected
 from tests.services import kinesis as services
@@ -175,7 +175,7 @@ async def test_who_has_no_database_for_leases_can_publish_and_is_told_when_it_re
     url = services.bus_url(kinesis_endpoint, leases_url, prefix=prefix)
     nowhere = "&".join(part for part in url.split("&") if not part.startswith("leases="))
     async with connected(url, 1) as (reader,):
-        bus, books = KinesisBus(parse(nowhere), "saga"), Books()
+        bus, books = KinesisBus(Options.read(nowhere), "saga"), Books()
         await books.publish(bus, 10)
         with pytest.raises(UsageError, match="SAGA_STORE"):
             await bus.ensure([TOPIC], GROUP)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from saga.errors import SchemaMismatch, UsageError
 from saga_kinesis.client import Shard
-from saga_kinesis.options import LEASES_WANTED
+from saga_kinesis.options import LEASES_HINT
 from saga_postgres.connection.pool import Pool, Row
 from saga_postgres.schema.migrate import Migration, check, migrate, pending
 
@@ -156,7 +156,7 @@ class LeaseTable:
 
     async def _open(self) -> None:
         if self._is_nowhere:
-            raise UsageError(LEASES_WANTED)
+            raise UsageError(LEASES_HINT)
         await self._pool.open()
 
     async def _fetch(self, statement: str, *arguments: object) -> list[Row]:

@@ -46,7 +46,7 @@ class ReaderMembership:
         self._stream = api.options.prefix + topic
         self._group = group
         self._hooks = Hooks(filled, self._on_change, self._on_loss)
-        self._lease_seconds = api.options.lease
+        self._lease_seconds = api.options.lease_seconds
         self._beat_seconds = min(self._lease_seconds / BEATS_A_LEASE, BEAT_SECONDS_MAX)
         self._id = uuid4()
         self._name = f"{socket.gethostname()}:{os.getpid()}"

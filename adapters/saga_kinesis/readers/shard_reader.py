@@ -140,7 +140,7 @@ class ShardReader:
         self.ready.clear()
 
     async def _run(self) -> None:
-        backoff, pause = Backoff(*RETRY_SECONDS), self._options.poll
+        backoff, pause = Backoff(*RETRY_SECONDS), self._options.poll_seconds
         while not self._is_at_end:
             await self._has_room()
             began_at = time.monotonic()
@@ -153,18 +153,18 @@ class ShardReader:
                 continue
             backoff.reset()
             is_idle = not page.records and not page.behind_ms
-            pause = min(pause * IDLE_GROWTH, self._options.idle) if is_idle else self._options.poll
+            pause = min(pause * IDLE_GROWTH, self._options.idle_seconds) if is_idle else self._options.poll_seconds
             await asyncio.sleep(began_at + pause - time.monotonic())
 
     async def _has_room(self) -> None:
-        while self.progress.unacknowledged >= self._options.unacked or self._ready_bytes >= READY_BYTES_MAX:
+        while self.progress.unacknowledged >= self._options.unacknowledged_max or self._ready_bytes >= READY_BYTES_MAX:
             self._room.clear()
             await self._room.wait()
 
     async def _page(self) -> RecordPage:
         if self._iterator is None:
             self._iterator = await self._api.iterator(self._stream, self.shard, self.progress.position)
-        limit = min(PAGE_RECORDS_MAX, self._options.unacked - self.progress.unacknowledged)
+        limit = min(PAGE_RECORDS_MAX, self._options.unacknowledged_max - self.progress.unacknowledged)
         return await self._api.read(self._stream, self._iterator, limit)
 
     async def _receive(self, page: RecordPage) -> None:
