@@ -11,10 +11,11 @@ from contextlib import nullcontext
 
 from rich.console import Console
 
-from bench import machine, report, rounds
-from bench.buses import BUSES
+from bench import report, rounds
+from bench.environment import machine
+from bench.environment.buses import BUSES
+from bench.environment.server import durable_postgres
 from bench.jobs import BUS_JOBS, BUS_ROWS, JOBS, ROWS
-from bench.server import durable_postgres
 
 ROUNDS_MIN = 3
 COLUMNS = 150

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bench import buses, commands, core_step, idle, latency, parking, take_over, throughput
-from bench.stand import Measure
+from bench.environment import buses
+from bench.measurement import Measure
+from bench.measurements import bus_messages, core_step, idle, latency, retries, takeover, throughput
 
 Bound = Literal["ratio >=", "ours >=", "ours <="]
 
@@ -51,9 +52,9 @@ JOBS = (
     # the same commits.
     Job("journaled", throughput.journaled, "dbos_transactions", counted=True),
     Job("latency", latency.latency, "dbos_steps", part="latency"),
-    Job("retries", parking.retries),
-    Job("parked", parking.parked),
-    Job("takeover", take_over.take_over),
+    Job("retries", retries.retries),
+    Job("parked", retries.parked),
+    Job("takeover", takeover.take_over),
     Job("core", core_step.core),
     Job("idle", idle.idle),
 )
@@ -81,7 +82,7 @@ ROWS = (
 
 _ALL_BUSES = (
     Job("five processes", buses.five_processes, "dbos_steps"),
-    Job("commands", commands.commands),
+    Job("commands", bus_messages.commands),
 )
 BUS_JOBS = {
     "kafka": (*_ALL_BUSES, Job("latency", buses.one_at_a_time, "dbos_steps", part="latency")),

@@ -10,8 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.jobs import Row
+from bench.measurement import COSTS, COUNTED
 from bench.rounds import Side
-from bench.stand import COSTS, COUNTED
 
 FILE = Path("build/bench.json")
 # Above this the machine was not ours, and a throughput says little; the ratio says more.

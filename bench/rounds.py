@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from bench.environment.server import Server
+from bench.instruments.wire_proxy import counted
 from bench.jobs import Job
-from bench.server import Server
-from bench.stand import Figures, Measure, NotMeasured, Stand
-from bench.wire import counted
+from bench.measurement import Figures, Measure, NotMeasured, Stand
 
 SIDES = ("ours", "peer")
 DATABASE = "bench"

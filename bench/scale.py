@@ -10,11 +10,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from bench import machine
-from bench.outage import outage
-from bench.server import read_back
-from bench.stand import Figures
-from bench.waiting import waiting
+from bench.environment import machine
+from bench.environment.server import read_back
+from bench.measurement import Figures
+from bench.measurements.outage import outage
+from bench.measurements.waiting import waiting
 from saga_postgres.embedded.server import EmbeddedPostgres
 
 FILE = Path("build/scale.json")

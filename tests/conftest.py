@@ -83,7 +83,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
     tables = [value for report in reports for name, value in report.user_properties if name == "simulation"]
     if tables:
-        from tests.simulation.table import summed  # noqa: PLC0415 (later than the suites that it stands beside)
+        from tests.simulation.counts import summed  # noqa: PLC0415 (later than the suites that it stands beside)
 
         terminalreporter.section("what the simulation has seen")
         terminalreporter.line(summed(tables).text())

@@ -24,7 +24,7 @@ from __future__ import annotations
 import psycopg
 from dbos import DBOS, DBOSConfig
 
-from bench.number import number
+from bench.instruments.number import number
 
 # Connections for what DBOS does beside the workflows: listener, notifier, queue and scheduler.
 SPARE_CONNECTIONS = 6

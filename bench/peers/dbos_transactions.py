@@ -14,7 +14,7 @@ import psycopg
 import sqlalchemy as sa
 from dbos import DBOS, SQLAlchemyDatasource
 
-from bench.number import number
+from bench.instruments.number import number
 from bench.peers import dbos_app
 from bench.peers.trial import Trial
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
-from bench.gauge import Work, cost, figures, read
-from bench.peers.crew import Crew, Tally, Window, crew
+from bench.instruments.server_cost import Work, cost, figures, read
+from bench.peers.workers import Crew, Tally, Window, crew
 
 SCRIPTS = ("dbos_steps", "dbos_compensation", "dbos_transactions")
 

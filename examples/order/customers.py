@@ -4,11 +4,11 @@ import asyncio
 from collections import Counter
 
 import saga
-from examples.order.audit import Outcome
-from examples.order.data import read_orders
+from examples.order.audit.check import Outcome
+from examples.order.data.files import read_orders
 from examples.order.definition import order as order_saga
+from examples.order.demo.traffic import Arrivals, Tally, send
 from examples.order.order import Order
-from examples.order.traffic import Arrivals, Tally, send
 
 
 async def main() -> None:

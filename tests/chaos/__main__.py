@@ -12,8 +12,8 @@ import tempfile
 from pathlib import Path
 
 from saga import loops
-from tests.chaos.outside import BUSES, ELECTIONS
 from tests.chaos.run import RATE, Figures, Plan, run
+from tests.chaos.system.external_systems import BUSES, ELECTIONS
 
 SAGAS_PER_SECOND_MIN = 200.0
 HITS_MIN = 30

@@ -9,9 +9,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.chaos.customer import Told
-from tests.chaos.provider import Line
-from tests.chaos.shop import DECLINED, must_complete
+from tests.chaos.system.customer import Told
+from tests.chaos.system.provider import Line
+from tests.chaos.system.shop import DECLINED, must_complete
 
 ENDINGS = {"D": "completed", "Z": "compensated", "X": "abandoned"}
 COMPLETED = "D"

@@ -7,8 +7,8 @@ from pathlib import Path
 from saga.app import open_adapter
 from saga.history import Verdict, verify
 from saga.settings import Settings
-from tests.chaos import customer, provider
 from tests.chaos.audit import Evidence, Row, Saga
+from tests.chaos.system import customer, provider
 from tests.process.fleet import connected
 from tests.runtime.world import Sql
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from tests.chaos.ground import LEASE_SECONDS, Ground
-from tests.chaos.member import Member
-from tests.chaos.outside import Fault
+from tests.chaos.system.environment import LEASE_SECONDS, Ground
+from tests.chaos.system.external_systems import Fault
+from tests.chaos.system.processes import Member
 from tests.runtime.world import until
 from tests.services.proxy import Proxy, Way
 

@@ -10,8 +10,8 @@ from functools import partial
 
 import asyncpg
 
-from tests.chaos.ground import Ground
-from tests.chaos.member import Member
+from tests.chaos.system.environment import Ground
+from tests.chaos.system.processes import Member
 from tests.runtime.world import until
 
 SETTLE_SECONDS = 0.03

@@ -16,9 +16,9 @@ from pathlib import Path
 from tests.chaos import evidence
 from tests.chaos.audit import Verdict, audit
 from tests.chaos.faults import faults_of
-from tests.chaos.ground import Ground, ground
 from tests.chaos.killer import Kills
-from tests.chaos.outside import BUSES, ELECTIONS, Fault, Outside
+from tests.chaos.system.environment import Ground, ground
+from tests.chaos.system.external_systems import BUSES, ELECTIONS, Fault, Outside
 from tests.runtime.world import Sql, until
 
 KEEP_SECONDS = 0.2

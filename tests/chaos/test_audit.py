@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from tests.chaos.audit import Evidence, Row, Saga, audit
-from tests.chaos.customer import Told
-from tests.chaos.provider import Line
+from tests.chaos.system.customer import Told
+from tests.chaos.system.provider import Line
 
 ORDER = Saga("a", "order", "1", 1, "D", "SSS")
 DECLINED = Saga("b", "order", "7", 7, "Z", "ZZR")

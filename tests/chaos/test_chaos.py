@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.chaos.__main__ import closing
-from tests.chaos.disk import NoDisk, disk
 from tests.chaos.run import Figures, Plan, run
+from tests.chaos.system.disk import NoDisk, disk
 
 SHORT = Plan(60, seed=5, rate=120, open_max=240, kill_every_seconds=0.5)
 HITS_MIN = 10

@@ -7,8 +7,8 @@ from typing import cast
 
 from saga.ports.adapter import StoreOptions
 from saga_postgres.adapter import PostgresAdapter
-from tests.chaos.ground import Ground
-from tests.chaos.outside import BUSES, Outside
+from tests.chaos.system.environment import Ground
+from tests.chaos.system.external_systems import BUSES, Outside
 
 NO_GROUND = cast("Ground", None)  # these faults are of the bus alone
 TIMEOUT_SECONDS = 30.0

@@ -31,7 +31,7 @@ def compose() -> str:
 def test_each_service_has_a_supervisor_as_its_sidecar(service: str) -> None:
     sidecar = SERVICES[f"{service}-supervisor"]
 
-    assert SERVICES[service]["command"] == ["participant", f"examples.order.{service}:{service}"]
+    assert SERVICES[service]["command"] == ["participant", f"examples.order.services.{service}:{service}"]
     assert (sidecar["command"], sidecar["network_mode"]) == (["supervisor"], f"service:{service}")
 
 
@@ -45,7 +45,8 @@ def test_every_command_is_one_that_the_program_takes(name: str) -> None:
     if "entrypoint" in service:
         python, option, module = service["entrypoint"]
         assert (python, option) == ("python", "-m")
-        assert (ROOT / f"{module.replace('.', '/')}.py").exists()
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists()
     else:
         program.parse_args(service["command"], print_error=False, exit_on_error=False)
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from examples.order.audit import Evidence, Movement, Outcome, Shipment, Violation, audit
-from examples.order.data import Article
-from examples.order.ledger import Entry
+from examples.order.audit.check import Evidence, Movement, Outcome, Shipment, Violation, audit
+from examples.order.data.files import Article
 from examples.order.order import Address, Order
+from examples.order.provider.ledger import Entry
 
 ADDRESS = Address(street="1 Mill Lane", region="AL", town="Alderwick")
 ARTICLES = [Article(sku="mug", name="Mug", cents=500, units=10)]

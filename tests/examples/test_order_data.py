@@ -1,7 +1,7 @@
 """The data that ships with the order example."""
 
-from examples.order import generate
-from examples.order.data import ORDERS, STOCK, UNSERVED_REGIONS, Article, read_articles, read_orders
+from examples.order.data import generate
+from examples.order.data.files import ORDERS, STOCK, UNSERVED_REGIONS, Article, read_articles, read_orders
 from examples.order.order import Order
 
 

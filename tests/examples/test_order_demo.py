@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from examples.order.data import read_orders
-from examples.order.demo import LEASE_SECONDS, OUTCOMES_SECONDS_MAX, PAYMENTS_KILLED_AFTER_SECONDS
-from examples.order.evidence import rows
+from examples.order.audit.evidence import rows
+from examples.order.data.files import read_orders
+from examples.order.demo.run import LEASE_SECONDS, OUTCOMES_SECONDS_MAX, PAYMENTS_KILLED_AFTER_SECONDS
 from saga.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -13,21 +13,21 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from examples.order.fate import Failure, Fate, Lateness
-from examples.order.ledger import Entry, Ledger, read_entries
-from examples.order.provider import Provider, configuration
-from examples.order.psp import Declined, Psp, PspMisused, PspUnavailable
+from examples.order.provider.faults import Failure, Faults, Lateness
+from examples.order.provider.ledger import Entry, Ledger, read_entries
+from examples.order.provider.server import Provider, configuration
+from examples.order.services.psp import Declined, Psp, PspMisused, PspUnavailable
 
 REFERENCES = [f"order-{index:05}" for index in range(20_000)]
-NEVER = Fate(seed=1, declined_share=0, late_share=0, failing_share=0)
+NEVER = Faults(seed=1, declined_share=0, late_share=0, failing_share=0)
 LATE_SECONDS = 0.2
 
 
 @asynccontextmanager
-async def psp(path: Path, fate: Fate) -> AsyncIterator[Psp]:
+async def psp(path: Path, faults: Faults) -> AsyncIterator[Psp]:
     """The provider in this process, behind its real client."""
     ledger = Ledger(path)
-    provider = Provider(ledger, fate, late_seconds=LATE_SECONDS)
+    provider = Provider(ledger, faults, late_seconds=LATE_SECONDS)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         server = uvicorn.Server(configuration(provider))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
@@ -94,7 +94,7 @@ async def test_a_call_of_the_wrong_shape_is_refused(file: Path) -> None:
 
 
 async def test_a_decline_is_final_and_kept(file: Path) -> None:
-    async with psp(file, Fate(seed=1, declined_share=1, late_share=0, failing_share=0)) as client:
+    async with psp(file, Faults(seed=1, declined_share=1, late_share=0, failing_share=0)) as client:
         with pytest.raises(Declined):
             await charge(client, "k1")
         with pytest.raises(Declined):
@@ -121,9 +121,9 @@ async def test_a_refund_of_an_unknown_charge_is_refused(file: Path) -> None:
 async def test_a_late_answer_comes_after_the_caller_stopped_waiting_and_the_money_moved(
     file: Path, lateness: Lateness
 ) -> None:
-    fate = Fate(seed=1, declined_share=0, late_share=1, failing_share=0)
-    reference = next(name for name in REFERENCES if fate.lateness("charge", name) is lateness)
-    async with psp(file, fate) as client:
+    faults = Faults(seed=1, declined_share=0, late_share=1, failing_share=0)
+    reference = next(name for name in REFERENCES if faults.lateness("charge", name) is lateness)
+    async with psp(file, faults) as client:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(LATE_SECONDS / 4):
                 await charge(client, "k1", reference)
@@ -132,9 +132,9 @@ async def test_a_late_answer_comes_after_the_caller_stopped_waiting_and_the_mone
 
 
 async def test_a_failed_call_may_be_repeated_until_it_gets_through(file: Path) -> None:
-    fate = Fate(seed=1, declined_share=0, late_share=0, failing_share=0.5)
+    faults = Faults(seed=1, declined_share=0, late_share=0, failing_share=0.5)
     failures = 0
-    async with psp(file, fate) as client:
+    async with psp(file, faults) as client:
         for index in range(20):
             while True:
                 try:
@@ -147,44 +147,44 @@ async def test_a_failed_call_may_be_repeated_until_it_gets_through(file: Path) -
 
 
 async def test_a_failure_after_the_money_moved_leaves_the_charge_in_the_file(file: Path) -> None:
-    fate = Fate(seed=1, declined_share=0, late_share=0, failing_share=1)
-    reference = next(name for name in REFERENCES if fate.failure("charge", name, 1) is Failure.AFTER)
-    async with psp(file, fate) as client:
+    faults = Faults(seed=1, declined_share=0, late_share=0, failing_share=1)
+    reference = next(name for name in REFERENCES if faults.failure("charge", name, 1) is Failure.AFTER)
+    async with psp(file, faults) as client:
         with pytest.raises(PspUnavailable, match="500"):
             await charge(client, "k1", reference)
     assert len(read_entries(file)) == 1
 
 
 async def test_a_failure_before_the_money_moved_leaves_nothing(file: Path) -> None:
-    fate = Fate(seed=1, declined_share=0, late_share=0, failing_share=1)
-    reference = next(name for name in REFERENCES if fate.failure("charge", name, 1) is Failure.BEFORE)
-    async with psp(file, fate) as client:
+    faults = Faults(seed=1, declined_share=0, late_share=0, failing_share=1)
+    reference = next(name for name in REFERENCES if faults.failure("charge", name, 1) is Failure.BEFORE)
+    async with psp(file, faults) as client:
         with pytest.raises(PspUnavailable, match="503"):
             await charge(client, "k1", reference)
     assert read_entries(file) == []
 
 
 def test_five_percent_of_the_cards_are_declined() -> None:
-    fate = Fate(seed=7)
-    assert share([fate.declines(name) for name in REFERENCES]) == pytest.approx(0.05, abs=0.005)
+    faults = Faults(seed=7)
+    assert share([faults.declines(name) for name in REFERENCES]) == pytest.approx(0.05, abs=0.005)
 
 
 def test_three_percent_of_the_answers_are_late_half_of_them_with_a_late_effect() -> None:
-    fate = Fate(seed=7)
-    late = [fate.lateness("charge", name) for name in REFERENCES]
+    faults = Faults(seed=7)
+    late = [faults.lateness("charge", name) for name in REFERENCES]
     assert share([each is not Lateness.NONE for each in late]) == pytest.approx(0.03, abs=0.005)
     assert share([each is Lateness.EFFECT for each in late]) == pytest.approx(0.015, abs=0.003)
 
 
 def test_two_percent_of_the_calls_fail_half_of_them_after_the_money_moved() -> None:
-    fate = Fate(seed=7)
-    failures = [fate.failure("charge", name, 1) for name in REFERENCES]
+    faults = Faults(seed=7)
+    failures = [faults.failure("charge", name, 1) for name in REFERENCES]
     assert share([each is not Failure.NONE for each in failures]) == pytest.approx(0.02, abs=0.004)
     assert share([each is Failure.AFTER for each in failures]) == pytest.approx(0.01, abs=0.003)
 
 
 def test_the_same_seed_has_the_same_fate_and_another_seed_another() -> None:
-    fates = [[Fate(seed).declines(name) for name in REFERENCES] for seed in (7, 7, 8)]
+    fates = [[Faults(seed).declines(name) for name in REFERENCES] for seed in (7, 7, 8)]
     assert fates[0] == fates[1]
     assert fates[0] != fates[2]
 
@@ -223,7 +223,7 @@ async def provider_process(file: Path) -> AsyncIterator[tuple[Process, str]]:
     shares = ("--declined-share=0", "--late-share=0", "--failing-share=0")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "examples.order.leash", "examples.order.provider", str(file), *shares),
+        *("-m", "examples.order.demo.child_process", "examples.order.provider", str(file), *shares),
         stdin=PIPE,
         stdout=PIPE,
         env=dict(os.environ),

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 from uuid import UUID
 
-from examples.order.audit import Outcome, Violation
-from examples.order.kills import Kill
+from examples.order.audit.check import Outcome, Violation
+from examples.order.demo.kills import Kill
+from examples.order.demo.report import percentile, report
+from examples.order.demo.traffic import Arrivals, Tally, send
 from examples.order.order import Address, Order
-from examples.order.report import percentile, report
-from examples.order.traffic import Arrivals, Tally, send
 from saga.history import Breach, Rule, Verdict
 
 ADDRESS = Address(street="1 Mill Lane", region="AL", town="Alderwick")

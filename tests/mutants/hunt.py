@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import saga
-from tests.simulation.world import run_seed
+from tests.simulation.worlds.world import run_seed
 
 SEED_SECONDS_MAX: Final = 10
 HUNT_SECONDS_MAX: Final = 240.0

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from typing import Final
 
-from tests.simulation.chance import Edits
+from tests.simulation.counts import Table
 from tests.simulation.runs import run_part, told
+from tests.simulation.seeds.chance import Edits
 from tests.simulation.shrink import story
-from tests.simulation.table import Table
-from tests.simulation.world import Report
+from tests.simulation.worlds.world import Report
 
 PART_SEEDS: Final = 25
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from tests.simulation.counts import Table
 from tests.simulation.shrink import Shrinker, story
-from tests.simulation.table import Table
-from tests.simulation.world import Report, run_seed
+from tests.simulation.worlds.world import Report, run_seed
 
 
 def run_part(seeds: Iterable[int]) -> tuple[Table, list[Report]]:

@@ -1,0 +1,1 @@
+"""The servers, processes and sagas that a measurement runs on."""

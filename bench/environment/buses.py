@@ -1,0 +1,75 @@
+"""The outside buses that a run can be measured over: each a server of this machine, as it is released."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from urllib.parse import quote
+
+from bench.measurement import Figures, Measure, Stand
+from bench.measurements import latency, throughput
+from tests.services import kafka, kinesis
+
+VARIABLE = "SAGA_BUS"
+PARTITIONS = 6
+SHARDS = 4
+
+_numbers = itertools.count(1)
+
+
+@contextmanager
+def kafka_bus() -> Iterator[None]:
+    """One broker, with the compiler that is left out where only the start has to be quick."""
+    with (
+        kafka.cluster(kafka.Shape(is_fast_to_start=False)) as cluster,
+        _named(f"kafka://{cluster.servers}?create=1&replication=1&partitions={PARTITIONS}"),
+    ):
+        yield
+
+
+@contextmanager
+def kinesis_bus() -> Iterator[None]:
+    """A stand-in for Kinesis on this machine."""
+    with (
+        kinesis.Kinesalite() as server,
+        _named(f"kinesis://test:test@us-east-1?endpoint_url={quote(server.endpoint)}&create=1&shards={SHARDS}"),
+    ):
+        yield
+
+
+@contextmanager
+def _named(url: str) -> Iterator[None]:
+    os.environ[VARIABLE] = url
+    try:
+        yield
+    finally:
+        del os.environ[VARIABLE]
+
+
+BUSES: dict[str, Callable[[], AbstractContextManager[None]]] = {"kafka": kafka_bus, "kinesis": kinesis_bus}
+
+
+def fresh_url(stand: Stand) -> str:
+    """The bus, with topics of its own: what was left on it before is not read. Leases are beside the saga tables."""
+    url = f"{os.environ[VARIABLE]}&prefix=bench{next(_numbers)}."
+    return f"{url}&leases={quote(stand.url, safe='')}" if url.startswith("kinesis:") else url
+
+
+def on_fresh_topics(measure: Measure) -> Measure:
+    """The same measurement on topics of its own."""
+
+    def measured(stand: Stand) -> Figures:
+        shared = os.environ[VARIABLE]
+        os.environ[VARIABLE] = fresh_url(stand)
+        try:
+            return measure(stand)
+        finally:
+            os.environ[VARIABLE] = shared
+
+    return measured
+
+
+five_processes = on_fresh_topics(throughput.five_processes)
+one_at_a_time = on_fresh_topics(latency.latency)

@@ -1,0 +1,1 @@
+"""The audit: compares what the customers were told with what the services recorded."""

@@ -1,0 +1,1 @@
+"""The orders, the articles, and the program that made them up."""

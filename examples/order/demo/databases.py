@@ -1,0 +1,102 @@
+"""The three databases of the shop: Saga's store, inventory's and shipping's.
+
+On the server of `$DATABASE_URL` where that is set, else on an embedded one. They
+are made anew for each run and dropped after it.
+"""
+
+import asyncio
+import os
+import secrets
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from examples.order import services
+from examples.order.data.files import UNSERVED_REGIONS, read_articles
+from saga_postgres.embedded.server import EmbeddedPostgres
+
+SCHEMAS = Path(services.__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Urls:
+    store: str
+    inventory: str
+    shipping: str
+    bus: str | None = None
+    """None: commands travel through the store."""
+
+
+@asynccontextmanager
+async def databases() -> AsyncIterator[Urls]:
+    """Serve three databases with the services' own tables in them."""
+    async with _server() as server:
+        run = secrets.token_hex(4)
+        names = [f"shop_{run}_{what}" for what in ("store", "inventory", "shipping")]
+        store, inventory, shipping = (urlsplit(server)._replace(path=f"/{name}").geturl() for name in names)
+        await _on(server, *(f"create database {name}" for name in names))
+        try:
+            urls = Urls(store, inventory, shipping)
+            await fill(urls)
+            yield urls
+        finally:
+            await _on(server, *(f"drop database {name} with (force)" for name in names))
+
+
+@asynccontextmanager
+async def _server() -> AsyncIterator[str]:
+    given = os.environ.get("DATABASE_URL")
+    if given:
+        yield given
+    else:
+        with EmbeddedPostgres() as embedded:
+            yield embedded.url
+
+
+async def fill(urls: Urls) -> None:
+    """Make the services' own tables and what lies in the warehouse, where they are not there yet."""
+    if await _has(urls.shipping, "shipment"):
+        return
+    await _on(urls.store, _schema("notifications"))
+    await _on(urls.inventory, _schema("inventory"))
+    await _on(urls.shipping, _schema("shipping"))
+    stock = [(article.sku, article.units) for article in read_articles()]
+    await _copy(urls.inventory, "stock", ["sku", "free"], stock)
+    await _copy(urls.shipping, "unserved_region", ["region"], [(region,) for region in UNSERVED_REGIONS])
+
+
+def _schema(service: str) -> str:
+    return (SCHEMAS / f"{service}.sql").read_text(encoding="utf-8")
+
+
+async def _has(url: str, table: str) -> bool:
+    connection = await asyncpg.connect(url)
+    try:
+        return bool(await connection.fetchval("select to_regclass($1) is not null", table))
+    finally:
+        await connection.close()
+
+
+async def _on(url: str, *statements: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def _copy(url: str, table: str, columns: list[str], rows: Sequence[tuple[object, ...]]) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.copy_records_to_table(table, columns=columns, records=rows)
+    finally:
+        await connection.close()
+
+
+if __name__ == "__main__":  # for databases that others have made, as those of docker-compose.yml
+    asyncio.run(fill(Urls(*(os.environ[name] for name in ("SAGA_STORE", "INVENTORY_DB", "SHIPPING_DB")))))

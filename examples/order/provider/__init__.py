@@ -1,0 +1,1 @@
+"""The fake payment service provider, a program of its own."""

@@ -1,0 +1,111 @@
+"""The process that starts sagas at a steady rate, and writes down what it was told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import saga
+from saga import App, Unavailable, loops
+from saga.cli.log_setup import log_for_services, until_told
+from saga.errors import SagaError
+from saga.settings import load
+from tests.chaos.system.shop import GIFTS, gift, order
+
+TICK_SECONDS = 0.02
+TOLD = ".told"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the customers were told: starts that are acknowledged (number -> saga), ends (saga -> status), refusals."""
+
+    started: dict[int, str] = field(default_factory=dict)
+    ended: dict[str, str] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+
+
+def read(folder: Path) -> Told:
+    """Everything that all customers of a run have written down."""
+    told = Told()
+    for file in folder.glob(f"*{TOLD}"):
+        whole, _, _ = file.read_text().rpartition("\n")
+        for line in whole.splitlines():
+            match line.split(maxsplit=2):
+                case "started", number, started:
+                    told.started[int(number)] = started
+                case "ended", ended, status:
+                    told.ended[ended] = status
+                case _:
+                    told.refused.append(line)
+    return told
+
+
+def serve(file: Path, first: int, rate: float, open_max: int) -> None:
+    """Start orders numbered from `first`, `rate` a second; told to end, it starts no more and waits for the ends of all."""
+    log_for_services(load())
+    loops.run(_serve(file, first, rate, open_max))
+
+
+async def _serve(file: Path, first: int, rate: float, open_max: int) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    async with saga.connect(settings=load()) as app:
+        customer = _Customer(app, descriptor, asyncio.Semaphore(open_max))
+        await until_told(customer.start_orders(first, rate))
+        await customer.everything_ended()
+
+
+class _Customer:
+    def __init__(self, app: App, descriptor: int, slots: asyncio.Semaphore) -> None:
+        self._app = app
+        self._descriptor = descriptor
+        self._slots = slots
+        self._waiting: set[asyncio.Task[None]] = set()
+
+    async def start_orders(self, first: int, rate: float) -> None:
+        """As many as the rate wants by now; what an outage held up is caught up with."""
+        began_at = time.monotonic()
+        number = first
+        while True:
+            while number - first < (time.monotonic() - began_at) * rate:
+                await self._slots.acquire()
+                task = asyncio.create_task(self._order(number))
+                self._waiting.add(task)
+                task.add_done_callback(self._done)
+                number += 1
+            await asyncio.sleep(TICK_SECONDS)
+
+    async def everything_ended(self) -> None:
+        while self._waiting:
+            await asyncio.wait(self._waiting)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._slots.release()
+        self._waiting.discard(task)
+        task.result()
+
+    async def _order(self, number: int) -> None:
+        try:
+            await self._carry(number)
+        except SagaError as error:  # nobody may refuse these orders: the audit will ask why
+            self._write(f"refused {number} {type(error).__name__}: {' '.join(str(error).split())}")
+
+    async def _carry(self, number: int) -> None:
+        definition = gift if number % GIFTS == 0 else order
+        while True:
+            with contextlib.suppress(Unavailable):  # unknown: the same key finds out
+                handle = await self._app.start(definition, number, key=str(number))
+                break
+        self._write(f"started {number} {handle.id}")
+        while True:
+            with contextlib.suppress(Unavailable):
+                ending = await handle.result()
+                break
+        self._write(f"ended {handle.id} {ending.status}")
+
+    def _write(self, line: str) -> None:
+        os.write(self._descriptor, f"{line}\n".encode())

@@ -1,0 +1,178 @@
+"""Where a run takes place: the servers, the networks before them, and the processes."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import tempfile
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from saga_postgres.embedded.child import LOOPBACK, free_port
+from tests.chaos import evidence
+from tests.chaos.system import processes, provider
+from tests.chaos.system.customer import TOLD
+from tests.chaos.system.disk import Disk, NoDisk, disk
+from tests.chaos.system.external_systems import Outside
+from tests.chaos.system.postgres import Server
+from tests.chaos.system.processes import Member
+from tests.migrated import migrate_database
+from tests.process.fleet import connected
+from tests.runtime.world import Sql, until
+from tests.services.proxy import Proxy
+
+LEASE_SECONDS = 2.0
+SETTINGS = {
+    "SAGA_LEASE": f"{LEASE_SECONDS:.0f}",
+    "SAGA_MARGIN": "0.5",
+    "SAGA_REDRIVE": "2",
+    "SAGA_HANDLER_CONNECTIONS": "24",
+    "SAGA_DRAIN": "3",
+    "SAGA_OUTAGE_GRACE": "60",
+    "SAGA_LOG_FORMAT": "json",
+}
+NUMBERS_EACH = 10_000_000  # an incarnation of a customer never starts a number of another one
+PROGRESS_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What faults are done to, beside the processes. A proxy has half of the processes behind it, the provider's all."""
+
+    store: Server
+    stock: Server
+    store_network: Proxy
+    stock_network: Proxy
+    provider_network: Proxy
+    disk: Disk | None
+    outside: Outside
+
+
+@dataclass(slots=True)
+class Ground:
+    """A run's servers and processes, and its source of chance."""
+
+    folder: Path
+    places: Places
+    chance: random.Random
+    participants: list[Member]
+    supervisors: list[Member]
+    provider: Member
+    customers: list[Member] = field(default_factory=list)
+    no_disk: str = ""
+
+    @property
+    def members(self) -> list[Member]:
+        return [self.provider, *self.participants, *self.supervisors, *self.customers]
+
+    def looking(self) -> AbstractAsyncContextManager[Sql]:
+        """A connection of our own that sees the store's tables."""
+        return connected(self.places.store.url, search_path="saga")
+
+    async def is_ready(self) -> bool:
+        """Whether the shop's definitions are registered, so that sagas can be started."""
+        async with self.looking() as sql:
+            return bool(await sql.fetchval("select count(*) from definition where name in ('order', 'gift')") == 2)
+
+    def told_bytes(self) -> int:
+        """Grows whenever a customer is told something."""
+        return sum(file.stat().st_size for file in self.folder.glob(f"*{TOLD}"))
+
+    async def progress(self) -> float:
+        """Wait until a customer is told something; returns after how many seconds."""
+        before = self.told_bytes()
+        return await until(lambda: self.told_bytes() > before, "sagas go on", seconds=PROGRESS_SECONDS)
+
+    def hire(self, rate: float, open_max: int) -> None:
+        """Two customers who start `rate` sagas a second together."""
+        for index in range(2):
+            name = f"customer.{index}"
+            environment = {**SETTINGS, **self.places.outside.settings, "SAGA_STORE": self.places.store.url}
+            one = Member(
+                name, processes.customer, self.folder / f"{name}{TOLD}", index * NUMBERS_EACH + 1, rate / 2, open_max // 2,
+                log=self.folder / f"{name}.log", environment=environment,
+            )  # fmt: skip
+            one.start()
+            self.customers.append(one)
+
+    def replace(self, customer: Member) -> None:
+        """Kill a customer; the next one begins with numbers of its own."""
+        customer.kill()
+        file, first, *rest = customer.arguments
+        assert isinstance(first, int)
+        customer.arguments = (file, first + 2 * NUMBERS_EACH, *rest)
+        customer.start()
+
+
+@contextlib.asynccontextmanager
+async def ground(folder: Path, seed: int, outside: Outside) -> AsyncIterator[Ground]:
+    """Servers that run, processes that serve. In the end nothing of it is left but what is in `folder`."""
+    async with contextlib.AsyncExitStack() as stack:
+        no_disk, small = "", None
+        try:
+            small = stack.enter_context(disk())
+        except NoDisk as error:
+            no_disk = str(error)
+        data = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="saga-chaos-", ignore_cleanup_errors=True)))
+        data.chmod(0o755)  # noqa: ASYNC240 (servers have an account of their own)
+        store, stock = Server((small.folder if small else data) / "store"), Server(data / "stock")
+        for server in (store, stock):
+            stack.push_async_callback(server.close)
+            await server.start()
+        await migrate_database(store.url)
+        await evidence.prepare(store.url, stock.url)
+        provider_port = free_port()
+        networks = [Proxy.before(store.url), Proxy.before(stock.url), Proxy(LOOPBACK, provider_port)]
+        for network in networks:
+            stack.enter_context(network)
+        places = Places(store, stock, networks[0], networks[1], networks[2], small, outside)
+        made = _manned(folder, places, provider_port, seed)
+        made.no_disk = no_disk
+        stack.push_async_callback(_ended, made)
+        for one in made.members:
+            one.start()
+        yield made
+
+
+def _manned(folder: Path, places: Places, provider_port: int, seed: int) -> Ground:
+    """Of every two processes that serve the same, one reaches its databases by way of the networks that break. One has no direct line."""
+    direct = {
+        **SETTINGS,
+        **places.outside.settings,
+        "SAGA_STORE": places.store.url,
+        "STOCK_DB": places.stock.url,
+        "PROVIDER": f"{LOOPBACK}:{places.provider_network.port}",
+    }
+    behind = {
+        **direct,
+        "SAGA_STORE": places.store_network.through(places.store.url),
+        "STOCK_DB": places.stock_network.through(places.stock.url),
+    }
+
+    def made(name: str, environment: Mapping[str, str], *services: str) -> Member:
+        log = folder / f"{name}.log"
+        work = processes.participant if services else processes.supervisor
+        return Member(name, work, *services, log=log, environment=environment)
+
+    file, log = folder / provider.FILE, folder / "provider.log"
+    provided = Member("provider", processes.run_provider, file, provider_port, log=log, environment={})
+    return Ground(
+        folder=folder,
+        places=places,
+        chance=random.Random(seed),
+        participants=[
+            made("goods.0", direct, "books", "stock"),
+            made("goods.1", behind, "books", "stock"),
+            made("money.0", {**direct, "SAGA_LOCAL_SOCKET": "false"}, "money"),
+            made("money.1", behind, "money"),
+        ],
+        supervisors=[made("supervisor.0", direct), made("supervisor.1", behind)],
+        provider=provided,
+    )
+
+
+async def _ended(made: Ground) -> None:
+    for one in made.members:
+        one.kill()

@@ -1,0 +1,137 @@
+"""Buses and elections outside the store, by the name that `make chaos BUS=... ELECTION=...` gives them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from tests.chaos.system.postgres import Server
+from tests.election.ground import GROUNDS
+from tests.migrated import migrate_database
+from tests.services import kafka, kinesis
+
+if TYPE_CHECKING:
+    from tests.chaos.system.environment import Ground
+
+KINESIS_OPTIONS: Final = "create=yes&shards=2&poll=100ms&idle=300ms&lease=2s&timeout=2s&publish_timeout=3s"
+FROZEN_SECONDS: Final = 3.0
+
+Fault: TypeAlias = Callable[["Ground"], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What a run adds to the environment of every process, and the faults that its servers know (name -> fault and recovery)."""
+
+    settings: Mapping[str, str] = field(default_factory=dict)
+    faults: Mapping[str, Fault] = field(default_factory=dict)
+
+    def __or__(self, other: Outside) -> Outside:
+        return Outside({**self.settings, **other.settings}, {**self.faults, **other.faults})
+
+
+@contextlib.asynccontextmanager
+async def _store() -> AsyncIterator[Outside]:
+    """Nothing outside: commands travel through the store, and leases are its rows."""
+    yield Outside()
+
+
+@contextlib.asynccontextmanager
+async def _postgres_bus() -> AsyncIterator[Outside]:
+    with tempfile.TemporaryDirectory(prefix="saga-chaos-bus-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # noqa: ASYNC240 (servers have an account of their own)
+        async with _bus_on(Server(folder)) as outside:
+            yield outside
+
+
+@contextlib.asynccontextmanager
+async def _bus_on(server: Server) -> AsyncIterator[Outside]:
+    try:
+        await server.start()
+        await migrate_database(server.url)
+
+        async def stop(_ground: Ground) -> None:
+            await server.crash()
+            await server.start()
+
+        async def terminate(_ground: Ground) -> None:
+            await server.terminate_backends(3)
+
+        yield Outside({"SAGA_BUS": server.url}, {"bus stopped": stop, "bus backends terminated": terminate})
+    finally:
+        await server.close()
+
+
+@contextlib.asynccontextmanager
+async def _kafka_bus() -> AsyncIterator[Outside]:
+    with kafka.cluster() as cluster:
+
+        async def kill(_ground: Ground) -> None:
+            await asyncio.to_thread(cluster.kill, 1)
+            await asyncio.to_thread(cluster.start, 1)
+
+        async def freeze(_ground: Ground) -> None:
+            cluster.freeze(1)
+            try:
+                await asyncio.sleep(FROZEN_SECONDS)
+            finally:
+                cluster.thaw(1)
+
+        url = f"{cluster.url}&session=6s"
+        yield Outside({"SAGA_BUS": url}, {"kafka broker killed": kill, "kafka broker frozen": freeze})
+
+
+@contextlib.asynccontextmanager
+async def _kinesis() -> AsyncIterator[Outside]:
+    """A stand-in for Kinesis. Its leases are beside the saga tables, so the store's faults are theirs, too."""
+    with kinesis.Kinesalite() as server:
+
+        async def kill(_ground: Ground) -> None:
+            server.kill()
+            server.start()
+
+        async def freeze(ground: Ground) -> None:
+            server.signal(signal.SIGSTOP)
+            await asyncio.sleep(ground.chance.uniform(0.5, FROZEN_SECONDS))
+            server.signal(signal.SIGCONT)
+
+        async def expire(_ground: Ground) -> None:
+            server.expire_iterators()
+
+        url = f"kinesis://test:test@us-east-1?endpoint_url={server.endpoint}&{KINESIS_OPTIONS}"
+        yield Outside(
+            {"SAGA_BUS": url},
+            {"kinesis killed": kill, "kinesis frozen": freeze, "kinesis iterators expired": expire},
+        )
+
+
+def _elected_by(name: str) -> Opened:
+    @contextlib.asynccontextmanager
+    async def opened() -> AsyncIterator[Outside]:
+        with GROUNDS[name](1) as ground:
+
+            async def crash(_ground: Ground) -> None:
+                ground.crash()
+
+            yield Outside({"SAGA_ELECTION": ground.url}, {"election servers killed": crash})
+
+    return opened
+
+
+Opened: TypeAlias = Callable[[], AbstractAsyncContextManager[Outside]]
+BUSES: Final[Mapping[str, Opened]] = MappingProxyType(
+    {"store": _store, "postgres": _postgres_bus, "kafka": _kafka_bus, "kinesis": _kinesis}
+)
+ELECTIONS: Final[Mapping[str, Opened]] = MappingProxyType(
+    {"store": _store, "etcd": _elected_by("etcd"), "zookeeper": _elected_by("zookeeper")}
+)
+"""A server that this machine lacks raises Missing."""

@@ -1,0 +1,91 @@
+"""What a run of many seeds has counted, as a table, and what it must have counted to be worth something."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from saga.testing.faults.store import POINTS as STORE_POINTS
+from tests.simulation.seeds.chance import KINDS
+from tests.simulation.worlds.transition_rows import ROWS
+from tests.simulation.worlds.world import Report
+
+SEEDS_DUE: Final = 2_000  # the figures below are for so many, and in proportion for more or fewer
+FAULTS_DUE: Final = 5_000
+ROWS_DUE: Final = 100
+POINTS_PART: Final = 0.25  # of the seeds: then every failpoint must have fired
+SHARES_DUE: Final = {"completed": 0.25, "compensated": 0.25, "stuck": 0.02, "abandoned": 0.02}
+POINTS: Final = (
+    *STORE_POINTS,
+    *(f"{call}:{side}" for call in ("journal", "publish", "campaign", "renew") for side in ("before", "after")),
+)
+
+
+@dataclass(slots=True)
+class Table:
+    """Counts over seeds; tables of several processes can be added."""
+
+    seeds: int = 0
+    faults: Counter[str] = field(default_factory=Counter)
+    points: Counter[str] = field(default_factory=Counter)
+    rows: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
+    virtual_seconds: float = 0.0
+
+    def add(self, report: Report) -> None:
+        self.seeds += 1
+        self.faults += report.faults
+        self.points += report.points
+        self.rows += report.rows
+        self.outcomes += report.outcomes
+        self.virtual_seconds += report.virtual_seconds
+
+    def merge(self, other: Table) -> None:
+        self.seeds += other.seeds
+        self.faults += other.faults
+        self.points += other.points
+        self.rows += other.rows
+        self.outcomes += other.outcomes
+        self.virtual_seconds += other.virtual_seconds
+
+    def text(self) -> str:
+        sagas = self.outcomes.total()
+        lines = [f"{self.seeds:,} seeds, {sagas:,} sagas, {self.virtual_seconds:,.0f} virtual seconds", "", "faults"]
+        lines += [f"  {kind:<26}{self.faults[kind]:>9,}" for kind in KINDS]
+        lines += ["", "failpoints"]
+        lines += [f"  {point:<26}{self.points[point]:>9,}" for point in POINTS]
+        lines += ["", "rows of the transition table"]
+        lines += [f"  {row:<26}{self.rows[row]:>9,}" for row in ROWS]
+        lines += ["", "sagas"]
+        lines += [
+            f"  {name:<26}{count:>9,}{count / max(sagas, 1):>8.1%}" for name, count in sorted(self.outcomes.items())
+        ]
+        return "\n".join(lines)
+
+    def shortfalls(self) -> Iterator[str]:
+        """What is too rare for this number of seeds."""
+        part = self.seeds / SEEDS_DUE
+        for kind in KINDS:
+            if self.faults[kind] < FAULTS_DUE * part:
+                yield f"{kind}: {self.faults[kind]:,} injected, {FAULTS_DUE * part:,.0f} are due"
+        for point in POINTS:
+            if not self.points[point] and part >= POINTS_PART:
+                yield f"failpoint {point} never fired"
+        for row in ROWS:
+            if self.rows[row] < ROWS_DUE * part:
+                yield f"row {row}: taken {self.rows[row]:,} times, {ROWS_DUE * part:,.0f} are due"
+        for name, share in SHARES_DUE.items():
+            found = self.outcomes[name] / max(self.outcomes.total(), 1)
+            if found < share:
+                yield f"{name}: {found:.1%} of the sagas, {share:.0%} are due"
+
+
+def summed(tables: Iterable[Mapping[str, Any]]) -> Table:
+    """Tables that were sent as JSON, in one."""
+    total = Table()
+    for table in tables:
+        faults, points, rows, outcomes = (Counter(table[name]) for name in ("faults", "points", "rows", "outcomes"))
+        total.merge(Table(table["seeds"], faults, points, rows, outcomes, table["virtual_seconds"]))
+    return total

@@ -1,0 +1,148 @@
+"""What a seed stands for: who is there, what they run, and of which family of worlds it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+from typing import Final
+
+from saga.core.state.mode import Mode
+from saga.runtime.journal_retention import JournalRetentionOptions
+from tests.simulation.seeds.chance import CLOCK, CRASH, DATABASE, DELAY, DROP, DUPLICATE, FROZEN, REORDER, STALE, Menu
+from tests.simulation.seeds.families import family_of
+from tests.simulation.worlds.definitions import DefinitionPlan, draw
+from tests.simulation.worlds.machine import Role
+from tests.simulation.worlds.services import Rates
+
+
+@dataclass(frozen=True, slots=True)
+class SagaPlan:
+    """One saga: of which definition, and when it is started."""
+
+    number: int
+    definition: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class TimedFault:
+    """A fault at a moment. `machine` below 0: the store. `seconds`: how long a freeze, how far a jump."""
+
+    name: str
+    kind: str
+    at: float
+    machine: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    definitions: tuple[DefinitionPlan, ...]
+    sagas: tuple[SagaPlan, ...]
+    roles: tuple[Role, ...]
+    has_bus: bool
+    rates: Rates
+    message_menu: Menu
+    scale: float
+    frozen_claims: float
+    people: float
+    evidence: float
+    abandon: float
+    lease_seconds: float
+    margin_seconds: float
+    redrive_seconds: float
+    outage_grace_seconds: float
+    slow_seconds: float
+    storm_seconds: float
+    capacity: int
+    keeper: JournalRetentionOptions | None
+    purge_seconds: float
+    timed: tuple[TimedFault, ...]
+    has_patient_people: bool
+
+
+SAGAS: Final = (7, 8, 9)
+STORM_SECONDS: Final = 6.0
+JUMP_SECONDS_MAX: Final = 3.0
+STORE_AHEAD_SECONDS: Final = (
+    0.05  # what is left of the margin: the protocol assumes that "lease + timeout + margin is over" is true
+)
+
+
+def plan_of(seed: int) -> Plan:
+    """Draw everything that is fixed before the world begins."""
+    random = Random(f"{seed}/plan")  # noqa: S311 (not a secret)
+    family = family_of(seed)
+    definitions = tuple(draw(f"d{number}", random, family.taste) for number in range(random.choice((1, 1, 2))))
+    sagas = tuple(
+        SagaPlan(number, random.choice(definitions).name, random.uniform(0.1, STORM_SECONDS / 2))
+        for number in range(random.choice(SAGAS))
+    )
+    return Plan(
+        definitions=definitions,
+        sagas=sagas,
+        roles=_roles(random, definitions),
+        has_bus=random.random() < family.outside_bus,
+        rates=family.rates,
+        message_menu=_message_menu(family.messages),
+        scale=family.boundaries,
+        frozen_claims=family.frozen_claims,
+        people=family.people,
+        evidence=family.evidence,
+        abandon=family.abandon,
+        lease_seconds=2.0,
+        margin_seconds=0.5,
+        redrive_seconds=3.0,
+        outage_grace_seconds=2.0,
+        slow_seconds=0.5,
+        storm_seconds=STORM_SECONDS,
+        capacity=random.choice((1, 4, 4)),
+        keeper=JournalRetentionOptions(age_seconds=1.0, quiet_seconds=5.5) if family.purges else None,
+        purge_seconds=30.0 if family.purges else 0.0,
+        timed=_timed(random, definitions),
+        has_patient_people=random.random() < 0.2,
+    )
+
+
+def _roles(random: Random, definitions: tuple[DefinitionPlan, ...]) -> tuple[Role, ...]:
+    """A desk that starts sagas, two processes of every service between some machines, one or two supervisors."""
+    services = sorted({step.service for definition in definitions for step in definition.steps})
+    first = tuple(service for service in services if random.random() < 0.6)
+    second = tuple(service for service in services if service not in first or random.random() < 0.6)
+    roles = [Role("desk", (), is_supervisor=False)]
+    roles += [Role("one", first, is_supervisor=False)] if first else []
+    roles += [Role("two", second, is_supervisor=False)] if second else []
+    roles.append(Role("guard", (), is_supervisor=True))
+    if random.random() < 0.5:
+        roles.append(Role("spare", (), is_supervisor=True))
+    return tuple(roles)
+
+
+def _timed(random: Random, definitions: tuple[DefinitionPlan, ...]) -> tuple[TimedFault, ...]:
+    has_external = any(step.mode is Mode.EXTERNAL for definition in definitions for step in definition.steps)
+    ahead = STORE_AHEAD_SECONDS if has_external else JUMP_SECONDS_MAX
+    found: list[TimedFault] = []
+
+    def plan(kind: str, what: str, machine: int, seconds: float) -> None:
+        at = random.uniform(0.2, STORM_SECONDS)
+        found.append(TimedFault(f"{what} at {at:.3f} s", kind, at, machine, seconds))
+
+    for _ in range(random.choice((0, 1, 2))):
+        plan(CRASH, "power failure", random.randrange(8), 0.0)
+    for _ in range(random.choice((0, 1, 2))):
+        plan(FROZEN, "suspended", random.randrange(8), random.uniform(0.5, 5.0))
+    for _ in range(random.choice((1, 2, 3))):
+        plan(STALE, "another supervisor is elected", -1, 0.0)
+    for _ in range(random.choice((1, 2, 3))):
+        plan(CLOCK, "a machine's clock jumps", random.randrange(8), random.uniform(0.2, JUMP_SECONDS_MAX))
+    if random.random() < 0.5:
+        plan(CLOCK, "the store's clock jumps ahead", -1, random.uniform(0, ahead))
+    if random.random() < 0.5:
+        plan(CLOCK, "the store's clock is set back", -1, -random.uniform(0.2, JUMP_SECONDS_MAX))
+    for _ in range(random.choice((2, 3, 3))):
+        plan(DATABASE, "the database crashes", -1, 0.0)
+    return tuple(found)
+
+
+def _message_menu(rate: float) -> Menu:
+    return ((DROP, "lost", rate), (DUPLICATE, "doubled", rate), (REORDER, "overtaken", rate), (DELAY, "late", rate))

@@ -1,0 +1,160 @@
+"""The memory database of a simulation: it is watched, its clock can jump, its notifications get lost, and it can crash."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from copy import copy
+from functools import partial
+from typing import Final, Protocol
+from uuid import UUID
+
+from saga.memory.data.commands import CommandRow, Commands
+from saga.memory.data.database import Database
+from saga.memory.data.transaction import Transaction
+from saga.memory.store import MemoryStore
+from saga.ports.adapter import StoreOptions
+from saga.ports.values.claim import Claim, DeliveredCommand
+from saga.ports.values.notification import Notifications
+from saga.ports.values.write import Write, WriteConflict
+from saga.testing.clocks.virtual_loop import OUTSIDE, VirtualLoop
+from tests.simulation.worlds.clocks import MachineClock
+
+EPOCH: Final = 1_700_000_000.0
+Arrivals = Callable[[str], list[float]]
+_UNDER_WAY: Final = frozenset("DWUKG")
+
+
+class Watcher(Protocol):
+    """Who looks at what is committed."""
+
+    def committed(self, saga: UUID) -> None: ...
+    def claimed(self, row: CommandRow) -> None: ...
+    def given(self, claims: Sequence[Claim]) -> None: ...
+    def driven_again(self) -> None: ...
+
+
+class WatchedCommands(Commands):
+    """Claims are seen, and remembered until they are on the disk."""
+
+    def __init__(self, on_claim: Callable[[CommandRow], None]) -> None:
+        super().__init__()
+        self._on_claim = on_claim
+        self._volatile: list[CommandRow] = []  # the rows as they were before
+
+    def claim(self, row: CommandRow, owner: int, claim: int | None, lease_until: float) -> None:
+        self._volatile.append(copy(row))
+        super().claim(row, owner, claim, lease_until)
+        self._on_claim(row)
+
+    def flush(self) -> None:
+        """A commit is on the disk, and with it every one before it."""
+        self._volatile.clear()
+
+    def lose(self) -> int:
+        """The database has crashed: claims that were not on the disk were never made."""
+        lost = len(self._volatile)
+        while self._volatile:
+            before = self._volatile.pop()
+            row = self.get(before.ref)
+            if row is None:
+                continue
+            self._unindex(row)
+            row.owner, row.claim, row.lease_until, row.due_at = (
+                before.owner,
+                before.claim,
+                before.lease_until,
+                before.due_at,
+            )
+            self._index(row)
+        return lost
+
+
+class WatchedDatabase(Database):
+    """All that is committed is seen. Notifications are lost, doubled and late."""
+
+    def __init__(self, loop: VirtualLoop, clock: MachineClock, arrivals: Arrivals, watcher: Watcher) -> None:
+        super().__init__(clock, EPOCH)
+        self.commands = self.watched = WatchedCommands(watcher.claimed)
+        self.watcher = watcher
+        self._loop = loop
+        self._arrivals = arrivals
+
+    def epoch_now(self) -> float:
+        return self.epoch + self.now()
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        async with super().transaction() as transaction:
+            yield transaction
+        self.watched.flush()
+        for saga in transaction.sagas:
+            self.watcher.committed(saga)
+
+    def tell(self, notifications: Notifications, *, is_whole: bool) -> None:
+        claims, endings = notifications.claims if is_whole else {}, notifications.statuses if is_whole else {}
+        for process, refs in notifications.claim_refs.items():
+            self._send("claims", Notifications(claim_refs={process: refs}, claims={process: claims.get(process, [])}))
+        for process, sagas in notifications.ended.items():
+            self._send("ended", Notifications(ended={process: sagas}, statuses={process: endings.get(process, {})}))
+        for service in sorted(notifications.services):
+            self._send("queue", Notifications(services={service}))
+
+    def _send(self, what: str, notifications: Notifications) -> None:
+        for n, seconds in enumerate(self._arrivals(what)):
+            tell = partial(super().tell, notifications, is_whole=n == 0)  # a claim is told whole once, as NOTIFY does
+            if seconds <= 0:
+                tell()
+            else:
+                self._loop.call_later(seconds, tell, context=OUTSIDE.copy())
+
+
+class WatchedStore(MemoryStore):
+    """Tells a claim that is on the disk at once from one that is not, and sees what is driven again (E11)."""
+
+    def __init__(self, database: WatchedDatabase, options: StoreOptions) -> None:
+        super().__init__(database, options)
+        self._watched = database
+
+    async def poll(
+        self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool
+    ) -> list[Claim]:
+        claims = await super().poll(services, limit, process=process, first_claim=first_claim, durable=durable)
+        if durable:
+            self._watched.watched.flush()
+        self._watched.watcher.given(claims)
+        return claims
+
+    async def admit(
+        self,
+        deliveries: Sequence[DeliveredCommand],
+        services: Sequence[str],
+        *,
+        process: int,
+        first_claim: int,
+        durable: bool,
+    ) -> list[Claim]:
+        claims = await super().admit(deliveries, services, process=process, first_claim=first_claim, durable=durable)
+        self._watched.watcher.given(claims)
+        return claims
+
+    async def commit(
+        self,
+        writes: Sequence[Write],
+        notifications: Notifications,
+        *,
+        process: int,
+        durable: bool,
+        wait: bool,
+        connection: Transaction | None = None,
+    ) -> list[WriteConflict]:
+        for write in writes:
+            row = self._watched.sagas.get(write.saga)
+            if row is not None and not write.delays:
+                before, after = row.state.vector, write.state.vector
+                for dispatch in write.dispatches:
+                    if before[dispatch.step] == after[dispatch.step] in _UNDER_WAY:
+                        self._watched.watcher.driven_again()
+        return await super().commit(
+            writes, notifications, process=process, durable=durable, wait=wait, connection=connection
+        )

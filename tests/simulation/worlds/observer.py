@@ -1,0 +1,219 @@
+"""Who sees everything: the effects in the world outside, the rows of the store, and whether the invariants hold."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from saga.core.definition.graph import Graph
+from saga.core.state.mode import Mode
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
+from tests.simulation.worlds.transition_rows import rows_of
+
+RUNNING, COMPENSATING, COMPENSATED = Phase.RUNNING, Phase.COMPENSATING, Phase.COMPENSATED
+COMPLETED = Phase.COMPLETED
+
+
+class InvariantBroken(Exception):
+    """`name` is that of the invariant: I1 to I9, I11, L1, L2; ONCE: a claim has called twice; QUIET: a step is final, and a call may still
+    arrive; DATA: a wrong input or result; LOOP: a loop died."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(f"{name} {text}")
+        self.name = name
+        self.text = text
+
+
+@dataclass(eq=False)
+class Seen:
+    """One saga as it looks from outside. `effects` and `undone` are counted by step."""
+
+    number: int
+    graph: Graph
+    state: State
+    version: int = 0
+    effects: list[int] = field(default_factory=list)
+    undone: list[int] = field(default_factory=list)
+    reads: set[int] = field(default_factory=set)  # read-only steps that were executed
+    resolved: set[int] = field(default_factory=set)  # steps that a person declared to have happened
+
+    def __post_init__(self) -> None:
+        self.effects = [0] * len(self.graph.steps)
+        self.undone = [0] * len(self.graph.steps)
+
+    @property
+    def is_passed(self) -> bool:
+        return self.graph.pivot >= 0 and self.effects[self.graph.pivot] > 0
+
+    def is_done(self, step: int) -> bool:
+        """For its successors."""
+        is_skipped = self.state.vector[step] == "N"
+        return self.effects[step] > 0 or step in self.reads or is_skipped
+
+    def stands_on(self, step: int) -> bool:
+        """An effect of a successor stands, or of one behind steps that have none."""
+        return any(
+            self.effects[after] != self.undone[after] or (self.graph.steps[after].read_only and self.stands_on(after))
+            for after in self.graph.successors[step]
+        )
+
+
+class Observer:
+    """Checks after every committed transaction and every effect. The first violation ends the run."""
+
+    def __init__(self, now: Callable[[], float], stop: Callable[[], None]) -> None:
+        self.sagas: dict[UUID, Seen] = {}
+        self.violation: InvariantBroken | None = None
+        self.story: list[tuple[float, str]] | None = None
+        self.rows: Counter[str] = Counter()
+        self._now = now
+        self._stop = stop
+        self._claims: set[int] = set()
+        self._calls: dict[tuple[UUID, int], list[float]] = {}  # until when those without an answer may be executed
+        self._trace = hashlib.blake2b(digest_size=16)
+
+    @property
+    def trace(self) -> str:
+        """A fingerprint of all that happened."""
+        return self._trace.hexdigest()
+
+    def tell(self, line: str) -> None:
+        """What happened, for the fingerprint and the story."""
+        self._trace.update(f"{self._now():.9f} {line}\n".encode())
+        if self.story is not None:
+            self.story.append((self._now(), line))
+
+    def broken(self, name: str, text: str) -> None:
+        if self.violation is None:
+            self.violation = InvariantBroken(name, text)
+            self.tell(f"*** {name}: {text}")
+            self._stop()
+
+    # -- the world outside ----------------------------------------------------------------------------------------------------
+
+    def begun(self, saga: UUID, step: str, claim: int) -> None:
+        """An external handler is at work."""
+        if claim in self._claims:
+            self.broken("ONCE", f"a claim of {step} of saga {self.sagas[saga].number} has called twice")
+        self._claims.add(claim)
+
+    def called(self, saga: UUID, step: int, latest_seconds: float) -> Callable[[], None]:
+        """A request is on its way, and may be executed for so long. To be told when its answer has come."""
+        calls, until = self._calls.setdefault((saga, step), []), self._now() + latest_seconds
+        calls.append(until)
+        return lambda: calls.remove(until)
+
+    def effect(self, saga: UUID, step: int) -> None:
+        seen = self.sagas[saga]
+        name = self._name(seen, step)
+        self.tell(f"{name} takes effect")
+        if seen.graph.steps[step].read_only:
+            seen.reads.add(step)
+            return
+        seen.effects[step] += 1
+        if seen.effects[step] > 1:
+            self.broken("I1", f"the effect of {name} was made twice")
+        if not all(map(seen.is_done, seen.graph.steps[step].after)):
+            self.broken("I3", f"{name} was executed before its predecessors")
+        self._check_end(seen, f"{name} took effect")
+        self._check_letter(seen, step)
+        self._check_pivot(seen)
+
+    def undo(self, saga: UUID, step: int) -> None:
+        seen = self.sagas[saga]
+        name = self._name(seen, step)
+        self.tell(f"{name} is undone")
+        seen.undone[step] += 1
+        if seen.undone[step] > seen.effects[step]:
+            self.broken("I2", f"{name} was compensated without effect or twice")
+        if seen.stands_on(step):
+            self.broken("I4", f"{name} was compensated while the effect of a successor stands")
+        self._check_end(seen, f"{name} was compensated")
+
+    def _check_end(self, seen: Seen, what: str) -> None:
+        if seen.state.phase.is_terminal:
+            self.broken("I6", f"{what} after the saga was {seen.state.phase.name}")
+
+    # -- the store ------------------------------------------------------------------------------------------------------------
+
+    def started(self, saga: UUID, number: int, graph: Graph) -> None:
+        """The saga is about to be inserted; until then it has no row."""
+        nothing = State(
+            RUNNING, "P" * len(graph.steps), rollback_requested=False, paused=False, deadline=None, reason=None
+        )
+        self.sagas[saga] = Seen(number, graph, nothing)
+
+    def claimed(self, graph: Graph, step: int, operation: Operation) -> None:
+        """E2."""
+        self.rows["E2 admission"] += 1
+        if operation is Operation.EXECUTE:
+            self.rows[f"E2-{graph.steps[step].mode.value}"] += 1
+
+    def committed(self, saga: UUID, state: State, version: int) -> None:
+        """A transaction has changed, or left, this saga's row."""
+        seen = self.sagas[saga]
+        before, seen.state = seen.state, state
+        if version == seen.version:
+            if before != state:
+                self.broken("I11", f"saga {seen.number}: its row changed under version {version}")
+            return
+        for row in rows_of(seen.graph, before, state, is_new=seen.version == 0):
+            self.rows[row] += 1
+        seen.version = version
+        self.tell(f"saga {seen.number} v{version} {state.phase.name} {state.vector}{_flags(state)}")
+        if before.phase.is_terminal and state.phase is not before.phase:
+            self.broken(
+                "I5", f"the outcome of saga {seen.number} changed from {before.phase.name} to {state.phase.name}"
+            )
+        for step, (letter_before, letter) in enumerate(zip(before.vector, state.vector, strict=True)):
+            self._check_letter(seen, step)
+            if letter != letter_before and letter in "RVN?":
+                self._check_quiet(saga, seen, step)
+        self._check_outcome(seen)
+        self._check_pivot(seen)
+
+    def _check_letter(self, seen: Seen, step: int) -> None:
+        letter, effects, undone = seen.state.vector[step], seen.effects[step], seen.undone[step]
+        if seen.graph.steps[step].read_only or letter not in "RVNSZ":
+            return
+        name = self._name(seen, step)
+        if letter in "RVN" and effects:
+            self.broken("I9", f"{name} is recorded as without effect ({letter}), but it has one")
+        if (letter == "S" and (effects, undone) != (1, 0)) or (letter == "Z" and effects != undone):
+            self.broken("I9", f"{name} is recorded as {letter}, but effects {effects}, compensations {undone}")
+
+    def _check_quiet(self, saga: UUID, seen: Seen, step: int) -> None:
+        """What is final is so whatever becomes of requests that nobody had an answer to, and not by the luck that none is executed late."""
+        late = max(self._calls.get((saga, step), ()), default=0.0) - self._now()
+        if late > 0 and not seen.graph.steps[step].read_only:
+            self.broken(
+                "QUIET", f"{self._name(seen, step)} is final, and a call of it may arrive for another {late:.3f} s"
+            )
+
+    def _check_outcome(self, seen: Seen) -> None:
+        steps = [step for step, plan in enumerate(seen.graph.steps) if not plan.read_only]
+        wanted = {step: (int(seen.state.vector[step] != "N"), 0) for step in steps}
+        if seen.state.phase is COMPLETED and any((seen.effects[n], seen.undone[n]) != wanted[n] for n in steps):
+            self.broken("I7", f"saga {seen.number} COMPLETED with effects {seen.effects}, undone {seen.undone}")
+        if seen.state.phase is COMPENSATED and seen.effects != seen.undone:
+            self.broken("I7", f"saga {seen.number} COMPENSATED with effects {seen.effects}, undone {seen.undone}")
+
+    def _check_pivot(self, seen: Seen) -> None:
+        if seen.is_passed and seen.state.phase in (COMPENSATING, COMPENSATED):
+            self.broken("I8", f"saga {seen.number} rolls back although its pivot has taken effect")
+
+    def _name(self, seen: Seen, step: int) -> str:
+        plan = seen.graph.steps[step]
+        return f"saga {seen.number}, {plan.name} ({_MODES[plan.mode]}{', pivot' if plan.pivot else ''})"
+
+
+_MODES = {Mode.TRANSACTIONAL: "T", Mode.JOURNALED: "J", Mode.EXTERNAL: "X"}
+
+
+def _flags(state: State) -> str:
+    return " cancel" * state.rollback_requested + " paused" * state.paused
