@@ -62,7 +62,7 @@ def test_the_wheel_holds_every_file_of_its_packages(wheel: Path) -> None:
     held = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
 
     assert held == sources
-    assert {"saga/py.typed", "saga_postgres/py.typed", "saga_postgres/migrations/0001_tables.sql"} <= held
+    assert {"saga/py.typed", "saga_postgres/py.typed", "saga_postgres/sql/migrations/0001_tables.sql"} <= held
 
 
 def test_the_wheel_works_where_there_is_nothing_else(installed: Path, tmp_path: Path) -> None:

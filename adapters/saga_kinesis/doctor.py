@@ -26,7 +26,7 @@ class KinesisDoctor:
     async def create(self, topics: Sequence[str]) -> list[str]:
         """The lease tables, then the streams; waits until they can be used, which takes AWS up to a minute each."""
         migrations = await self._table.migrate()
-        created = [f"{self._table.schema} {migration.number:04}_{migration.name}" for migration in migrations]
+        created = [f"{self._table.schema} {migration.name}" for migration in migrations]
         for topic in topics:
             name = self._options.prefix + topic
             try:

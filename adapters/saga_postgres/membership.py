@@ -27,7 +27,7 @@ from saga_postgres.connection.pool import Connection, Pool
 LEAVE_TIMEOUT_SECONDS: Final = 5.0
 CLOCK_SECONDS_MAX: Final = 3.0  # so long a beat tells the time of the store
 _JOIN: Final = """
-    insert into participant (id, name, services, capacity, release, door) values ($1, $2, $3, $4, $5, $6)
+    insert into participant (id, name, services, capacity, release, socket_path) values ($1, $2, $3, $4, $5, $6)
 """
 _ANNOUNCE: Final = """
     update participant set capacity = $3, services = (select array_agg(distinct s order by s) from unnest(services || $2::text[]) as s)
@@ -44,7 +44,7 @@ with before as (select extract(epoch from clock_timestamp() - seen_at)::float8 a
         where l.term <= excluded.term or l.seen_at < clock_timestamp() - make_interval(secs => $3)
         returning term)
 select coalesce((select silent from before), 0), (select term from seen)"""
-_BEAT: Final = "select * from beat($1, $2, $3, $4, $5, $6)"
+_BEAT: Final = "select * from heartbeat($1, $2, $3, $4, $5, $6)"
 _HELD: Final = "select saga, step from command where owner = $1"
 
 _log = logging.getLogger(__name__)
@@ -211,7 +211,7 @@ class PostgresMembership:
 
     def _meet(self, rows: Sequence[asyncpg.Record]) -> None:
         """The line reaches who is alive. Who is not any more may have died after a commit for us, and before telling us of it."""
-        doors = {row["id"]: row["door"] for row in rows if row["id"] != self._process}
+        doors = {row["id"]: row["socket_path"] for row in rows if row["id"] != self._process}
         self._line.meet({process: door for process, door in doors.items() if door is not None})
         self._is_unsure = self._is_unsure or not self._peers <= doors.keys()
         self._peers = frozenset(doors)

@@ -258,7 +258,7 @@ Generated from the comments in a migrated database. {AGAIN}
 
 They are in the schema of the namespace, `saga` by default. People read the views; the tables are for the framework, which relies on being
 the only one to write them. `saga show` and `saga why` are often enough ([operating](../how-to/operate.md#look)). A journaled service's own
-database has one more table, `saga_journal`; its comments are in `saga_postgres/journal.sql`.
+database has one more table, `saga_journal`; its comments are in `saga_postgres/sql/journal.sql`.
 
 ## Views
 

@@ -50,11 +50,13 @@ async def test_a_claim_that_is_called_for_again_meanwhile_is_given_to_others(tab
 
 
 async def refuse(tables: Tables, saga: object) -> None:
-    await tables.execute("select refuse(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[], null)", saga)
+    await tables.execute(
+        "select refuse_claims(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[], null)", saga
+    )
 
 
 async def work_of(tables: Tables, saga: object) -> list[object]:
     rows = await tables.fetch(
-        "select * from work_of(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[], null)", saga
+        "select * from claimed_commands(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[], null)", saga
     )
     return list(rows)

@@ -31,7 +31,7 @@ async def test_it_works_with_sagas(participant: Tables) -> None:
     await participant.execute("insert into audit (actor, action) values ('ada', 'retry')")
     await participant.execute("select nextval('participant_id'), nextval('bus_member_id')")
     await participant.execute("select * from overview; select * from waiting; select * from schema_migration")
-    await participant.execute("select * from pull('{service}', 1, 10, 1, 30, true)")
+    await participant.execute("select * from poll('{service}', 1, 10, 1, 30, true)")
     await participant.execute("select bus_publish('{t}', '{k}', '{b}', array['{}']::jsonb[], 'c', '')")
 
 

@@ -17,15 +17,15 @@ class TestLooks(OnPostgres):
     async def test_a_look_of_one_process_spares_the_others_theirs(self) -> None:
         other = await self.lease_is_over()
 
-        await self.execute("update participant set looked_at = now() + interval '5 seconds' where id <> $1", other.id)
+        await self.execute("update participant set scanned_at = now() + interval '5 seconds' where id <> $1", other.id)
         assert (await other.heartbeat(full=True)).released == 0
 
-        await self.execute("update participant set looked_at = now() - interval '1 second'")
+        await self.execute("update participant set scanned_at = now() - interval '1 second'")
         assert (await other.heartbeat(full=True)).released == 1
 
     async def test_a_look_before_the_clock_was_set_back_does_not_count(self) -> None:
         other = await self.lease_is_over()
-        await self.execute("update participant set looked_at = now() + interval '1 hour' where id <> $1", other.id)
+        await self.execute("update participant set scanned_at = now() + interval '1 hour' where id <> $1", other.id)
         assert (await other.heartbeat(full=True)).released == 1
 
     async def test_who_looks_says_so(self) -> None:
@@ -42,7 +42,7 @@ class TestLooks(OnPostgres):
         process, other = await self.process(), await self.process()
         await self.started(process)
         await process.poll_one()
-        await self.execute("update participant set looked_at = now() + interval '5 seconds'")
+        await self.execute("update participant set scanned_at = now() + interval '5 seconds'")
         await self.kill(process.adapter)
 
         released = 0
@@ -60,7 +60,7 @@ class TestLooks(OnPostgres):
         return other
 
     async def looked(self, process: StageProcess) -> bool:
-        at = "select looked_at > now() - interval '1 minute' as has_looked from participant where id = $1"
+        at = "select scanned_at > now() - interval '1 minute' as has_looked from participant where id = $1"
         (row,) = await self.execute(at, process.id)
         return bool(row["has_looked"])
 

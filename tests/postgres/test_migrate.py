@@ -9,8 +9,8 @@ import asyncpg
 import pytest
 
 from saga.errors import SchemaMismatch, UsageError
-from saga_postgres.schema import migrate as migrations
 from saga_postgres.schema.migrate import check, migrate, pending
+from saga_postgres.schema.sections import SQL
 
 FIRST = "create table a (id integer); insert into a values (1);"
 SECOND = "alter table a add column name text; create function f() returns integer language sql return 1;"
@@ -18,16 +18,18 @@ SECOND = "alter table a add column name text; create function f() returns intege
 
 @pytest.fixture
 def files(tmp_path: Path) -> Path:
-    (tmp_path / "0001_tables.sql").write_text(FIRST)
-    (tmp_path / "0002_names.sql").write_text(SECOND)
-    (tmp_path / "README.md").write_text("not a migration")
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    (folder / "0001_tables.sql").write_text(FIRST)
+    (folder / "0002_names.sql").write_text(SECOND)
+    (folder / "README.md").write_text("not a migration")
     return tmp_path
 
 
 async def test_missing_files_are_applied_in_order(postgres: asyncpg.Connection, files: Path) -> None:
     applied = await migrate(postgres, schema="saga", source=files)
 
-    assert [(file.number, file.name) for file in applied] == [(1, "tables"), (2, "names")]
+    assert [file.name for file in applied] == ["0001_tables", "0002_names"]
     assert await postgres.fetchval("select saga.f()") == 1
 
 
@@ -50,13 +52,13 @@ async def test_five_racing_runners_apply_every_file_once(postgres_url: str, file
 
     shares = await asyncio.gather(*(migrate(runner, schema="saga", source=files) for runner in runners))
 
-    assert sorted(file.number for share in shares for file in share) == [1, 2]
+    assert sorted(file.name for share in shares for file in share) == ["0001_tables", "0002_names"]
     for runner in runners:
         await runner.close()
 
 
 async def test_a_bad_file_is_rolled_back_as_a_whole(postgres: asyncpg.Connection, files: Path) -> None:
-    (files / "0003_bad.sql").write_text("create table z (id integer); select 1/0;")
+    (files / "migrations/0003_bad.sql").write_text("create table z (id integer); select 1/0;")
 
     with pytest.raises(asyncpg.DivisionByZeroError) as failure:
         await migrate(postgres, schema="saga", source=files)
@@ -66,7 +68,7 @@ async def test_a_bad_file_is_rolled_back_as_a_whole(postgres: asyncpg.Connection
 
 
 async def test_files_before_a_bad_one_stay(postgres: asyncpg.Connection, files: Path) -> None:
-    (files / "0003_bad.sql").write_text("select 1/0;")
+    (files / "migrations/0003_bad.sql").write_text("select 1/0;")
     with pytest.raises(asyncpg.DivisionByZeroError):
         await migrate(postgres, schema="saga", source=files)
 
@@ -75,7 +77,7 @@ async def test_files_before_a_bad_one_stay(postgres: asyncpg.Connection, files: 
 
 async def test_a_file_edited_after_it_was_applied_is_refused(postgres: asyncpg.Connection, files: Path) -> None:
     await migrate(postgres, schema="saga", source=files)
-    (files / "0001_tables.sql").write_text(FIRST + "-- one more thing")
+    (files / "migrations/0001_tables.sql").write_text(FIRST + "-- one more thing")
 
     with pytest.raises(SchemaMismatch, match=r"0001_tables\.sql was edited after"):
         await migrate(postgres, schema="saga", source=files)
@@ -83,7 +85,7 @@ async def test_a_file_edited_after_it_was_applied_is_refused(postgres: asyncpg.C
 
 async def test_a_newer_schema_without_a_promise_is_refused(postgres: asyncpg.Connection, files: Path) -> None:
     await migrate(postgres, schema="saga", source=files)
-    (files / "0002_names.sql").unlink()
+    (files / "migrations/0002_names.sql").unlink()
 
     with pytest.raises(SchemaMismatch, match=r"at migration 2 .* this one knows 1"):
         await check(postgres, "saga", source=files)
@@ -94,9 +96,9 @@ async def test_a_newer_schema_without_a_promise_is_refused(postgres: asyncpg.Con
 async def test_a_newer_schema_that_promises_to_run_this_build_is_accepted(
     postgres: asyncpg.Connection, files: Path
 ) -> None:
-    (files / "0002_names.sql").write_text(f"-- runs with builds from: 1\n{SECOND}")
+    (files / "migrations/0002_names.sql").write_text(f"-- runs with builds from: 1\n{SECOND}")
     await migrate(postgres, schema="saga", source=files)
-    (files / "0002_names.sql").unlink()
+    (files / "migrations/0002_names.sql").unlink()
 
     await check(postgres, "saga", source=files)
     assert await migrate(postgres, schema="saga", source=files) == []
@@ -109,9 +111,9 @@ async def test_a_schema_without_tables_is_refused(postgres: asyncpg.Connection, 
 
 async def test_an_older_schema_is_refused(postgres: asyncpg.Connection, files: Path) -> None:
     await migrate(postgres, schema="saga", source=files)
-    (files / "0003_more.sql").write_text("create table b (id integer)")
+    (files / "migrations/0003_more.sql").write_text("create table b (id integer)")
 
-    with pytest.raises(SchemaMismatch, match="at migration 2, this build needs 3"):
+    with pytest.raises(SchemaMismatch, match="at migration 2, but this build needs 3"):
         await check(postgres, "saga", source=files)
 
 
@@ -125,7 +127,7 @@ async def test_an_up_to_date_schema_is_accepted(postgres: asyncpg.Connection, fi
 async def test_a_gap_or_a_repetition_in_the_numbers_is_refused(
     postgres: asyncpg.Connection, files: Path, name: str
 ) -> None:
-    (files / name).write_text("select 1")
+    (files / "migrations" / name).write_text("select 1")
 
     with pytest.raises(UsageError, match="without a gap or a repetition"):
         await migrate(postgres, schema="saga", source=files)
@@ -158,5 +160,83 @@ async def test_it_works_through_a_pooler_in_transaction_mode(pgbouncer_url: str,
 async def test_our_own_files_apply_and_satisfy_this_build(postgres: asyncpg.Connection) -> None:
     applied = await migrate(postgres, schema="saga")
 
-    assert len(applied) == len(list(migrations.MIGRATIONS.iterdir()))
+    sources = [entry.name for folder in ("migrations", "functions", "views") for entry in (SQL / folder).iterdir()]
+    assert sorted(f"{file.name.rpartition('/')[2]}.sql" for file in applied) == sorted(sources)
     await check(postgres, "saga")
+
+
+VERSION = "create or replace function v() returns integer language sql return {};"
+
+
+@pytest.fixture
+def repeatable(files: Path) -> Path:
+    """The files, with a function that returns 1 and a view of it."""
+    for folder in ("functions", "views", "snippets"):
+        (files / folder).mkdir()
+    (files / "views" / "now.sql").write_text("create or replace view now as select v() as version;")
+    return returning("1", files)
+
+
+def returning(value: str, files: Path) -> Path:
+    (files / "functions" / "version.sql").write_text(VERSION.format(value))
+    return files
+
+
+async def test_repeatable_files_are_applied_after_the_migrations_and_views_last(
+    postgres: asyncpg.Connection, repeatable: Path
+) -> None:
+    applied = await migrate(postgres, schema="saga", source=repeatable)
+
+    assert [file.name for file in applied] == ["0001_tables", "0002_names", "functions/version", "views/now"]
+    assert await migrate(postgres, schema="saga", source=repeatable) == []
+
+
+async def test_a_repeatable_file_is_applied_again_when_its_text_has_changed(
+    postgres: asyncpg.Connection, repeatable: Path
+) -> None:
+    await migrate(postgres, schema="saga", source=repeatable)
+    returning("2", repeatable)
+
+    with pytest.raises(SchemaMismatch, match=r"other functions or views .* \(functions/version\)"):
+        await check(postgres, "saga", source=repeatable)
+    assert [file.name for file in await migrate(postgres, schema="saga", source=repeatable)] == ["functions/version"]
+    assert await postgres.fetchval("select version from saga.now") == 2
+
+
+async def test_an_older_build_leaves_the_functions_of_a_newer_one_alone(
+    postgres: asyncpg.Connection, repeatable: Path
+) -> None:
+    newer = repeatable / "migrations/0003_faster.sql"
+    newer.write_text("-- runs with builds from: 2\n")
+    returning("3", repeatable)
+    await migrate(postgres, schema="saga", source=repeatable)
+    newer.unlink()
+    returning("2", repeatable)
+
+    await check(postgres, "saga", source=repeatable)
+    assert await migrate(postgres, schema="saga", source=repeatable) == []
+    assert await postgres.fetchval("select version from saga.now") == 3
+
+
+async def test_repeatable_files_are_applied_all_or_none(postgres: asyncpg.Connection, repeatable: Path) -> None:
+    await migrate(postgres, schema="saga", source=repeatable)
+    returning("2", repeatable)
+    (repeatable / "views" / "now.sql").write_text("create or replace view now as select missing();")
+
+    with pytest.raises(asyncpg.UndefinedFunctionError):
+        await migrate(postgres, schema="saga", source=repeatable)
+    assert await postgres.fetchval("select saga.v()") == 1
+
+
+async def test_a_part_that_files_share_is_included_and_its_change_applies_them_again(
+    postgres: asyncpg.Connection, repeatable: Path
+) -> None:
+    returning("(\n    -- include: number\n)", repeatable)
+    (repeatable / "snippets" / "numbers.sql").write_text("-- name: number\n-- The version.\n7\n")
+    await migrate(postgres, schema="saga", source=repeatable)
+    assert await postgres.fetchval("select saga.v()") == 7
+    (repeatable / "snippets" / "numbers.sql").write_text("-- name: number\n-- The version.\n8\n")
+
+    await migrate(postgres, schema="saga", source=repeatable)
+
+    assert await postgres.fetchval("select saga.v()") == 8

@@ -118,13 +118,15 @@ async def test_an_older_schema(postgres_url: str, tables: Tables) -> None:
     error = await refusal(store, postgres_url)
 
     assert isinstance(error, SchemaMismatch)
-    assert f"at migration {last - 1}, this build needs {last}" in str(error)
+    assert f"at migration {last - 1}, but this build needs {last}" in str(error)
     assert "`saga migrate`" in str(error)
 
 
 async def test_a_newer_schema(postgres_url: str, tables: Tables) -> None:
     last = await tables.fetchval("select max(version) from schema_migration")
-    await tables.execute("insert into schema_migration values ($1, 'future', '', $1)", last + 1)
+    await tables.execute(
+        "insert into schema_migration (name, version, sha256, runs_from) values ('future', $1, '', $1)", last + 1
+    )
 
     error = await refusal(store, postgres_url)
 

@@ -98,7 +98,7 @@ async def test_steps_shows_a_result_that_is_no_text(tables: Tables) -> None:
 
 
 @pytest.mark.parametrize(
-    ("due_in_seconds", "word"), [(-1, "queued"), (60, "waiting for its next attempt"), (float("inf"), "set aside")]
+    ("due_in_seconds", "word"), [(-1, "queued"), (60, "waiting for its next attempt"), (float("inf"), "parked")]
 )
 async def test_steps_says_what_a_command_does(tables: Tables, due_in_seconds: float, word: str) -> None:
     saga = await add_saga(tables, await add_definition(tables, "X"), "D")
@@ -124,10 +124,10 @@ async def test_stuck_says_why_a_person_is_needed(tables: Tables) -> None:
 WAITS: list[tuple[str, dict[str, Any], dict[str, Any] | None, str]] = [
     ("Dead", {"vector": "D"}, {}, "a process of service: none is alive"),
     ("retry", {"vector": "D"}, {"due_in_seconds": 60, "failures": 1}, "its next attempt"),
-    ("quarantined", {"vector": "d"}, None, "a person: the step was set aside"),
-    ("paused", {"vector": "D", "paused": True}, {}, "a person: the saga is paused"),
-    ("paused idle", {"vector": "S", "paused": True}, None, "a person: the saga is paused"),
-    ("waits its turn", {"vector": "D", "phase": "C"}, None, "the steps after it, which are undone first"),
+    ("quarantined", {"vector": "d"}, None, "an operator: the step is quarantined"),
+    ("paused", {"vector": "D", "paused": True}, {}, "an operator: the saga is paused"),
+    ("paused idle", {"vector": "S", "paused": True}, None, "an operator: the saga is paused"),
+    ("waits its turn", {"vector": "D", "phase": "C"}, None, "the steps after it, which are compensated first"),
 ]
 
 
@@ -162,7 +162,7 @@ async def test_waiting_names_those_who_could_act(tables: Tables) -> None:
 
     row = await one(tables, "waiting", "saga", saga)
 
-    assert (row["waits_for"], row["processes"]) == ("a process of service to take it", ["payments-1"])
+    assert (row["waits_for"], row["processes"]) == ("a process of service to claim it", ["payments-1"])
 
 
 @pytest.mark.parametrize("view", ["overview", "steps", "stuck", "waiting"])

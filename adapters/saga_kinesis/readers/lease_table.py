@@ -1,4 +1,4 @@
-"""The lease tables: `migrations/*.sql`, in a schema of their own beside the saga tables or in another database."""
+"""The lease tables: `sql/migrations/*.sql`, in a schema of their own beside the saga tables or in another database."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from saga.errors import SchemaMismatch, UsageError
 from saga_kinesis.client import Shard
 from saga_kinesis.options import LEASES_HINT
 from saga_postgres.connection.pool import Pool, Row
-from saga_postgres.schema.migrate import Migration, check, migrate, pending
+from saga_postgres.schema.migrate import check, migrate, pending
+from saga_postgres.schema.migration import Migration
 
-MIGRATIONS: Final[Traversable] = importlib.resources.files("saga_kinesis") / "migrations"
+SQL: Final[Traversable] = importlib.resources.files("saga_kinesis") / "sql"
 CONNECTIONS_MAX: Final = 4
 SCHEMA_SUFFIX: Final = "_kinesis"
 
@@ -84,19 +85,19 @@ class LeaseTable:
         await self._open()
         async with self._pool.connection() as connection:
             with self._remedied():
-                await check(connection, self.schema, source=MIGRATIONS)
+                await check(connection, self.schema, source=SQL)
 
     async def migrate(self) -> list[Migration]:
         """Bring the tables to this version; returns what was applied."""
         await self._open()
         async with self._pool.connection() as connection:
-            return await migrate(connection, schema=self.schema, source=MIGRATIONS)
+            return await migrate(connection, schema=self.schema, source=SQL)
 
     async def pending(self) -> list[Migration]:
         """What `migrate` would apply."""
         await self._open()
         async with self._pool.connection() as connection:
-            return await pending(connection, schema=self.schema, source=MIGRATIONS)
+            return await pending(connection, schema=self.schema, source=SQL)
 
     async def sync(self, place: Place, shards: Sequence[Shard]) -> list[str]:
         """Take over the list of shards; returns those that Kinesis forgot before they were read to their end."""

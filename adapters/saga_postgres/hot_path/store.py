@@ -84,7 +84,7 @@ _COMMIT: Final = _rows_of(
 )
 _COMMIT_ONE: Final = _value_of("commit_one", *[""] * 6, '"char"', *[""] * 7, '"char"', *[""] * 9)
 _START_ONE: Final = _value_of("start_one", *[""] * 7, '"char"', *[""] * 9, '"char"', *[""] * 7)
-_PULL: Final = _rows_of("pull", *[""] * 6)
+_PULL: Final = _rows_of("poll", *[""] * 6)
 _ADMIT: Final = _rows_of("admit", "uuid[]", "smallint[]", '"char"[]', "text[]", *[""] * 4)
 _FETCH: Final = _rows_of("fetch_claims", *[""] * 4)
 _OVERDUE: Final = _rows_of("overdue", *[""] * 2)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.resources
 from typing import Final
 
 from saga.errors import AccessRefused, SchemaMismatch, UsageError
 from saga_postgres.connection.pool import Connection
+from saga_postgres.schema.sections import SQL
 
 COLUMNS: Final = frozenset({"saga", "step", "state", "result", "reason", "at"})
-_SQL: Final = importlib.resources.files("saga_postgres") / "journal.sql"
+_SQL: Final = SQL / "journal.sql"
 _SCHEMA: Final = "select coalesce($1, current_schema())"
 # Not to_regclass: it answers from the session's cache, which the wait for the lock does not refresh.
 _FOUND: Final = """
@@ -44,7 +44,7 @@ async def ensure_journal(connection: Connection, schema: str | None = None) -> N
         if not await _may_create(connection, home):
             raise AccessRefused(
                 f"table {home}.saga_journal is missing and this role may not create it: let the schema's owner run "
-                "saga_postgres/journal.sql, and grant select, insert, update and delete"
+                "saga_postgres/sql/journal.sql, and grant select, insert, update and delete"
             )
         await connection.execute(_ENTER, home)
         await connection.execute(_SQL.read_text(encoding="utf-8"))

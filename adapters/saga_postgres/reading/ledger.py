@@ -41,7 +41,7 @@ cross join lateral (
     from step r where r.saga = s.id and r.result is not null
 ) as r
 where s.id = $1"""
-_STATUSES: Final = "select * from standings($1)"
+_STATUSES: Final = "select * from statuses($1)"
 _FIND_KEY: Final = "select saga from start_key where definition_name = $1 and key = $2"
 _AUDIT: Final = (
     "insert into audit (actor, action, saga, step, reason, detail) values ($1, $2, $3, $4, $5, $6::text::jsonb)"

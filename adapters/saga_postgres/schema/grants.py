@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.resources
 import re
 from typing import Final
 
@@ -10,8 +9,9 @@ import asyncpg
 
 from saga.errors import UsageError
 from saga_postgres.connection.pool import checked_namespace
+from saga_postgres.schema.sections import SQL
 
-_SQL: Final = importlib.resources.files("saga_postgres") / "grants.sql"
+_SQL: Final = SQL / "grants.sql"
 _ROLE: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _EXISTS: Final = "select exists (select from pg_roles where rolname = $1)"
 

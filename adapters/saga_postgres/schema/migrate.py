@@ -1,152 +1,137 @@
-"""Bring a schema to the version of this build: numbered SQL files, `migrations/0001_name.sql` and so on.
-
-Rules for a file: it names no schema, since it runs with `search_path` set to the schema asked for; it runs in one
-transaction, so no `create index concurrently`; it is never changed once released. A line `-- runs with builds from: 3`
-promises that processes of a build which knows only the files up to 3 go on working: a rolling upgrade needs it. Without
-that line older builds refuse to start on the schema.
-"""
+"""Bring a schema to the version of this build. The files and their rules are in `saga_postgres.schema.migration`."""
 
 from __future__ import annotations
 
-import hashlib
-import importlib.resources
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources.abc import Traversable
+from typing import Final
 
 import asyncpg
 
 from saga.errors import SchemaMismatch, UsageError
+from saga_postgres.schema.migration import Migration, read_migrations, read_repeatable
+from saga_postgres.schema.sections import SQL, statements
 
-MIGRATIONS: Traversable = importlib.resources.files("saga_postgres") / "migrations"
-_FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
-_PROMISE = re.compile(r"^-- runs with builds from: (\d+)$", re.MULTILINE)
-_SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}")
-_HOME = """
-create table if not exists schema_migration (
-  version    integer primary key,
-  name       text not null,
-  sha256     text not null,
-  runs_from  integer not null,
-  applied_at timestamptz not null default now()
-)"""
+_SCHEMA: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_SQL: Final = statements("migrate")
+_LOCK: Final = "select pg_advisory_xact_lock(hashtextextended('saga.migrate.' || $1, 0))"
+_IS_SCHEMA: Final = "select exists (select from pg_namespace where nspname = $1)"
+# to_regclass would answer from the session's cache, which the wait for the advisory lock does not refresh
+_IS_MIGRATED: Final = "select exists (select from pg_tables where schemaname = $1 and tablename = 'schema_migration')"
 
 
 @dataclass(frozen=True, slots=True)
-class Migration:
-    """One file, known or applied. A build that knows the files up to `runs_from` may run on the schema after it."""
-
-    number: int
-    name: str
-    sha256: str
-    runs_from: int
-    sql: str = ""
+class _Applied:
+    migrations: Sequence[Migration] = ()
+    repeatable: Sequence[Migration] = ()
 
 
-async def migrate(connection: asyncpg.Connection, *, schema: str, source: Traversable = MIGRATIONS) -> list[Migration]:
+async def migrate(connection: asyncpg.Connection, *, schema: str, source: Traversable = SQL) -> list[Migration]:
     """Apply what is missing and return it, in order.
 
-    One transaction and one advisory lock a file: runners that race share the work, a file that fails leaves the ones
-    before it, and a pooler in transaction mode is no obstacle. Cancelling it leaves whole files only.
+    Each migration is one transaction under one advisory lock, and so are all repeatable files together: runners that race share the work,
+    a file that fails leaves what was applied before it, and a pooler in transaction mode is no obstacle. Cancelling it leaves whole files.
 
     Raises:
-        SchemaMismatch: the schema is too new for this build, or a file was edited after it had been applied.
-        UsageError: the schema's name, or the numbers of the files, cannot be accepted.
+        SchemaMismatch: the schema is too new for this build, or a migration was edited after it had been applied.
+        UsageError: the name of the schema, or the numbers of the migrations, cannot be accepted.
     """
-    known, done = _known(source), list[Migration]()
+    done = list[Migration]()
     if not await pending(connection, schema=schema, source=source):
         return done
     while True:
-        async with connection.transaction(isolation="read_committed"):  # it must see what others did
-            await connection.execute("select pg_advisory_xact_lock(hashtextextended('saga.migrate.' || $1, 0))", schema)
-            missing = _missing(known, await _applied(connection, schema), schema)
+        async with connection.transaction(isolation="read_committed"):  # to see what others have applied
+            await connection.execute(_LOCK, schema)
+            missing = await pending(connection, schema=schema, source=source)
             if not missing:
                 return done
-            await _apply(connection, schema, missing[0])
-        done.append(missing[0])
+            batch = missing[:1] if missing[0].number is not None else missing
+            await _enter(connection, schema)
+            for file in batch:
+                await _apply(connection, file)
+        done += batch
 
 
-async def pending(connection: asyncpg.Connection, *, schema: str, source: Traversable = MIGRATIONS) -> list[Migration]:
+async def pending(connection: asyncpg.Connection, *, schema: str, source: Traversable = SQL) -> list[Migration]:
     """What `migrate` would apply. Raises what `migrate` raises; changes nothing."""
-    return _missing(_known(source), await _applied(connection, schema), schema)
+    return _missing(source, await _applied(connection, schema), schema)
 
 
-async def check(connection: asyncpg.Connection, schema: str, *, source: Traversable = MIGRATIONS) -> None:
+async def check(connection: asyncpg.Connection, schema: str, *, source: Traversable = SQL) -> None:
     """Make sure that this build can work on the schema as it is.
 
     Raises:
         SchemaMismatch: the tables are missing, older than this build needs, or too new for it.
     """
-    known, applied = _known(source), await _applied(connection, schema)
-    if not applied:
+    applied = await _applied(connection, schema)
+    if not applied.migrations:
         raise SchemaMismatch(f"schema {schema!r} has no Saga tables: run the migrations first")
-    if missing := _missing(known, applied, schema):
+    missing = _missing(source, applied, schema)
+    if numbers := [file.number for file in missing if file.number is not None]:
         raise SchemaMismatch(
-            f"schema {schema!r} is at migration {applied[-1].number}, this build needs {missing[-1].number}: "
+            f"schema {schema!r} is at migration {len(applied.migrations)}, but this build needs {numbers[-1]}: "
+            "run the migrations before the new version starts"
+        )
+    if missing:
+        names = ", ".join(file.name for file in missing)
+        raise SchemaMismatch(
+            f"schema {schema!r} has other functions or views than this build needs ({names}): "
             "run the migrations before the new version starts"
         )
 
 
-def _missing(known: Sequence[Migration], applied: Sequence[Migration], schema: str) -> list[Migration]:
-    """The files to apply, after the schema was found to be one that this build can work on."""
-    for file, row in zip(known, applied, strict=False):
+def _missing(source: Traversable, applied: _Applied, schema: str) -> list[Migration]:
+    """The files to apply, once it is certain that this build can work on the schema."""
+    known, migrations = read_migrations(source), applied.migrations
+    for file, row in zip(known, migrations, strict=False):
         if file.sha256 != row.sha256:
             raise SchemaMismatch(
-                f"{file.number:04}_{file.name}.sql was edited after it had been applied to schema {schema!r}: "
-                "put the old text back and write what is new into a new file"
+                f"{file.name}.sql was edited after it had been applied to schema {schema!r}: "
+                "restore its text and put the change into a new migration"
             )
-    build = len(known)
-    if (oldest := max((row.runs_from for row in applied), default=0)) > build:
+    oldest = max((row.runs_from or 0 for row in migrations), default=0)
+    if oldest > len(known):
         raise SchemaMismatch(
-            f"schema {schema!r} is at migration {len(applied)} and takes only builds that know migration {oldest}; "
-            f"this one knows {build}: it needs a newer version of Saga"
+            f"schema {schema!r} is at migration {len(migrations)} and accepts only builds that know migration {oldest}; "
+            f"this one knows {len(known)}: it needs a newer version of Saga"
         )
-    return list(known[len(applied) :])
+    if len(migrations) > len(known):
+        return []  # the functions and views are those of a newer build, too
+    hashes = {row.name: row.sha256 for row in applied.repeatable}
+    changed = [file for file in read_repeatable(source) if hashes.get(file.name) != file.sha256]
+    return [*known[len(migrations) :], *changed]
 
 
-def _known(source: Traversable) -> list[Migration]:
-    files = [(match, entry) for entry in source.iterdir() if (match := _FILE.fullmatch(entry.name))]
-    known = sorted((_parsed(match, entry) for match, entry in files), key=lambda migration: migration.number)
-    if [migration.number for migration in known] != list(range(1, len(known) + 1)):
-        found = ", ".join(f"{migration.number:04}_{migration.name}" for migration in known)
-        raise UsageError(f"migrations are numbered 0001, 0002, ... without a gap or a repetition, and not: {found}")
-    return known
-
-
-def _parsed(match: re.Match[str], entry: Traversable) -> Migration:
-    sql, number = entry.read_text(encoding="utf-8"), int(match[1])
-    promise = _PROMISE.search(sql)
-    return Migration(
-        number, match[2], hashlib.sha256(sql.encode()).hexdigest(), int(promise[1]) if promise else number, sql
-    )
-
-
-async def _applied(connection: asyncpg.Connection, schema: str) -> list[Migration]:
+async def _applied(connection: asyncpg.Connection, schema: str) -> _Applied:
     if not _SCHEMA.fullmatch(schema):
-        raise UsageError(f"{schema!r} cannot be a schema: lower-case letters, digits and _, at most 63, no digit first")
-    # to_regclass would answer from the session's cache, which the wait for the advisory lock does not refresh
-    exists = "select exists (select from pg_tables where schemaname = $1 and tablename = 'schema_migration')"
-    if not await connection.fetchval(exists, schema):
-        return []
+        raise UsageError(f"{schema!r} cannot be a schema: use at most 63 of a-z, 0-9 and _, not beginning with a digit")
+    if not await connection.fetchval(_IS_MIGRATED, schema):
+        return _Applied()
     rows = await connection.fetch(
-        f'select version, name, sha256, runs_from from "{schema}".schema_migration order by version'  # noqa: S608 - checked
+        f'select name, sha256, version, runs_from from "{schema}".schema_migration order by version'  # noqa: S608 - checked
     )
-    return [Migration(row["version"], row["name"], row["sha256"], row["runs_from"]) for row in rows]
+    files = [Migration(*row) for row in rows]
+    return _Applied(
+        [file for file in files if file.number is not None], [file for file in files if file.number is None]
+    )
 
 
-async def _apply(connection: asyncpg.Connection, schema: str, migration: Migration) -> None:
-    """Run one file inside the caller's transaction and write it down."""
-    if not await connection.fetchval("select exists (select from pg_namespace where nspname = $1)", schema):
-        await connection.execute(f'create schema "{schema}"')  # not `if not exists`: that asks for the right to create
+async def _enter(connection: asyncpg.Connection, schema: str) -> None:
+    """Create the schema and its table of migrations if they are missing; set the search path for this transaction."""
+    if not await connection.fetchval(_IS_SCHEMA, schema):
+        await connection.execute(f'create schema "{schema}"')  # not `if not exists`, which asks for the right to create
     await connection.execute(f'set local search_path to "{schema}"')
-    await connection.execute(_HOME)
+    await connection.execute(_SQL["create_table"])
+
+
+async def _apply(connection: asyncpg.Connection, file: Migration) -> None:
+    """Run one file inside the caller's transaction and record it."""
     try:
-        await connection.execute(migration.sql)
+        # asyncpg cannot run a script without a statement, as is a migration that only holds a promise
+        await connection.execute(f"{file.sql}\n;select")
     except asyncpg.PostgresError as error:
-        error.add_note(f"in {migration.number:04}_{migration.name}.sql, which was rolled back as a whole")
+        error.add_note(f"in {file.name}.sql, which was rolled back as a whole")
         raise
-    await connection.execute(
-        f'insert into "{schema}".schema_migration (version, name, sha256, runs_from) values ($1, $2, $3, $4)',  # noqa: S608
-        migration.number, migration.name, migration.sha256, migration.runs_from,
-    )  # fmt: skip
+    await connection.execute(_SQL["record"], file.name, file.number, file.sha256, file.runs_from)

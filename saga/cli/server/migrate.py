@@ -17,8 +17,9 @@ from saga.settings import Settings
 from saga_postgres.connection.failures import translated
 from saga_postgres.connection.pool import CONNECT_TIMEOUT_SECONDS, Connection, checked_namespace, place_of
 from saga_postgres.schema.grants import grant
-from saga_postgres.schema.migrate import Migration, pending
 from saga_postgres.schema.migrate import migrate as apply
+from saga_postgres.schema.migrate import pending
+from saga_postgres.schema.migration import Migration
 
 
 def migrate(*, role: str | None = None, check: bool = False, json: bool = False, where: Where = NOWHERE) -> int:
@@ -66,7 +67,7 @@ async def _connection(settings: Settings) -> AsyncIterator[Connection]:
 
 def _show(settings: Settings, done: list[Migration], *, check: bool, as_json: bool) -> None:
     place = f"schema {settings.namespace!r} of {place_of(settings.store.get_secret_value())}"
-    names = [f"{migration.number:04}_{migration.name}" for migration in done]
+    names = [migration.name for migration in done]
     if as_json:
         print(
             json.dumps(

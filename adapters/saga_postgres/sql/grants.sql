@@ -1,5 +1,5 @@
--- Rights of the processes that take part in sagas: one schema, no right to change its tables, and history and audit can only grow.
--- Run by the owner of the schema (who runs the migrations), again after each migration.
+-- Rights of the role of the participants: one schema, no right to change its tables; history and audit can only grow.
+-- Run as the owner of the schema (which runs the migrations), and again after each migration.
 revoke all on schema :schema from public;
 grant usage on schema :schema to :role;
 grant select, insert, update, delete on all tables in schema :schema to :role;
@@ -8,7 +8,7 @@ revoke update, delete on :schema.event, :schema.event_default, :schema.audit fro
 grant usage, select on all sequences in schema :schema to :role;
 revoke execute on all functions in schema :schema from public;
 grant execute on all functions in schema :schema to :role;
--- What later migrations of the same owner add.
+-- Tables, sequences and functions that later migrations of the same owner create
 alter default privileges in schema :schema grant select, insert, update, delete on tables to :role;
 alter default privileges in schema :schema grant usage, select on sequences to :role;
 alter default privileges in schema :schema grant execute on functions to :role;

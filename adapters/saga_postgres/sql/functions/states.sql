@@ -1,0 +1,33 @@
+-- What the letters of a saga row mean. Plain SQL without settings of its own: PostgreSQL inlines these functions where they are called.
+
+create or replace function is_terminal(phase "char") returns boolean language sql immutable parallel safe as $$
+    select phase in ('D', 'Z', 'X')  -- completed, compensated, abandoned
+$$;
+comment on function is_terminal is 'Whether a saga in this phase has ended';
+
+create or replace function has_quarantined(letters text) returns boolean language sql immutable parallel safe as $$
+    select letters ~ '[dwuk]'  -- quarantined while dispatched, voiding, resolving, compensating
+$$;
+comment on function has_quarantined is 'Whether a vector, or one letter of it, says that a step waits for an operator';
+
+create or replace function is_under_way(letter text) returns boolean language sql immutable parallel safe as $$
+    select letter ~ '[DWUKdwukG]'  -- dispatched, voiding, resolving, compensating, each also quarantined; frozen
+$$;
+comment on function is_under_way is 'Whether something is happening to a step, or should be';
+
+create or replace function called_for(phase "char", letter text, mode "char") returns "char"
+language sql immutable parallel safe as $$
+    select case
+        when phase = 'R' and letter = 'D' then 'E'                    -- running, dispatched: execute
+        when phase = 'R' and letter = 'W' then 'O'                    -- running, voiding: void or report
+        when phase = 'C' and letter = 'U' then 'E'                    -- compensating, resolving: execute, to learn the outcome
+        when phase = 'C' and letter in ('K', 'k') then 'C'            -- compensating: compensate
+        when phase = 'A' and letter = 'G' and mode = 'J' then 'O'     -- abandoning, frozen, journaled: void or report
+    end::"char"
+$$;
+comment on function called_for is 'G1: the operation that the vector calls for; null: none';
+
+create or replace function keeps_command(letter text, mode "char") returns boolean language sql immutable parallel safe as $$
+    select letter in ('d', 'w', 'u', 'k') or (letter = 'G' and mode = 'X')  -- quarantined; frozen, external
+$$;
+comment on function keeps_command is 'G37, G40: nothing is called for, but the command row records until when a call may still arrive';

@@ -1,0 +1,36 @@
+-- Parts that several statements share. The migrator replaces a line `-- include: name` of a function by the part. They are text rather than
+-- functions because a call per row would cost more than the row.
+
+-- name: command_counters
+-- What a command row keeps when a claim is written over it: its counters for the same operation, unless an operator has released it.
+deliveries = excluded.deliveries + case when c.op = excluded.op and c.due_at <> 'infinity' then c.deliveries else 0 end,
+failures = case when c.op = excluded.op and c.due_at <> 'infinity' then c.failures else 0 end,
+trials = case when c.op = excluded.op and c.due_at <> 'infinity' then c.trials else 0 end,
+first_failed_at = case when c.op = excluded.op and c.due_at <> 'infinity' then c.first_failed_at end,
+progress = case when c.op = excluded.op then c.progress end
+
+-- name: command_upsert
+-- A command replaces the row of another operation or of a queued command; a claim of the same operation stays.
+on conflict (saga, step) do update
+set op = excluded.op, owner = excluded.owner, claim = excluded.claim, due_at = excluded.due_at, lease_until = excluded.lease_until,
+    error = null,
+    -- include: command_counters
+where c.op <> excluded.op or c.owner is null
+
+-- name: commit_commands
+-- The commands of a batch: each to the process that gets its claim, if that is alive, else into the queue of its service.
+insert into command as c (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
+select s_id[c_s[w.n]], c_step[w.n], c_op[w.n], c_service[w.n], o.owner, case when o.owner is not null then c_claim[w.n] end,
+       now() + make_interval(secs => c_after[w.n]),
+       case when o.owner is not null then clock_timestamp() + make_interval(secs => p_lease) end,
+       case when o.owner is not null then 1 else 0 end
+from generate_series(1, cardinality(c_s)) as w(n)
+cross join lateral (select case when c_owner[w.n] = any (v_alive) then c_owner[w.n] end as owner) as o
+where v_all_ok or v_ok[c_s[w.n]]
+
+-- name: commit_results
+-- The results of a batch.
+insert into step (saga, step, finished_at, owner, attempts, result)
+select s_id[r_s[w.n]], r_step[w.n], now(), p_process, r_attempts[w.n], r_result[w.n]
+from generate_series(1, cardinality(r_s)) as w(n)
+where v_all_ok or v_ok[r_s[w.n]]
