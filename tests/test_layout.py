@@ -21,6 +21,8 @@ ADAPTER_LINES_MAX = 500
 MODULE_LINES_MEDIAN_MAX = 150
 FUNCTION_LINES_MAX = 50
 FUNCTION_LINES_P90_MAX = 25
+SQL_LINES_MAX = 260
+SQL_LINE_CHARACTERS_MAX = 140
 IGNORES_PER_KLOC_MAX = 2
 ANY_PER_KLOC_MAX = 3
 
@@ -99,6 +101,21 @@ def test_no_module_is_too_long() -> None:
 
 def test_the_median_module_fits_a_few_screens() -> None:
     assert statistics.median(lines(path) for path in modules(*CODE) if lines(path)) <= MODULE_LINES_MEDIAN_MAX
+
+
+def test_no_sql_file_is_too_long_or_too_wide() -> None:
+    texts = {
+        shown(path): path.read_text().splitlines() for folder in EVERYTHING for path in (ROOT / folder).rglob("*.sql")
+    }
+    long = [name for name, text in texts.items() if len(text) > SQL_LINES_MAX]
+    wide = [
+        f"{name}:{number}"
+        for name, text in texts.items()
+        for number, line in enumerate(text, 1)
+        if len(line) > SQL_LINE_CHARACTERS_MAX
+    ]
+
+    assert (long, wide) == ([], [])
 
 
 def test_no_function_is_too_long() -> None:

@@ -94,7 +94,7 @@ async def test_who_listens_and_notifies_without_the_key_reads_no_input_and_gives
         forger = sealed_with(b"\1" * 32)
         for forged in (payload, "w" + forger.close("w" + channel, b"[]"), "w" + payload[1:-8], "w", "wAAAA"):
             await tables.execute("select pg_notify($1, $2)", channel, forged)
-        await tell(sender, from_, to, replace(claim(), claim=2))
+        await tell(sender, from_, to, replace(claim(), number=2))
         assert [told.number for told in await asyncio.wait_for(heard.get(), 10)] == [2]
         assert heard.empty()
     finally:

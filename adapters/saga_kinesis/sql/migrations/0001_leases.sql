@@ -16,7 +16,7 @@ create table lease (
     primary key (group_name, stream, incarnation, shard)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
 comment on table lease is 'One row for each shard and consumer group: who reads it, and how far it is';
-comment on column lease.incarnation is 'When the stream was made, in milliseconds: a stream of the same name that was made anew begins anew';
+comment on column lease.incarnation is 'When the stream was created, in milliseconds: a stream that was created again under its name starts afresh';
 comment on column lease.parents is 'The shards that this one was split off or merged from; it is read when all of them are finished';
 comment on column lease.term is 'The number of the reign, one more with each new owner: saving is conditional on it';
 comment on column lease.beat is 'Grows while the owner lives. Observers judge by their own clocks whether it still does';
@@ -93,7 +93,7 @@ returns setof lease language sql set search_path from current as $$
           and p.shard = any (l.parents) and p.finished_at is null)
     returning l.*;
 $$;
-comment on function lease_take is 'Makes a reader the owner of a shard that is free, or whose owner is dead; no row if somebody was quicker';
+comment on function lease_take is 'Makes a reader the owner of a shard that is free or whose owner is dead; no row: another reader was faster';
 
 create function lease_save(
     p_group text, p_stream text, p_incarnation bigint, p_reader uuid,
@@ -121,7 +121,7 @@ begin
     where l.group_name = p_group and l.stream = p_stream and l.incarnation = p_incarnation and l.shard = said.shard
     returning l.shard;
 end $$;
-comment on function lease_save is 'Writes how far the owner is, never backwards; returns the shards that are still its own, or were until now';
+comment on function lease_save is 'Saves the progress of the owner, never backwards; returns the shards that it still owns, or did until now';
 
 create function reader_leave(p_group text, p_stream text, p_reader uuid, p_beat bigint) returns void
 language sql set search_path from current as $$
