@@ -5,9 +5,11 @@ PYTHON := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
 UV     := $(shell uv --version >/dev/null 2>&1 && echo uv)
 WORKERS ?= 2
+PYTHON_VERSION ?= >=3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup constraints stubs demo test check model simulate mutants services chaos elections bench bench-bus bench-scale clean
+.PHONY: help setup hooks constraints stubs demo test check fix lint types docs coverage commits workflows \
+	model simulate mutants services chaos elections bench bench-bus bench-scale clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,7 +19,7 @@ setup: $(STAMP) ## the environment in .venv, with the pinned versions of constra
 # Two steps, because pip takes no editable package where hashes are required.
 $(STAMP): constraints.txt pyproject.toml
 ifneq ($(UV),)
-	@test -x $(PYTHON) || $(UV) venv --quiet --python '>=3.11' $(VENV)
+	@test -x $(PYTHON) || $(UV) venv --quiet --python '$(PYTHON_VERSION)' $(VENV)
 	@$(UV) pip install --quiet --python $(PYTHON) --require-hashes -r constraints.txt
 	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation -e .
 else
@@ -37,18 +39,48 @@ stubs: setup ## the stubs of etcd again, from its protos; needs uv and go
 demo: setup ## the order saga, live; SABOTAGE=1 breaks it on the way, BUS=kafka or kinesis takes another bus
 	@$(PYTHON) -m examples.order.demo $(if $(SABOTAGE),--sabotage) $(if $(BUS),--bus $(BUS))
 
-test: setup ## every test, on real servers
-	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile
+test: setup ## every test, on real servers; ONLY="tests/postgres -k lease" chooses
+	@$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile $(ONLY)
 
 services: setup ## real servers for the tests, until Ctrl-C; ONLY="kafka postgres" chooses
 	@$(PYTHON) -m tests.services $(ONLY)
 
-check: setup ## style, types, layers and the fast tests
+check: setup ## style, types, layers and the fast tests, before every commit
 	@$(PYTHON) -m ruff check
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
 	@$(VENV)/bin/lint-imports --no-logo
-	@$(PYTHON) -m pytest -q -m "not slow" tests/core tests/test_layout.py
+	@$(PYTHON) -m pytest -q -m "not slow" tests/core tests/habits tests/test_layout.py
+
+fix: setup ## let ruff mend and format what it can
+	@$(PYTHON) -m ruff check --fix
+	@$(PYTHON) -m ruff format
+
+hooks: setup ## run the checks of .pre-commit-config.yaml at every commit of this clone
+	@$(VENV)/bin/pre-commit install
+
+lint: setup ## the hooks of pre-commit over every file: typos, line ends, large files
+	@$(VENV)/bin/pre-commit run --all-files --show-diff-on-failure
+
+types: setup ## the public types: all of them known (pyright --verifytypes), and as promised (tests/typing)
+	@$(PYTHON) -m pytest -q tests/typing
+
+docs: setup ## the documentation as a site in build/site; a warning is an error
+	@$(VENV)/bin/mkdocs build --strict --quiet
+
+coverage: setup ## branch coverage of the core and the runtime; fails below the floor in pyproject.toml
+	@$(PYTHON) -m coverage erase
+	@$(PYTHON) -m coverage run -m pytest -q -n $(WORKERS) -m "not slow" tests/core tests/runtime
+	@$(PYTHON) -m coverage combine --quiet
+	@$(PYTHON) -m coverage report
+
+BASE ?= origin/main
+commits: setup ## the messages of the commits since BASE=origin/main
+	@$(PYTHON) -m tools.commit_message --since $(BASE)
+
+ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+workflows: ## the workflows of .github, with actionlint; needs go
+	@go run $(ACTIONLINT)
 
 model: setup ## every interleaving of every configuration of the protocol; some twenty minutes
 	@$(PYTHON) -m tests.protocol "$(ONLY)"
@@ -67,7 +99,6 @@ elections: setup ## kills, suspends and cuts off leaders, and counts how long no
 mutants: setup ## takes out each guard, and finds seeds of the simulation that notice; writes docs/reference/guards.md
 	@$(PYTHON) -m tests.mutants $(if $(ONLY),--only $(ONLY))
 
-
 bench: setup ## steps per second and what they cost, compared with others
 	@$(PYTHON) -m bench
 
@@ -78,7 +109,7 @@ bench-scale: setup ## a million waiting sagas, and an outage with 100,000 in fli
 	@$(PYTHON) -m bench.scale $(if $(ONLY),--only $(ONLY))
 
 clean: ## remove what can be made again, the environment included
-	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf $(VENV) build dist .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find saga adapters tests examples bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 define FIND_PYTHON

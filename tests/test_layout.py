@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 CODE = ("saga", "adapters")
-EVERYTHING = (*CODE, "tests", "examples", "bench")
+EVERYTHING = (*CODE, "tests", "examples", "bench", "tools")
 GENERATED = ("adapters/saga_etcd/stubs",)
 
 MODULE_LINES_MAX = 410

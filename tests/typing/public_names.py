@@ -57,7 +57,7 @@ async def a_definition_knows_its_input(sagas: Sagas) -> None:
     await sagas.start("order", ["what", "fits"], version=3)
     await sagas.start(counted, 17)
     await sagas.start(either, "17")
-    await sagas.start(order, 17)  # type: ignore[misc] # pyright: ignore[reportCallIssue]
+    await sagas.start(order, 17)  # type: ignore[misc] # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 async def an_ending_has_the_type_that_the_handle_was_given(sagas: Sagas) -> None:

@@ -1,0 +1,1 @@
+"""Small programs for developing Saga itself. None of them is shipped."""
