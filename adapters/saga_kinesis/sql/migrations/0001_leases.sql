@@ -16,12 +16,16 @@ create table lease (
     primary key (group_name, stream, incarnation, shard)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
 comment on table lease is 'One row for each shard and consumer group: who reads it, and how far it is';
-comment on column lease.incarnation is 'When the stream was created, in milliseconds: a stream that was created again under its name starts afresh';
-comment on column lease.parents is 'The shards that this one was split off or merged from; it is read when all of them are finished';
+comment on column lease.incarnation is
+    'When the stream was created, in milliseconds: a stream that was created again under its name starts afresh';
+comment on column lease.parents is
+    'The shards that this one was split off or merged from; it is read when all of them are finished';
 comment on column lease.term is 'The number of the reign, one more with each new owner: saving is conditional on it';
-comment on column lease.beat is 'Grows while the owner lives. Observers judge by their own clocks whether it still does';
+comment on column lease.beat is
+    'Grows while the owner lives. Observers judge by their own clocks whether it still does';
 comment on column lease.checkpoint is 'Sequence number up to which everything is acknowledged; null: nothing yet';
-comment on column lease.beyond is 'Sequence numbers that were acknowledged beyond the checkpoint, with commas between them';
+comment on column lease.beyond is
+    'Sequence numbers that were acknowledged beyond the checkpoint, with commas between them';
 
 create table reader (
     group_name text   not null,
@@ -40,7 +44,8 @@ create table parcel (
     expire_at timestamptz not null
 );
 create index parcel_expire_at on parcel (expire_at);
-comment on table parcel is 'Bodies that no Kinesis record can hold; they are kept as long as the stream keeps their records';
+comment on table parcel is
+    'Bodies that no Kinesis record can hold; they are kept as long as the stream keeps their records';
 
 -- Shards that exist get a row, those that Kinesis has forgotten are finished, and what is left of older streams of the name goes.
 create function lease_sync(p_group text, p_stream text, p_incarnation bigint, p_shards text[], p_first text[], p_second text[])
@@ -60,7 +65,8 @@ begin
       and l.shard <> all (p_shards) and l.finished_at is null
     returning l.shard;
 end $$;
-comment on function lease_sync is 'Takes over the list of shards; returns those whose end nobody read before Kinesis forgot them';
+comment on function lease_sync is
+    'Takes over the list of shards; returns those whose end nobody read before Kinesis forgot them';
 
 create function lease_beat(p_group text, p_stream text, p_incarnation bigint, p_reader uuid, p_name text, p_shards text[], p_terms bigint[])
 returns setof lease language plpgsql set search_path from current as $$
@@ -79,7 +85,8 @@ begin
     return query
     select * from lease l where l.group_name = p_group and l.stream = p_stream and l.incarnation = p_incarnation order by l.shard;
 end $$;
-comment on function lease_beat is 'A sign of life of a reader and of the leases that it holds; returns all leases of the stream';
+comment on function lease_beat is
+    'A sign of life of a reader and of the leases that it holds; returns all leases of the stream';
 
 -- Only from the state that was looked at, and only when every parent is finished.
 create function lease_take(p_group text, p_stream text, p_incarnation bigint, p_reader uuid, p_shard text, p_term bigint, p_beat bigint)
@@ -93,7 +100,8 @@ returns setof lease language sql set search_path from current as $$
           and p.shard = any (l.parents) and p.finished_at is null)
     returning l.*;
 $$;
-comment on function lease_take is 'Makes a reader the owner of a shard that is free or whose owner is dead; no row: another reader was faster';
+comment on function lease_take is
+    'Makes a reader the owner of a shard that is free or whose owner is dead; no row: another reader was faster';
 
 create function lease_save(
     p_group text, p_stream text, p_incarnation bigint, p_reader uuid,
@@ -121,7 +129,8 @@ begin
     where l.group_name = p_group and l.stream = p_stream and l.incarnation = p_incarnation and l.shard = said.shard
     returning l.shard;
 end $$;
-comment on function lease_save is 'Saves the progress of the owner, never backwards; returns the shards that it still owns, or did until now';
+comment on function lease_save is
+    'Saves the progress of the owner, never backwards; returns the shards that it still owns, or did until now';
 
 create function reader_leave(p_group text, p_stream text, p_reader uuid, p_beat bigint) returns void
 language sql set search_path from current as $$

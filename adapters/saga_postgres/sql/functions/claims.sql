@@ -10,9 +10,9 @@ language plpgsql set search_path from current set plan_cache_mode = force_generi
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 -- Claims that the vector does not call for are deleted, or parked where the step keeps its command; claims of paused sagas are parked.
 -- A claim that was given back after the caller had read about it has no owner: its row still has the number, and perhaps a quiet time.
--- p_margin null: the claims were made by this transaction, which holds the locks on their rows. Otherwise they may be running already: their
--- calls can still arrive, and count. Such a command must not be parked for good in case it is called for again meanwhile: it goes back to
--- the queue, and the next poll parks it.
+-- p_margin null: the claims were made by this transaction, which holds the locks on their rows. Otherwise they may be running already:
+-- their calls can still arrive, and count. Such a command must not be parked for good in case it is called for again meanwhile: it goes
+-- back to the queue, and the next poll parks it.
 begin
     delete from command c
     using unnest(p_saga, p_step, p_claim) as refused(saga, step, claim), saga s, definition_step d
