@@ -257,7 +257,7 @@ async def tables(connection: asyncpg.Connection[asyncpg.Record], schema: str) ->
 Generated from the comments in a migrated database. {AGAIN}
 
 They are in the schema of the namespace, `saga` by default. People read the views; the tables are for the framework, which relies on being
-the only one to write them. `saga show` and `saga why` are often enough ([operating](../how-to/operate.md#look)). A journaled service's own
+the only one to write them. `saga show` and `saga why` are often enough ([operating](../how-to/operate.md#watch-it)). A journaled service's own
 database has one more table, `saga_journal`; its comments are in `saga_postgres/sql/journal.sql`.
 
 ## Views
@@ -380,7 +380,7 @@ def metrics() -> str:
 
 Generated from `saga.telemetry.catalogue`. {AGAIN}
 
-They are served at `/metrics` where the setting `http` says ([run in production](../how-to/run-in-production.md#let-it-be-asked)). A
+They are served at `/metrics` where the setting `http` says ([run in production](../how-to/run-in-production.md#health-checks)). A
 histogram has the usual `_bucket`, `_sum` and `_count`. The usual `process_*` are there too.
 
 ## Of every process
