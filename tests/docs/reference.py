@@ -256,9 +256,9 @@ async def tables(connection: asyncpg.Connection[asyncpg.Record], schema: str) ->
 
 Generated from the comments in a migrated database. {AGAIN}
 
-They are in the schema of the namespace, `saga` by default. People read the views; the tables are for the framework, which relies on being
-the only one to write them. `saga show` and `saga why` are often enough ([operating](../how-to/operate.md#watch-it)). A journaled service's own
-database has one more table, `saga_journal`; its comments are in `saga_postgres/sql/journal.sql`.
+They are in the schema of the namespace, `saga` by default. People read the views. Only the framework writes the tables, and it relies on
+that. `saga show` and `saga why` answer most questions ([operate](../how-to/operate.md#watch-it)). The database of a journaled service
+has one more table, `saga_journal`; its comments are in `saga_postgres/sql/journal.sql`.
 
 ## Views
 
