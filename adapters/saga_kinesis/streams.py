@@ -8,7 +8,8 @@ from typing import Final
 
 from saga.errors import AlreadyExists, NotFound, Unavailable
 from saga_kinesis.backoff import Backoff
-from saga_kinesis.client import Client, Stream, Throttled
+from saga_kinesis.client import Client, Stream
+from saga_kinesis.failures import Throttled
 
 ACTIVE_TIMEOUT_SECONDS: Final = 90.0  # AWS takes up to a minute
 ASK_SECONDS: Final = (0.05, 2.0)

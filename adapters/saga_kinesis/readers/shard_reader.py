@@ -13,7 +13,8 @@ from typing import Final
 from saga.errors import NotFound, ProtocolViolation, SagaError, UsageError
 from saga.ports.bus import Message
 from saga_kinesis.backoff import Backoff, Complaint
-from saga_kinesis.client import Client, IteratorExpired, RecordPage, Throttled
+from saga_kinesis.client import Client, RecordPage
+from saga_kinesis.failures import IteratorExpired, Throttled
 from saga_kinesis.options import Options
 from saga_kinesis.readers.lease_table import Lease, LeaseTable, Saving
 from saga_kinesis.readers.sequence_tracker import SequenceTracker
