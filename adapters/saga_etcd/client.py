@@ -1,4 +1,4 @@
-"""Calls to a cluster: one endpoint after the other, with a token where there are users, and Saga's errors instead of gRPC's."""
+"""Calls to an etcd cluster: tries one endpoint after the other, authenticates if the URL has a user, and translates errors."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from typing import Final, Generic, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from saga.errors import AccessRefused, NotFound, SagaError, Unavailable, UsageError
+from saga.errors import Unavailable
+from saga_etcd.failures import details, is_refusal, is_token_invalid, refusal, unavailable
 from saga_etcd.options import Options
 from saga_etcd.stubs import rpc_pb2 as rpc
 from saga_etcd.stubs import v3election_pb2 as election
 
-Question = TypeVar("Question", bound=Message)
-Answer = TypeVar("Answer", bound=Message)
+Request = TypeVar("Request", bound=Message)
+Response = TypeVar("Response", bound=Message)
 Result = TypeVar("Result")
 
 ATTEMPT_SECONDS_MIN: Final = 0.3
@@ -26,25 +27,20 @@ CHANNEL_OPTIONS: Final = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1_000),
-    ("grpc.use_local_subchannel_pool", 1),  # a channel that is made again is a new connection
+    ("grpc.use_local_subchannel_pool", 1),  # a recreated channel is a new connection
     ("grpc.enable_http_proxy", 0),
 )
-HAS_LEADER: Final = (
-    ("hasleader", "true"),
-)  # a member that has lost the others ends a waiting call instead of keeping it
-_REFUSED: Final = {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.INVALID_ARGUMENT}
-_FOR_GOOD: Final = {*_REFUSED, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION}
-_DENIED: Final = "permission denied"  # the election service wraps it in an unknown error
-_TOKEN_GONE: Final = ("invalid auth token", "revision of auth store is old")
+# a member that has lost the others ends a waiting call instead of keeping it
+HAS_LEADER: Final = (("hasleader", "true"),)
 
 
 @dataclass(frozen=True, slots=True)
-class Method(Generic[Question, Answer]):
+class Method(Generic[Request, Response]):
     """A unary call of etcd's API."""
 
     path: str
-    question: type[Question]
-    answer: type[Answer]
+    request: type[Request]
+    response: type[Response]
 
 
 TXN: Final = Method("/etcdserverpb.KV/Txn", rpc.TxnRequest, rpc.TxnResponse)
@@ -57,7 +53,7 @@ KEEP_ALIVE: Final = "/etcdserverpb.Lease/LeaseKeepAlive"
 
 
 class Client:
-    """One connection at a time. `endpoint` changes when the present one does not answer."""
+    """Uses one endpoint at a time, and moves on to the next one when it does not answer."""
 
     def __init__(self, options: Options) -> None:
         self.place = options.place
@@ -69,33 +65,33 @@ class Client:
 
     @property
     def endpoint(self) -> str:
-        """The one that is asked now."""
+        """The endpoint in use."""
         return self._options.endpoints[self._turn % len(self._options.endpoints)]
 
-    async def call(self, method: Method[Question, Answer], question: Question, timeout: float | None) -> Answer:
-        """Ask one endpoint after the other for `timeout` seconds; None: one endpoint, for as long as it takes.
+    async def call(self, method: Method[Request, Response], request: Request, timeout: float | None) -> Response:
+        """Call one endpoint after the other for `timeout` seconds; with None, call one endpoint for as long as it takes.
 
         Raises:
-            Unavailable: none answers: unknown whether it happened.
-            AccessRefused, NotFound, UsageError: the cluster says no.
+            Unavailable: no endpoint answers; the outcome is unknown.
+            AccessRefused, NotFound, UsageError: the cluster refuses the call.
         """
 
-        async def ask(
+        async def send(
             channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...], seconds: float | None
-        ) -> Answer:
+        ) -> Response:
             stub = channel.unary_unary(
                 method.path,
-                request_serializer=method.question.SerializeToString,
-                response_deserializer=method.answer.FromString,
+                request_serializer=method.request.SerializeToString,
+                response_deserializer=method.response.FromString,
             )
-            return await stub(question, timeout=seconds, metadata=metadata)
+            return await stub(request, timeout=seconds, metadata=metadata)
 
-        return await self._ask(ask, timeout)
+        return await self._try_endpoints(send, timeout)
 
     async def keep_alive(self, lease: int, timeout: float) -> int:
-        """Prolong a lease; returns its seconds from now, 0 where it is over. Raises Unavailable, AccessRefused."""
+        """Extend a lease. Returns the seconds that are left, 0 if it has ended. Raises Unavailable, AccessRefused."""
 
-        async def ask(channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...], seconds: float | None) -> int:
+        async def send(channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...], seconds: float | None) -> int:
             stub = channel.stream_stream(
                 KEEP_ALIVE,
                 request_serializer=rpc.LeaseKeepAliveRequest.SerializeToString,
@@ -109,45 +105,45 @@ class Client:
                 call.cancel()
             return answer.TTL if isinstance(answer, rpc.LeaseKeepAliveResponse) else 0
 
-        return await self._ask(ask, timeout)
+        return await self._try_endpoints(send, timeout)
 
-    async def _ask(
+    async def _try_endpoints(
         self,
-        ask: Callable[[grpc.aio.Channel, tuple[tuple[str, str], ...], float | None], Awaitable[Result]],
+        send: Callable[[grpc.aio.Channel, tuple[tuple[str, str], ...], float | None], Awaitable[Result]],
         timeout: float | None,
     ) -> Result:
         give_up_at = None if timeout is None else time.monotonic() + timeout
         while True:
             turn, seconds = self._turn, self._attempt_seconds(give_up_at)
             try:
-                return await ask(self._channel(), HAS_LEADER + await self._proof(seconds), seconds)
+                return await send(self._channel(), HAS_LEADER + await self._credentials_metadata(seconds), seconds)
             except grpc.aio.AioRpcError as error:
-                if self._is_token_gone(error):
+                if self._token and is_token_invalid(error):
                     self._token = None
-                elif error.code() in _FOR_GOOD or _DENIED in _said(error):
-                    raise self._refusal(error) from error
+                elif is_refusal(error):
+                    raise refusal(error, self.place) from error
                 else:
                     await self._move_on(turn)
                 if give_up_at is None or time.monotonic() >= give_up_at - ATTEMPT_SECONDS_MIN / 2:
-                    raise self._away(error) from error
+                    raise unavailable(error, self.place) from error
             except asyncio.CancelledError as error:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
                     raise
-                if give_up_at is None or time.monotonic() >= give_up_at:  # not we were cancelled, but the connection
+                if give_up_at is None or time.monotonic() >= give_up_at:  # the connection was cancelled, not this task
                     raise Unavailable(f"{self.place}: the connection was closed") from error
             except (grpc.aio.UsageError, asyncio.InvalidStateError) as error:  # the channel was closed meanwhile
                 raise Unavailable(f"{self.place}: the connection was closed") from error
 
     def _attempt_seconds(self, give_up_at: float | None) -> float | None:
-        """What is left is shared by the endpoints, so that a silent one does not use it up."""
+        """Divides the remaining time among the endpoints, so that a silent one does not use it up."""
         if give_up_at is None:
             return None
         left = give_up_at - time.monotonic()
         return min(left, max(left / len(self._options.endpoints), ATTEMPT_SECONDS_MIN))
 
-    async def _proof(self, seconds: float | None) -> tuple[tuple[str, str], ...]:
-        """A token for the user of the URL. A simple token lives for five minutes after its last use, and not beyond a restart."""
+    async def _credentials_metadata(self, seconds: float | None) -> tuple[tuple[str, str], ...]:
+        """A token for the user of the URL. A simple token lives for five minutes after its last use, and ends with a restart."""
         if not self._options.user:
             return ()
         if self._token is None:
@@ -156,13 +152,13 @@ class Client:
                 request_serializer=rpc.AuthenticateRequest.SerializeToString,
                 response_deserializer=rpc.AuthenticateResponse.FromString,
             )
-            question = rpc.AuthenticateRequest(name=self._options.user, password=self._options.password)
+            request = rpc.AuthenticateRequest(name=self._options.user, password=self._options.password)
             try:
-                self._token = (await stub(question, timeout=seconds)).token
+                self._token = (await stub(request, timeout=seconds)).token
             except grpc.aio.AioRpcError as error:
-                if "authentication is not enabled" not in _said(error):
+                if "authentication is not enabled" not in details(error):
                     raise
-                self._token = ""  # a cluster without users lets everybody in
+                self._token = ""  # a cluster without users admits everybody
         return (("token", self._token),) if self._token else ()
 
     def _channel(self) -> grpc.aio.Channel:
@@ -176,38 +172,15 @@ class Client:
         return self._channels[endpoint]
 
     async def _move_on(self, turn: int) -> None:
-        """To the next endpoint, unless another call has moved already. The connection is thrown away: it may be a black hole."""
+        """Switch to the next endpoint, unless another call has. Closes the connection, which may be a black hole."""
         if turn == self._turn:
             channel = self._channels.pop(self.endpoint, None)
             self._turn += 1
             if channel is not None:
                 await channel.close()
 
-    def _is_token_gone(self, error: grpc.aio.AioRpcError) -> bool:
-        return bool(self._token) and any(words in _said(error) for words in _TOKEN_GONE)
-
-    def _refusal(self, error: grpc.aio.AioRpcError) -> SagaError:
-        if error.code() is grpc.StatusCode.NOT_FOUND:
-            return NotFound(f"{self.place}: {_said(error)}")
-        if error.code() in _REFUSED or _DENIED in _said(error):
-            return AccessRefused(
-                f"{self.place} answers but refuses ({_said(error)}): check user and password of the URL,"
-                " and that the user's role may read and write the keys under saga/"
-            )
-        return UsageError(f"{self.place} refuses: {_said(error)}")
-
-    def _away(self, error: grpc.aio.AioRpcError) -> Unavailable:
-        return Unavailable(
-            f"{self.place} cannot be reached or broke off ({error.code().name.lower()}: {_said(error)}):"
-            " check that a majority of its members runs, and the hosts, ports and certificates of the URL"
-        )
-
     async def close(self) -> None:
         channels, self._channels = self._channels, {}
         for channel in channels.values():
             with contextlib.suppress(grpc.aio.UsageError):
                 await channel.close()
-
-
-def _said(error: grpc.aio.AioRpcError) -> str:
-    return (error.details() or "no details").removeprefix("etcdserver: ").partition("\n")[0]

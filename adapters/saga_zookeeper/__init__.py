@@ -1,4 +1,4 @@
-"""ZooKeeper as an election: `zookeeper://user:password@host:2181,host:2181/chroot?session=5`."""
+"""Leader election in ZooKeeper: `zookeeper://user:password@host:2181,host:2181/chroot?session=5`."""
 
 from saga_zookeeper.election import open_election
 

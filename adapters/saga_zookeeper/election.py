@@ -1,39 +1,38 @@
-"""Who leads, by ZooKeeper's recipe: a numbered node that ends with its session, in the order of the numbers.
+"""Elects a leader by ZooKeeper's recipe: numbered nodes that end with their session, in the order of their numbers.
 
-The candidate whose number is lowest leads, and the transaction id that made its node is the term. A renewal writes the reign in a
-transaction that is guarded by that very node: a majority has agreed to it, which an answer to a read does not say (a server that was cut
-off from the others answers reads for seconds). It is trusted for TRUSTED_SHARE of what the ensemble grants a silent session, counted
-on our monotonic clock from the moment of *asking*; the rest is for the way of our sign of life from the server that we ask to the one
-that counts.
+The candidate with the lowest number leads, and the transaction id that created its node is the term. A renewal writes the reign in a
+transaction that is guarded by that node: a majority has agreed to it, which the answer to a read does not prove (a server that is cut off
+from the others answers reads for seconds). A renewal is trusted for TRUSTED_SHARE of the time that the ensemble grants a silent session,
+counted on the local monotonic clock from the moment of *asking*; the rest is for the way of the sign of life from the server that was
+asked to the server that counts.
 
-The node `/saga/NAMESPACE/supervisor/reign` says in JSON who leads, in which term, and for how long a renewal is trusted; and whether
-he has resigned.
+The node `/saga/NAMESPACE/supervisor/reign` holds the `Reign` in JSON.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from saga.errors import AccessRefused, Closed, LeadershipLost, NotFound, Unavailable, UsageError
+from saga.errors import AccessRefused, LeadershipLost, NotFound, Unavailable
 from saga.ports.election import Election, Leadership, LeaseWatch
+from saga.ports.reign import Reign, ReignElection
 from saga_zookeeper.options import Options
 from saga_zookeeper.session import Session, SessionOver
 
 TRUSTED_SHARE: Final = 2 / 3
-LOOK_SECONDS: Final = 0.5  # how often a candidate looks at the reign
+WATCH_SECONDS: Final = 0.5  # how often a candidate reads the reign
 OPEN_TIMEOUT_SECONDS: Final = 10.0
 RESIGN_TIMEOUT_SECONDS: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Candidacy:
-    """A session with a numbered node in it."""
+    """A session, and the numbered node that belongs to it."""
 
     name: str
     session: Session
@@ -45,143 +44,112 @@ class Candidacy:
         return self.session.seconds * TRUSTED_SHARE
 
     @property
-    def ask_seconds(self) -> float:
+    def request_seconds(self) -> float:
         return self.trust_seconds / 2
 
 
-class ZooKeeperElection:
+class ZooKeeperElection(ReignElection[Candidacy]):
     """See `saga.ports.election.Election`. An object is one candidate, with a session while it campaigns or leads."""
 
     def __init__(self, options: Options, namespace: str, name: str = "supervisor") -> None:
+        super().__init__(options.place)
         self._options = options
-        self._candidates = f"/saga/{namespace}/{name}/candidates"
-        self._reign = f"/saga/{namespace}/{name}/reign"
-        self._held: Candidacy | None = None
+        self._candidates_path = f"/saga/{namespace}/{name}/candidates"
+        self._reign_path = f"/saga/{namespace}/{name}/reign"
         self._campaigning: Session | None = None
-        self._turn = asyncio.Lock()  # renewals and resignations one after the other
-        self._is_closed = False
 
-    async def campaign(self, candidate: str) -> Leadership:
-        if self._is_closed:
-            raise Closed("this election was closed")
-        if self._campaigning is not None or self._held is not None:
-            raise UsageError(f"{candidate!r} campaigns or leads already")
+    async def _win(self, candidate: str) -> tuple[Candidacy, Leadership]:
         session = self._campaigning = Session(self._options)
         try:
             await session.open(OPEN_TIMEOUT_SECONDS)
             held = await self._enter(session, candidate)
             await self._wait_for_turn(held)
-            leadership = await self._prove(held)
+            return held, await self._prove(held)
         except BaseException as error:
             await session.end()
-            if isinstance(error, Unavailable | SessionOver | LeadershipLost | NotFound):
-                if self._is_closed:
-                    raise Closed("this election was closed") from error
-                raise Unavailable(f"{self._options.place}: the candidacy has ended: {error}") from error
+            if isinstance(error, SessionOver):
+                raise Unavailable(f"{self._place}: {error}") from error
             raise
         finally:
             self._campaigning = None
-        self._held = held
-        return leadership
 
     async def _enter(self, session: Session, candidate: str) -> Candidacy:
         timeout = session.seconds
-        await session.make(self._candidates, timeout)
-        await session.make(self._reign, timeout)
-        node = await session.enter(f"{self._candidates}/c-", candidate.encode(), timeout)
-        term = await session.born(node, timeout)
+        await session.create_lasting(self._candidates_path, timeout)
+        await session.create_lasting(self._reign_path, timeout)
+        node = await session.create_numbered(f"{self._candidates_path}/c-", candidate.encode(), timeout)
+        term = await session.creation(node, timeout)
         if term is None:
             raise SessionOver
         return Candidacy(candidate, session, node, term)
 
     async def _wait_for_turn(self, held: Candidacy) -> None:
-        vigil, changed = LeaseWatch(), asyncio.Event()
+        watch, changed = LeaseWatch(), asyncio.Event()
         wake = partial(_wake, held.session, changed)  # one object: kazoo keeps each watch once
         while (before := await self._predecessor(held)) is not None:
             changed.clear()
-            if await held.session.born(before, held.ask_seconds, wake) is not None:
-                await self._look(held, vigil)
+            if await held.session.creation(before, held.request_seconds, wake) is not None:
+                await self._watch_reign(held, watch)
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
+                    async with asyncio.timeout(WATCH_SECONDS):
                         await changed.wait()
-        await self._look(held, vigil)  # nobody is before us: from here on no older reign can be renewed
-        while left := vigil.left_seconds(time.monotonic()):
-            await asyncio.sleep(min(left, LOOK_SECONDS))
-            await self._look(held, vigil)
+        await self._watch_reign(held, watch)  # first in the queue: from here on no older reign can be renewed
+        while left := watch.left_seconds(time.monotonic()):
+            await asyncio.sleep(min(left, WATCH_SECONDS))
+            await self._watch_reign(held, watch)
 
     async def _predecessor(self, held: Candidacy) -> str | None:
-        """The candidate that is next before us."""
-        names = await held.session.children(self._candidates, held.ask_seconds)
+        """The candidate directly before this one; None if this one is first."""
+        names = await held.session.children(self._candidates_path, held.request_seconds)
         own = held.node.rpartition("/")[2]
         if own not in names:
             raise SessionOver
-        place = names.index(own)
-        return f"{self._candidates}/{names[place - 1]}" if place else None
+        position = names.index(own)
+        return f"{self._candidates_path}/{names[position - 1]}" if position else None
 
-    async def _look(self, held: Candidacy, vigil: LeaseWatch) -> None:
-        value, changed = await held.session.read(self._reign, held.ask_seconds)
-        reign = json.loads(value or b"{}")
+    async def _watch_reign(self, held: Candidacy, watch: LeaseWatch) -> None:
+        value, changed = await held.session.read(self._reign_path, held.request_seconds)
         held.session.live_for(held.session.seconds)
-        mark = None if reign.get("holder") is None else changed
-        vigil.saw(mark, reign.get("trust_seconds", 0.0), time.monotonic())
-
-    async def renew(self, leadership: Leadership) -> Leadership:
-        async with self._turn:
-            held = self._held
-            if held is None or held.term != leadership.term:
-                raise LeadershipLost(f"{self._options.place}: term {leadership.term} is over")
-            try:
-                return await self._prove(held)
-            except LeadershipLost:
-                self._held = None
-                await held.session.end()
-                raise
+        reign = Reign.decoded(value)
+        if reign is None:
+            watch.saw(None, 0.0, time.monotonic())
+        else:
+            watch.saw(changed, reign.trust_seconds, time.monotonic())
 
     async def _prove(self, held: Candidacy) -> Leadership:
         asked_at = time.monotonic()
-        reign = self._reign_of(held, held.name)
         try:
-            is_ours = await held.session.write(
-                self._reign, reign, guard=held.node, ends_guard=False, timeout=held.ask_seconds
-            )
+            is_written = await self._try_write(held, holder=held.name, timeout=held.request_seconds)
         except SessionOver as error:
-            raise LeadershipLost(f"{self._options.place}: term {held.term} is over: its session has expired") from error
-        if not is_ours:
-            raise LeadershipLost(f"{self._options.place}: term {held.term} is over: its node is gone")
+            raise LeadershipLost(f"{self._place}: term {held.term} is over: its session has expired") from error
+        if not is_written:
+            raise LeadershipLost(f"{self._place}: term {held.term} is over: its node is gone")
         held.session.live_for(held.session.seconds)
         return Leadership(held.term, asked_at + held.trust_seconds)
 
-    def _reign_of(self, held: Candidacy, holder: str | None) -> bytes:
-        return json.dumps({"term": held.term, "holder": holder, "trust_seconds": held.trust_seconds}).encode()
+    async def _record_resignation(self, held: Candidacy) -> None:
+        with contextlib.suppress(Unavailable, AccessRefused, NotFound, SessionOver):
+            await self._try_write(held, holder=None, timeout=RESIGN_TIMEOUT_SECONDS)
 
-    async def resign(self, leadership: Leadership) -> None:
-        async with self._turn:
-            held = self._held
-            if held is None or held.term != leadership.term:
-                return
-            self._held = None
-            with contextlib.suppress(Unavailable, AccessRefused, NotFound, SessionOver):
-                await held.session.write(
-                    self._reign,
-                    self._reign_of(held, None),
-                    guard=held.node,
-                    ends_guard=True,
-                    timeout=RESIGN_TIMEOUT_SECONDS,
-                )
-            await held.session.end()
+    async def _try_write(self, held: Candidacy, *, holder: str | None, timeout: float) -> bool:
+        """Write the reign if the candidate's node still exists; a resignation deletes the node."""
+        reign = Reign(held.term, holder, held.trust_seconds)
+        return await held.session.try_write(
+            self._reign_path, reign.encoded(), guard=held.node, deletes_guard=holder is None, timeout=timeout
+        )
 
-    async def close(self) -> None:
-        self._is_closed = True
-        if self._held is not None:
-            await self.resign(Leadership(self._held.term, 0.0))
+    async def _release(self, held: Candidacy) -> None:
+        await held.session.end()
+
+    async def _disconnect(self) -> None:
         if self._campaigning is not None:
             await self._campaigning.end()
 
 
 def _wake(session: Session, changed: asyncio.Event, _: object) -> None:
-    session.tell(changed.set)
+    session.call_on_loop(changed.set)
 
 
 def open_election(url: str, namespace: str) -> Election:
-    """The adapter behind zookeeper:// URLs."""
+    """The election behind zookeeper:// URLs."""
     return ZooKeeperElection(Options.read(url), namespace)

@@ -1,7 +1,7 @@
-"""One session, from asyncio: kazoo keeps threads of its own, and this hands over what they say.
+"""One ZooKeeper session, for asyncio. kazoo works on threads of its own; their callbacks are forwarded to the event loop.
 
-A session belongs to one candidacy. kazoo would begin another one when it has expired; here it is over then. And kazoo would keep a
-session alive for ever although nobody asks for it any more, because the event loop hangs: here it ends when `live_for` has run out.
+A session belongs to one candidacy. kazoo would replace an expired session by a new one; here it is over. kazoo would also keep a session
+alive for ever while the event loop hangs; here it ends when the time of `live_for` has passed.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ END_TIMEOUT_SECONDS: Final = 1.0
 RECONNECT: Final = {"max_tries": -1, "delay": 0.05, "backoff": 2, "max_delay": 0.5}
 ANY_VERSION: Final = -1
 _silent: Final = logging.getLogger("saga.zookeeper.driver")
-_silent.setLevel(logging.CRITICAL)  # it tells each attempt to connect; what matters is in our errors
+_silent.setLevel(logging.CRITICAL)  # kazoo logs each attempt to connect; what matters is in the errors
 
 
 class SessionOver(Exception):
-    """The ensemble has ended the session, and with it every node that was tied to it."""
+    """The ensemble has ended the session and deleted every node that belongs to it."""
 
     def __init__(self) -> None:
         super().__init__("the session has expired")
 
 
 class Session:
-    """From `open` to `end`. Calls raise SessionOver, Unavailable, AccessRefused, NotFound."""
+    """A session from `open` to `end`. Calls raise SessionOver, Unavailable, AccessRefused, NotFound."""
 
     def __init__(self, options: Options) -> None:
         if options.user and options.auth == SASL and importlib.util.find_spec("puresasl") is None:
@@ -57,7 +57,7 @@ class Session:
         self._connected = asyncio.Event()
         self._is_over = False
         self._ended = asyncio.Event()
-        self._bell = threading.Condition()
+        self._end_changed = threading.Condition()
         self._ends_at = math.inf
         self._client = KazooClient(
             hosts=options.hosts + options.root,
@@ -66,25 +66,25 @@ class Session:
             logger=_silent,
             **_credentials(options),
         )
-        self._client.add_listener(self._heard)
+        self._client.add_listener(self._on_state)
         self._granted = _Granted(self._client)
 
     @property
     def seconds(self) -> float:
-        """How long the ensemble keeps a session that is silent: it may grant less or more than what was asked for."""
+        """How long the ensemble keeps a silent session: it may grant less or more than the URL asks for."""
         return self._granted.seconds or self._options.session_seconds
 
-    def _heard(self, state: str) -> None:
-        """Called on a thread of kazoo's."""
+    def _on_state(self, state: str) -> None:
+        """Called on a thread of kazoo."""
         if state == KazooState.LOST:
             self._is_over = True
         elif state == KazooState.CONNECTED:
-            self.tell(self._connected.set)
+            self.call_on_loop(self._connected.set)
 
-    def tell(self, do: Callable[[], None]) -> None:
-        """From a thread of kazoo's: do it on the event loop, if that is there still."""
+    def call_on_loop(self, callback: Callable[[], None]) -> None:
+        """Call back on the event loop, from a thread of kazoo; does nothing if the loop is closed."""
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(do)
+            self._loop.call_soon_threadsafe(callback)
 
     async def open(self, timeout: float) -> None:
         self._client.start_async()
@@ -93,70 +93,74 @@ class Session:
             async with asyncio.timeout(timeout):
                 await self._connected.wait()
         except TimeoutError as error:
-            raise self._away("it does not answer") from error
+            raise self._unavailable("no answer") from error
 
     def live_for(self, seconds: float) -> None:
-        """The session ends by itself in so many seconds, unless this is called again before."""
+        """End the session after this many seconds, unless this is called again before."""
         self._end_at(time.monotonic() + seconds)
 
     def _end_at(self, moment: float) -> None:
-        with self._bell:
-            self._ends_at = -math.inf if self._ends_at == -math.inf else moment  # there is no way back
-            self._bell.notify()
+        with self._end_changed:
+            self._ends_at = -math.inf if self._ends_at == -math.inf else moment  # an end cannot be taken back
+            self._end_changed.notify()
 
     def _wait_for_end(self) -> None:
-        """On a thread of its own: stopping kazoo waits for the server, and a loop that hangs cannot do it."""
-        with self._bell:
+        """Runs on a thread of its own: stopping kazoo waits for the server, and the event loop may hang."""
+        with self._end_changed:
             while (left := self._ends_at - time.monotonic()) > 0:
-                self._bell.wait(min(left, threading.TIMEOUT_MAX))
+                self._end_changed.wait(min(left, threading.TIMEOUT_MAX))
         self._is_over = True
-        with contextlib.suppress(Exception):  # it is over one way or the other
+        with contextlib.suppress(Exception):  # the session is over in any case
             self._client.stop()
             self._client.close()
-        self.tell(self._ended.set)
+        self.call_on_loop(self._ended.set)
 
     async def end(self) -> None:
-        """Give the session back, with all that was tied to it; a silent server is not waited for."""
+        """End the session and delete its nodes. Does not wait for a silent server."""
         self._end_at(-math.inf)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(END_TIMEOUT_SECONDS):
                 await self._ended.wait()
 
-    async def make(self, path: str, timeout: float) -> None:
-        """Make a lasting node, and what is missing above it."""
-        made = ""
+    async def create_lasting(self, path: str, timeout: float) -> None:
+        """Create a node that outlives the session, and its missing ancestors."""
+        ancestor = ""
         for name in path.strip("/").split("/"):
-            made += f"/{name}"
+            ancestor += f"/{name}"
             with contextlib.suppress(NodeExistsError):
-                await self._answer(self._client.create_async(made, b"", self._access()), timeout)
+                await self._answer(self._client.create_async(ancestor, b"", self._access()), timeout)
 
-    async def enter(self, prefix: str, value: bytes, timeout: float) -> str:
-        """Make a node that ends with the session, under the next number; returns its path."""
-        made = self._client.create_async(prefix, value, self._access(), ephemeral=True, sequence=True)
-        return str(await self._answer(made, timeout))
+    async def create_numbered(self, prefix: str, value: bytes, timeout: float) -> str:
+        """Create a node with the next number, which is deleted with the session. Returns its path."""
+        creating = self._client.create_async(prefix, value, self._access(), ephemeral=True, sequence=True)
+        return str(await self._answer(creating, timeout))
 
     def _access(self) -> list[ACL]:
         return list(OPEN_ACL_UNSAFE if not self._options.user else CREATOR_ALL_ACL)
 
     async def children(self, path: str, timeout: float) -> list[str]:
+        """The names of a node's children, sorted."""
         return sorted(map(str, await self._answer(self._client.get_children_async(path), timeout)))
 
-    async def born(self, path: str, timeout: float, watch: Callable[[object], None] | None = None) -> int | None:
-        """The number of the change that made a node, None where it is not there. `watch` is called when it goes, on a thread of kazoo's."""
+    async def creation(self, path: str, timeout: float, watch: Callable[[object], None] | None = None) -> int | None:
+        """The id of the transaction that created a node; None if it does not exist.
+
+        `watch` is called on a thread of kazoo when the node is deleted.
+        """
         stat = await self._answer(self._client.exists_async(path, watch), timeout)
         return None if stat is None else int(stat.czxid)
 
     async def read(self, path: str, timeout: float) -> tuple[bytes, int]:
-        """A node's value, and the number of its last change."""
+        """The value of a node, and the id of the transaction that changed it last."""
         value, stat = await self._answer(self._client.get_async(path), timeout)
         return bytes(value), int(stat.mzxid)
 
-    async def write(self, path: str, value: bytes, *, guard: str, ends_guard: bool, timeout: float) -> bool:
-        """Write a node if the node `guard` is there, and end that if asked; say whether it was. A majority has agreed."""
+    async def try_write(self, path: str, value: bytes, *, guard: str, deletes_guard: bool, timeout: float) -> bool:
+        """Write a node if the node `guard` exists; `deletes_guard` deletes that with it. Returns whether a majority did."""
         request = TransactionRequest(self._client)
         request.check(guard, ANY_VERSION)
         request.set_data(path, value)
-        if ends_guard:
+        if deletes_guard:
             request.delete(guard)
         results = await self._answer(request.commit_async(), timeout)
         failures = [result for result in results if isinstance(result, Exception)]
@@ -165,43 +169,45 @@ class Session:
                 raise self._translated(failure) from failure
         return not failures
 
-    async def _answer(self, asked: IAsyncResult, timeout: float) -> IAsyncResult:
+    async def _answer(self, result: IAsyncResult, timeout: float) -> IAsyncResult:
         answered = asyncio.Event()
-        asked.rawlink(lambda _: self.tell(answered.set))
+        result.rawlink(lambda _: self.call_on_loop(answered.set))
         if self._is_over:
             raise SessionOver
         try:
             async with asyncio.timeout(timeout):
                 await answered.wait()
         except TimeoutError as error:
-            raise self._away("it does not answer in time") from error
-        if asked.exception is None:
-            return asked.value
-        if isinstance(asked.exception, NodeExistsError):
-            raise asked.exception
-        raise self._translated(asked.exception) from asked.exception
+            raise self._unavailable("no answer in time") from error
+        if result.exception is None:
+            return result.value
+        if isinstance(result.exception, NodeExistsError):
+            raise result.exception
+        raise self._translated(result.exception) from result.exception
 
     def _translated(self, error: Exception) -> SagaError | SessionOver:
         if isinstance(error, SessionExpiredError):
             return SessionOver()
         if isinstance(error, NoNodeError):
-            return NotFound(f"{self._options.place}: there is no such node (any more); one above ours is made by hand")
+            return NotFound(
+                f"{self._options.place}: the node does not exist (any more); create the node of the URL's path"
+            )
         if isinstance(error, AuthFailedError | NoAuthError):
             return AccessRefused(
                 f"{self._options.place} answers but refuses ({_name(error)}): check user and password of the URL,"
                 " `auth`, and the access list of the node /saga"
             )
-        return self._away(_name(error))
+        return self._unavailable(_name(error))
 
-    def _away(self, why: str) -> Unavailable:
+    def _unavailable(self, reason: str) -> Unavailable:
         return Unavailable(
-            f"{self._options.place} cannot be reached or broke off ({why}):"
+            f"{self._options.place} cannot be reached or broke off ({reason}):"
             " check that a majority of its servers runs, and hosts and ports of the URL"
         )
 
 
 class _Granted:
-    """The length of the session. kazoo keeps it to itself: it is what its connection returns after the handshake."""
+    """The granted length of the session. kazoo does not expose it: its connection returns it after the handshake."""
 
     def __init__(self, client: KazooClient) -> None:
         self.seconds = 0.0
