@@ -35,7 +35,7 @@ LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
 SLEEPS: dict[str, str] = {
     "tests/adapters/file_bus/saga_file_bus/bus.py": "an adapter and no test: a folder tells nobody that a file has come",
-    "tests/kafka/books.py": "publishes at a pace, so that there is load while something fails",
+    "tests/adapters/delivery_log.py": "publishes at a pace, so that there is load while something fails",
     "tests/kafka/member.py": "a program that reads; it waits before it joins again",
     "tests/services/ensemble.py": "polls a starting server, which has no other signal",
     "tests/services/kinesis.py": "polls the port of a starting server, which has no other signal",

@@ -1,4 +1,4 @@
-"""Numbered messages: what was published for sure, what arrived, and how often."""
+"""A log of numbered messages: which were certainly published, which arrived, and how often."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def numbered(numbers: Sequence[int], *, topic: str = TOPIC) -> list[Message]:
     return [Message(topic, b"%d" % number, b"%d" % number) for number in numbers]
 
 
-class Books:
-    """Publishes until it is told to stop; what a failed publish has sent is unknown, so it may arrive or not."""
+class DeliveryLog:
+    """Publishes and reads until it is stopped. What a failed publish has sent is unknown: it may arrive or not."""
 
     def __init__(self) -> None:
         self.published: set[int] = set()
@@ -49,15 +49,20 @@ class Books:
                 await ended(task)
 
     async def complete(self, *, seconds: float = 30) -> None:
-        """Everything that was published has arrived."""
-        await until(lambda: self.published <= self.arrived.keys(), "all that was published arrives", seconds=seconds)
+        """Wait until everything that was published has arrived."""
+        await until(lambda: self.published <= self.arrived.keys(), "everything published has arrived", seconds=seconds)
 
     async def more(self, count: int, *, seconds: float = 30) -> float:
-        """So many more are published and have arrived; returns how long that took."""
+        """Wait until this many more are published and have arrived. Returns how long that took."""
         wanted = len(self.published) + count
         return await until(
-            lambda: len(self.published & self.arrived.keys()) >= wanted, f"{count} more arrive", seconds=seconds
+            lambda: len(self.published & self.arrived.keys()) >= wanted, f"{count} more have arrived", seconds=seconds
         )
+
+    @property
+    def duplicates(self) -> int:
+        """How many deliveries repeated an earlier one."""
+        return sum(count - 1 for count in self.arrived.values())
 
     async def publish(self, bus: Bus, count: int) -> None:
         numbers = range(self._next, self._next + count)
@@ -74,7 +79,7 @@ class Books:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _read(self, bus: Bus) -> None:
-        """As the dispatcher does: what ends a subscription is followed by another one."""
+        """Subscribes again whenever a subscription ends, as the dispatcher does."""
         while True:
             try:
                 async with bus.subscribe([TOPIC], GROUP, limit=LIMIT) as subscription:

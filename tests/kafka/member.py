@@ -8,7 +8,7 @@ import sys
 
 from saga.errors import SagaError
 from saga_kafka import open_bus
-from tests.kafka.books import GROUP, LIMIT, TOPIC
+from tests.adapters.delivery_log import GROUP, LIMIT, TOPIC
 
 RETRY_SECONDS = 0.5
 

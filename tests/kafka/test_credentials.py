@@ -12,7 +12,7 @@ import pytest
 from saga.errors import AccessRefused, Unavailable
 from saga.ports.bus import Bus
 from saga_kafka import open_bus
-from tests.kafka.books import GROUP, TOPIC, Books, numbered
+from tests.adapters.delivery_log import GROUP, TOPIC, DeliveryLog, numbered
 from tests.services.kafka import Cluster, Shape, cluster
 from tests.services.places import or_skip
 from tests.services.tls import Tls
@@ -67,12 +67,12 @@ def url_of(broker: Cluster, authority: Path, *, password: str = ESCAPED, more: s
 
 
 async def carries(bus: Bus, number: int) -> None:
-    books = Books()
+    log = DeliveryLog()
     await bus.ensure([TOPIC], GROUP)
     await bus.publish(numbered([number]))
-    books.published = {number}
-    async with books.reading(bus):
-        await books.complete()
+    log.published = {number}
+    async with log.reading(bus):
+        await log.complete()
     await bus.close()
 
 

@@ -14,7 +14,7 @@ from saga.ports.bus import Bus
 from saga_kafka import open_bus
 from saga_kafka.options import Options
 from saga_postgres.embedded.child import LOOPBACK, free_port
-from tests.kafka.books import GROUP, TOPIC, Books, numbered
+from tests.adapters.delivery_log import GROUP, TOPIC, DeliveryLog, numbered
 from tests.runtime.world import until
 from tests.services.kafka import Cluster, Shape, cluster
 from tests.services.places import or_skip
@@ -55,40 +55,40 @@ async def buses(one_broker: Cluster, request: pytest.FixtureRequest) -> AsyncIte
 
 
 async def test_a_broker_that_was_killed_under_load_loses_nothing(one_broker: Cluster, buses: Buses) -> None:
-    publisher, reader, books = await buses.connect(), await buses.connect(), Books()
+    publisher, reader, log = await buses.connect(), await buses.connect(), DeliveryLog()
 
-    async with books.publishing(publisher), books.reading(reader):
-        await books.more(WARM)
+    async with log.publishing(publisher), log.reading(reader):
+        await log.more(WARM)
         await asyncio.to_thread(one_broker.kill, 1)
         one_broker.start(1)
-        await books.more(WARM)
-    async with books.reading(reader):
-        await books.complete()
+        await log.more(WARM)
+    async with log.reading(reader):
+        await log.complete()
 
 
 async def test_a_topic_that_was_deleted_and_made_again_is_read_and_written_again(buses: Buses) -> None:
-    publisher, reader, books = await buses.connect(), await buses.connect(), Books()
+    publisher, reader, log = await buses.connect(), await buses.connect(), DeliveryLog()
     options = Options.read(buses.url)
     admin = AIOKafkaAdminClient(**options.client())
     await admin.start()
     try:
-        async with books.publishing(publisher), books.reading(reader):
-            await books.more(WARM)
+        async with log.publishing(publisher), log.reading(reader):
+            await log.more(WARM)
             await admin.delete_topics([options.prefix + TOPIC])
             await until(lambda: _is_gone(admin, options.prefix + TOPIC), "the topic is gone")
             fresh = await buses.connect()
             await fresh.ensure([TOPIC], GROUP)
-            books.published.clear()
-            await books.more(WARM, seconds=60)
+            log.published.clear()
+            await log.more(WARM, seconds=60)
     finally:
         await admin.close()
 
 
 async def test_a_group_that_starts_again_from_the_first_offset_gets_everything_again(buses: Buses) -> None:
-    publisher, reader, books = await buses.connect(), await buses.connect(), Books()
-    await books.publish(publisher, 200)
-    async with books.reading(reader):
-        await books.complete()
+    publisher, reader, log = await buses.connect(), await buses.connect(), DeliveryLog()
+    await log.publish(publisher, 200)
+    async with log.reading(reader):
+        await log.complete()
     options = Options.read(buses.url)
     places = [TopicPartition(options.prefix + TOPIC, number) for number in range(options.partitions)]
     async with AIOKafkaConsumer(
@@ -97,31 +97,31 @@ async def test_a_group_that_starts_again_from_the_first_offset_gets_everything_a
         operator.assign(places)
         await operator.commit(dict.fromkeys(places, 0))
 
-    async with books.reading(reader):
-        await until(lambda: all(books.arrived[number] == 2 for number in books.published), "all come again")
+    async with log.reading(reader):
+        await until(lambda: all(log.arrived[number] == 2 for number in log.published), "all come again")
 
 
 async def test_a_connection_that_is_cut_or_goes_silent_comes_back_by_itself() -> None:
     port = free_port()
     with Proxy(LOOPBACK, port) as proxy, or_skip(cluster(Shape(port=port, advertised=proxy.port))) as broker:
-        buses, books = Buses(f"{broker.url}&session=6s".replace(str(port), str(proxy.port))), Books()
+        buses, log = Buses(f"{broker.url}&session=6s".replace(str(port), str(proxy.port))), DeliveryLog()
         publisher, reader = await buses.connect(), await buses.connect()
-        async with books.publishing(publisher), books.reading(reader):
-            await books.more(WARM)
+        async with log.publishing(publisher), log.reading(reader):
+            await log.more(WARM)
             assert proxy.cut() > 0
-            await books.more(WARM)
+            await log.more(WARM)
             proxy.hold()
-            await until(lambda: books.failures["Unavailable"], "a publish into the black hole is given up", seconds=20)
+            await until(lambda: log.failures["Unavailable"], "a publish into the black hole is given up", seconds=20)
             proxy.release()
-            await books.more(WARM)
-        async with books.reading(reader):
-            await books.complete()
+            await log.more(WARM)
+        async with log.reading(reader):
+            await log.complete()
         await buses.close()
 
 
 async def test_a_bus_closes_soon_while_its_brokers_are_silent(one_broker: Cluster, buses: Buses) -> None:
-    bus, books = await buses.connect(), Books()
-    await books.publish(bus, 10)
+    bus, log = await buses.connect(), DeliveryLog()
+    await log.publish(bus, 10)
     one_broker.freeze(1)
     try:
         publishing = asyncio.create_task(bus.publish(numbered(range(10))))

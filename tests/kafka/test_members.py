@@ -14,7 +14,7 @@ from saga.ports.bus import Bus, Delivery, Subscription
 from saga_kafka.bus import KafkaBus
 from saga_kafka.options import Options
 from saga_kafka.subscription import IN_HAND_MAX, SETTLE_SECONDS, KafkaSubscription
-from tests.kafka.books import GROUP, TOPIC, Books, numbered
+from tests.adapters.delivery_log import GROUP, TOPIC, DeliveryLog, numbered
 from tests.runtime.world import until
 
 BACKLOG = 100_000
@@ -48,25 +48,25 @@ async def next_batch(subscription: Subscription) -> list[Delivery]:
 
 
 async def test_what_is_acknowledged_while_the_group_waits_for_it_does_not_come_again(connect: Connect) -> None:
-    bus, other, books = await connect(), await connect(), Books()
+    bus, other, log = await connect(), await connect(), DeliveryLog()
     await bus.publish(numbered(range(20)))
     async with bus.subscribe([TOPIC], GROUP, limit=100) as subscription:
         held: list[Delivery] = []
         while len(held) < 20:
             held += await next_batch(subscription)
-        async with books.reading(other):
+        async with log.reading(other):
             revoked = subscription_of(bus)
             await until(lambda: revoked._epoch > 0, "the group is being rebalanced")
             await subscription.ack(held)
             await bus.publish(numbered([20]))
-            await until(lambda: books.arrived[20] or revoked._ready, "somebody has the next one")
-    async with books.reading(bus):
-        await until(lambda: books.arrived[20], "the last one arrives")
-    assert set(books.arrived) == {20}
+            await until(lambda: log.arrived[20] or revoked._ready, "somebody has the next one")
+    async with log.reading(bus):
+        await until(lambda: log.arrived[20], "the last one arrives")
+    assert set(log.arrived) == {20}
 
 
 async def test_what_nobody_acknowledges_at_a_rebalance_goes_to_whoever_has_the_partition_then(connect: Connect) -> None:
-    bus, other, books = await connect(), await connect(), Books()
+    bus, other, log = await connect(), await connect(), DeliveryLog()
     for number in range(20):  # one by one, so that there are some on each partition
         await bus.publish(numbered([number]))
     async with bus.subscribe([TOPIC], GROUP, limit=100) as subscription:
@@ -74,13 +74,13 @@ async def test_what_nobody_acknowledges_at_a_rebalance_goes_to_whoever_has_the_p
         while len(held) < 20:
             held += await next_batch(subscription)
         began = time.monotonic()
-        async with books.reading(other):
-            await until(lambda: books.arrived, "the other member has some of them")
+        async with log.reading(other):
+            await until(lambda: log.arrived, "the other member has some of them")
             assert time.monotonic() - began >= SETTLE_SECONDS
             await subscription.ack(held)  # too late, and harmless
-    books.published = set(range(20))
-    async with books.reading(other):
-        await books.complete()
+    log.published = set(range(20))
+    async with log.reading(other):
+        await log.complete()
 
 
 async def test_a_handler_that_takes_long_does_not_cost_the_membership(connect: Connect) -> None:
@@ -145,16 +145,16 @@ async def test_a_backlog_of_a_million_costs_no_more_memory_than_one_of_a_hundred
 
 async def test_a_static_member_that_comes_back_is_not_noticed_by_the_others(connect: Connect) -> None:
     first, second = await connect("instance=a"), await connect("instance=b")
-    books = Books()
-    async with books.reading(second):
-        async with books.reading(first):
+    log = DeliveryLog()
+    async with log.reading(second):
+        async with log.reading(first):
             await until(lambda: first._subscriptions and second._subscriptions, "both read")
             other = subscription_of(second)
             await until(lambda: len(other._consumer.assignment()) in {1, 2}, "they share the partitions")
             epoch, share = other._epoch, other._consumer.assignment()
-        async with books.reading(await connect("instance=a")):
-            await books.publish(first, 100)
-            await books.complete()
+        async with log.reading(await connect("instance=a")):
+            await log.publish(first, 100)
+            await log.complete()
             assert (other._epoch, other._consumer.assignment()) == (epoch, share)
 
 

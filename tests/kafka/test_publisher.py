@@ -12,7 +12,7 @@ from saga.errors import InputRefused, NotFound
 from saga.ports.bus import Bus, Message
 from saga_kafka.bus import BODY_BYTES_MAX, KafkaBus
 from saga_kafka.options import Options
-from tests.kafka.books import GROUP, TOPIC, Books, numbered
+from tests.adapters.delivery_log import GROUP, TOPIC, DeliveryLog, numbered
 
 MESSAGES_MAX = 1_000
 
@@ -82,10 +82,10 @@ async def test_a_cancelled_publish_leaves_the_next_one_in_order(bus: KafkaBus) -
 
     await bus.publish(numbered([5_000]))
 
-    books = Books()
-    async with books.reading(bus):
-        books.published = {5_000}
-        await books.complete()
+    log = DeliveryLog()
+    async with log.reading(bus):
+        log.published = {5_000}
+        await log.complete()
 
 
 async def test_a_body_or_header_that_is_too_large_is_refused_before_anything_is_sent(bus: KafkaBus) -> None:

@@ -17,7 +17,7 @@ import pytest
 
 from saga.errors import Unavailable
 from saga_kafka import open_bus
-from tests.kafka.books import GROUP, TOPIC, Books
+from tests.adapters.delivery_log import GROUP, TOPIC, DeliveryLog
 from tests.runtime.world import until
 from tests.services.kafka import Shape, cluster
 from tests.services.places import or_skip
@@ -82,11 +82,11 @@ async def test_a_minute_of_rebalances_loses_nothing(herd: Herd, kafka_url: str) 
 
 async def storm(herd: Herd, url: str, *, seconds: float) -> None:
     """One event after another: a member joins, leaves in order, is frozen for a while, or dies."""
-    chance, books, publisher = random.Random(7), Books(), open_bus(url, "saga")  # noqa: S311
+    chance, log, publisher = random.Random(7), DeliveryLog(), open_bus(url, "saga")  # noqa: S311
     await publisher.ensure([TOPIC], GROUP)
     events: Counter[str] = Counter()
     herd.join()
-    async with books.publishing(publisher):
+    async with log.publishing(publisher):
         await until(herd.arrived, "somebody reads", seconds=20)
         end_at = time.monotonic() + seconds
         while time.monotonic() < end_at:
@@ -95,16 +95,16 @@ async def storm(herd: Herd, url: str, *, seconds: float) -> None:
                 continue
             events[event] += 1
             await act(herd, event, chance)
-            await _published(books, len(books.published) + 40)
+            await _published(log, len(log.published) + 40)
     if not herd.running:
         herd.join()
-    await until(lambda: books.published <= herd.arrived().keys(), "all was read", seconds=SETTLE_SECONDS)
+    await until(lambda: log.published <= herd.arrived().keys(), "all was read", seconds=SETTLE_SECONDS)
     await publisher.close()
     assert events.total() > seconds / 4, events
 
 
-async def _published(books: Books, count: int) -> None:
-    await until(lambda: len(books.published) > count, "publishing goes on", seconds=20)
+async def _published(log: DeliveryLog, count: int) -> None:
+    await until(lambda: len(log.published) > count, "publishing goes on", seconds=20)
 
 
 async def act(herd: Herd, event: str, chance: random.Random) -> None:
@@ -129,18 +129,18 @@ async def act(herd: Herd, event: str, chance: random.Random) -> None:
 @pytest.mark.chaos
 async def test_one_of_three_brokers_is_lost_for_good_and_nothing_with_it() -> None:
     with or_skip(cluster(Shape(nodes=3))) as brokers:
-        publisher, reader, books = open_bus(brokers.url, "saga"), open_bus(brokers.url, "saga"), Books()
+        publisher, reader, log = open_bus(brokers.url, "saga"), open_bus(brokers.url, "saga"), DeliveryLog()
         await publisher.ensure([TOPIC], GROUP)
-        async with books.publishing(publisher), books.reading(reader):
-            await books.more(200)
+        async with log.publishing(publisher), log.reading(reader):
+            await log.more(200)
             await asyncio.to_thread(brokers.kill, 1)
-            await books.more(1_000, seconds=60)
+            await log.more(1_000, seconds=60)
             await asyncio.to_thread(brokers.start, 1)
-            await books.more(1_000, seconds=60)
+            await log.more(1_000, seconds=60)
             await asyncio.to_thread(brokers.kill, 2)
-            await books.more(1_000, seconds=60)
-        async with books.reading(reader):
-            await books.complete(seconds=60)
+            await log.more(1_000, seconds=60)
+        async with log.reading(reader):
+            await log.complete(seconds=60)
         await publisher.close()
         await reader.close()
 
@@ -151,15 +151,15 @@ async def test_a_partition_that_died_with_its_only_copy_holds_the_others_up_once
         bus = open_bus(
             brokers.url.replace("replication=3", "replication=1").replace("partitions=3", "partitions=6"), "saga"
         )
-        books = Books()
+        log = DeliveryLog()
         await bus.ensure([TOPIC], GROUP)
-        await books.publish(bus, 100)
+        await log.publish(bus, 100)
         await asyncio.to_thread(brokers.kill, 3)
         failures, slow = 0, 0
         for _ in range(30):
             began = time.monotonic()
             try:
-                await books.publish(bus, 100)
+                await log.publish(bus, 100)
             except Unavailable:
                 failures += 1
             slow += time.monotonic() - began > 2

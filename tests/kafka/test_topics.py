@@ -15,8 +15,8 @@ from saga.ports.bus import topic_of
 from saga.ports.bus_doctor import BusDoctor, Check
 from saga_kafka import open_bus
 from saga_kafka.options import Options
+from tests.adapters.delivery_log import GROUP, TOPIC, numbered
 from tests.cli.conftest import Command, command  # noqa: F401 (a fixture)
-from tests.kafka.books import GROUP, TOPIC, numbered
 from tests.services.kafka import Cluster, Shape, cluster
 from tests.services.places import or_skip
 

@@ -10,7 +10,7 @@ import pytest
 
 from saga_kinesis.bus import KinesisBus
 from saga_kinesis.readers.lease_table import LeaseTable
-from tests.kinesis.books import connected
+from tests.kinesis.connections import connected
 from tests.kinesis.operator import Operator
 from tests.services import kinesis as services
 from tests.services.places import or_skip

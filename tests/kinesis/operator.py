@@ -9,7 +9,7 @@ import asyncpg
 from saga.errors import NotFound
 from saga_kinesis.client import Client, Shard
 from saga_kinesis.options import Options
-from tests.kinesis.books import TOPIC
+from tests.adapters.delivery_log import TOPIC
 from tests.runtime.world import until
 
 

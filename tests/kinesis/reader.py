@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from saga.ports.bus import Delivery, Subscription
 from saga_kinesis.bus import KinesisBus
 from saga_kinesis.options import Options
-from tests.kinesis.books import GROUP, LIMIT, TOPIC
+from tests.adapters.delivery_log import GROUP, LIMIT, TOPIC
 
 
 async def main(url: str, *, is_stepped: bool) -> None:

@@ -17,7 +17,7 @@ READY_SECONDS = 20.0
 STOP_SECONDS = 15.0
 
 
-class Member:
+class ReaderProcess:
     """One process. `arrived` is what it printed."""
 
     def __init__(self, process: Process, arrived: Counter[int]) -> None:
@@ -61,24 +61,24 @@ class Member:
                 self._arrived[int(line)] += 1
 
 
-class Crowd:
+class ReaderProcesses:
     """Starts members; none outlives it."""
 
     def __init__(self, url: str, arrived: Counter[int]) -> None:
         self._url = url
         self._arrived = arrived
-        self.members: list[Member] = []
+        self.members: list[ReaderProcess] = []
 
-    async def join(self, *arguments: str) -> Member:
+    async def join(self, *arguments: str) -> ReaderProcess:
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.kinesis.reader", self._url, *arguments, stdin=PIPE, stdout=PIPE
         )
-        member = Member(process, self._arrived)
+        member = ReaderProcess(process, self._arrived)
         self.members.append(member)
         await until(lambda: member.is_ready, "the reader is up", seconds=READY_SECONDS)
         return member
 
-    async def lose(self, member: Member, signal_: signal.Signals) -> None:
+    async def lose(self, member: ReaderProcess, signal_: signal.Signals) -> None:
         self.members.remove(member)
         await member.end(signal_)
 

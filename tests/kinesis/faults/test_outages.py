@@ -12,7 +12,8 @@ from saga.errors import NotFound, Unavailable
 from saga.ports.bus import Message
 from saga_kinesis import open_bus
 from saga_kinesis.record_format import pack
-from tests.kinesis.books import TOPIC, Books, connected, doubled, numbered
+from tests.adapters.delivery_log import TOPIC, DeliveryLog, numbered
+from tests.kinesis.connections import connected
 from tests.kinesis.operator import Operator
 from tests.runtime.world import until
 from tests.services import kinesis as services
@@ -24,101 +25,101 @@ WARM = 60
 async def test_a_stand_in_that_is_killed_under_load_loses_nothing(
     kinesalite: services.Kinesalite, leases_url: str, prefix: str
 ) -> None:
-    books = Books()
+    log = DeliveryLog()
     async with connected(services.bus_url(kinesalite.endpoint, leases_url, prefix=prefix), 2) as (publisher, reader):
-        async with books.publishing(publisher), books.reading(reader):
+        async with log.publishing(publisher), log.reading(reader):
             for _ in range(3):
-                await books.more(WARM)
+                await log.more(WARM)
                 kinesalite.kill()
                 kinesalite.start()
-            await books.more(WARM)
-        async with books.reading(reader):
-            await books.complete()
+            await log.more(WARM)
+        async with log.reading(reader):
+            await log.complete()
 
 
 async def test_connections_that_are_cut_or_go_silent_come_back_by_themselves(
     kinesis_endpoint: str, leases_url: str, prefix: str
 ) -> None:
-    books = Books()
+    log = DeliveryLog()
     with Proxy.before(kinesis_endpoint) as proxy:
         url = services.bus_url(
             proxy.through(kinesis_endpoint), leases_url, prefix=prefix, timeout="500ms", publish_timeout="1s"
         )
         async with connected(url, 2) as (publisher, reader):
-            async with books.publishing(publisher), books.reading(reader):
-                await books.more(WARM)
+            async with log.publishing(publisher), log.reading(reader):
+                await log.more(WARM)
                 assert proxy.cut() > 0
-                await books.more(WARM)
+                await log.more(WARM)
                 proxy.hold()
-                await until(lambda: books.failures["Unavailable"], "a publish into the black hole is given up")
+                await until(lambda: log.failures["Unavailable"], "a publish into the black hole is given up")
                 proxy.release()
-                await books.more(WARM)
-            async with books.reading(reader):
-                await books.complete()
+                await log.more(WARM)
+            async with log.reading(reader):
+                await log.complete()
 
 
 async def test_nothing_is_handed_out_while_the_leases_are_out_of_reach(
     kinesis_endpoint: str, leases_url: str, prefix: str
 ) -> None:
-    books = Books()
+    log = DeliveryLog()
     with Proxy.before(leases_url) as proxy:
         url = services.bus_url(kinesis_endpoint, proxy.through(leases_url), prefix=prefix, shards="1")
-        async with connected(url, 2) as (publisher, reader), books.reading(reader):
-            await books.publish(publisher, WARM)
-            await books.complete()
+        async with connected(url, 2) as (publisher, reader), log.reading(reader):
+            await log.publish(publisher, WARM)
+            await log.complete()
             (member,) = next(iter(reader._subscriptions))._members
             proxy.refuse()
             proxy.cut()
             await until(lambda: not member.trusted(), "the reader does not trust its lease any more")
-            await books.publish(publisher, WARM)
+            await log.publish(publisher, WARM)
             assert member.readers
-            assert set(books.arrived) == set(range(WARM))
+            assert set(log.arrived) == set(range(WARM))
             proxy.accept()
-            await books.complete()
-    assert doubled(books) == 0
+            await log.complete()
+    assert log.duplicates == 0
 
 
 async def test_an_iterator_that_expired_is_taken_up_behind_the_last_record(
     kinesalite: services.Kinesalite, leases_url: str, prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    books = Books()
+    log = DeliveryLog()
     url = services.bus_url(kinesalite.endpoint, leases_url, prefix=prefix)
-    async with connected(url, 2) as (publisher, reader), books.reading(reader):
-        await books.publish(publisher, WARM)
-        await books.complete()
+    async with connected(url, 2) as (publisher, reader), log.reading(reader):
+        await log.publish(publisher, WARM)
+        await log.complete()
         for _ in range(2):
             kinesalite.expire_iterators()
-            await books.publish(publisher, WARM)
-        await books.complete()
-    assert doubled(books) == 0
+            await log.publish(publisher, WARM)
+        await log.complete()
+    assert log.duplicates == 0
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 async def test_a_stream_that_was_deleted_and_made_again_is_read_from_its_beginning(
     bus_url: str, operator: Operator
 ) -> None:
-    books = Books()
-    async with connected(bus_url, 2) as (publisher, reader), books.reading(reader):
-        await books.publish(publisher, WARM)
-        await books.complete()
+    log = DeliveryLog()
+    async with connected(bus_url, 2) as (publisher, reader), log.reading(reader):
+        await log.publish(publisher, WARM)
+        await log.complete()
         made_at = (await operator.api.describe(operator.stream)).incarnation
         await until(lambda: time.time() * 1000 > made_at + 4000, "another second: Kinesis tells no finer time")
         await operator.delete()
-        await books.publish(publisher, WARM)
-        await books.complete()
+        await log.publish(publisher, WARM)
+        await log.complete()
         assert (await operator.api.describe(operator.stream)).incarnation > made_at
 
 
 async def test_records_that_nobody_can_read_are_passed_over_and_counted(
     bus_url: str, operator: Operator, caplog: pytest.LogCaptureFixture
 ) -> None:
-    books = Books()
+    log = DeliveryLog()
     poison = [b"", b"\x00" * 10, b"{}", b"\xff" * 100, pack(Message(TOPIC, b"k", b"", {}), parcel=2**40)]
     async with connected(bus_url, 1) as (bus,):
         await operator.put_raw(*poison * 20)
-        async with books.reading(bus):
-            await books.publish(bus, WARM)
-            await books.complete()
+        async with log.reading(bus):
+            await log.publish(bus, WARM)
+            await log.complete()
             (member,) = next(iter(bus._subscriptions))._members
             await until(lambda: sum(r.poisoned for r in member.readers.values()) == 100, "all of them are counted")
             await until(lambda: not any(r.is_dirty for r in member.readers.values()), "they are behind the checkpoint")
@@ -126,15 +127,15 @@ async def test_records_that_nobody_can_read_are_passed_over_and_counted(
 
 
 async def test_a_group_whose_checkpoints_are_gone_gets_everything_again(bus_url: str, operator: Operator) -> None:
-    books = Books()
+    log = DeliveryLog()
     async with connected(bus_url, 1) as (bus,):
-        await books.publish(bus, WARM)
-        async with books.reading(bus):
-            await books.complete()
+        await log.publish(bus, WARM)
+        async with log.reading(bus):
+            await log.complete()
         await operator.rows("delete from lease where stream = $1")
 
-        async with books.reading(bus):
-            await until(lambda: set(books.arrived.values()) == {2}, "all come again")
+        async with log.reading(bus):
+            await until(lambda: set(log.arrived.values()) == {2}, "all come again")
 
 
 async def test_a_stream_that_is_missing_is_not_made_in_passing(bus_url: str, operator: Operator) -> None:
@@ -155,11 +156,11 @@ async def test_closing_takes_no_longer_than_a_while_when_nothing_answers(
     with Proxy.before(kinesis_endpoint) as proxy, Proxy.before(leases_url) as other:
         url = services.bus_url(proxy.through(kinesis_endpoint), other.through(leases_url), prefix=prefix)
         async with connected(url, 1) as (bus,):
-            books = Books()
-            await books.publish(bus, WARM)
+            log = DeliveryLog()
+            await log.publish(bus, WARM)
             async with asyncio.timeout(12):
-                async with books.reading(bus):
-                    await books.complete()
+                async with log.reading(bus):
+                    await log.complete()
                     proxy.hold()
                     other.hold()
                 await bus.close()

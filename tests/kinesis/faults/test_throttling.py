@@ -8,8 +8,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from saga.errors import AccessRefused, Unavailable
-from tests.kinesis.books import GROUP, TOPIC, Books, connected, numbered
-from tests.kinesis.faulty import THROUGHPUT, FaultyEndpoint
+from tests.adapters.delivery_log import GROUP, TOPIC, DeliveryLog, numbered
+from tests.kinesis.connections import connected
+from tests.kinesis.faulty_endpoint import THROUGHPUT, FaultyEndpoint
 from tests.kinesis.operator import Operator
 from tests.services import kinesis as services
 
@@ -33,10 +34,10 @@ async def test_only_the_records_that_were_refused_are_sent_again(
 
         await bus.publish(numbered(range(100)))
 
-        books = Books()
-        books.published = set(range(100))
-        async with books.reading(bus):
-            await books.complete()
+        log = DeliveryLog()
+        log.published = set(range(100))
+        async with log.reading(bus):
+            await log.complete()
     assert faulty.calls["PutRecords"] > 2
     assert await operator.stored() == 100
 
@@ -54,10 +55,10 @@ async def test_a_call_that_was_refused_for_the_moment_is_made_again(
             else None
         )
 
-        books = Books()
-        await books.publish(bus, 10)
-        async with books.reading(bus):
-            await books.complete()
+        log = DeliveryLog()
+        await log.publish(bus, 10)
+        async with log.reading(bus):
+            await log.complete()
     assert faulty.calls["PutRecords"] == 3
     assert await operator.stored() == 10
 
@@ -87,14 +88,14 @@ async def test_what_a_stream_has_said_is_told_although_its_last_answer_never_cam
 
 async def test_a_throttled_reader_slows_down_and_loses_nothing(faulty: FaultyEndpoint, url: str) -> None:
     async with connected(url, 1) as (bus,):
-        books = Books()
-        async with books.publishing(bus), books.reading(bus):
+        log = DeliveryLog()
+        async with log.publishing(bus), log.reading(bus):
             faulty.refuse = lambda operation: (
                 (400, THROUGHPUT) if operation == "GetRecords" and faulty.calls[operation] % 2 else None
             )
-            await books.more(100)
-        async with books.reading(bus):
-            await books.complete()
+            await log.more(100)
+        async with log.reading(bus):
+            await log.complete()
 
 
 async def test_credentials_that_are_refused_are_said_so_without_being_shown(faulty: FaultyEndpoint, url: str) -> None:
@@ -109,10 +110,10 @@ async def test_credentials_that_are_refused_are_said_so_without_being_shown(faul
 async def test_a_shard_is_read_no_oftener_than_the_url_says(faulty: FaultyEndpoint, url: str) -> None:
     url = url.replace("poll=10ms", "poll=200ms").replace("idle=20ms", "idle=200ms").replace("shards=2", "shards=1")
     async with connected(url, 1) as (bus,):
-        books = Books()
-        async with books.publishing(bus), books.reading(bus):
+        log = DeliveryLog()
+        async with log.publishing(bus), log.reading(bus):
             began_at, reads = time.monotonic(), faulty.calls["GetRecords"]
-            await books.more(300)
+            await log.more(300)
             assert faulty.calls["GetRecords"] - reads <= (time.monotonic() - began_at) / 0.2 + 1
 
 

@@ -14,7 +14,8 @@ from saga_kinesis.bus import KinesisBus
 from saga_kinesis.client import Shard
 from saga_kinesis.options import Options
 from saga_kinesis.readers.lease_table import Lease, LeaseTable, Place, Saving
-from tests.kinesis.books import GROUP, TOPIC, Books, connected
+from tests.adapters.delivery_log import GROUP, TOPIC, DeliveryLog
+from tests.kinesis.connections import connected
 from tests.services import kinesis as services
 
 ME, OTHER = uuid.uuid4(), uuid.uuid4()
@@ -175,10 +176,10 @@ async def test_who_has_no_database_for_leases_can_publish_and_is_told_when_it_re
     url = services.bus_url(kinesis_endpoint, leases_url, prefix=prefix)
     nowhere = "&".join(part for part in url.split("&") if not part.startswith("leases="))
     async with connected(url, 1) as (reader,):
-        bus, books = KinesisBus(Options.read(nowhere), "saga"), Books()
-        await books.publish(bus, 10)
+        bus, log = KinesisBus(Options.read(nowhere), "saga"), DeliveryLog()
+        await log.publish(bus, 10)
         with pytest.raises(UsageError, match="SAGA_STORE"):
             await bus.ensure([TOPIC], GROUP)
         await bus.close()
-        async with books.reading(reader):
-            await books.complete()
+        async with log.reading(reader):
+            await log.complete()

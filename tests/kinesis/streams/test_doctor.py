@@ -8,7 +8,7 @@ import pytest
 
 from saga.ports.bus_doctor import BusDoctor, Check
 from saga_kinesis import open_bus, open_doctor
-from tests.kinesis.books import GROUP, TOPIC, Books
+from tests.adapters.delivery_log import GROUP, TOPIC, DeliveryLog
 from tests.kinesis.operator import Operator
 from tests.services import kinesis as services
 
@@ -45,11 +45,11 @@ async def test_what_is_missing_is_named_made_once_and_then_sound(doctor: BusDoct
     assert all(finding.ok for finding in sound)
     assert sound[1].detail == f"{prefix}{TOPIC}: 2 shards, 48 h, not encrypted at rest"
 
-    bus, books = open_bus(url, "saga"), Books()
+    bus, log = open_bus(url, "saga"), DeliveryLog()
     await bus.ensure([TOPIC], GROUP)
-    await books.publish(bus, 10)
-    async with books.reading(bus):
-        await books.complete()
+    await log.publish(bus, 10)
+    async with log.reading(bus):
+        await log.complete()
     await bus.close()
 
 

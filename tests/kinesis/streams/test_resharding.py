@@ -9,7 +9,7 @@ from saga.ports.bus import Message, Subscription
 from saga_kinesis.bus import KinesisBus
 from saga_kinesis.client import Shard
 from saga_kinesis.record_format import partition_key
-from tests.kinesis.books import GROUP, TOPIC, Books, doubled
+from tests.adapters.delivery_log import GROUP, TOPIC, DeliveryLog
 from tests.kinesis.operator import Operator
 from tests.runtime.world import ended, until
 
@@ -30,22 +30,22 @@ async def test_a_stream_that_is_split_and_merged_under_load_loses_nothing(
     buses: list[KinesisBus], operator: Operator
 ) -> None:
     publisher, *readers = buses
-    books = Books()
+    log = DeliveryLog()
 
-    async with books.publishing(publisher), books.reading(*readers):
-        await books.more(WARM)
+    async with log.publishing(publisher), log.reading(*readers):
+        await log.more(WARM)
         for shard in await operator.open_shards():
             await operator.split(shard)
-        await books.more(WARM)
+        await log.more(WARM)
         left, right, *others = await operator.open_shards()
         await operator.merge(left, right)
         await operator.split(others[-1])
-        await books.more(WARM)
-    async with books.reading(*readers):
-        await books.complete()
+        await log.more(WARM)
+    async with log.reading(*readers):
+        await log.complete()
 
     assert len(await operator.open_shards()) == 4
-    assert doubled(books) == 0
+    assert log.duplicates == 0
 
 
 async def test_the_children_of_a_shard_wait_until_its_last_record_is_acknowledged(
@@ -75,19 +75,19 @@ async def test_the_children_of_a_shard_wait_until_its_last_record_is_acknowledge
 
 async def test_readers_that_come_and_go_share_the_shards(buses: list[KinesisBus]) -> None:
     publisher, first, second = buses
-    books = Books()
+    log = DeliveryLog()
 
-    async with books.publishing(publisher), books.reading(first):
-        await books.more(WARM)
-        async with books.reading(second):
+    async with log.publishing(publisher), log.reading(first):
+        await log.more(WARM)
+        async with log.reading(second):
             await until(lambda: _held(first) == _held(second) == 1, "each reads one of the two shards")
-            await books.more(WARM)
+            await log.more(WARM)
         await until(lambda: _held(first) == 2, "the one that stays reads both")
-        await books.more(WARM)
-    async with books.reading(first):
-        await books.complete()
+        await log.more(WARM)
+    async with log.reading(first):
+        await log.complete()
 
-    assert doubled(books) == 0
+    assert log.duplicates == 0
 
 
 def _held(bus: KinesisBus) -> int:
