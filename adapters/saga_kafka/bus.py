@@ -10,7 +10,7 @@ from typing import Final
 from saga.errors import Closed, InputRefused, NotFound
 from saga.ports.bus import Bus, Message, Subscription, check_headers
 from saga_kafka.failures import translated
-from saga_kafka.log_filter import soften
+from saga_kafka.log_filter import limit_repeated_logs
 from saga_kafka.options import Options
 from saga_kafka.publisher import Publisher
 from saga_kafka.subscription import KafkaSubscription
@@ -22,53 +22,53 @@ BODY_BYTES_MAX: Final = 1024 * 1024
 class KafkaBus:
     """See `saga.ports.bus.Bus`.
 
-    Delivery: at least once to every group; a message is kept for the retention of its topic, whoever has read it. A group that
-    reads a topic for the first time begins at its oldest message. Ordering: none. Idempotence: none; the driver's retries write
-    nothing twice, ours may. Cancellation: a cancelled publish is unknown. Topics are made by `saga bus ensure`, or with create=1.
+    Delivery: at least once to every group; a topic keeps a message for its retention, read or not. A group that reads a topic for
+    the first time begins at the oldest message. Ordering: none. Idempotence: none; the driver's retries write nothing twice, the
+    adapter's may. Cancellation: the outcome of a cancelled publish is unknown. `saga bus ensure` creates topics, or create=1 does.
     """
 
     def __init__(self, options: Options, namespace: str) -> None:
         self._options = options
         self._namespace = namespace
-        self._made: tuple[Publisher, Topics] | None = None
+        self._clients: tuple[Publisher, Topics] | None = None
         self._subscriptions: set[KafkaSubscription] = set()
         self._is_closed = False
 
     async def ensure(self, topics: Sequence[str], group: str) -> None:  # noqa: ARG002
-        """Nothing is to be done for a group: it begins at the oldest message."""
-        _, administrator = self._opened()
-        await administrator.check([self._name(topic) for topic in topics])
+        """Check the topics. A group needs nothing: it begins at the oldest message."""
+        _, existing = self._opened()
+        await existing.check([self._name(topic) for topic in topics])
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Raises also InputRefused: a body or its headers are larger than the limit, nothing was published; NotFound: no such topic."""
-        outlet, administrator = self._opened()
+        """See `Bus.publish`. Raises also NotFound: a topic does not exist."""
+        publisher, topics = self._opened()
         if not messages:
             return
         for message in messages:
             if len(message.body) > BODY_BYTES_MAX:
                 raise InputRefused(
-                    f"a message of {len(message.body)} bytes for {message.topic}: the limit is {BODY_BYTES_MAX}"
+                    f"a message for {message.topic} has {len(message.body)} bytes, the maximum is {BODY_BYTES_MAX}"
                 )
             check_headers(message.headers)
         named = messages
         if self._options.prefix:
             named = [replace(message, topic=self._name(message.topic)) for message in messages]
-        await administrator.check({message.topic for message in named})
+        await topics.check({message.topic for message in named})
         try:
-            await outlet.publish(named)
+            await publisher.publish(named)
         except NotFound:
-            administrator.forget()
+            topics.forget()
             raise
 
     @asynccontextmanager
     async def subscribe(self, topics: Sequence[str], group: str, *, limit: int) -> AsyncIterator[Subscription]:
-        """Raises Unavailable, AccessRefused, NotFound: we are no member, or no member any more."""
-        _, administrator = self._opened()
-        administrator.forget()
+        """See `Bus.subscribe`. Raises Unavailable, AccessRefused, NotFound, also later, when the membership is lost."""
+        _, existing = self._opened()
+        existing.forget()
         await self.ensure(topics, group)
         names = [self._name(topic) for topic in topics]
         full_group = f"{self._options.prefix}saga.{self._namespace}.{group}"
-        subscription = KafkaSubscription(self._options, names, full_group, limit, administrator.committed)
+        subscription = KafkaSubscription(self._options, names, full_group, limit, existing.committed)
         self._subscriptions.add(subscription)
         try:
             with translated(self._options.place):
@@ -80,13 +80,13 @@ class KafkaBus:
 
     async def close(self) -> None:
         self._is_closed = True
-        made, self._made = self._made, None
+        clients, self._clients = self._clients, None
         for subscription in list(self._subscriptions):
             await subscription.close()
-        if made is not None:
-            outlet, administrator = made
-            await outlet.close()
-            await administrator.close()
+        if clients is not None:
+            publisher, topics = clients
+            await publisher.close()
+            await topics.close()
 
     def _name(self, topic: str) -> str:
         return self._options.prefix + topic
@@ -94,12 +94,12 @@ class KafkaBus:
     def _opened(self) -> tuple[Publisher, Topics]:
         if self._is_closed:
             raise Closed("this bus was closed")
-        if self._made is None:
-            self._made = Publisher(self._options), Topics(self._options)
-        return self._made
+        if self._clients is None:
+            self._clients = Publisher(self._options), Topics(self._options)
+        return self._clients
 
 
 def open_bus(url: str, namespace: str) -> Bus:
-    """The adapter behind kafka:// and kafka+ssl:// URLs."""
-    soften()
+    """The bus behind kafka:// and kafka+ssl:// URLs."""
+    limit_repeated_logs()
     return KafkaBus(Options.read(url), namespace)

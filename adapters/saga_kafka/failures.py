@@ -1,4 +1,4 @@
-"""Driver errors become Saga's, once, at this edge: no type of aiokafka crosses a port."""
+"""Translates driver errors into Saga's, at this edge: no type of aiokafka crosses a port."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REFUSED: Final = (
     errors.IllegalSaslStateError,
 )
 TOO_LARGE: Final = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError)
-IMPOSSIBLE: Final = (
+REFUSED_SETTINGS: Final = (
     errors.InvalidReplicationFactorError,
     errors.InvalidPartitionsError,
     errors.InvalidConfigurationError,
@@ -34,7 +34,7 @@ MISSING: Final = (errors.UnknownTopicOrPartitionError,)
 
 @contextmanager
 def translated(place: str) -> Iterator[None]:
-    """Map driver errors. `place` names the cluster (without its password) in the message."""
+    """Map driver errors. `place` names the cluster in the message, without credentials."""
     try:
         yield
     except SagaError:
@@ -44,7 +44,7 @@ def translated(place: str) -> Iterator[None]:
 
 
 def translation(error: BaseException, place: str) -> SagaError:
-    """The error of ours that says the same."""
+    """The error of Saga that means the same."""
     reason = _reason(error)
     if isinstance(error, REFUSED):
         return AccessRefused(
@@ -52,12 +52,12 @@ def translation(error: BaseException, place: str) -> SagaError:
         )
     if isinstance(error, TOO_LARGE):
         return InputRefused(
-            f"{place} refuses the size of a message ({reason}): `saga doctor` says which topic is too small"
+            f"{place} refuses the size of a message ({reason}): run `saga doctor` to see which topic allows less"
         )
-    if isinstance(error, IMPOSSIBLE):
+    if isinstance(error, REFUSED_SETTINGS):
         return UsageError(f"{place} cannot do that ({reason}): check partitions, replication and min_insync of the URL")
     if isinstance(error, MISSING):
-        return NotFound(f"{place} has not the topic ({reason}): run `saga bus ensure`")
+        return NotFound(f"{place} does not have the topic ({reason}): run `saga bus ensure`")
     return Unavailable(
         f"{place} cannot be reached or broke off ({reason}): check that the brokers run, and the servers of the URL"
     )

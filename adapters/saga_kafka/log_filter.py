@@ -1,4 +1,4 @@
-"""What the driver logs: thousands of lines while a broker is away. One of a kind now and then says as much."""
+"""Limits the driver's log, which repeats the same lines thousands of times while a broker is away."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ LOGGERS: Final = (
 )
 
 
-class Sparse(logging.Filter):
-    """Lets the first line of a kind through, and then one each REPEAT_SECONDS. A kind is a text before its values."""
+class RepeatFilter(logging.Filter):
+    """Passes the first line of a kind, then one every REPEAT_SECONDS. A kind is a message before its values are filled in."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._said: dict[tuple[str, str], float] = {}
+        self._passed_at: dict[tuple[str, str], float] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         now, kind = time.monotonic(), (record.name, str(record.msg))
-        if now - self._said.get(kind, -REPEAT_SECONDS) < REPEAT_SECONDS:
+        if now - self._passed_at.get(kind, -REPEAT_SECONDS) < REPEAT_SECONDS:
             return False
-        if len(self._said) >= KINDS_MAX:
-            self._said.clear()
-        self._said[kind] = now
+        if len(self._passed_at) >= KINDS_MAX:
+            self._passed_at.clear()
+        self._passed_at[kind] = now
         return True
 
 
-_sparse: Final = Sparse()
+_filter: Final = RepeatFilter()
 
 
-def soften() -> None:
-    """Once a process; again is harmless. A filter holds for its own logger only, hence the list."""
+def limit_repeated_logs() -> None:
+    """Install the filter; harmless if called again. A filter applies to its own logger only, hence the list."""
     for name in LOGGERS:
-        logging.getLogger(name).addFilter(_sparse)
+        logging.getLogger(name).addFilter(_filter)

@@ -1,4 +1,4 @@
-"""How far a group is in a partition: the offset behind which all is done, and what is done beyond it."""
+"""The progress of a group in a partition: the offset up to which everything is done, and what is done beyond it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _FORM: Final = "saga1"
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What a commit says beside its offset: up to `end` all is done but these ranges (first, behind the last)."""
+    """The metadata of a commit: up to `end`, everything is done except these ranges (first, one past the last)."""
 
     end: int = 0
     still_open: tuple[tuple[int, int], ...] = ()
 
     def is_done(self, offset: int) -> bool:
-        return offset < self.end and not any(first <= offset < behind for first, behind in self.still_open)
+        return offset < self.end and not any(first <= offset < end for first, end in self.still_open)
 
     @classmethod
     def read(cls, text: str, watermark: int) -> Self:
-        """Of a commit at `watermark`; an empty one where the text is not ours."""
+        """Read the note of a commit at `watermark`; an empty note if another program wrote the text."""
         form, _, rest = text.partition(" ")
         if form != _FORM:
             return cls()
@@ -35,7 +35,7 @@ class Note:
 
 
 class OffsetTracker:
-    """Offsets of one partition that are under way, in ascending order. They end in any order."""
+    """The offsets of one partition that are in progress, in ascending order. They finish in any order."""
 
     def __init__(self, start: int, note: Note) -> None:
         self._note = note
@@ -43,8 +43,8 @@ class OffsetTracker:
         self._done_end = note.end
         self.end = start
 
-    def begin(self, offset: int) -> bool:
-        """Whether it is to be delivered: False where it was done before, beyond the offset of the last commit."""
+    def try_begin(self, offset: int) -> bool:
+        """Record a fetched offset. Returns False if it must not be delivered: it was done before the last commit."""
         self.end = offset + 1
         if offset < self._note.end and self._note.is_done(offset):
             return False
@@ -57,11 +57,11 @@ class OffsetTracker:
 
     @property
     def watermark(self) -> int:
-        """All before it is done: where to go on after a restart."""
+        """Where to continue after a restart: everything before it is done."""
         return next(iter(self._open), self.end)
 
     def note(self) -> str:
-        """What is done beyond the watermark, in at most NOTE_CHARS_MAX characters. What does not fit comes again."""
+        """What is done beyond the watermark, in at most NOTE_CHARS_MAX characters. What does not fit is delivered again."""
         watermark, end = self.watermark, self._done_end
         if end <= watermark:
             return ""
@@ -76,13 +76,13 @@ class OffsetTracker:
         return f"{_FORM} {end - watermark} {','.join(ranges)}"
 
     def _unread(self, end: int) -> list[tuple[int, int]]:
-        """What an earlier note leaves open and was not fetched again yet."""
+        """The ranges that an earlier note left open and that were not fetched again yet."""
         ranges = [(max(first, self.end), min(behind, end)) for first, behind in self._note.still_open]
         return [(first, behind) for first, behind in ranges if first < behind]
 
 
 def _ranges(offsets: list[int]) -> list[tuple[int, int]]:
-    """Ascending offsets as (first, behind the last)."""
+    """Ascending offsets as ranges (first, one past the last)."""
     ranges: list[tuple[int, int]] = []
     for offset in offsets:
         if ranges and ranges[-1][1] == offset:

@@ -1,4 +1,4 @@
-"""The way out: hand-made batches through an idempotent producer that is replaced when it is beyond repair."""
+"""Publishes hand-made batches through an idempotent producer, which is replaced after a fatal error."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from saga_kafka.options import Options
 
 PUBLISH_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 3.0
-BATCH_BYTES_MAX: Final = 128 * 1024  # of several messages; a larger one travels alone
-PARCEL_MESSAGES: Final = 100  # to one partition; more are shared among several
-AVOID_SECONDS: Final = 30.0  # a partition on which nothing was acknowledged in time
+BATCH_BYTES_MAX: Final = 128 * 1024  # of a batch of several messages; a larger message travels alone
+CHUNK_MESSAGES: Final = 100  # go to one partition together; more are spread over several
+AVOID_SECONDS: Final = 30.0  # how long to avoid a partition that did not acknowledge in time
 ATTEMPTS: Final = 2
 
 _log = logging.getLogger(__name__)
@@ -32,29 +32,29 @@ _log = logging.getLogger(__name__)
 class Publisher:
     """Publishes batches of messages, each under its full topic name.
 
-    The driver's own send() costs 10 us a message, a batch made by hand 2. Partitions are chosen here, by lot and for a parcel of
-    messages at a time: what is published together stays together, for the broker and for who reads it. None is chosen that has no
-    leader, or on which nothing was acknowledged lately, so that a dead partition does not hold the others up. An idempotent send
-    never expires: what was given up waiting for may still arrive, at most two batches for each partition.
+    The driver's send() costs 10 us a message, a hand-made batch 2 us. Partitions are drawn at random, one for each chunk of messages:
+    what is published together stays together for broker and reader. Partitions without a leader, or without a recent
+    acknowledgement, are not drawn, so that a dead partition does not delay the others. An idempotent send never expires: a batch
+    may still arrive after its publish timed out, at most two batches for each partition.
     """
 
     def __init__(self, options: Options) -> None:
         self._options = options
         self._producer: AIOKafkaProducer | None = None
         self._opening = asyncio.Lock()
-        self._late: dict[TopicPartition, float] = {}  # until when it is avoided, on the monotonic clock
+        self._avoided_until: dict[TopicPartition, float] = {}  # on the monotonic clock
         self._retiring: set[asyncio.Task[None]] = set()
         self._is_closed = False
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Return when the brokers have all of it. Raises Unavailable, InputRefused, AccessRefused, NotFound."""
+        """Returns when the brokers have every message. Raises Unavailable, InputRefused, AccessRefused, NotFound."""
         for attempt in range(1, ATTEMPTS + 1):
             failure = await self._attempt(messages)
             if failure is None:
                 return
             if isinstance(failure, TOO_LARGE) or attempt == ATTEMPTS:
                 raise translation(failure, self._options.place) from failure
-            _log.warning("kafka: the producer is replaced and the batch sent again: %r", failure)
+            _log.warning("kafka: replacing the producer and sending the batch again: %r", failure)
 
     async def close(self) -> None:
         self._is_closed = True
@@ -63,19 +63,19 @@ class Publisher:
             await asyncio.wait(self._retiring)
 
     async def _attempt(self, messages: Sequence[Message]) -> BaseException | None:
-        """What the producer failed with, if that ended it. After any failed batch the sequence of its partition has a gap."""
+        """Returns the error if it ended the producer: a failed batch leaves a gap in the sequence numbers of its partition."""
         try:
             with translated(self._options.place):
                 async with asyncio.timeout(PUBLISH_SECONDS):
                     producer = await self._opened()
-                    parcels = await self._parcels(producer, messages)
+                    batches = await self._batches(producer, messages)
         except Unavailable as error:
             cause = error.__cause__
             if cause is None or not isinstance(cause, ProducerClosed):
                 raise
             self._retire()
             return cause
-        sending = [asyncio.create_task(self._send(producer, *parcel)) for parcel in parcels.items()]
+        sending = [asyncio.create_task(self._send(producer, *entry)) for entry in batches.items()]
         try:
             done, late = await asyncio.wait(sending, timeout=PUBLISH_SECONDS)
         except asyncio.CancelledError:
@@ -93,43 +93,43 @@ class Publisher:
         if late:
             await asyncio.wait(late)
             raise Unavailable(
-                f"{self._options.place}: no acknowledgement for {len(late)} of {len(sending)} batches in {PUBLISH_SECONDS:.0f} s"
+                f"{self._options.place}: {len(late)} of {len(sending)} batches not acknowledged in {PUBLISH_SECONDS:.0f} s"
             )
         return None
 
-    async def _parcels(
+    async def _batches(
         self, producer: AIOKafkaProducer, messages: Sequence[Message]
     ) -> dict[TopicPartition, list[BatchBuilder]]:
         by_topic: defaultdict[str, list[Message]] = defaultdict(list)
         for message in messages:
             by_topic[message.topic].append(message)
         spread: defaultdict[TopicPartition, list[Message]] = defaultdict(list)
-        for topic, parcel in by_topic.items():
-            every = await producer.partitions_for(topic)
-            places = [TopicPartition(topic, number) for number in _led(producer, topic) or every]
-            for start in range(0, len(parcel), PARCEL_MESSAGES):
-                spread[self._drawn(places)] += parcel[start : start + PARCEL_MESSAGES]
-        return {place: _batches(producer, parcel) for place, parcel in spread.items()}
+        for topic, group in by_topic.items():
+            partitions = await producer.partitions_for(topic)
+            places = [TopicPartition(topic, number) for number in _with_leader(producer, topic) or partitions]
+            for start in range(0, len(group), CHUNK_MESSAGES):
+                spread[self._draw(places)] += group[start : start + CHUNK_MESSAGES]
+        return {place: _packed(producer, chunk) for place, chunk in spread.items()}
 
-    def _drawn(self, places: Sequence[TopicPartition]) -> TopicPartition:
+    def _draw(self, places: Sequence[TopicPartition]) -> TopicPartition:
         now = time.monotonic()
-        prompt = [place for place in places if self._late.get(place, now) <= now]
-        return random.choice(prompt or places)  # noqa: S311 (spreads parcels)
+        prompt = [place for place in places if self._avoided_until.get(place, now) <= now]
+        return random.choice(prompt or places)  # noqa: S311 (spreads chunks)
 
     async def _send(self, producer: AIOKafkaProducer, place: TopicPartition, batches: list[BatchBuilder]) -> None:
         waiting: list[asyncio.Future[Any]] = []
         try:
             for batch in batches:
                 future = await producer.send_batch(batch, place.topic, partition=place.partition)
-                future.add_done_callback(_seen)
+                future.add_done_callback(_retrieve_exception)
                 waiting.append(future)
             await asyncio.wait(waiting)
         except asyncio.CancelledError:
-            self._late[place] = time.monotonic() + AVOID_SECONDS
+            self._avoided_until[place] = time.monotonic() + AVOID_SECONDS
             raise
         for future in waiting:
             future.result()
-        self._late.pop(place, None)
+        self._avoided_until.pop(place, None)
 
     async def _opened(self) -> AIOKafkaProducer:
         async with self._opening:
@@ -138,7 +138,7 @@ class Publisher:
             if self._producer is None:
                 producer = AIOKafkaProducer(
                     **self._options.client(),
-                    enable_idempotence=True,  # which is acks=all, and no duplicate by a retry of the driver's
+                    enable_idempotence=True,  # includes acks=all; the driver's retries write no duplicates
                     linger_ms=0,
                     max_batch_size=BATCH_BYTES_MAX,
                 )
@@ -158,13 +158,13 @@ class Publisher:
             task.add_done_callback(self._retiring.discard)
 
 
-def _led(producer: AIOKafkaProducer, topic: str) -> set[int]:
-    """The partitions that have a leader, as far as the driver knows."""
-    led: set[int] | None = producer.client.cluster.available_partitions_for_topic(topic)
-    return led or set()
+def _with_leader(producer: AIOKafkaProducer, topic: str) -> set[int]:
+    """The partitions with a leader, as far as the driver knows."""
+    numbers: set[int] | None = producer.client.cluster.available_partitions_for_topic(topic)
+    return numbers or set()
 
 
-def _batches(producer: AIOKafkaProducer, messages: list[Message]) -> list[BatchBuilder]:
+def _packed(producer: AIOKafkaProducer, messages: list[Message]) -> list[BatchBuilder]:
     batch = producer.create_batch()
     batches = [batch]
     for message in messages:
@@ -176,14 +176,14 @@ def _batches(producer: AIOKafkaProducer, messages: list[Message]) -> list[BatchB
     return batches
 
 
-def _seen(done: asyncio.Future[Any]) -> None:
-    """Whoever still waits for it or not, its exception was looked at."""
+def _retrieve_exception(done: asyncio.Future[Any]) -> None:
+    """Mark the exception as retrieved, even if nobody awaits the future any more."""
     if not done.cancelled():
         done.exception()
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:
-    """Flush and close; where the brokers are away, without what is unsent, which the driver has no call for."""
+    """Flush and close; while the brokers are away, drop what is unsent, for which the driver has no call."""
     stopping = asyncio.create_task(producer.stop())
     await asyncio.wait([stopping], timeout=STOP_SECONDS)
     if not stopping.done():

@@ -1,4 +1,4 @@
-"""A member of a consumer group: a loop that always polls, a buffer that pauses it, and commits behind what was acknowledged."""
+"""A member of a consumer group: polls all the time, pauses while its buffer is full, and commits what was acknowledged."""
 
 from __future__ import annotations
 
@@ -19,26 +19,25 @@ from saga_kafka.offset_tracker import Note, OffsetTracker
 from saga_kafka.options import Options
 
 POLL_MS: Final = 200
-FETCH_WAIT_MS: Final = (
-    250  # one fetch is in flight per broker: a partition that was paused when it went out waits for its end
-)
+# one fetch is in flight per broker: a partition that was paused when it was sent waits for its end
+FETCH_WAIT_MS: Final = 250
 FETCH_BYTES_MAX: Final = 8 * 1024 * 1024
 PARTITION_FETCH_BYTES_MAX: Final = 1024 * 1024 + 64 * 1024
 READY_BYTES_MAX: Final = 8 * 1024 * 1024
-IN_HAND_MAX: Final = 10_000  # deliveries that nobody has acknowledged: then nothing more is fetched
-HEARTBEAT_MS: Final = 500  # what a join or leave of another member costs
-REBALANCE_MS: Final = 30_000  # far more than SETTLE_SECONDS: else two members take the group from each other for ever
-SETTLE_SECONDS: Final = 1.0  # at a rebalance, for the acknowledgement of what was handed out
+IN_HAND_MAX: Final = 10_000  # maximum number of unacknowledged deliveries; fetching pauses there
+HEARTBEAT_MS: Final = 500  # how soon the join or leave of another member is noticed
+REBALANCE_MS: Final = 30_000  # far more than SETTLE_SECONDS, or two members rebalance the group for ever
+SETTLE_SECONDS: Final = 1.0  # how long a rebalance waits for acknowledgements
 COMMIT_PAUSE_SECONDS: Final = 0.5
 COMMIT_TIMEOUT_SECONDS: Final = 5.0
 STOP_SECONDS: Final = 5.0
 
 _log = logging.getLogger(__name__)
-Commits = Callable[[str, Collection[TopicPartition]], Awaitable[dict[TopicPartition, OffsetAndMetadata]]]
+CommittedOffsets = Callable[[str, Collection[TopicPartition]], Awaitable[dict[TopicPartition, OffsetAndMetadata]]]
 
 
 class KafkaDelivery:
-    """See `saga.ports.bus.Delivery`. It remembers of which time of ownership it is: after a rebalance its ack is void."""
+    """See `saga.ports.bus.Delivery`. It belongs to one ownership of its partition: after a rebalance, its ack has no effect."""
 
     __slots__ = ("_record", "_topic", "offset", "place", "progress")
 
@@ -63,17 +62,19 @@ class KafkaDelivery:
 class KafkaSubscription:
     """See `saga.ports.bus.Subscription`.
 
-    Messages are read by a loop of its own: who iterates may take hours over a batch, the group never notices. Two batches are
-    kept ready, then the partitions are paused. Offsets are committed up to the first delivery that is not acknowledged, what is
-    done beyond it is noted beside the offset, twice a second at most, at a rebalance, and at the end.
+    A separate task polls: the consumer may take hours for a batch, and the group never notices. When two batches are ready, the
+    partitions are paused. Commits have the offset of the first unacknowledged delivery, and a note of what is done beyond it; they
+    are made at most twice a second, at a rebalance, and at the end.
     """
 
-    def __init__(self, options: Options, topics: Sequence[str], group: str, limit: int, commits: Commits) -> None:
+    def __init__(
+        self, options: Options, topics: Sequence[str], group: str, limit: int, committed: CommittedOffsets
+    ) -> None:
         self._options = options
         self._topics = topics
         self._group = group
         self._limit = limit
-        self._commits = commits
+        self._committed = committed
         self._consumer = AIOKafkaConsumer(**options.client(), **_settings(options, group))
         self._ready: deque[KafkaDelivery] = deque()
         self._ready_bytes = 0
@@ -88,15 +89,15 @@ class KafkaSubscription:
 
     async def open(self) -> None:
         """Join the group. Raises KafkaError."""
-        self._consumer.subscribe(list(self._topics), listener=Rebalance(self._on_revoked))
+        self._consumer.subscribe(list(self._topics), listener=RebalanceListener(self._on_revoked))
         await self._consumer.start()
-        self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._commit_often())]
+        self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._commit_regularly())]
 
     def __aiter__(self) -> AsyncIterator[Sequence[Delivery]]:
         return self
 
     async def __anext__(self) -> Sequence[Delivery]:
-        """The next batch. Raises what ended the reading: the subscription is to be opened again."""
+        """The next batch. Raises the error that ended the reading: the caller must subscribe again."""
         while not self._ready:
             if self._failure is not None:
                 raise self._failure
@@ -109,7 +110,7 @@ class KafkaSubscription:
         return batch
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """Done, and committed soon. After a crash the last half second may come again."""
+        """Commits soon afterwards. After a crash, the acknowledgements of the last half second may be lost."""
         for delivery in deliveries:
             if not isinstance(delivery, KafkaDelivery) or delivery not in self._in_hand:
                 continue
@@ -123,7 +124,7 @@ class KafkaSubscription:
             self._settled.set()
 
     async def close(self) -> None:
-        """Leave the group; a static member only goes away, so that it may come back unnoticed."""
+        """Leave the group. A static member only disconnects, so that it can return without a rebalance."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -154,13 +155,13 @@ class KafkaSubscription:
         new = [place for place, records in batches.items() if self._is_new(place, records)]
         notes = await self._notes(new) if new else {}
         if epoch != self._epoch:
-            return  # somebody else's by now, or ours again from the last commit on
+            return  # revoked meanwhile; read again from the last commit, here or by another member
         for place in new:
             self._progress[place] = OffsetTracker(batches[place][0].offset, notes.get(place, Note()))
         for place, records in batches.items():
             progress = self._progress[place]
             for record in records:
-                if progress.begin(record.offset):
+                if progress.try_begin(record.offset):
                     delivery = KafkaDelivery(record, place.topic[len(self._options.prefix) :], progress)
                     self._ready.append(delivery)
                     self._ready_bytes += delivery.size
@@ -168,20 +169,22 @@ class KafkaSubscription:
         self._arrived.set()
 
     def _is_new(self, place: TopicPartition, records: list[ConsumerRecord[bytes, bytes]]) -> bool:
-        """A partition whose offsets start again belongs to a topic that was deleted and made again."""
+        """Also true for a partition whose offsets start again: its topic was deleted and recreated."""
         progress = self._progress.get(place)
         return progress is None or records[0].offset < progress.end
 
     async def _notes(self, places: list[TopicPartition]) -> dict[TopicPartition, Note]:
         try:
-            commits = await self._commits(self._group, places)
+            commits = await self._committed(self._group, places)
         except (KafkaError, OSError, TimeoutError) as error:
-            _log.info("kafka: without the notes of the last commit, some messages come again: %r", error)
+            _log.info(
+                "kafka: cannot read the notes of the last commit, some messages will be delivered again: %r", error
+            )
             return {}
         return {place: Note.read(commit.metadata, commit.offset) for place, commit in commits.items()}
 
     def _throttle(self) -> None:
-        """Pause all partitions while enough is ready, resume them at half of it. The polling goes on."""
+        """Pause all partitions while two batches are ready, resume them at one. Polling continues."""
         is_full = self._ready_bytes > READY_BYTES_MAX or len(self._in_hand) >= IN_HAND_MAX
         if not self._is_paused and (is_full or len(self._ready) >= 2 * self._limit):
             self._is_paused = True
@@ -191,7 +194,7 @@ class KafkaSubscription:
             self._consumer.resume(*self._consumer.assignment())
 
     async def _on_revoked(self) -> None:
-        """Feed nobody, commit what was admitted, drop the rest. Handlers at work are no concern of the group's."""
+        """Hand out nothing more, commit what is acknowledged, drop the rest. Does not wait for handlers that run long."""
         self._epoch += 1
         self._ready.clear()
         self._ready_bytes = 0
@@ -201,14 +204,14 @@ class KafkaSubscription:
                 async with asyncio.timeout(SETTLE_SECONDS):
                     await self._settled.wait()
             except TimeoutError:
-                _log.info("kafka: %d deliveries of group %s will come again", len(self._in_hand), self._group)
+                _log.info("kafka: %d deliveries of group %s will be delivered again", len(self._in_hand), self._group)
         await self._commit()
         self._progress.clear()
         self._touched.clear()
         self._in_hand.clear()
         self._is_paused = False
 
-    async def _commit_often(self) -> None:
+    async def _commit_regularly(self) -> None:
         while True:
             await self._acked.wait()
             self._acked.clear()
@@ -217,8 +220,8 @@ class KafkaSubscription:
 
     async def _commit(self) -> None:
         touched, self._touched = self._touched, set()
-        reached = {place: self._progress[place] for place in touched if place in self._progress}
-        offsets = {place: (progress.watermark, progress.note()) for place, progress in reached.items()}
+        trackers = {place: self._progress[place] for place in touched if place in self._progress}
+        offsets = {place: (progress.watermark, progress.note()) for place, progress in trackers.items()}
         if not offsets:
             return
         try:
@@ -226,11 +229,11 @@ class KafkaSubscription:
                 await self._consumer.commit(offsets)
         except (KafkaError, OSError, TimeoutError) as error:
             self._touched |= touched
-            _log.info("kafka: offsets of group %s not committed: %r", self._group, error)
+            _log.info("kafka: failed to commit offsets of group %s: %r", self._group, error)
 
 
-class Rebalance(ConsumerRebalanceListener):  # type: ignore[misc] # the driver has no types
-    """What the driver calls before each new assignment, also when the old one was lost."""
+class RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc] # the driver has no types
+    """Called by the driver before each new assignment, also after the old one was lost."""
 
     def __init__(self, revoked: Callable[[], Awaitable[None]]) -> None:
         self._revoked = revoked
@@ -240,7 +243,7 @@ class Rebalance(ConsumerRebalanceListener):  # type: ignore[misc] # the driver h
             await self._revoked()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """Nothing to do: a partition is looked at when its first records come."""
+        """Nothing to do: the committed offset of a partition is read when its first records arrive."""
 
 
 def _settings(options: Options, group: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Topics and what groups have committed, through the driver's administrator."""
+"""Topics, and the committed offsets of groups, through the driver's admin client."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from saga.errors import NotFound
 from saga_kafka.failures import translated
 from saga_kafka.options import Options
 
-Answer = TypeVar("Answer")
+Response = TypeVar("Response")
 
 TIMEOUT_SECONDS: Final = 15.0
 RETRY_SECONDS: Final = 0.2
-MESSAGE_BYTES_MAX: Final = 2 * 1024 * 1024  # a body of 1 MiB with its key, its headers and the frame of its batch
+MESSAGE_BYTES_MAX: Final = 2 * 1024 * 1024  # a body of 1 MiB with its key, its headers and the overhead of its batch
 
 
 class Topics:
-    """The administrator of a cluster, connected when it is first needed."""
+    """The topics of a cluster. Connects on first use."""
 
     def __init__(self, options: Options) -> None:
         self._options = options
@@ -33,9 +33,9 @@ class Topics:
         self._opening = asyncio.Lock()
 
     async def check(self, names: Collection[str]) -> None:
-        """Make sure that these topics exist; with create=1 in the URL by creating them.
+        """Raise NotFound if one of these topics is missing; with create=1 in the URL, create it instead.
 
-        Asking for a topic that is missing would make a broker with auto.create.topics.enable create it, so all are listed.
+        Lists all topics: a broker with auto.create.topics.enable creates each topic that a request names.
         """
         if self._known.issuperset(names):
             return
@@ -45,38 +45,39 @@ class Topics:
         elif missing:
             raise NotFound(
                 f"{self._options.place} has no topic {', '.join(missing)}: run `saga bus ensure`, "
-                "or say ?create=1 in the URL of a bus for development"
+                "or write ?create=1 in the URL of a development bus"
             )
         self._known.update(names)
 
     def forget(self) -> None:
-        """Look again at the next check: a topic may be gone."""
+        """Make the next check ask the cluster again: a topic may have been deleted."""
         self._known.clear()
 
     async def missing(self, names: Collection[str]) -> list[str]:
+        """Those of the topics that do not exist."""
         with translated(self._options.place):
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                there = set(await self.ask(lambda admin: admin.list_topics()))
-        return [name for name in names if name not in there]
+                existing = set(await self.call(lambda admin: admin.list_topics()))
+        return [name for name in names if name not in existing]
 
     async def create(self, names: Sequence[str]) -> None:
-        """With the settings of the URL. One that somebody else creates meanwhile is no error."""
+        """Create topics with the settings of the URL. A topic that another process creates meanwhile is not an error."""
         options = self._options
         wanted = [
             NewTopic(name, options.partitions, options.replication, topic_configs=self.settings()) for name in names
         ]
         with translated(options.place):
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                answer = await self.ask(lambda admin: admin.create_topics(wanted))
-                for _, code, *reason in answer.topic_errors:
+                response = await self.call(lambda admin: admin.create_topics(wanted))
+                for _, code, *reason in response.topic_errors:
                     kind = for_code(code)
                     if code and kind is not TopicAlreadyExistsError:
                         raise kind(*reason)
-                while await self.missing(names):  # noqa: ASYNC110 - the other brokers hear of it a little later
+                while await self.missing(names):  # noqa: ASYNC110 - the other brokers learn of it a little later
                     await asyncio.sleep(RETRY_SECONDS)
 
     def settings(self) -> dict[str, str]:
-        """What a topic of ours is told explicitly, whatever the cluster's defaults are."""
+        """The settings of a new topic, explicit, whatever the defaults of the cluster are."""
         return {
             "cleanup.policy": "delete",
             "retention.ms": str(self._options.retention_ms),
@@ -88,27 +89,27 @@ class Topics:
     async def committed(
         self, group: str, partitions: Collection[TopicPartition]
     ) -> dict[TopicPartition, OffsetAndMetadata]:
-        """The last commits of a group. Raises KafkaError."""
+        """The committed offsets of a group. Raises KafkaError."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             try:
-                answer: dict[TopicPartition, OffsetAndMetadata] = await self.ask(
+                response: dict[TopicPartition, OffsetAndMetadata] = await self.call(
                     lambda admin: admin.list_consumer_group_offsets(group, partitions=list(partitions))
                 )
-            except AttributeError as error:  # what the driver makes of an error for one partition
-                raise KafkaError("cannot read the commits of the group") from error
-        return answer
+            except AttributeError as error:  # the driver's reaction to an error of one partition
+                raise KafkaError("cannot read the committed offsets of the group") from error
+        return response
 
     async def close(self) -> None:
         admin, self._admin = self._admin, None
         if admin is not None:
             await admin.close()
 
-    async def ask(self, question: Callable[[AIOKafkaAdminClient], Awaitable[Answer]]) -> Answer:
-        """Ask the cluster, again where a broker was the wrong one or away, until the caller's time is over. Raises KafkaError."""
+    async def call(self, request: Callable[[AIOKafkaAdminClient], Awaitable[Response]]) -> Response:
+        """Call the cluster. Retries until the caller's timeout while a broker is away or not responsible. Raises KafkaError."""
         admin = await self._opened()
         while True:
             try:
-                return await question(admin)
+                return await request(admin)
             except KafkaError as error:
                 if not (error.retriable or isinstance(error, KafkaConnectionError)):
                     raise
@@ -122,7 +123,7 @@ class Topics:
                     await admin.start()
                 except KafkaConnectionError:
                     await admin.close()
-                    await self._knock()
+                    await self._raise_reason()
                     raise
                 except BaseException:
                     await admin.close()
@@ -130,8 +131,8 @@ class Topics:
                 self._admin = admin
             return self._admin
 
-    async def _knock(self) -> None:
-        """Raise why no broker lets us in: a wrong password, a certificate. Of all that, the driver says only that it failed."""
+    async def _raise_reason(self) -> None:
+        """Connect once more to raise the reason: a wrong password, a certificate. The driver says only that it failed."""
         arguments = self._options.client()
         for name in ("bootstrap_servers", "metadata_max_age_ms"):
             del arguments[name]

@@ -11,7 +11,7 @@ from saga_kafka.offset_tracker import NOTE_CHARS_MAX, Note, OffsetTracker
 def progress_at(count: int, note: Note | None = None, *, first: int = 0) -> OffsetTracker:
     progress = OffsetTracker(first, note or Note())
     for offset in range(first, first + count):
-        progress.begin(offset)
+        progress.try_begin(offset)
     return progress
 
 
@@ -42,13 +42,13 @@ def test_after_a_restart_exactly_what_is_not_done_is_delivered_again(first_done:
         first.finish(offset)
 
     second = OffsetTracker(first.watermark, Note.read(first.note(), first.watermark))
-    again = {offset for offset in range(first.watermark, 31) if second.begin(offset)}
+    again = {offset for offset in range(first.watermark, 31) if second.try_begin(offset)}
     assert again == set(range(31)) - first_done
 
     for offset in then_done & again:
         second.finish(offset)
     third = OffsetTracker(second.watermark, Note.read(second.note(), second.watermark))
-    assert {offset for offset in range(second.watermark, 31) if third.begin(offset)} == again - then_done
+    assert {offset for offset in range(second.watermark, 31) if third.try_begin(offset)} == again - then_done
 
 
 @given(st.integers(1, 30), st.sets(st.integers(0, 30)))
@@ -57,12 +57,12 @@ def test_what_was_not_fetched_again_before_the_next_restart_is_not_forgotten(fet
     for offset in done:
         first.finish(offset)
     second = OffsetTracker(first.watermark, Note.read(first.note(), first.watermark))
-    taken = [offset for offset in range(first.watermark, first.watermark + fetched) if second.begin(offset)]
+    taken = [offset for offset in range(first.watermark, first.watermark + fetched) if second.try_begin(offset)]
     for offset in taken:
         second.finish(offset)
 
     third = OffsetTracker(second.watermark, Note.read(second.note(), second.watermark))
-    again = {offset for offset in range(second.watermark, 31) if third.begin(offset)}
+    again = {offset for offset in range(second.watermark, 31) if third.try_begin(offset)}
 
     assert again == set(range(31)) - done - set(taken)
 
@@ -76,7 +76,7 @@ def test_a_note_never_outgrows_what_a_broker_keeps_and_what_does_not_fit_comes_a
 
     assert len(note) <= NOTE_CHARS_MAX + 20
     later = OffsetTracker(0, Note.read(note, 0))
-    again = {offset for offset in range(20_000) if later.begin(offset)}
+    again = {offset for offset in range(20_000) if later.try_begin(offset)}
     assert again >= set(range(0, 20_000, 2))
     assert len(again) < 20_000
 
@@ -89,7 +89,7 @@ def test_somebody_elses_note_says_nothing() -> None:
 def test_a_note_with_a_huge_range_costs_nothing() -> None:
     progress = OffsetTracker(0, Note.read("saga1 1000000000000 0-999999999999", 0))
 
-    assert progress.begin(0)
+    assert progress.try_begin(0)
     progress.finish(0)
 
     assert len(progress.note()) < 100

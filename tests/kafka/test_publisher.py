@@ -58,14 +58,14 @@ async def test_a_batch_that_a_broker_refused_does_not_end_the_producer(kafka_url
 async def test_a_producer_that_has_failed_for_good_is_replaced_within_the_same_publish(bus: KafkaBus) -> None:
     await bus.ensure([TOPIC], GROUP)
     await bus.publish(numbered([1]))
-    outlet, _ = bus._opened()
-    first = outlet._producer
+    publisher, _ = bus._opened()
+    first = publisher._producer
     assert first is not None
     for place in list(first._txn_manager._sequence_numbers):
         first._txn_manager.increment_sequence_number(place, 100)
 
     last = 1
-    while outlet._producer is first:  # the partition of each message is drawn by lot
+    while publisher._producer is first:  # the partition of each message is drawn by lot
         last += 1
         assert last < MESSAGES_MAX, "the partition of the first message is never drawn"
         await bus.publish(numbered([last]))
