@@ -13,54 +13,26 @@ from saga.core.definition.graph import Graph, Json, graph_from_json
 from saga.core.state.mode import Mode
 from saga.errors import Conflict, NotFound
 from saga_postgres.connection.pool import Connection, Pool
+from saga_postgres.statements import statements
 
-# Sorted, so that two processes of one service that start together never wait for each other in a circle; what has not
-# changed is not written again.
-_PUBLISH: Final = """
-insert into contract as c
-    (service, handler, mode, has_compensation, has_probe, read_only, input_schema, output_schema, handler_version)
-select service, handler, mode, has_compensation, has_probe, read_only, input_schema::jsonb, output_schema::jsonb,
-       handler_version
-from unnest($1::text[], $2::text[], $3::"char"[], $4::boolean[], $5::boolean[], $6::boolean[], $7::text[], $8::text[],
-            $9::text[])
-    as n(service, handler, mode, has_compensation, has_probe, read_only, input_schema, output_schema, handler_version)
-order by service, handler
-on conflict (service, handler) do update
-set mode = excluded.mode, has_compensation = excluded.has_compensation, has_probe = excluded.has_probe,
-    read_only = excluded.read_only, input_schema = excluded.input_schema, output_schema = excluded.output_schema,
-    handler_version = excluded.handler_version, published_at = now()
-where (c.mode, c.has_compensation, c.has_probe, c.read_only, c.input_schema, c.output_schema, c.handler_version)
-      is distinct from
-      (excluded.mode, excluded.has_compensation, excluded.has_probe, excluded.read_only, excluded.input_schema,
-       excluded.output_schema, excluded.handler_version)"""
-_CONTRACTS: Final = """
-select service, handler, mode, has_compensation, has_probe, read_only, input_schema::text, output_schema::text,
-       handler_version
-from contract"""
+_SQL: Final = statements("directory")
+_PUBLISH: Final = _SQL["publish_contracts"]
+_CONTRACTS: Final = _SQL["contracts"]
 
-# Registrations of one name queue up, so that each sees what the one before it has stored.
+# Registrations of one name are serialised, so that each sees what the previous one stored.
 _LOCK: Final = "select pg_advisory_xact_lock(hashtextextended(current_schema() || '.definition.' || $1, 0))"
-_SAME: Final = "select id, name from definition where hash = $1"
+_SAME_HASH: Final = "select id, name from definition where hash = $1"
 _HOLDER: Final = "select id, document from definition where name = $1 and version = $2"
 _RUNNING: Final = "select count(*) from saga where definition = $1 and wake_at is not null"
-# A version that is overwritten keeps its row, under a name that no definition can have: ended sagas still point to it.
-_SET_ASIDE: Final = "update definition set name = name || '~' || id, activated_at = null where id = $1"
-_BRING_BACK: Final = "update definition set name = $2 where id = $1"
-_INSERT: Final = """
-insert into definition (name, version, hash, document, services, input_schema)
-values ($1, $2, $3, $4, $5, $6::text::jsonb) returning id"""
-_INSERT_STEPS: Final = """
-insert into definition_step (definition, step, name, service, handler, mode, is_pivot, after, reads, call_ms)
-select $1, w.step, w.name, w.service, w.handler, w.mode, w.is_pivot, w.after::smallint[], w.reads::smallint[], w.call_ms
-from unnest($2::smallint[], $3::text[], $4::text[], $5::text[], $6::"char"[], $7::boolean[], $8::text[], $9::text[],
-            $10::integer[])
-    as w(step, name, service, handler, mode, is_pivot, after, reads, call_ms)"""
+# An overwritten version keeps its row, under a name that no definition can have: ended sagas still refer to it.
+_RENAME_OVERWRITTEN: Final = "update definition set name = name || '~' || id, activated_at = null where id = $1"
+_RESTORE_NAME: Final = "update definition set name = $2 where id = $1"
+_INSERT: Final = _SQL["insert_definition"]
+_INSERT_STEPS: Final = _SQL["insert_steps"]
 _ACTIVATE: Final = "update definition set activated_at = now() where id = $1 and activated_at is null"
 _GRAPH: Final = "select document, input_schema::text from definition where id = $1"
 _FIND: Final = "select id, document, input_schema::text from definition where name = $1 and version = $2"
-_FIND_NEWEST: Final = """
-select id, document, input_schema::text from definition where name = $1 and activated_at is not null
-order by activated_at desc, version desc limit 1"""
+_FIND_NEWEST: Final = _SQL["find_default"]
 
 
 class PostgresDirectory:
@@ -113,29 +85,29 @@ class PostgresDirectory:
 
 
 async def _stored(connection: Connection, graph: Graph, input_schema: Json, *, overwrite: bool) -> int:
-    """The number of this graph under its name and version, whatever it takes; inside the caller's transaction."""
-    same = await connection.fetchrow(_SAME, graph.hash)
+    """The number of this graph, which is stored under its name and version if it is new. Runs inside the caller's transaction."""
+    same = await connection.fetchrow(_SAME_HASH, graph.hash)
     if same is not None and same["name"] == graph.name:
         return int(same["id"])
     holder = await connection.fetchrow(_HOLDER, graph.name, graph.version)
     if holder is not None:
-        await _make_way(connection, holder, graph, overwrite=overwrite)
+        await _free_version(connection, holder, graph, overwrite=overwrite)
     if same is not None:
-        await connection.execute(_BRING_BACK, same["id"], graph.name)
+        await connection.execute(_RESTORE_NAME, same["id"], graph.name)
         return int(same["id"])
     return await _insert(connection, graph, input_schema)
 
 
-async def _make_way(connection: Connection, holder: Mapping[str, Any], graph: Graph, *, overwrite: bool) -> None:
+async def _free_version(connection: Connection, holder: Mapping[str, Any], graph: Graph, *, overwrite: bool) -> None:
     name = f"definition {graph.name!r} version {graph.version}"
     if not overwrite:
         lines = "; ".join(difference(graph_from_json(holder["document"]), graph))
-        raise Conflict(f"{name} is registered with another graph ({lines}): give the new one the next version")
+        raise Conflict(f"{name} is registered with another graph ({lines}): give the new graph the next version")
     if running := await connection.fetchval(_RUNNING, holder["id"]):
         raise Conflict(
-            f"{name} cannot be overwritten while {running} of its sagas run: wait for them, or give it the next version"
+            f"{name} cannot be overwritten while {running} of its sagas run: wait for them, or use the next version"
         )
-    await connection.execute(_SET_ASIDE, holder["id"])
+    await connection.execute(_RENAME_OVERWRITTEN, holder["id"])
 
 
 async def _insert(connection: Connection, graph: Graph, input_schema: Json) -> int:
@@ -161,7 +133,7 @@ async def _insert(connection: Connection, graph: Graph, input_schema: Json) -> i
 
 
 def _array(numbers: Sequence[int]) -> str:
-    """An array literal: a column of arrays of different lengths cannot be one array."""
+    """An array literal: arrays of different lengths cannot be the rows of one array."""
     return "{" + ",".join(map(str, numbers)) + "}"
 
 

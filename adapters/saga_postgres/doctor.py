@@ -15,61 +15,26 @@ from saga_postgres.connection.failures import translated
 from saga_postgres.connection.pool import CONNECT_TIMEOUT_SECONDS, Connection, checked_namespace, place_of
 from saga_postgres.connection.pooler import is_pooled_at
 from saga_postgres.schema.migrate import check
+from saga_postgres.statements import statements
 
 VERSION_MIN: Final = 14
 CLOCK_SKEW_SECONDS_MAX: Final = 1.0
 TRANSACTION_SECONDS_MAX: Final = 300.0
 DEAD_ROWS_MAX: Final = 200_000
 
-_SETTINGS: Final = """
-select current_setting('server_version') as version, current_setting('server_version_num')::integer / 10000 as major,
-       current_setting('fsync') as fsync, current_setting('synchronous_commit') as synchronous_commit,
-       current_setting('full_page_writes') as full_page_writes, pg_is_in_recovery() as is_standby"""
+_SQL: Final = statements("doctor")
+_SETTINGS: Final = _SQL["settings"]
 _CLOCK: Final = "select extract(epoch from clock_timestamp())::float8"
-_DEAD_ROWS: Final = """
-select relname, n_live_tup, n_dead_tup from pg_stat_user_tables
-where schemaname = $1 and n_dead_tup > $2 and n_dead_tup > n_live_tup order by n_dead_tup desc"""
-_HORIZON: Final = """
-select who, age from (
-    select format('process %s (%s, %s)', pid, coalesce(nullif(application_name, ''), 'no name'), state) as who,
-           extract(epoch from clock_timestamp() - xact_start)::float8 as age
-    from pg_stat_activity
-    where xact_start is not null and backend_type = 'client backend' and pid <> pg_backend_pid()
-    union all
-    select 'prepared transaction ' || gid, extract(epoch from clock_timestamp() - prepared)::float8
-    from pg_prepared_xacts
-) as held where age > $1 order by age desc limit 1"""
-_STANDBYS: Final = """
-select count(*) as standbys, count(*) filter (where sync_state in ('sync', 'quorum')) as synchronous,
-       current_setting('synchronous_commit') in ('on', 'remote_apply') as waits from pg_stat_replication"""
+_DEAD_ROWS: Final = _SQL["dead_rows"]
+_HORIZON: Final = _SQL["oldest_transaction"]
+_STANDBYS: Final = _SQL["standbys"]
 _ALIVE: Final = "select name, services from alive order by name"
 _SILENT: Final = "select count(*) from participant where id not in (select id from alive)"
-_UNSERVED: Final = """
-select c.service, count(*) as commands, extract(epoch from clock_timestamp() - min(c.due_at))::float8 as oldest
-from command c
-where c.owner is null and c.due_at <= statement_timestamp()
-  and not exists (select from alive a where c.service = any (a.services))
-group by c.service order by c.service"""
-_LEADER: Final = """
-select term, holder, extract(epoch from clock_timestamp() - seen_at)::float8 as silence
-from leader where name = 'supervisor'"""
-_STUCK: Final = """
-select definition, count(distinct saga) as sagas, extract(epoch from clock_timestamp() - min(since))::float8 as oldest
-from stuck group by definition order by sagas desc, definition"""
-_BROKEN: Final = """
-select split_part(d.name, '~', 1) || ' v' || d.version || ': ' || string_agg(distinct t.service || '.' || t.handler ||
-       case when c.service is null then ' has no contract'
-            else format(' is %s, and was frozen as %s', mode_word(c.mode), mode_word(t.mode)) end, ', ') as what
-from definition d
-join definition_step t on t.definition = d.id
-left join contract c on c.service = t.service and c.handler = t.handler
-where (c.service is null or c.mode <> t.mode)
-  and (exists (select from saga s where s.definition = d.id and s.wake_at is not null)
-       or d.id = (select o.id from definition o where o.name = d.name and o.activated_at is not null order by o.activated_at desc limit 1))
-group by d.id, d.name, d.version order by 1"""
-_ORPHANS: Final = """
-select distinct c.service from contract c
-where not exists (select from alive a where c.service = any (a.services)) order by 1"""
+_UNSERVED: Final = _SQL["unserved"]
+_LEADER: Final = _SQL["leader"]
+_STUCK: Final = _SQL["stuck"]
+_BROKEN: Final = _SQL["broken_definitions"]
+_ORPHANS: Final = _SQL["orphaned_services"]
 
 
 async def examine(url: str, namespace: str) -> AsyncIterator[Check]:

@@ -25,6 +25,7 @@ from saga.errors import Closed, LeadershipLost, Unavailable
 from saga.ports.election import Election, Leadership, LeaseWatch
 from saga_postgres.connection.failures import translated
 from saga_postgres.connection.pool import Connection, Pool
+from saga_postgres.statements import statements
 
 SESSION_IDLE_MS: Final = 2000
 TRUST_SECONDS: Final = 1.7  # the rest is for clocks that run at different speeds
@@ -33,15 +34,9 @@ POLL_SECONDS: Final = (0.2, 0.5)  # of a candidate; a resignation wakes it at on
 
 _TRY: Final = "select pg_try_advisory_lock(hashtextextended($1, 0))"
 _LOOK: Final = "select term, seen_at from leader where name = $1 and holder is not null"
-_BEGIN: Final = """
-insert into leader as l (name, term, holder, seen_at) values ($1, 1, $2, clock_timestamp())
-on conflict (name) do update set term = l.term + 1, holder = excluded.holder, seen_at = excluded.seen_at
-returning term"""
-# Not durable: a renewal need not outlive a crash of the server, and must not wait for a standby.
-_RENEW: Final = """
-update leader set seen_at = clock_timestamp()
-where name = $1 and term = $2 and (select set_config('synchronous_commit', 'off', true)) is not null
-returning term"""
+_SQL: Final = statements("election")
+_BEGIN: Final = _SQL["begin_term"]
+_RENEW: Final = _SQL["renew"]
 _RESIGN: Final = "update leader set holder = null where name = $1 and term = $2"
 _UNLOCK: Final = "select pg_advisory_unlock(hashtextextended($1, 0)), pg_notify($2, '')"
 

@@ -23,27 +23,14 @@ from saga_postgres.announce.encryption import MessageCipher
 from saga_postgres.announce.local_socket import LocalSocket
 from saga_postgres.connection.failures import translated
 from saga_postgres.connection.pool import Connection, Pool
+from saga_postgres.statements import statements
 
 LEAVE_TIMEOUT_SECONDS: Final = 5.0
 CLOCK_SECONDS_MAX: Final = 3.0  # so long a beat tells the time of the store
-_JOIN: Final = """
-    insert into participant (id, name, services, capacity, release, socket_path) values ($1, $2, $3, $4, $5, $6)
-"""
-_ANNOUNCE: Final = """
-    update participant set capacity = $3, services = (select array_agg(distinct s order by s) from unnest(services || $2::text[]) as s)
-    where id = $1
-"""
-# Not durable: it need not outlive a crash of the server, and must not wait for a standby.
-_LEAD: Final = """
-with before as (select extract(epoch from clock_timestamp() - seen_at)::float8 as silent from leader where name = 'supervisor'),
-     seen as (
-        insert into leader as l (name, term, holder, seen_at)
-        select 'supervisor', $1, $2, clock_timestamp() where set_config('synchronous_commit', 'off', true) is not null
-        on conflict (name) do update set term = excluded.term, holder = excluded.holder,
-            seen_at = case when extract(epoch from clock_timestamp() - l.seen_at) <= $4::float8 then excluded.seen_at else l.seen_at end
-        where l.term <= excluded.term or l.seen_at < clock_timestamp() - make_interval(secs => $3)
-        returning term)
-select coalesce((select silent from before), 0), (select term from seen)"""
+_SQL: Final = statements("membership")
+_JOIN: Final = _SQL["join"]
+_ANNOUNCE: Final = _SQL["announce"]
+_LEAD: Final = _SQL["lead"]
 _BEAT: Final = "select * from heartbeat($1, $2, $3, $4, $5, $6)"
 _HELD: Final = "select saga, step from command where owner = $1"
 

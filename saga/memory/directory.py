@@ -68,7 +68,7 @@ class MemoryDirectory:
         name = f"definition {graph.name!r} version {graph.version}"
         if not overwrite:
             changes = "; ".join(difference(holder.graph, graph))
-            raise Conflict(f"{name} is registered with another graph ({changes}): give the new one the next version")
+            raise Conflict(f"{name} is registered with another graph ({changes}): give the new graph the next version")
         sagas = [saga for saga in self._database.sagas.values() if saga.definition == holder.number]
         running = sum(not saga.state.phase.is_terminal for saga in sagas)
         if running:

@@ -10,7 +10,7 @@ import pytest
 
 from saga.errors import SchemaMismatch, UsageError
 from saga_postgres.schema.migrate import check, migrate, pending
-from saga_postgres.schema.sections import SQL
+from saga_postgres.statements import SQL
 
 FIRST = "create table a (id integer); insert into a values (1);"
 SECOND = "alter table a add column name text; create function f() returns integer language sql return 1;"

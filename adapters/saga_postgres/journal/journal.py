@@ -14,11 +14,11 @@ from saga_postgres.connection.failures import translated
 from saga_postgres.connection.handler_pool import step_transaction
 from saga_postgres.connection.pool import CONNECT_TIMEOUT_SECONDS, KEEPALIVE, Connection, place_of
 from saga_postgres.journal.table import ensure_journal
+from saga_postgres.statements import statements
 
 _FIND: Final = "select state, result, reason from saga_journal where saga = $1 and step = $2 for no key update"
-_WRITE: Final = """
-    insert into saga_journal (saga, step, state, result, reason, at) values ($1, $2, $3, $4, $5, now()) on conflict (saga, step) do nothing
-"""
+_SQL: Final = statements("journal")
+_WRITE: Final = _SQL["write"]
 _MARK: Final = "update saga_journal set state = $3, at = now() where saga = $1 and step = $2"
 _FORGET: Final = "delete from saga_journal where saga = $1 and step = $2"
 _SAGAS: Final = "select distinct saga from saga_journal where saga > $1 order by saga limit $2"

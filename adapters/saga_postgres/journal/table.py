@@ -6,16 +6,13 @@ from typing import Final
 
 from saga.errors import AccessRefused, SchemaMismatch, UsageError
 from saga_postgres.connection.pool import Connection
-from saga_postgres.schema.sections import SQL
+from saga_postgres.statements import SQL, statements
 
 COLUMNS: Final = frozenset({"saga", "step", "state", "result", "reason", "at"})
-_SQL: Final = SQL / "journal.sql"
+_TABLE: Final = SQL / "journal.sql"
 _SCHEMA: Final = "select coalesce($1, current_schema())"
-# Not to_regclass: it answers from the session's cache, which the wait for the lock does not refresh.
-_FOUND: Final = """
-select array_agg(attname::text)
-from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
-where n.nspname = $1 and c.relname = 'saga_journal' and a.attnum > 0 and not a.attisdropped"""
+_SQL: Final = statements("journal_table")
+_FOUND: Final = _SQL["columns"]
 _LOCK: Final = "select pg_advisory_xact_lock(hashtextextended('saga.journal.' || $1, 0))"
 _MAY_CREATE: Final = "select has_schema_privilege($1, 'create')"
 _ENTER: Final = "select set_config('search_path', quote_ident($1), true)"
@@ -47,7 +44,7 @@ async def ensure_journal(connection: Connection, schema: str | None = None) -> N
                 "saga_postgres/sql/journal.sql, and grant select, insert, update and delete"
             )
         await connection.execute(_ENTER, home)
-        await connection.execute(_SQL.read_text(encoding="utf-8"))
+        await connection.execute(_TABLE.read_text(encoding="utf-8"))
 
 
 async def _is_there(connection: Connection, schema: str) -> bool:

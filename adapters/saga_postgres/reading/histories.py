@@ -8,21 +8,13 @@ from uuid import UUID
 
 from saga.ports.saga_history import HistoryPage, SagaHistory, Transition
 from saga_postgres.connection.pool import Connection
+from saga_postgres.statements import statements
 
-_SAGAS: Final = """
-select s.id, s.definition, s.version, s.phase::text, s.vector, extract(epoch from s.started_at)::float8 as started_at,
-       array(select r.step from step r where r.saga = s.id) as results
-from saga s where s.id >= $1 order by s.id limit $2"""
-# No line is older than its saga; a day of play, for a server whose clock was set. The condition spares the partitions of older days.
-_NOTES: Final = """
-select e.saga, e.version, e.phase::text, e.vector, e.kind, e.step, e.detail, e.process
-from event e where e.saga = any ($1::uuid[]) and e.at >= to_timestamp($2) - interval '1 day'
-order by e.saga, e.version nulls last, e.at, e.n"""
+_SQL: Final = statements("histories")
+_SAGAS: Final = _SQL["sagas"]
+_NOTES: Final = _SQL["events"]
 _DOCUMENTS: Final = "select id, document from definition where id = any ($1::integer[])"
-_KEPT_SINCE: Final = """
-select extract(epoch from min(substring(pg_get_expr(c.relpartbound, c.oid) from $$FROM \\('([^']+)'\\)$$)::timestamptz))::float8
-from pg_inherits i join pg_class c on c.oid = i.inhrelid
-where i.inhparent = to_regclass('event') and c.relname ~ '^event_\\d{8}$'"""
+_KEPT_SINCE: Final = _SQL["kept_since"]
 
 
 async def read_histories(connection: Connection, first: UUID, limit: int) -> HistoryPage:

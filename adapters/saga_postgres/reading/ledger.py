@@ -21,65 +21,19 @@ from saga_postgres.connection.pool import Pool
 from saga_postgres.reading.histories import read_histories
 from saga_postgres.reading.saga_detail import read_case
 from saga_postgres.reading.survey import read_survey
+from saga_postgres.statements import statements
 
-_SNAPSHOT: Final = """
-select s.id, s.version, s.definition, s.phase, s.vector, s.rollback_requested, s.paused, s.reason, s.waiter, s.trace, s.input,
-       extract(epoch from s.deadline)::float8 as deadline, extract(epoch from s.started_at)::float8 as started_at,
-       extract(epoch from s.ended_at)::float8 as ended_at, extract(epoch from clock_timestamp())::float8 as now,
-       split_part(d.name, '~', 1) as definition_name, d.version as definition_version,
-       c.held, c.claimed, c.unquiet, r.steps, r.results
-from saga s
-join definition d on d.id = s.definition
-cross join lateral (
-    select coalesce(array_agg(c.step), '{}') as held,
-           coalesce(array_agg(c.step) filter (where c.owner is not null), '{}') as claimed,
-           coalesce(array_agg(c.step) filter (where c.quiet_at > statement_timestamp()), '{}') as unquiet
-    from command c where c.saga = s.id
-) as c
-cross join lateral (
-    select coalesce(array_agg(r.step), '{}') as steps, coalesce(array_agg(r.result), '{}') as results
-    from step r where r.saga = s.id and r.result is not null
-) as r
-where s.id = $1"""
+_SQL: Final = statements("ledger")
+_SNAPSHOT: Final = _SQL["snapshot"]
 _STATUSES: Final = "select * from statuses($1)"
 _FIND_KEY: Final = "select saga from start_key where definition_name = $1 and key = $2"
 _AUDIT: Final = (
     "insert into audit (actor, action, saga, step, reason, detail) values ($1, $2, $3, $4, $5, $6::text::jsonb)"
 )
 
-# $5 says that only sagas that have not ended can match: the planner then takes the small index on wake_at.
-_LINES: Final = """
-with picked as materialized (
-    select s.id, s.phase, s.rollback_requested, s.paused
-    from saga s left join definition d on d.id = s.definition
-    where ($1::"char"[] is null or s.phase = any ($1))
-      and ($2::text is null or split_part(d.name, '~', 1) = $2)
-      and (not $3::boolean or s.vector ~ '[dwuk]')
-      and ($4::float8 is null or s.id >= first_id_at(to_timestamp($4)))
-      and (not $5::boolean or s.wake_at is not null)
-      and ($7::uuid is null or s.id < $7)
-    order by s.id desc limit $6
-)
-select o.id, o.definition, o.version, p.phase, p.rollback_requested, p.paused, o.is_stuck, o.at_steps,
-       o.reason, o.key,
-       extract(epoch from o.since)::float8 as since, extract(epoch from o.deadline)::float8 as deadline,
-       extract(epoch from o.started_at)::float8 as started_at, extract(epoch from o.ended_at)::float8 as ended_at
-from picked p join overview o on o.id = p.id
-order by o.id desc"""
-_COUNTS: Final = """
-select phase, count(*) as sagas, count(*) filter (where ended_at is null and vector ~ '[dwuk]') as stuck
-from saga group by phase"""
-
-_DEFINITIONS: Final = """
-select d.id, d.name, d.version, d.hash, d.services, (select count(*) from definition_step t where t.definition = d.id) as steps,
-       d.activated_at is not null and d.id = first_value(d.id) over (
-           partition by d.name order by d.activated_at desc nulls last, d.version desc) as is_default,
-       coalesce(live.sagas, 0) as live
-from definition d
-left join (select s.definition, count(*) as sagas from saga s where s.wake_at is not null group by s.definition) as live
-    on live.definition = d.id
-where d.name !~ '~'
-order by d.name, d.version desc"""
+_LINES: Final = _SQL["lines"]
+_COUNTS: Final = _SQL["counts"]
+_DEFINITIONS: Final = _SQL["definitions"]
 
 Row = Mapping[str, Any]
 

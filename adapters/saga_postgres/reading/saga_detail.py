@@ -14,30 +14,13 @@ from saga.errors import NotFound
 from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX
 from saga.ports.saga_detail import HISTORY_LINES_MAX, CommandDetail, HistoryLine, SagaDetail, StepRecord
 from saga_postgres.connection.pool import Connection
+from saga_postgres.statements import statements
 
-_SAGA: Final = """
-select s.phase, s.vector, s.rollback_requested, s.paused, s.reason, s.input, s.tags::text as tags, d.document,
-       extract(epoch from s.deadline)::float8 as deadline, extract(epoch from s.wake_at)::float8 as wake_at,
-       extract(epoch from s.started_at)::float8 as started_at, extract(epoch from s.ended_at)::float8 as ended_at,
-       extract(epoch from clock_timestamp())::float8 as now,
-       (select k.key from start_key k where k.saga = s.id limit 1) as key
-from saga s join definition d on d.id = s.definition where s.id = $1"""
-_INSTRUCTIONS: Final = """
-select c.step, c.op, c.deliveries, c.failures, c.error, coalesce(p.name, 'process ' || c.owner) as owner,
-       extract(epoch from nullif(c.due_at, 'infinity'))::float8 as due_at,
-       extract(epoch from c.lease_until)::float8 as lease_until, extract(epoch from c.quiet_at)::float8 as quiet_at,
-       extract(epoch from c.first_failed_at)::float8 as first_failed_at
-from command c left join participant p on p.id = c.owner where c.saga = $1"""
-_RECORDS: Final = """
-select r.step, extract(epoch from r.finished_at)::float8 as finished_at, r.attempts, r.result,
-       coalesce(p.name, 'process ' || r.owner) as process
-from step r left join participant p on p.id = r.owner where r.saga = $1"""
-_HISTORY: Final = """
-select extract(epoch from e.at)::float8 as at, e.kind, e.step, e.detail, e.vector,
-       coalesce(p.name, 'process ' || e.process) as process
-from event e left join participant p on p.id = e.process
-where e.saga = $1 and e.at >= $2::timestamptz - interval '1 minute'
-order by e.at, e.version nulls last, e.n limit $3"""
+_SQL: Final = statements("saga_detail")
+_SAGA: Final = _SQL["saga"]
+_INSTRUCTIONS: Final = _SQL["commands"]
+_RECORDS: Final = _SQL["results"]
+_HISTORY: Final = _SQL["history"]
 _SERVING: Final = """
 select service, array_agg(name order by name) as names from alive, unnest(services) as service group by service"""
 _LEADER: Final = """

@@ -9,7 +9,7 @@ import asyncpg
 
 from saga.errors import UsageError
 from saga_postgres.connection.pool import checked_namespace
-from saga_postgres.schema.sections import SQL
+from saga_postgres.statements import SQL
 
 _SQL: Final = SQL / "grants.sql"
 _ROLE: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")

@@ -12,7 +12,7 @@ import asyncpg
 
 from saga.errors import SchemaMismatch, UsageError
 from saga_postgres.schema.migration import Migration, read_migrations, read_repeatable
-from saga_postgres.schema.sections import SQL, statements
+from saga_postgres.statements import SQL, statements
 
 _SCHEMA: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _SQL: Final = statements("migrate")

@@ -24,7 +24,7 @@ from importlib.resources.abc import Traversable
 from typing import Final
 
 from saga.errors import UsageError
-from saga_postgres.schema.sections import sections, with_includes
+from saga_postgres.statements import sections, with_includes
 
 REPEATABLE: Final = ("functions", "views")
 """Folders of repeatable files, in the order in which they are run."""

@@ -1,0 +1,44 @@
+-- Statements of directory.py.
+
+-- name: publish_contracts
+-- Publishes contracts. Sorted, so that processes of a service that start together do not deadlock; unchanged rows are not written.
+insert into contract as c
+    (service, handler, mode, has_compensation, has_probe, read_only, input_schema, output_schema, handler_version)
+select service, handler, mode, has_compensation, has_probe, read_only, input_schema::jsonb, output_schema::jsonb,
+       handler_version
+from unnest($1::text[], $2::text[], $3::"char"[], $4::boolean[], $5::boolean[], $6::boolean[], $7::text[], $8::text[],
+            $9::text[])
+    as n(service, handler, mode, has_compensation, has_probe, read_only, input_schema, output_schema, handler_version)
+order by service, handler
+on conflict (service, handler) do update
+set mode = excluded.mode, has_compensation = excluded.has_compensation, has_probe = excluded.has_probe,
+    read_only = excluded.read_only, input_schema = excluded.input_schema, output_schema = excluded.output_schema,
+    handler_version = excluded.handler_version, published_at = now()
+where (c.mode, c.has_compensation, c.has_probe, c.read_only, c.input_schema, c.output_schema, c.handler_version)
+      is distinct from
+      (excluded.mode, excluded.has_compensation, excluded.has_probe, excluded.read_only, excluded.input_schema,
+       excluded.output_schema, excluded.handler_version)
+
+-- name: contracts
+-- All contracts.
+select service, handler, mode, has_compensation, has_probe, read_only, input_schema::text, output_schema::text,
+       handler_version
+from contract
+
+-- name: insert_definition
+-- Inserts a definition and returns its number.
+insert into definition (name, version, hash, document, services, input_schema)
+values ($1, $2, $3, $4, $5, $6::text::jsonb) returning id
+
+-- name: insert_steps
+-- Inserts the steps of definition $1.
+insert into definition_step (definition, step, name, service, handler, mode, is_pivot, after, reads, call_ms)
+select $1, w.step, w.name, w.service, w.handler, w.mode, w.is_pivot, w.after::smallint[], w.reads::smallint[], w.call_ms
+from unnest($2::smallint[], $3::text[], $4::text[], $5::text[], $6::"char"[], $7::boolean[], $8::text[], $9::text[],
+            $10::integer[])
+    as w(step, name, service, handler, mode, is_pivot, after, reads, call_ms)
+
+-- name: find_default
+-- The version of a definition that a start by name gets: the one activated last.
+select id, document, input_schema::text from definition where name = $1 and activated_at is not null
+order by activated_at desc, version desc limit 1

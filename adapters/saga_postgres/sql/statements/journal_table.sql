@@ -1,0 +1,7 @@
+-- Statements of journal/table.py.
+
+-- name: columns
+-- The columns of the journal in a schema. Not by to_regclass, whose cache the wait for the lock does not refresh.
+select array_agg(attname::text)
+from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+where n.nspname = $1 and c.relname = 'saga_journal' and a.attnum > 0 and not a.attisdropped

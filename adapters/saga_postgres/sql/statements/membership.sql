@@ -1,0 +1,26 @@
+-- Statements of membership.py.
+
+-- name: join
+-- Adds a process.
+insert into participant (id, name, services, capacity, release, socket_path) values ($1, $2, $3, $4, $5, $6)
+
+-- name: announce
+-- Adds services to a process and sets its capacity.
+update participant set capacity = $3, services = (select array_agg(distinct s order by s) from unnest(services || $2::text[]) as s)
+where id = $1
+
+-- name: lead
+-- Records that the supervisor of term $1 was seen working, unless a later term was seen within $3 seconds; returns how long no supervisor had
+-- been seen. If that is more than $4 seconds, seen_at stays. Not durable: it need not outlive a crash of the server, nor wait for a standby.
+with before as (
+    select extract(epoch from clock_timestamp() - seen_at)::float8 as silent from leader where name = 'supervisor'
+), seen as (
+    insert into leader as l (name, term, holder, seen_at)
+    select 'supervisor', $1, $2, clock_timestamp() where set_config('synchronous_commit', 'off', true) is not null
+    on conflict (name) do update
+    set term = excluded.term, holder = excluded.holder,
+        seen_at = case when extract(epoch from clock_timestamp() - l.seen_at) <= $4::float8 then excluded.seen_at else l.seen_at end
+    where l.term <= excluded.term or l.seen_at < clock_timestamp() - make_interval(secs => $3)
+    returning term
+)
+select coalesce((select silent from before), 0), (select term from seen)
