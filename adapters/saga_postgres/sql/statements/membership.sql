@@ -10,8 +10,8 @@ update participant set capacity = $3, services = (select array_agg(distinct s or
 where id = $1
 
 -- name: lead
--- Records that the supervisor of term $1 was seen working, unless a later term was seen within $3 seconds; returns how long no supervisor had
--- been seen. If that is more than $4 seconds, seen_at stays. Not durable: it need not outlive a crash of the server, nor wait for a standby.
+-- Records that the supervisor of term $1 was seen working, unless a later term was seen within $3 seconds; returns how long no supervisor
+-- had been seen. If that is more than $4 seconds, seen_at stays. Not durable: it need not outlive a crash, nor wait for a standby.
 with before as (
     select extract(epoch from clock_timestamp() - seen_at)::float8 as silent from leader where name = 'supervisor'
 ), seen as (
