@@ -11,7 +11,8 @@ from msgspec import structs
 from saga.core.definition.graph import Graph, Json
 from saga.core.definition.paths import reads
 from saga.core.rules import events as ev
-from saga.core.rules.decide import decide, is_pivot_passed
+from saga.core.rules.decide import decide
+from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import FINISHED_LETTERS
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase

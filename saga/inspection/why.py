@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
-from saga.core.rules.decide import is_pivot_passed
+from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import QUARANTINED_LETTERS
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from saga.core.rules.decide import called_for
+from saga.core.rules.called_for import called_for
 from saga.core.state.letters import keeps_command
 from saga.core.state.operation import Operation
 from saga.core.state.saga_state import State

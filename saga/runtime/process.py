@@ -16,8 +16,8 @@ import structlog
 from saga.core.definition.graph import Graph
 from saga.core.ids import uuid7_ms
 from saga.core.rules import events as ev
-from saga.core.rules.decide import is_pivot_passed
 from saga.core.rules.decision import Decision
+from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.phase import Phase
 from saga.errors import DefinitionError, SagaError
 from saga.ports.adapter import StoreAdapter

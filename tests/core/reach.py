@@ -16,10 +16,11 @@ from saga.core.rules import decide as decide_module
 from saga.core.rules import events as ev
 from saga.core.rules.decide import decide
 from saga.core.rules.decision import Decision
+from saga.core.rules.fold import Fold
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State, initial_state
-from tests.protocol.verdicts import ConditionalFold, conditional
+from tests.protocol.verdicts import CONDITIONAL, conditional
 
 STATES_MAX = 20_000
 NOW = 1_000.0
@@ -50,7 +51,7 @@ class _Letters(list[str]):
         super().__setitem__(at, letter)
 
 
-class RecordingFold(ConditionalFold):
+class RecordingFold(Fold):
     """The production rules, which tell of every change that they make."""
 
     __slots__ = ("changes", "phases")
@@ -80,6 +81,8 @@ def reach(plain: Graph, *, skipped: tuple[int, ...]) -> Reached:
     todo = [initial_state(graph, now=NOW)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decide_module, "Fold", RecordingFold)
+        for module, name, function in CONDITIONAL:
+            patch.setattr(module, name, function)
         CHANGES.clear()
         while todo:
             state = todo.pop()

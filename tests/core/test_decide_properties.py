@@ -13,9 +13,11 @@ from msgspec.structs import replace
 
 from saga.core.definition.graph import Graph
 from saga.core.rules import events as ev
-from saga.core.rules.decide import _folded, called_for, decide
+from saga.core.rules.called_for import called_for
+from saga.core.rules.decide import _folded, decide
 from saga.core.rules.decision import Decision
 from saga.core.rules.fold import Fold
+from saga.core.rules.memo import MEMOS
 from saga.core.state.letters import LETTERS
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
@@ -102,7 +104,7 @@ def test_a_saga_that_has_ended_never_changes(at: int) -> None:
 
 
 @every_case
-def test_what_is_remembered_of_other_sagas_is_what_would_be_decided(at: int) -> None:
+def test_a_remembered_decision_is_what_the_rules_decide(at: int) -> None:
     graph, _ = CASES[at]
     successes = [(before, event) for before, event, _ in reached(at).decisions if isinstance(event, ev.Succeeded)]
     asked = [(before.due(NOW + later), event) for before, event in successes for later in (-1.0, 0.0, 1.0, 2.0)]
@@ -113,11 +115,11 @@ def test_what_is_remembered_of_other_sagas_is_what_would_be_decided(at: int) -> 
     assert [_decided(graph, *question) for question in asked] == [
         _folded(f, before, [e], 0.5) for f, before, e in folds
     ]
-    assert 0 < len(graph.decided) < len(asked)
+    assert 0 < len(MEMOS[id(graph)]) < len(asked)
 
 
 def test_of_a_definition_with_many_ways_not_all_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("saga.core.rules.decide.REMEMBERED_MAX", 4)
+    monkeypatch.setattr("saga.core.rules.memo.REMEMBERED_MAX", 4)
     graph = graphs.shaped(((), (), ()), "XXX", pivot=-1)
     for order in itertools.permutations(range(3)):
         state = _decided(graph, initial_state(graph, now=NOW), ev.Started()).state
@@ -125,7 +127,7 @@ def test_of_a_definition_with_many_ways_not_all_are_remembered(monkeypatch: pyte
             state = _decided(graph, state, ev.Succeeded(step)).state
 
         assert state.phase is Phase.COMPLETED
-        assert 0 < len(graph.decided) <= 4
+        assert 0 < len(MEMOS[id(graph)]) <= 4
 
 
 @every_case

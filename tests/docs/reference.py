@@ -22,7 +22,7 @@ from saga.core.check.finding import Code
 from saga.core.definition import graph, names
 from saga.core.definition.paths import INTEGER_MAX, TEMPLATE_DEPTH_MAX
 from saga.core.duration import DURATION_MS_MAX, duration_text
-from saga.core.rules.fold import operation_of
+from saga.core.rules.called_for import operation_of
 from saga.core.state.letters import QUARANTINED_LETTERS, WORDS
 from saga.core.state.mode import Mode
 from saga.core.state.operation import Operation

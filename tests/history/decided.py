@@ -10,6 +10,7 @@ from saga.core.definition.graph import Graph
 from saga.core.rules import events as ev
 from saga.core.rules.decide import decide
 from saga.core.rules.decision import HistoryEntry
+from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.saga_state import State, initial_state
 from saga.ports.saga_history import SagaHistory, Transition
 from tests.core.graphs import chain, graph, shaped, step
@@ -26,7 +27,7 @@ GRAPHS: Final = (
     graph(step("a", "J", read_only=True), step("b", "X"), step("c", "T", compensation=False)),
 )
 RESULTS: Final = frozenset({"succeeded", "resolved: it happened", "frozen: executed", "frozen: compensated"})
-REDRIVEN: Final = (HistoryEntry("redriven", -1, None),)
+REDRIVEN: Final = (HistoryEntry(HistoryKind.REDRIVEN, -1, None),)
 FROM_OUTSIDE: Final = (
     ev.Paused, ev.Resumed, ev.Retried, ev.Happened, ev.DidNotHappen, ev.CompensatedByHand, ev.Skipped, ev.Abandoned,
     ev.RollbackRequested, ev.Redriven, ev.Quiet,
@@ -56,7 +57,7 @@ class Decided:
         version = self.version if is_written else None
         for kind, at, detail in entries:
             self.notes.append(
-                Transition(version, after.phase.value, after.vector, kind, None if at < 0 else at, detail, 1)
+                Transition(version, after.phase.value, after.vector, str(kind), None if at < 0 else at, detail, 1)
             )
             if kind in RESULTS:
                 self.results.add(at)

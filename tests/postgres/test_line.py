@@ -16,6 +16,7 @@ import pytest
 from msgspec.structs import replace
 
 from saga.core.rules.decision import HistoryEntry
+from saga.core.rules.history_kind import HistoryKind
 from saga.ports.adapter import StoreOptions
 from saga.ports.values.claim import CommandRef
 from saga.ports.values.notification import Notifications
@@ -149,7 +150,11 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
         await services.administer(self.url, f"delete from saga.participant where id = {other.id}")  # noqa: S608 (a number)
 
         if step:
-            writes = [replace(moved(start, "SD"), dispatches=[dispatch], entries=[HistoryEntry("succeeded", 0, None)])]
+            writes = [
+                replace(
+                    moved(start, "SD"), dispatches=[dispatch], entries=[HistoryEntry(HistoryKind.SUCCEEDED, 0, None)]
+                )
+            ]
             writes[0].drops.append(Drop(0, None))
             assert (
                 await process.commit(*writes, *([] if is_alone else [moved(second, "S")]), notifications=notifications)
@@ -158,7 +163,9 @@ class TestSignalsOnTheLine(OnPostgres, SignalTests):
         else:
             new = [
                 replace(
-                    await self.ready(process, "DP"), dispatches=[dispatch], entries=[HistoryEntry("started", -1, None)]
+                    await self.ready(process, "DP"),
+                    dispatches=[dispatch],
+                    entries=[HistoryEntry(HistoryKind.STARTED, -1, None)],
                 )
             ]
             assert (

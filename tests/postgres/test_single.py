@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from saga.core.rules.decision import HistoryEntry
+from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
@@ -61,7 +62,7 @@ def success(**changes: Any) -> Write:
         drops=[Drop(1, None)],
         dispatches=[Dispatch(2, EXECUTE, "service", ME, CLAIM + 1, 0.0)],
         results=[Result(1, 2, b'"done\\\\"')],
-        entries=(HistoryEntry("succeeded", 1, None),),
+        entries=(HistoryEntry(HistoryKind.SUCCEEDED, 1, None),),
     )
     return replace(write, **changes)
 
@@ -77,25 +78,27 @@ WRITES = {
     "queued for later": success(dispatches=given_to(None, after=5.0)),
     "without a value": success(results=[Result(1, 1, None)]),
     "without a result": success(results=[]),
-    "with a detail": success(entries=(HistoryEntry("succeeded", 1, "it's {late}"),)),
+    "with a detail": success(entries=(HistoryEntry(HistoryKind.SUCCEEDED, 1, "it's {late}"),)),
     "of a claim that is the newest": success(drops=[Drop(1, CLAIM)]),
     "of a claim that is not the newest": success(drops=[Drop(1, CLAIM - 1)]),
     "the last one": success(
         state=state("SSS", Phase.COMPLETED),
-        entries=(HistoryEntry("succeeded", 1, None), HistoryEntry("completed", -1, None)),
+        entries=(HistoryEntry(HistoryKind.SUCCEEDED, 1, None), HistoryEntry(HistoryKind.COMPLETED, -1, None)),
         **ENDED,
     ),
-    "at the end of a pause": success(entries=(HistoryEntry("succeeded", 1, None), HistoryEntry("resumed", -1, None))),
+    "at the end of a pause": success(
+        entries=(HistoryEntry(HistoryKind.SUCCEEDED, 1, None), HistoryEntry(HistoryKind.RESUMED, -1, None))
+    ),
     "back": success(
         state=state("KZV", Phase.COMPENSATING, 'no "stock", NULL'),
         dispatches=given_to(ME, COMPENSATE, 0),
         results=[],
-        entries=(HistoryEntry("compensated", 1, None),),
+        entries=(HistoryEntry(HistoryKind.COMPENSATED, 1, None),),
     ),
     "back at the start": success(
         state=state("ZZV", Phase.COMPENSATED, "no stock"),
         results=[],
-        entries=(HistoryEntry("compensated", 1, None), HistoryEntry("rolled back", -1, None)),
+        entries=(HistoryEntry(HistoryKind.COMPENSATED, 1, None), HistoryEntry(HistoryKind.ROLLING_BACK, -1, None)),
         **ENDED,
     ),
 }
@@ -207,15 +210,15 @@ MORE: dict[str, Callable[[], Write]] = {
     "two results": lambda: success(results=[Result(1, 1, None), Result(0, 1, None)]),
     "the result of another step": lambda: success(results=[Result(0, 1, None)]),
     "no line of history": lambda: success(entries=()),
-    "a line about another step": lambda: success(entries=(HistoryEntry("succeeded", 0, None),)),
+    "a line about another step": lambda: success(entries=(HistoryEntry(HistoryKind.SUCCEEDED, 0, None),)),
     "lines about two steps": lambda: success(
-        entries=(HistoryEntry("succeeded", 1, None), HistoryEntry("voided", 2, None))
+        entries=(HistoryEntry(HistoryKind.SUCCEEDED, 1, None), HistoryEntry(HistoryKind.VOIDED, 2, None))
     ),
     "a detail of what is said of the saga": lambda: success(
-        entries=(HistoryEntry("succeeded", 1, None), HistoryEntry("completed", -1, "so"))
+        entries=(HistoryEntry(HistoryKind.SUCCEEDED, 1, None), HistoryEntry(HistoryKind.COMPLETED, -1, "so"))
     ),
     "three lines": lambda: success(
-        entries=(HistoryEntry("succeeded", 1, None), *[HistoryEntry("completed", -1, None)] * 2)
+        entries=(HistoryEntry(HistoryKind.SUCCEEDED, 1, None), *[HistoryEntry(HistoryKind.COMPLETED, -1, None)] * 2)
     ),
 }
 
@@ -238,7 +241,7 @@ def start(**changes: Any) -> Start:
         input_hash=b"hash",
         tags=None,
         dispatches=given_to(ME, step=0),
-        entries=(HistoryEntry("started", -1, None),),
+        entries=(HistoryEntry(HistoryKind.STARTED, -1, None),),
     )
     return replace(order, **changes)
 
@@ -290,8 +293,13 @@ def test_a_start_of_more_than_one_step_is_left_to_the_batch() -> None:
     assert one_start(start()) is not None
     assert one_start(start(dispatches=given_to(ME, step=0) + given_to(ME, step=1))) is None
     assert one_start(start(dispatches=[])) is None
-    assert one_start(start(entries=(HistoryEntry("started", -1, None), HistoryEntry("voided", 0, None)))) is None
-    assert one_start(start(entries=(HistoryEntry("succeeded", 0, None),))) is None
+    assert (
+        one_start(
+            start(entries=(HistoryEntry(HistoryKind.STARTED, -1, None), HistoryEntry(HistoryKind.VOIDED, 0, None)))
+        )
+        is None
+    )
+    assert one_start(start(entries=(HistoryEntry(HistoryKind.SUCCEEDED, 0, None),))) is None
 
 
 async def test_who_is_told_is_told_once(adapter: PostgresAdapter, tables: Tables) -> None:

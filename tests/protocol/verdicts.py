@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from types import MappingProxyType, ModuleType
+from typing import Any, Final, NamedTuple
 
 import pytest
 
 from saga.core.definition.graph import Graph
 from saga.core.rules import decide as decide_module
 from saga.core.rules import events as ev
-from saga.core.rules.decide import called_for, decide
+from saga.core.rules import forward
+from saga.core.rules.called_for import called_for
+from saga.core.rules.decide import decide
 from saga.core.rules.fold import Fold
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
@@ -44,33 +47,46 @@ def conditional(graph: Graph, *, skipped: tuple[int, ...], any_joins: tuple[int,
     )
 
 
-class ConditionalFold(Fold):
-    """The production rules, and E5 for a ConditionalGraph."""
+_IS_READY, _DISPATCH = forward.is_ready, forward.dispatch
 
-    __slots__ = ()
-    graph: ConditionalGraph
 
-    def is_ready(self, step: int) -> bool:
-        joins_on_any = step in self.graph.any_joins
-        befores = self.graph.steps[step].after
-        return super().is_ready(step) or (joins_on_any and any(self.letters[before] == "S" for before in befores))
+def is_ready(fold: Fold, step: int) -> bool:
+    """E5 for a ConditionalGraph."""
+    graph = fold.graph
+    assert isinstance(graph, ConditionalGraph)
+    joins_on_any = step in graph.any_joins
+    return _IS_READY(fold, step) or (joins_on_any and any(fold.letters[at] == "S" for at in graph.steps[step].after))
 
-    def dispatch(self, step: int) -> None:
-        if step in self.graph.skipped:
-            self.letters[step] = "N"
-            self.advance(self.graph.successors[step])
-        else:
-            super().dispatch(step)
+
+def dispatch(fold: Fold, step: int) -> None:
+    graph = fold.graph
+    assert isinstance(graph, ConditionalGraph)
+    if step in graph.skipped:
+        fold.letters[step] = "N"
+        forward.advance(fold, graph.successors[step])
+    else:
+        _DISPATCH(fold, step)
+
+
+class Replaced(NamedTuple):
+    """A rule, by its module and name, and the function in its place."""
+
+    module: ModuleType
+    name: str
+    function: Callable[..., Any]
+
+
+CONDITIONAL: Final = (Replaced(forward, "is_ready", is_ready), Replaced(forward, "dispatch", dispatch))
 
 
 class Mutant(NamedTuple):
-    """The production rules with something taken away."""
+    """The production rules with something taken away: single rules, or the rules for whole events."""
 
-    fold: type[Fold]
-    rules: Mapping[type[ev.Event], Any]
+    rules: tuple[Replaced, ...] = ()
+    events: Mapping[type[ev.Event], Any] = MappingProxyType({})
 
 
-PRODUCTION = Mutant(ConditionalFold, {})
+PRODUCTION = Mutant()
 
 
 class Verdict(NamedTuple):
@@ -103,8 +119,9 @@ class Verdicts:
     ) -> Verdict:
         graph = self._graph(skipped)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(decide_module, "Fold", self._mutant.fold)
-            for kind, rule in self._mutant.rules.items():
+            for module, name, function in (*CONDITIONAL, *self._mutant.rules):
+                patch.setattr(module, name, function)
+            for kind, rule in self._mutant.events.items():
                 patch.setitem(decide_module._RULES, kind, rule)
             decision = decide(graph, _state(row), [event], now=now, jitter=0.5, enforce_deadline=True)
         after = decision.state

@@ -97,11 +97,6 @@ class Graph:
         return tuple(tuple(followers) for followers in found)
 
     @cached_property
-    def decided(self) -> dict[tuple[str, int], Any]:
-        """What `decide` has worked out for the success of a step at a vector."""
-        return {}
-
-    @cached_property
     def pivot(self) -> int:
         """The position of the pivot, -1 where there is none."""
         return next((position for position, step in enumerate(self.steps) if step.pivot), -1)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
+from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.operation import Operation
 from saga.core.state.saga_state import State
 
@@ -21,7 +22,7 @@ class Command(NamedTuple):
 class HistoryEntry(NamedTuple):
     """One line of the saga's history; `step` is -1 where it is about the whole saga."""
 
-    kind: str
+    kind: HistoryKind
     step: int
     detail: str | None
 

@@ -68,7 +68,7 @@ class Reported(Struct, frozen=True):
     """E9, E13: the answer to void-or-report. VOIDED: a tombstone or a rejection is in the journal, no effect can come any more."""
 
     step: int
-    finding: JournalReport
+    report: JournalReport
 
 
 class Absent(Struct, frozen=True):

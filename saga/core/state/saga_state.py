@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from saga.core.definition.graph import Graph
-from saga.core.state.letters import QUARANTINED_LETTERS
+from saga.core.state.letters import PENDING, QUARANTINED_LETTERS
 from saga.core.state.phase import Phase
 
 
@@ -33,7 +33,7 @@ def initial_state(graph: Graph, *, now: float) -> State:
     seconds = graph.deadline_seconds
     return State(
         phase=Phase.RUNNING,
-        vector="P" * len(graph.steps),
+        vector=PENDING * len(graph.steps),
         rollback_requested=False,
         paused=False,
         deadline=None if seconds is None else now + seconds,

@@ -39,7 +39,7 @@ def _note(entry: HistoryRow) -> Transition:
     kind, step, detail = entry.entry
     state = entry.state
     return Transition(
-        entry.version, state.phase.value, state.vector, kind, None if step < 0 else step, detail, entry.process
+        entry.version, state.phase.value, state.vector, str(kind), None if step < 0 else step, detail, entry.process
     )
 
 

@@ -54,7 +54,7 @@ def _instruction(database: Database, row: CommandRow) -> CommandDetail:
 def _moment(database: Database, entry: HistoryRow) -> HistoryLine:
     step = None if entry.entry.step < 0 else entry.entry.step
     at, vector = database.epoch + entry.at, entry.state.vector
-    return HistoryLine(at, entry.entry.kind, step, entry.entry.detail, vector, _name(database, entry.process))
+    return HistoryLine(at, str(entry.entry.kind), step, entry.entry.detail, vector, _name(database, entry.process))
 
 
 def _serving(database: Database) -> dict[str, tuple[str, ...]]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from saga.core.rules.decide import is_pivot_passed
+from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.phase import Phase
 from saga.memory.data.database import Database, SagaRow
 from saga.ports.listing import QueueDepth, Survey

@@ -11,8 +11,10 @@ from msgspec import Struct
 
 from saga.core.definition.graph import Graph
 from saga.core.rules import events as ev
-from saga.core.rules.decide import called_for, decide
+from saga.core.rules.called_for import called_for
+from saga.core.rules.decide import decide
 from saga.core.rules.decision import Command, Decision, HistoryEntry
+from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import QUARANTINED_LETTERS, keeps_command
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
@@ -21,7 +23,7 @@ from saga.ports.values.notification import Notifications
 from saga.ports.values.write import PARKED_SECONDS, Delay, Dispatch, Drop, Result, Write
 from saga.runtime.planning.outcome import Outcome
 
-REDRIVEN: Final = (HistoryEntry("redriven", -1, None),)
+REDRIVEN: Final = (HistoryEntry(HistoryKind.REDRIVEN, -1, None),)
 _UNDER_WAY: Final = frozenset("DdWwUuKkG")
 _GOING_WELL: Final = (Phase.RUNNING, Phase.COMPLETED)
 _RECORDED: Final = (ev.Succeeded, ev.Reported)  # with a result; a union would be made anew at each step

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from saga.core.rules import events as ev
-from saga.core.rules.decide import is_pivot_passed
+from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.errors import InputRefused

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from saga.core.rules import events as ev
 from saga.core.rules.decide import decide
 from saga.core.rules.decision import HistoryEntry
+from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.ports.values.claim import CommandRef
@@ -61,7 +62,7 @@ class CommitTests(StoreStage):
             drops=[Drop(0, claim)],
             dispatches=[queued(1)],
             results=[Result(0, 1, b"7")],
-            entries=(HistoryEntry("succeeded", 0, None),),
+            entries=(HistoryEntry(HistoryKind.SUCCEEDED, 0, None),),
         )
 
         (conflict,) = await process.commit(replace(everything, fences=[(0, claim - 1)]))

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from saga.core.rules.decision import HistoryEntry
+from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.phase import Phase
 from saga.errors import NotFound
 from saga.ports.listing import SagaFilter
@@ -151,14 +152,14 @@ class ListingTests(StoreStage):
 
     async def test_a_case_has_the_results_and_the_history(self) -> None:
         process = await self.process()
-        start = replace(await self.ready(process, "DP"), entries=(HistoryEntry("started", -1, None),))
+        start = replace(await self.ready(process, "DP"), entries=(HistoryEntry(HistoryKind.STARTED, -1, None),))
         await process.start(start)
         claim = await process.poll_one()
         write = replace(
             moved(start, "SD"),
             drops=[Drop(0, claim.number)],
             results=[Result(0, 2, b"7")],
-            entries=(HistoryEntry("succeeded", 0, "well done"),),
+            entries=(HistoryEntry(HistoryKind.SUCCEEDED, 0, "well done"),),
         )
         await process.commit(write)
 
@@ -174,11 +175,11 @@ class ListingTests(StoreStage):
 
     async def test_histories_have_what_a_checker_needs(self) -> None:
         process = await self.process()
-        start = replace(await self.ready(process, "DP"), entries=(HistoryEntry("started", -1, None),))
+        start = replace(await self.ready(process, "DP"), entries=(HistoryEntry(HistoryKind.STARTED, -1, None),))
         await process.start(start)
         claim = await process.poll_one()
-        await process.commit(replace(unmoved(start), entries=(HistoryEntry("failed", 0, "broke"),)))
-        both = (HistoryEntry("succeeded", 0, None), HistoryEntry("failed", 0, "no matter"))
+        await process.commit(replace(unmoved(start), entries=(HistoryEntry(HistoryKind.FAILED, 0, "broke"),)))
+        both = (HistoryEntry(HistoryKind.SUCCEEDED, 0, None), HistoryEntry(HistoryKind.FAILED, 0, "no matter"))
         write = replace(moved(start, "SD"), drops=[Drop(0, claim.number)], results=[Result(0, 1, b"7")], entries=both)
         await process.commit(write)
 
@@ -214,7 +215,9 @@ class ListingTests(StoreStage):
         process = await self.process()
         start = await self.started(process)
 
-        await process.commit(replace(moved(start, "S", version=2), entries=(HistoryEntry("succeeded", 0, None),)))
+        await process.commit(
+            replace(moved(start, "S", version=2), entries=(HistoryEntry(HistoryKind.SUCCEEDED, 0, None),))
+        )
 
         assert (await process.adapter.listing.detail(start.saga)).history == ()
 

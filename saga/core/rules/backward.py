@@ -1,0 +1,60 @@
+"""Backward (E7, E8): compensate from the leaves up, until every step is clear."""
+
+from __future__ import annotations
+
+from saga.core.rules.fold import Fold
+from saga.core.rules.history_kind import HistoryKind
+from saga.core.state.letters import (
+    ANY_COMPENSATING,
+    ANY_DISPATCHED,
+    CLEAR_LETTERS,
+    COMPENSATED,
+    COMPENSATING,
+    SKIPPED,
+    SUCCEEDED,
+)
+from saga.core.state.mode import Mode
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+
+_COMPENSATING, _JOURNALED = Phase.COMPENSATING, Mode.JOURNALED
+
+
+def settle(fold: Fold) -> None:
+    """Compensate each step whose successors are all clear (G11, G13); when all steps are clear, end the saga."""
+    letters = fold.letters
+    clear: set[int] = set()
+    for step in fold.graph.downward:
+        successors_clear = clear.issuperset(fold.graph.successors[step])
+        if successors_clear and not fold.paused and has_to_be_undone(fold, step):
+            undo(fold, step)
+        if letters[step] in CLEAR_LETTERS or (letters[step] == SKIPPED and successors_clear):  # G12
+            clear.add(step)
+    if len(clear) == len(letters):
+        fold.end(Phase.COMPENSATED, HistoryKind.COMPENSATED_ALL)
+
+
+def has_to_be_undone(fold: Fold, step: int) -> bool:
+    """The step has an effect, or it is journaled and may have one (G13)."""
+    letter = fold.letters[step]
+    return letter == SUCCEEDED or (letter in ANY_DISPATCHED and fold.graph.steps[step].mode is _JOURNALED)
+
+
+def undo(fold: Fold, step: int) -> None:
+    if fold.letters[step] == SUCCEEDED and not fold.graph.steps[step].compensation:
+        fold.letters[step] = COMPENSATED
+        fold.note(HistoryKind.NOTHING_TO_COMPENSATE, step)
+    else:
+        fold.letters[step] = COMPENSATING
+        fold.send(step, Operation.COMPENSATE)
+
+
+def record_compensation(fold: Fold, step: int) -> None:
+    """E8: the step is undone."""
+    letter = fold.letters[step]
+    if fold.phase is _COMPENSATING and letter in ANY_COMPENSATING:
+        fold.letters[step] = COMPENSATED
+        fold.note(HistoryKind.COMPENSATED, step)
+        settle(fold)
+    elif letter != COMPENSATED:
+        fold.note(HistoryKind.LATE_COMPENSATION, step)

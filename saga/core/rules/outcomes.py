@@ -1,0 +1,111 @@
+"""Outcomes (E3, E4, E9): success, rejection, void. An outcome that is already recorded changes nothing."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from saga.core.rules import abandon, backward, forward, pivot, rollback
+from saga.core.rules import events as ev
+from saga.core.rules.fold import Fold
+from saga.core.rules.history_kind import HistoryKind
+from saga.core.state.letters import (
+    ANY_DISPATCHED,
+    ANY_RESOLVING,
+    ANY_VOIDING,
+    OPEN_LETTERS,
+    QUARANTINED_DISPATCHED,
+    REJECTED,
+    SUCCEEDED,
+    VOID,
+)
+from saga.core.state.mode import Mode
+from saga.core.state.phase import Phase
+
+_RUNNING, _COMPENSATING, _JOURNALED = Phase.RUNNING, Phase.COMPENSATING, Mode.JOURNALED
+_WITHOUT_EFFECT: Final = frozenset((REJECTED, VOID))
+
+
+def on_succeeded(fold: Fold, event: ev.Succeeded) -> None:
+    record_success(fold, event.step)
+
+
+def on_rejected(fold: Fold, event: ev.Rejected) -> None:
+    record_rejection(fold, event.step, event.reason)
+
+
+def on_compensated(fold: Fold, event: ev.Compensated) -> None:
+    backward.record_compensation(fold, event.step)
+
+
+def on_reported(fold: Fold, event: ev.Reported) -> None:
+    if abandon.thaw_by_journal(fold, event):
+        return
+    if event.report is ev.JournalReport.EXECUTED:
+        record_success(fold, event.step)
+    elif event.report is ev.JournalReport.COMPENSATED:
+        backward.record_compensation(fold, event.step)
+    elif fold.letters[event.step] in ANY_VOIDING:
+        record_void(fold, event.step)
+    else:
+        fold.note(HistoryKind.LATE_REPORT, event.step, event.report.value)
+
+
+def on_absent(fold: Fold, event: ev.Absent) -> None:
+    if fold.phase is _COMPENSATING:
+        record_rejection(fold, event.step, "the probe says that it did not happen")
+    elif fold.rollback_requested and event.step == fold.graph.pivot:
+        record_void(fold, event.step)
+
+
+def record_success(fold: Fold, step: int) -> None:
+    """E3. G8: a success advances only a running saga; while compensating, it resolves a step of unknown outcome."""
+    letter = fold.letters[step]
+    if fold.phase is _RUNNING and letter in OPEN_LETTERS:
+        fold.letters[step] = SUCCEEDED
+        fold.note(HistoryKind.SUCCEEDED, step)
+        if step == fold.graph.pivot:
+            pivot.pass_pivot(fold)
+            forward.advance_all(fold)
+        else:
+            forward.advance(fold, fold.graph.successors[step])
+    elif fold.phase is _COMPENSATING and is_unresolved(fold, step):
+        fold.letters[step] = SUCCEEDED
+        fold.note(HistoryKind.RESOLVED_HAPPENED, step)
+        backward.settle(fold)
+    elif letter != SUCCEEDED:
+        fold.note(HistoryKind.LATE_SUCCESS, step)
+
+
+def is_unresolved(fold: Fold, step: int) -> bool:
+    """While compensating, the outcome is unknown: an external step is being resolved, a journaled one waits."""
+    letter = fold.letters[step]
+    return letter in ANY_RESOLVING or (letter in ANY_DISPATCHED and fold.graph.steps[step].mode is _JOURNALED)
+
+
+def record_rejection(fold: Fold, step: int, reason: str) -> None:
+    """E4: roll back, or quarantine the step if the pivot has passed (G34)."""
+    letter = fold.letters[step]
+    if fold.phase is _RUNNING and letter in OPEN_LETTERS:
+        if pivot.is_pivot_passed(fold.graph, fold.letters):
+            fold.quarantine(step, QUARANTINED_DISPATCHED, f"{reason}: it may not reject, the pivot has passed")
+            return
+        fold.letters[step] = REJECTED
+        fold.note(HistoryKind.REJECTED, step, reason)
+        rollback.request_rollback(fold, f"{fold.graph.steps[step].name}: {reason}")
+    elif fold.phase is _COMPENSATING and is_unresolved(fold, step):
+        fold.letters[step] = VOID if letter in ANY_RESOLVING else REJECTED
+        fold.note(HistoryKind.RESOLVED_DID_NOT_HAPPEN, step, reason)
+        backward.settle(fold)
+    elif letter not in _WITHOUT_EFFECT:
+        fold.note(HistoryKind.LATE_REJECTION, step, reason)
+
+
+def record_void(fold: Fold, step: int) -> None:
+    """E9: the pivot will never execute."""
+    letter = fold.letters[step]
+    if fold.phase is _RUNNING and letter in OPEN_LETTERS:
+        fold.letters[step] = VOID
+        fold.note(HistoryKind.VOIDED, step)
+        rollback.roll_back(fold, f"{fold.graph.steps[step].name}: voided")
+    elif letter != VOID:
+        fold.note(HistoryKind.LATE_VOID, step)
