@@ -1,22 +1,29 @@
-"""Saga: multi-step processes across services, carried to their end or cleanly back, without an orchestrator."""
+"""Saga: multi-step processes across services, carried to their end or cleanly back, without an orchestrator.
 
-from saga.app import App, connect
-from saga.authoring import Definition, Retry
-from saga.client import Ending, Handle, Sagas
-from saga.errors import (
-    AccessRefused,
-    Conflict,
-    DefinitionError,
-    InputRefused,
-    NotFound,
-    SagaError,
-    SchemaMismatch,
-    Unavailable,
-    UsageError,
-)
-from saga.runtime.handlers.answers import DidNotHappen, GiveUp, NotYet, Reject
-from saga.runtime.handlers.context import Context
-from saga.runtime.handlers.participant import Participant
+A name is imported when it is first used, so that `import saga` costs next to nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from saga.app import App, connect
+    from saga.authoring import Definition, Retry
+    from saga.client import Ending, Handle, Sagas
+    from saga.errors import (
+        AccessRefused,
+        Conflict,
+        DefinitionError,
+        InputRefused,
+        NotFound,
+        SagaError,
+        SchemaMismatch,
+        Unavailable,
+        UsageError,
+    )
+    from saga.runtime.handlers.answers import DidNotHappen, GiveUp, NotYet, Reject
+    from saga.runtime.handlers.context import Context
+    from saga.runtime.handlers.participant import Participant
 
 __all__ = [
     "AccessRefused",
@@ -42,3 +49,25 @@ __all__ = [
     "UsageError",
     "connect",
 ]
+
+_MODULES = {
+    "saga.app": ("App", "connect"),
+    "saga.authoring": ("Definition", "Retry"),
+    "saga.client": ("Ending", "Handle", "Sagas"),
+    "saga.runtime.handlers.answers": ("DidNotHappen", "GiveUp", "NotYet", "Reject"),
+    "saga.runtime.handlers.context": ("Context",),
+    "saga.runtime.handlers.participant": ("Participant",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+if not TYPE_CHECKING:  # a type checker reads the imports above, and reports a name that does not exist
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_MODULE_OF.get(name, "saga.errors")), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return __all__

@@ -25,8 +25,13 @@ from saga.core.definition.schema import misfits
 from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.state.phase import Phase
 from saga.errors import Conflict, InputRefused, NotFound, Unavailable, UsageError
+from saga.inspection.explanation import Explanation
+from saga.inspection.why import why
 from saga.operations import Operations
+from saga.ports.adapter import StoreAdapter
 from saga.ports.ledger import Snapshot
+from saga.ports.listing import Listing
+from saga.ports.saga_detail import SagaDetail
 from saga.ports.store import Connection
 from saga.ports.values.notification import Notifications, SagaStatus
 from saga.runtime.commit.starter import first_decision, start_of
@@ -248,10 +253,29 @@ class Sagas:
         results |= {graph.steps[step].name: _JSON.validate_json(data) for step, data in standing.results.items()}
         return resolve(graph.returns, _JSON.validate_json(standing.input), results)
 
+    @property
+    def adapter(self) -> StoreAdapter:
+        """The store that this connection uses."""
+        return self.process.adapter
+
+    @property
+    def listing(self) -> Listing:
+        """Reads many sagas, for operators."""
+        return self.adapter.listing
+
+    async def detail(self, saga: UUID) -> SagaDetail:
+        """Reads everything about one saga, as `saga show` prints it. Raises NotFound."""
+        return await self.listing.detail(saga)
+
+    async def why(self, saga: UUID) -> Explanation:
+        """Explains what a saga waits for, as `saga why` does. Raises NotFound."""
+        return why(await self.detail(saga))
+
     @cached_property
     def operations(self) -> Operations:
-        """What people do to sagas."""
-        return Operations(self.process)
+        """What operators do to sagas."""
+        process = self.process
+        return Operations(self.adapter.ledger, process.definitions, process.committer, process)
 
 
 def _encoded(name: str, adapter: Adapter, value: Value) -> bytes:

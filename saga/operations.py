@@ -1,9 +1,10 @@
-"""What people do to sagas: each action is decided by the rules, and audited."""
+"""What operators do to sagas. Each action is decided by the rules, and recorded in the audit."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 from uuid import UUID
 
 from msgspec import structs
@@ -13,17 +14,28 @@ from saga.core.definition.paths import reads
 from saga.core.rules import events as ev
 from saga.core.rules.decide import decide
 from saga.core.rules.pivot import is_pivot_passed
-from saga.core.state.letters import FINISHED_LETTERS
+from saga.core.state.letters import FINISHED_LETTERS, QUARANTINED_LETTERS
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.errors import Conflict, UsageError
-from saga.ports.ledger import Snapshot
-from saga.runtime.process import Process
+from saga.ports.ledger import Ledger, Snapshot
+from saga.ports.values.overdue import OverdueSaga
+from saga.runtime.commit.committer import Committer
+from saga.runtime.definition_cache import DefinitionCache
+from saga.runtime.planning.plan import OutcomeGroup
+
+
+class EventGroups(Protocol):
+    """Prepares events that do not come from a claim for the committer, on the store's clock."""
+
+    def store_now(self) -> float: ...
+
+    async def group_for(self, entry: OverdueSaga, events: Sequence[ev.Event]) -> OutcomeGroup: ...
 
 
 @dataclass(frozen=True, slots=True)
-class _Order:
-    """Who wants what done, and why. A dry run is decided and not written."""
+class _Request:
+    """Who wants which action, and why. A dry run is decided and not written."""
 
     action: str
     actor: str
@@ -32,111 +44,115 @@ class _Order:
 
 
 class Operations:
-    """Acts on one saga, audited. Each returns the saga as it is afterwards; with `dry_run`, as it would be, and nothing is changed.
+    """Acts on one saga. Each method returns the saga as it is afterwards; with `dry_run`, as it would be, and nothing changes.
 
     All raise NotFound, and Conflict where the action would change nothing.
     """
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
+    def __init__(self, ledger: Ledger, definitions: DefinitionCache, committer: Committer, groups: EventGroups) -> None:
+        self._ledger = ledger
+        self._definitions = definitions
+        self._committer = committer
+        self._groups = groups
 
     async def roll_back(self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
-        """Ask for a rollback. Refused, with a Conflict, once the pivot has passed."""
-        return await self._act(saga, [ev.RollbackRequested(reason)], _Order("roll back", actor, reason, dry_run))
+        """Requests a rollback. Raises Conflict once the pivot has passed."""
+        return await self._act(saga, [ev.RollbackRequested(reason)], _Request("roll back", actor, reason, dry_run))
 
     async def pause(self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
-        """Hold a saga: nothing new is dispatched; the deadline goes on."""
-        return await self._act(saga, [ev.Paused()], _Order("pause", actor, reason, dry_run))
+        """Pauses a saga: nothing new is dispatched; the deadline still applies."""
+        return await self._act(saga, [ev.Paused()], _Request("pause", actor, reason, dry_run))
 
     async def resume(self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
-        """Let a paused saga go on."""
-        return await self._act(saga, [ev.Resumed()], _Order("resume", actor, reason, dry_run))
+        """Resumes a paused saga."""
+        return await self._act(saga, [ev.Resumed()], _Request("resume", actor, reason, dry_run))
 
     async def retry(self, saga: UUID, step: str | None, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
-        """Send quarantined steps round again: one, or all of them."""
+        """Retries one quarantined step, or all of them."""
         snapshot = await self._snapshot(saga)
         positions = await self._quarantined(snapshot, step)
-        order = _Order("retry", actor, reason, dry_run)
-        return await self._act(saga, [ev.Retried(position) for position in positions], order, positions[0])
+        request = _Request("retry", actor, reason, dry_run)
+        return await self._act(saga, [ev.Retried(position) for position in positions], request, positions[0])
 
     async def resolve(
         self, saga: UUID, step: str, what: str, *, actor: str, reason: str, dry_run: bool = False
     ) -> Snapshot:
-        """Settle a quarantined step by evidence: `what` is happened, did-not-happen or compensated."""
+        """Settles a quarantined step by evidence: `what` is happened, did-not-happen or compensated."""
         kinds: dict[str, type[ev.Happened | ev.DidNotHappen | ev.CompensatedByHand]] = {
             "happened": ev.Happened, "did-not-happen": ev.DidNotHappen, "compensated": ev.CompensatedByHand,
         }  # fmt: skip
         if what not in kinds:
-            raise UsageError(f"{what!r} resolves nothing: say happened, did-not-happen or compensated")
+            raise UsageError(f"{what!r} does not resolve a step: use happened, did-not-happen or compensated")
         snapshot = await self._snapshot(saga)
         (position,) = await self._quarantined(snapshot, step)
-        graph = await self._process.definitions.graph(snapshot.definition)
+        graph = await self._definitions.graph(snapshot.definition)
         if what == "did-not-happen" and graph.steps[position].mode is Mode.JOURNALED:  # G37
             raise Conflict(
-                f"step {step} is journaled: its journal decides; retry it, or roll the saga back, and its service will void it"
+                f"step {step} is journaled: its journal decides; retry it, or roll the saga back so that its service voids it"
             )
         if what == "did-not-happen" and (position in snapshot.claimed or position in snapshot.unquiet):  # G37
             raise Conflict(
-                f"step {step} cannot be declared void yet: a call of it may still arrive; wait until its claim and margin are over"
+                f"step {step} cannot be declared void yet: a call of it may still arrive; wait until its claim and the margin have ended"
             )
-        order = _Order(f"resolve: {what}", actor, reason, dry_run)
-        return await self._act(saga, [kinds[what](position)], order, position)
+        request = _Request(f"resolve: {what}", actor, reason, dry_run)
+        return await self._act(saga, [kinds[what](position)], request, position)
 
     async def skip(self, saga: UUID, step: str, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
-        """Go on without a quarantined step behind the pivot: its effect is not there, and will not come.
+        """Goes on without a quarantined step after the pivot, whose effect does not exist and cannot appear any more.
 
         Raises:
-            Conflict: it may still come, or somebody needs its result.
+            Conflict: its effect may still appear, or its result is needed.
         """
         snapshot = await self._snapshot(saga)
-        graph = await self._process.definitions.graph(snapshot.definition)
+        graph = await self._definitions.graph(snapshot.definition)
         (position,) = await self._quarantined(snapshot, step)
         obstacle = _obstacle_to_skip(graph, snapshot, position)
         if obstacle is not None:
             raise Conflict(f"step {step} cannot be skipped: {obstacle}")
-        return await self._act(saga, [ev.Skipped(position)], _Order("skip", actor, reason, dry_run), position)
+        return await self._act(saga, [ev.Skipped(position)], _Request("skip", actor, reason, dry_run), position)
 
     async def abandon(self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
-        """Freeze the saga and give up what is left of it."""
-        return await self._act(saga, [ev.Abandoned()], _Order("abandon", actor, reason, dry_run))
+        """Freezes the saga, and gives up what is left of it."""
+        return await self._act(saga, [ev.Abandoned()], _Request("abandon", actor, reason, dry_run))
 
     async def _snapshot(self, saga: UUID) -> Snapshot:
-        return await self._process.adapter.ledger.snapshot(saga)
+        return await self._ledger.snapshot(saga)
 
     async def _quarantined(self, snapshot: Snapshot, step: str | None) -> list[int]:
-        graph = await self._process.definitions.graph(snapshot.definition)
-        found = [position for position, letter in enumerate(snapshot.state.vector) if letter in "dwuk"]
+        graph = await self._definitions.graph(snapshot.definition)
+        found = [position for position, letter in enumerate(snapshot.state.vector) if letter in QUARANTINED_LETTERS]
         if step is not None:
             found = [position for position in found if graph.steps[position].name == step]
         if not found:
-            raise Conflict(
-                f"saga {snapshot.saga} has no quarantined step{'' if step is None else f' {step}'}: there is nothing to do"
-            )
+            name = "" if step is None else f" {step}"
+            raise Conflict(f"saga {snapshot.saga} has no quarantined step{name}")
         return found
 
-    async def _act(self, saga: UUID, events: Sequence[ev.Event], order: _Order, step: int | None = None) -> Snapshot:
+    async def _act(
+        self, saga: UUID, events: Sequence[ev.Event], request: _Request, step: int | None = None
+    ) -> Snapshot:
         before = await self._snapshot(saga)
-        if order.dry_run:
+        if request.dry_run:
             after = await self._decided(before, events)
             is_changed = not _is_same(before, after)
         else:
-            is_changed = await self._process.committer.settle(await self._process.group_for(before, events))
+            is_changed = await self._committer.settle(await self._groups.group_for(before, events))
             after = await self._snapshot(saga)
-            detail = {"before": _shown(before), "after": _shown(after)}
-            await self._process.adapter.ledger.audit(order.actor, order.action, saga, step, order.reason, detail)
+            detail = {"before": _audited(before), "after": _audited(after)}
+            await self._ledger.audit(request.actor, request.action, saga, step, request.reason, detail)
         if not is_changed and _is_same(before, after):
-            graph = await self._process.definitions.graph(after.definition)
-            raise Conflict(f"{order.action} changed nothing: {_standing(graph, after)}")
+            graph = await self._definitions.graph(after.definition)
+            raise Conflict(f"{request.action} changed nothing: {_describe(graph, after)}")
         return after
 
     async def _decided(self, before: Snapshot, events: Sequence[ev.Event]) -> Snapshot:
-        graph = await self._process.definitions.graph(before.definition)
-        now = self._process.store_now()
+        graph = await self._definitions.graph(before.definition)
+        now = self._groups.store_now()
         state = decide(graph, before.state, events, now=now, jitter=0.0, enforce_deadline=False).state
         return structs.replace(before, state=state)
 
 
-def _shown(snapshot: Snapshot) -> dict[str, Json]:
+def _audited(snapshot: Snapshot) -> dict[str, Json]:
     state = snapshot.state
     return {
         "phase": state.phase.name,
@@ -146,7 +162,7 @@ def _shown(snapshot: Snapshot) -> dict[str, Json]:
     }
 
 
-def _standing(graph: Graph, snapshot: Snapshot) -> str:
+def _describe(graph: Graph, snapshot: Snapshot) -> str:
     state = snapshot.state
     if state.phase is Phase.RUNNING and is_pivot_passed(graph, state.vector):
         return f"saga {snapshot.saga} has passed its pivot {graph.steps[graph.pivot].name} and only goes forward"
@@ -155,18 +171,18 @@ def _standing(graph: Graph, snapshot: Snapshot) -> str:
 
 
 def _is_same(before: Snapshot, after: Snapshot) -> bool:
-    return _shown(before) == _shown(after)
+    return _audited(before) == _audited(after)
 
 
 def _obstacle_to_skip(graph: Graph, snapshot: Snapshot, position: int) -> str | None:
-    """G37, for a step that is given up instead of declared void: no effect of it may come any more, and nobody may miss its result."""
+    """Says why the step cannot be skipped. G37: no effect of it may appear later, and no other step may need its result."""
     step, vector = graph.steps[position], snapshot.state.vector
     if not is_pivot_passed(graph, vector):
         return "the pivot has not passed; resolve it, or roll the saga back"
     if step.mode is Mode.JOURNALED:
         return "it is journaled, and its service may still run it; retry it, or resolve it"
     if position in snapshot.claimed or position in snapshot.unquiet:
-        return "a call of it may still arrive; wait until its claim and margin are over"
+        return "a call of it may still arrive; wait until its claim and the margin have ended"
     readers = [
         other.name
         for other, letter in zip(graph.steps, vector, strict=True)

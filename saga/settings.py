@@ -127,10 +127,15 @@ class Settings(BaseSettings):
         return init_settings, env_settings, _GuardedYaml(settings_cls, yaml_file=path)
 
 
+class NoStore(UsageError):
+    """The settings do not name a store."""
+
+
 def load(**given: Any) -> Settings:
-    """Read the settings; `given` wins where it is not None.
+    """Reads the settings; `given` wins where it is not None.
 
     Raises:
+        NoStore: no store is configured.
         UsageError: a value that no setting can have; all of them are named.
     """
     path = os.environ.get(CONFIG_VARIABLE)
@@ -147,7 +152,7 @@ def load(**given: Any) -> Settings:
         ]
         raise UsageError("settings cannot be read: " + "; ".join(lines)) from None
     if not settings.store.get_secret_value():
-        raise UsageError(
-            "no store: say connect(store=...), SAGA_STORE=... or `store:` in saga.yaml (a postgresql:// URL)"
+        raise NoStore(
+            "no store is configured: pass connect(store=...), or set SAGA_STORE or `store:` in saga.yaml (a postgresql:// URL)"
         )
     return settings

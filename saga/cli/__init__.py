@@ -6,42 +6,54 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, MissingArgumentError
 
-from saga.cli.program import program
+from saga.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
+from saga.cli.program import COMMANDS, build_program
 from saga.errors import DefinitionError, SagaError, UsageError
-from saga.logs import without_passwords
 
-FAILED: Final = 1
-USAGE: Final = 2
-INTERRUPTED: Final = 130
+_OVERVIEW: Final = {"--help", "-h", "--version"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code."""
-    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    """Runs one command and returns its exit code."""
+    tokens = list(sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    program = build_program(is_overview=tokens[0] in _OVERVIEW)
     try:
-        command, bound, _ = program.parse_args(tokens or ["--help"], print_error=False, exit_on_error=False)
+        command, bound, _ = program.parse_args(tokens, print_error=False, exit_on_error=False)
         code = command(*bound.args, **bound.kwargs)
+    except MissingArgumentError as error:
+        return _complain(_missing_argument(error), USAGE)
     except CycloptsError as error:
-        return _say(" ".join(str(error).split()), USAGE)
+        return _complain(" ".join(str(error).split()), USAGE)
     except SagaError as error:
-        return _say(str(error), _code(error))
+        return _complain(str(error), _code(error))
     except BaseExceptionGroup as group:
-        if (ours := _first(group)) is None:
+        if (first := _first(group)) is None:
             raise
-        return _say(str(ours), _code(ours))
+        return _complain(str(first), _code(first))
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `saga ls | head`
         sys.stdout = None
         return FAILED
-    return code if isinstance(code, int) else 0
+    return code if isinstance(code, int) else DONE
 
 
-def _say(message: str, code: int) -> int:
+def _complain(message: str, code: int) -> int:
+    from saga.logs import without_passwords  # noqa: PLC0415 (the logs import much that a good call does not need)
+
     print(f"saga: {without_passwords(message)}", file=sys.stderr)
     return code
+
+
+def _missing_argument(error: MissingArgumentError) -> str:
+    """Names the argument, and shows a call that has it."""
+    name = error.command_chain[0] if error.command_chain else ""
+    if name not in COMMANDS or error.argument is None:
+        return " ".join(str(error).split())
+    what = f"a value for {error.keyword}" if error.keyword else error.argument.name.lstrip("-").upper()
+    return f"saga {name} needs {what}, for example: {COMMANDS[name].example}"
 
 
 def _code(error: SagaError) -> int:
@@ -49,7 +61,7 @@ def _code(error: SagaError) -> int:
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> SagaError | None:
-    """What we raised on purpose, however deep; None where something else is among it."""
+    """The first of the errors, if all of them are Saga's own; else None."""
     found: BaseException | None = group if group.split(SagaError)[1] is None else None
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]

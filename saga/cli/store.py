@@ -1,7 +1,8 @@
-"""The store, for commands that look or act and are gone again."""
+"""The store, for commands that read or act and then end."""
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -9,12 +10,13 @@ from uuid import UUID
 from saga.app import open_adapter
 from saga.errors import NotFound, UsageError
 from saga.ports.adapter import StoreAdapter
+from saga.ports.listing import Listing
 from saga.settings import Settings
 
 
 @asynccontextmanager
-async def reading(settings: Settings) -> AsyncIterator[StoreAdapter]:
-    """The store without joining the processes: looking leaves no trace."""
+async def opened_store(settings: Settings) -> AsyncIterator[StoreAdapter]:
+    """The store, without joining its processes: reading leaves no trace."""
     adapter = open_adapter(settings, "saga cli")
     try:
         await adapter.open()
@@ -23,11 +25,11 @@ async def reading(settings: Settings) -> AsyncIterator[StoreAdapter]:
         await adapter.close()
 
 
-async def saga_of(adapter: StoreAdapter, reference: str) -> UUID:
-    """The saga that a person means: its id, or definition:key.
+async def find_saga(adapter: StoreAdapter, reference: str) -> UUID:
+    """Returns the id of the saga that an operator names by its id or by DEFINITION:KEY.
 
     Raises:
-        NotFound: nothing was started with this key.
+        NotFound: no saga was started with this key.
         UsageError: it is neither an id nor a key.
     """
     try:
@@ -35,8 +37,28 @@ async def saga_of(adapter: StoreAdapter, reference: str) -> UUID:
     except ValueError:
         definition, colon, key = reference.partition(":")
     if not colon:
-        raise UsageError(f"{reference!r} is no saga: say its id, or DEFINITION:KEY with the key it was started with")
+        raise UsageError(
+            f"{reference!r} is not a saga: give its id, or DEFINITION:KEY with the key it was started with"
+        )
     found = await adapter.ledger.find_key(definition, key)
     if found is None:
-        raise NotFound(f"no saga of {definition!r} was started with the key {key!r}")
+        unknown = await missing_definition(adapter.listing, definition)
+        reason = f": {unknown}" if unknown else ""
+        raise NotFound(f"no saga of {definition!r} was started with the key {key!r}{reason}")
     return found
+
+
+async def missing_definition(listing: Listing, name: str) -> str | None:
+    """Says that there is no definition of this name, with the nearest name that exists; None if there is one."""
+    names = {definition.name for definition in await listing.definitions()}
+    if name in names:
+        return None
+    return (
+        f"there is no definition {name!r}{did_you_mean(name, names) or ': `saga definitions` lists those that exist'}"
+    )
+
+
+def did_you_mean(name: str, names: set[str]) -> str:
+    """Suggests the nearest of the names that exist."""
+    nearest = difflib.get_close_matches(name, sorted(names), n=1)
+    return f". Did you mean {nearest[0]}?" if nearest else ""

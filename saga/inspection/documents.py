@@ -1,11 +1,11 @@
-"""What reading commands print with --json. Programs rely on these names: they may be added to, not changed."""
+"""Sagas and definitions as JSON, as `--json` prints them. Programs rely on these names: add to them, do not change them."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from saga.inspection.why import document, why
+from saga.inspection.why import why
 from saga.inspection.wording import letter_word, phase_word
 from saga.ports.listing import DefinitionLine, SagaLine
 from saga.ports.saga_detail import SagaDetail
@@ -44,46 +44,46 @@ def definition_document(one: DefinitionLine) -> Document:
     }
 
 
-def case_document(case: SagaDetail) -> Document:
-    state = case.state
+def saga_document(detail: SagaDetail) -> Document:
+    state = detail.state
     return {
-        "saga": str(case.saga),
-        "definition": case.graph.name,
-        "version": case.graph.version,
+        "saga": str(detail.saga),
+        "definition": detail.graph.name,
+        "version": detail.graph.version,
         "phase": phase_word(state.phase),
         "roll_back_requested": state.rollback_requested,
         "paused": state.paused,
         "stuck": state.is_stuck and not state.phase.is_terminal,
         "reason": state.reason,
-        "key": case.key,
-        "tags": None if case.tags is None else json.loads(case.tags),
-        "started_at": case.started_at,
-        "ended_at": case.ended_at,
+        "key": detail.key,
+        "tags": None if detail.tags is None else json.loads(detail.tags),
+        "started_at": detail.started_at,
+        "ended_at": detail.ended_at,
         "deadline": state.deadline,
-        "input": value(case.input),
-        "why": document(why(case)),
-        "steps": [_step_document(case, position) for position in range(len(case.graph.steps))],
+        "input": payload(detail.input),
+        "why": why(detail).document(),
+        "steps": [_step_document(detail, position) for position in range(len(detail.graph.steps))],
         "history": [
             {
-                "at": moment.at,
-                "event": moment.kind,
-                "step": None if moment.step is None else case.graph.steps[moment.step].name,
-                "detail": moment.detail,
-                "process": moment.process,
+                "at": line.at,
+                "event": line.kind,
+                "step": None if line.step is None else detail.graph.steps[line.step].name,
+                "detail": line.detail,
+                "process": line.process,
             }
-            for moment in case.history
+            for line in detail.history
         ],
     }
 
 
-def _step_document(case: SagaDetail, position: int) -> Document:
-    step, record, instruction = case.graph.steps[position], case.records.get(position), case.commands.get(position)
+def _step_document(detail: SagaDetail, position: int) -> Document:
+    step, record, command = detail.graph.steps[position], detail.records.get(position), detail.commands.get(position)
     found: Document = {
         "name": step.name,
         "service": step.service,
         "mode": step.mode.name.lower(),
         "pivot": step.pivot,
-        "state": letter_word(case.state.vector[position]),
+        "state": letter_word(detail.state.vector[position]),
         "attempts": 0,
         "failures": 0,
         "process": None,
@@ -95,16 +95,16 @@ def _step_document(case: SagaDetail, position: int) -> Document:
     }
     if record is not None:
         found |= {"attempts": record.attempts, "process": record.process, "finished_at": record.finished_at}
-        found["result"] = value(record.result)
-    if instruction is not None:
+        found["result"] = payload(record.result)
+    if command is not None:
         for name in ("failures", "due_at", "lease_until", "error"):
-            found[name] = getattr(instruction, name)
-        found |= {"attempts": instruction.deliveries, "process": instruction.owner}
+            found[name] = getattr(command, name)
+        found |= {"attempts": command.deliveries, "process": command.owner}
     return found
 
 
-def value(data: bytes | None) -> Any:
-    """A payload as JSON; one that a codec has encrypted is only measured."""
+def payload(data: bytes | None) -> Any:
+    """A payload as JSON; of a payload that is not JSON (a codec may encrypt it) only the size."""
     if data is None:
         return None
     try:

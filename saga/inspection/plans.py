@@ -1,4 +1,4 @@
-"""What an action would do, line by line: for --dry-run, and before a person is asked."""
+"""What an action changes, line by line: for `--dry-run`, and to show it before an operator confirms it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import pydantic_core
 from saga.core.definition.graph import Graph, Json
 from saga.core.definition.paths import resolve
 from saga.core.rules.rollback_preview import PlannedUndo, RollbackPreview, UndoAction, preview_rollback
+from saga.core.state.letters import SUCCEEDED, UNDER_WAY_LETTERS, UNKNOWN
 from saga.core.state.saga_state import State
 from saga.errors import InputRefused
 from saga.inspection.wording import letter_word, phase_word, readable, shortened
 from saga.ports.saga_detail import SagaDetail
 
-_STANDS: Final = frozenset("SdDwWuUkKG?")  # abandoned, an effect of these is there, or may be
+_MAY_HAVE_EFFECT: Final = UNDER_WAY_LETTERS | {SUCCEEDED, UNKNOWN}  # when the saga is abandoned
 
 
 def changes(graph: Graph, before: State, after: State) -> list[str]:
-    """Every letter that becomes another, and the phase."""
+    """Lists each step whose state changes, and what changes for the whole saga."""
     lines = [
         f"{step.name}: {letter_word(old)} -> {letter_word(new)}"
         for step, old, new in zip(graph.steps, before.vector, after.vector, strict=True)
@@ -29,71 +30,71 @@ def changes(graph: Graph, before: State, after: State) -> list[str]:
     if before.phase is not after.phase:
         lines.append(f"saga: {phase_word(before.phase)} -> {phase_word(after.phase)}")
     if before.paused is not after.paused:
-        lines.append("saga: paused" if after.paused else "saga: goes on")
+        lines.append("saga: paused" if after.paused else "saga: resumed")
     if after.rollback_requested and not before.rollback_requested:
-        lines.append("saga: rollback requested, it waits for the outcome of the pivot")
+        lines.append("saga: rollback requested; it waits for the outcome of the pivot")
     return lines
 
 
-def roll_back(case: SagaDetail) -> tuple[list[str], dict[str, Any]]:
-    """The plan of a rollback for people and for programs: stages in order, inputs, and what cannot be undone."""
-    preview = preview_rollback(case.graph, case.state, now=case.now)
+def rollback_plan(detail: SagaDetail) -> tuple[list[str], dict[str, Any]]:
+    """Returns the plan of a rollback as lines and as JSON: stages in order, inputs, and what cannot be undone."""
+    preview = preview_rollback(detail.graph, detail.state, now=detail.now)
     if preview.refusal is not None:
-        return [f"nothing would be rolled back: {preview.refusal}"], {"refusal": preview.refusal}
-    return list(_roll_back_lines(case, preview)), _roll_back_document(case, preview)
+        return [f"there is nothing to roll back: {preview.refusal}"], {"refusal": preview.refusal}
+    return list(_rollback_lines(detail, preview)), _rollback_document(detail, preview)
 
 
-def _roll_back_lines(case: SagaDetail, preview: RollbackPreview) -> Iterator[str]:
+def _rollback_lines(detail: SagaDetail, preview: RollbackPreview) -> Iterator[str]:
     if not preview.stages:
-        yield "nothing has to be undone"
+        yield "no step needs to be compensated"
     for number, stage in enumerate(preview.stages, 1):
         for each in stage:
-            step = case.graph.steps[each.step]
+            step = detail.graph.steps[each.step]
             yield f"{number}. {step.name} ({step.service}.{step.handler}): {each.undo.value}"
             if each.undo is not UndoAction.AWAIT_PIVOT:
-                yield f"     input {shortened(_input_text(case, each.step))}{_result_text(case, each.step)}"
-    kept = [case.graph.steps[each.step].name for each in preview.untouched if each.undo is UndoAction.KEEP]
+                yield f"     input {shortened(_input_text(detail, each.step))}{_result_text(detail, each.step)}"
+    kept = [detail.graph.steps[each.step].name for each in preview.untouched if each.undo is UndoAction.KEEP]
     if kept:
-        yield f"cannot be undone, and stays: {', '.join(kept)}"
+        yield f"cannot be undone and remains: {', '.join(kept)}"
 
 
-def _roll_back_document(case: SagaDetail, preview: RollbackPreview) -> dict[str, Any]:
+def _rollback_document(detail: SagaDetail, preview: RollbackPreview) -> dict[str, Any]:
     return {
         "refusal": None,
-        "stages": [[_undoing_document(case, each) for each in stage] for stage in preview.stages],
-        "untouched": [_undoing_document(case, each) for each in preview.untouched],
+        "stages": [[_undo_document(detail, each) for each in stage] for stage in preview.stages],
+        "untouched": [_undo_document(detail, each) for each in preview.untouched],
     }
 
 
-def _undoing_document(case: SagaDetail, each: PlannedUndo) -> dict[str, Any]:
-    record = case.records.get(each.step)
+def _undo_document(detail: SagaDetail, each: PlannedUndo) -> dict[str, Any]:
+    record = detail.records.get(each.step)
     return {
-        "step": case.graph.steps[each.step].name,
+        "step": detail.graph.steps[each.step].name,
         "state": letter_word(each.letter),
         "undo": each.undo.name.lower(),
-        "input": _input(case, each.step),
+        "input": _input(detail, each.step),
         "result": None if record is None or record.result is None else pydantic_core.from_json(record.result),
     }
 
 
-def _input_text(case: SagaDetail, step: int) -> str:
-    return json.dumps(_input(case, step), ensure_ascii=False)
+def _input_text(detail: SagaDetail, step: int) -> str:
+    return json.dumps(_input(detail, step), ensure_ascii=False)
 
 
-def _result_text(case: SagaDetail, step: int) -> str:
-    record = case.records.get(step)
+def _result_text(detail: SagaDetail, step: int) -> str:
+    record = detail.records.get(step)
     return "" if record is None or record.result is None else f", result {shortened(readable(record.result))}"
 
 
-def _input(case: SagaDetail, step: int) -> Json:
-    """What the compensation will be given, as the participant will make it."""
-    value: Json = pydantic_core.from_json(case.input)
-    template = case.graph.steps[step].inputs
+def _input(detail: SagaDetail, step: int) -> Json:
+    """The input of the compensation, as the participant will build it."""
+    value: Json = pydantic_core.from_json(detail.input)
+    template = detail.graph.steps[step].inputs
     if template is None:
         return value
     results = {
-        case.graph.steps[position].name: pydantic_core.from_json(record.result)
-        for position, record in case.records.items()
+        detail.graph.steps[position].name: pydantic_core.from_json(record.result)
+        for position, record in detail.records.items()
         if record.result is not None
     }
     try:
@@ -102,13 +103,13 @@ def _input(case: SagaDetail, step: int) -> Json:
         return str(error)
 
 
-def residue(graph: Graph, vector: str) -> list[str]:
-    """What an abandoned saga leaves undone: effects that are there, and those of which nobody knows."""
+def remaining_effects(graph: Graph, vector: str) -> list[str]:
+    """Lists what an abandoned saga leaves behind: the effects that exist, and those that may exist."""
     return [f"left: {line}" for line in _left(graph, vector)]
 
 
 def _left(graph: Graph, vector: Sequence[str]) -> Iterator[str]:
     for step, letter in zip(graph.steps, vector, strict=True):
-        if letter in _STANDS and not step.read_only:
-            known = "its effect stands" if letter == "S" else f"its effect may be there ({letter_word(letter)})"
+        if letter in _MAY_HAVE_EFFECT and not step.read_only:
+            known = "its effect remains" if letter == SUCCEEDED else f"its effect may exist ({letter_word(letter)})"
             yield f"{step.name} ({step.service}): {known}"

@@ -8,17 +8,22 @@ from typing import Final
 
 from saga.core.state.letters import WORDS
 from saga.core.state.phase import Phase
-from saga.inspection.why import Why
+from saga.inspection.explanation import Explanation, Situation
 from saga.ports.saga_detail import SagaDetail
 
 Clock = Callable[[float], str]
-_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
 VALUE_CHARS_MAX: Final = 400
 TENTHS_SECONDS_MAX: Final = 10
+_UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
+_ENDED: Final = {
+    Situation.COMPLETED: "completed",
+    Situation.ROLLED_BACK: "was rolled back",
+    Situation.ABANDONED: "was abandoned",
+}
 
 
 def clock_of(now: float) -> Clock:
-    """Writes a moment as the local time of day, with the date unless that is today's."""
+    """Returns a function that writes a moment as local time of day, with the date unless it is today's."""
     today = datetime.fromtimestamp(now).astimezone().date()
 
     def written(at: float) -> str:
@@ -29,7 +34,7 @@ def clock_of(now: float) -> Clock:
 
 
 def span(seconds: float) -> str:
-    """A duration for people, two digits or so."""
+    """A duration for people, in about two digits."""
     seconds = max(seconds, 0.0)
     for size, unit in _UNITS:
         if seconds >= 2 * size:
@@ -39,14 +44,14 @@ def span(seconds: float) -> str:
     return f"{seconds:.1f} s" if seconds < TENTHS_SECONDS_MAX else f"{seconds:.0f} s"
 
 
-def state_of(case: SagaDetail) -> str:
-    """The state of a whole saga, as the view `overview` says it."""
+def state_of(detail: SagaDetail) -> str:
+    """The state of a whole saga, in the words of the view `overview`."""
     flags = [
-        "rollback requested" if case.state.rollback_requested else "",
-        "paused" if case.state.paused and not case.state.phase.is_terminal else "",
-        "stuck" if case.state.is_stuck and not case.state.phase.is_terminal else "",
+        "rollback requested" if detail.state.rollback_requested else "",
+        "paused" if detail.state.paused and not detail.state.phase.is_terminal else "",
+        "stuck" if detail.state.is_stuck and not detail.state.phase.is_terminal else "",
     ]
-    return ", ".join(filter(None, [phase_word(case.state.phase), *flags]))
+    return ", ".join(filter(None, [phase_word(detail.state.phase), *flags]))
 
 
 def phase_word(phase: Phase) -> str:
@@ -57,9 +62,10 @@ def letter_word(letter: str) -> str:
     return WORDS[letter]
 
 
-def title_of(case: SagaDetail) -> str:
-    key = f" ({case.key})" if case.key else ""
-    return f"{case.graph.name} {case.saga}{key}"
+def title_of(detail: SagaDetail) -> str:
+    """Definition, id and start key of a saga."""
+    key = f" ({detail.key})" if detail.key else ""
+    return f"{detail.graph.name} {detail.saga}{key}"
 
 
 def shortened(text: str, chars_max: int = VALUE_CHARS_MAX) -> str:
@@ -67,7 +73,7 @@ def shortened(text: str, chars_max: int = VALUE_CHARS_MAX) -> str:
 
 
 def readable(data: bytes | None) -> str:
-    """A payload as text; one that is not JSON text is only measured."""
+    """A payload as text; of a payload that is not text (a codec may encrypt it) only the size."""
     if data is None:
         return ""
     try:
@@ -76,35 +82,39 @@ def readable(data: bytes | None) -> str:
         return f"{len(data)} bytes"
 
 
-def sentence(case: SagaDetail, answer: Why, clock: Clock) -> str:
-    """The answer in one sentence: what, since when, until when, who."""
-    since = f"since {clock(answer.since)} ({span(case.now - answer.since)})"
-    if answer.waits_for is None:
-        took = span(answer.since - case.started_at)
-        reason = f", because of {case.state.reason}" if case.state.reason else ""
-        said = f"{title_of(case)} is {answer.situation.value} since {clock(answer.since)}, after {took}{reason}"
-        return "; ".join(filter(None, [said, answer.note])) + "."
-    parts = [
-        f"{title_of(case)} waits for {answer.waits_for}, {since}",
-        _until(case, answer, clock),
-        _who(answer),
-        answer.note,
-    ]
-    return "; ".join(filter(None, parts)) + "."
+def sentence(detail: SagaDetail, answer: Explanation, clock: Clock) -> str:
+    """The answer in one sentence on one line: what, since when, until when, who."""
+    parts = _ended(detail, answer, clock) if answer.waits_for is None else _waiting(detail, answer, clock)
+    text = "; ".join(filter(None, parts))
+    return text.replace("\r", "\\r").replace("\n", "\\n") + "."
 
 
-def _until(case: SagaDetail, answer: Why, clock: Clock) -> str:
-    if answer.until is None:
-        return answer.then
-    left = answer.until - case.now
+def _ended(detail: SagaDetail, answer: Explanation, clock: Clock) -> list[str | None]:
+    took = span(answer.since - detail.started_at)
+    reason = f", because of {detail.state.reason}" if detail.state.reason else ""
+    ended = f"{_ENDED[answer.situation]} at {clock(answer.since)}, after {took}{reason}"
+    return [f"{title_of(detail)} {ended}", answer.note]
+
+
+def _waiting(detail: SagaDetail, answer: Explanation, clock: Clock) -> list[str | None]:
+    since = f"since {clock(answer.since)} ({span(detail.now - answer.since)})"
+    what = f"{title_of(detail)} waits for {answer.waits_for}, {since}"
+    return [what, _outlook(detail, answer, clock), _who(answer), answer.note]
+
+
+def _outlook(detail: SagaDetail, answer: Explanation, clock: Clock) -> str:
+    until, then = answer.outlook
+    if until is None:
+        return then
+    left = until - detail.now
     when = f"in {span(left)}" if left >= 0 else f"{span(-left)} ago, so at any moment"
-    return f"at {clock(answer.until)} ({when}) {answer.then}"
+    return f"at {clock(until)} ({when}) {then}"
 
 
-def _who(answer: Why) -> str:
+def _who(answer: Explanation) -> str:
     who = " or ".join(answer.who)
     if who and answer.remedy:
-        return f"{who} could act, or you: {answer.remedy}"
+        return f"{who} can act, or you can run: {answer.remedy}"
     if who:
-        return f"{who} could act"
-    return f"you could act: {answer.remedy}" if answer.remedy else "nobody who could act is alive"
+        return f"{who} can act"
+    return f"you can run: {answer.remedy}" if answer.remedy else "no process that can act is alive"

@@ -76,7 +76,7 @@ async def test_many_are_not_touched_where_nobody_can_be_asked(counter: Counter, 
     ran = await acted(apart, counter, "pause", "--all")
 
     assert ran.code == 2
-    assert "say --yes, or --dry-run" in ran.err
+    assert "pass --yes, or --dry-run" in ran.err
 
 
 async def test_one_saga_or_many_have_to_be_named(counter: Counter, apart: AsyncCommand) -> None:
@@ -113,13 +113,13 @@ async def test_a_saga_is_given_up_only_on_purpose_and_with_a_list_of_what_is_lef
 
     refused = await acted(apart, counter, "abandon", str(saga))
     assert refused.code == 2
-    assert "say --yes" in refused.err
+    assert "pass --yes" in refused.err
     given_up = await acted(apart, counter, "abandon", str(saga), "--yes", "--reason", "bankrupt", "--actor", "ann")
 
     assert given_up.code == 0, given_up.err
-    assert "left: reserve (inventory): its effect stands" in given_up.out
-    assert "left: charge (payments): its effect stands" in given_up.out
-    assert "left: confirm (mail): its effect may be there (frozen)" in given_up.out
+    assert "left: reserve (inventory): its effect remains" in given_up.out
+    assert "left: charge (payments): its effect remains" in given_up.out
+    assert "left: confirm (mail): its effect may exist (frozen)" in given_up.out
     row = await postgres.fetchrow("select actor, action, reason, detail->'before'->>'vector' as before from saga.audit")
     assert row is not None
     assert tuple(row) == ("ann", "abandon", "bankrupt", "SSd")

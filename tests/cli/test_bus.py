@@ -14,7 +14,7 @@ def test_a_bus_without_topics_of_its_own_has_nothing_to_ensure(
 
     ran = command("bus", "ensure", "stock", "--store", "memory://")
 
-    assert (ran.code, ran.out, ran.err) == (0, "nothing was missing\n", "")
+    assert (ran.code, ran.out, ran.err) == (0, "no topic was missing\n", "")
 
 
 def test_ensuring_without_a_bus_says_how_to_name_one(command: Command) -> None:

@@ -97,8 +97,30 @@ def test_an_unknown_definition_points_to_the_list(command: Command, store: str) 
     assert_refused(command("start", "refund", "{}", "--store", store), 1, "'refund'", "saga definitions")
 
 
-def test_an_input_that_is_no_json_is_refused(command: Command, store: str) -> None:
-    assert_refused(command("start", "order", "{sku}", "--store", store), 2, "no JSON")
+async def test_a_definition_that_is_nearly_right_is_suggested(counter: Counter, apart: AsyncCommand) -> None:
+    store = counter.settings.store.get_secret_value()
+
+    started = await apart("start", "ordr", "{}", "--store", store)
+    shown = await apart("definitions", "ordr", "--store", store)
+    listed = await apart("ls", "--definition", "ordr", "--store", store)
+
+    assert_refused(started, 1, "there is no definition 'ordr'. Did you mean order?")
+    assert_refused(shown, 1, "there is no definition 'ordr'. Did you mean order?")
+    assert (listed.code, listed.out) == (0, "no sagas: there is no definition 'ordr'. Did you mean order?\n")
+
+
+def test_an_option_without_a_value_is_named(command: Command) -> None:
+    assert_refused(command("ls", "--limit"), 2, "saga ls needs a value for --limit")
+
+
+def test_a_dev_server_that_has_stopped_is_mentioned(command: Command, tmp_path: Path) -> None:
+    (tmp_path / ".saga").mkdir()
+
+    assert_refused(command("ls"), 2, "pass --store", "`saga dev` in this folder (it ran here and has stopped)")
+
+
+def test_an_input_that_is_not_json_is_refused(command: Command, store: str) -> None:
+    assert_refused(command("start", "order", "{sku}", "--store", store), 2, "not JSON")
 
 
 def test_an_input_file_that_is_missing_is_named(command: Command, store: str) -> None:
@@ -118,7 +140,7 @@ def test_an_unknown_command_is_a_usage_error(command: Command) -> None:
 
 
 def test_a_missing_argument_is_a_usage_error(command: Command) -> None:
-    assert_refused(command("show"), 2, "SAGA")
+    assert_refused(command("show"), 2, "saga show needs SAGA", "saga show order:order-1017")
 
 
 def test_a_module_that_is_missing_is_named(command: Command, store: str) -> None:

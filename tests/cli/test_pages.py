@@ -9,13 +9,16 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from msgspec import structs
 from rich.console import Console, RenderableType
 
-from saga.cli import pages
+from saga.cli.sagas import definitions, ls, show
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
-from saga.inspection.documents import case_document
+from saga.inspection.documents import saga_document
+from saga.inspection.why import why
+from saga.inspection.wording import clock_of, sentence
 from saga.ports.listing import DefinitionLine, SagaLine
 from saga.ports.saga_detail import CommandDetail, HistoryLine, SagaDetail, StepRecord
 from tests.cli.test_why import assert_golden
@@ -91,7 +94,7 @@ def rendered(parts: list[RenderableType], columns: int) -> str:
 
 @pytest.mark.parametrize("columns", [80, 120])
 def test_a_stuck_saga_is_shown_with_its_steps_and_its_history(columns: int) -> None:
-    text = rendered(pages.case(STUCK), columns)
+    text = rendered(show.saga_page(STUCK), columns)
 
     assert max(map(len, text.splitlines())) <= columns
     assert_golden(f"show_{columns}", text)
@@ -101,31 +104,31 @@ def test_a_stuck_saga_is_shown_with_its_steps_and_its_history(columns: int) -> N
 def test_a_list_has_the_ids_whole_and_the_newest_facts(columns: int) -> None:
     ended = replace(LINE, phase=Phase.COMPLETED, is_stuck=False, steps=(), ended_at=NOW, reason=None)
 
-    text = rendered(pages.lines([LINE, ended], NOW), columns)
+    text = rendered(ls.list_page([LINE, ended], NOW), columns)
 
     assert text.count(str(SAGA)) == 2
     assert_golden(f"ls_{columns}", text)
 
 
 def test_an_empty_list_says_so() -> None:
-    assert rendered(pages.lines([], NOW), 80) == "no sagas\n"
+    assert rendered(ls.list_page([], NOW), 80) == "no sagas\n"
 
 
 def test_definitions_are_listed_with_the_one_that_a_start_takes() -> None:
     old = DefinitionLine(1, "order", 1, b"1", 3, ("inventory", "payments"), is_default=False, live=2)
     new = replace(old, number=2, version=2, is_default=True, live=0)
 
-    assert_golden("definitions", rendered(pages.definitions([new, old]), 80))
+    assert_golden("definitions", rendered(definitions.list_page([new, old]), 80))
 
 
 def test_a_definition_is_drawn_as_a_tree_and_as_a_chart() -> None:
     graph = chain("JXT")
 
-    assert_golden("definition", rendered(pages.graph(graph), 80) + pages.mermaid(graph) + "\n")
+    assert_golden("definition", rendered(definitions.tree_page(graph), 80) + definitions.flow_chart(graph) + "\n")
 
 
 def test_a_case_for_programs_has_the_payloads_as_json() -> None:
-    document = case_document(STUCK)
+    document = saga_document(STUCK)
 
     assert document["input"] == {"sku": "A-1", "quantity": 2}
     assert document["steps"][0]["result"] == {"reserved": 2, "bin": "C-14"}
@@ -133,5 +136,17 @@ def test_a_case_for_programs_has_the_payloads_as_json() -> None:
     assert document["tags"] == {"region": "north"}
 
 
+def test_an_error_of_several_lines_leaves_the_answer_on_one() -> None:
+    command = replace(
+        STUCK.commands[0], due_at=NOW + 60, error="HTTPError: no answer\nFor more information see the docs"
+    )
+    waiting = replace(STUCK, state=structs.replace(STUCK.state, vector="KRV"), commands={0: command}, history=())
+
+    text = sentence(waiting, why(waiting), clock_of(NOW))
+
+    assert "no answer\\nFor more information" in text
+    assert len(text.splitlines()) == 1
+
+
 def test_a_payload_that_is_encrypted_is_only_measured() -> None:
-    assert case_document(replace(STUCK, input=b"\xff\xfe"))["input"] == "2 bytes"
+    assert saga_document(replace(STUCK, input=b"\xff\xfe"))["input"] == "2 bytes"

@@ -159,7 +159,9 @@ async def test_participants_and_a_supervisor_serve_and_end_in_order(shop: Path, 
         connected = json.loads(await line_with(inventory, "connected"))
         assert {"version", "store", "schema", "bus"} <= connected.keys()
         assert "inventory.reserve (journaled)" in await line_with(inventory, "serving")
-        assert "nobody has published payments.charge yet" in await line_with(inventory, "not registered yet")
+        assert "no participant has published a contract for payments.charge yet" in await line_with(
+            inventory, "not registered yet"
+        )
         async with running("participant", "shop.py:payments", folder=shop, **environment) as payments:
             await line_with(inventory, "definition registered")
             await line_with(supervisor, "leading")

@@ -97,7 +97,7 @@ async def test_one_saga_and_many_are_not_asked_for_at_once(store: str, apart: As
     ran = await apart("verify", "--store", store, "--saga", "order:a", "--since", "1d")
 
     assert ran.code == 2
-    assert "leave one of them out" in ran.err
+    assert "use only one of the two" in ran.err
 
 
 def _document(ran: Ran, *, code: int) -> dict[str, Any]:

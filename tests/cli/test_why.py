@@ -17,7 +17,8 @@ import pytest
 
 from saga import Conflict, GiveUp, Reject
 from saga.core.state.phase import Phase
-from saga.inspection.why import Situation, document, why
+from saga.inspection.explanation import Situation
+from saga.inspection.why import why
 from saga.inspection.wording import clock_of, sentence
 from saga.ports.saga_detail import SagaDetail
 from tests.cli.counter import ACTOR, Counter
@@ -145,7 +146,7 @@ async def test_why_says_what_a_saga_waits_for(
 
 
 async def test_the_answer_for_programs_has_times_as_numbers(counter: Counter) -> None:
-    answer = json.loads(json.dumps(document(why(await running(counter)))))
+    answer = json.loads(json.dumps(why(await running(counter)).document()))
 
     assert answer["situation"] == "running"
     assert answer["step"] == "charge"

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from saga import registry
-from saga.cli.program import program
+from saga.cli.program import build_program
 from tests.services.places import go_binary
 
 ROOT = Path(__file__).parents[2]
@@ -48,7 +48,7 @@ def test_every_command_is_one_that_the_program_takes(name: str) -> None:
         path = ROOT / module.replace(".", "/")
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists()
     else:
-        program.parse_args(service["command"], print_error=False, exit_on_error=False)
+        build_program(is_overview=False).parse_args(service["command"], print_error=False, exit_on_error=False)
 
 
 async def test_the_buses_that_it_names_can_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:

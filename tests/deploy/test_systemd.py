@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from saga.cli.program import program
+from saga.cli.program import build_program
 from saga.settings import load
 
 UNITS = sorted((Path(__file__).parents[2] / "deploy" / "systemd").glob("*.service"))
@@ -30,7 +30,7 @@ def test_a_unit_runs_a_command_that_there_is(path: Path) -> None:
     binary, *arguments = read(path)["Service"]["ExecStart"].split()
 
     assert Path(binary).name == "saga"
-    program.parse_args(
+    build_program(is_overview=False).parse_args(
         [argument.replace("%i", "shop") for argument in arguments], print_error=False, exit_on_error=False
     )
 

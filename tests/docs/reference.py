@@ -17,7 +17,7 @@ import saga
 from saga import client, errors
 from saga.authoring.definition import COMPENSATION_BUDGET, STEP_TIMEOUT
 from saga.authoring.retry import EXECUTE_ATTEMPTS, FORWARD_ATTEMPTS
-from saga.cli.program import program
+from saga.cli.program import build_program
 from saga.core.check.finding import Code
 from saga.core.definition import graph, names
 from saga.core.definition.paths import INTEGER_MAX, TEMPLATE_DEPTH_MAX
@@ -108,7 +108,7 @@ def _bound(field: FieldInfo, value: float) -> str:
 
 def commands() -> str:
     with _called_as("saga"):
-        told = program.generate_docs().partition("## Table of Contents")[2].lstrip()
+        told = build_program(is_overview=False).generate_docs().partition("## Table of Contents")[2].lstrip()
     return f"""\
 # Commands
 

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from cyclopts import CycloptsError
 
-from saga.cli.program import program
+from saga.cli.program import COMMANDS, build_program
 from saga_postgres.schema.migrate import migrate
 from tests.docs.page import ROOT, Page, page, pages
 from tests.docs.terminal import Terminal, sessions
@@ -71,9 +71,9 @@ def _complaint(command: str) -> str | None:
     """Why the program would not take it. A command that is only named, without its arguments, is taken."""
     words = shlex.split(command)[1:]
     if len(words) == 1:
-        return None if words[0] in program or words[0].startswith("-") else "no such command"
+        return None if words[0] in COMMANDS or words[0].startswith("-") else "no such command"
     try:
-        program.parse_args(words, print_error=False, exit_on_error=False)
+        build_program(is_overview=False).parse_args(words, print_error=False, exit_on_error=False)
     except CycloptsError as error:
         return str(error)
     return None

@@ -219,7 +219,7 @@ def test_saga_bus_ensure_makes_the_topics_of_the_services_that_it_is_told(
     assert ran.err == ""
     assert ran.out == f"created {prefix}{topic_of('shop', 'stock')}\ncreated {prefix}{topic_of('shop', 'mail')}\n"
     assert (
-        command("bus", "ensure", "stock", "--store", "memory://", "--namespace", "shop").out == "nothing was missing\n"
+        command("bus", "ensure", "stock", "--store", "memory://", "--namespace", "shop").out == "no topic was missing\n"
     )
 
 

@@ -1,27 +1,26 @@
-"""Runs an action: look, show what it would do, ask, act, say what came of it."""
+"""Runs an action: reads the saga, shows what would change, asks, acts, and says what comes next."""
 
 from __future__ import annotations
 
 import asyncio
-import json as json_text
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Final, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
-from cyclopts import Parameter
-
 from saga.app import App, connect
+from saga.cli.exit_codes import DONE, FAILED
 from saga.cli.log_setup import log_for_people
-from saga.cli.operators.action_options import Acting
-from saga.cli.saga_selection import Wanted
-from saga.cli.store import saga_of
-from saga.cli.store_options import Where
+from saga.cli.operators.options import ActionOptions
+from saga.cli.operators.selection import Selected
+from saga.cli.options import StoreOptions
+from saga.cli.output import print_json
+from saga.cli.store import find_saga
 from saga.core.state.phase import Phase
 from saga.errors import Conflict, NotFound
 from saga.inspection import plans
-from saga.inspection.documents import case_document
+from saga.inspection.documents import saga_document
 from saga.inspection.why import why
 from saga.inspection.wording import clock_of, sentence, title_of
 from saga.loops import run
@@ -29,14 +28,12 @@ from saga.operations import Operations
 from saga.ports.ledger import Snapshot
 from saga.ports.saga_detail import SagaDetail
 
-Json = Annotated[bool, Parameter(name="--json", negative=())]
-AT_ONCE: Final = 16
-REFUSALS_SHOWN: Final = 10
-FAILED: Final = 1
+CONCURRENT_MAX: Final = 16
+REFUSALS_SHOWN_MAX: Final = 10
 
 
-class Act(Protocol):
-    """One of the operations, with everything bound but who asks, why, and whether it is meant."""
+class Perform(Protocol):
+    """Performs one of the operations on a saga."""
 
     async def __call__(
         self, operations: Operations, saga: UUID, /, *, actor: str, reason: str, dry_run: bool
@@ -45,113 +42,128 @@ class Act(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What can be done. `is_grave`: it cannot be taken back, so a person is asked. `is_last_resort`: also where nobody can be."""
+    """What an operator can do to a saga.
+
+    `is_irreversible`: an operator on a terminal has to confirm it. `always_needs_yes`: without a terminal it needs --yes.
+    """
 
     verb: str
     done: str
-    act: Act
-    is_grave: bool = True
-    is_last_resort: bool = False
+    perform: Perform
+    is_irreversible: bool = True
+    always_needs_yes: bool = False
+
+    async def apply(self, app: App, saga: UUID, by: ActionOptions, *, dry_run: bool) -> Snapshot:
+        """Returns the saga as it is afterwards; with `dry_run`, as it would be."""
+        return await self.perform(app.operations, saga, actor=by.actor_name, reason=by.reason, dry_run=dry_run)
 
 
-def run_action(action: Action, wanted: Wanted, by: Acting, where: Where, *, as_json: bool) -> int:
-    """Returns the exit code: 0 done, 1 refused for some."""
-    settings = where.settings()
+def run_action(action: Action, selected: Selected, by: ActionOptions, store: StoreOptions, *, as_json: bool) -> int:
+    """Returns the exit code: FAILED if the operator declined, or some of many sagas refused."""
+    settings = store.settings()
     log_for_people(settings)
 
     async def work() -> int:
         async with connect(settings=settings) as app:
-            if wanted.reference is not None:
-                return await _one(app, action, wanted.reference, by, as_json=as_json)
-            return await _many(app, action, wanted, by, as_json=as_json)
+            if selected.reference is not None:
+                return await _run_one(app, action, selected.reference, by, as_json=as_json)
+            return await _run_many(app, action, selected, by, as_json=as_json)
 
     return run(work())
 
 
-async def _one(app: App, action: Action, reference: str, by: Acting, *, as_json: bool) -> int:
-    listing = app.process.adapter.listing
-    saga = await saga_of(app.process.adapter, reference)
-    before = await listing.detail(saga)
-    wish = await action.act(app.operations, saga, actor=by.who, reason=by.reason, dry_run=True)
-    lines, document = _plan(action, before, wish)
+# -- one saga -------------------------------------------------------------------------------------------------------------
+
+
+async def _run_one(app: App, action: Action, reference: str, by: ActionOptions, *, as_json: bool) -> int:
+    saga = await find_saga(app.adapter, reference)
+    before = await app.detail(saga)
+    lines, document = _preview(action, before, await action.apply(app, saga, by, dry_run=True))
     if by.dry_run:
-        print(json_text.dumps(document, ensure_ascii=False) if as_json else "\n".join([title_of(before), *lines]))
-        return 0
-    if action.is_grave:
+        print_json(document) if as_json else print("\n".join([title_of(before), *lines]))
+        return DONE
+    if action.is_irreversible:
         if sys.stdin.isatty() and not by.yes:
             print("\n".join([title_of(before), *lines]), file=sys.stderr)
-        if not by.is_confirmed(f"{action.verb.capitalize()} {title_of(before)}?", is_grave=action.is_last_resort):
-            return _left_alone()
-    await action.act(app.operations, saga, actor=by.who, reason=by.reason, dry_run=False)
-    after = await listing.detail(saga)
-    if as_json:
-        print(json_text.dumps(case_document(after), ensure_ascii=False))
-    else:
-        print("\n".join([sentence(after, why(after), clock_of(after.now)), *_residue(action, after)]))
-    return 0
+        question = f"{action.verb.capitalize()} {title_of(before)}?"
+        if not by.confirm(question, needs_yes=action.always_needs_yes):
+            return _declined()
+    await action.apply(app, saga, by, dry_run=False)
+    _report(action, await app.detail(saga), as_json=as_json)
+    return DONE
 
 
-def _plan(action: Action, before: SagaDetail, wish: Snapshot) -> tuple[list[str], dict[str, Any]]:
-    after = wish.state
-    lines = plans.changes(before.graph, before.state, after)
+def _preview(action: Action, before: SagaDetail, after: Snapshot) -> tuple[list[str], dict[str, Any]]:
+    """What the action would change, as lines and as JSON."""
+    lines = plans.changes(before.graph, before.state, after.state)
     document: dict[str, Any] = {"saga": str(before.saga), "action": action.verb, "changes": lines}
     if action.verb == "roll back":
-        lines, document["plan"] = plans.roll_back(before)
-    if after.phase in (Phase.ABANDONING, Phase.ABANDONED):
-        document["residue"] = plans.residue(before.graph, after.vector)
+        lines, document["plan"] = plans.rollback_plan(before)
+    if after.state.phase in (Phase.ABANDONING, Phase.ABANDONED):
+        document["residue"] = plans.remaining_effects(before.graph, after.state.vector)
         lines = [*lines, *document["residue"]]
     return lines, document
 
 
-def _residue(action: Action, case: SagaDetail) -> list[str]:
-    return plans.residue(case.graph, case.state.vector) if action.verb == "abandon" else []
+def _report(action: Action, after: SagaDetail, *, as_json: bool) -> None:
+    if as_json:
+        print_json(saga_document(after))
+        return
+    print(sentence(after, why(after), clock_of(after.now)))
+    for line in plans.remaining_effects(after.graph, after.state.vector) if action.verb == "abandon" else ():
+        print(line)
 
 
-async def _many(app: App, action: Action, wanted: Wanted, by: Acting, *, as_json: bool) -> int:
-    sagas = [saga async for saga in wanted.find(app.process.adapter.listing)]
-    if not by.dry_run and sagas and not by.is_confirmed(f"{action.verb.capitalize()} {_count(sagas)}?", is_grave=True):
-        return _left_alone()
+# -- many sagas -----------------------------------------------------------------------------------------------------------
+
+
+async def _run_many(app: App, action: Action, selected: Selected, by: ActionOptions, *, as_json: bool) -> int:
+    sagas = [saga async for saga in selected.find(app.listing)]
+    question = f"{action.verb.capitalize()} {_count(sagas)}?"
+    if sagas and not by.dry_run and not by.confirm(question, needs_yes=True):
+        return _declined()
     refused: dict[UUID, str] = {}
-    turns = asyncio.Semaphore(AT_ONCE)
+    places = asyncio.Semaphore(CONCURRENT_MAX)
 
-    async def one(saga: UUID) -> None:
-        async with turns:
+    async def apply(saga: UUID) -> None:
+        async with places:
             try:
-                await action.act(app.operations, saga, actor=by.who, reason=by.reason, dry_run=by.dry_run)
-            except (Conflict, NotFound) as error:  # it has moved on, or is not one of those that this can be done to
+                await action.apply(app, saga, by, dry_run=by.dry_run)
+            except (Conflict, NotFound) as error:  # the saga has moved on, or the action does not apply to it
                 refused[saga] = str(error)
 
-    await asyncio.gather(*map(one, sagas))
-    _say_many(action, sagas, refused, by, as_json=as_json)
-    return FAILED if refused else 0
+    await asyncio.gather(*map(apply, sagas))
+    _report_many(action, sagas, refused, by, as_json=as_json)
+    return FAILED if refused else DONE
 
 
-def _say_many(action: Action, sagas: Sequence[UUID], refused: dict[UUID, str], by: Acting, *, as_json: bool) -> None:
+def _report_many(
+    action: Action, sagas: Sequence[UUID], refused: dict[UUID, str], by: ActionOptions, *, as_json: bool
+) -> None:
     done = [saga for saga in sagas if saga not in refused]
     if as_json:
-        document = {
+        print_json({
             "action": action.verb,
             "dry_run": by.dry_run,
             "done": [str(saga) for saga in done],
-            "refused": {str(saga): why_not for saga, why_not in refused.items()},
-        }
-        print(json_text.dumps(document, ensure_ascii=False))
+            "refused": {str(saga): reason for saga, reason in refused.items()},
+        })  # fmt: skip
         return
     print(f"{_count(done)} {'would be ' if by.dry_run else ''}{action.done}")
     for saga in done if by.dry_run else ():
         print(f"  {saga}")
     if refused:
         print(f"{_count(list(refused))} left alone:")
-    for why_not in list(refused.values())[:REFUSALS_SHOWN]:
-        print(f"  {why_not}")
-    if len(refused) > REFUSALS_SHOWN:
-        print(f"  and {len(refused) - REFUSALS_SHOWN:,} more")
+    for reason in list(refused.values())[:REFUSALS_SHOWN_MAX]:
+        print(f"  {reason}")
+    if len(refused) > REFUSALS_SHOWN_MAX:
+        print(f"  and {len(refused) - REFUSALS_SHOWN_MAX:,} more")
 
 
 def _count(sagas: Sequence[UUID]) -> str:
     return "1 saga" if len(sagas) == 1 else f"{len(sagas):,} sagas"
 
 
-def _left_alone() -> int:
-    print("nothing was done", file=sys.stderr)
+def _declined() -> int:
+    print("nothing was changed", file=sys.stderr)
     return FAILED

@@ -1,1 +1,1 @@
-"""Commands that start and show sagas."""
+"""Commands that start, show and verify sagas."""

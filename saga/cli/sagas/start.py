@@ -1,27 +1,27 @@
-"""`saga start`."""
+"""`saga start`: starts a saga, and waits for its end if asked to."""
 
 from __future__ import annotations
 
 import json as json_text
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 from uuid import UUID
 
 from cyclopts import Parameter
 
 from saga.app import connect
+from saga.cli.exit_codes import DONE, FAILED
 from saga.cli.log_setup import log_for_people
-from saga.cli.store_options import NOWHERE, Where
+from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
+from saga.cli.output import print_json
+from saga.cli.store import missing_definition
 from saga.client import Ending
 from saga.core.duration import duration_ms
-from saga.errors import InputRefused, UsageError
+from saga.errors import InputRefused, NotFound, UsageError
 from saga.loops import run
 
-Json = Annotated[bool, Parameter(name="--json", negative=())]
-Evidence = Literal["happened", "did-not-happen", "compensated"]
 WAIT: Final = "60s"
-FAILED: Final = 1
 
 
 def start(  # noqa: PLR0913 (an option each)
@@ -35,36 +35,37 @@ def start(  # noqa: PLR0913 (an option each)
     wait: Annotated[bool, Parameter(negative=())] = False,
     timeout: str = WAIT,
     json: Json = False,
-    where: Where = NOWHERE,
+    store: StoreOptions = FROM_SETTINGS,
 ) -> int:
-    """Start a saga, and print its id: `saga start order '{"sku": "A-1"}' --key order-1017 --wait`.
+    """Start a saga and print its id: `saga start order '{"sku": "A-1"}' --key order-1017 --wait`.
 
     Parameters
     ----------
     definition
-        Its name.
+        Name of the definition.
     input
-        JSON; @FILE reads a file, - reads standard input.
+        Input as JSON; @FILE reads a file, - reads standard input.
     key
-        The same key never starts a second saga of this definition.
+        Start key: the same key never starts a second saga of this definition.
     version
-        Without it, the newest one that is activated.
+        Version of the definition; the default is the newest activated version.
     tag
-        NAME=VALUE, may be given several times.
+        NAME=VALUE; may be given several times.
     wait
-        Wait for its end; exit 0 only if it completed.
+        Wait for the end of the saga; exit 0 only if it completed.
     timeout
-        How long --wait waits; the saga goes on.
-    json
-        For programs.
+        How long --wait waits; the saga goes on after that.
     """
-    settings = where.settings()
+    settings = store.settings()
     log_for_people(settings)
     value, tags, seconds = _value(input), _tags(tag or []), duration_ms(timeout) / 1000
 
     async def started() -> tuple[UUID, Ending | None]:
         async with connect(settings=settings) as sagas:
-            handle = await sagas.start(definition, value, key=key, version=version, tags=tags)
+            try:
+                handle = await sagas.start(definition, value, key=key, version=version, tags=tags)
+            except NotFound as error:
+                raise NotFound(await missing_definition(sagas.listing, definition) or str(error)) from None
             if not wait:
                 return handle.id, None
             if not json:
@@ -76,14 +77,14 @@ def start(  # noqa: PLR0913 (an option each)
 
     saga, ending = run(started())
     if json:
-        print(json_text.dumps({"saga": str(saga), **_ending_document(ending)}, ensure_ascii=False))
+        print_json({"saga": str(saga), **_ending_document(ending)})
     elif not wait:
         print(saga)
     elif ending is None:
-        print(f"it has not ended within {timeout}; it goes on: saga why {saga}", file=sys.stderr)
+        print(f"the saga has not ended within {timeout} and goes on; you can run: saga why {saga}", file=sys.stderr)
     else:
         print(_ending_line(ending))
-    return FAILED if wait and (ending is None or not ending.is_completed) else 0
+    return FAILED if wait and (ending is None or not ending.is_completed) else DONE
 
 
 def _value(text: str | None) -> Any:
@@ -98,7 +99,7 @@ def _value(text: str | None) -> Any:
     except OSError as error:
         raise UsageError(f"the input cannot be read from {text[1:]}: {error.strerror}") from error
     except ValueError as error:
-        raise InputRefused(f"the input is no JSON: {error}") from error
+        raise InputRefused(f"the input is not JSON: {error}") from error
 
 
 def _tags(pairs: list[str]) -> dict[str, str] | None:

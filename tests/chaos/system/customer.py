@@ -11,7 +11,8 @@ from pathlib import Path
 
 import saga
 from saga import App, Unavailable, loops
-from saga.cli.log_setup import log_for_services, until_told
+from saga.cli.log_setup import log_for_services
+from saga.cli.processes.shutdown import run_until_signalled
 from saga.errors import SagaError
 from saga.settings import load
 from tests.chaos.system.shop import GIFTS, gift, order
@@ -55,7 +56,7 @@ async def _serve(file: Path, first: int, rate: float, open_max: int) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     async with saga.connect(settings=load()) as app:
         customer = _Customer(app, descriptor, asyncio.Semaphore(open_max))
-        await until_told(customer.start_orders(first, rate))
+        await run_until_signalled(customer.start_orders(first, rate))
         await customer.everything_ended()
 
 

@@ -1,4 +1,4 @@
-"""How an action is asked for: who, why, shown first, confirmed where it cannot be taken back."""
+"""The options of every action: who acts and why, a dry run, and the confirmation."""
 
 from __future__ import annotations
 
@@ -12,53 +12,56 @@ from cyclopts import Group, Parameter
 
 from saga.errors import UsageError
 
+REASON: Final = "requested by an operator"
 _GROUP: Final = Group("Action", sort_key=80)
 
 
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
-class Acting:
+class ActionOptions:
     """Who acts, and why.
 
     Attributes
     ----------
     reason
-        Why; it is kept in the audit.
+        Why; it is recorded in the audit.
     actor
-        Who asks; without it the name of the account.
+        Who acts; the default is the name of your account.
     dry_run
-        Show what would be done, and do nothing.
+        Show what would change, and change nothing.
     yes
-        Do not ask whether to go on.
+        Do not ask for confirmation.
     """
 
-    reason: Annotated[str, Parameter(group=_GROUP)] = "asked for by hand"
+    reason: Annotated[str, Parameter(group=_GROUP)] = REASON
     actor: Annotated[str | None, Parameter(group=_GROUP)] = None
     dry_run: Annotated[bool, Parameter(group=_GROUP, negative=())] = False
     yes: Annotated[bool, Parameter(group=_GROUP, negative=())] = False
 
     @property
-    def who(self) -> str:
+    def actor_name(self) -> str:
         """The actor, for the audit."""
         return self.actor or _account()
 
-    def is_confirmed(self, question: str, *, is_grave: bool) -> bool:
-        """Ask on a terminal. Where nobody can be asked, a grave action needs --yes.
+    def confirm(self, question: str, *, needs_yes: bool) -> bool:
+        """Asks on a terminal, and returns whether to go on. Without a terminal, `needs_yes` demands --yes.
 
         Raises:
-            UsageError: it is grave, and nobody can be asked.
+            UsageError: --yes is missing, and nobody can be asked.
         """
         if self.yes:
             return True
         if sys.stdin.isatty() and sys.stderr.isatty():
             print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
             return sys.stdin.readline().strip().lower() in ("y", "yes")
-        if is_grave:
-            raise UsageError(f"{question} Nobody can be asked here: say --yes, or --dry-run to see what it would do")
+        if needs_yes:
+            raise UsageError(
+                f"{question} This is not a terminal, so nobody can be asked: pass --yes, or --dry-run to see what would change"
+            )
         return True
 
 
-NOBODY: Final = Acting()
+DEFAULTS: Final = ActionOptions()
 
 
 def _account() -> str:

@@ -1,4 +1,4 @@
-"""Importing what users wrote: `shop:inventory`, `shop`, `shop.py`, `services/shop.py:inventory`."""
+"""Imports the modules that a command serves: `shop:inventory`, `shop`, `shop.py`, `services/shop.py:inventory`."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
 from saga.authoring import Definition
+from saga.cli.store import did_you_mean
 from saga.core.check.finding import Code, Severity
 from saga.errors import DefinitionError, SagaError, UsageError
 from saga.runtime.handlers.participant import Participant
 
-_KNOWN_LATER = (Code.CONTRACT_MISSING, Code.COMPENSATION_MISSING, Code.CONTRACT_CHANGED, Code.NOT_RETRIABLE)
+_NEEDS_CONTRACTS: Final = (Code.CONTRACT_MISSING, Code.COMPENSATION_MISSING, Code.CONTRACT_CHANGED, Code.NOT_RETRIABLE)
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """What a command serves: participants, and the definitions that were found in their modules."""
+class Targets:
+    """The participants that a command serves, and the definitions that were found in their modules."""
 
     participants: tuple[Participant, ...]
     definitions: tuple[Definition, ...]
 
 
-def load_targets(targets: Sequence[str]) -> Loaded:
-    """Import the targets; a module without a name stands for all participants in it.
+def load_targets(targets: Sequence[str]) -> Targets:
+    """Imports the targets. A module without a name stands for all participants in it.
 
     Raises:
-        UsageError: there is no such module, no such name, or nothing to serve.
-        DefinitionError: a definition is wrong, whatever its contracts will be.
+        UsageError: a module or a participant does not exist, or there is nothing to serve.
+        DefinitionError: a definition is wrong, whatever contracts will be published.
     """
     participants: dict[int, Participant] = {}
     definitions: dict[int, Definition] = {}
@@ -43,7 +45,7 @@ def load_targets(targets: Sequence[str]) -> Loaded:
             participants[id(found)] = found
     for definition in definitions.values():
         _check(definition)
-    return Loaded(tuple(participants.values()), tuple(definitions.values()))
+    return Targets(tuple(participants.values()), tuple(definitions.values()))
 
 
 def _participants(module: ModuleType, target: str, name: str) -> list[Participant]:
@@ -51,7 +53,9 @@ def _participants(module: ModuleType, target: str, name: str) -> list[Participan
     if name:
         if name not in offered:
             known = ", ".join(sorted(offered)) or "none"
-            raise UsageError(f"{target}: {module.__name__} has no participant called {name} (it has: {known})")
+            raise UsageError(
+                f"{target}: {module.__name__} has no participant called {name} (it has: {known}){did_you_mean(name, set(offered))}"
+            )
         return [offered[name]]
     if not offered:
         raise UsageError(f"{target}: {module.__name__} has no participant: write shop = Participant(...) in it")
@@ -74,20 +78,20 @@ def _module(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name and (dotted == error.name or dotted.startswith(f"{error.name}.")):
             raise UsageError(f"there is no module {dotted} here ({folder}) or in the environment") from error
-        raise UsageError(_failed(dotted, error)) from error
+        raise UsageError(_import_failure(dotted, error)) from error
     except Exception as error:
-        raise UsageError(_failed(dotted, error)) from error
+        raise UsageError(_import_failure(dotted, error)) from error
 
 
-def _failed(name: str, error: Exception) -> str:
+def _import_failure(name: str, error: Exception) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
     return f"importing {name} failed at {last.filename}:{last.lineno}: {type(error).__name__}: {error}"
 
 
 def _check(definition: Definition) -> None:
-    """What is wrong without a look at the contracts is said at once, before anything is served."""
+    """Raises what is wrong without knowing the contracts, before anything is served."""
     findings = definition.findings({})
-    errors = [found for found in findings if found.severity is Severity.ERROR and found.code not in _KNOWN_LATER]
+    errors = [each for each in findings if each.severity is Severity.ERROR and each.code not in _NEEDS_CONTRACTS]
     if errors:
-        lines = "".join(f"\n  {found}" for found in errors)
+        lines = "".join(f"\n  {error}" for error in errors)
         raise DefinitionError(f"definition {definition} cannot be accepted:{lines}", findings)

@@ -1,4 +1,4 @@
-"""A made-up input that fits a definition, for people who want to start a saga at once."""
+"""An invented input that fits a definition, so that a saga can be started at once."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ DEPTH_MAX: Final = 8
 _VALUES: Final[Mapping[str, Json]] = {"string": "...", "integer": 1, "number": 1.0, "boolean": True, "null": None}
 
 
-def sample(definition: Definition) -> Json:
-    """Values of the right shape; whether they make sense is another matter."""
+def example_input(definition: Definition) -> Json:
+    """Returns values that fit the schema; they need not make sense."""
     schema = definition.outline().input_schema
     return {} if schema is None else _value(schema, schema, DEPTH_MAX)
 
@@ -21,10 +21,10 @@ def sample(definition: Definition) -> Json:
 def _value(schema: Mapping[str, Json], root: Mapping[str, Json], depth: int) -> Json:
     if depth == 0:
         return None
-    said = [schema[name] for name in ("default", "const") if name in schema]
-    said += [schema[name][0] for name in ("examples", "enum") if schema.get(name)]
-    if said:
-        return said[0]
+    stated = [schema[name] for name in ("default", "const") if name in schema]
+    stated += [schema[name][0] for name in ("examples", "enum") if schema.get(name)]
+    if stated:
+        return stated[0]
     parts = [root.get("$defs", {}).get(schema["$ref"].rpartition("/")[2], {})] if "$ref" in schema else []
     parts += [schema[name][0] for name in ("anyOf", "oneOf", "allOf") if schema.get(name)]
     if parts:

@@ -1,0 +1,10 @@
+"""What a command returns to the shell."""
+
+from __future__ import annotations
+
+from typing import Final
+
+DONE: Final = 0
+FAILED: Final = 1
+USAGE: Final = 2  # the call is wrong: a retry does not help
+INTERRUPTED: Final = 130

@@ -1,0 +1,121 @@
+"""`saga definitions`: which definitions there are, and the steps of one."""
+
+from __future__ import annotations
+
+import json as json_text
+from collections.abc import Sequence
+from typing import Annotated
+
+from cyclopts import Parameter
+from rich.console import RenderableType
+from rich.text import Text
+from rich.tree import Tree
+
+from saga.cli.log_setup import log_for_people
+from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
+from saga.cli.output import Page, print_page, table
+from saga.cli.store import missing_definition, opened_store
+from saga.core.definition.graph import Graph, Step
+from saga.core.duration import duration_text
+from saga.errors import NotFound, UsageError
+from saga.inspection.documents import definition_document
+from saga.loops import run
+from saga.ports.adapter import StoreAdapter
+from saga.ports.listing import DefinitionLine
+from saga.settings import Settings
+
+
+def definitions(
+    name: str | None = None,
+    /,
+    *,
+    version: int | None = None,
+    mermaid: Annotated[bool, Parameter(negative=())] = False,
+    json: Json = False,
+    store: StoreOptions = FROM_SETTINGS,
+) -> None:
+    """List the definitions, or show the steps of one.
+
+    Parameters
+    ----------
+    name
+        Show this definition.
+    version
+        Show this version; the default is the version that a start by name uses.
+    mermaid
+        Print a Mermaid flow chart.
+    """
+    settings = store.settings()
+    log_for_people(settings)
+    if mermaid and name is None:
+        raise UsageError("--mermaid draws one definition: name it, for example saga definitions order --mermaid")
+    page = _list(settings) if name is None else _one(settings, name, version, mermaid=mermaid)
+    print_page(run(page), as_json=json)
+
+
+async def _list(settings: Settings) -> Page:
+    async with opened_store(settings) as adapter:
+        found = await adapter.listing.definitions()
+    return Page(list_page(found), [definition_document(one) for one in found])
+
+
+async def _one(settings: Settings, name: str, version: int | None, *, mermaid: bool) -> Page:
+    async with opened_store(settings) as adapter:
+        graph = await _find(adapter, name, version)
+    parts: Sequence[RenderableType] = [flow_chart(graph)] if mermaid else tree_page(graph)
+    return Page(parts, json_text.loads(graph.canonical))
+
+
+async def _find(adapter: StoreAdapter, name: str, version: int | None) -> Graph:
+    try:
+        _, graph = await adapter.directory.find(name, version)
+    except NotFound as error:
+        raise NotFound(await missing_definition(adapter.listing, name) or str(error)) from None
+    return graph
+
+
+def list_page(found: Sequence[DefinitionLine]) -> list[RenderableType]:
+    """The definitions as a table."""
+    if not found:
+        return [Text("no definitions: a process that serves a module with a Definition registers it", style="dim")]
+    rows = table("definition", "version", "steps", "live sagas", "services")
+    for one in found:
+        version = f"{one.version} (default)" if one.is_default else str(one.version)
+        rows.add_row(one.name, version, str(one.steps), str(one.live), ", ".join(one.services))
+    return [rows]
+
+
+def tree_page(graph: Graph) -> list[RenderableType]:
+    """The steps in order, each below the step that it follows; joins name the other steps that they wait for."""
+    deadline = f", deadline {duration_text(graph.deadline_ms)}" if graph.deadline_ms else ""
+    root = Tree(Text(f"{graph.name} v{graph.version}{deadline}", style="bold"))
+    branches: dict[int, Tree] = {}
+    for position in reversed(graph.downward):
+        step = graph.steps[position]
+        parent = branches[step.after[-1]] if step.after else root
+        branches[position] = parent.add(_step_line(graph, step))
+    return [root]
+
+
+def _step_line(graph: Graph, step: Step) -> Text:
+    line = Text.assemble((step.name, "bold"), f"  {step.service}.{step.handler} ({step.mode.name.lower()})")
+    others = ", ".join(graph.steps[before].name for before in step.after[:-1])
+    facts = {
+        "pivot": step.pivot,
+        "retriable": step.retriable,
+        "read-only": step.read_only,
+        "compensated": step.compensation,
+        f"also after {others}": others,
+    }
+    text = ", ".join(fact for fact, is_so in facts.items() if is_so)
+    return line.append(f"  {text}", style="dim") if text else line
+
+
+def flow_chart(graph: Graph) -> str:
+    """A Mermaid flow chart; the pivot has a double frame."""
+    rows = ["flowchart LR"]
+    for position, step in enumerate(graph.steps):
+        frame = f'[["{step.name}"]]' if step.pivot else f'["{step.name}"]'
+        rows.append(f"  s{position}{frame}")
+        rows += [f"  s{before} --> s{position}" for before in step.after]
+    return "\n".join(rows)

@@ -1,0 +1,186 @@
+"""What a saga waits for at one step that is under way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from saga.core.rules.history_kind import HistoryKind
+from saga.core.rules.pivot import is_pivot_passed
+from saga.core.state.letters import (
+    ANY_COMPENSATING,
+    ANY_RESOLVING,
+    ANY_VOIDING,
+    COMPENSATING,
+    DISPATCHED,
+    FROZEN,
+    QUARANTINED_COMPENSATING,
+    QUARANTINED_LETTERS,
+    RESOLVING,
+    UNDER_WAY_LETTERS,
+    VOIDING,
+)
+from saga.core.state.mode import Mode
+from saga.core.state.phase import Phase
+from saga.inspection.explanation import ONLY_AN_OPERATOR, Explanation, Outlook, Situation
+from saga.inspection.moments import last_change, last_line, last_time, pending_rollback
+from saga.ports.saga_detail import CommandDetail, SagaDetail
+
+_BY_LETTER: Final[Mapping[str, Situation]] = {
+    RESOLVING: Situation.RESOLVING,
+    COMPENSATING: Situation.UNDOING,
+    VOIDING: Situation.VOIDING,
+    FROZEN: Situation.FREEZING,
+}
+
+
+def is_under_way(detail: SagaDetail, step: int) -> bool:
+    """Whether the saga waits for this step. A step that waits for its successors to be compensated does not count."""
+    letter = detail.state.vector[step]
+    waits_for_successors = letter == DISPATCHED and detail.state.phase is Phase.COMPENSATING
+    return letter in UNDER_WAY_LETTERS and not waits_for_successors
+
+
+def step_wait(detail: SagaDetail, step: int) -> Explanation:
+    """Explains what a step that is under way waits for."""
+    letter = detail.state.vector[step]
+    if letter in QUARANTINED_LETTERS:
+        return _quarantined(detail, step)
+    if letter == FROZEN and detail.graph.steps[step].mode is Mode.EXTERNAL:
+        return _freezing(detail, step)
+    command = detail.commands.get(step)
+    if command is not None and command.owner is not None:
+        return _running(detail, step, command)
+    if not _serving(detail, step):
+        return _nobody_alive(detail, step, command)
+    if command is None:
+        return _unsent(detail, step)
+    if command.due_at is not None and command.due_at > detail.now:
+        return _retry_wait(detail, step, command)
+    return _queued(detail, step, command)
+
+
+def _quarantined(detail: SagaDetail, step: int) -> Explanation:
+    name, letter = detail.graph.steps[step].name, detail.state.vector[step]
+    line = last_line(detail, HistoryKind.QUARANTINED, step)
+    reason = None if line is None else line.detail
+    is_passed = is_pivot_passed(detail.graph, detail.state.vector)
+    evidence = "happened" if is_passed else "happened|did-not-happen"
+    if letter == QUARANTINED_COMPENSATING:
+        evidence = "compensated"
+    retry, resolve = f"saga retry {detail.saga} {name}", f"saga resolve {detail.saga} {name} {evidence}"
+    note = pending_rollback(detail)
+    is_repeated = note is not None and reason is not None and reason in note  # refused because of this very failure
+    return Explanation(
+        situation=Situation.QUARANTINED,
+        step=name,
+        waits_for=f"an operator: {_purpose(detail, step)} is quarantined" + (f" ({reason})" if reason else ""),
+        since=last_time(detail, HistoryKind.QUARANTINED, step),
+        outlook=ONLY_AN_OPERATOR,
+        remedy=f"{retry}, or, once you know what happened, {resolve}",
+        note=None if is_repeated else note,
+    )
+
+
+def _freezing(detail: SagaDetail, step: int) -> Explanation:
+    name, command = detail.graph.steps[step].name, detail.commands.get(step)
+    return Explanation(
+        situation=Situation.FREEZING,
+        step=name,
+        waits_for=f"the moment after which no call of step {name} can arrive",
+        since=last_time(detail, HistoryKind.ABANDONING),
+        outlook=(None if command is None else command.quiet_at or command.lease_until, "the saga is abandoned"),
+        who=_serving(detail, step),
+    )
+
+
+def _running(detail: SagaDetail, step: int, command: CommandDetail) -> Explanation:
+    what = f"{command.owner}, which runs {_purpose(detail, step)} (attempt {command.deliveries})"
+    outlook = (command.lease_until, "its claim ends unless it is renewed")
+    answer = _moving(detail, step, Situation.RUNNING, what, last_change(detail), outlook)
+    return replace(answer, who=(command.owner or "",))
+
+
+def _nobody_alive(detail: SagaDetail, step: int, command: CommandDetail | None) -> Explanation:
+    service = detail.graph.steps[step].service
+    return Explanation(
+        situation=Situation.NOBODY_ALIVE,
+        step=detail.graph.steps[step].name,
+        waits_for=f"a process of {service}, for {_purpose(detail, step)}: none is alive",
+        since=_waiting_since(detail, command),
+        outlook=_deadline(detail),
+        remedy=f"saga participant MODULE:{service}",
+        note=pending_rollback(detail),
+    )
+
+
+def _unsent(detail: SagaDetail, step: int) -> Explanation:
+    what = f"the command of {_purpose(detail, step)}, which is on its way or lost"
+    return _moving(
+        detail, step, Situation.UNCLAIMED, what, last_change(detail), (detail.wake_at, "the command is sent again")
+    )
+
+
+def _retry_wait(detail: SagaDetail, step: int, command: CommandDetail) -> Explanation:
+    what = f"the next attempt of {_purpose(detail, step)}"
+    if command.failures:
+        what += f" after {command.failures} {'failure' if command.failures == 1 else 'failures'}"
+    if command.error:
+        what += f": {command.error}"
+    since = _waiting_since(detail, command)
+    return _moving(detail, step, Situation.RETRY_WAIT, what, since, (command.due_at, "it is retried"))
+
+
+def _queued(detail: SagaDetail, step: int, command: CommandDetail) -> Explanation:
+    what = f"a process of {detail.graph.steps[step].service} to claim {_purpose(detail, step)}"
+    return _moving(detail, step, Situation.UNCLAIMED, what, _waiting_since(detail, command), _deadline(detail))
+
+
+def _waiting_since(detail: SagaDetail, command: CommandDetail | None) -> float:
+    """Since when a command that nobody runs has waited: its first failure, or when it was due."""
+    if command is None or command.due_at is None:
+        return last_change(detail)
+    if command.due_at > detail.now:
+        return command.first_failed_at or last_change(detail)
+    return command.due_at
+
+
+def _moving(
+    detail: SagaDetail, step: int, situation: Situation, what: str, since: float, outlook: Outlook
+) -> Explanation:
+    """A step that goes on without an operator. What it is doing says more than where its command is."""
+    return Explanation(
+        situation=_BY_LETTER.get(detail.state.vector[step], situation),
+        step=detail.graph.steps[step].name,
+        waits_for=what,
+        since=since,
+        outlook=outlook,
+        who=_serving(detail, step),
+        note=pending_rollback(detail),
+    )
+
+
+def _purpose(detail: SagaDetail, step: int) -> str:
+    name, letter = detail.graph.steps[step].name, detail.state.vector[step]
+    if letter in ANY_COMPENSATING:
+        return f"the compensation of step {name}"
+    if letter in ANY_RESOLVING:
+        return f"step {name}, whose outcome must be known before it can be compensated"
+    if letter in ANY_VOIDING or letter == FROZEN:
+        return f"step {name}, which its journal either voids or reports as executed"
+    return f"step {name}"
+
+
+def _serving(detail: SagaDetail, step: int) -> tuple[str, ...]:
+    return detail.serving.get(detail.graph.steps[step].service, ())
+
+
+def _deadline(detail: SagaDetail) -> Outlook:
+    """What the clock does, if anything."""
+    state = detail.state
+    if state.deadline is None or (state.phase is Phase.RUNNING and is_pivot_passed(detail.graph, state.vector)):
+        return None, "there is no time limit"
+    if state.phase is Phase.COMPENSATING:
+        return state.deadline, "the compensation budget ends, and a step that fails after it is quarantined"
+    return state.deadline, "it is rolled back"
