@@ -23,10 +23,12 @@ from saga.ports.clock import SystemClock
 from saga.ports.journal import Journal
 from saga.runtime.bus.dispatcher import BusOptions
 from saga.runtime.bus.signing import KeyRing
-from saga.runtime.handlers.bound_handler import BoundHandler
+from saga.runtime.handlers.handler_caller import HandlerCaller
 from saga.runtime.handlers.participant import STORE, Participant
 from saga.runtime.journal_retention import JournalRetention, journal_retention_options
 from saga.runtime.process import Process
+from saga.runtime.steps.bound_handler import BoundHandler
+from saga.runtime.steps.runner import StepRunner
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
 from saga.runtime.timing.fair_gate import FairGate
 from saga.settings import Settings, load
@@ -42,7 +44,7 @@ class App(Sagas):
         super().__init__(process)
         self.settings = settings
         self._journals: dict[str, Journal] = {}
-        self._keepers: list[asyncio.Task[None]] = []
+        self._retentions: list[asyncio.Task[None]] = []
         self._threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="saga-handler")
 
     @asynccontextmanager
@@ -56,21 +58,19 @@ class App(Sagas):
         names = [participant.service for participant in participants]
         if len(set(names)) < len(names):
             raise UsageError(f"two participants serve one service: {', '.join(names)}")
-        contracts = []
+        contracts, process = [], self.process
         for participant in participants:
-            mode, journal = await self._database(participant)
+            inner_mode, inner = await self._runner(participant)
             slots = FairGate(participant.concurrency)
             for handler in participant.handlers.values():
-                own_mode = Mode.EXTERNAL if handler.external else mode
-                contracts.append(handler.contract(own_mode))
-                served = BoundHandler(
-                    handler, own_mode, journal if own_mode is Mode.JOURNALED else None, self._threads, slots
-                )
-                self.process.executor.serve(participant.service, handler.name, served)
-        await self.process.adapter.directory.publish(contracts)
+                mode, runner = (Mode.EXTERNAL, process.runners.external) if handler.external else (inner_mode, inner)
+                contracts.append(handler.contract(mode))
+                bound = BoundHandler(handler, mode, runner, HandlerCaller(self._threads), slots)
+                process.executor.serve(participant.service, handler.name, bound)
+        await process.directory.publish(contracts)
         capacity = sum(participant.concurrency for participant in participants)
         is_durable = any(contract.mode is Mode.EXTERNAL for contract in contracts)
-        await self.process.serve(names, capacity, durable=is_durable)
+        await process.serve(names, capacity, durable=is_durable)
         structlog.get_logger("saga").info(
             "serving",
             services=names,
@@ -78,26 +78,23 @@ class App(Sagas):
         )
         yield self
 
-    async def _database(self, participant: Participant) -> tuple[Mode, Journal | None]:
-        """The store's own database makes transactional steps, another one journaled ones."""
-        if participant.database == STORE:
-            return Mode.TRANSACTIONAL, None
+    async def _runner(self, participant: Participant) -> tuple[Mode, StepRunner]:
+        """How a participant's steps run: the store's own database makes them transactional, another one journaled."""
+        runners = self.process.runners
         url = participant.database_url()
         if url is None:
-            return Mode.EXTERNAL, None
-        if address(url) == address(self.settings.store.get_secret_value()):
-            return Mode.TRANSACTIONAL, None
+            return Mode.EXTERNAL, runners.external
+        if url == STORE or address(url) == address(self.settings.store.get_secret_value()):
+            return Mode.TRANSACTIONAL, runners.transactional
         if url not in self._journals:
             application = f"saga {participant.service}"
             journal = registry.open_journal(url, self.settings.handler_connections, application)
             await journal.open()
             self._journals[url] = journal
-            self._keepers.append(asyncio.create_task(self._keeper(journal).run()))
-        return Mode.JOURNALED, self._journals[url]
-
-    def _keeper(self, journal: Journal) -> JournalRetention:
-        process, options = self.process, journal_retention_options(self.settings.retention, self.settings.lease)
-        return JournalRetention(journal, process.adapter.ledger, process.clock, process.store_now, options)
+            options = journal_retention_options(self.settings.retention, self.settings.lease)
+            retention = JournalRetention(journal, self.process.ledger, self.process.store_clock, options)
+            self._retentions.append(asyncio.create_task(retention.run()))
+        return Mode.JOURNALED, runners.journaled(self._journals[url])
 
     def supervisor(self) -> Supervisor:
         """A supervisor on this process's connections; `run` it."""
@@ -127,9 +124,9 @@ class App(Sagas):
 
     async def close(self) -> None:
         await self.process.stop(self.settings.drain)
-        for keeper in self._keepers:
-            keeper.cancel()
-        await asyncio.gather(*self._keepers, return_exceptions=True)
+        for retention in self._retentions:
+            retention.cancel()
+        await asyncio.gather(*self._retentions, return_exceptions=True)
         for journal in self._journals.values():
             await journal.close()
         await self.process.adapter.close()
@@ -166,7 +163,7 @@ async def connect(
         raise
     app = App(process, settings)
     structlog.get_logger("saga").info(
-        "connected", version=version("saga-coordination"), process=process.router.process, **described(settings)
+        "connected", version=version("saga-coordination"), process=process.number, **described(settings)
     )
     try:
         yield app

@@ -24,7 +24,7 @@ from saga.core.definition.paths import resolve
 from saga.core.definition.schema import misfits
 from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.state.phase import Phase
-from saga.errors import Conflict, InputRefused, NotFound, Unavailable, UsageError
+from saga.errors import InputRefused, NotFound, Unavailable, UsageError
 from saga.inspection.explanation import Explanation
 from saga.inspection.why import why
 from saga.operations import Operations
@@ -33,9 +33,9 @@ from saga.ports.ledger import Snapshot
 from saga.ports.listing import Listing
 from saga.ports.saga_detail import SagaDetail
 from saga.ports.store import Connection
-from saga.ports.values.notification import Notifications, SagaStatus
-from saga.runtime.commit.starter import first_decision, start_of
-from saga.runtime.handlers.participant import Adapter, Value
+from saga.ports.values.notification import SagaStatus
+from saga.runtime.handlers.handler_function import Adapter, Value
+from saga.runtime.handlers.validation_message import validation_message
 from saga.runtime.planning.start_request import StartRequest
 from saga.runtime.process import Process
 
@@ -112,9 +112,9 @@ class Sagas:
             DefinitionError: with everything that is wrong, missing contracts included.
             Conflict: this name and version is another graph already.
         """
-        graph = definition.graph(await self.process.adapter.directory.contracts())
+        graph = definition.graph(await self.process.directory.contracts())
         schema = graph.input_schema
-        number = await self.process.adapter.directory.register(graph, schema, activate=activate, overwrite=overwrite)
+        number = await self.process.directory.register(graph, schema, activate=activate, overwrite=overwrite)
         self.process.definitions.add(number, graph)
         self._registered[id(definition)] = (definition, number, graph)
         return number
@@ -163,26 +163,26 @@ class Sagas:
             Conflict: the key was used with another input.
             Unavailable: the store is away; whether the saga was started is unknown, so start again with the same key.
         """
-        order = await self._order(definition, input, key, version, tags)
-        with self.process.telemetry.tracer.starting(order):
-            return await self._start(order, tx)
+        request = await self._request(definition, input, key, version, tags)
+        with self.process.telemetry.tracer.starting(request):
+            return await self._start(request, tx)
 
-    async def _start(self, order: StartRequest, connection: Connection) -> Handle:
+    async def _start(self, request: StartRequest, connection: Connection) -> Handle:
         if connection is not None:
-            return Handle(self, await self._start_within(order, connection))
+            return Handle(self, await self.process.starter.start_within(request, connection))
         try:
-            saga = await self.process.starter.start(order, START_TIMEOUT_SECONDS)
+            saga = await self.process.starter.start(request, START_TIMEOUT_SECONDS)
         except TimeoutError:
             raise Unavailable(
-                f"the store did not answer for {START_TIMEOUT_SECONDS:.0f} s: whether {order.graph.name} was started is unknown; "
+                f"the store did not answer for {START_TIMEOUT_SECONDS:.0f} s: whether {request.graph.name} was started is unknown; "
                 "start again with the same key"
             ) from None
-        return Handle(self, saga, is_new=saga is order.saga)
+        return Handle(self, saga, is_new=saga is request.saga)
 
     async def find(self, definition: Definition | str, key: str) -> Handle:
         """The saga that a start key stands for. Raises NotFound."""
         name = definition if isinstance(definition, str) else definition.name
-        saga = await self.process.adapter.ledger.find_key(name, key)
+        saga = await self.process.ledger.find_key(name, key)
         if saga is None:
             raise NotFound(f"no saga of {name} was started with the key {key!r}")
         return Handle(self, saga)
@@ -191,7 +191,7 @@ class Sagas:
         """A handle of a saga that was started before."""
         return Handle(self, saga)
 
-    async def _order(
+    async def _request(
         self,
         definition: Definition | str,
         value: Value,
@@ -207,7 +207,7 @@ class Sagas:
             _, number, graph = found
             data = _encoded(definition.name, definition.input_adapter, value)
         else:
-            number, graph = await self.process.adapter.directory.find(definition, version)
+            number, graph = await self.process.directory.find(definition, version)
             self.process.definitions.add(number, graph)
             data = _encoded(definition, _JSON, value)
             if problems := misfits(graph.input_schema, pydantic_core.from_json(data)):
@@ -220,38 +220,24 @@ class Sagas:
         text = None if tags is None else _JSON.dump_json(tags).decode()
         return StartRequest(saga, number, graph, data, hashlib.sha256(data).digest(), key, text)
 
-    async def _start_within(self, order: StartRequest, connection: Connection) -> UUID:
-        notifications = Notifications()
-        decision = first_decision(order.graph, self.process.starter.store_clock + time.monotonic())
-        start = start_of(order, decision, self.process.router, notifications, assign=False)
-        process = self.process.router.process
-        taken = await self.process.adapter.store.start(
-            [start], notifications, process=process, waiter=process, is_retry=False, connection=connection
-        )
-        if taken and not taken[0].is_same_input:
-            raise Conflict(
-                f"the start key {order.key!r} of {order.graph.name} belongs to saga {taken[0].saga}, started with another input"
-            )
-        return taken[0].saga if taken else order.saga
-
     async def wait(self, saga: UUID, *, is_new: bool = False) -> Ending:
         """Wait until a saga has ended. `is_new`: this connection has just started it."""
-        standing = await self.process.endings.wait(saga, is_new=is_new)
-        return Ending(saga, _STATUS[standing.phase], await self._returned(standing), standing.reason)
+        status = await self.process.end_waiters.wait(saga, is_new=is_new)
+        return Ending(saga, _STATUS[status.phase], await self._returned(status), status.reason)
 
     async def snapshot(self, saga: UUID) -> Snapshot:
-        """A saga as it is now. Raises NotFound."""
-        return await self.process.adapter.ledger.snapshot(saga)
+        """The state of a saga now. Raises NotFound."""
+        return await self.process.ledger.snapshot(saga)
 
-    async def _returned(self, standing: SagaStatus) -> Value:
+    async def _returned(self, status: SagaStatus) -> Value:
         """What a completed saga returns."""
-        graph = await self.process.definitions.graph(standing.definition)
-        if graph.returns is None or standing.input is None:
+        graph = await self.process.definitions.graph(status.definition)
+        if graph.returns is None or status.input is None:
             return None
         # a person can declare that a step happened, but not what came of it: null
         results: dict[str, Value] = dict.fromkeys(step.name for step in graph.steps)
-        results |= {graph.steps[step].name: _JSON.validate_json(data) for step, data in standing.results.items()}
-        return resolve(graph.returns, _JSON.validate_json(standing.input), results)
+        results |= {graph.steps[step].name: _JSON.validate_json(data) for step, data in status.results.items()}
+        return resolve(graph.returns, _JSON.validate_json(status.input), results)
 
     @property
     def adapter(self) -> StoreAdapter:
@@ -275,14 +261,14 @@ class Sagas:
     def operations(self) -> Operations:
         """What operators do to sagas."""
         process = self.process
-        return Operations(self.adapter.ledger, process.definitions, process.committer, process)
+        return Operations(process.ledger, process.definitions, process.redriver, process.store_clock)
 
 
 def _encoded(name: str, adapter: Adapter, value: Value) -> bytes:
     try:
         data = adapter.serializer.to_json(adapter.validator.validate_python(value), by_alias=True)
     except (pydantic.ValidationError, ValueError) as error:
-        raise InputRefused(f"the input of {name} does not fit: {_first_line(error)}") from error
+        raise InputRefused(f"the input of {name} does not fit: {validation_message(error)}") from error
     if len(data) > INPUT_BYTES_MAX:
         raise InputRefused(
             f"the input of {name} has {len(data):,} bytes, more than {INPUT_BYTES_MAX:,}: store it elsewhere and pass its address"
@@ -297,11 +283,3 @@ def _check_text(key: str | None, tags: dict[str, str] | None) -> None:
     for said in ("" if key is None else key, *tags, *tags.values()):
         if type(said) is not str or _UNSTORABLE.search(said):
             raise UsageError(f"start keys and tags are text without NUL and half characters, not {ascii(said)[:80]}")
-
-
-def _first_line(error: Exception) -> str:
-    if isinstance(error, pydantic.ValidationError):
-        return "; ".join(
-            f"{'.'.join(map(str, detail['loc'])) or 'value'}: {detail['msg']}" for detail in error.errors()
-        )
-    return str(error)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 from uuid import UUID
 
 from msgspec import structs
@@ -19,18 +18,9 @@ from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.errors import Conflict, UsageError
 from saga.ports.ledger import Ledger, Snapshot
-from saga.ports.values.overdue import OverdueSaga
-from saga.runtime.commit.committer import Committer
 from saga.runtime.definition_cache import DefinitionCache
-from saga.runtime.planning.plan import OutcomeGroup
-
-
-class EventGroups(Protocol):
-    """Prepares events that do not come from a claim for the committer, on the store's clock."""
-
-    def store_now(self) -> float: ...
-
-    async def group_for(self, entry: OverdueSaga, events: Sequence[ev.Event]) -> OutcomeGroup: ...
+from saga.runtime.redrive import Redriver
+from saga.runtime.timing.store_clock import StoreClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +39,11 @@ class Operations:
     All raise NotFound, and Conflict where the action would change nothing.
     """
 
-    def __init__(self, ledger: Ledger, definitions: DefinitionCache, committer: Committer, groups: EventGroups) -> None:
+    def __init__(self, ledger: Ledger, definitions: DefinitionCache, redriver: Redriver, clock: StoreClock) -> None:
         self._ledger = ledger
         self._definitions = definitions
-        self._committer = committer
-        self._groups = groups
+        self._redriver = redriver
+        self._clock = clock
 
     async def roll_back(self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
         """Requests a rollback. Raises Conflict once the pivot has passed."""
@@ -136,7 +126,7 @@ class Operations:
             after = await self._decided(before, events)
             is_changed = not _is_same(before, after)
         else:
-            is_changed = await self._committer.settle(await self._groups.group_for(before, events))
+            is_changed = await self._redriver.apply(before, events)
             after = await self._snapshot(saga)
             detail = {"before": _audited(before), "after": _audited(after)}
             await self._ledger.audit(request.actor, request.action, saga, step, request.reason, detail)
@@ -147,7 +137,7 @@ class Operations:
 
     async def _decided(self, before: Snapshot, events: Sequence[ev.Event]) -> Snapshot:
         graph = await self._definitions.graph(before.definition)
-        now = self._groups.store_now()
+        now = self._clock.now()
         state = decide(graph, before.state, events, now=now, jitter=0.0, enforce_deadline=False).state
         return structs.replace(before, state=state)
 

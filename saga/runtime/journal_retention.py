@@ -7,7 +7,6 @@ call: what could still have come has come by then. A saga that the store does no
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -15,9 +14,9 @@ from uuid import UUID
 import structlog
 
 from saga.errors import SagaError
-from saga.ports.clock import Clock
 from saga.ports.journal import Journal
 from saga.ports.ledger import Ledger
+from saga.runtime.timing.store_clock import StoreClock
 
 BATCH_SAGAS_MAX: Final = 500
 AGE_SECONDS_MAX: Final = 86_400.0
@@ -47,14 +46,12 @@ class JournalRetention:
         self,
         journal: Journal,
         ledger: Ledger,
-        clock: Clock,
-        store_now: Callable[[], float],
+        clock: StoreClock,
         options: JournalRetentionOptions,
     ) -> None:
         self._journal = journal
         self._ledger = ledger
         self._clock = clock
-        self._store_now = store_now
         self._options = options
         self._ended: dict[UUID, float] = {}  # since when they are seen ended
         self._log = structlog.get_logger("saga.journal")
@@ -74,7 +71,7 @@ class JournalRetention:
 
     async def purge(self) -> int:
         """Walk along the journal once; returns how many rows were forgotten."""
-        youngest = UUID(int=int(max(self._store_now() - self._options.age_seconds, 0) * 1000) << _TIMESTAMP_BITS)
+        youngest = UUID(int=int(max(self._clock.now() - self._options.age_seconds, 0) * 1000) << _TIMESTAMP_BITS)
         after, purged, seen = UUID(int=0), 0, set[UUID]()
         while sagas := [saga for saga in await self._journal.sagas(after, BATCH_SAGAS_MAX) if saga.int < youngest.int]:
             after = sagas[-1]
@@ -86,8 +83,8 @@ class JournalRetention:
 
     async def _quiet(self, sagas: list[UUID], seen: set[UUID]) -> list[UUID]:
         now, quiet = self._clock.monotonic(), list[UUID]()
-        for saga, standing in (await self._ledger.statuses(sagas)).items():
-            if not standing.phase.is_terminal:
+        for saga, status in (await self._ledger.statuses(sagas)).items():
+            if not status.phase.is_terminal:
                 continue
             since = self._ended.setdefault(saga, now)
             if now - since >= self._options.quiet_seconds:

@@ -1,60 +1,56 @@
-"""One process in the fabric: alive in the eyes of the others, starting sagas, serving steps, looking after what is due."""
+"""One process of an installation: how its parts are wired, and their life from joining to leaving."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
-import random
 import socket
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
-from uuid import UUID
 
 import structlog
 
-from saga.core.definition.graph import Graph
-from saga.core.ids import uuid7_ms
-from saga.core.rules import events as ev
-from saga.core.rules.decision import Decision
-from saga.core.rules.pivot import is_pivot_passed
-from saga.core.state.phase import Phase
-from saga.errors import DefinitionError, SagaError
+from saga.errors import SagaError
 from saga.ports.adapter import StoreAdapter
 from saga.ports.bus import Bus
 from saga.ports.clock import Clock
-from saga.ports.membership import ProcessListener
-from saga.ports.values.claim import Claim, CommandRef
-from saga.ports.values.overdue import OverdueSaga
+from saga.ports.directory import Directory
+from saga.ports.ledger import Ledger
+from saga.ports.listing import Listing
 from saga.runtime.bus.dispatcher import ALONE, BusOptions, Dispatcher
 from saga.runtime.bus.envelopes import Envelopes
 from saga.runtime.bus.refusals import Refusals
 from saga.runtime.claims.executor import Executor
 from saga.runtime.claims.intake import Intake
+from saga.runtime.claims.leases import LeaseRenewal
+from saga.runtime.claims.poll_requests import PollRequests
+from saga.runtime.claims.poller import Poller
 from saga.runtime.commit.committer import Committer
 from saga.runtime.commit.end_waiters import EndWaiters
+from saga.runtime.commit.outcome_queue import OutcomeQueue
 from saga.runtime.commit.starter import Starter
 from saga.runtime.definition_cache import DefinitionCache
-from saga.runtime.planning.handover import handed_over, standing_of
-from saga.runtime.planning.plan import CommitPlan, OutcomeGroup
+from saga.runtime.follow_up import FollowUp
+from saga.runtime.heartbeat import HeartbeatLoop
+from saga.runtime.identity import ProcessIdentity
+from saga.runtime.leader_watch import LeaderWatch
+from saga.runtime.planning.planner import CommitPlanner
 from saga.runtime.planning.router import Router
-from saga.runtime.planning.start_request import StartRequest
+from saga.runtime.redrive import Redriver
+from saga.runtime.steps.runners import StepRunners
 from saga.runtime.telemetry import SILENT, Telemetry
+from saga.runtime.timing.store_clock import StoreClock
 
-BEAT_IDLE_SECONDS: Final = 1.0
-BEAT_BUSY_SECONDS: Final = 0.15
-BUSY_FOR_SECONDS: Final = 10.0  # after the last outcome
-REJOIN_SECONDS: Final = 0.5
-OVERDUE_MAX: Final = 200
-LOOK_SECONDS_MAX: Final = 3_600.0
-LATE_SECONDS: Final = 1.0  # a saga whose deadline has passed is looked at so often until somebody has decided
-UUID_TIMED: Final = 7  # the version that carries the moment of the start
-LEADER_SILENT_SECONDS: Final = 5.0
+RESTART_SECONDS: Final = 0.5
 DRAIN_SECONDS: Final = 10.0
 
 
 class Process:
-    """The runtime of one operating-system process. Everything it holds is given back by `stop`."""
+    """The runtime of one operating-system process. `stop` gives back everything that it holds.
+
+    A claim goes in a circle: `poller` -> `intake` -> `executor` -> a step runner -> `outcomes` -> `committer` -> `follow_up` -> `intake`.
+    """
 
     def __init__(
         self,
@@ -69,66 +65,88 @@ class Process:
         self.adapter = adapter
         self.clock = clock
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
-        options = adapter.options
-        self.definitions = DefinitionCache(adapter.directory)
-        self.router = Router(clock, queues_commands=bus is None, has_room=self._has_room)
-        self.committer = Committer(
-            adapter, clock, self.router, self._committed, self._is_deadline_enforced, self._look_again
-        )
-        self.executor = Executor(
-            adapter, clock, self.definitions, self.committer, lambda: self.router.process, self._committed
-        )
-        self.intake = Intake(
-            adapter.store, clock, self.router, self.executor.run, self.committer.unsettled, options.lease_seconds
-        )
-        self.starter = Starter(adapter.store, clock, self.router, options.lease_seconds, self.intake, self._started)
-        self.refusals = Refusals(clock)
-        envelopes = Envelopes(options.namespace, self.definitions, self.refusals, bus_options.keys, self.store_now)
-        self.dispatcher = (
-            None
-            if bus is None
-            else Dispatcher(bus, bus_options.also_read, envelopes, adapter, self.router, self.intake)
-        )
-        self.endings = EndWaiters(adapter.ledger, clock)
         self.telemetry = telemetry
-        self.executor.show(telemetry)
-        self.committer.meter = self.starter.meter = telemetry.meter
-        self.services: list[str] = []
+        store, lease_seconds = adapter.store, adapter.options.lease_seconds
+        self.store_clock = now = StoreClock(clock)
+        self.identity = identity = ProcessIdentity()
+        self.definitions = DefinitionCache(adapter.directory)
+        self.end_waiters = EndWaiters(adapter.ledger, clock)
+        self.outcomes = OutcomeQueue()
+        self.poll_requests = PollRequests(lease_seconds)
+        self.intake = Intake(clock, self.poll_requests)
+        self.router = router = Router(clock, identity, self.intake, queues_commands=bus is None)
+        self.poller = Poller(store, clock, identity, self.poll_requests, self.intake, self.outcomes)
+        self.leases = LeaseRenewal(store, clock, identity, self.intake, self.outcomes, lease_seconds)
+        self.refusals = Refusals(clock)
+        self.dispatcher = None if bus is None else self._dispatcher(bus, bus_options)
+        self.follow_up = FollowUp(
+            clock,
+            router,
+            self.intake,
+            self.poll_requests,
+            self.end_waiters,
+            self.dispatcher,
+            telemetry.meter,
+            lease_seconds,
+        )
+        leader_watch = LeaderWatch(clock)
+        planner = CommitPlanner(now, router, leader_watch, lease_seconds)
+        self.committer = Committer(store, clock, identity, self.outcomes, planner, self.follow_up, telemetry.meter)
+        self.starter = Starter(store, now, router, lease_seconds, self.follow_up, telemetry.meter)
+        self.runners = StepRunners(adapter, now, identity, planner, self.follow_up, telemetry)
+        self.executor = Executor(adapter, now, identity, self.definitions, self.outcomes, planner, self.follow_up)
+        self.intake.run_with(self.executor)
+        self.heartbeat = self._heartbeat_loop(leader_watch)
+        self.redriver = Redriver(store, clock, self.definitions, self.outcomes, router, adapter.options.redrive_seconds)
         self._tasks: list[asyncio.Task[None]] = []
-        self._beat_now = asyncio.Event()
-        self._is_lost = False
-        self._beat_at = float("-inf")
-        self._leader_seen_at = float("-inf")
-        self._patient_until = float("-inf")
-        self._active_at = float("-inf")
         self._log = structlog.get_logger("saga.process")
+
+    def _dispatcher(self, bus: Bus, options: BusOptions) -> Dispatcher:
+        envelopes = Envelopes(
+            self.adapter.options.namespace, self.definitions, self.refusals, options.keys, self.store_clock
+        )
+        return Dispatcher(bus, options.also_read, envelopes, self.adapter, self.router, self.intake)
+
+    def _heartbeat_loop(self, leader_watch: LeaderWatch) -> HeartbeatLoop:
+        return HeartbeatLoop(
+            self.name,
+            self.adapter.membership,
+            self.store_clock,
+            self.router,
+            leader_watch,
+            self.intake,
+            self.poll_requests,
+            self.end_waiters,
+            self.follow_up,
+            self.telemetry.meter,
+        )
 
     # -- life -----------------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Join the others and begin to work. Raises Unavailable."""
-        await self._join()
+        """Join the other processes and begin to work. Raises Unavailable."""
+        await self.heartbeat.join()
         loops = [
-            self._beats,
-            self._look_after,
+            self.heartbeat.run,
+            self.redriver.run,
             self.committer.run,
             self.starter.run,
-            self.intake.run,
-            self.intake.keep_leases,
-            self.endings.run,
+            self.poller.run,
+            self.leases.run,
+            self.end_waiters.run,
         ]
         if self.dispatcher is not None:
             loops += [self.dispatcher.run, self.dispatcher.run_late]
-        self._tasks = [asyncio.create_task(self._keep_going(loop)) for loop in loops]
+        self._tasks = [asyncio.create_task(self._keep_running(loop)) for loop in loops]
 
     async def serve(self, services: Sequence[str], capacity: int, *, durable: bool) -> None:
-        """Take commands of these services, besides those served already."""
-        self.services = sorted({*self.services, *services})
+        """Accept commands of these services, besides those served already. `capacity`: how many more claims may run at once."""
         self.router.serve(services)
         if self.dispatcher is not None:
             await self.dispatcher.serve(services)
         await self.adapter.membership.announce(services, self.intake.capacity + capacity)
-        self.intake.serve(services, capacity, durable=durable)
+        self.intake.serve(capacity)
+        self.poller.serve(services, durable=durable)
 
     async def broken(self) -> None:
         """Wait until one of the loops ends. None does by itself: raises what broke it."""
@@ -137,13 +155,13 @@ class Process:
             task.result()
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
-        """Take nothing more, finish what runs, commit what is done, give the rest back to the others, and go."""
+        """Accept nothing more, finish what runs, commit what is done, give back the rest, and leave."""
         if self.dispatcher is not None:
             await self.dispatcher.stop_reading()
-        self.executor.give_back(await self.intake.drain(drain_seconds))
+        self.executor.give_back(await self.poller.drain(drain_seconds))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_seconds):
-                await self.committer.drained()
+                await self.outcomes.drained()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -152,223 +170,45 @@ class Process:
         with contextlib.suppress(SagaError, TimeoutError):
             await self.adapter.membership.leave()
 
-    async def _keep_going(self, loop: Callable[[], Coroutine[None, None, None]]) -> None:
-        """A loop that dies of a fault of ours begins again; what it had in hand, the leases bring back."""
+    async def _keep_running(self, loop: Callable[[], Coroutine[None, None, None]]) -> None:
+        """Restart a loop that dies of a bug. What it had in hand comes back when the leases end."""
         while True:
             try:
                 await loop()
-            except Exception:  # noqa: BLE001 (whatever it is, the others must not stand still)
-                self._log.exception("loop died, beginning again", loop=loop.__qualname__)
-                await self.clock.sleep(REJOIN_SECONDS)
+            except Exception:  # noqa: BLE001 (whatever it is, the other loops must not stand still)
+                self._log.exception("loop died, restarting", loop=loop.__qualname__)
+                await self.clock.sleep(RESTART_SECONDS)
 
-    async def _join(self) -> None:
-        listener = ProcessListener(
-            on_claim_refs=self.intake.given,
-            on_claims=self.intake.told,
-            on_queue=lambda _: self.intake.look(),
-            on_ended=self.endings.heard,
-            on_peers_changed=self._beat_now.set,
-            on_session_lost=self._on_lost,
-        )
-        self._is_lost = False
-        self.router.enter(
-            await self.adapter.membership.join(self.name, self.services, max(self.intake.capacity, 1), listener)
-        )
-        await self._beat(full=True)
+    # -- for those outside ----------------------------------------------------------------------------------------------------
 
-    def _on_lost(self) -> None:
-        self._is_lost = True
-        self._beat_now.set()
+    @property
+    def number(self) -> int:
+        """The number of this process in the list of members."""
+        return self.identity.number
 
-    # -- being alive ----------------------------------------------------------------------------------------------------------
+    @property
+    def directory(self) -> Directory:
+        return self.adapter.directory
 
-    async def _beats(self) -> None:
-        full_at = self.clock.monotonic()
-        while True:
-            await self._pause()
-            self._beat_now.clear()
-            try:
-                if self._is_lost:
-                    await self._join()
-                    self.intake.look(everything=True)
-                    self._log.info("joined again", process=self.router.process)
-                is_full = self.clock.monotonic() >= full_at
-                await self._beat(full=is_full)
-                if is_full:
-                    full_at = self.clock.monotonic() + BEAT_IDLE_SECONDS
-            except SagaError as error:  # a wrong password in the middle of a change, too: it may be right again soon
-                if not self._is_lost:
-                    self._log.warning("store away", error=str(error))
-                self._is_lost = True
-                await self.clock.sleep(REJOIN_SECONDS)
+    @property
+    def ledger(self) -> Ledger:
+        return self.adapter.ledger
 
-    async def _pause(self) -> None:
-        was_active = self.clock.monotonic() - self._active_at < BUSY_FOR_SECONDS
-        is_busy = self.intake.in_flight > 0 or was_active or self.router.is_peer_busy()
-        seconds = BEAT_BUSY_SECONDS if is_busy else BEAT_IDLE_SECONDS
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._beat_now.wait()
-
-    async def _beat(self, *, full: bool) -> None:
-        self.intake.pace()
-        beat = await self.adapter.membership.heartbeat(self.intake.load, full=full)
-        now = self.clock.monotonic()
-        self.router.hear(beat.peers)
-        self.starter.store_clock = self.committer.store_clock = beat.store_clock
-        self._beat_at = now
-        if beat.leader_seen_ago_seconds is not None:
-            seen_at = now - beat.leader_seen_ago_seconds
-            if LEADER_SILENT_SECONDS < seen_at - self._leader_seen_at < float("inf"):
-                self._patient_until = now + LEADER_SILENT_SECONDS  # it extends deadlines first
-            self._leader_seen_at = seen_at
-        if beat.has_due:
-            self.intake.look()
-        if beat.released:
-            self.telemetry.meter.released(beat.released)
-            self._log.warning("claims of dead processes are free again", claims=beat.released)
+    @property
+    def listing(self) -> Listing:
+        return self.adapter.listing
 
     @property
     def is_joined(self) -> bool:
-        """Whether the others see this process: its session with the store is there."""
-        return bool(self._tasks) and not self._is_lost
+        """Whether the other processes see this one: it has a session with the store."""
+        return bool(self._tasks) and not self.heartbeat.is_session_lost
+
+    @property
+    def is_running(self) -> bool:
+        """Whether all of its loops are running. None ends by itself."""
+        return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     @property
     def silent_seconds(self) -> float:
         """How long ago the store has answered a heartbeat."""
-        return self.clock.monotonic() - self._beat_at
-
-    @property
-    def is_running(self) -> bool:
-        """Whether every loop of it is there. None ends by itself."""
-        return bool(self._tasks) and not any(task.done() for task in self._tasks)
-
-    def store_now(self) -> float:
-        """Seconds since the epoch on the store's clock, as far as we know."""
-        return self.starter.store_clock + self.clock.monotonic()
-
-    def _is_deadline_enforced(self) -> bool:
-        """A deadline that passes while the store or every leader is away may be the fault of the outage: then the leader decides."""
-        now = self.clock.monotonic()
-        silence = now - min(self._beat_at, self._leader_seen_at)
-        return silence < LEADER_SILENT_SECONDS and now >= self._patient_until
-
-    def _look_again(self) -> None:
-        self.intake.look(everything=True)
-
-    def _has_room(self, service: str) -> bool:
-        return self.intake.has_room(service)
-
-    # -- looking after --------------------------------------------------------------------------------------------------------
-
-    async def _look_after(self) -> None:
-        """E11: redrive the sagas that involve our services. The supervisor does it for those whose services are all gone."""
-        redrive_seconds = self.adapter.options.redrive_seconds
-        while True:
-            await self.clock.sleep(redrive_seconds / 6 * (0.5 + random.random()))  # noqa: S311 (so that peers take turns)
-            if self.services:
-                try:
-                    await self.look_after(self.services)
-                except SagaError as error:
-                    self._log.warning("cannot look after sagas", error=str(error))
-
-    async def look_after(self, services: Sequence[str] | None) -> int:
-        """Decide what is overdue; returns how many sagas that were."""
-        found = await self.adapter.store.overdue(OVERDUE_MAX, services)
-        await self.look_at(found, _events_for)
-        return len(found)
-
-    async def look_at(
-        self, found: Sequence[OverdueSaga], events_for: Callable[[OverdueSaga], Sequence[ev.Event]]
-    ) -> set[UUID]:
-        """Decide these, each with the events that are made for it. Returns when that is committed, those that could be decided."""
-        groups: list[OutcomeGroup] = []
-        for entry in found:
-            try:
-                groups.append(await self.group_for(entry, events_for(entry)))
-            except DefinitionError as error:  # of a newer version, or broken: the others must not wait for it
-                self._log.error("saga cannot be looked after", saga=str(entry.saga), error=str(error))
-        await asyncio.gather(*map(self.committer.settle, groups))
-        return {group.saga for group in groups}
-
-    async def group_for(self, entry: OverdueSaga, events: Sequence[ev.Event]) -> OutcomeGroup:
-        """A group without outcomes, for events that come from outside a claim."""
-        graph = await self.definitions.graph(entry.definition)
-        return OutcomeGroup(
-            saga=entry.saga,
-            graph=graph,
-            version=entry.version,
-            state=entry.state,
-            waiter=entry.waiter,
-            store_clock=entry.store_clock,
-            outcomes=[],
-            trace=entry.trace,
-            extra=events,
-            wake_seconds=self._next_look(entry, graph, events),
-        )
-
-    def _next_look(self, entry: OverdueSaga, graph: Graph, events: Sequence[ev.Event]) -> float:
-        """When the saga is looked after again, in seconds: at its deadline at the latest.
-
-        Where commands are rows of the store nothing can be lost: a saga that has waited for long is looked after rarely. An outside bus
-        may lose a command of an old saga too; and one that is abandoned ends by being looked at.
-        """
-        now, state = entry.store_clock + self.clock.monotonic(), entry.state
-        seconds = self.adapter.options.redrive_seconds
-        is_abandoned = state.phase is Phase.ABANDONING or any(isinstance(event, ev.Abandoned) for event in events)
-        if self.dispatcher is None and entry.saga.version == UUID_TIMED and not is_abandoned:
-            seconds = min(max(seconds, now - uuid7_ms(entry.saga) / 1_000), LOOK_SECONDS_MAX)
-        if state.deadline is None or state.phase is not Phase.RUNNING or is_pivot_passed(graph, state.vector):
-            return seconds
-        deadline = state.deadline + sum(event.by_seconds for event in events if isinstance(event, ev.Extended))
-        return min(seconds, max(deadline - now, LATE_SECONDS))
-
-    # -- after a commit -------------------------------------------------------------------------------------------------------
-
-    def _committed(self, group: OutcomeGroup, made: CommitPlan) -> None:
-        self._active_at = self.clock.monotonic()
-        self.telemetry.meter.committed(group, made)
-        lease_ends = made.sent_at + self.adapter.options.lease_seconds
-        claims: list[Claim] = []
-        refs: list[CommandRef] = []
-        for dispatch in made.handovers:
-            found = handed_over(group, made, dispatch, lease_ends)
-            claims.append(found) if isinstance(found, Claim) else refs.append(found)
-        self.intake.settled()
-        if claims:
-            self.intake.take(claims)
-        if refs:
-            self.intake.given(refs)
-        for service, seconds in made.timers:
-            if service in self.services:
-                self.intake.look_in(seconds)
-        if made.messages and self.dispatcher is not None:
-            self.dispatcher.publish(group, made.messages)
-        if made.is_ending:
-            self._report_end(group, made)
-
-    def _report_end(self, group: OutcomeGroup, made: CommitPlan) -> None:
-        state = made.write.state
-        self._log.info(
-            "saga ended",
-            saga=str(group.saga),
-            definition=group.graph.name,
-            outcome=state.phase.name.lower(),
-            reason=state.reason,
-        )
-        if group.waiter == self.router.process:
-            self.endings.ended(group.saga, standing_of(group, made))
-
-    def _started(self, order: StartRequest, decision: Decision) -> None:
-        self._active_at = self.clock.monotonic()
-        if self.dispatcher is not None:
-            self.dispatcher.publish_first(order, decision)
-
-
-def _events_for(entry: OverdueSaga) -> list[ev.Event]:
-    quiet = [
-        ev.Quiet(step)
-        for step, letter in enumerate(entry.state.vector)
-        if letter == "G" and step not in entry.claimed and step not in entry.unquiet
-    ]
-    return [*quiet, ev.Redriven(entry.held)]
+        return self.clock.monotonic() - self.heartbeat.leader_watch.heartbeat_at

@@ -22,7 +22,8 @@ from saga.errors import LeadershipLost, SagaError, Unavailable
 from saga.ports.clock import Clock
 from saga.ports.election import Election, Leadership
 from saga.ports.values.overdue import OverdueSaga
-from saga.runtime.process import LATE_SECONDS, OVERDUE_MAX, Process
+from saga.runtime.process import Process
+from saga.runtime.redrive import LATE_SECONDS, OVERDUE_MAX
 
 CAMPAIGN_RETRY_SECONDS: Final = 0.5
 TROUBLE_SECONDS: Final = 10.0  # after the last failure a candidate that waits stands by again
@@ -48,7 +49,11 @@ class Supervisor:
     """Campaigns, and while it leads, looks after the sagas. Any number of them may run."""
 
     def __init__(self, process: Process, election: Election, clock: Clock, options: SupervisorOptions) -> None:
-        self._process = process
+        self._name = process.name
+        self._membership = process.adapter.membership
+        self._store = process.adapter.store
+        self._retention = process.adapter.retention
+        self._redriver = process.redriver
         self._election = election
         self._clock = clock
         self._options = options
@@ -87,7 +92,7 @@ class Supervisor:
 
     async def _reign(self) -> None:
         """One term, from the campaign to the resignation: whoever comes next need not wait for the end of a lease."""
-        leadership = self._leadership = await self._election.campaign(self._process.name)
+        leadership = self._leadership = await self._election.campaign(self._name)
         self._trouble = None
         self._log.info("leading", term=leadership.term)
         try:
@@ -100,9 +105,7 @@ class Supervisor:
         with contextlib.suppress(LeadershipLost, Unavailable):
             await self._election.resign(held)
         with contextlib.suppress(LeadershipLost, Unavailable):
-            await self._process.adapter.membership.lead(
-                held.term, None, silence_seconds_max=self._options.outage_grace_seconds
-            )
+            await self._membership.lead(held.term, None, silence_seconds_max=self._options.outage_grace_seconds)
 
     async def _lead(self) -> None:
         """Until the term ends: then whatever is under way here is stopped."""
@@ -166,8 +169,8 @@ class Supervisor:
         wait for the store tells what was true when it was asked.
         """
         grace_seconds = self._options.outage_grace_seconds
-        silent_seconds = await self._process.adapter.membership.lead(
-            self._trusted().term, self._process.name, silence_seconds_max=grace_seconds
+        silent_seconds = await self._membership.lead(
+            self._trusted().term, self._name, silence_seconds_max=grace_seconds
         )
         now = self._clock.monotonic()
         own_seconds = 0.0 if self._seen_at is None else now - self._seen_at
@@ -181,7 +184,7 @@ class Supervisor:
                 await self._be_seen()
                 if self._silent_seconds > self._options.outage_grace_seconds:
                     await self._end_outage()
-                found = await self._process.look_after(None)
+                found = await self._redriver.redrive(None)
             except LeadershipLost:
                 raise
             except SagaError as error:
@@ -199,7 +202,7 @@ class Supervisor:
             # a participant that has looked after one meanwhile has hidden it for so long
             await self._clock.sleep(LATE_SECONDS)
         leadership = self._trusted()
-        await self._process.adapter.membership.lead(leadership.term, self._process.name)
+        await self._membership.lead(leadership.term, self._name)
         self._silent_seconds = 0.0
         self._log.warning("outage over, deadlines extended", silence_seconds=round(silent_seconds, 1), sagas=extended)
 
@@ -208,13 +211,11 @@ class Supervisor:
         up meanwhile has to be worked off too. Returns how many there were."""
         extended = 0
         seen: set[UUID] = set()
-        while entries := [
-            entry for entry in await self._process.adapter.store.overdue(OVERDUE_MAX, None) if entry.saga not in seen
-        ]:
+        while entries := [entry for entry in await self._store.overdue(OVERDUE_MAX, None) if entry.saga not in seen]:
             seen.update(entry.saga for entry in entries)
             now = self._clock.monotonic()
             late = {entry.saga: _late_seconds(entry.state.deadline, entry.store_clock + now) for entry in entries}
-            decided = await self._process.look_at(entries, partial(self._outage_events, late))
+            decided = await self._redriver.decide(entries, partial(self._outage_events, late))
             extended += sum(late[saga] is not None for saga in decided)
         return extended
 
@@ -225,11 +226,10 @@ class Supervisor:
 
     async def _keep_house(self) -> None:
         while True:
-            retention = self._process.adapter.retention
             try:
-                await retention.keep_history(self._options.history_days)
+                await self._retention.keep_history(self._options.history_days)
                 while (
-                    await retention.purge(self._options.retention_seconds, self._options.purge_max)
+                    await self._retention.purge(self._options.retention_seconds, self._options.purge_max)
                     == self._options.purge_max
                 ):
                     pass

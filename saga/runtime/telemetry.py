@@ -1,69 +1,62 @@
-"""What a process tells about its work, to whoever counts it and whoever traces it. By default nobody does, and that costs nothing.
+"""What a process reports to metrics and traces. By default it reports nothing, at no cost.
 
-The runtime knows no library of metrics or traces: it is given a `Telemetry`, and calls it where batches are made. Neither a meter nor a
-tracer may raise, block, or change what it is shown.
+The runtime knows no library for either: it gets a `Telemetry`, and calls it once for each batch where it can. Neither a meter nor a
+tracer may raise, block, or change its arguments.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 from saga.core.definition.graph import Graph
-from saga.runtime.handlers.bound_handler import BoundHandler
-from saga.runtime.planning.outcome import Outcome
-from saga.runtime.planning.plan import CommitPlan, OutcomeGroup
-from saga.runtime.steps.attempt import Attempt
-from saga.runtime.steps.transactional import Committed
+from saga.runtime.planning.commit_plan import CommitPlan
+from saga.runtime.planning.outcome_group import OutcomeGroup
+from saga.runtime.planning.start_request import StartRequest
+from saga.runtime.steps.runner import StepRunner
 
-if TYPE_CHECKING:
-    from saga.runtime.planning.start_request import StartRequest
-
-Run: TypeAlias = Callable[[Attempt, BoundHandler], Coroutine[Any, Any, Outcome | Committed]]
-"""One attempt at a step, from the handler's call to its outcome."""
 Batch: TypeAlias = Literal["starts", "outcomes"]
 
 
 class Meter(Protocol):
     """Counts. Called on the event loop; every call is a few dictionary operations."""
 
-    def around(self, run: Run) -> Run:
-        """The same function, timed; called once, when the process is made."""
+    def around(self, runner: StepRunner) -> StepRunner:
+        """A runner that measures each attempt; called once for each runner, when the process is made."""
 
     def started(self, graph: Graph) -> None:
         """A saga was started."""
 
-    def committed(self, group: OutcomeGroup, made: CommitPlan) -> None:
-        """What one saga's outcomes decided is committed. `group.state` is what it was decided on."""
+    def committed(self, group: OutcomeGroup, plan: CommitPlan) -> None:
+        """The decision on one saga's outcomes is committed. `group.state` is the state before it."""
 
     def wrote(self, batch: Batch, sagas: int, seconds: float) -> None:
-        """One commit of so many sagas took so long."""
+        """One commit, and how many sagas it has written."""
 
     def released(self, claims: int) -> None:
-        """This process has freed so many claims of dead processes, or claims whose lease was over."""
+        """This process has released claims of dead processes, or claims whose lease had ended."""
 
 
 class Tracer(Protocol):
     """Makes spans. All spans of a saga are in the trace that its row carries."""
 
-    def around(self, run: Run) -> Run:
-        """The same function, in a span; called once, when the process is made."""
+    def around(self, runner: StepRunner) -> StepRunner:
+        """A runner that makes a span of each attempt; called once for each runner, when the process is made."""
 
-    def starting(self, order: StartRequest) -> AbstractContextManager[None]:
-        """The span in which a saga is started. Sets `order.trace`, for the spans of its steps."""
+    def starting(self, request: StartRequest) -> AbstractContextManager[None]:
+        """The span in which a saga is started. Sets `request.trace`, for the spans of its steps."""
 
 
 class NoMeter:
-    """Nobody counts."""
+    """Counts nothing. The runner stays as it is: not even a function call is added."""
 
-    def around(self, run: Run) -> Run:
-        return run
+    def around(self, runner: StepRunner) -> StepRunner:
+        return runner
 
     def started(self, graph: Graph) -> None: ...
 
-    def committed(self, group: OutcomeGroup, made: CommitPlan) -> None: ...
+    def committed(self, group: OutcomeGroup, plan: CommitPlan) -> None: ...
 
     def wrote(self, batch: Batch, sagas: int, seconds: float) -> None: ...
 
@@ -71,21 +64,21 @@ class NoMeter:
 
 
 class NoTracer:
-    """Nobody traces."""
+    """Traces nothing. The runner stays as it is: not even a function call is added."""
 
     def __init__(self) -> None:
         self._nothing = nullcontext()
 
-    def around(self, run: Run) -> Run:
-        return run
+    def around(self, runner: StepRunner) -> StepRunner:
+        return runner
 
-    def starting(self, order: StartRequest) -> AbstractContextManager[None]:  # noqa: ARG002
+    def starting(self, request: StartRequest) -> AbstractContextManager[None]:  # noqa: ARG002
         return self._nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """Who counts, and who traces."""
+    """The meter and the tracer of a process."""
 
     meter: Meter
     tracer: Tracer

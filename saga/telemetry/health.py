@@ -58,7 +58,7 @@ class Health:
         findings = {
             "store": "answers" if is_reached else f"has not answered for {silent_seconds:.0f} s",
             "schema": self._schema if is_reached else "cannot be looked at",
-            "process": f"joined as {self._process.router.process}" if goods[2] else "is not joined",
+            "process": f"joined as {self._process.number}" if goods[2] else "is not joined",
         }
         if self._supervisor is not None:
             goods.append(self._supervisor.trouble is None)

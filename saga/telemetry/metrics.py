@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,13 +17,13 @@ from saga.core.rules import events as ev
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.ports.listing import Survey
-from saga.runtime.handlers.bound_handler import BoundHandler
+from saga.runtime.planning.commit_plan import CommitPlan, Committed
 from saga.runtime.planning.outcome import Outcome
-from saga.runtime.planning.plan import CommitPlan, OutcomeGroup
-from saga.runtime.process import UUID_TIMED
+from saga.runtime.planning.outcome_group import OutcomeGroup
+from saga.runtime.redrive import UUID_TIMED
 from saga.runtime.steps.attempt import Attempt
-from saga.runtime.steps.transactional import Committed
-from saga.runtime.telemetry import Batch, Run
+from saga.runtime.steps.runner import StepRunner
+from saga.runtime.telemetry import Batch
 from saga.telemetry import catalogue
 from saga.telemetry.histogram import Histogram
 
@@ -105,18 +106,11 @@ class Metrics:
 
     # -- a step ---------------------------------------------------------------------------------------------------------------
 
-    def around(self, run: Run) -> Run:
-        monotonic, count = time.monotonic, self._count
+    def around(self, runner: StepRunner) -> StepRunner:
+        return _MeasuredRunner(runner, self.count)
 
-        async def timed(attempt: Attempt, served: BoundHandler) -> Outcome | Committed:
-            began = monotonic()
-            found = await run(attempt, served)
-            count(attempt, found, monotonic() - began)
-            return found
-
-        return timed
-
-    def _count(self, attempt: Attempt, found: Outcome | Committed, seconds: float) -> None:
+    def count(self, attempt: Attempt, found: Outcome | Committed, seconds: float) -> None:
+        """Count one attempt."""
         claim = attempt.claim
         key = (claim.definition << 18) | (claim.step << 2) | _CODES[claim.operation._value_]
         known = self.attempts.get(key)
@@ -200,3 +194,20 @@ def _cause(group: OutcomeGroup, reason: str | None) -> str:
     if kinds & {ev.Rejected, ev.Absent, ev.Reported}:
         return "rejected"
     return "requested"
+
+
+class _MeasuredRunner:
+    """Counts and times each attempt."""
+
+    __slots__ = ("_count", "_monotonic", "_run")
+
+    def __init__(self, runner: StepRunner, count: Callable[[Attempt, Outcome | Committed, float], None]) -> None:
+        self._run = runner.run
+        self._count = count
+        self._monotonic = time.monotonic
+
+    async def run(self, attempt: Attempt) -> Outcome | Committed:
+        began = self._monotonic()
+        found = await self._run(attempt)
+        self._count(attempt, found, self._monotonic() - began)
+        return found

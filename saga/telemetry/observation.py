@@ -36,7 +36,7 @@ def watch(bus: Bus | None, watched: Telemetry) -> Bus | None:
 def set_clock(bus: Bus | None, process: Process) -> None:
     """Lags are measured on the store's clock, as soon as there is a process that knows it."""
     if isinstance(bus, WatchedBus):
-        bus.now = process.store_now
+        bus.now = process.store_clock.now
 
 
 @asynccontextmanager
@@ -53,7 +53,7 @@ async def observed(
     pulse = Pulse(process.clock, metrics)
     loops: list[Callable[[], Coroutine[None, None, None]]] = [pulse.run]
     if supervisor is not None:
-        loops.append(Surveyor(process.adapter.listing, supervisor, metrics, process.clock).run)
+        loops.append(Surveyor(process.listing, supervisor, metrics, process.clock).run)
     health = Health(process, pulse, supervisor)
 
     async def live() -> Answer:

@@ -14,12 +14,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from saga.core.rules import events as ev
-from saga.runtime.handlers.bound_handler import BoundHandler
+from saga.runtime.planning.commit_plan import Committed
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.planning.start_request import StartRequest
 from saga.runtime.steps.attempt import Attempt
-from saga.runtime.steps.transactional import Committed
-from saga.runtime.telemetry import SILENT, Run, Tracer
+from saga.runtime.steps.runner import StepRunner
+from saga.runtime.telemetry import SILENT, Tracer
 from saga.telemetry.metrics import OPERATION_WORDS, word_of
 
 if TYPE_CHECKING:
@@ -52,37 +52,41 @@ class SagaTracer:
         self._no_context = context.Context()
         self._tracer = trace.get_tracer("saga", version("saga-coordination"))
 
-    def around(self, run: Run) -> Run:
-        trace, tracer = self._trace, self._tracer
-
-        async def traced(attempt: Attempt, served: BoundHandler) -> Outcome | Committed:
-            parent = trace.NonRecordingSpan(self._context_of(attempt))
-            with tracer.start_as_current_span(
-                _name(attempt),
-                context=trace.set_span_in_context(parent, self._no_context),
-                kind=trace.SpanKind.CONSUMER,
-                attributes=_attributes(attempt),
-            ) as span:
-                found = await run(attempt, served)
-                outcome = found.group.outcomes[0] if isinstance(found, Committed) else found
-                span.set_attribute("saga.outcome", word_of(type(outcome.event)))
-                if isinstance(outcome.event, ev.Failed):
-                    span.set_status(trace.StatusCode.ERROR, outcome.error)
-            return found
-
-        return traced
-
-    def starting(self, order: StartRequest) -> AbstractContextManager[None]:
-        return self._start(order)
+    def around(self, runner: StepRunner) -> StepRunner:
+        return _TracedRunner(runner, self)
 
     @contextmanager
-    def _start(self, order: StartRequest) -> Iterator[None]:
-        attributes = {"saga.id": str(order.saga), "saga.definition": order.graph.name}
+    def attempt(self, attempt: Attempt) -> Iterator[trace.Span]:
+        """The span of one attempt."""
+        parent = self._trace.NonRecordingSpan(self._context_of(attempt))
+        with self._tracer.start_as_current_span(
+            _name(attempt),
+            context=self._trace.set_span_in_context(parent, self._no_context),
+            kind=self._trace.SpanKind.CONSUMER,
+            attributes=_attributes(attempt),
+        ) as span:
+            yield span
+
+    def record(self, span: trace.Span, found: Outcome | Committed) -> None:
+        """Put the outcome of an attempt into its span."""
+        outcome = found.group.outcomes[0] if isinstance(found, Committed) else found
+        span.set_attribute("saga.outcome", word_of(type(outcome.event)))
+        if isinstance(outcome.event, ev.Failed):
+            span.set_status(self._trace.StatusCode.ERROR, outcome.error)
+
+    def starting(self, request: StartRequest) -> AbstractContextManager[None]:
+        return self._start(request)
+
+    @contextmanager
+    def _start(self, request: StartRequest) -> Iterator[None]:
+        attributes = {"saga.id": str(request.saga), "saga.definition": request.graph.name}
         kind = self._trace.SpanKind.PRODUCER
-        with self._tracer.start_as_current_span(f"start {order.graph.name}", kind=kind, attributes=attributes) as span:
+        with self._tracer.start_as_current_span(
+            f"start {request.graph.name}", kind=kind, attributes=attributes
+        ) as span:
             context = span.get_span_context()
             if context.is_valid:
-                order.trace = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+                request.trace = f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
             yield
 
     def _context_of(self, attempt: Attempt) -> trace.SpanContext:
@@ -90,6 +94,20 @@ class SagaTracer:
         saga, written = attempt.claim.saga.int, attempt.claim.trace
         trace_id, span_id, flags = _parsed(written) or (saga, saga & _LOW_64, 1)
         return self._trace.SpanContext(trace_id, span_id, True, self._trace.TraceFlags(flags))  # noqa: FBT003 (is_remote)
+
+
+class _TracedRunner:
+    """Makes a span of each attempt."""
+
+    def __init__(self, runner: StepRunner, tracer: SagaTracer) -> None:
+        self._runner = runner
+        self._tracer = tracer
+
+    async def run(self, attempt: Attempt) -> Outcome | Committed:
+        with self._tracer.attempt(attempt) as span:
+            found = await self._runner.run(attempt)
+            self._tracer.record(span, found)
+        return found
 
 
 def _parsed(traceparent: str | None) -> tuple[int, int, int] | None:

@@ -123,11 +123,11 @@ def definition(mutator: Mutator) -> None:
 
 
 def model_input(mutator: Mutator) -> None:
-    shop.handlers["buy"].execute.read(mutator.data(ORDER))
+    shop.handlers["buy"].execute_function.read(mutator.data(ORDER))
 
 
 def dataclass_input(mutator: Mutator) -> None:
-    shop.handlers["pack"].execute.read(mutator.data(ORDER))
+    shop.handlers["pack"].execute_function.read(mutator.data(ORDER))
 
 
 def recorded_result(mutator: Mutator) -> None:

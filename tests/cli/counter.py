@@ -46,7 +46,7 @@ class Counter:
         return (await self.sagas.start(self.order, Order(sku=sku), key=key)).id
 
     async def detail(self, saga: UUID) -> SagaDetail:
-        return await self.away.process.adapter.listing.detail(saga)
+        return await self.away.process.listing.detail(saga)
 
     async def until(self, saga: UUID, is_so: Callable[[SagaDetail], bool]) -> SagaDetail:
         """The first look at which it is so."""

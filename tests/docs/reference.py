@@ -29,12 +29,11 @@ from saga.core.state.operation import Operation
 from saga.core.state.phase import TERMINAL_PHASES, Phase
 from saga.ports import election, listing
 from saga.ports import saga_detail as case
-from saga.runtime import process
-from saga.runtime.claims import intake
-from saga.runtime.commit import committer
+from saga.runtime import redrive
+from saga.runtime.claims import isolation, poller
+from saga.runtime.commit import outcome_queue
 from saga.runtime.handlers.participant import CONCURRENCY_DEFAULT
 from saga.runtime.steps import attempt
-from saga.runtime.timing import fair_gate as turns
 from saga.settings import Seconds, Settings
 from saga.telemetry import catalogue
 from saga.telemetry.metrics import DEFINITIONS_MAX, OPERATION_WORDS, OTHER, OUTCOME_WORDS, SERVICES_MAX
@@ -194,19 +193,19 @@ _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
     ("Compensation budget", COMPENSATION_BUDGET, "`Definition(compensation_budget=)`"),
     (
         "Deliveries without an answer, before a step runs alone",
-        turns.SUSPECT_AFTER,
-        "`saga.runtime.timing.fair_gate.SUSPECT_AFTER`",
+        isolation.SUSPECT_AFTER,
+        "`saga.runtime.claims.isolation.SUSPECT_AFTER`",
     ),
-    ("Runs alone without an answer", turns.TRIALS_MAX, "`saga.runtime.timing.fair_gate.TRIALS_MAX`"),
+    ("Runs alone without an answer", isolation.TRIALS_MAX, "`saga.runtime.claims.isolation.TRIALS_MAX`"),
     ("Characters of a stored error", attempt.ERROR_CHARS_MAX, "`saga.runtime.steps.attempt.ERROR_CHARS_MAX`"),
-    ("Sagas in one commit", committer.BATCH_SAGAS_MAX, "`saga.runtime.commit.committer.BATCH_SAGAS_MAX`"),
+    ("Sagas in one commit", outcome_queue.BATCH_SAGAS_MAX, "`saga.runtime.commit.outcome_queue.BATCH_SAGAS_MAX`"),
     (
-        "Outcomes that wait for their commit while more is pulled",
-        intake.UNSETTLED_MAX,
-        "`saga.runtime.claims.intake.UNSETTLED_MAX`",
+        "Outcomes that wait for their commit while more is polled",
+        poller.UNSETTLED_MAX,
+        "`saga.runtime.claims.poller.UNSETTLED_MAX`",
     ),
-    ("Commands in one pull", intake.PULLED_AT_ONCE, "`saga.runtime.claims.intake.PULLED_AT_ONCE`"),
-    ("Overdue sagas taken in one go", process.OVERDUE_MAX, "`saga.runtime.process.OVERDUE_MAX`"),
+    ("Commands in one poll", poller.POLLED_AT_ONCE, "`saga.runtime.claims.poller.POLLED_AT_ONCE`"),
+    ("Overdue sagas in one redrive", redrive.OVERDUE_MAX, "`saga.runtime.redrive.OVERDUE_MAX`"),
     ("Lines of history shown", case.HISTORY_LINES_MAX, "`saga.ports.saga_detail.HISTORY_LINES_MAX`"),
     ("Sagas in a list", listing.LINES_MAX, "`saga.ports.listing.LINES_MAX`"),
 )

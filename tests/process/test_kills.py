@@ -8,7 +8,7 @@ import signal
 import pytest
 
 import saga
-from saga.runtime.timing.fair_gate import TRIALS_MAX
+from saga.runtime.claims.isolation import TRIALS_MAX
 from saga.settings import Settings
 from tests.process.fleet import Fleet, calls_under_way, held_back
 from tests.process.shop import doomed, hurried, parcel

@@ -22,10 +22,15 @@ from saga.ports.values.claim import Claim, CommandRef
 from saga.ports.values.notification import Notifications
 from saga.ports.values.write import Write, WriteConflict
 from saga.runtime.commit.committer import CONFLICTS_MAX, Committer
+from saga.runtime.commit.outcome_queue import OutcomeQueue
+from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.outcome import Outcome
-from saga.runtime.planning.plan import OutcomeGroup
-from saga.runtime.planning.router import Router
+from saga.runtime.planning.outcome_group import OutcomeGroup
+from saga.runtime.planning.planner import CommitPlanner
+from saga.runtime.telemetry import SILENT
+from saga.runtime.timing.store_clock import StoreClock
 from tests.core.graphs import chain, shaped
+from tests.runtime.routers import router_with
 
 SAGA, OTHER = UUID(int=1), UUID(int=2)
 PEER = 7
@@ -53,12 +58,12 @@ class RefusingStore:
 async def test_a_poisoned_outcome_does_not_silence_what_committed_steps_had_to_tell() -> None:
     store = RefusingStore(InputRefused("a result that cannot be written"))
     committer = committer_over(store)
-    committer.tell(Notifications(claim_refs={PEER: [CommandRef(OTHER, 0)]}))
-    committer.add(poisoned_group())
+    committer.queue.notify(Notifications(claim_refs={PEER: [CommandRef(OTHER, 0)]}))
+    committer.queue.add(poisoned_group())
     run = asyncio.create_task(committer.run())
 
     async with asyncio.timeout(5):
-        await committer.drained()
+        await committer.queue.drained()
 
     run.cancel()
     assert CommandRef(OTHER, 0) in store.told
@@ -68,12 +73,14 @@ async def test_what_a_failed_commit_was_to_tell_whole_is_told_by_address() -> No
     for error in (Unavailable("the answer was lost"), InputRefused("a result that cannot be written")):
         store = RefusingStore(error)
         committer = committer_over(store)
-        committer.tell(Notifications(claim_refs={PEER: [CommandRef(OTHER, 0)]}, claims={PEER: [work_of(OTHER)]}))
-        committer.add(poisoned_group())
+        committer.queue.notify(
+            Notifications(claim_refs={PEER: [CommandRef(OTHER, 0)]}, claims={PEER: [work_of(OTHER)]})
+        )
+        committer.queue.add(poisoned_group())
         run = asyncio.create_task(committer.run())
 
         async with asyncio.timeout(5):
-            await committer.drained()
+            await committer.queue.drained()
 
         run.cancel()
         assert CommandRef(OTHER, 0) in store.told
@@ -83,11 +90,11 @@ async def test_what_a_failed_commit_was_to_tell_whole_is_told_by_address() -> No
 async def test_of_the_claims_of_two_tries_only_that_of_the_last_is_told_whole() -> None:
     store = RefusingStore(Unavailable("the answer was lost"))
     committer = committer_over(store, serving="service")
-    committer.add(poisoned_group("XX"))
+    committer.queue.add(poisoned_group("XX"))
     run = asyncio.create_task(committer.run())
 
     async with asyncio.timeout(5):
-        await committer.drained()
+        await committer.queue.drained()
 
     run.cancel()
     (made,) = [dispatch.claim for write in store.written for dispatch in write.dispatches]
@@ -99,11 +106,11 @@ async def test_of_two_successes_of_a_step_in_one_batch_the_next_step_gets_the_on
     committer = committer_over(store, serving="service")
     group = poisoned_group("XX")
     group.outcomes.append(Outcome(work_of(SAGA), ev.Succeeded(0), b"2"))
-    committer.add(group)
+    committer.queue.add(group)
     run = asyncio.create_task(committer.run())
 
     async with asyncio.timeout(5):
-        await committer.drained()
+        await committer.queue.drained()
 
     run.cancel()
     recorded = [(result.step, result.value) for write in store.written for result in write.results]
@@ -124,11 +131,11 @@ async def test_a_result_that_somebody_else_recorded_meanwhile_is_never_handed_on
     ]
     store = MovingStore(replace(state, vector="S" + state.vector[1:]))
     committer = committer_over(store, serving="service")
-    committer.add(OutcomeGroup(SAGA, graph, 1, state, None, 0.0, outcomes))
+    committer.queue.add(OutcomeGroup(SAGA, graph, 1, state, None, 0.0, outcomes))
     run = asyncio.create_task(committer.run())
 
     async with asyncio.timeout(5):
-        await committer.drained()
+        await committer.queue.drained()
 
     run.cancel()
     assert [(claim.step, claim.results) for claim in store.told_whole] == [(2, {1: b'"b"'})]
@@ -139,11 +146,11 @@ async def test_the_conflicts_of_a_batch_are_tried_again_together_and_at_last_eac
     committer = committer_over(store)
     for number in range(3):
         group = poisoned_group()
-        committer.add(replace(group, saga=UUID(int=number + 1)))
+        committer.queue.add(replace(group, saga=UUID(int=number + 1)))
     run = asyncio.create_task(committer.run())
 
     async with asyncio.timeout(5):
-        await committer.drained()
+        await committer.queue.drained()
 
     run.cancel()
     assert store.tries == [(3, False)] * CONFLICTS_MAX + [(1, True)] * 3
@@ -153,16 +160,16 @@ async def test_the_conflicts_of_a_batch_are_tried_again_together_and_at_last_eac
 async def test_claims_are_unsettled_until_their_outcomes_are_committed() -> None:
     committer = committer_over(RefusingStore(None))
     group = poisoned_group()
-    committer.add(group)
-    before = committer.unsettled()
+    committer.queue.add(group)
+    before = committer.queue.unsettled()
     run = asyncio.create_task(committer.run())
 
     async with asyncio.timeout(5):
-        await committer.drained()
+        await committer.queue.drained()
 
     run.cancel()
     assert before == {1: group.outcomes[0].claim}
-    assert committer.unsettled() == {}
+    assert committer.queue.unsettled() == {}
 
 
 class ConflictingStore(RefusingStore):
@@ -200,12 +207,26 @@ class MovingStore(RefusingStore):
 
 def committer_over(store: RefusingStore, serving: str | None = None) -> Committer:
     clock = SystemClock()
-    router = Router(clock, queues_commands=True, has_room=lambda _: False)
+    router = router_with(room=False)
     if serving is not None:
-        router.hear([Peer(PEER, "peer", frozenset({serving}), 10, 0, 0.0)])
+        router.update([Peer(PEER, "peer", frozenset({serving}), 10, 0, 0.0)])
     adapter = MemoryAdapter(Database(clock, 0.0), StoreOptions())
     adapter.store = store  # type: ignore[assignment]  # the committer commits, and does nothing else
-    return Committer(adapter, clock, router, lambda _, __: None, lambda: True, lambda: None)
+    planner = CommitPlanner(StoreClock(clock), router, AlwaysEnforced(), 30.0)
+    return Committer(adapter.store, clock, router.identity, OutcomeQueue(), planner, Nothing(), SILENT.meter)
+
+
+class AlwaysEnforced:
+    def is_deadline_enforced(self) -> bool:
+        return True
+
+
+class Nothing:
+    """Nothing follows from a commit."""
+
+    def committed(self, group: OutcomeGroup, plan: CommitPlan) -> None: ...
+
+    def recovered(self) -> None: ...
 
 
 def poisoned_group(modes: str = "X") -> OutcomeGroup:

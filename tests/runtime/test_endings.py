@@ -69,7 +69,7 @@ async def test_a_saga_that_was_just_started_is_looked_at_only_when_it_has_ended(
         assert shelf.questions == []
 
         shelf.found[saga] = COMPLETED
-        found.heard({saga: None})
+        found.all_ended({saga: None})
 
         assert await waiting is COMPLETED
     assert shelf.questions == [[saga]]
@@ -79,7 +79,7 @@ async def test_an_end_that_comes_before_anybody_waits_is_remembered() -> None:
     shelf, saga = Shelf(), uuid4()
     shelf.found[saga] = COMPLETED
     async with running(shelf) as found:
-        found.heard({saga: None})
+        found.all_ended({saga: None})
         assert await found.wait(saga, is_new=True) is COMPLETED
 
 
@@ -91,7 +91,7 @@ async def test_an_end_that_comes_while_it_is_looked_is_not_missed() -> None:
         while not shelf.questions:  # noqa: ASYNC110 (a turn of the loop at a time)
             await asyncio.sleep(0)
         shelf.found[saga] = COMPLETED
-        found.heard({saga: None})
+        found.all_ended({saga: None})
         assert await waiting is COMPLETED
 
 
@@ -102,7 +102,7 @@ async def test_ends_that_are_heard_together_are_read_together() -> None:
         for saga in sagas:
             waiting.create_task(found.wait(saga, is_new=True))
         await asyncio.sleep(0)
-        found.heard(dict.fromkeys(sagas))
+        found.all_ended(dict.fromkeys(sagas))
     assert [len(question) for question in shelf.questions] == [10]
 
 
@@ -121,7 +121,7 @@ async def test_who_has_looked_and_is_told_the_end_does_not_look_again() -> None:
         waiting = asyncio.create_task(found.wait(saga, is_new=False))
         while not shelf.questions:  # noqa: ASYNC110 (a turn of the loop at a time)
             await asyncio.sleep(0)
-        found.heard({saga: COMPLETED})
+        found.all_ended({saga: COMPLETED})
         assert await waiting is COMPLETED
     assert shelf.questions == [[saga]]
 

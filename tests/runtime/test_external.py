@@ -179,11 +179,11 @@ async def test_a_decline_of_a_claim_that_is_not_the_newest_is_ignored(world: Wor
     second = await world.join(service)
     # a peer takes the claim away, as it does when it takes the holder for dead
     await sql.execute("select give_back(array[$1]::uuid[], array[0]::smallint[], 0)", handle.id)
-    second.process.intake.look()
+    second.process.poll_requests.poll()
     await gates[1].somebody_waits()
     gates[0].open()
     await until(lambda: first.process.intake.in_flight == 0, "the old answer is there")
-    await first.process.committer.drained()
+    await first.process.outcomes.drained()
     assert (await sql.fetchval("select vector from saga where id = $1", handle.id)) == "D"
     gates[1].open()
     assert (await handle.result(10)).value == "yes"
@@ -201,9 +201,9 @@ async def test_a_call_does_not_begin_after_its_lease(world: World, sql: Sql) -> 
         "insert into command (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)"
         " values ($1, 0, 'E', 'payments', $2, 77, now(), now() - interval '1 second', 1)",
         handle.id,
-        sagas.process.router.process,
+        sagas.process.number,
     )
-    (claim,) = await sagas.process.adapter.store.fetch([], process=sagas.process.router.process)
+    (claim,) = await sagas.process.adapter.store.fetch([], process=sagas.process.number)
     await sagas.process.executor.run(claim)
     assert len(payments.provider.calls) == before
     await until(lambda: len(payments.provider.calls) > before, "another claim calls")
@@ -234,7 +234,7 @@ async def test_a_claim_that_is_taken_over_keeps_its_quiet_time(world: World, sql
 async def test_a_call_that_a_crash_cut_off_is_made_again_under_its_key(world: World) -> None:
     payments = Payments(rejects=False)
     gate = Gate()
-    charge = payments.participant.handlers["charge"].execute
+    charge = payments.participant.handlers["charge"].execute_function
     original = charge.function
 
     async def cut_off(value: Any, ctx: Context) -> str:

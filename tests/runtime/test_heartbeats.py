@@ -9,7 +9,8 @@ import pytest
 
 from saga import Context, Definition, Participant, Reject, Retry
 from saga.ports.values.claim import Claim
-from saga.runtime.claims.intake import UNSETTLED_MAX
+from saga.runtime.claims.poller import UNSETTLED_MAX
+from saga.runtime.commit.outcome_queue import OutcomeQueue
 from tests.runtime.world import Gate, Sql, World, until
 
 QUICK = Retry(attempts=5, first="10ms", cap="20ms")
@@ -129,9 +130,9 @@ async def test_a_heartbeat_stops_a_step_whose_claim_was_taken_over(world: World,
     second = await world.join(service)
     await sql.execute(
         "update command set owner = $1, claim = 1, lease_until = now() + interval '1 minute'",
-        second.process.router.process,
+        second.process.number,
     )
-    second.process.intake.look(everything=True)
+    second.process.poll_requests.poll(everything=True)
     await gates[1].somebody_waits()
     gates[0].open()
     await until(lambda: ended, "the first was stopped")
@@ -156,7 +157,7 @@ async def test_a_long_step_keeps_its_claim_without_any_heartbeat(world: World, s
     await gate.somebody_waits()
     before = await sql.fetchval("select lease_until from command")
     await until(lambda: sql.fetchval("select now() > $1 from command", before), "the first lease is over")
-    number, store = peer.process.router.process, peer.process.adapter.store
+    number, store = peer.process.number, peer.process.adapter.store
     assert await store.poll(["service"], 10, process=number, first_claim=number << 32, durable=True) == []
     assert (await sql.fetchval("select deliveries from command")) == 1
     gate.open()
@@ -201,7 +202,7 @@ async def test_who_prolongs_many_claims_holds_none_while_it_waits_for_another(wo
     sagas = await world.join(service)
     handles = [await sagas.start(definition) for _ in range(2)]
     await until(lambda: gate.reached == 2, "both are at work")
-    number, store = sagas.process.router.process, sagas.process.adapter.store
+    number, store = sagas.process.number, sagas.process.adapter.store
     claims = await store.fetch([], process=number)
     lock = "select from command where saga = $1 for no key update nowait"
     waits = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
@@ -250,20 +251,27 @@ async def test_nothing_is_pulled_while_too_many_outcomes_wait_for_their_commit(w
     definition.step("service.work")
     sagas = await world.join(service)
     await sagas.register(definition)
-    intake = sagas.process.intake
-    unsettled, backlog = intake._unsettled, dict.fromkeys(range(UNSETTLED_MAX))
-    intake._unsettled = lambda: cast("dict[int, Claim]", backlog)
+    process, intake = sagas.process, sagas.process.intake
+    poller, requests = process.poller, process.poll_requests
+    outcomes, poller._outcomes = poller._outcomes, Backlog()
     intake._is_closing = True  # so that it goes to the queue
     handle = await sagas.start(definition)
     intake._is_closing = False
     queued = "select count(*) from command where owner is null and deliveries = 0"
 
-    intake.look()
-    await intake._pull()
+    requests.poll()
+    await poller._poll()
 
     assert await sql.fetchval(queued) == 1
-    intake._unsettled = unsettled
-    intake._wanted.clear()
-    intake.settled()
-    assert intake._wanted.is_set()
+    poller._outcomes = outcomes
+    requests._wanted.clear()
+    requests.room_freed()
+    assert requests._wanted.is_set()
     assert (await handle.result(10)).is_completed
+
+
+class Backlog(OutcomeQueue):
+    """More outcomes wait for their commit than are allowed."""
+
+    def unsettled(self) -> dict[int, Claim]:
+        return cast("dict[int, Claim]", dict.fromkeys(range(UNSETTLED_MAX)))

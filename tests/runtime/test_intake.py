@@ -18,7 +18,10 @@ from saga.ports.adapter import StoreOptions
 from saga.ports.values.claim import Claim, CommandRef
 from saga.runtime.claims import intake as module
 from saga.runtime.claims.intake import Intake
-from saga.runtime.planning.router import Router
+from saga.runtime.claims.poll_requests import PollRequests
+from saga.runtime.claims.poller import POLL_SECONDS, POLLED_AT_ONCE, Poller
+from saga.runtime.commit.outcome_queue import OutcomeQueue
+from saga.runtime.identity import ProcessIdentity
 from saga.testing.clocks.hand_clock import HandClock
 from tests.runtime.world import ended, until
 
@@ -38,8 +41,14 @@ class Claims:
         adapter.store.poll = self._pull  # type: ignore[method-assign, assignment]
         self.queued: list[Claim] = []
         self.pulled: list[int] = []  # how many were asked for, each time
-        router = Router(clock, queues_commands=False, has_room=lambda _: True)
-        self.intake = Intake(adapter.store, clock, router, self._run, dict, lease_seconds=30.0)
+        self.requests = PollRequests(lease_seconds=30.0)
+        self.intake = Intake(clock, self.requests)
+        self.intake.run_with(self)
+        self.poller = Poller(adapter.store, clock, ProcessIdentity(), self.requests, self.intake, OutcomeQueue())
+
+    def serve(self, capacity: int) -> None:
+        self.intake.serve(capacity)
+        self.poller.serve(["service"], durable=True)
 
     async def _fetch(self, _refs: Sequence[CommandRef], **_: object) -> list[Claim]:
         return list(self.held)
@@ -49,7 +58,7 @@ class Claims:
         claims, self.queued = self.queued[:limit], self.queued[limit:]
         return claims
 
-    async def _run(self, claim: Claim) -> None:
+    async def run(self, claim: Claim) -> None:
         self.ran.append(claim.number)
         await self._ends.acquire()
 
@@ -61,7 +70,7 @@ class Claims:
     async def are_quick(self, count: int) -> None:
         """So many claims end, within the time for which a claim may wait here."""
         self.let_end(count)
-        self.intake.take([work_of(claim) for claim in range(count)])
+        self.intake.add([work_of(claim) for claim in range(count)])
         await until(lambda: self.intake.in_flight == 0, "they have ended")
         await self.clock.advance(module.HOLD_SECONDS)
         self.pulled.clear()
@@ -70,19 +79,19 @@ class Claims:
 @pytest.fixture
 async def claims() -> AsyncIterator[Claims]:
     claims = Claims()
-    claims.intake.serve(["service"], 1, durable=True)
-    loop = asyncio.create_task(claims.intake.run())
+    claims.serve(1)
+    loop = asyncio.create_task(claims.poller.run())
     yield claims
     await ended(loop)
-    await claims.intake.drain(0.0)
+    await claims.poller.drain(0.0)
 
 
 async def test_a_claim_that_is_told_twice_is_run_once(claims: Claims) -> None:
     claims.let_end()
-    claims.intake.told([work_of(1)])
+    claims.intake.add_notified([work_of(1)])
     await until(lambda: claims.intake.in_flight == 0, "it has ended")
 
-    claims.intake.told([work_of(1), work_of(2)])
+    claims.intake.add_notified([work_of(1), work_of(2)])
 
     await until(lambda: 2 in claims.ran and claims.intake.in_flight == 0, "the other one has ended")
     assert claims.ran == [1, 2]
@@ -91,31 +100,31 @@ async def test_a_claim_that_is_told_twice_is_run_once(claims: Claims) -> None:
 async def test_a_claim_that_was_fetched_before_the_answer_that_made_it_is_run_once(claims: Claims) -> None:
     """The answer of the admission comes late, after everything was fetched: while one runs, and the other waits for room."""
     claims.held = [work_of(1), work_of(2)]
-    claims.intake.look(everything=True)
+    claims.requests.poll(everything=True)
     await until(lambda: claims.intake.in_flight == 2, "they are fetched")
 
-    claims.intake.take([work_of(1), work_of(2)])
+    claims.intake.add([work_of(1), work_of(2)])
     assert claims.intake.in_flight == 2
     claims.let_end()
     await until(lambda: claims.intake.in_flight == 0, "they have ended")
-    claims.intake.take([work_of(1), work_of(2)])
+    claims.intake.add([work_of(1), work_of(2)])
 
     assert (claims.intake.in_flight, claims.ran) == (0, [1, 2])
 
 
 async def test_what_was_told_is_not_remembered_for_ever(claims: Claims, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TOLD_MAX", 10)
+    monkeypatch.setattr(module, "NOTIFIED_MAX", 10)
     claims.let_end()
 
     for claim in range(100):
-        claims.intake.told([work_of(claim)])
+        claims.intake.add_notified([work_of(claim)])
 
-    assert len(claims.intake._told) == 10
+    assert len(claims.intake._notified) == 10
 
 
 async def test_of_many_claims_the_first_have_ended_before_the_last_begin(claims: Claims) -> None:
     """So that what they came to is being committed while the others run."""
-    claims.intake.serve(["service"], 10 * module.BEGUN_AT_ONCE, durable=True)
+    claims.serve(10 * module.BEGUN_AT_ONCE)
     claims.let_end()
     begun: list[int] = []
 
@@ -124,7 +133,7 @@ async def test_of_many_claims_the_first_have_ended_before_the_last_begin(claims:
         if claims.intake.in_flight:
             asyncio.get_running_loop().call_soon(look)
 
-    claims.intake.take([work_of(claim) for claim in range(5 * module.BEGUN_AT_ONCE)])
+    claims.intake.add([work_of(claim) for claim in range(5 * module.BEGUN_AT_ONCE)])
     look()
     await until(lambda: claims.intake.in_flight == 0, "they have ended")
 
@@ -133,9 +142,9 @@ async def test_of_many_claims_the_first_have_ended_before_the_last_begin(claims:
 
 
 async def test_claims_that_take_their_time_run_together(claims: Claims) -> None:
-    claims.intake.serve(["service"], 10 * module.BEGUN_AT_ONCE, durable=True)
+    claims.serve(10 * module.BEGUN_AT_ONCE)
 
-    claims.intake.take([work_of(claim) for claim in range(5 * module.BEGUN_AT_ONCE)])
+    claims.intake.add([work_of(claim) for claim in range(5 * module.BEGUN_AT_ONCE)])
 
     await until(lambda: len(claims.ran) == 5 * module.BEGUN_AT_ONCE, "all of them have begun")
     claims.let_end()
@@ -143,12 +152,12 @@ async def test_claims_that_take_their_time_run_together(claims: Claims) -> None:
 
 async def test_no_more_is_pulled_than_can_run_at_once(claims: Claims) -> None:
     """Though of many claims not all have begun yet."""
-    claims.intake.serve(["service"], 2 * module.BEGUN_AT_ONCE, durable=True)
+    claims.serve(2 * module.BEGUN_AT_ONCE)
     claims.queued = [work_of(claim) for claim in range(10 * module.BEGUN_AT_ONCE)]
 
-    claims.intake.look()
+    claims.requests.poll()
     await until(lambda: len(claims.ran) == claims.intake.capacity, "as many run as can")
-    await claims.intake._pull()
+    await claims.poller._poll()
 
     assert claims.intake.in_flight == claims.intake.capacity
     claims.let_end()
@@ -160,7 +169,7 @@ async def test_what_ends_soon_is_pulled_ahead(claims: Claims) -> None:
     await claims.are_quick(7)
     claims.queued = [work_of(claim) for claim in range(100, 200)]
 
-    claims.intake.look()
+    claims.requests.poll()
 
     await until(lambda: claims.pulled, "the queue was asked")
     assert (claims.pulled, claims.intake.in_flight) == ([1 + 7], 1 + 7)
@@ -169,29 +178,29 @@ async def test_what_ends_soon_is_pulled_ahead(claims: Claims) -> None:
 async def test_how_soon_claims_end_is_not_judged_by_a_moment(claims: Claims) -> None:
     """A heartbeat may come right after a pull: three claims within a millisecond are not 750 in a quarter of a second."""
     await claims.are_quick(7)
-    claims.intake.pace()
+    claims.intake.measure_rate()
     claims.let_end(3)
-    claims.intake.take([work_of(claim) for claim in range(100, 103)])
+    claims.intake.add([work_of(claim) for claim in range(100, 103)])
     await until(lambda: claims.intake.in_flight == 0, "they have ended")
     await claims.clock.advance(0.001)
 
-    claims.intake.pace()
+    claims.intake.measure_rate()
 
-    assert await claims.intake.room() == 1 + 7
+    assert await claims.intake.wait_for_room() == 1 + 7
 
 
 async def test_a_part_of_much_room_is_pulled_at_a_time(claims: Claims) -> None:
-    await claims.are_quick(10 * module.PULLED_AT_ONCE)
+    await claims.are_quick(10 * POLLED_AT_ONCE)
     claims.queued = [work_of(claim) for claim in range(100_000, 101_000)]
 
-    claims.intake.look()
+    claims.requests.poll()
 
     await until(lambda: claims.intake.in_flight == 1000, "all are here")
-    assert set(claims.pulled) == {module.PULLED_AT_ONCE}
+    assert set(claims.pulled) == {POLLED_AT_ONCE}
 
 
 async def test_where_claims_take_their_time_each_free_place_is_pulled_for(claims: Claims) -> None:
-    claims.intake.serve(["service"], 9, durable=True)
+    claims.serve(9)
     claims.queued = [work_of(claim) for claim in range(20)]
     await until(lambda: claims.intake.in_flight == 10, "as many run as can")
 
@@ -205,7 +214,7 @@ async def test_where_claims_take_their_time_each_free_place_is_pulled_for(claims
 async def test_while_there_is_enough_to_go_on_with_no_single_place_is_pulled_for(claims: Claims) -> None:
     await claims.are_quick(99)
     claims.queued = [work_of(claim) for claim in range(100, 300)]
-    claims.intake.look()
+    claims.requests.poll()
     await until(lambda: claims.pulled, "the queue was asked")
 
     for _ in range(100):
@@ -219,10 +228,10 @@ async def test_from_time_to_time_few_places_are_pulled_for_too(claims: Claims) -
     """Else what is handed over from step to step would take each place first, and what is queued would wait for ever."""
     await claims.are_quick(99)
     claims.queued = [work_of(claim) for claim in range(100, 300)]
-    claims.intake.look()
+    claims.requests.poll()
     await until(lambda: claims.pulled, "the queue was asked")
     claims.let_end(3)
-    await claims.clock.advance(module.PULL_SECONDS)
+    await claims.clock.advance(POLL_SECONDS)
     assert claims.pulled == [100]
 
     claims.let_end(1)
@@ -233,10 +242,10 @@ async def test_from_time_to_time_few_places_are_pulled_for_too(claims: Claims) -
 
 async def test_who_is_about_to_end_pulls_nothing(claims: Claims) -> None:
     await claims.are_quick(7)
-    await claims.intake.drain(0.0)
+    await claims.poller.drain(0.0)
     claims.queued = [work_of(100)]
 
-    claims.intake.look()
+    claims.requests.poll()
     await claims.clock.advance(0.0)
 
     assert claims.pulled == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -15,7 +16,7 @@ from saga.ports.journal import JournalRow, Mark
 from saga.ports.values.claim import Claim
 from saga.runtime.handlers.context import Context
 from saga.runtime.steps.attempt import Attempt
-from saga.runtime.steps.journaled import run_journaled
+from saga.runtime.steps.journaled import JournaledRunner
 from tests.core.graphs import chain
 
 SAGA = UUID(int=1)
@@ -27,12 +28,12 @@ ABANDONING = State(Phase.ABANDONING, "SG", rollback_requested=False, paused=Fals
 async def test_a_worker_that_is_late_does_not_execute_what_abandoning_has_barred(mark: Mark | None) -> None:
     """It was claimed behind the pivot, where a person may have a rejection set aside (G38)."""
     database = ServiceDatabase()
-    journal = MemoryJournal(database)
+    runner = JournaledRunner(MemoryJournal(database))
     if mark is not None:
         database.journal[SAGA, 1] = JournalRow(mark, None, "not today")
 
-    asked = await run_journaled(attempt(Operation.VOID_OR_REPORT, ABANDONING), journal)
-    late = await run_journaled(attempt(Operation.EXECUTE, PASSED), journal)
+    asked = await runner.run(attempt(Operation.VOID_OR_REPORT, ABANDONING))
+    late = await runner.run(attempt(Operation.EXECUTE, PASSED))
 
     assert asked.event == ev.Reported(1, ev.JournalReport.VOIDED)
     assert isinstance(late.event, ev.Rejected)
@@ -45,5 +46,5 @@ def attempt(operation: Operation, state: State) -> Attempt:
         input=b"{}", results={}, deliveries=2, failures=0, first_failed_ago=0.0, lease_ends=0.0, quiet_at=0.0,
         progress=None, store_clock=0.0,
     )  # fmt: skip
-    unused: object = None
-    return Attempt(claim, chain("JJ", pivot=0), unused, Context(claim, "b"))  # type: ignore[arg-type]  # no handler may run
+    unused: Any = None  # no handler may run
+    return Attempt(claim, chain("JJ", pivot=0), unused, unused, Context(claim, "b"))

@@ -16,6 +16,7 @@ from saga.core.state.operation import Operation
 from saga.ports.clock import SystemClock
 from saga.ports.values.claim import Claim
 from saga.runtime.journal_retention import JournalRetention, JournalRetentionOptions, journal_retention_options
+from saga.runtime.timing.store_clock import StoreClock
 from tests.runtime.world import Gate, Sql, World, until
 
 DO = "insert into effect values ($1)"
@@ -210,7 +211,9 @@ async def test_a_pivot_in_doubt_is_asked_to_void_or_report(world: World, own: st
 def keeper_of(app: App, quiet_seconds: float) -> JournalRetention:
     (journal,) = app._journals.values()
     options = JournalRetentionOptions(age_seconds=0.0, quiet_seconds=quiet_seconds)
-    return JournalRetention(journal, app.process.adapter.ledger, SystemClock(), lambda: time.time() + 60, options)
+    clock = StoreClock(SystemClock())
+    clock.offset = time.time() + 60 - time.monotonic()
+    return JournalRetention(journal, app.process.ledger, clock, options)
 
 
 async def test_a_journal_forgets_a_saga_only_after_it_was_seen_ended_for_long_enough(world: World, own: str) -> None:

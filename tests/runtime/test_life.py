@@ -155,7 +155,7 @@ async def test_a_process_that_stops_lets_its_steps_finish_and_commits_them(any_w
     handle = await client.start(definition)
     await gate.somebody_waits()
     stopping = asyncio.create_task(worker.process.stop(10))
-    await until(lambda: worker.process.intake._is_closing, "it takes nothing more")
+    await until(lambda: worker.process.intake.is_closing, "it takes nothing more")
     gate.open()
     await stopping
     assert (await handle.result(10)).value == "finished"
@@ -177,7 +177,7 @@ async def test_claims_that_never_began_are_given_back_without_being_counted(worl
     await gate.somebody_waits()
     assert worker.process.intake.in_flight == 4
     stopping = asyncio.create_task(worker.process.stop(5))
-    await until(lambda: worker.process.intake._is_closing, "it takes nothing more")
+    await until(lambda: worker.process.intake.is_closing, "it takes nothing more")
     gate.open()
     await stopping
     left = await sql.fetch("select owner, deliveries, failures, quiet_at from command")

@@ -165,7 +165,7 @@ async def test_an_operation_does_not_wait_for_the_traffic_of_others(world: World
     sagas = await world.join(service)
     handle = await sagas.start(definition)
     await gate.somebody_waits()
-    sagas.process.committer._idle.clear()  # as under load, when there is always something to commit
+    sagas.process.outcomes._idle.clear()  # as under load, when there is always something to commit
     await sagas.operations.pause(handle.id, **BY)
     await sagas.operations.resume(handle.id, **BY)
     gate.open()
@@ -320,7 +320,9 @@ async def test_an_abandoned_saga_is_looked_at_soon_however_old_it_is(world: Worl
     entry = await sagas.snapshot(handle.id)
     old = replace(entry, saga=uuid7(round((time.time() - 1_000) * 1_000), bytes(RANDOM_BYTES)))
 
-    looks = [(await sagas.process.group_for(old, [event])).wake_seconds for event in (ev.Redriven(), ev.Abandoned())]
+    looks = [
+        (await sagas.process.redriver.group_for(old, [event])).wake_seconds for event in (ev.Redriven(), ev.Abandoned())
+    ]
 
     assert looks == [pytest.approx(1_000, abs=30), 5.0]
     gate.open()

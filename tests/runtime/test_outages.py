@@ -63,7 +63,7 @@ async def test_nobody_rolls_back_before_the_new_leader_has_extended_deadlines(wo
     service, definition, _ = slow_saga(gate, "1s")
     sagas = await world.join(service)
     await sql.execute(SILENT_LEADER)
-    await until(lambda: sagas.process._leader_seen_at > float("-inf"), "the silence was noticed")
+    await until(lambda: sagas.process.heartbeat.leader_watch._leader_seen_at > float("-inf"), "the silence was noticed")
     await sql.execute("update leader set seen_at = now() + interval '1 hour'")  # somebody leads again
     handle = await sagas.start(definition)
     await gate.somebody_waits()

@@ -157,12 +157,12 @@ async def test_what_is_driven_again_carries_the_trace_of_its_saga(any_world: Wor
     dispatcher = dispatcher_of(client)
     bus = dispatcher._bus = Listening(dispatcher._bus)
     await client.register(definition)
-    order = replace(await client._order(definition, "good", None, None, None), trace=TRACE)
+    order = replace(await client._request(definition, "good", None, None, None), trace=TRACE)
     await client.process.starter.start(order, 10)
     await until(lambda: bus.lost, "the first command is lost")
 
     overdue = await client.snapshot(order.saga)
-    await client.process.look_at([overdue], lambda entry: [ev.Redriven(entry.held)])
+    await client.process.redriver.decide([overdue], lambda entry: [ev.Redriven(entry.held)])
 
     assert (await client.handle(order.saga).result(10)).is_completed
     assert [headers["traceparent"] for headers in bus.headers] == [TRACE]
@@ -319,6 +319,6 @@ async def test_a_process_that_joins_a_busy_topic_runs_what_it_was_given_first(wo
     capacity, intake._capacity = intake._capacity, 0
     handle = await client.start(definition, "good")
     await until(lambda: not first._outbox, "the command is on the bus")
-    intake.serve(["first"], capacity, durable=True)
+    intake.serve(capacity)
     assert (await handle.result(10)).is_completed
     memory.forget(bus_url)

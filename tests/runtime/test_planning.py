@@ -14,15 +14,16 @@ from saga.core.rules import events as ev
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
-from saga.ports.clock import SystemClock
 from saga.ports.values.claim import Claim
 from saga.ports.values.notification import Notifications
 from saga.ports.values.write import PARKED_SECONDS
 from saga.runtime.planning import plan as planning
+from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.outcome import Outcome
-from saga.runtime.planning.plan import CommitPlan, OutcomeGroup, plan
-from saga.runtime.planning.router import Router
+from saga.runtime.planning.outcome_group import OutcomeGroup
+from saga.runtime.planning.plan import plan
 from tests.core.graphs import chain, shaped
+from tests.runtime.routers import router_with
 
 SAGA = UUID(int=1)
 UNDOING = State(Phase.COMPENSATING, "k", rollback_requested=False, paused=False, deadline=None, reason=None)
@@ -183,7 +184,7 @@ def group_of(
 
 
 def plan_of(group: OutcomeGroup) -> tuple[CommitPlan, Notifications]:
-    router = Router(SystemClock(), queues_commands=True, has_room=lambda _: True)
+    router = router_with(room=True)
     router.serve(["service"])
     notifications = Notifications()
     return plan(group, router, notifications, now=2.0, jitter=0.5, enforce_deadline=True), notifications
@@ -192,7 +193,7 @@ def plan_of(group: OutcomeGroup) -> tuple[CommitPlan, Notifications]:
 def planned(
     outcomes: list[Outcome], *extra: ev.Event, state: State = UNDOING, queues_commands: bool, modes: str = "X"
 ) -> CommitPlan:
-    router = Router(SystemClock(), queues_commands=queues_commands, has_room=lambda _: False)
+    router = router_with(room=False, queues_commands=queues_commands)
     group = OutcomeGroup(SAGA, chain(modes), 5, state, None, 0.0, outcomes, extra)
     return plan(group, router, Notifications(), now=0.0, jitter=0.5, enforce_deadline=True)
 

@@ -134,4 +134,4 @@ async def test_waiting_for_a_saga_that_another_process_started_ends(any_world: W
     handle = await worker.start(definition, "a")
     waiting = [asyncio.create_task(other.handle(handle.id).result(10)) for _ in range(5)]
     assert {(await task).value for task in waiting} == {"a"}
-    await until(lambda: not other.process.endings._waiting, "nobody waits any more")
+    await until(lambda: not other.process.end_waiters._waiting, "nobody waits any more")

@@ -14,7 +14,7 @@ from saga.memory.data.database import Database
 from saga.memory.election import LEASE_SECONDS, MemoryElection
 from saga.ports.adapter import StoreOptions
 from saga.ports.election import Leadership
-from saga.runtime import process, supervisor
+from saga.runtime import redrive, supervisor
 from saga.runtime.process import Process
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
 from saga.testing.clocks.hand_clock import HandClock
@@ -148,7 +148,7 @@ async def test_a_saga_whose_command_was_lost_is_driven_again(world: World, sql: 
     client = await world.join()
     worker = await world.join(service)
     await client.register(definition)
-    await worker.process.intake.drain(0)
+    await worker.process.poller.drain(0)
     handle = await client.start(definition)
     await sql.execute("delete from command where saga = $1", handle.id)
     await sql.execute("update saga set wake_at = now() where id = $1", handle.id)
@@ -189,7 +189,7 @@ async def test_a_purge_takes_finished_sagas_that_are_old_enough(world: World, sq
 async def test_full_batches_follow_each_other_without_waiting_for_the_next_scan(
     world: World, sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (process, supervisor):
+    for module in (redrive, supervisor):
         monkeypatch.setattr(module, "OVERDUE_MAX", 2)
     gate = Gate()
     service, definition, _ = slow_saga(gate, None)
@@ -211,7 +211,7 @@ async def test_a_look_at_a_broken_definition_does_not_stop_the_others(world: Wor
     client = await world.join()
     worker = await world.join(service)
     await client.register(definition)
-    await worker.process.intake.drain(0)
+    await worker.process.poller.drain(0)
     broken, good = await client.start(definition), await client.start(definition)
     await sql.execute(
         "with copy as (insert into definition (name, version, hash, document, services)"
@@ -254,7 +254,7 @@ async def test_a_look_that_changes_nothing_leaves_a_line_of_history(any_world: W
     handle = await sagas.start(definition)
 
     async def kinds() -> list[str]:
-        return [moment.kind for moment in (await sagas.process.adapter.listing.detail(handle.id)).history]
+        return [moment.kind for moment in (await sagas.process.listing.detail(handle.id)).history]
 
     async def is_looked_after() -> bool:
         return "redriven" in await kinds()

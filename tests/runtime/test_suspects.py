@@ -7,8 +7,8 @@ import pytest
 from saga import Definition, NotYet, Participant, Retry
 from saga.app import App
 from saga.client import Handle
-from saga.runtime.claims import executor
-from saga.runtime.timing.fair_gate import SUSPECT_AFTER, TRIALS_MAX
+from saga.runtime.claims import isolation
+from saga.runtime.claims.isolation import SUSPECT_AFTER, TRIALS_MAX
 from tests.runtime.world import Gate, Sql, World, until
 
 
@@ -109,8 +109,8 @@ async def test_a_suspect_runs_alone(world: World, sql: Sql) -> None:
 async def test_a_suspect_does_not_hold_up_its_process_for_as_long_as_a_long_step_runs(
     world: World, sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executor, "ALONE_WITHIN_SECONDS", 0.2)
-    monkeypatch.setattr(executor, "ALONE_AGAIN_SECONDS", 0.2)
+    monkeypatch.setattr(isolation, "ALONE_WITHIN_SECONDS", 0.2)
+    monkeypatch.setattr(isolation, "ALONE_AGAIN_SECONDS", 0.2)
     service, gates = Participant("service"), {word: Gate() for word in ("long", "suspect", "after")}
     gates["after"].open()
 

@@ -65,7 +65,7 @@ async def test_a_compensation_that_runs_twice_at_once_counts_once(world: World, 
     await gates[0].somebody_waits()
     second = await world.join(service)
     await effects.execute("select give_back(array[$1]::uuid[], array[0]::smallint[], 0)", handle.id)
-    second.process.intake.look()
+    second.process.poll_requests.poll()
     await gates[1].somebody_waits()
     gates[1].open()
     assert (await handle.result(10)).status == "compensated"

@@ -17,20 +17,20 @@ async def test_many_run_side_by_side() -> None:
 
 async def test_no_more_run_at_once_than_may() -> None:
     turns = FairGate(2)
-    assert turns.has_entered()
-    assert turns.has_entered()
-    assert not turns.has_entered()
+    assert turns.try_enter()
+    assert turns.try_enter()
+    assert not turns.try_enter()
     third, fourth = await came(turns), await came(turns)
 
     turns.leave()
 
     assert await done(third)
     assert not await done(fourth)
-    assert not turns.has_entered()
+    assert not turns.try_enter()
     fourth.cancel()
     assert await done(fourth)
     turns.leave()
-    assert turns.has_entered()
+    assert turns.try_enter()
 
 
 async def test_who_wants_to_be_alone_waits_for_those_that_run() -> None:

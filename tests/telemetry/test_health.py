@@ -23,7 +23,7 @@ async def test_a_process_that_is_well_is_live_and_ready(any_world: World) -> Non
         live, ready = await probe(address, "/livez"), await probe(address, "/readyz")
 
     assert live == (200, {"ok": True, "event_loop": "turns", "process": "runs"})
-    number = sagas.process.router.process
+    number = sagas.process.number
     assert ready == (
         200,
         {

@@ -155,7 +155,7 @@ async def test_a_saga_that_nobody_traced_when_it_began_is_a_trace_called_like_it
 
 async def is_registered(sagas: App) -> bool:
     try:
-        await sagas.process.adapter.directory.find("order", None)
+        await sagas.process.directory.find("order", None)
     except NotFound:
         return False
     return True

@@ -7,7 +7,7 @@ from typing import Any, Literal, assert_type
 
 from saga import Context, Definition, Ending, Handle, Participant, Sagas
 from saga.authoring import Path
-from saga.runtime.handlers.participant import StepHandler
+from saga.runtime.handlers.step_handler import StepHandler
 
 
 @dataclass

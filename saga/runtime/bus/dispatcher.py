@@ -22,7 +22,7 @@ from saga.runtime.bus import wire
 from saga.runtime.bus.envelopes import Envelopes, Sending
 from saga.runtime.bus.signing import KeyRing
 from saga.runtime.claims.intake import Intake
-from saga.runtime.planning.plan import OutcomeGroup
+from saga.runtime.planning.outcome_group import OutcomeGroup
 from saga.runtime.planning.router import Router
 from saga.runtime.planning.start_request import StartRequest
 
@@ -88,9 +88,9 @@ class Dispatcher:
         known = (None, group.trace) if claim is None else (claim.input, claim.trace)
         self._put(Sending(group.saga, group.graph, *known), commands)
 
-    def publish_first(self, order: StartRequest, decision: Decision) -> None:
-        commands = [c for c in decision.commands if self._router.owner(order.graph.steps[c.step].service) is None]
-        self._put(Sending(order.saga, order.graph, order.input, order.trace), commands)
+    def publish_first(self, request: StartRequest, decision: Decision) -> None:
+        commands = [c for c in decision.commands if self._router.owner(request.graph.steps[c.step].service) is None]
+        self._put(Sending(request.saga, request.graph, request.input, request.trace), commands)
 
     def _put(self, sending: Sending, commands: Sequence[Command]) -> None:
         messages = (self._envelopes.closed(sending, command) for command in commands)
@@ -186,7 +186,7 @@ class Dispatcher:
         async for deliveries in subscription:
             waiting = deliveries
             while waiting:
-                room = await self._intake.room()  # more would wait while their leases run out
+                room = await self._intake.wait_for_room()  # more would wait while their leases run out
                 await self._admit(service, waiting[:room])
                 await subscription.ack(waiting[:room])
                 waiting = waiting[room:]
@@ -197,7 +197,7 @@ class Dispatcher:
         while commands:
             claiming = asyncio.ensure_future(self._claimed(service, commands))
             try:
-                self._intake.take(await asyncio.shield(claiming))
+                self._intake.add(await asyncio.shield(claiming))
                 break
             except Unavailable as error:
                 self._log.warning("cannot admit", service=service, error=str(error))
@@ -206,7 +206,7 @@ class Dispatcher:
                 asyncio.CancelledError
             ):  # what was claimed all the same is given back unbegun, and not left to its lease
                 with contextlib.suppress(SagaError):
-                    self._intake.take(await claiming)
+                    self._intake.add(await claiming)
                 raise
 
     async def _claimed(self, service: str, commands: Sequence[wire.WireCommand]) -> list[Claim]:
@@ -214,8 +214,8 @@ class Dispatcher:
         claims = await self._adapter.store.admit(
             [command.delivery for command in commands],
             [service] * len(commands),
-            process=self._router.process,
-            first_claim=self._router.claims(len(commands)),
+            process=self._router.identity.number,
+            first_claim=self._router.identity.reserve_claims(len(commands)),
             durable=True,
         )
         if not self._envelopes.are_signed:

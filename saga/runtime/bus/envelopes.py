@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -16,6 +15,7 @@ from saga.runtime.bus.refusals import Refusals
 from saga.runtime.bus.signing import KeyRing, Refused
 from saga.runtime.bus.wire import WireCommand, decode, encode, headers
 from saga.runtime.definition_cache import DefinitionCache
+from saga.runtime.timing.store_clock import StoreClock
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +37,13 @@ class Envelopes:
         definitions: DefinitionCache,
         refusals: Refusals,
         keys: KeyRing | None,
-        store_now: Callable[[], float],
+        clock: StoreClock,
     ) -> None:
         self._namespace = namespace
         self._definitions = definitions
         self._refusals = refusals
         self._keys = keys
-        self._store_now = store_now
+        self._clock = clock
 
     def topic(self, service: str) -> str:
         return topic_of(self._namespace, service)
@@ -59,7 +59,7 @@ class Envelopes:
         hashed = "" if sending.input is None else hashlib.sha256(sending.input).hexdigest()
         full = WireCommand(sending.saga, asked.step, asked.operation, sending.graph.hash.hex(), hashed)
         try:
-            return self._keys.signed(full, message, step.service, self._store_now())
+            return self._keys.signed(full, message, step.service, self._clock.now())
         except SagaError as error:
             self._refusals.add("no key", message.topic, error)
             return None
@@ -67,7 +67,7 @@ class Envelopes:
     def opened(self, message: Message, service: str) -> WireCommand | None:
         """The command of a message; None where it is none, or not to be believed."""
         try:
-            return decode(message) if self._keys is None else self._keys.verified(message, service, self._store_now())
+            return decode(message) if self._keys is None else self._keys.verified(message, service, self._clock.now())
         except Refused as error:
             self._refusals.add(error.reason, message.topic, error)
         except SagaError as error:

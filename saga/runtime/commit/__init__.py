@@ -1,1 +1,1 @@
-"""Writing outcomes and starts to the store in groups, and waiting for sagas to end."""
+"""Group commit of outcomes and starts, and waiting for sagas to end."""

@@ -41,21 +41,21 @@ class EndWaiters:
         self._is_closed = False
         self._log = structlog.get_logger("saga.endings")
 
-    def heard(self, endings: Mapping[UUID, SagaStatus | None]) -> None:
-        """These sagas have ended; how, is for those who wait to look up where it was not told."""
-        for saga, standing in endings.items():
-            self.ended(saga, standing)
+    def all_ended(self, endings: Mapping[UUID, SagaStatus | None]) -> None:
+        """These sagas have ended. Where the status is None, the waiters look it up."""
+        for saga, status in endings.items():
+            self.ended(saga, status)
 
-    def ended(self, saga: UUID, standing: SagaStatus | None) -> None:
-        """A saga has ended like this, where it is known."""
+    def ended(self, saga: UUID, status: SagaStatus | None) -> None:
+        """A saga has ended."""
         waiting = self._waiting.pop(saga, None)
         if waiting is None:
-            self._unheard[saga] = standing
+            self._unheard[saga] = status
             if len(self._unheard) > UNHEARD_MAX:
                 self._unheard.popitem(last=False)
             return
         for future in waiting:
-            _wake(future, standing)
+            _wake(future, status)
 
     async def wait(self, saga: UUID, *, is_new: bool) -> SagaStatus:
         """Return when the saga has ended. `is_new`: this process has just started it, so that there is nothing to look at yet.
@@ -71,10 +71,10 @@ class EndWaiters:
                 return told
         while True:
             heard = self._listen(saga)  # before looking, so that no end falls between
-            standing = await self._look(saga)
-            if standing.phase.is_terminal:
+            status = await self._look(saga)
+            if status.phase.is_terminal:
                 self._forget(saga, heard)
-                return standing
+                return status
             told = await self._until_heard(saga, heard, pause)
             if told is not None:
                 return told
@@ -162,9 +162,9 @@ class EndWaiters:
                 _wake(heard, None)
 
 
-def _wake(future: asyncio.Future[SagaStatus | None], standing: SagaStatus | None) -> None:
+def _wake(future: asyncio.Future[SagaStatus | None], status: SagaStatus | None) -> None:
     if not future.done():
-        future.set_result(standing)
+        future.set_result(status)
 
 
 def _stopping(saga: UUID) -> UsageError:

@@ -1,1 +1,1 @@
-"""What users register and what their handlers receive and raise."""
+"""What users register and what their handlers are called with: participants, step handlers, the context, answers."""

@@ -1,14 +1,13 @@
-"""What a handler can ask and say while it runs."""
+"""What a handler gets besides its input."""
 
 from __future__ import annotations
 
 import asyncio
 import re
 import weakref
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID
 
 import structlog
@@ -34,7 +33,7 @@ Logger = structlog.typing.FilteringBoundLogger
 
 
 class GuardedConnection:
-    """A connection on the step's transaction. Everything of asyncpg's connection but the end of the transaction: that is the step's."""
+    """A connection in the step's transaction, with everything of asyncpg's connection except ending the transaction: the step does that."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -63,20 +62,28 @@ def _checked(query: str) -> str:
     return query
 
 
-Beat = Callable[[Claim, "asyncio.Task[None] | None", Json], Awaitable[None]]
+class HeartbeatSender(Protocol):
+    """Renews the claim of a running handler. Implemented by `saga.runtime.claims.claim_heartbeat.ClaimHeartbeat`."""
+
+    async def send(self, claim: Claim, task: asyncio.Task[None] | None, progress: Json) -> None:
+        """Renew the lease and note the progress."""
 
 
 class Context:
-    """The saga's side of a running handler."""
+    """What a running handler can find out about its saga, and its connection to the step's transaction."""
 
-    __slots__ = ("_beat", "_connection", "_log", "_task", "_work", "step")
+    __slots__ = ("_claim", "_connection", "_heartbeat", "_log", "_task", "step")
 
     def __init__(
-        self, claim: Claim, step: str, beat: Beat | None = None, task: asyncio.Task[None] | None = None
+        self,
+        claim: Claim,
+        step: str,
+        heartbeat: HeartbeatSender | None = None,
+        task: asyncio.Task[None] | None = None,
     ) -> None:
         self.step = step
-        self._work = claim
-        self._beat = beat
+        self._claim = claim
+        self._heartbeat = heartbeat
         # Weak, because the variables of the task hold this context: a cycle would be left to the garbage collector.
         self._task = None if task is None else weakref.ref(task)
         self._connection: Connection = None
@@ -84,32 +91,32 @@ class Context:
 
     @property
     def saga_id(self) -> UUID:
-        return self._work.saga
+        return self._claim.saga
 
     @property
     def attempt(self) -> int:
-        """Which try this is, from 1."""
-        return self._work.deliveries
+        """Number of deliveries of this command, from 1; a delivery whose process died before the handler began counts too."""
+        return self._claim.deliveries
 
     @property
     def operation(self) -> Operation:
         """EXECUTE or COMPENSATE."""
-        return self._work.operation
+        return self._claim.operation
 
     @property
     def deadline(self) -> float | None:
-        """Of the saga, in seconds since the epoch on the store's clock; None where it has none."""
-        return self._work.state.deadline
+        """The deadline of the saga, in seconds since the epoch on the store's clock, or None."""
+        return self._claim.state.deadline
 
     @property
     def last_progress(self) -> Json:
-        """What the attempt before noted with its last heartbeat; None where it noted nothing."""
-        return None if self._work.progress is None else from_json(self._work.progress)
+        """The progress that the previous attempt noted with its last heartbeat, or None."""
+        return None if self._claim.progress is None else from_json(self._claim.progress)
 
     @property
     def traceparent(self) -> str | None:
-        """The W3C trace context of the caller that started the saga, the same in every step; None where it had none."""
-        return self._work.trace
+        """The W3C trace context of the caller that started the saga, the same in every step, or None."""
+        return self._claim.trace
 
     def use(self, connection: Connection) -> None:
         """The step's transaction has begun on this connection. Called by the framework."""
@@ -117,12 +124,12 @@ class Context:
 
     @property
     def idempotency_key(self) -> str:
-        """The one key of this step and direction (a UUIDv5 of saga, step and operation)."""
+        """The same key for every attempt of this step and operation (a UUIDv5 of saga, step and operation)."""
         return str(idempotency_key(self.saga_id, step_path(self.step, ()), self.operation))
 
     @property
     def sql(self) -> GuardedConnection:
-        """A connection on the step's transaction: what is written through it happens exactly once.
+        """A connection in the step's transaction: what is written through it happens exactly once.
 
         Raises:
             UsageError: an external step has no transaction.
@@ -130,7 +137,7 @@ class Context:
         return GuardedConnection(self._joined())
 
     def session(self) -> AbstractAsyncContextManager[AsyncSession]:
-        """A SQLAlchemy session on the step's transaction: `async with ctx.session() as session`. It is flushed at the end.
+        """A SQLAlchemy session in the step's transaction: `async with ctx.session() as session`. It is flushed at the end.
 
         Raises:
             UsageError: an external step has no transaction.
@@ -155,14 +162,14 @@ class Context:
         return self._log
 
     async def heartbeat(self, progress: Json = None) -> None:
-        """Say that a long step is alive, and keep a note of how far it is (JSON) for the next attempt.
+        """Renew the lease of a long step, and note its progress (JSON) for the next attempt.
 
         Raises:
-            asyncio.CancelledError: the step is not wanted any more (rolled back, or taken over).
+            asyncio.CancelledError: the step is no longer wanted (rolled back, or taken over).
         """
-        if self._beat is not None:
-            await self._beat(self._work, None if self._task is None else self._task(), progress)
+        if self._heartbeat is not None:
+            await self._heartbeat.send(self._claim, None if self._task is None else self._task(), progress)
 
 
 current_step: ContextVar[Context | None] = ContextVar("current_step", default=None)
-"""What this task runs: for logs, which then say the saga and the step by themselves."""
+"""The step that this task runs, so that log lines can name its saga and step."""

@@ -1,1 +1,1 @@
-"""Turning outcomes into a plan of what to write and whom to notify. No I/O."""
+"""From outcomes to writes: what follows from an outcome, and which process gets the next command. No I/O."""

@@ -1,4 +1,4 @@
-"""What came of a claim."""
+"""The outcome of a claim."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from saga.ports.values.claim import Claim
 
 
 class Outcome(Struct):
-    """The end of a claim.
+    """How a claim has ended.
 
-    `event` None gives the claim back unrun. `value` is the step's result as JSON. `is_fenced`: it counts only from the newest claim (G27).
-    `quiet_seconds`: so long a call of this claim may still be on its way (G25).
+    `event` None gives the claim back without having run it. `value` is the step's result as JSON. `is_fenced`: it counts only if the
+    claim is the newest of its command (G27). `quiet_seconds`: how long a call of this claim may still be on its way (G25).
     """
 
     claim: Claim

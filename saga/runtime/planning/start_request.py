@@ -10,7 +10,7 @@ from saga.core.definition.graph import Graph
 
 
 class StartRequest(Struct):
-    """A saga that is to be started."""
+    """A saga to be started. `input` and `tags` are JSON."""
 
     saga: UUID
     definition: int

@@ -1,1 +1,1 @@
-"""Running one attempt of a step, by mode: transactional, journaled, external."""
+"""Running one attempt of a step. Each mode has a `StepRunner` of its own: transactional, journaled, external."""

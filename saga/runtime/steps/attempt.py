@@ -1,4 +1,4 @@
-"""One attempt at a step: a claim, the handler that runs it, and what the handler is told."""
+"""One attempt at a step: a claim, its handler, and the context that the handler gets."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from saga.core.definition.graph import Graph, Json, Step
 from saga.core.definition.paths import resolve
 from saga.core.rules import events as ev
 from saga.ports.values.claim import Claim
-from saga.runtime.handlers.bound_handler import BoundHandler
 from saga.runtime.handlers.context import Context
-from saga.runtime.handlers.participant import Callee, Value
+from saga.runtime.handlers.handler_caller import HandlerCaller
+from saga.runtime.handlers.handler_function import HandlerFunction, Value
+from saga.runtime.handlers.step_handler import StepHandler
 from saga.runtime.planning.outcome import Outcome
 
 ERROR_CHARS_MAX: Final = 500
 
 
 class Attempt(Struct):
-    """What the three modes have in common: reading the input, calling the handler's functions, wording the outcome."""
+    """What all modes have in common: reads the input, calls the handler's functions, and makes the outcome."""
 
     claim: Claim
     graph: Graph
-    served: BoundHandler
+    handler: StepHandler
+    caller: HandlerCaller
     context: Context
 
     @property
@@ -39,29 +41,31 @@ class Attempt(Struct):
             InputRefused: the input or the result does not fit the handler's types.
             TimeoutError: no answer within the step's timeout.
         """
-        handler = self.served.handler
-        result = await self._call(handler.execute, handler.execute.read(self.input()))
+        handler = self.handler
+        result = await self._call(handler.execute_function, handler.execute_function.read(self.input()))
         return handler.encode(result)
 
     async def compensate(self, result: bytes | None) -> None:
-        """Undo the step that had this result."""
-        handler = self.served.handler
-        if handler.undo is None:
+        """Compensate the step that had this result."""
+        handler = self.handler
+        if handler.compensate_function is None:
             raise LookupError(f"{handler.full_name} has no compensation in this process")
-        await self._call(handler.undo, handler.undo.read(self.input()), handler.decode(result))
+        await self._call(
+            handler.compensate_function, handler.compensate_function.read(self.input()), handler.decode(result)
+        )
 
     async def probe(self) -> bytes:
-        """Ask what became of the step; returns its result as JSON. Raises DidNotHappen."""
-        handler = self.served.handler
-        if handler.ask is None:
+        """Find out whether the step took effect; returns its result as JSON. Raises DidNotHappen."""
+        handler = self.handler
+        if handler.probe_function is None:
             raise LookupError(f"{handler.full_name} has no probe in this process")
-        return handler.encode(await self._call(handler.ask, handler.ask.read(self.input())))
+        return handler.encode(await self._call(handler.probe_function, handler.probe_function.read(self.input())))
 
-    async def _call(self, callee: Callee, *values: Value) -> Value:
-        return await self.served.call(callee, values, self.context, self.step.timeout_seconds)
+    async def _call(self, function: HandlerFunction, *values: Value) -> Value:
+        return await self.caller.call(function, values, self.context, self.step.timeout_seconds)
 
     def input(self) -> bytes:
-        """The step's input as JSON: the saga's own, or what its template makes of input and results."""
+        """The step's input as JSON: the saga's input, or the step's template filled from it and from results."""
         template = self.step.inputs
         if template is None:
             return self.claim.input
@@ -87,7 +91,7 @@ class Attempt(Struct):
         return Outcome(self.claim, ev.Ongoing(self.claim.step, after_seconds), error=why)
 
     def failed(self, error: BaseException, *, is_final: bool = False, quiet_seconds: float = 0.0) -> Outcome:
-        """A technical failure: what became of the effect is unknown."""
+        """A technical failure: whether the step took effect is unknown."""
         text = "no answer in time" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
         claim = self.claim
         event = ev.Failed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final
 
 from saga.core.rules import events as ev
@@ -17,8 +18,8 @@ from saga.runtime.steps.attempt import Attempt
 RACES_MAX: Final = 3
 FROZEN_SECONDS: Final = 1.0
 _TOMBSTONE: Final = JournalRow(Mark.TOMBSTONE, None, None)
-_BARRIERS: Final = {Mark.EXECUTED: Mark.FROZEN, Mark.REJECTED: Mark.TOMBSTONE}  # nobody sets these aside any more
-_FINDINGS: Final = {
+_BARRIERS: Final = {Mark.EXECUTED: Mark.FROZEN, Mark.REJECTED: Mark.TOMBSTONE}  # no retry replaces these marks
+_REPORTS: Final = {
     Mark.EXECUTED: ev.JournalReport.EXECUTED,
     Mark.FROZEN: ev.JournalReport.EXECUTED,
     Mark.COMPENSATED: ev.JournalReport.COMPENSATED,
@@ -28,22 +29,27 @@ _FINDINGS: Final = {
 
 
 class _Raced(Exception):
-    """Somebody else has written the journal row meanwhile: nothing of ours may stay."""
+    """Another process has written the journal row meanwhile: nothing of this transaction may stay."""
 
 
-async def run_journaled(attempt: Attempt, journal: Journal) -> Outcome:
-    """Run one claim of a journaled step. The journal protects it, not the lease."""
-    try:
-        for _ in range(RACES_MAX):
-            try:
-                return await _run(attempt, journal)
-            except _Raced:
-                attempt.claim.deliveries += 1  # from now on it asks the journal first
-        return attempt.failed(RuntimeError("another process keeps writing the journal of this step"))
-    except NotYet as answer:
-        return attempt.ongoing(answer.after_seconds)
-    except Exception as error:  # noqa: BLE001 (whatever a handler or its database raises: tried again, the journal knows)
-        return attempt.failed(error, is_final=isinstance(error, GiveUp | InputRefused))
+@dataclass(frozen=True, slots=True)
+class JournaledRunner:
+    """Runs journaled steps. The journal protects them, not the lease."""
+
+    journal: Journal
+
+    async def run(self, attempt: Attempt) -> Outcome:
+        try:
+            for _ in range(RACES_MAX):
+                try:
+                    return await _run(attempt, self.journal)
+                except _Raced:
+                    attempt.claim.deliveries += 1  # from now on it reads the journal first
+            return attempt.failed(RuntimeError("another process keeps writing the journal of this step"))
+        except NotYet as answer:
+            return attempt.ongoing(answer.after_seconds)
+        except Exception as error:  # noqa: BLE001 (a handler or its database failed: retried, the journal knows)
+            return attempt.failed(error, is_final=isinstance(error, GiveUp | InputRefused))
 
 
 async def _run(attempt: Attempt, journal: Journal) -> Outcome:
@@ -60,9 +66,9 @@ async def _execute(attempt: Attempt, journal: Journal) -> Outcome:
     saga, step = attempt.claim.saga, attempt.claim.step
     try:
         async with journal.transaction() as transaction:
-            # The first delivery does not ask: if it is not the first after all, the insert finds out, and nothing of it stays.
+            # The first delivery does not read the journal. If it is not the first after all, the insert fails and all is rolled back.
             row = await transaction.find(saga, step) if attempt.claim.deliveries > 1 else None
-            if row is not None and _is_set_aside(attempt, row):
+            if row is not None and _may_retry(attempt, row):
                 await transaction.forget(saga, step)
                 row = None
             if row is None:
@@ -83,10 +89,10 @@ async def _execute(attempt: Attempt, journal: Journal) -> Outcome:
             return attempt.ongoing(FROZEN_SECONDS, "compensated already")
 
 
-def _is_set_aside(attempt: Attempt, row: JournalRow) -> bool:
-    """G38: behind the pivot no report of a rejection can roll back any more, so the step may try again.
+def _may_retry(attempt: Attempt, row: JournalRow) -> bool:
+    """G38: after the pivot a rejection can no longer cause a rollback, so the step is tried again.
 
-    A tombstone stays: behind the pivot only abandoning writes one, and this state may be older than that.
+    A tombstone stays: after the pivot only abandoning writes one, and this state may be older than that.
     """
     state = attempt.claim.state
     is_passed = state.phase is Phase.RUNNING and is_pivot_passed(attempt.graph, state.vector)
@@ -128,4 +134,4 @@ async def _void_or_report(attempt: Attempt, journal: Journal) -> Outcome:
                 raise _Raced
         elif attempt.claim.state.phase is Phase.ABANDONING and row.mark in _BARRIERS:  # G40
             await transaction.mark(saga, step, _BARRIERS[row.mark])
-    return Outcome(attempt.claim, ev.Reported(step, _FINDINGS[row.mark]), row.result)
+    return Outcome(attempt.claim, ev.Reported(step, _REPORTS[row.mark]), row.result)

@@ -2,52 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
+from saga.core.state.letters import COMPENSATED, HAPPENED_LETTERS
 from saga.core.state.operation import Operation
 from saga.errors import InputRefused, Unavailable
 from saga.ports.adapter import StoreAdapter
 from saga.ports.clock import Clock
 from saga.ports.store import Connection
 from saga.ports.values.notification import Notifications
+from saga.runtime.after_commit import AfterCommit
 from saga.runtime.handlers.answers import GiveUp, NotYet, Reject
+from saga.runtime.identity import ProcessIdentity
+from saga.runtime.planning.commit_plan import Committed
 from saga.runtime.planning.outcome import Outcome
-from saga.runtime.planning.plan import CommitPlan, OutcomeGroup
+from saga.runtime.planning.outcome_group import group_of
+from saga.runtime.planning.planner import CommitPlanner
 from saga.runtime.steps.attempt import Attempt
 
 _DONE: Final = {
-    Operation.EXECUTE: "SKZ",
-    Operation.COMPENSATE: "Z",
-}  # K, Z: it happened, and a deadline undoes it at once
-
-
-@dataclass(slots=True)
-class Committed:
-    """A transactional step whose transaction is committed, and whom that concerns."""
-
-    group: OutcomeGroup
-    plan: CommitPlan
-    notifications: Notifications = field(default_factory=Notifications)
+    Operation.EXECUTE: HAPPENED_LETTERS,  # not only succeeded: a deadline may undo the step at once
+    Operation.COMPENSATE: frozenset(COMPENSATED),
+}
 
 
 class _Refused(Exception):
-    """The re-check says no: the saga has moved on, and the handler's work is rolled back."""
+    """The second check says no: the saga has moved on, and the handler's work is rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
-class Transactional:
+class TransactionalRunner:
     """Runs transactional steps on the store's own database."""
 
     adapter: StoreAdapter
     clock: Clock
-    plan: Callable[[Sequence[OutcomeGroup], Notifications], Sequence[CommitPlan]]
-    process: Callable[[], int]
-    on_recovered: Callable[[], None]
+    identity: ProcessIdentity
+    planner: CommitPlanner
+    after_commit: AfterCommit
 
     async def run(self, attempt: Attempt) -> Outcome | Committed:
-        """Run one claim. An outcome is still to be recorded; what is committed is not."""
+        """Run one claim. A success is committed with the step's transaction; anything else is an outcome still to be committed."""
         try:
             async with self.adapter.transaction() as connection:
                 attempt.context.use(connection)
@@ -64,29 +59,32 @@ class Transactional:
     def _not_done(self, attempt: Attempt, error: Exception) -> Outcome:
         if isinstance(error, Reject) and attempt.claim.operation is Operation.EXECUTE:
             return attempt.rejected(error.reason)  # rolled back; the rejection is recorded like any other
-        if isinstance(error, Unavailable):  # perhaps an unknown commit: the next delivery meets the letter that is true
-            self.on_recovered()
+        if isinstance(error, Unavailable):  # the commit may be unknown: the next delivery then meets the true letter
+            self.after_commit.recovered()
         return attempt.failed(error, is_final=isinstance(error, GiveUp | InputRefused))
 
     async def _record(self, attempt: Attempt, outcome: Outcome, connection: Connection) -> Committed:
-        """Decide on what was read at the claim; where that is old, on the row that is locked now."""
+        """Decide on the row that was read with the claim; if that is out of date, on the row that is locked now."""
         claim = attempt.claim
-        group = OutcomeGroup(
-            claim.saga, attempt.graph, claim.version, claim.state, claim.waiter, claim.store_clock, [outcome]
-        )
+        group = group_of(attempt.graph, outcome)
         while True:
             notifications = Notifications()
-            (made,) = self.plan([group], notifications)
-            before, after = group.state.vector[claim.step], made.decision.state.vector[claim.step]
+            (plan,) = self.planner.plan([group], notifications)
+            before, after = group.state.vector[claim.step], plan.decision.state.vector[claim.step]
             if before == after or after not in _DONE[claim.operation]:
                 raise _Refused
-            made.sent_at = self.clock.monotonic()
-            # NOTIFY stays out of a handler's transaction: it takes a lock of the whole database at commit
+            plan.sent_at = self.clock.monotonic()
+            # NOTIFY stays out of a handler's transaction: at commit it takes a lock on the whole database
             conflicts = await self.adapter.store.commit(
-                [made.write], Notifications(), process=self.process(), durable=True, wait=True, connection=connection
+                [plan.write],
+                Notifications(),
+                process=self.identity.number,
+                durable=True,
+                wait=True,
+                connection=connection,
             )
             if not conflicts:
-                return Committed(group, made, notifications)
+                return Committed(group, plan, notifications)
             if conflicts[0].state is None:
                 raise _Refused
             group.version, group.state = conflicts[0].version, conflicts[0].state

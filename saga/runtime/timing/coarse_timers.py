@@ -1,4 +1,4 @@
-"""Timers that are shared by all that is due within one tick: thousands wait at a time, and most of them do not wait for their end."""
+"""Timers that share one asyncio timer per tick: thousands wait at a time, and most are discarded before they are due."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ Item = TypeVar("Item", bound=Hashable)
 
 
 class CoarseTimers(Generic[Item]):
-    """Calls `on_due` for each item: never early, and late by a tick at most. An item is there once in a tick."""
+    """Calls `on_due` for each item: never early, and at most one tick late. An item that is added twice in a tick is due once."""
 
     def __init__(self, tick_seconds: float, on_due: Callable[[Item], None]) -> None:
         self._tick_seconds = tick_seconds
         self._on_due = on_due
         self._loop = asyncio.get_running_loop()
-        self._context = copy_context()  # a timer of its own would keep what the first of a tick has at hand
-        self._due: dict[int, dict[Item, None]] = {}  # in the order in which they came
+        # With a context of its own, a timer would keep alive whatever the first item of its tick has in its context
+        self._context = copy_context()
+        self._due: dict[int, dict[Item, None]] = {}  # a dict keeps the order in which items were added
         self._timers: dict[int, asyncio.TimerHandle] = {}
 
     def add(self, item: Item, after_seconds: float) -> int:
-        """Wait for so long; returns what `discard` asks for."""
+        """Call `on_due` after that time. Returns the tick, for `discard`."""
         tick = math.ceil((self._loop.time() + after_seconds) / self._tick_seconds)
         due = self._due.get(tick)
         if due is None:
@@ -33,13 +34,13 @@ class CoarseTimers(Generic[Item]):
         return tick
 
     def discard(self, tick: int, item: Item) -> None:
-        """It need not be called any more, if it has not been."""
+        """Do not call `on_due` for this item, if that has not happened yet."""
         due = self._due.get(tick)
         if due is not None:
             due.pop(item, None)
 
     def close(self) -> None:
-        """Nothing is called any more."""
+        """Cancel all timers."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()

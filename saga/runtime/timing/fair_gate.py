@@ -1,32 +1,16 @@
-"""Who may run beside whom: handlers run side by side, so many at once, and one that may kill its process runs alone."""
+"""A gate that admits many side by side, or one alone, in order of arrival."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 from collections import deque
-from typing import Final
-
-from saga.ports.values.claim import Claim
-
-SUSPECT_AFTER: Final = 5  # deliveries without an answer: then it runs alone, so that none dies with it
-TRIALS_MAX: Final = 5  # alone and without an answer: then it is taken for a poison
-
-
-def is_suspect(claim: Claim) -> bool:
-    """Whether it was handed out so often without an answer that it runs alone: who was there when processes died may be innocent."""
-    return claim.deliveries - claim.failures > SUSPECT_AFTER
-
-
-def is_poison(claim: Claim) -> bool:
-    """Whether it has run alone so often without an answer that it must be what kills its process. Deliveries never condemn."""
-    return claim.trials >= TRIALS_MAX
 
 
 class FairGate:
-    """First come, first served: who wants to be alone waits for those that run, and those that come later wait for it.
+    """An exclusive entry waits for those that are running; later entries queue behind it.
 
-    A wait is as long as the steps that are ahead: who wants to be alone and holds up others had better give up before that.
+    A wait is as long as the steps ahead of it, so an exclusive entry, which holds up others, should have a timeout.
     """
 
     def __init__(self, at_once: float = math.inf) -> None:
@@ -36,8 +20,8 @@ class FairGate:
         self._queue: deque[tuple[asyncio.Future[None], bool]] = deque()
 
     async def enter(self, *, alone: bool = False) -> None:
-        """Return when it may run; `leave` follows. Cancelled, it has not entered."""
-        if self.has_entered(alone=alone):
+        """Wait for entry. `leave` must follow. When cancelled, it has not entered."""
+        if self.try_enter(alone=alone):
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._queue.append((turn, alone))
@@ -45,25 +29,25 @@ class FairGate:
             await turn
         except asyncio.CancelledError:
             if turn.cancelled():
-                self._go_on()
-            else:  # it was its turn at the same moment
+                self._admit()
+            else:  # it was admitted at the same moment
                 self.leave()
             raise
 
-    def has_entered(self, *, alone: bool = False) -> bool:
-        """Enter, if it need not wait: whether it has entered."""
+    def try_enter(self, *, alone: bool = False) -> bool:
+        """Enter if that is possible without waiting. Returns whether it has entered."""
         if self._queue or not self._has_room(alone):
             return False
         self._begin(alone)
         return True
 
     def leave(self) -> None:
-        """It does not run any more: the next may."""
+        """End one entry, and admit the next."""
         self._running -= 1
         self._is_alone = False
-        self._go_on()
+        self._admit()
 
-    def _go_on(self) -> None:
+    def _admit(self) -> None:
         while self._queue:
             turn, alone = self._queue[0]
             if not turn.cancelled():

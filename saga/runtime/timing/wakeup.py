@@ -1,4 +1,4 @@
-"""Work is there: one of several workers wakes, and not all of them."""
+"""Wakes one of several workers, and not all of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 
 
 class Wakeup:
-    """Rung while all are at work, it is heard by the first who comes back; rung twice before anybody hears it, it rings once."""
+    """Rung while all workers are busy, it wakes the first that comes back. Rung twice before a worker waits, it wakes one."""
 
     def __init__(self) -> None:
         self._is_rung = False
@@ -19,6 +19,6 @@ class Wakeup:
             self._rings.release()
 
     async def wait(self) -> None:
-        """Return when it was rung: then look what there is to do, and ring again if it is too much for one."""
+        """Return when it was rung. A worker that then finds more than it can take rings again."""
         await self._rings.acquire()
         self._is_rung = False

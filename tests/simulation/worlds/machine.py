@@ -17,10 +17,12 @@ from saga.memory.adapter import MemoryAdapter
 from saga.memory.bus import MemoryBus
 from saga.memory.election import MemoryElection
 from saga.memory.journal import MemoryJournal
-from saga.runtime.handlers.bound_handler import BoundHandler
+from saga.runtime.handlers.handler_caller import HandlerCaller
 from saga.runtime.handlers.participant import STORE, Participant
 from saga.runtime.journal_retention import JournalRetention
 from saga.runtime.process import Process
+from saga.runtime.steps.bound_handler import BoundHandler
+from saga.runtime.steps.runner import StepRunner
 from saga.runtime.supervisor import Supervisor
 from saga.runtime.timing.fair_gate import FairGate
 from saga.testing.clocks.virtual_loop import Host
@@ -116,17 +118,20 @@ class Machine:
         for participant in participants:
             mode = _mode(participant)
             is_durable = is_durable or mode is Mode.EXTERNAL
-            journal = self.journal if mode is Mode.JOURNALED else None
-            slots = FairGate(CONCURRENCY)
+            slots, runner = FairGate(CONCURRENCY), self._runner(process, mode)
             for handler in participant.handlers.values():
-                served = BoundHandler(handler, mode, journal, NO_THREADS, slots)
-                process.executor.serve(participant.service, handler.name, served)
+                bound = BoundHandler(handler, mode, runner, HandlerCaller(NO_THREADS), slots)
+                process.executor.serve(participant.service, handler.name, bound)
         if self.world.keeper_options is not None and self.journal is not None:
-            keeper = JournalRetention(
-                self.journal, process.adapter.ledger, self.clock, process.store_now, self.world.keeper_options
-            )
+            keeper = JournalRetention(self.journal, process.ledger, process.store_clock, self.world.keeper_options)
             self.world.loop.run_as(self.host, keeper.run())
         await process.serve(self.role.services, self.world.capacity * len(participants), durable=is_durable)
+
+    def _runner(self, process: Process, mode: Mode) -> StepRunner:
+        if mode is Mode.JOURNALED:
+            assert self.journal is not None
+            return process.runners.journaled(self.journal)
+        return process.runners.external if mode is Mode.EXTERNAL else process.runners.transactional
 
     # -- what happens to it ---------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,8 @@ from typing import Any, Final
 from saga.core.state.mode import Mode
 from saga.runtime.handlers.answers import GiveUp, NotYet, Reject
 from saga.runtime.handlers.context import Context
-from saga.runtime.handlers.participant import STORE, Participant, StepHandler
+from saga.runtime.handlers.participant import STORE, Participant
+from saga.runtime.handlers.step_handler import StepHandler
 from tests.simulation.seeds.chance import (
     CRASH,
     DELAY,
@@ -78,7 +79,7 @@ class Services:
         step = plan.steps[position]
         run = _Step(self, plan, position)
         handler = StepHandler(
-            participant,
+            participant.service,
             run.call if step.mode is Mode.EXTERNAL else run.execute,
             step.handler,
             external=step.mode is Mode.EXTERNAL,
@@ -221,7 +222,7 @@ class _Step:
         return await self._services._provider.probe(self._call_of(ctx, "probe"), ((FAILURE, "answer lost", 0.1),))
 
     def _call_of(self, ctx: Context, what: str) -> Call:
-        self._services._observer.begun(ctx.saga_id, ctx.step, ctx._work.number)
+        self._services._observer.begun(ctx.saga_id, ctx.step, ctx._claim.number)
         return Call(
             ctx.saga_id, self._seen_step(ctx), ctx.idempotency_key, self._place(ctx, what), self._step.timeout_ms / 1000
         )

@@ -1,0 +1,53 @@
+"""Renews one claim when its handler calls `ctx.heartbeat()`."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import structlog
+from pydantic_core import to_json
+
+from saga.core.definition.graph import Json
+from saga.errors import Unavailable
+from saga.ports.clock import Clock
+from saga.ports.store import Store
+from saga.ports.values.claim import Claim
+from saga.runtime.definition_cache import DefinitionCache
+from saga.runtime.identity import ProcessIdentity
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimHeartbeat:
+    """Renews claims for their handlers, and cancels the handler of a claim that is lost."""
+
+    store: Store
+    clock: Clock
+    identity: ProcessIdentity
+    definitions: DefinitionCache
+    lease_seconds: float
+    _log: structlog.typing.FilteringBoundLogger = field(
+        default_factory=lambda: structlog.get_logger("saga.participant")
+    )
+
+    async def send(self, claim: Claim, task: asyncio.Task[None] | None, progress: Json) -> None:
+        """Renew the lease and note the progress.
+
+        Raises:
+            asyncio.CancelledError: the claim is lost; `task` is cancelled too.
+        """
+        note = None if progress is None else to_json(progress)
+        asked_at = self.clock.monotonic()
+        try:
+            lost = await self.store.extend([claim], process=self.identity.number, progress=note)
+        except Unavailable as error:  # no reason to stop: the outcome is retried until the store is back
+            self._log.warning("heartbeat not stored", **self.definitions.described(claim), error=str(error))
+            return
+        if not lost:
+            claim.lease_ends = asked_at + self.lease_seconds
+            return
+        self._log.info("step no longer wanted, stopping", **self.definitions.described(claim))
+        if task is not None:
+            task.cancel()
+        await asyncio.sleep(0)
+        raise asyncio.CancelledError

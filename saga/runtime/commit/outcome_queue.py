@@ -1,0 +1,102 @@
+"""Outcomes and notifications that wait for their commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from itertools import islice
+from typing import Final
+
+from saga.ports.values.claim import Claim
+from saga.ports.values.notification import Notifications
+from saga.runtime.planning.outcome_group import OutcomeGroup
+from saga.runtime.timing.wakeup import Wakeup
+
+BATCH_SAGAS_MAX: Final = 256
+
+
+class OutcomeQueue:
+    """Groups outcomes by saga. A saga whose group is being committed waits: its next group is taken after that."""
+
+    def __init__(self) -> None:
+        self._pending: dict[int, OutcomeGroup] = {}  # by the id's number: a UUID's hash is slow
+        self._busy: dict[int, OutcomeGroup] = {}
+        self._notifications = Notifications()
+        self._wanted = Wakeup()
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    def add(self, group: OutcomeGroup) -> None:
+        """Enqueue outcomes. They are committed as soon as possible, and retried until the store has answered."""
+        waiting = self._pending.get(group.saga.int)
+        if waiting is None:
+            self._pending[group.saga.int] = group
+        else:
+            waiting.outcomes.extend(group.outcomes)
+            waiting.settled.extend(group.settled)
+            waiting.extra = (*waiting.extra, *group.extra)
+            waiting.wake_seconds = group.wake_seconds if waiting.wake_seconds is None else waiting.wake_seconds
+            if group.version > waiting.version:
+                waiting.version, waiting.state = group.version, group.state
+        self._idle.clear()
+        self._wanted.ring()
+
+    async def settle(self, group: OutcomeGroup) -> bool:
+        """Enqueue a group and wait until it is committed or obsolete. Returns whether it changed the saga."""
+        settled: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        group.settled.append(settled)
+        self.add(group)
+        return await settled
+
+    def notify(self, notifications: Notifications) -> None:
+        """Send these notifications with the next commit."""
+        self._notifications.add(notifications)
+        if _has_recipients(self._notifications):
+            self._idle.clear()
+            self._wanted.ring()
+
+    def unsettled(self) -> dict[int, Claim]:
+        """Claims that have ended here and whose outcome is not committed yet, by their numbers."""
+        groups = (*self._pending.values(), *self._busy.values())
+        return {outcome.claim.number: outcome.claim for group in groups for outcome in group.outcomes}
+
+    async def drained(self) -> None:
+        """Return when everything that was added is committed."""
+        await self._idle.wait()
+
+    async def take(self) -> tuple[list[OutcomeGroup], Notifications]:
+        """Wait for the next batch. `release` must follow."""
+        while True:
+            await self._wanted.wait()
+            groups, notifications = self._next_batch()
+            if groups or _has_recipients(notifications):
+                break
+        if self._pending:
+            self._wanted.ring()
+        for group in groups:
+            self._busy[group.saga.int] = group
+        return groups, notifications
+
+    def release(self, groups: Sequence[OutcomeGroup]) -> None:
+        """These groups are dealt with: the next ones of their sagas may be taken."""
+        for group in groups:
+            del self._busy[group.saga.int]
+            for future in group.settled:
+                if not future.done():
+                    future.set_result(group.is_changed)
+        if self._pending or _has_recipients(self._notifications):
+            self._wanted.ring()
+        elif not self._busy:
+            self._idle.set()
+
+    def _next_batch(self) -> tuple[list[OutcomeGroup], Notifications]:
+        notifications, self._notifications = self._notifications, Notifications()
+        if self._busy.keys().isdisjoint(self._pending):
+            free = list(islice(self._pending, BATCH_SAGAS_MAX))
+        else:
+            free = list(islice((saga for saga in self._pending if saga not in self._busy), BATCH_SAGAS_MAX))
+        return [self._pending.pop(saga) for saga in free], notifications
+
+
+def _has_recipients(notifications: Notifications) -> bool:
+    return bool(notifications.claim_refs or notifications.services or notifications.ended)

@@ -1,0 +1,134 @@
+"""One step of a participant: the functions that execute, compensate and probe it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Generic
+
+import pydantic
+from typing_extensions import ParamSpec, TypeVar
+
+from saga.core.definition.contract import Contract
+from saga.core.definition.names import NAME_RULE, is_name
+from saga.core.state.mode import Mode
+from saga.errors import InputRefused, UsageError
+from saga.runtime.handlers.handler_function import Adapter, Handler, HandlerFunction, Value
+from saga.runtime.handlers.validation_message import validation_message
+
+RESULT_BYTES_MAX: Final = 1024 * 1024
+Function = TypeVar("Function", bound=Handler)
+Parameters = ParamSpec("Parameters", default=...)
+Returned = TypeVar("Returned", default=Value)
+
+
+class StepHandler(Generic[Parameters, Returned]):
+    """One step of a participant: the functions that execute, compensate and probe it.
+
+    It can be called with the signature of the function that executes it.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        function: Callable[Parameters, Returned],
+        name: str | None,
+        *,
+        external: bool,
+        read_only: bool,
+        version: str | None,
+    ) -> None:
+        self._function = function
+        self.service = service
+        self.name = name or function.__name__
+        check_name(self.name, "step")
+        self.external = external
+        self.read_only = read_only
+        self.version = version
+        self.execute_function = HandlerFunction(function, self.full_name, values=1)
+        self.compensate_function: HandlerFunction | None = None
+        self.probe_function: HandlerFunction | None = None
+        self.output: Adapter = self.execute_function.returned
+        self.__doc__ = function.__doc__
+
+    def __call__(self, *arguments: Parameters.args, **options: Parameters.kwargs) -> Returned:
+        """Call the plain function: for tests and for use outside sagas."""
+        return self._function(*arguments, **options)
+
+    def compensation(self, function: Function) -> Function:
+        """Register the semantic undo of a step that happened: called with its input, its recorded result and a Context."""
+        if self.compensate_function is not None:
+            raise UsageError(f"step {self.full_name} has a compensation already")
+        self.compensate_function = HandlerFunction(function, f"{self.full_name} (compensation)", values=2)
+        return function
+
+    def probe(self, function: Function) -> Function:
+        """Register a function that resolves an unknown outcome: it returns the step's result, or raises DidNotHappen."""
+        if not self.external:
+            raise UsageError(
+                f"step {self.full_name}: only an external step needs a probe; its journal or transaction knows"
+            )
+        self.probe_function = HandlerFunction(function, f"{self.full_name} (probe)", values=1)
+        return function
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.service}.{self.name}"
+
+    def contract(self, mode: Mode) -> Contract:
+        return Contract(
+            service=self.service,
+            handler=self.name,
+            mode=mode,
+            has_compensation=self.compensate_function is not None,
+            has_probe=self.probe_function is not None,
+            read_only=self.read_only,
+            input_schema=_schema(self.execute_function.accepted),
+            output_schema=_schema(self.output),
+            handler_version=self.version,
+        )
+
+    def encode(self, value: Value) -> bytes:
+        """Check a result against its type and write it as JSON.
+
+        Raises:
+            InputRefused: it does not fit the handler's annotation.
+        """
+        try:
+            value = self.output.validator.validate_python(value)
+            data = self.output.serializer.to_json(value, by_alias=True, warnings="error")
+        except (pydantic.ValidationError, pydantic.errors.PydanticUserError, ValueError) as error:
+            raise InputRefused(
+                f"step {self.full_name} returned what its annotation does not allow: {validation_message(error)}"
+            ) from error
+        if len(data) > RESULT_BYTES_MAX:
+            raise InputRefused(
+                f"step {self.full_name} returned {len(data):,} bytes, more than {RESULT_BYTES_MAX:,}: "
+                "store them elsewhere and return the address"
+            )
+        return data
+
+    def decode(self, data: bytes | None) -> Value:
+        """Read a recorded result.
+
+        Raises:
+            InputRefused: it does not fit: the handler's annotation has changed since.
+        """
+        try:
+            return None if data is None else self.output.validate_json(data)
+        except pydantic.ValidationError as error:
+            raise InputRefused(
+                f"step {self.full_name}: the recorded result does not fit: {validation_message(error)}"
+            ) from error
+
+
+def check_name(name: str, kind: str) -> None:
+    if not is_name(name):
+        raise UsageError(f"{name!r} cannot name a {kind}: use {NAME_RULE}")
+
+
+def _schema(adapter: Adapter) -> Value:
+    try:
+        schema = adapter.json_schema()
+    except pydantic.errors.PydanticInvalidForJsonSchema:
+        return None
+    return schema or None

@@ -1,0 +1,26 @@
+"""The number of this process in the list of members, and the claim numbers made from it."""
+
+from __future__ import annotations
+
+
+class ProcessIdentity:
+    """`number` is 0 until the process has joined; a process that joins again gets a new one."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._claims = 0
+
+    def enter(self, number: int) -> None:
+        """Use the number that the store has assigned."""
+        self.number = number
+        self._claims = 0
+
+    def next_claim(self) -> int:
+        """A claim number that was never used."""
+        return self.reserve_claims(1) + 1
+
+    def reserve_claims(self, count: int) -> int:
+        """Reserve claim numbers: the `count` numbers after the one returned."""
+        first = (self.number << 32) + self._claims
+        self._claims += count
+        return first

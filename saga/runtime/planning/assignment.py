@@ -1,0 +1,41 @@
+"""Which process gets a command: decided here, for the commands of a start and of an outcome alike."""
+
+from __future__ import annotations
+
+from typing import Protocol
+from uuid import UUID
+
+from saga.core.rules.decision import Command
+from saga.ports.values.claim import CommandRef
+from saga.ports.values.notification import Notifications
+from saga.ports.values.write import Dispatch
+from saga.runtime.identity import ProcessIdentity
+
+
+class Routes(Protocol):
+    """Where commands go. Implemented by `saga.runtime.planning.router.Router`."""
+
+    identity: ProcessIdentity
+    queues_commands: bool
+
+    def owner(self, service: str) -> int | None:
+        """The live process that gets a command of this service; None: its queue, or the bus."""
+
+
+def dispatch_to_owner(
+    saga: UUID, command: Command, service: str, routes: Routes, notifications: Notifications
+) -> Dispatch | None:
+    """A command row that belongs to a process from the start, with a claim. None where no process is selected."""
+    owner = routes.owner(service)
+    if owner is None:
+        return None
+    if owner != routes.identity.number:
+        notifications.claim_refs.setdefault(owner, []).append(CommandRef(saga, command.step))
+    claim = routes.identity.next_claim()
+    return Dispatch(command.step, command.operation, service, owner, claim, command.after_seconds)
+
+
+def dispatch_to_queue(command: Command, service: str, notifications: Notifications) -> Dispatch:
+    """A command row in the queue of its service."""
+    notifications.services.add(service)
+    return Dispatch(command.step, command.operation, service, None, None, command.after_seconds)

@@ -1,0 +1,42 @@
+"""The outcomes of one saga that are committed together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from uuid import UUID
+
+from msgspec import Struct
+
+from saga.core.definition.graph import Graph
+from saga.core.rules.events import Event
+from saga.core.state.saga_state import State
+from saga.runtime.planning.outcome import Outcome
+
+
+class OutcomeGroup(Struct):
+    """Outcomes of one saga, and the row (`version`, `state`) on which they are decided.
+
+    `extra`: events that come from outside a claim. `trace`: of the saga, where there is no outcome whose claim has it.
+    `settled` is resolved with `is_changed` (whether the committed decision changed the saga).
+    """
+
+    saga: UUID
+    graph: Graph
+    version: int
+    state: State
+    waiter: int | None
+    store_clock: float
+    outcomes: list[Outcome]
+    extra: Sequence[Event] = ()
+    wake_seconds: float | None = None
+    conflicts: int = 0
+    settled: list[asyncio.Future[bool]] = []
+    is_changed: bool = False
+    trace: str | None = None
+
+
+def group_of(graph: Graph, outcome: Outcome) -> OutcomeGroup:
+    """A group of one outcome."""
+    claim = outcome.claim
+    return OutcomeGroup(claim.saga, graph, claim.version, claim.state, claim.waiter, claim.store_clock, [outcome])

@@ -1,0 +1,48 @@
+"""What a start writes: the first decision of a saga and its first commands."""
+
+from __future__ import annotations
+
+from saga.core.definition.graph import Graph
+from saga.core.rules import events as ev
+from saga.core.rules.decide import decide
+from saga.core.rules.decision import Decision
+from saga.core.state.saga_state import initial_state
+from saga.ports.values.notification import Notifications
+from saga.ports.values.start import Start
+from saga.ports.values.write import Dispatch
+from saga.runtime.planning.assignment import Routes, dispatch_to_owner, dispatch_to_queue
+from saga.runtime.planning.start_request import StartRequest
+
+
+def first_decision(graph: Graph, now: float) -> Decision:
+    """E1: what a new saga calls for. The store computes the deadline from its own clock; `now` is an estimate of that clock."""
+    return decide(graph, initial_state(graph, now=now), [ev.Started()], now=now, jitter=0.0, enforce_deadline=False)
+
+
+def start_of(
+    request: StartRequest, decision: Decision, routes: Routes, notifications: Notifications, *, assign: bool = True
+) -> Start:
+    """The row of a new saga and of its commands. `assign` False puts all commands into queues: nobody knows when the caller commits."""
+    graph = request.graph
+    dispatches: list[Dispatch] = []
+    for command in decision.commands:
+        service = graph.steps[command.step].service
+        dispatch = dispatch_to_owner(request.saga, command, service, routes, notifications) if assign else None
+        if dispatch is None and (routes.queues_commands or not assign):
+            dispatch = dispatch_to_queue(command, service, notifications)
+        if dispatch is not None:  # else it goes over the bus
+            dispatches.append(dispatch)
+    return Start(
+        saga=request.saga,
+        definition=request.definition,
+        definition_name=graph.name,
+        state=decision.state,
+        deadline_seconds=graph.deadline_seconds,
+        input=request.input,
+        key=request.key,
+        input_hash=request.input_hash,
+        tags=request.tags,
+        dispatches=dispatches,
+        entries=decision.entries,
+        trace=request.trace,
+    )

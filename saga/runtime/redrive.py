@@ -1,0 +1,119 @@
+"""E11: dispatches again what the current state of a saga calls for."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from saga.core.definition.graph import Graph
+from saga.core.ids import uuid7_ms
+from saga.core.rules import events as ev
+from saga.core.rules.pivot import is_pivot_passed
+from saga.core.state.letters import FROZEN
+from saga.core.state.phase import Phase
+from saga.errors import DefinitionError, SagaError
+from saga.ports.clock import Clock
+from saga.ports.store import Store
+from saga.ports.values.overdue import OverdueSaga
+from saga.runtime.commit.outcome_queue import OutcomeQueue
+from saga.runtime.definition_cache import DefinitionCache
+from saga.runtime.planning.outcome_group import OutcomeGroup
+from saga.runtime.planning.router import Router
+
+OVERDUE_MAX: Final = 200
+REDRIVE_SECONDS_MAX: Final = 3_600.0
+LATE_SECONDS: Final = 1.0  # a saga whose deadline has passed is redriven this often until a decision is made
+UUID_TIMED: Final = 7  # the UUID version that carries the time of the start
+
+
+@dataclass(frozen=True, slots=True)
+class Redriver:
+    """Redrives the sagas that involve the services of this process. The supervisor redrives those whose services are not running."""
+
+    store: Store
+    clock: Clock
+    definitions: DefinitionCache
+    outcomes: OutcomeQueue
+    router: Router
+    redrive_seconds: float
+    _log: structlog.typing.FilteringBoundLogger = field(default_factory=lambda: structlog.get_logger("saga.process"))
+
+    async def run(self) -> None:
+        """Redrive overdue sagas until cancelled."""
+        while True:
+            # Not all processes at once
+            await self.clock.sleep(self.redrive_seconds / 6 * (0.5 + random.random()))  # noqa: S311
+            if self.router.own_services:
+                try:
+                    await self.redrive(sorted(self.router.own_services))
+                except SagaError as error:
+                    self._log.warning("cannot redrive sagas", error=str(error))
+
+    async def redrive(self, services: Sequence[str] | None) -> int:
+        """Redrive overdue sagas that involve one of these services; None: all. Returns how many were found."""
+        found = await self.store.overdue(OVERDUE_MAX, services)
+        await self.decide(found, _redrive_events)
+        return len(found)
+
+    async def decide(
+        self, overdue: Sequence[OverdueSaga], events_for: Callable[[OverdueSaga], Sequence[ev.Event]]
+    ) -> set[UUID]:
+        """Decide each saga with the events that are made for it, and wait for the commits. Returns those that could be decided."""
+        groups: list[OutcomeGroup] = []
+        for saga in overdue:
+            try:
+                groups.append(await self.group_for(saga, events_for(saga)))
+            except DefinitionError as error:  # of a newer version, or broken: the other sagas must not wait for it
+                self._log.error("saga cannot be redriven", saga=str(saga.saga), error=str(error))
+        await asyncio.gather(*map(self.outcomes.settle, groups))
+        return {group.saga for group in groups}
+
+    async def apply(self, saga: OverdueSaga, events: Sequence[ev.Event]) -> bool:
+        """Commit what these events from outside decide for a saga. Returns whether they changed it."""
+        return await self.outcomes.settle(await self.group_for(saga, events))
+
+    async def group_for(self, saga: OverdueSaga, events: Sequence[ev.Event]) -> OutcomeGroup:
+        """A group without outcomes, for events that come from outside a claim."""
+        graph = await self.definitions.graph(saga.definition)
+        return OutcomeGroup(
+            saga=saga.saga,
+            graph=graph,
+            version=saga.version,
+            state=saga.state,
+            waiter=saga.waiter,
+            store_clock=saga.store_clock,
+            outcomes=[],
+            trace=saga.trace,
+            extra=events,
+            wake_seconds=self._next_redrive(saga, graph, events),
+        )
+
+    def _next_redrive(self, saga: OverdueSaga, graph: Graph, events: Sequence[ev.Event]) -> float:
+        """In how many seconds the saga is redriven again: at its deadline at the latest.
+
+        Where commands are rows of the store none can be lost, and a saga that has waited for long is redriven rarely. A bus may lose a
+        command of an old saga too; and a saga that is being abandoned makes progress only by redrives.
+        """
+        now, state, seconds = saga.store_clock + self.clock.monotonic(), saga.state, self.redrive_seconds
+        is_abandoned = state.phase is Phase.ABANDONING or any(isinstance(event, ev.Abandoned) for event in events)
+        if self.router.queues_commands and saga.saga.version == UUID_TIMED and not is_abandoned:
+            seconds = min(max(seconds, now - uuid7_ms(saga.saga) / 1_000), REDRIVE_SECONDS_MAX)
+        if state.deadline is None or state.phase is not Phase.RUNNING or is_pivot_passed(graph, state.vector):
+            return seconds
+        deadline = state.deadline + sum(event.by_seconds for event in events if isinstance(event, ev.Extended))
+        return min(seconds, max(deadline - now, LATE_SECONDS))
+
+
+def _redrive_events(saga: OverdueSaga) -> list[ev.Event]:
+    quiet = [
+        ev.Quiet(step)
+        for step, letter in enumerate(saga.state.vector)
+        if letter == FROZEN and step not in saga.claimed and step not in saga.unquiet
+    ]
+    return [*quiet, ev.Redriven(saga.held)]

@@ -1,0 +1,39 @@
+"""Makes the step runners of a process."""
+
+from __future__ import annotations
+
+from saga.ports.adapter import StoreAdapter
+from saga.ports.journal import Journal
+from saga.runtime.after_commit import AfterCommit
+from saga.runtime.identity import ProcessIdentity
+from saga.runtime.planning.planner import CommitPlanner
+from saga.runtime.steps.external import ExternalRunner
+from saga.runtime.steps.journaled import JournaledRunner
+from saga.runtime.steps.runner import StepRunner
+from saga.runtime.steps.transactional import TransactionalRunner
+from saga.runtime.telemetry import Telemetry
+from saga.runtime.timing.store_clock import StoreClock
+
+
+class StepRunners:
+    """One runner for each mode, timed and traced as `telemetry` says."""
+
+    def __init__(
+        self,
+        adapter: StoreAdapter,
+        clock: StoreClock,
+        identity: ProcessIdentity,
+        planner: CommitPlanner,
+        after_commit: AfterCommit,
+        telemetry: Telemetry,
+    ) -> None:
+        self._telemetry = telemetry
+        self.transactional = self._watched(TransactionalRunner(adapter, clock, identity, planner, after_commit))
+        self.external = self._watched(ExternalRunner(clock, adapter.options.margin_seconds))
+
+    def journaled(self, journal: Journal) -> StepRunner:
+        """The runner of journaled steps on this journal."""
+        return self._watched(JournaledRunner(journal))
+
+    def _watched(self, runner: StepRunner) -> StepRunner:
+        return self._telemetry.tracer.around(self._telemetry.meter.around(runner))
