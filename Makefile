@@ -8,7 +8,7 @@ WORKERS ?= 2
 PYTHON_VERSION ?= >=3.11
 
 .DEFAULT_GOAL := help
-.PHONY: help setup hooks constraints stubs demo test check fix lint types docs coverage commits workflows \
+.PHONY: help setup hooks constraints stubs demo test check fix lint types docs coverage commits workflows dist release \
 	model simulate mutants services chaos elections bench bench-bus bench-scale clean
 
 help: ## this list
@@ -81,6 +81,13 @@ commits: setup ## the messages of the commits since BASE=origin/main
 ACTIONLINT := github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 workflows: ## the workflows of .github, with actionlint; needs go
 	@go run $(ACTIONLINT)
+
+dist: setup ## the wheel and the source distribution, in dist
+	@rm -rf dist
+	@$(PYTHON) -m hatchling build
+
+release: setup ## prepare a release: version, changelog, frozen record; VERSION=0.2.0
+	@$(PYTHON) -m tools.release --prepare $(VERSION) --date "$$(date +%F)"
 
 model: setup ## every interleaving of every configuration of the protocol; some twenty minutes
 	@$(PYTHON) -m tests.protocol "$(ONLY)"

@@ -12,8 +12,6 @@ from typing import Any, Final
 import pytest
 import yaml
 
-import saga
-
 ROOT: Final = Path(__file__).parents[2]
 GITHUB: Final = ROOT / ".github"
 WORKFLOWS: Final = sorted((GITHUB / "workflows").glob("*.yml"))
@@ -111,7 +109,3 @@ def test_every_supported_python_is_in_the_matrix_and_in_the_classifiers() -> Non
     classified = re.findall(r"Python :: (3\.\d+)\"", (ROOT / "pyproject.toml").read_text())
 
     assert matrix == classified
-
-
-def test_the_citation_names_the_version() -> None:
-    assert document(ROOT / "CITATION.cff")["version"] == saga.__version__
