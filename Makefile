@@ -66,7 +66,7 @@ types: setup ## the public types: all of them known (pyright --verifytypes), and
 	@$(PYTHON) -m pytest -q tests/typing
 
 docs: setup ## the documentation as a site in build/site; a warning is an error
-	@$(VENV)/bin/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
 
 coverage: setup ## branch coverage of the core and the runtime; fails below the floor in pyproject.toml
 	@$(PYTHON) -m coverage erase
