@@ -3,7 +3,8 @@
 VENV   := .venv
 PYTHON := $(VENV)/bin/python
 STAMP  := $(VENV)/.installed
-UV     := $(shell uv --version >/dev/null 2>&1 && echo uv)
+DEMO_STAMP := $(VENV)/.installed-demo
+UV     := $(shell uv --version >/dev/null 2>&1 && echo uv)# `make setup UV=` uses pip
 WORKERS ?= 2
 PYTHON_VERSION ?= >=3.11
 
@@ -16,27 +17,26 @@ help: ## this list
 
 setup: $(STAMP) ## the environment in .venv, with the pinned versions of constraints.txt
 
-# Two steps, because pip takes no editable package where hashes are required.
 $(STAMP): constraints.txt pyproject.toml
-ifneq ($(UV),)
-	@test -x $(PYTHON) || $(UV) venv --quiet --python '$(PYTHON_VERSION)' $(VENV)
-	@$(UV) pip install --quiet --python $(PYTHON) --require-hashes -r constraints.txt
-	@$(UV) pip install --quiet --python $(PYTHON) --no-deps --no-build-isolation -e .
-else
-	@test -x $(PYTHON) || { $(FIND_PYTHON); "$$python" -m venv $(VENV); } || { $(NO_VENV); exit 1; }
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r constraints.txt
-	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-endif
+	@UV=$(UV) PYTHON_VERSION="$(PYTHON_VERSION)" .ci/install $(VENV) constraints.txt "what development needs"
+	@touch $@
+
+# Only what the demo needs, into the same environment: `make setup` adds the rest later.
+$(DEMO_STAMP): constraints-demo.txt pyproject.toml
+	@UV=$(UV) PYTHON_VERSION="$(PYTHON_VERSION)" .ci/install $(VENV) constraints-demo.txt "what the demo needs"
 	@touch $@
 
 constraints: ## compile constraints.txt again, after a dependency in pyproject.toml has changed
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
 		--all-extras --no-emit-package saga-coordination pyproject.toml -o constraints.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--extra demo -c constraints.txt --no-emit-package saga-coordination pyproject.toml -o constraints-demo.txt
 
 stubs: setup ## the stubs of etcd again, from its protos; needs uv and go
 	@$(PYTHON) -m tests.services.etcd_stubs
 
-demo: setup ## the order saga, live; SABOTAGE=1 breaks it on the way, BUS=kafka or kinesis takes another bus
+# An environment that was set up before has all of it, and another bus needs more than the demo does.
+demo: $(if $(BUS)$(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP)) ## the order saga, live; SABOTAGE=1 must fail its audit, BUS=kafka or kinesis takes another bus
 	@$(PYTHON) -m examples.order.demo $(if $(SABOTAGE),--sabotage) $(if $(BUS),--bus $(BUS))
 
 test: setup ## every test, on real servers; ONLY="tests/postgres -k lease" chooses
@@ -118,18 +118,3 @@ bench-scale: setup ## a million waiting sagas, and an outage with 100,000 in fli
 clean: ## remove what can be made again, the environment included
 	@rm -rf $(VENV) build dist .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	@find saga adapters tests examples bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
-
-define FIND_PYTHON
-python=$$(for name in python3.14 python3.13 python3.12 python3.11 python3; do \
-	"$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done); \
-test -n "$$python" || { \
-	echo "Saga needs Python 3.11 or newer. Install it with one of:" >&2; \
-	echo "  Debian, Ubuntu   sudo apt-get install python3 python3-venv" >&2; \
-	echo "  macOS            brew install python@3.13" >&2; \
-	echo "  anywhere         install uv: 'make setup' then brings its own Python" >&2; \
-	exit 1; }
-endef
-
-define NO_VENV
-echo "The environment was not made. On Debian and Ubuntu: sudo apt-get install python3-venv" >&2
-endef

@@ -27,7 +27,7 @@ IGNORES_PER_KLOC_MAX = 2
 ANY_PER_KLOC_MAX = 3
 
 NAMELESS = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}
-LOCK_LIKE = ("pyproject.toml", "constraints.txt", "Makefile", ".ci/run")
+LOCK_LIKE = ("pyproject.toml", "constraints.txt", "constraints-demo.txt", "Makefile", ".ci/install", ".ci/run")
 ADDRESS = re.compile(r"https?://|[\w.+-]+@[\w-]+\.[a-z]{2,}", re.IGNORECASE)
 MACHINE_PATH = re.compile(r"/(root|home/\w+|Users/\w+)/")
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -210,21 +209,12 @@ async def test_a_provider_killed_with_minus_nine_gives_the_same_answer_after_its
     assert len(read_entries(file)) == 1
 
 
-async def test_the_provider_ends_when_its_parent_is_gone(file: Path) -> None:
-    async with provider_process(file) as (process, _):
-        assert process.stdin is not None
-        process.stdin.close()
-        async with asyncio.timeout(5):
-            assert await process.wait() == -signal.SIGKILL
-
-
 @asynccontextmanager
 async def provider_process(file: Path) -> AsyncIterator[tuple[Process, str]]:
     shares = ("--declined-share=0", "--late-share=0", "--failing-share=0")
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "examples.order.demo.child_process", "examples.order.provider", str(file), *shares),
-        stdin=PIPE,
+        *("-m", "examples.order.provider", str(file), *shares),
         stdout=PIPE,
         env=dict(os.environ),
     )

@@ -14,10 +14,9 @@ from typing import Literal
 from cyclopts import App
 from rich.console import Console
 
-from examples.order.demo.brokers import BUSES
+from examples.order.demo.brokers import BUSES, BrokerMissing
 from examples.order.demo.fleet import ProcessEnded
 from examples.order.demo.run import demo
-from tests.services.places import Missing
 
 app = App(help=__doc__)
 
@@ -29,7 +28,7 @@ def main(*, sabotage: bool = False, bus: Literal["postgres", "kafka", "kinesis"]
     try:
         with BUSES[bus]() as broker:
             figures = asyncio.run(demo(console, broker, is_sabotaged=sabotage))
-    except (ProcessEnded, Missing) as ended:
+    except (ProcessEnded, BrokerMissing) as ended:
         console.print(ended, style="red", markup=False)
         sys.exit(1)
     sys.exit(0 if figures.holds else 1)

@@ -1,10 +1,20 @@
-"""The outside buses that the demo can run over, each a server of this machine that can be killed."""
+"""The outside buses that the demo can run over: servers on this machine, which can be killed.
+
+They are brought up by the code that brings them up for the tests. It needs `make setup`, so it is imported only when it is used.
+"""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from tests.services import kafka, kinesis
+if TYPE_CHECKING:
+    from tests.services import kafka, kinesis
+
+
+class BrokerMissing(Exception):
+    """This machine lacks what the broker needs."""
 
 
 class Broker(Protocol):
@@ -61,14 +71,24 @@ class KinesisStandIn:
 
 @contextmanager
 def _kinesis() -> Iterator[Broker]:
-    with kinesis.Kinesalite() as server:
-        yield KinesisStandIn(server)
+    from tests.services import kinesis, places  # noqa: PLC0415 (not installed with the demo)
+
+    try:
+        with kinesis.Kinesalite() as server:
+            yield KinesisStandIn(server)
+    except places.Missing as missing:
+        raise BrokerMissing(str(missing)) from missing
 
 
 @contextmanager
 def _kafka() -> Iterator[Broker]:
-    with kafka.cluster() as cluster:
-        yield KafkaBroker(cluster)
+    from tests.services import kafka, places  # noqa: PLC0415 (not installed with the demo)
+
+    try:
+        with kafka.cluster() as cluster:
+            yield KafkaBroker(cluster)
+    except places.Missing as missing:
+        raise BrokerMissing(str(missing)) from missing
 
 
 BUSES: dict[str, Callable[[], AbstractContextManager[Broker | None]]] = {

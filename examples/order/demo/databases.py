@@ -1,7 +1,6 @@
 """The three databases of the shop: Saga's store, inventory's and shipping's.
 
-On the server of `$DATABASE_URL` where that is set, else on an embedded one. They
-are made anew for each run and dropped after it.
+They are made for each run, on the server of `$DATABASE_URL` or else on an embedded one.
 """
 
 import asyncio
@@ -33,28 +32,35 @@ class Urls:
 
 @asynccontextmanager
 async def databases() -> AsyncIterator[Urls]:
-    """Serve three databases with the services' own tables in them."""
-    async with _server() as server:
-        run = secrets.token_hex(4)
-        names = [f"shop_{run}_{what}" for what in ("store", "inventory", "shipping")]
-        store, inventory, shipping = (urlsplit(server)._replace(path=f"/{name}").geturl() for name in names)
-        await _on(server, *(f"create database {name}" for name in names))
-        try:
-            urls = Urls(store, inventory, shipping)
-            await fill(urls)
+    """Serves three databases with the services' own tables in them."""
+    url = os.environ.get("DATABASE_URL")
+    if url:
+        async with _databases_on(url) as urls:
             yield urls
-        finally:
-            await _on(server, *(f"drop database {name} with (force)" for name in names))
+    else:
+        with EmbeddedPostgres() as embedded:
+            yield await _make_databases(embedded.url, "shop")
 
 
 @asynccontextmanager
-async def _server() -> AsyncIterator[str]:
-    given = os.environ.get("DATABASE_URL")
-    if given:
-        yield given
-    else:
-        with EmbeddedPostgres() as embedded:
-            yield embedded.url
+async def _databases_on(server: str) -> AsyncIterator[Urls]:
+    """Drops them again: on an embedded server they go with the server."""
+    prefix = f"shop_{secrets.token_hex(4)}"
+    try:
+        yield await _make_databases(server, prefix)
+    finally:
+        await _on(server, *(f"drop database if exists {name} with (force)" for name in _names(prefix)))
+
+
+async def _make_databases(server: str, prefix: str) -> Urls:
+    await _on(server, *(f"create database {name}" for name in _names(prefix)))
+    urls = Urls(*(urlsplit(server)._replace(path=f"/{name}").geturl() for name in _names(prefix)))
+    await fill(urls)
+    return urls
+
+
+def _names(prefix: str) -> list[str]:
+    return [f"{prefix}_{suffix}" for suffix in ("store", "inventory", "shipping")]
 
 
 async def fill(urls: Urls) -> None:

@@ -1,88 +1,92 @@
-"""The operating-system processes of the demo, each known by its own pid."""
+"""The operating-system processes of the demo, by name."""
 
 import asyncio
 import os
 import signal
-import sys
-from asyncio.subprocess import PIPE, Process
 from collections.abc import Coroutine
+from multiprocessing import Pipe
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import Self
+
+from examples.order.demo import program
 
 STOP_SECONDS_MAX = 10.0
 LOG_LINES_SHOWN = 15
 
 
 class ProcessEnded(Exception):
-    """A process ended that nobody had stopped."""
+    """A process ended that had not been stopped."""
 
 
 class Fleet:
     """Starts, kills and stops processes; none of them outlives it.
 
-    One that ends by itself is noticed by `unless_one_ends`.
+    `unless_one_ends` notices a process that ends by itself.
     """
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
         self._commands: dict[str, tuple[list[str], dict[str, str]]] = {}
-        self._processes: dict[str, Process] = {}
+        self._processes: dict[str, ForkServerProcess] = {}
         self._watchers: dict[str, asyncio.Task[None]] = {}
         self._ended: asyncio.Future[ProcessEnded] = asyncio.get_running_loop().create_future()
 
     async def start(self, name: str, *command: str, environment: dict[str, str]) -> None:
-        """Start a process and remember how, so that `restart` can."""
+        """Starts a process, and remembers its command for `restart`."""
         self._commands[name] = [*command], environment
         await self.restart(name)
 
     async def start_provider(self, *command: str) -> str:
-        """Start the payment provider and return the address that it prints."""
-        process = await self._start("provider", [*command], {}, stdout=PIPE)
-        address = (await process.stdout.readline()).decode().strip() if process.stdout else ""
+        """Starts the payment provider and returns the address that it prints."""
+        reader, writer = Pipe(duplex=False)
+        self._watch("provider", program.fork([*command], {}, self._log("provider"), writer))
+        writer.close()
+        with os.fdopen(os.dup(reader.fileno()), encoding="utf-8") as output:
+            address = (await asyncio.to_thread(output.readline)).strip()
+        reader.close()
         if not address:
-            raise ProcessEnded(self._obituary("provider", await process.wait()))
+            raise await self._ended
         return address
 
     async def restart(self, name: str) -> None:
-        """Start a killed process again, with another pid."""
+        """Starts a killed process again, with another pid."""
         command, environment = self._commands[name]
-        await self._start(name, command, environment, stdout=None)
+        self._watch(name, program.fork(command, environment, self._log(name)))
 
     def pause(self, name: str) -> None:
-        """Freeze a process where it stands."""
-        self._processes[name].send_signal(signal.SIGSTOP)
+        """Freezes a process."""
+        self._signal(name, signal.SIGSTOP)
 
     def resume(self, name: str) -> None:
-        """Let a frozen process go on."""
-        self._processes[name].send_signal(signal.SIGCONT)
+        """Lets a frozen process continue."""
+        self._signal(name, signal.SIGCONT)
 
     async def kill(self, name: str) -> int:
-        """Kill with -9; return the pid that was."""
+        """Kills a process with -9; returns its pid."""
         process = self._processes.pop(name)
         self._watchers.pop(name).cancel()
         process.kill()
-        await process.wait()
-        return process.pid
+        await _end_of(process)
+        return process.pid or 0
 
     async def run(self, name: str, *command: str, environment: dict[str, str]) -> None:
-        """Run a program to its end.
+        """Runs a program to its end.
 
         Raises:
             ProcessEnded: it failed.
         """
-        with self._log(name).open("ab") as log:
-            process = await _spawn([*command], environment, stdout=log, stderr=log)
+        process = program.fork([*command], environment, self._log(name))
         try:
-            status = await process.wait()
+            await _end_of(process)
         finally:
-            if process.returncode is None:
-                process.kill()
-        if status:
-            raise ProcessEnded(self._obituary(name, status))
+            process.kill()
+        if process.exitcode:
+            raise ProcessEnded(self._obituary(name, process.exitcode))
 
     async def unless_one_ends(self, work: Coroutine[None, None, None]) -> None:
-        """Do the work, but give it up as soon as a process ends that nobody stopped.
+        """Does the work, but gives up as soon as a process ends by itself.
 
         Raises:
             ProcessEnded: with the last lines of its log.
@@ -99,19 +103,18 @@ class Fleet:
             await asyncio.wait({task})
 
     async def stop(self) -> None:
-        """End every process: first with SIGTERM, then without asking."""
+        """Ends every process, with SIGTERM, and with SIGKILL where that does not help."""
         for watcher in self._watchers.values():
             watcher.cancel()
-        running = [process for process in self._processes.values() if process.returncode is None]
+        running = [process for process in self._processes.values() if process.is_alive()]
         for process in running:
             process.terminate()
-            process.send_signal(signal.SIGCONT)  # one that is frozen would not hear
+            _send(process, signal.SIGCONT)  # a frozen process would not receive SIGTERM
         if running:
-            await asyncio.wait([asyncio.create_task(process.wait()) for process in running], timeout=STOP_SECONDS_MAX)
+            await asyncio.wait([asyncio.create_task(_end_of(process)) for process in running], timeout=STOP_SECONDS_MAX)
         for process in running:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            process.kill()
+            await _end_of(process)
         self._processes.clear()
         self._watchers.clear()
 
@@ -123,19 +126,17 @@ class Fleet:
     ) -> None:
         await self.stop()
 
-    async def _start(
-        self, name: str, command: list[str], environment: dict[str, str], *, stdout: int | None
-    ) -> Process:
-        with self._log(name).open("ab") as log:
-            process = await _spawn(command, environment, stdout=log if stdout is None else stdout, stderr=log)
+    def _watch(self, name: str, process: ForkServerProcess) -> None:
         self._processes[name] = process
         self._watchers[name] = asyncio.create_task(self._report_end(name, process))
-        return process
 
-    async def _report_end(self, name: str, process: Process) -> None:
-        status = await process.wait()
+    async def _report_end(self, name: str, process: ForkServerProcess) -> None:
+        await _end_of(process)
         if not self._ended.done():
-            self._ended.set_result(ProcessEnded(self._obituary(name, status)))
+            self._ended.set_result(ProcessEnded(self._obituary(name, process.exitcode or 0)))
+
+    def _signal(self, name: str, number: signal.Signals) -> None:
+        _send(self._processes[name], number)
 
     def _obituary(self, name: str, status: int) -> str:
         lines = self._log(name).read_text(encoding="utf-8", errors="replace").splitlines()
@@ -146,15 +147,20 @@ class Fleet:
         return self._logs / f"{name}.log"
 
 
-async def _spawn(
-    command: list[str], environment: dict[str, str], *, stdout: IO[bytes] | int, stderr: IO[bytes]
-) -> Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "examples.order.demo.child_process", *command),
-        stdin=PIPE,
-        stdout=stdout,
-        stderr=stderr,
-        env=os.environ | environment,
-        start_new_session=True,  # Ctrl-C is for the demo, which then stops its processes in order
-    )
+async def _end_of(process: ForkServerProcess) -> None:
+    """Returns when the process has ended."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    sentinel = os.dup(process.sentinel)  # several may wait for one process, and a loop takes one reader a descriptor
+    loop.add_reader(sentinel, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(sentinel)
+        os.close(sentinel)
+    process.join()
+
+
+def _send(process: ForkServerProcess, number: signal.Signals) -> None:
+    if process.pid is not None and process.is_alive():
+        os.kill(process.pid, number)

@@ -15,6 +15,10 @@ from examples.order.demo.traffic import Tally
 from saga.history import Verdict
 
 VIOLATIONS_SHOWN = 20
+KILLS_EXPLAINED = (
+    "Claims: the steps that the process was running. First outcome: until one of them was done. No killed process had a peer, "
+    "so its successor had to start first; a peer that is running takes over within a second."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,7 @@ class Report:
 
     def show(self, console: Console) -> None:
         """Print the tables."""
-        console.print(self._figures(), self._kills())
+        console.print(self._figures(), self._kills(), f"[dim]{KILLS_EXPLAINED}[/]")
         if self.sabotaged:
             console.print(f"Sabotage: the shipment of {self.sabotaged} was removed behind everyone's back.")
         for violation in self.violations[:VIOLATIONS_SHOWN]:
@@ -92,13 +96,13 @@ class Report:
     def _kills(self) -> Table:
         table = Table(title="kill -9", title_justify="left")
         table.add_column("process")
-        table.add_column("claims it held", justify="right")
-        table.add_column("until the first of those had an outcome", justify="right")
-        table.add_column("orders that ended meanwhile", justify="right")
+        table.add_column("claims", justify="right")
+        table.add_column("first outcome", justify="right")
+        table.add_column("ended meanwhile", justify="right")
         for kill in self.kills:
             seconds = kill.first_outcome_seconds
-            first = "held none" if seconds is None else f"{seconds:.2f} s"
-            table.add_row(f"{kill.name} ({kill.pid})", f"{kill.claims}", first, f"{kill.outcomes_meanwhile}")
+            first = "held none" if seconds is None else f"after {seconds:.2f} s"
+            table.add_row(f"{kill.name} ({kill.pid})", f"{kill.claims}", first, f"{kill.outcomes_meanwhile} orders")
         return table
 
 

@@ -14,8 +14,8 @@ Place = Callable[[Order], Awaitable[Outcome]]
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    per_second: float = 60.0
-    seconds: float = 10.0
+    per_second: float = 100.0
+    seconds: float = 6.0
 
     def due_seconds(self, index: int) -> float:
         """Return when the order of this index arrives, counted from the first one."""
