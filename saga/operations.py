@@ -8,7 +8,8 @@ from uuid import UUID
 
 from msgspec import structs
 
-from saga.core.definition.graph import Graph, Json
+from saga.core.definition.graph import Graph
+from saga.core.definition.json_value import Json
 from saga.core.definition.paths import reads
 from saga.core.rules import events as ev
 from saga.core.rules.decide import decide

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from saga.core.definition.contract import Contract
 from saga.core.definition.difference import difference
-from saga.core.definition.graph import Graph, Json, graph_from_json
+from saga.core.definition.graph import Graph, graph_from_json
+from saga.core.definition.json_value import Json
 from saga.core.state.mode import Mode
 from saga.errors import Conflict, NotFound
 from saga_postgres.connection.pool import Connection, Pool

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 
 from bench.measurement import Figures, Stand
-from saga.core.definition.graph import Graph, RetryPolicy, Step
+from saga.core.definition.graph import Graph
+from saga.core.definition.retry_policy import RetryPolicy
+from saga.core.definition.step import Call, Step
 from saga.core.rules.decide import decide
 from saga.core.rules.events import Event, Started, Succeeded
 from saga.core.state.mode import Mode
@@ -47,7 +49,7 @@ def _graph() -> Graph:
 
 
 def _step(position: int, name: str) -> Step:
-    return Step(
+    return Call(
         name=name,
         service=name,
         handler=name,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, Generic, overload
 
@@ -17,7 +17,8 @@ from saga.authoring.shape import UNKNOWN
 from saga.core.check.finding import Code, Finding, refused
 from saga.core.check.safety import accept, check
 from saga.core.definition.contract import Contract
-from saga.core.definition.graph import Graph, Json
+from saga.core.definition.graph import Graph
+from saga.core.definition.json_value import Json
 from saga.core.definition.names import NAME_RULE, is_name
 from saga.core.definition.outline import Outline, StepOutline
 from saga.core.definition.paths import reads
@@ -44,19 +45,11 @@ class StepHandle:
 
 @dataclass(frozen=True, slots=True)
 class _Written:
-    """A step as its author wrote it, before the defaults that depend on its place are known."""
+    """A step as its author wrote it. Its outline still lacks the defaults that depend on the step's place."""
 
     handle: StepHandle
-    service: str
-    handler: str
-    after: tuple[str, ...]
-    pivot: bool
-    retriable: bool
-    read_only: bool
-    timeout_ms: int
+    outline: StepOutline
     retry: Retry
-    compensation_retry: Retry
-    inputs: Json
 
 
 class Definition(Generic[InputT]):
@@ -141,7 +134,7 @@ class Definition(Generic[InputT]):
     @property
     def contract_names(self) -> tuple[str, ...]:
         """The contracts that the definition needs, as "service.handler"."""
-        return tuple(dict.fromkeys(f"{written.service}.{written.handler}" for written in self._written.values()))
+        return tuple(dict.fromkeys(written.outline.contract_name for written in self._written.values()))
 
     def step(  # noqa: PLR0913 (one keyword for each thing that can be said about a step; all but the first have defaults)
         self,
@@ -178,8 +171,8 @@ class Definition(Generic[InputT]):
         predecessors = self._predecessors(place, after, reads(template))
         shape = UNKNOWN if output is None else output
         handle = StepHandle(title, Path(Record(self, place, title, (), shape, f"{title}.output")))
-        self._written[title] = _Written(
-            handle=handle,
+        outline = StepOutline(
+            name=title,
             service=service,
             handler=handler,
             after=predecessors,
@@ -187,10 +180,11 @@ class Definition(Generic[InputT]):
             retriable=retriable,
             read_only=read_only,
             timeout_ms=self._ms(place, "timeout", timeout),
-            retry=retry,
-            compensation_retry=compensation_retry,
+            retry=retry.policy(EXECUTE_ATTEMPTS),
+            compensation_retry=compensation_retry.policy(COMPENSATION_ATTEMPTS),
             inputs=template,
         )
+        self._written[title] = _Written(handle, outline, retry)
         self._ancestors[title] = self._closure(predecessors)
         return handle
 
@@ -236,22 +230,10 @@ class Definition(Generic[InputT]):
             return None
 
     def _step_outline(self, written: _Written) -> StepOutline:
-        title = written.handle.name
-        is_behind = any(self._written[name].pivot for name in self._ancestors[title])
-        is_forward = written.retriable or is_behind
-        return StepOutline(
-            name=title,
-            service=written.service,
-            handler=written.handler,
-            after=written.after,
-            pivot=written.pivot,
-            retriable=is_forward,
-            read_only=written.read_only,
-            timeout_ms=written.timeout_ms,
-            retry=written.retry.policy(FORWARD_ATTEMPTS if is_forward else EXECUTE_ATTEMPTS),
-            compensation_retry=written.compensation_retry.policy(COMPENSATION_ATTEMPTS),
-            inputs=written.inputs,
-        )
+        is_behind = any(self._written[name].outline.pivot for name in self._ancestors[written.outline.name])
+        if not (is_behind or written.outline.retriable):
+            return written.outline
+        return replace(written.outline, retriable=True, retry=written.retry.policy(FORWARD_ATTEMPTS))
 
     def _contract(self, contract: str) -> tuple[str, str]:
         service, dot, handler = contract.partition(".")

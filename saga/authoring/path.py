@@ -9,7 +9,7 @@ from typing import Final, NoReturn
 
 from saga.authoring.shape import NoSuchPartError, part
 from saga.core.check.finding import Code, refused
-from saga.core.definition.graph import Json
+from saga.core.definition.json_value import Json
 from saga.core.definition.paths import (
     TEMPLATE_DEPTH_MAX,
     Segment,

@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-FORMAT: Final = 1
+FORMATS_READ: Final = (1, 2)
+KNOWN: Final = {"kind": "call", "join": "all", "condition": None}  # what a step of format 2 may say
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,16 @@ class GraphView:
 
 
 def plan_of(document: bytes) -> GraphView:
-    """Raises ValueError where the document is none that this checker knows."""
+    """Reads a definition. Raises ValueError if this checker does not know the document."""
     try:
         content = json.loads(document)
-        if content["format"] != FORMAT:
-            raise ValueError(f"format {content['format']} is not {FORMAT}: a newer Saga wrote it")
+        if content["format"] not in FORMATS_READ:
+            raise ValueError(f"format {content['format']} is not one of {FORMATS_READ}: a newer Saga wrote it")
+        if any(entry.get(key, known) != known for entry in content["steps"] for key, known in KNOWN.items()):
+            raise ValueError("a step of a kind, join or condition that this checker does not know")
         return _plan(content["steps"])
-    except (KeyError, TypeError, IndexError) as error:
-        raise ValueError(f"this is no definition: {error!r}") from error
+    except (AttributeError, KeyError, TypeError, IndexError) as error:
+        raise ValueError(f"this is not a definition: {error!r}") from error
 
 
 def _plan(entries: list[dict[str, object]]) -> GraphView:

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 import pydantic_core
 
-from saga.core.definition.graph import Graph, Json
+from saga.core.definition.graph import Graph
+from saga.core.definition.json_value import Json
 from saga.core.definition.paths import resolve
 from saga.core.rules.rollback_preview import PlannedUndo, RollbackPreview, UndoAction, preview_rollback
 from saga.core.state.letters import SUCCEEDED, UNDER_WAY_LETTERS, UNKNOWN

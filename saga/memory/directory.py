@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from saga.core.definition.contract import Contract
 from saga.core.definition.difference import difference
-from saga.core.definition.graph import Graph, Json, graph_from_document
+from saga.core.definition.graph import Graph, graph_from_document
+from saga.core.definition.json_value import Json
 from saga.errors import Conflict, NotFound
 from saga.memory.data.database import Database, DefinitionRow
 

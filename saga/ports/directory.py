@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from saga.core.definition.contract import Contract
-from saga.core.definition.graph import Graph, Json
+from saga.core.definition.graph import Graph
+from saga.core.definition.json_value import Json
 
 
 class Directory(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from saga.core.definition.graph import Json
+from saga.core.definition.json_value import Json
 from saga.ports.values.notification import SagaStatus
 from saga.ports.values.overdue import OverdueSaga
 

@@ -10,7 +10,8 @@ from msgspec import Struct
 
 from saga import Definition, Retry
 from saga.core.definition.contract import Contract
-from saga.core.definition.graph import Graph, Json
+from saga.core.definition.graph import Graph
+from saga.core.definition.json_value import Json
 from saga.core.state.mode import Mode
 from saga.core.state.operation import Operation
 from saga.runtime.bus.wire import WireCommand, encode

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from saga.core.definition.graph import Graph, RetryPolicy, Step
+from saga.core.definition.graph import Graph
+from saga.core.definition.retry_policy import RetryPolicy
+from saga.core.definition.step import Call, Step
 from saga.core.state.mode import Mode
 
 THREE_ATTEMPTS = RetryPolicy(
@@ -22,7 +24,7 @@ def step(
     read_only: bool = False,
 ) -> Step:
     """One step; `mode` is a letter of Mode, `after` are positions."""
-    return Step(
+    return Call(
         name=name,
         service="service",
         handler=name,

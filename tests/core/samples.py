@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from saga.core.check.finding import Finding
 from saga.core.check.safety import check
 from saga.core.definition.contract import Contract
-from saga.core.definition.graph import Graph, Json, RetryPolicy, Step
+from saga.core.definition.graph import Graph
+from saga.core.definition.json_value import Json
 from saga.core.definition.outline import Outline, StepOutline
 from saga.core.definition.paths import INTEGER_MAX, input_path, literal_key, output_path
+from saga.core.definition.retry_policy import RetryPolicy
+from saga.core.definition.step import Call, Step
 from saga.core.state.mode import Mode
 
 RETRY = RetryPolicy(
@@ -154,7 +157,7 @@ def graphs(draw: st.DrawFn) -> Graph:
 
 def _step(draw: st.DrawFn, title: str, position: int) -> Step:
     after = draw(st.sets(st.integers(0, position - 1), max_size=3)) if position else set()
-    return Step(
+    return Call(
         name=title,
         service=draw(names),
         handler=draw(names),

@@ -14,7 +14,8 @@ from saga.authoring import Definition, Path
 from saga.authoring.path import record_of
 from saga.core.check.finding import Finding
 from saga.core.definition.contract import Contract
-from saga.core.definition.graph import Graph, Json
+from saga.core.definition.graph import Graph
+from saga.core.definition.json_value import Json
 from saga.core.state.mode import Mode
 from saga.errors import DefinitionError
 from tests.core.samples import CONTRACT

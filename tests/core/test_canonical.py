@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from saga.core.definition.difference import difference
-from saga.core.definition.graph import Graph, Json, graph_from_document
+from saga.core.definition.graph import Graph, graph_from_document, graph_from_json
+from saga.core.definition.json_value import Json
 from saga.core.definition.outline import freeze
 from saga.core.definition.paths import input_path, output_path
 from saga.core.state.mode import Mode
+from saga.errors import DefinitionError
 from tests.core.samples import contracts, graphs, outline, plain, policies, step, templates
 
 GOLDEN = Path(__file__).parent / "golden" / "order.json"
@@ -50,10 +52,38 @@ def test_the_hash_is_the_golden_one() -> None:
 
 
 def test_a_format_of_a_newer_saga_is_refused() -> None:
-    document = json.loads(order().canonical) | {"format": 2}
+    document = json.loads(order().canonical) | {"format": 3}
 
     with pytest.raises(ValueError, match="a newer Saga wrote it"):
         graph_from_document(document)
+
+
+def test_a_definition_that_format_1_can_express_is_written_in_format_1() -> None:
+    document = json.loads(order().canonical)
+    explicit = {"kind": "call", "join": "all", "condition": None}
+    in_format_2 = document | {"format": 2, "steps": [step | explicit for step in document["steps"]]}
+
+    assert document["format"] == 1
+    assert graph_from_document(in_format_2) == order()
+    assert graph_from_document(in_format_2).canonical == order().canonical
+
+
+@pytest.mark.parametrize(("field", "value"), [("kind", "timer"), ("join", "any"), ("condition", "input.total > 5")])
+def test_what_this_build_cannot_do_is_refused(field: str, value: str) -> None:
+    document = json.loads(order().canonical) | {"format": 2}
+    document["steps"][0][field] = value
+
+    with pytest.raises(DefinitionError, match="not a definition"):
+        graph_from_json(json.dumps(document))
+
+
+@pytest.mark.parametrize("field", ["kind", "join", "condition", "colour"])
+def test_format_1_has_no_other_fields(field: str) -> None:
+    document = json.loads(order().canonical)
+    document["steps"][0][field] = None
+
+    with pytest.raises(DefinitionError, match=field):
+        graph_from_json(json.dumps(document))
 
 
 def test_the_schema_of_the_input_is_no_part_of_the_identity() -> None:

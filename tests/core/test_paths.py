@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saga.core.definition.graph import Json
+from saga.core.definition.json_value import Json
 from saga.core.definition.paths import (
     INTEGER_MAX,
     TEMPLATE_DEPTH_MAX,

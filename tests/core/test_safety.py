@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from saga.core.check.finding import Code, Severity
 from saga.core.check.safety import accept, check, check_frozen
-from saga.core.definition.graph import DEFINITION_BYTES_MAX, STEPS_MAX, RetryPolicy
+from saga.core.definition.graph import DEFINITION_BYTES_MAX, STEPS_MAX
 from saga.core.definition.names import NAME_CHARS_MAX, is_name
 from saga.core.definition.outline import Outline, StepOutline
 from saga.core.definition.paths import output_path
+from saga.core.definition.retry_policy import RetryPolicy
 from saga.core.duration import DURATION_MS_MAX
 from saga.core.state.mode import Mode
 from saga.errors import DefinitionError

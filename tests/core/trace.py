@@ -20,7 +20,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from saga.core.definition.graph import Graph, Step
+from saga.core.definition.graph import Graph
+from saga.core.definition.step import Step
 from saga.core.rules import events as ev
 from saga.core.rules.decide import decide
 from saga.core.rules.decision import Decision

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from saga.core.definition.graph import Json
+from saga.core.definition.json_value import Json
 from saga.core.state.operation import Operation
 from saga.ports.bus import Message, check_headers
 from saga.runtime.bus.wire import COMMAND_BYTES_MAX, FORMAT, NoCommand, WireCommand, decode, encode, headers

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from saga.core.definition.graph import Json
+from saga.core.definition.json_value import Json
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 from saga.errors import NotFound

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from saga.authoring import Definition
-from saga.core.definition.graph import Json
+from saga.core.definition.json_value import Json
 
 DEPTH_MAX: Final = 8
 _VALUES: Final[Mapping[str, Json]] = {"string": "...", "integer": 1, "number": 1.0, "boolean": True, "null": None}

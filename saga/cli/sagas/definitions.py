@@ -15,7 +15,8 @@ from saga.cli.log_setup import log_for_people
 from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
 from saga.cli.output import Page, print_page, table
 from saga.cli.store import missing_definition, opened_store
-from saga.core.definition.graph import Graph, Step
+from saga.core.definition.graph import Graph
+from saga.core.definition.step import Step
 from saga.core.duration import duration_text
 from saga.errors import NotFound, UsageError
 from saga.inspection.documents import definition_document

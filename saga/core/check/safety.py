@@ -8,10 +8,12 @@ from typing import Final
 
 from saga.core.check.finding import Code, Finding, Severity, error, refuse_errors, warning
 from saga.core.definition.contract import Contract
-from saga.core.definition.graph import DEFINITION_BYTES_MAX, EDGES_MAX, STEPS_MAX, Graph, Json, RetryPolicy
+from saga.core.definition.graph import DEFINITION_BYTES_MAX, EDGES_MAX, STEPS_MAX, Graph
+from saga.core.definition.json_value import Json
 from saga.core.definition.names import NAME_RULE, is_name
 from saga.core.definition.outline import Outline, StepOutline, freeze, is_read_only, pivot_position
 from saga.core.definition.paths import reads, template_faults
+from saga.core.definition.retry_policy import RetryPolicy
 from saga.core.duration import DURATION_MS_MAX, duration_text
 from saga.core.state.mode import Mode
 

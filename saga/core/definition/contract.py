@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from saga.core.definition.graph import Json
+from saga.core.definition.json_value import Json
 from saga.core.state.mode import Mode
 
 

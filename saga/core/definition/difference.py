@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
+from enum import Enum
+from typing import Final
 
 import rfc8785
 
-from saga.core.definition.graph import Graph, Json, RetryPolicy, Step
+from saga.core.definition.graph import Graph
+from saga.core.definition.json_value import Json
 from saga.core.definition.paths import PATH_KEY, path_text
+from saga.core.definition.retry_policy import RetryPolicy
+from saga.core.definition.step import Step
 from saga.core.duration import duration_text
 
 
@@ -47,24 +53,42 @@ def _head(graph: Graph) -> dict[str, str]:
 
 
 def _step(graph: Graph, step: Step) -> dict[str, str]:
-    return {
-        "handler": f"{step.service}.{step.handler}",
-        "mode": step.mode.name.lower(),
-        "after": ", ".join(graph.steps[position].name for position in step.after) or "nothing",
-        "pivot": _truth(step.pivot),
-        "retriable": _truth(step.retriable),
-        "read-only": _truth(step.read_only),
-        "compensation": _truth(step.compensation),
-        "probe": _truth(step.probe),
-        "timeout": _time(step.timeout_ms),
-        "retry": _policy(step.retry),
-        "compensation retry": _policy(step.compensation_retry),
-        "inputs": "the saga's input" if step.inputs is None else _template(step.inputs),
-    }
+    """Every field in words, except those that follow from others."""
+    handler = {"handler": f"{step.service}.{step.handler}"}
+    shown = [each.name for each in fields(step) if each.name not in _FOLLOWING]
+    shown.sort(key=lambda name: _rank(name, getattr(step, name)))
+    return handler | {_label(name): _value(graph, name, getattr(step, name)) for name in shown}
 
 
-def _truth(value: bool) -> str:  # noqa: FBT001 (it writes a word for a value)
-    return "yes" if value else "no"
+_FOLLOWING: Final = {"name", "service", "handler", "reads"}
+
+
+def _rank(field: str, value: Json) -> int:
+    """One word first, then lists, truths, times and policies, and the template last."""
+    if field == "inputs":
+        return len(_RANKS)
+    return next((rank for rank, kind in enumerate(_RANKS) if isinstance(value, kind)), 0)
+
+
+_RANKS: Final = (Enum, tuple, bool, int, RetryPolicy)
+
+
+def _label(field: str) -> str:
+    return "read-only" if field == "read_only" else field.removesuffix("_ms").replace("_", " ")
+
+
+def _value(graph: Graph, field: str, value: Json) -> str:
+    if field == "inputs":
+        return "the saga's input" if value is None else _template(value)
+    if field == "after":
+        return ", ".join(graph.steps[position].name for position in value) or "nothing"
+    if field.endswith("_ms"):
+        return _time(value)
+    if isinstance(value, RetryPolicy):
+        return _policy(value)
+    if isinstance(value, Enum):
+        return value.name.lower()
+    return {True: "yes", False: "no"}.get(value, "none")
 
 
 def _time(milliseconds: int | None) -> str:

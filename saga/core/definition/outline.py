@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 from saga.core.definition.contract import Contract
-from saga.core.definition.graph import Graph, Json, RetryPolicy, Step
+from saga.core.definition.graph import Graph
+from saga.core.definition.json_value import Json
 from saga.core.definition.ordering import Ordering, ordering
 from saga.core.definition.paths import reads
+from saga.core.definition.step import Call, CallFields, Step
 
 
-@dataclass(frozen=True, slots=True)
-class StepOutline:
-    """One step as written. `after` are names; `inputs` None means: the saga's input."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOutline(CallFields):
+    """One step as written. `after` are names."""
 
-    name: str
-    service: str
-    handler: str
     after: tuple[str, ...]
-    pivot: bool
-    retriable: bool
-    read_only: bool
-    timeout_ms: int
-    retry: RetryPolicy
-    compensation_retry: RetryPolicy
-    inputs: Json
 
     @property
     def contract_name(self) -> str:
@@ -116,20 +108,13 @@ def freeze(outline: Outline, contracts: Mapping[str, Contract]) -> Graph:
 
 def _frozen(step: StepOutline, contracts: Mapping[str, Contract], places: Mapping[str, int], *, is_pivot: bool) -> Step:
     contract = contracts[step.contract_name]
-    return Step(
-        name=step.name,
-        service=step.service,
-        handler=step.handler,
+    written = {each.name: getattr(step, each.name) for each in fields(CallFields)}
+    written |= {"pivot": is_pivot, "read_only": is_read_only(step, contract)}
+    return Call(
+        **written,
         mode=contract.mode,
         after=tuple(sorted({places[name] for name in step.after})),
-        pivot=is_pivot,
-        retriable=step.retriable,
-        read_only=is_read_only(step, contract),
         compensation=contract.has_compensation,
         probe=contract.has_probe,
-        timeout_ms=step.timeout_ms,
-        retry=step.retry,
-        compensation_retry=step.compensation_retry,
-        inputs=step.inputs,
         reads=tuple(sorted(places[name] for name in reads(step.inputs))),
     )

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from saga.core.definition.graph import Json
+from saga.core.definition.json_value import Json
 from saga.errors import InputRefused, UsageError
 
 PATH_KEY: Final = "$path"

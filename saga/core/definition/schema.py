@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from saga.core.definition.graph import Json
+from saga.core.definition.json_value import Json
 
 DEPTH_MAX: Final = 64
 MISFITS_MAX: Final = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from saga.core.definition.graph import RetryPolicy
+from saga.core.definition.retry_policy import RetryPolicy
 from saga.core.rules import events as ev
 from saga.core.rules import rollback
 from saga.core.rules.fold import Fold

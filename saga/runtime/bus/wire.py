@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic_core import to_json
 
-from saga.core.definition.graph import Json
+from saga.core.definition.json_value import Json
 from saga.core.state.operation import Operation
 from saga.errors import ProtocolViolation
 from saga.ports.bus import Message

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import structlog
 from pydantic_core import to_json
 
-from saga.core.definition.graph import Json
+from saga.core.definition.json_value import Json
 from saga.errors import Unavailable
 from saga.ports.clock import Clock
 from saga.ports.store import Store

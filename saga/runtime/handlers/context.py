@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 from pydantic_core import from_json
 
-from saga.core.definition.graph import Json
+from saga.core.definition.json_value import Json
 from saga.core.ids import idempotency_key, step_path
 from saga.core.state.operation import Operation
 from saga.errors import UsageError

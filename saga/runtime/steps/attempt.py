@@ -8,8 +8,10 @@ from typing import Final
 import pydantic_core
 from msgspec import Struct
 
-from saga.core.definition.graph import Graph, Json, Step
+from saga.core.definition.graph import Graph
+from saga.core.definition.json_value import Json
 from saga.core.definition.paths import resolve
+from saga.core.definition.step import Step
 from saga.core.rules import events as ev
 from saga.ports.values.claim import Claim
 from saga.runtime.handlers.context import Context

@@ -16,7 +16,9 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from saga.core.definition.graph import Graph, RetryPolicy, Step
+from saga.core.definition.graph import Graph
+from saga.core.definition.retry_policy import RetryPolicy
+from saga.core.definition.step import Call, Step
 from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.state.mode import Mode
 from saga.core.state.operation import Operation
@@ -85,7 +87,7 @@ def step(
     reads: tuple[int, ...] = (),
 ) -> Step:
     """A step with a timeout of one second; `after` and `reads` are positions."""
-    return Step(
+    return Call(
         name=name,
         service=service,
         handler=name,

@@ -1,0 +1,123 @@
+"""The stored form of a definition: JSON documents that follow from the fields of its dataclasses.
+
+A field that a later format has added names the format and the value that documents without it imply. It is left out
+while it has that value, so that a definition that an older format can express keeps its document and its hash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, fields, is_dataclass
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
+
+from saga.core.definition.json_value import Json
+
+FIRST_FORMAT: Final = 1
+FORMATS_READ: Final = (1, 2)
+WHOLE_MAX: Final = 2**53 - 1
+
+_KEYS: Final = {"compensation_retry": "undo_retry"}
+"""Keys of the document that are not the names of the fields."""
+_SINCE, _IMPLIED = "since", "implied"
+
+T = TypeVar("T")
+
+
+def since(format_number: int, *, implied: object) -> dict[str, object]:
+    """The metadata of a field that a format has added."""
+    return {_SINCE: format_number, _IMPLIED: implied}
+
+
+def document_of(value: object) -> Json:
+    """Writes a value as JSON; a dataclass becomes an object with a key for each field."""
+    if is_dataclass(value):
+        return {_key(each): document_of(getattr(value, each.name)) for each in _written(value)}
+    if isinstance(value, Enum):
+        return value.value
+    return [document_of(entry) for entry in value] if isinstance(value, tuple) else value
+
+
+def format_of(value: object) -> int:
+    """Returns the oldest format that can express a value."""
+    if isinstance(value, tuple):
+        return max(map(format_of, value), default=FIRST_FORMAT)
+    if not is_dataclass(value):
+        return FIRST_FORMAT
+    written = list(_written(value))
+    numbers: list[int] = [each.metadata.get(_SINCE, FIRST_FORMAT) for each in written]
+    return max(FIRST_FORMAT, *numbers, *(format_of(getattr(value, each.name)) for each in written))
+
+
+def read(kind: type[T], document: Mapping[str, Json], format_number: int) -> T:
+    """Builds a dataclass from its document. Raises KeyError, TypeError or ValueError for anything else."""
+    rest, hints = dict(document), _hints(kind)
+    values = {
+        each.name: _read_value(hints[each.name], rest.pop(_key(each)), format_number)
+        for each in _stored(kind)
+        if _is_required(each) or (each.metadata[_SINCE] <= format_number and _key(each) in rest)
+    }
+    if rest:
+        raise TypeError(f"unknown keys: {', '.join(sorted(rest))}")
+    return kind(**values)
+
+
+def keys_of(kind: type) -> tuple[str, ...]:
+    return tuple(_key(each) for each in _stored(kind))
+
+
+def check_types(value: object, place: str) -> None:
+    """Raises TypeError unless every field holds what its annotation says. Whole numbers are at most 2**53 - 1."""
+    hints = _hints(type(value))
+    for each in _stored(type(value)):
+        held, hint = getattr(value, each.name), hints[each.name]
+        if is_dataclass(held):
+            check_types(held, f"{place}.{each.name}")
+        elif _is_plain(hint) and (type(held) not in _types(hint) or (type(held) is int and not 0 <= held <= WHOLE_MAX)):
+            raise TypeError(f"{place}.{each.name} cannot be a {type(held).__name__} of this size")
+
+
+def _hints(kind: type) -> dict[str, Any]:
+    if kind not in _HINTS:
+        _HINTS[kind] = get_type_hints(kind)
+    return _HINTS[kind]
+
+
+_HINTS: Final[dict[type, dict[str, Any]]] = {}
+
+
+def _stored(kind: Any) -> Iterator[Field[Any]]:
+    """The fields that belong to the identity."""
+    return (each for each in fields(kind) if each.compare)
+
+
+def _written(value: Any) -> Iterator[Field[Any]]:
+    return (
+        each for each in _stored(value) if _is_required(each) or getattr(value, each.name) != each.metadata[_IMPLIED]
+    )
+
+
+def _is_required(each: Field[Any]) -> bool:
+    return _SINCE not in each.metadata
+
+
+def _key(each: Field[Any]) -> str:
+    return _KEYS.get(each.name, each.name)
+
+
+def _read_value(hint: Any, value: Json, format_number: int) -> Any:
+    if get_origin(hint) is tuple:
+        return tuple(_read_value(get_args(hint)[0], entry, format_number) for entry in value)
+    if isinstance(hint, type) and is_dataclass(hint):
+        return read(hint, value, format_number)
+    return hint(value) if isinstance(hint, type) and issubclass(hint, Enum) else value
+
+
+def _is_plain(hint: Any) -> bool:
+    """Strings, numbers, booleans and None. A tuple is checked by its owner, a template by its own rules."""
+    return _types(hint) <= {str, int, bool, NoneType}
+
+
+def _types(hint: Any) -> frozenset[Any]:
+    return frozenset(get_args(hint) if get_origin(hint) is UnionType else (hint,))
