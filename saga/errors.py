@@ -8,7 +8,7 @@ class SagaError(Exception):
 
 
 class DefinitionError(SagaError):
-    """A definition cannot be accepted: the author changes it. `findings` lists every reason, not only the first."""
+    """A definition is not acceptable: its author must change it. `findings` has every reason, not only the first."""
 
     def __init__(self, message: str, findings: tuple[object, ...] = ()) -> None:
         super().__init__(message)
@@ -16,27 +16,27 @@ class DefinitionError(SagaError):
 
 
 class UsageError(SagaError):
-    """A call or a setting is wrong: the caller changes it; a retry does not help."""
+    """A call or a setting is wrong: the caller must change it; a retry does not help."""
 
 
 class InputRefused(UsageError):
-    """A value does not have the shape that a definition, a step or a limit asks for."""
+    """A value does not match the schema of a definition or step, or exceeds a limit."""
 
 
 class UnknownScheme(UsageError):
-    """No installed adapter answers to the scheme of a URL."""
+    """No installed adapter opens URLs of this scheme."""
 
 
 class MissingDriver(UsageError):
-    """The adapter is there, the library it stands on is not."""
+    """The adapter is installed, but the library that it needs is not."""
 
 
 class SchemaMismatch(UsageError):
-    """The tables are missing, older or newer than this build needs."""
+    """The tables are missing, or older or newer than this version needs."""
 
 
 class AccessRefused(UsageError):
-    """The server answers, but does not let us in: wrong password, role or database."""
+    """The server answers, but refuses access: wrong password, role or database."""
 
 
 class ProtocolViolation(SagaError):
@@ -44,19 +44,19 @@ class ProtocolViolation(SagaError):
 
 
 class NotFound(SagaError):
-    """What was named does not exist (any more)."""
+    """The named object does not exist (any more)."""
 
 
 class AlreadyExists(SagaError):
-    """What was to be created is there already."""
+    """The object to create exists already."""
 
 
 class Conflict(SagaError):
-    """The same name stands for something else already, or the state does not allow what was asked."""
+    """The name is already used for something else, or the current state does not allow the request."""
 
 
 class StaleToken(SagaError):
-    """A later claim or term has taken over: what was asked is refused and must not be repeated."""
+    """A later claim or term has taken over: the request is refused and must not be repeated."""
 
 
 class LeadershipLost(StaleToken):
@@ -64,7 +64,7 @@ class LeadershipLost(StaleToken):
 
 
 class Unavailable(SagaError):
-    """A server cannot be reached or broke off. What was under way is unknown; a later try may succeed."""
+    """A server cannot be reached, or the connection broke. The outcome is unknown; a retry may succeed."""
 
 
 class Closed(UsageError):

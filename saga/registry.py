@@ -121,7 +121,7 @@ def _offer(group: str) -> str:
 
 
 def _remedy(entry: EntryPoint) -> str:
-    """What to install for the driver: the extra named as the scheme or the adapter, else the distribution itself."""
+    """The package to install for the driver: the extra named as the scheme or the adapter, else the distribution itself."""
     extras = [] if entry.dist is None else entry.dist.metadata.get_all("Provides-Extra") or []
     wanted = (entry.name, entry.module.partition(".")[0].removeprefix("saga_"))
     extra = next((name for name in wanted if name in extras), None)

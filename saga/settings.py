@@ -1,4 +1,4 @@
-"""Settings of a process: saga.yaml, then SAGA_* of the environment, then what the program says. Later wins."""
+"""Settings of a process: from saga.yaml, the environment (SAGA_*) and the program, in this order. Later ones win."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _seconds(value: Any) -> float:
 
 
 def _url(value: SecretStr) -> SecretStr:
-    """Refuse a URL of which a later error message might show a piece of the password."""
+    """Refuses a URL of which a later error message might show a piece of the password."""
     try:
         split(value.get_secret_value())
     except UsageError as error:
@@ -50,7 +50,9 @@ def _http_address(value: Any) -> str:
     if not colon:
         host = LOOPBACK
     if not host or not port.isascii() or not port.isdigit() or int(port) > PORT_MAX:
-        raise ValueError("not an address: write host:port, 127.0.0.1:9464 for this machine alone, 0.0.0.0:9464 for all")
+        raise ValueError(
+            "not an address: write host:port, 127.0.0.1:9464 for this machine only, 0.0.0.0:9464 for all interfaces"
+        )
     return f"{host}:{port}"
 
 
@@ -65,30 +67,30 @@ class _GuardedYaml(YamlConfigSettingsSource):
 
 
 class Settings(BaseSettings):
-    """Every setting has a default but the store. Durations are written as "10s", "2m", "1d" or seconds."""
+    """Every setting except the store has a default. Durations are written as "10s", "2m", "1d" or seconds."""
 
     model_config = SettingsConfigDict(env_prefix="SAGA_", env_nested_delimiter="__", extra="ignore")
 
     store: Url = Field(
         default=SecretStr(""), description="URL of the saga store, e.g. postgresql://user:password@host/database"
     )
-    bus: Url | None = Field(default=None, description="URL of the bus; none: commands travel through the store")
+    bus: Url | None = Field(default=None, description="URL of the bus; without one, commands travel through the store")
     also_consume: list[Url] = Field(
-        default=[], description="URLs of more buses to read from, while a fabric moves from one to another"
+        default=[], description="URLs of more buses to read from, while an installation moves from one to another"
     )
     signing: SecretStr | None = Field(
         default=None,
-        description="keys for commands on a bus, `KID=SECRET` separated by spaces: the first signs, all are believed; none: unsigned",
+        description="keys for commands on a bus, `KID=SECRET` separated by spaces: the first signs, all verify; none: unsigned",
     )
-    signature_lifetime: Seconds = Field(default=900.0, ge=1, description="how long a signed command counts")
-    election: Url | None = Field(default=None, description="URL of the election; none: the store's")
-    namespace: str = Field(default="saga", description="schema of the tables and prefix of topics")
+    signature_lifetime: Seconds = Field(default=900.0, ge=1, description="how long a signed command is valid")
+    election: Url | None = Field(default=None, description="URL of the election; without one, the store elects")
+    namespace: str = Field(default="saga", description="schema of the tables and prefix of the topics")
     lease: Seconds = Field(default=30.0, ge=2, description="how long a claim holds without renewal")
     margin: Seconds = Field(
         default=5.0, ge=0, description="how much later than its timeout an external call may still arrive"
     )
-    redrive: Seconds = Field(default=30.0, ge=1, description="how often a saga is looked after although nobody asked")
-    drain: Seconds = Field(default=10.0, ge=0, description="how long running steps may go on after SIGTERM")
+    redrive: Seconds = Field(default=30.0, ge=1, description="how often a saga without progress is redriven")
+    drain: Seconds = Field(default=10.0, ge=0, description="how long running steps may continue after SIGTERM")
     connections: int = Field(default=6, ge=2, le=100, description="connections for the framework's own statements")
     handler_connections: int = Field(
         default=10, ge=1, le=200, description="connections for handlers of transactional and journaled steps"
@@ -99,19 +101,21 @@ class Settings(BaseSettings):
     )
     scan: Seconds = Field(default=1.0, gt=0, description="supervisor: how often it looks for overdue sagas")
     outage_grace: Seconds = Field(
-        default=10.0, gt=0, description="supervisor: a longer outage of ours extends deadlines"
+        default=10.0, gt=0, description="supervisor: a longer outage of the supervisor extends deadlines"
     )
-    retention: Seconds = Field(default=30 * 86_400.0, gt=0, description="supervisor: how long finished sagas stay")
-    history: Seconds = Field(default=30 * 86_400.0, gt=0, description="supervisor: how long their history stays")
+    retention: Seconds = Field(default=30 * 86_400.0, gt=0, description="supervisor: how long finished sagas are kept")
+    history: Seconds = Field(
+        default=30 * 86_400.0, gt=0, description="supervisor: how long the history of sagas is kept"
+    )
     http: HttpAddress | None = Field(
         default=None,
-        description="host:port of /livez, /readyz and /metrics, e.g. 127.0.0.1:9464; a port alone is on loopback; none: no endpoint",
+        description="host:port of /livez, /readyz and /metrics, e.g. 127.0.0.1:9464; a port alone listens on loopback; none: no endpoint",
     )
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="auto: console on a terminal, else JSON"
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="steps are told at debug, sagas at info"
+        default="info", description="steps are logged at debug, sagas at info"
     )
 
     @classmethod
@@ -131,19 +135,19 @@ class NoStore(UsageError):
     """The settings do not name a store."""
 
 
-def load(**given: Any) -> Settings:
-    """Reads the settings; `given` wins where it is not None.
+def load(**overrides: Any) -> Settings:
+    """Reads the settings. Arguments that are not None override the other sources.
 
     Raises:
         NoStore: no store is configured.
-        UsageError: a value that no setting can have; all of them are named.
+        UsageError: settings have invalid values; the message names all of them.
     """
     path = os.environ.get(CONFIG_VARIABLE)
     if path is not None and not Path(path).exists():
         raise UsageError(f"{CONFIG_VARIABLE} names {path}, which does not exist")
     try:
-        settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    except SettingsError as error:  # a list in the environment that is no JSON
+        settings = Settings(**{name: value for name, value in overrides.items() if value is not None})
+    except SettingsError as error:  # a list in the environment that is not JSON
         raise UsageError(f"settings cannot be read: {error}") from None
     except ValidationError as error:
         lines = [

@@ -1,4 +1,4 @@
-"""YAML of settings, looked through before it is loaded: no nesting bombs, aliases, tags, or names that are there twice."""
+"""Checks YAML settings before they are loaded: no deep nesting, aliases, tags, or duplicate names."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from saga.errors import UsageError
 
 YAML_BYTES_MAX: Final = 8 * 1024
 YAML_DEPTH_MAX: Final = 8
-BRACKETS_OPEN_MAX: Final = 64  # in the raw text, quoted ones included: the scanner's time grows with their square
+BRACKETS_OPEN_MAX: Final = 64  # in the raw text, including quoted ones: the time of the scanner grows with their square
 
 
 def parsed_yaml(data: bytes, place: str) -> dict[str, Any]:
-    """A mapping written in YAML.
+    """Parses a YAML mapping.
 
     Raises:
-        UsageError: it is none, or has more than a file of settings needs; with `place` and the line.
+        UsageError: the data is not a mapping, or has a feature that settings do not need; names `place` and the line.
     """
     if len(data) > YAML_BYTES_MAX:
-        raise UsageError(f"{place} has {len(data)} bytes, at most {YAML_BYTES_MAX} are read")
+        raise UsageError(f"{place} has {len(data)} bytes, the maximum is {YAML_BYTES_MAX}")
     try:
         text = data.decode()
-        _look_through(text, place)
+        _check_events(text, place)
         loaded = yaml.load(text, Loader=_Unique)  # noqa: S506 (it is a SafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
@@ -36,8 +36,8 @@ def parsed_yaml(data: bytes, place: str) -> dict[str, Any]:
     return {str(name): value for name, value in (loaded or {}).items()}
 
 
-def _look_through(text: str, place: str) -> None:
-    """The parser hands out events as it reads: it is stopped at the first bracket too many."""
+def _check_events(text: str, place: str) -> None:
+    """Reads the parser's events one by one, and stops at the first that is not allowed."""
     if max(accumulate((letter in "[{") - (letter in "]}") for letter in text), default=0) > BRACKETS_OPEN_MAX:
         raise UsageError(f"{place} is nested deeper than {YAML_DEPTH_MAX} levels")
     depth = 0
@@ -46,7 +46,7 @@ def _look_through(text: str, place: str) -> None:
         if depth > YAML_DEPTH_MAX:
             raise UsageError(f"{place} is nested deeper than {YAML_DEPTH_MAX} levels")
         if getattr(event, "anchor", None) is not None or getattr(event, "tag", None) is not None:
-            raise UsageError(f"{place}, line {_line(event)}: no anchors, aliases or tags here")
+            raise UsageError(f"{place}, line {_line(event)}: anchors, aliases and tags are not allowed")
 
 
 def _line(event: yaml.Event) -> int:
@@ -54,10 +54,12 @@ def _line(event: yaml.Event) -> int:
 
 
 class _Unique(yaml.SafeLoader):
-    """Refuses a name that is there twice."""
+    """A loader that refuses duplicate names."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
         names = {key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)}
         if len(names) < len(node.value):
-            raise yaml.constructor.ConstructorError(None, None, "a name is there twice, or is no word", node.start_mark)
+            raise yaml.constructor.ConstructorError(
+                None, None, "a name is given twice, or is not a text", node.start_mark
+            )
         return super().construct_mapping(node, deep)

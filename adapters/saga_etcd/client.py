@@ -69,7 +69,7 @@ class Client:
         return self._options.endpoints[self._turn % len(self._options.endpoints)]
 
     async def call(self, method: Method[Request, Response], request: Request, timeout: float | None) -> Response:
-        """Call one endpoint after the other for `timeout` seconds; with None, call one endpoint for as long as it takes.
+        """Calls one endpoint after the other for `timeout` seconds; with None, calls one endpoint for as long as it takes.
 
         Raises:
             Unavailable: no endpoint answers; the outcome is unknown.
@@ -89,7 +89,7 @@ class Client:
         return await self._try_endpoints(send, timeout)
 
     async def keep_alive(self, lease: int, timeout: float) -> int:
-        """Extend a lease. Returns the seconds that are left, 0 if it has ended. Raises Unavailable, AccessRefused."""
+        """Extends a lease. Returns the seconds that are left, 0 if it has ended. Raises Unavailable, AccessRefused."""
 
         async def send(channel: grpc.aio.Channel, metadata: tuple[tuple[str, str], ...], seconds: float | None) -> int:
             stub = channel.stream_stream(
@@ -172,7 +172,7 @@ class Client:
         return self._channels[endpoint]
 
     async def _move_on(self, turn: int) -> None:
-        """Switch to the next endpoint, unless another call has. Closes the connection, which may be a black hole."""
+        """Switches to the next endpoint, unless another call has. Closes the connection, which may be a black hole."""
         if turn == self._turn:
             channel = self._channels.pop(self.endpoint, None)
             self._turn += 1

@@ -66,7 +66,7 @@ class EtcdElection(ReignElection[Candidacy]):
             raise
 
     async def _wait_for_turn(self, candidate: str, lease: int, watch: LeaseWatch) -> Candidacy:
-        """Wait until no key is older than the candidate's. If an endpoint falls silent, ask the next one, under the same lease."""
+        """Waits until no key is older than the candidate's. If an endpoint falls silent, asks the next one, under the same lease."""
         request = election.CampaignRequest(name=self._candidates_key, lease=lease, value=candidate.encode())
         while True:
             endpoint = self._client.endpoint
@@ -89,13 +89,13 @@ class EtcdElection(ReignElection[Candidacy]):
             return Candidacy(candidate, lease, won.key, won.rev)
 
     async def _attend_at(self, endpoint: str, lease: int, watch: LeaseWatch) -> None:
-        """Keep the candidacy alive until another endpoint must be asked."""
+        """Keeps the candidacy alive until another endpoint must be asked."""
         while self._client.endpoint == endpoint:
             await self._attend(lease, watch)
             await asyncio.sleep(WATCH_SECONDS)
 
     async def _attend(self, lease: int, watch: LeaseWatch) -> None:
-        """Extend the candidate's lease, and watch the current reign."""
+        """Extends the candidate's lease, and watches the current reign."""
         if await self._client.keep_alive(lease, self._request_seconds) <= 0:
             raise Unavailable(f"{self._place}: the candidate's lease has ended: it was cut off for too long")
         found = await self._client.call(RANGE, rpc.RangeRequest(key=self._reign_key), self._request_seconds)
@@ -119,7 +119,7 @@ class EtcdElection(ReignElection[Candidacy]):
             await self._try_write(held, holder=None, timeout=RESIGN_TIMEOUT_SECONDS)
 
     async def _try_write(self, held: Candidacy, *, holder: str | None, timeout: float) -> bool:
-        """Write the reign if the candidate's key is still the one that won; a resignation deletes the key."""
+        """Writes the reign if the candidate's key is still the one that won; a resignation deletes the key."""
         is_ours = rpc.Compare(
             result=rpc.Compare.EQUAL, target=rpc.Compare.CREATE, key=held.key, create_revision=held.term
         )

@@ -15,12 +15,12 @@ _INVALID_TOKEN: Final = ("invalid auth token", "revision of auth store is old")
 
 
 def is_refusal(error: grpc.aio.AioRpcError) -> bool:
-    """Whether the cluster has answered, and another endpoint would answer the same."""
+    """True if the cluster has answered, and another endpoint answers the same."""
     return error.code() in _FINAL or _DENIED in details(error)
 
 
 def is_token_invalid(error: grpc.aio.AioRpcError) -> bool:
-    """Whether the server no longer knows the token: a new one must be requested."""
+    """True if the server no longer knows the token, so that a new one must be requested."""
     return any(words in details(error) for words in _INVALID_TOKEN)
 
 

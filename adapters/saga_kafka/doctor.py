@@ -69,7 +69,7 @@ class KafkaDoctor:
         return passed("bus", detail)
 
     async def _topic_creation(self) -> Check:
-        """Whether brokers create a topic, with one copy, whenever a client names one."""
+        """Fails if brokers create a topic, with one copy, whenever a client names one."""
         cluster: Mapping[str, Any] = await self._topics.call(lambda admin: admin.describe_cluster())
         broker = str(cluster["brokers"][0]["node_id"])
         settings = await self._settings(ConfigResourceType.BROKER, broker)

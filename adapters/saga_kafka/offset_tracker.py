@@ -21,7 +21,7 @@ class Note:
 
     @classmethod
     def read(cls, text: str, watermark: int) -> Self:
-        """Read the note of a commit at `watermark`; an empty note if another program wrote the text."""
+        """Reads the note of a commit at `watermark`; an empty note if another program wrote the text."""
         form, _, rest = text.partition(" ")
         if form != _FORM:
             return cls()
@@ -44,7 +44,7 @@ class OffsetTracker:
         self.end = start
 
     def try_begin(self, offset: int) -> bool:
-        """Record a fetched offset. Returns False if it must not be delivered: it was done before the last commit."""
+        """Notes a fetched offset. Returns False if it must not be delivered: it was done before the last commit."""
         self.end = offset + 1
         if offset < self._note.end and self._note.is_done(offset):
             return False
@@ -57,11 +57,11 @@ class OffsetTracker:
 
     @property
     def watermark(self) -> int:
-        """Where to continue after a restart: everything before it is done."""
+        """The offset to continue at after a restart: everything before it is done."""
         return next(iter(self._open), self.end)
 
     def note(self) -> str:
-        """What is done beyond the watermark, in at most NOTE_CHARS_MAX characters. What does not fit is delivered again."""
+        """A note of what is done beyond the watermark, in at most NOTE_CHARS_MAX characters. What does not fit is delivered again."""
         watermark, end = self.watermark, self._done_end
         if end <= watermark:
             return ""

@@ -177,13 +177,13 @@ def _packed(producer: AIOKafkaProducer, messages: list[Message]) -> list[BatchBu
 
 
 def _retrieve_exception(done: asyncio.Future[Any]) -> None:
-    """Mark the exception as retrieved, even if nobody awaits the future any more."""
+    """Marks the exception as retrieved, even if nobody awaits the future any more."""
     if not done.cancelled():
         done.exception()
 
 
 async def _stop(producer: AIOKafkaProducer) -> None:
-    """Flush and close; while the brokers are away, drop what is unsent, for which the driver has no call."""
+    """Flushes and closes; while the brokers are away, drops what is unsent, for which the driver has no call."""
     stopping = asyncio.create_task(producer.stop())
     await asyncio.wait([stopping], timeout=STOP_SECONDS)
     if not stopping.done():

@@ -88,7 +88,7 @@ class KafkaSubscription:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def open(self) -> None:
-        """Join the group. Raises KafkaError."""
+        """Joins the group. Raises KafkaError."""
         self._consumer.subscribe(list(self._topics), listener=RebalanceListener(self._on_revoked))
         await self._consumer.start()
         self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._commit_regularly())]
@@ -124,7 +124,7 @@ class KafkaSubscription:
             self._settled.set()
 
     async def close(self) -> None:
-        """Leave the group. A static member only disconnects, so that it can return without a rebalance."""
+        """Leaves the group. A static member only disconnects, so that it can return without a rebalance."""
         for task in self._tasks:
             task.cancel()
         if self._tasks:
@@ -184,7 +184,7 @@ class KafkaSubscription:
         return {place: Note.read(commit.metadata, commit.offset) for place, commit in commits.items()}
 
     def _throttle(self) -> None:
-        """Pause all partitions while two batches are ready, resume them at one. Polling continues."""
+        """Pauses all partitions while two batches are ready, resumes them at one. Polling continues."""
         is_full = self._ready_bytes > READY_BYTES_MAX or len(self._in_hand) >= IN_HAND_MAX
         if not self._is_paused and (is_full or len(self._ready) >= 2 * self._limit):
             self._is_paused = True
@@ -194,7 +194,7 @@ class KafkaSubscription:
             self._consumer.resume(*self._consumer.assignment())
 
     async def _on_revoked(self) -> None:
-        """Hand out nothing more, commit what is acknowledged, drop the rest. Does not wait for handlers that run long."""
+        """Hands out nothing more, commits what is acknowledged, drops the rest. Does not wait for handlers that run long."""
         self._epoch += 1
         self._ready.clear()
         self._ready_bytes = 0

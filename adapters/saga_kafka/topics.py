@@ -33,7 +33,7 @@ class Topics:
         self._opening = asyncio.Lock()
 
     async def check(self, names: Collection[str]) -> None:
-        """Raise NotFound if one of these topics is missing; with create=1 in the URL, create it instead.
+        """Raises NotFound if one of these topics is missing; with create=1 in the URL, creates it instead.
 
         Lists all topics: a broker with auto.create.topics.enable creates each topic that a request names.
         """
@@ -50,7 +50,7 @@ class Topics:
         self._known.update(names)
 
     def forget(self) -> None:
-        """Make the next check ask the cluster again: a topic may have been deleted."""
+        """Makes the next check ask the cluster again: a topic may have been deleted."""
         self._known.clear()
 
     async def missing(self, names: Collection[str]) -> list[str]:
@@ -61,7 +61,7 @@ class Topics:
         return [name for name in names if name not in existing]
 
     async def create(self, names: Sequence[str]) -> None:
-        """Create topics with the settings of the URL. A topic that another process creates meanwhile is not an error."""
+        """Creates topics with the settings of the URL. A topic that another process creates meanwhile is not an error."""
         options = self._options
         wanted = [
             NewTopic(name, options.partitions, options.replication, topic_configs=self.settings()) for name in names
@@ -105,7 +105,7 @@ class Topics:
             await admin.close()
 
     async def call(self, request: Callable[[AIOKafkaAdminClient], Awaitable[Response]]) -> Response:
-        """Call the cluster. Retries until the caller's timeout while a broker is away or not responsible. Raises KafkaError."""
+        """Calls the cluster. Retries until the caller's timeout while a broker is away or not responsible. Raises KafkaError."""
         admin = await self._opened()
         while True:
             try:
@@ -132,7 +132,7 @@ class Topics:
             return self._admin
 
     async def _raise_reason(self) -> None:
-        """Connect once more to raise the reason: a wrong password, a certificate. The driver says only that it failed."""
+        """Connects once more to raise the reason: a wrong password, a certificate. The driver says only that it failed."""
         arguments = self._options.client()
         for name in ("bootstrap_servers", "metadata_max_age_ms"):
             del arguments[name]

@@ -1,4 +1,4 @@
-"""Saga over Amazon Kinesis Data Streams: a bus whose readers share shards by leases in Postgres."""
+"""A bus on Amazon Kinesis Data Streams: `kinesis://REGION?prefix=shop.`; its readers share shards by leases in Postgres."""
 
 from saga_kinesis.bus import open_bus
 from saga_kinesis.doctor import open_doctor

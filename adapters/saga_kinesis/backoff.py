@@ -1,4 +1,4 @@
-"""How long to wait: between tries that fail, and between complaints about them."""
+"""Pauses between failed attempts, and between the log lines about them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import random
 import time
 from typing import Final
 
-COMPLAIN_SECONDS: Final = 10.0
+LOG_SECONDS: Final = 10.0
 
 
 class Backoff:
-    """Pauses that double up to a longest one, with jitter so that many who failed together do not come back together."""
+    """Pauses that double up to a maximum, with jitter, so that processes which failed together do not retry together."""
 
     def __init__(self, first_seconds: float, longest_seconds: float) -> None:
         self._first = first_seconds
@@ -20,31 +20,31 @@ class Backoff:
     def seconds(self) -> float:
         """The next pause."""
         pause, self._next = self._next, min(self._next * 2, self._longest)
-        return pause * random.uniform(0.5, 1.0)  # noqa: S311 (spreads tries, guards nothing)
+        return pause * random.uniform(0.5, 1.0)  # noqa: S311 (spreads retries, guards nothing)
 
     def reset(self) -> None:
-        """It worked."""
+        """Starts again with the first pause, after a success."""
         self._next = self._first
 
 
-class Complaint:
-    """Lets one log line through in a while, and counts what it holds back."""
+class LogLimiter:
+    """Limits a repeated log line to one in a while, and counts the suppressed ones."""
 
-    def __init__(self, every_seconds: float = COMPLAIN_SECONDS) -> None:
+    def __init__(self, every_seconds: float = LOG_SECONDS) -> None:
         self._every = every_seconds
         self._next_at = float("-inf")
-        self._count = 0
+        self._suppressed = 0
 
-    def due(self) -> int:
-        """How often it happened since the last line; 0 while it is too early for another."""
-        self._count += 1
+    def count(self) -> int:
+        """Counts an occurrence. Returns how many there were since the last line; 0 while it is too early for the next."""
+        self._suppressed += 1
         if time.monotonic() < self._next_at:
             return 0
         self._next_at = time.monotonic() + self._every
-        count, self._count = self._count, 0
-        return count
+        suppressed, self._suppressed = self._suppressed, 0
+        return suppressed
 
 
 def jitter(seconds: float) -> float:
-    """About so long."""
+    """About this long."""
     return seconds * random.uniform(0.8, 1.2)  # noqa: S311

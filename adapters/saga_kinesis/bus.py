@@ -1,4 +1,4 @@
-"""A bus on Kinesis: a stream for each topic, read under leases that lie in Postgres."""
+"""A bus on Kinesis: one stream for each topic, read under leases in Postgres."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from saga_kinesis.client import Client
 from saga_kinesis.options import Options
 from saga_kinesis.publisher import Publisher
 from saga_kinesis.readers.lease_table import LeaseTable
-from saga_kinesis.streams import make
+from saga_kinesis.streams import create_stream
 from saga_kinesis.subscription import KinesisSubscription
 
 
 class KinesisBus:
     """See `saga.ports.bus.Bus`.
 
-    Delivery: at least once to each group, as long as the stream keeps the record (its retention). A group that reads a stream for
-    the first time begins with the oldest record. Ordering: none; by shard as a rule. Idempotence: none. Cancellation: a cancelled
-    publish is unknown.
+    Delivery: at least once to each group, while the stream keeps the record (its retention). A group that reads a stream for the
+    first time begins at the oldest record. Ordering: none; by shard as a rule. Idempotence: none. Cancellation: the outcome of a
+    cancelled publish is unknown.
     """
 
     def __init__(self, options: Options, namespace: str) -> None:
@@ -34,13 +34,13 @@ class KinesisBus:
         self._ensuring = asyncio.Lock()
         self._is_closed = False
 
-    async def ensure(self, topics: Sequence[str], group: str) -> None:  # noqa: ARG002 (every group begins with the oldest record)
-        """Check that streams and lease tables are there; with `create=yes` in the URL make what is missing.
+    async def ensure(self, topics: Sequence[str], group: str) -> None:  # noqa: ARG002 (every group begins at the oldest record)
+        """Check that streams and lease tables exist; with `create=yes` in the URL, create those that are missing.
 
         Raises:
-            NotFound: a stream does not exist; `saga bus ensure` makes it.
-            SchemaMismatch: the lease tables do not exist, or are of another build.
-            Unavailable: a stream cannot be used at the moment.
+            NotFound: a stream does not exist; `saga bus ensure` creates it.
+            SchemaMismatch: the lease tables are missing, or of another version.
+            Unavailable: a stream is being created, changed or deleted.
         """
         self._check_open()
         async with self._ensuring:
@@ -52,7 +52,7 @@ class KinesisBus:
                     self._ensured.add(topic)
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Raises also InputRefused: too large, nothing was published; NotFound: a stream does not exist."""
+        """See `Bus.publish`. Raises also NotFound: a stream does not exist."""
         self._check_open()
         if messages:
             await self._publisher.publish(messages)
@@ -69,7 +69,7 @@ class KinesisBus:
             await subscription.close()
 
     async def close(self) -> None:
-        """Iterations of its subscriptions end, and their shards are given back."""
+        """Ends the iterations of its subscriptions, and releases their shards."""
         self._is_closed = True
         await asyncio.gather(*(subscription.close() for subscription in self._subscriptions))
         await self.api.close()
@@ -81,11 +81,11 @@ class KinesisBus:
         except NotFound:
             if not self.options.create:
                 raise
-            stream = await make(self.api, name)
+            stream = await create_stream(self.api, name)
         if not stream.is_usable:
             if not self.options.create:
                 raise Unavailable(f"{self.options.place}: stream {name} is {stream.status.lower()}: try again soon")
-            await make(self.api, name)
+            await create_stream(self.api, name)
 
     def _check_open(self) -> None:
         if self._is_closed:
@@ -93,5 +93,5 @@ class KinesisBus:
 
 
 def open_bus(url: str, namespace: str) -> Bus:
-    """The adapter behind kinesis:// URLs."""
+    """The bus behind kinesis:// URLs."""
     return KinesisBus(Options.read(url), namespace)

@@ -78,7 +78,7 @@ class Client:
         self._is_closed = False
 
     async def describe(self, stream: str) -> Stream:
-        """Describe a stream. Raises NotFound, Unavailable, AccessRefused, as every method here may."""
+        """Describes a stream. Raises NotFound, Unavailable, AccessRefused, as every method here may."""
         client = await self._opened()
         with translated(self.options.place, stream):
             answer = (await client.describe_stream_summary(StreamName=stream))["StreamDescriptionSummary"]
@@ -106,19 +106,19 @@ class Client:
             request = {"NextToken": answer["NextToken"], "MaxResults": LIST_SHARDS_MAX}
 
     async def create(self, stream: str, shards: int) -> None:
-        """Create a stream. Raises also AlreadyExists."""
+        """Creates a stream. Raises also AlreadyExists."""
         client = await self._opened()
         with translated(self.options.place, stream):
             await client.create_stream(StreamName=stream, ShardCount=shards)
 
-    async def keep_for(self, stream: str, hours: int) -> None:
-        """Extend the retention of a new stream, which is a day."""
+    async def extend_retention(self, stream: str, hours: int) -> None:
+        """Extends the retention of a new stream, which is a day."""
         client = await self._opened()
         with translated(self.options.place, stream):
             await client.increase_stream_retention_period(StreamName=stream, RetentionPeriodHours=hours)
 
     async def put(self, stream: str, records: Sequence[StreamRecord]) -> list[str | None]:
-        """Write records. Returns the error code of each record, None for those that were written."""
+        """Writes records. Returns the error code of each record, None for those that were written."""
         client = await self._opened()
         entries = [{"Data": record.data, "PartitionKey": record.partition_key} for record in records]
         with translated(self.options.place, stream):
@@ -136,7 +136,7 @@ class Client:
         return str(answer["ShardIterator"])
 
     async def read(self, stream: str, iterator: str, limit: int) -> RecordPage:
-        """Read a page of records. Raises also IteratorExpired."""
+        """Reads a page of records. Raises also IteratorExpired."""
         client = await self._opened()
         with translated(self.options.place, stream):
             answer = await client.get_records(ShardIterator=iterator, Limit=limit)

@@ -1,4 +1,4 @@
-"""Streams and lease tables made on purpose, and what may be wrong with them: `saga bus ensure`, `saga doctor`."""
+"""Creates and examines the streams and lease tables of a Kinesis bus: `saga bus ensure`, `saga doctor`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from saga.ports.bus_doctor import BusDoctor, Check, failed, passed
 from saga_kinesis.client import Client, Stream
 from saga_kinesis.options import Options
 from saga_kinesis.readers.lease_table import LeaseTable
-from saga_kinesis.streams import make, ready
+from saga_kinesis.streams import create_stream, wait_until_usable
 
 ENSURE: Final = "saga bus ensure"
 
@@ -24,7 +24,7 @@ class KinesisDoctor:
         self._table = LeaseTable(options.leases, namespace)
 
     async def create(self, topics: Sequence[str]) -> list[str]:
-        """The lease tables, then the streams; waits until they can be used, which takes AWS up to a minute each."""
+        """Creates the lease tables, then the streams. Waits until these are usable, which takes AWS up to a minute each."""
         migrations = await self._table.migrate()
         created = [f"{self._table.schema} {migration.name}" for migration in migrations]
         for topic in topics:
@@ -32,10 +32,10 @@ class KinesisDoctor:
             try:
                 await self._api.describe(name)
             except NotFound:
-                await make(self._api, name)
+                await create_stream(self._api, name)
                 created.append(name)
             else:
-                await ready(self._api, name)
+                await wait_until_usable(self._api, name)
         return created
 
     async def examine(self, topics: Sequence[str]) -> AsyncIterator[Check]:
@@ -45,9 +45,9 @@ class KinesisDoctor:
             try:
                 stream = await self._api.describe(name)
             except NotFound:
-                yield failed("stream", f"{name} does not exist: what is published for it is lost", ENSURE)
+                yield failed("stream", f"{name} does not exist: what is published to it is lost", ENSURE)
             except SagaError as error:
-                yield failed("bus", str(error), "check the bus's URL, the credentials, and that the service is up")
+                yield failed("bus", str(error), "check the URL of the bus, the credentials, and that the service runs")
                 return
             else:
                 yield self._stream(stream)
@@ -60,26 +60,26 @@ class KinesisDoctor:
         try:
             pending = await self._table.pending()
         except SagaError as error:
-            return failed("leases", str(error), "check leases= in the bus's URL")
+            return failed("leases", str(error), "check leases= in the URL of the bus")
         if pending:
-            return failed("leases", f"{self._table.place} has not the lease tables of this build", ENSURE)
+            return failed("leases", f"{self._table.place} lacks the lease tables of this version", ENSURE)
         return passed("leases", f"schema {self._table.schema} of {self._table.place}")
 
     def _stream(self, stream: Stream) -> Check:
-        hours = round(self._options.retention_seconds / 3600)
+        retention_hours = round(self._options.retention_seconds / 3600)
         if not stream.is_usable:
-            return failed("stream", f"{stream.name} is {stream.status.lower()}", "wait, and look again")
-        if stream.retention_hours < hours:
+            return failed("stream", f"{stream.name} is {stream.status.lower()}", "wait, and run the doctor again")
+        if stream.retention_hours < retention_hours:
             return failed(
                 "stream",
-                f"{stream.name} keeps records for {stream.retention_hours} h; the bus's URL says {hours} h",
-                f"aws kinesis increase-stream-retention-period --stream-name {stream.name} --retention-period-hours {hours}",
+                f"{stream.name} keeps records for {stream.retention_hours} h; the URL of the bus says {retention_hours} h",
+                f"aws kinesis increase-stream-retention-period --stream-name {stream.name} --retention-period-hours {retention_hours}",
             )
         if not stream.is_on_demand and stream.open_shards < self._options.shards:
             return failed(
                 "stream",
-                f"{stream.name} has {stream.open_shards} shards, so no more processes of its service can read it; "
-                f"the bus's URL says {self._options.shards}",
+                f"{stream.name} has {stream.open_shards} shards, the maximum number of processes that read it; "
+                f"the URL of the bus says {self._options.shards}",
                 f"aws kinesis update-shard-count --stream-name {stream.name} --scaling-type UNIFORM_SCALING "
                 f"--target-shard-count {self._options.shards}",
             )
@@ -88,5 +88,5 @@ class KinesisDoctor:
 
 
 def open_doctor(url: str, namespace: str) -> BusDoctor:
-    """Who makes and examines the streams of kinesis:// URLs."""
+    """The doctor behind kinesis:// URLs."""
     return KinesisDoctor(Options.read(url), namespace)

@@ -75,7 +75,7 @@ class Options:
     shards: int
     """Shards of a stream that Saga creates: the maximum number of processes that read it at the same time."""
     retention_seconds: float
-    """How long a stream that Saga creates keeps its records: whole hours from 24h to 8760h."""
+    """Retention of a stream that Saga creates: whole hours from 24h to 8760h."""
     leases: str = field(repr=False)
     """postgresql:// URL of the database with the leases; empty if only publishing is possible."""
     lease_seconds: float
@@ -87,9 +87,9 @@ class Options:
     unacknowledged_max: int
     """Maximum number of unacknowledged records of one shard; reading pauses at this number."""
     timeout_seconds: float
-    """How long a request waits for its answer."""
+    """Timeout of a request."""
     publish_timeout_seconds: float
-    """How long a batch is retried; after that its outcome is unknown."""
+    """Time for which a batch is retried; after that its outcome is unknown."""
 
     @classmethod
     def read(cls, url_text: str) -> Self:

@@ -1,4 +1,4 @@
-"""Batches of messages become records: within what a request may hold, and again for those that were not taken."""
+"""Publishes messages as records, split into requests of legal size; retries the records that Kinesis refuses."""
 
 from __future__ import annotations
 
@@ -10,31 +10,31 @@ from typing import Final
 
 from saga.errors import InputRefused, NotFound, Unavailable
 from saga.ports.bus import Message
-from saga_kinesis.backoff import Backoff, Complaint
+from saga_kinesis.backoff import Backoff, LogLimiter
 from saga_kinesis.client import Client, StreamRecord
 from saga_kinesis.readers.lease_table import LeaseTable
 from saga_kinesis.record_format import pack, partition_key
-from saga_kinesis.streams import make
+from saga_kinesis.streams import create_stream
 
 BODY_BYTES_MAX: Final = 1024 * 1024
 RECORD_BYTES_MAX: Final = 1024 * 1024  # data and partition key together
 REQUEST_RECORDS_MAX: Final = 500
-REQUEST_BYTES_MAX: Final = 4 * 1024 * 1024  # Kinesis takes 5 MiB
+REQUEST_BYTES_MAX: Final = 4 * 1024 * 1024  # Kinesis accepts 5 MiB
 RETRY_SECONDS: Final = (0.05, 2.0)
 
 _log = logging.getLogger(__name__)
-_throttled = Complaint()
+_throttled = LogLimiter()
 
 
 class Publisher:
-    """Puts messages on their streams. A record may be written twice, and order is lost where a part of a batch is sent again."""
+    """Writes messages to their streams. A record may be written twice; retrying a part of a batch changes its order."""
 
     def __init__(self, api: Client, table: LeaseTable) -> None:
         self._api = api
         self._table = table
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """See `saga.ports.bus.Bus.publish`. Raises also InputRefused, and then nothing was published; NotFound: no such stream."""
+        """See `saga.ports.bus.Bus.publish`. Raises also NotFound: a stream does not exist."""
         packed = [(message, _packed(message)) for message in messages]
         streams: dict[str, list[StreamRecord]] = {}
         for message, data in packed:
@@ -42,66 +42,70 @@ class Publisher:
                 number = await self._table.put_parcel(message.body, self._api.options.retention_seconds)
                 data = pack(message, parcel=number)  # noqa: PLW2901
             streams.setdefault(message.topic, []).append(StreamRecord(data, partition_key(message)))
-        sent = [self._send(self._api.options.prefix + topic, records) for topic, records in streams.items()]
-        failures = [failure for failure in await asyncio.gather(*sent, return_exceptions=True) if failure is not None]
+        sending = [self._send(self._api.options.prefix + topic, records) for topic, records in streams.items()]
+        failures = [
+            failure for failure in await asyncio.gather(*sending, return_exceptions=True) if failure is not None
+        ]
         if failures:
             raise failures[0]
 
     async def _send(self, stream: str, records: Sequence[StreamRecord]) -> None:
-        """Returns when the stream has all of them."""
+        """Returns when the stream has all records."""
         give_up_at = time.monotonic() + self._api.options.publish_timeout_seconds
         for request in _requests(records):
             await self._put(stream, request, give_up_at)
 
     async def _put(self, stream: str, records: Sequence[StreamRecord], give_up_at: float) -> None:
-        """One request, and again for what was not taken, until all of it was or time is up."""
+        """Sends one request; sends refused records again until none is left or the time is up."""
         backoff, left = Backoff(*RETRY_SECONDS), records
-        why: object = None
+        reason: object = None
         while True:
             try:
                 async with asyncio.timeout_at(asyncio.get_running_loop().time() + give_up_at - time.monotonic()):
-                    answers = await self._api.put(stream, left)
-                refused = [record for record, reason in zip(left, answers, strict=True) if reason is not None]
-                why = next((reason for reason in answers if reason is not None), None)
+                    codes = await self._api.put(stream, left)
+                refused = [record for record, code in zip(left, codes, strict=True) if code is not None]
+                reason = next((code for code in codes if code is not None), None)
             except NotFound:
                 if not self._api.options.create:
                     raise
-                await make(self._api, stream)
+                await create_stream(self._api, stream)
                 continue
             except Unavailable as error:
-                refused, why = list(left), error
-            except TimeoutError:  # in the middle of the last try: what was said before says more
-                refused, why = list(left), why or "no answer in time"
+                refused, reason = list(left), error
+            except TimeoutError:  # of the last attempt: an earlier reason says more
+                refused, reason = list(left), reason or "no answer in time"
             if not refused:
                 return
             if len(refused) < len(left):
                 backoff.reset()
             left = refused
-            if count := _throttled.due():
-                _log.warning("%s did not take %s records (%s times): %s", stream, len(left), count, why)
+            if count := _throttled.count():
+                _log.warning("%s refuses %s records (%s times): %s", stream, len(left), count, reason)
             pause = backoff.seconds()
             if time.monotonic() + pause >= give_up_at:
                 raise Unavailable(
-                    f"{self._api.options.place}: {len(left)} of {len(records)} records for {stream}: {why}"
+                    f"{self._api.options.place}: {len(left)} of {len(records)} records for {stream}: {reason}"
                 )
             await asyncio.sleep(pause)
 
 
 def _packed(message: Message) -> bytes:
     if len(message.body) > BODY_BYTES_MAX:
-        raise InputRefused(f"a message of {len(message.body)} bytes for {message.topic}: the limit is {BODY_BYTES_MAX}")
+        raise InputRefused(
+            f"a message for {message.topic} has {len(message.body)} bytes, the maximum is {BODY_BYTES_MAX}"
+        )
     return pack(message)
 
 
 def _requests(records: Sequence[StreamRecord]) -> Iterator[list[StreamRecord]]:
-    """Records in portions that a request may hold."""
-    portion, size = list[StreamRecord](), 0
+    """Splits records into requests of legal size."""
+    request, size = list[StreamRecord](), 0
     for record in records:
         bytes_ = len(record.data) + len(record.partition_key)
-        if portion and (len(portion) == REQUEST_RECORDS_MAX or size + bytes_ > REQUEST_BYTES_MAX):
-            yield portion
-            portion, size = [], 0
-        portion.append(record)
+        if request and (len(request) == REQUEST_RECORDS_MAX or size + bytes_ > REQUEST_BYTES_MAX):
+            yield request
+            request, size = [], 0
+        request.append(record)
         size += bytes_
-    if portion:
-        yield portion
+    if request:
+        yield request

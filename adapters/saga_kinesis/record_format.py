@@ -1,6 +1,6 @@
-"""How a message lies in a record: Kinesis has no headers, and its partition key cannot carry our keys.
+"""The format of a record: Kinesis has no headers, and its partition keys cannot carry the keys of messages.
 
-byte 0       version: 1 = the body follows, 2 = the number of a parcel follows (a body that no record can hold)
+byte 0       version: 1 = the body follows, 2 = the number of a parcel follows (a body too large for a record, in Postgres)
 bytes 1-2    length of the key, big endian; then the key
 4 bytes      length of the headers, big endian; then the headers, a JSON object of strings in UTF-8
 the rest     the body, or eight bytes with the parcel's number
@@ -28,21 +28,21 @@ _NUMBER: Final = struct.Struct(">q")
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """What a record says: a message, or one whose body is in a parcel (`message.body` is empty then)."""
+    """The content of a record: a message, or a message whose body is in a parcel (then `message.body` is empty)."""
 
     message: Message
     parcel: int | None = None
 
 
 def pack(message: Message, *, parcel: int | None = None) -> bytes:
-    """The data of a record.
+    """Encodes a message as the data of a record.
 
     Raises:
         InputRefused: the key or the headers are too long.
     """
     if len(message.key) > KEY_BYTES_MAX:
         raise InputRefused(
-            f"a message for {message.topic} has a key of {len(message.key)} bytes, at most {KEY_BYTES_MAX}"
+            f"a message for {message.topic} has a key of {len(message.key)} bytes, the maximum is {KEY_BYTES_MAX}"
         )
     headers = NO_HEADERS
     if message.headers:
@@ -53,10 +53,10 @@ def pack(message: Message, *, parcel: int | None = None) -> bytes:
 
 
 def unpack(topic: str, data: bytes) -> Envelope:
-    """Read a record that anybody may have written.
+    """Decodes a record, which may come from any program.
 
     Raises:
-        ProtocolViolation: it is no envelope of ours.
+        ProtocolViolation: Saga did not write this record.
     """
     try:
         version, key_length = _KEY.unpack_from(data)
@@ -66,7 +66,7 @@ def unpack(topic: str, data: bytes) -> Envelope:
         if version not in {INLINE, PARCEL}:
             raise ValueError(f"version {version}")
         if body_at > len(data):
-            raise ValueError("cut off")
+            raise ValueError("truncated")
         headers = _headers(data[headers_at:body_at])
         key, body = data[_KEY.size : headers_at - _LENGTH.size], data[body_at:]
         if version == INLINE:
@@ -74,11 +74,11 @@ def unpack(topic: str, data: bytes) -> Envelope:
         (parcel,) = _NUMBER.unpack(body)
         return Envelope(Message(topic, key, b"", headers), parcel)
     except (struct.error, ValueError, RecursionError, InputRefused) as error:
-        raise ProtocolViolation(f"no envelope of Saga's: {type(error).__name__}: {error}"[:200]) from None
+        raise ProtocolViolation(f"not a record of Saga: {type(error).__name__}: {error}"[:200]) from None
 
 
 def partition_key(message: Message) -> str:
-    """Messages of one key share a shard; any bytes will do for a key."""
+    """The partition key of a message: messages with the same key share a shard; a key can be any bytes."""
     return hashlib.blake2b(message.key, digest_size=16).hexdigest()
 
 
@@ -87,6 +87,6 @@ def _headers(data: bytes) -> dict[str, str]:
         return {}
     headers = json.loads(data)
     if not isinstance(headers, dict) or not all(isinstance(value, str) for value in headers.values()):
-        raise ValueError("headers are an object of strings")
+        raise ValueError("headers must be an object of strings")
     check_headers(headers)
     return headers

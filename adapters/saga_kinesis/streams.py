@@ -1,4 +1,4 @@
-"""Streams are made on request, with explicit settings, and never by the way."""
+"""Creates streams on request, with explicit settings."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from saga_kinesis.client import Client, Stream
 from saga_kinesis.failures import Throttled
 
 ACTIVE_TIMEOUT_SECONDS: Final = 90.0  # AWS takes up to a minute
-ASK_SECONDS: Final = (0.05, 2.0)
+POLL_SECONDS: Final = (0.05, 2.0)
 DAY_HOURS: Final = 24
 
 
-async def make(api: Client, name: str) -> Stream:
-    """The stream with the shards and the retention of the URL, made if it is missing, and ready for use.
+async def create_stream(api: Client, name: str) -> Stream:
+    """Creates a stream with the shards and the retention of the URL, and waits until it is usable.
 
-    Of a stream that is there already nothing is changed.
+    A stream that exists already is not changed.
 
     Raises:
-        Unavailable: it is not ready after a minute and a half.
+        Unavailable: the stream is not usable after ACTIVE_TIMEOUT_SECONDS.
     """
     options = api.options
     try:
         await api.create(name, options.shards)
     except AlreadyExists:
-        return await ready(api, name)
-    stream = await ready(api, name)
-    hours = round(options.retention_seconds / 3600)
-    if hours > DAY_HOURS:
-        await api.keep_for(name, hours)
-        stream = await ready(api, name)
+        return await wait_until_usable(api, name)
+    stream = await wait_until_usable(api, name)
+    retention_hours = round(options.retention_seconds / 3600)
+    if retention_hours > DAY_HOURS:
+        await api.extend_retention(name, retention_hours)
+        stream = await wait_until_usable(api, name)
     return stream
 
 
-async def ready(api: Client, name: str) -> Stream:
-    """Wait until a stream can be used. Raises NotFound, Unavailable."""
-    give_up_at, backoff = time.monotonic() + ACTIVE_TIMEOUT_SECONDS, Backoff(*ASK_SECONDS)
+async def wait_until_usable(api: Client, name: str) -> Stream:
+    """Waits until a stream is usable. Raises NotFound, Unavailable."""
+    give_up_at, backoff = time.monotonic() + ACTIVE_TIMEOUT_SECONDS, Backoff(*POLL_SECONDS)
     while True:
         status = "missing"
         try:

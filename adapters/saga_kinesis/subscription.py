@@ -1,4 +1,4 @@
-"""A member of a consumer group of the Kinesis bus: its shards, of one stream or several, as one sequence of batches."""
+"""A member of a consumer group: merges the shards that it reads, of one or several streams, into a sequence of batches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from saga_kinesis.readers.shard_reader import KinesisDelivery, ShardReader
 
 
 class KinesisSubscription:
-    """See `saga.ports.bus.Subscription`. It goes on by itself after Kinesis or the database was out of reach."""
+    """See `saga.ports.bus.Subscription`. It recovers by itself when Kinesis or the database was unavailable."""
 
     def __init__(self, api: Client, table: LeaseTable, topics: Sequence[str], group: str, limit: int) -> None:
         self._limit = limit
@@ -36,7 +36,7 @@ class KinesisSubscription:
         raise StopAsyncIteration
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """They are written down soon afterwards, in groups: after a crash the last of them come again."""
+        """Saved soon afterwards, in groups. After a crash, the last acknowledgements may be lost."""
         by_reader: dict[ShardReader, list[int]] = {}
         for delivery in deliveries:
             if isinstance(delivery, KinesisDelivery):
@@ -45,7 +45,7 @@ class KinesisSubscription:
             reader.acknowledge(sequences)
 
     def end(self) -> None:
-        """The bus was closed: iterations end."""
+        """Ends the iteration, because the bus is being closed."""
         self._is_closed = True
         self._filled.set()
 
@@ -54,10 +54,10 @@ class KinesisSubscription:
         await asyncio.gather(*(member.close() for member in self._members))
 
     def _take(self) -> list[KinesisDelivery]:
-        """What is ready, from each stream and shard in turn."""
+        """A batch of what is ready, from each stream and shard in turn."""
         batch: list[KinesisDelivery] = []
         self._members.rotate(-1)
         for member in self._members:
-            for reader in member.trusted():
+            for reader in member.trusted_readers():
                 batch += reader.take(self._limit - len(batch))
         return batch

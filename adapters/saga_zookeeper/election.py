@@ -132,7 +132,7 @@ class ZooKeeperElection(ReignElection[Candidacy]):
             await self._try_write(held, holder=None, timeout=RESIGN_TIMEOUT_SECONDS)
 
     async def _try_write(self, held: Candidacy, *, holder: str | None, timeout: float) -> bool:
-        """Write the reign if the candidate's node still exists; a resignation deletes the node."""
+        """Writes the reign if the candidate's node still exists; a resignation deletes the node."""
         reign = Reign(held.term, holder, held.trust_seconds)
         return await held.session.try_write(
             self._reign_path, reign.encoded(), guard=held.node, deletes_guard=holder is None, timeout=timeout

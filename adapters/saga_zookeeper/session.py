@@ -71,7 +71,7 @@ class Session:
 
     @property
     def seconds(self) -> float:
-        """How long the ensemble keeps a silent session: it may grant less or more than the URL asks for."""
+        """The time for which the ensemble keeps a silent session: it may grant less or more than the URL asks for."""
         return self._granted.seconds or self._options.session_seconds
 
     def _on_state(self, state: str) -> None:
@@ -82,7 +82,7 @@ class Session:
             self.call_on_loop(self._connected.set)
 
     def call_on_loop(self, callback: Callable[[], None]) -> None:
-        """Call back on the event loop, from a thread of kazoo; does nothing if the loop is closed."""
+        """Calls back on the event loop, from a thread of kazoo; does nothing if the loop is closed."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(callback)
 
@@ -96,7 +96,7 @@ class Session:
             raise self._unavailable("no answer") from error
 
     def live_for(self, seconds: float) -> None:
-        """End the session after this many seconds, unless this is called again before."""
+        """Ends the session after this many seconds, unless this is called again before."""
         self._end_at(time.monotonic() + seconds)
 
     def _end_at(self, moment: float) -> None:
@@ -116,14 +116,14 @@ class Session:
         self.call_on_loop(self._ended.set)
 
     async def end(self) -> None:
-        """End the session and delete its nodes. Does not wait for a silent server."""
+        """Ends the session and deletes its nodes. Does not wait for a silent server."""
         self._end_at(-math.inf)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(END_TIMEOUT_SECONDS):
                 await self._ended.wait()
 
     async def create_lasting(self, path: str, timeout: float) -> None:
-        """Create a node that outlives the session, and its missing ancestors."""
+        """Creates a node that outlives the session, and its missing ancestors."""
         ancestor = ""
         for name in path.strip("/").split("/"):
             ancestor += f"/{name}"
@@ -131,7 +131,7 @@ class Session:
                 await self._answer(self._client.create_async(ancestor, b"", self._access()), timeout)
 
     async def create_numbered(self, prefix: str, value: bytes, timeout: float) -> str:
-        """Create a node with the next number, which is deleted with the session. Returns its path."""
+        """Creates a node with the next number, which is deleted with the session. Returns its path."""
         creating = self._client.create_async(prefix, value, self._access(), ephemeral=True, sequence=True)
         return str(await self._answer(creating, timeout))
 
@@ -156,7 +156,7 @@ class Session:
         return bytes(value), int(stat.mzxid)
 
     async def try_write(self, path: str, value: bytes, *, guard: str, deletes_guard: bool, timeout: float) -> bool:
-        """Write a node if the node `guard` exists; `deletes_guard` deletes that with it. Returns whether a majority did."""
+        """Writes a node if the node `guard` exists; `deletes_guard` deletes that with it. Returns whether a majority did."""
         request = TransactionRequest(self._client)
         request.check(guard, ANY_VERSION)
         request.set_data(path, value)

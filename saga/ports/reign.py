@@ -57,11 +57,11 @@ class ReignElection(abc.ABC, Generic[Held]):
 
     @abc.abstractmethod
     async def _win(self, candidate: str) -> tuple[Held, Leadership]:
-        """Wait until the candidate leads. Withdraws it before raising anything."""
+        """Waits until the candidate leads. Withdraws it before raising anything."""
 
     @abc.abstractmethod
     async def _prove(self, held: Held) -> Leadership:
-        """Write the reign under the guard of the candidacy, so that a majority agrees. Raises LeadershipLost, Unavailable."""
+        """Writes the reign under the guard of the candidacy, so that a majority agrees. Raises LeadershipLost, Unavailable."""
 
     @abc.abstractmethod
     async def _record_resignation(self, held: Held) -> None:
@@ -69,11 +69,11 @@ class ReignElection(abc.ABC, Generic[Held]):
 
     @abc.abstractmethod
     async def _release(self, held: Held) -> None:
-        """Give the lease or session back. A failure is suppressed."""
+        """Gives the lease or session back. A failure is suppressed."""
 
     @abc.abstractmethod
     async def _disconnect(self) -> None:
-        """Close all connections; a campaign in progress fails."""
+        """Closes all connections; a campaign in progress fails."""
 
     async def campaign(self, candidate: str) -> Leadership:
         if self._is_closed:

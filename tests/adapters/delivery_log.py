@@ -49,11 +49,11 @@ class DeliveryLog:
                 await ended(task)
 
     async def complete(self, *, seconds: float = 30) -> None:
-        """Wait until everything that was published has arrived."""
+        """Waits until everything that was published has arrived."""
         await until(lambda: self.published <= self.arrived.keys(), "everything published has arrived", seconds=seconds)
 
     async def more(self, count: int, *, seconds: float = 30) -> float:
-        """Wait until this many more are published and have arrived. Returns how long that took."""
+        """Waits until this many more are published and have arrived. Returns how long that took."""
         wanted = len(self.published) + count
         return await until(
             lambda: len(self.published & self.arrived.keys()) >= wanted, f"{count} more have arrived", seconds=seconds

@@ -95,7 +95,7 @@ class Arena:
         return faults({one.name: one.notes for one in self.candidates}, died_at)
 
     async def enter(self, url: str, *, inside: Sequence[str] = ()) -> Candidate:
-        """Start a candidate; returns when it campaigns. `inside`: the words that bring a program elsewhere."""
+        """Starts a candidate; returns when it campaigns. `inside`: the words that bring a program elsewhere."""
         name = f"c{len(self.candidates)}"
         book = self._folder / f"{name}.book"
         argv = [*inside, sys.executable, "-m", "tests.election.candidate", url, self._namespace, name, str(book)]
@@ -105,7 +105,7 @@ class Arena:
         return candidate
 
     async def leader(self, *, other_than: Candidate | None = None, since: float = 0.0) -> tuple[Candidate, Note]:
-        """Wait until somebody leads, and for what it said when its term began."""
+        """Waits until somebody leads, and for what it said when its term began."""
 
         def found() -> Candidate | None:
             leading = (one for one in self.candidates if one is not other_than and one.leading is not None)

@@ -51,7 +51,7 @@ async def fleet(
 
 
 async def run(fleet: Fleet, bus_url: str, count: int, during: Callable[[], Awaitable[None]]) -> dict[str, int]:
-    """Start so many orders at a pace, let things happen meanwhile, wait for every ending and audit the effects."""
+    """Starts so many orders at a pace, let things happen meanwhile, wait for every ending and audit the effects."""
     async with saga.connect(settings=load(store=fleet.store, bus=bus_url, redrive=1)) as client:
         await client.register(shop)
         handles = []

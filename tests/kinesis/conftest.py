@@ -26,7 +26,7 @@ def kinesis_endpoint() -> Iterator[str]:
 
 @pytest.fixture
 def kinesalite() -> Iterator[services.Kinesalite]:
-    """A stand-in of the test's own, to be killed."""
+    """A stand-in for this test alone, which it may kill."""
     with or_skip(services.Kinesalite()) as server:
         yield server
 
@@ -47,7 +47,7 @@ def prefix() -> str:
 
 @pytest.fixture
 def bus_url(kinesis_endpoint: str, leases_url: str, prefix: str) -> str:
-    """The URL of a bus that nobody else uses."""
+    """The URL of a bus for this test alone."""
     return services.bus_url(kinesis_endpoint, leases_url, prefix=prefix)
 
 

@@ -1,4 +1,4 @@
-"""An endpoint that refuses in part and throttles, as AWS does and no stand-in: within the test, before a real stand-in."""
+"""An endpoint that throttles and refuses a part of a batch, as AWS does and stand-ins do not. It forwards to a real stand-in."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ BODY_BYTES_MAX: Final = 16 * 1024 * 1024
 
 
 class FaultyEndpoint:
-    """Passes calls on. `refuse` answers a call instead, with this error and status; `drop_record` refuses single records.
+    """Forwards calls. `refuse` returns status and error to answer instead; `drop_record` refuses single records.
 
-    `stall` leaves a call without an answer for as long as the endpoint serves.
+    `stall` selects calls that get no answer until the endpoint ends.
     """
 
     def __init__(self, target: str) -> None:
@@ -64,21 +64,21 @@ class FaultyEndpoint:
         body = await request.read()
         if operation == "PutRecords":
             return await self._put(request, json.loads(body))
-        return await self._passed_on(request, body)
+        return await self._forward(request, body)
 
     async def _put(self, request: web.Request, asked: Document) -> web.Response:
-        """The records that are refused do not get to the server; the answer has a line for each, in order."""
+        """Does not forward refused records. The answer has a line for each record, in order."""
         answers: list[Document | None] = []
-        passed = []
+        accepted = []
         for record in asked["Records"]:
             self._records += 1
             refused = self.drop_record(self._records)
             answers.append({"ErrorCode": THROUGHPUT, "ErrorMessage": "slower"} if refused else None)
             if not refused:
-                passed.append(record)
+                accepted.append(record)
         stored: list[Document] = []
-        if passed:
-            response = await self._passed_on(request, json.dumps({**asked, "Records": passed}).encode())
+        if accepted:
+            response = await self._forward(request, json.dumps({**asked, "Records": accepted}).encode())
             if response.status != 200 or not isinstance(response.body, bytes):
                 return response
             stored = json.loads(response.body)["Records"]
@@ -86,7 +86,7 @@ class FaultyEndpoint:
         failed = sum("ErrorCode" in line for line in lines)
         return web.json_response({"FailedRecordCount": failed, "Records": lines})
 
-    async def _passed_on(self, request: web.Request, body: bytes) -> web.Response:
+    async def _forward(self, request: web.Request, body: bytes) -> web.Response:
         headers = {
             name: value for name, value in request.headers.items() if name.lower() not in {"host", "content-length"}
         }

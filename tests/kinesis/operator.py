@@ -1,4 +1,4 @@
-"""What people do to a stream: split and merge shards, delete it, look at it. On the calls of the service itself."""
+"""What operators do with a stream, by calls of the Kinesis API: split and merge shards, delete it, inspect it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.runtime.world import until
 
 
 class Operator:
-    """Acts on the stream of a topic behind a bus's URL."""
+    """Acts on the stream of one topic of a bus."""
 
     def __init__(self, url: str, topic: str = TOPIC) -> None:
         self.options = Options.read(url)
@@ -37,27 +37,27 @@ class Operator:
         middle = str((shard.first_hash + shard.last_hash) // 2)
         client = await self.client()
         await client.split_shard(StreamName=self.stream, ShardToSplit=shard.id, NewStartingHashKey=middle)
-        await self.active()
+        await self.wait_until_active()
 
     async def merge(self, left: Shard, right: Shard) -> None:
         client = await self.client()
         await client.merge_shards(StreamName=self.stream, ShardToMerge=left.id, AdjacentShardToMerge=right.id)
-        await self.active()
+        await self.wait_until_active()
 
-    async def active(self) -> None:
+    async def wait_until_active(self) -> None:
         async def is_active() -> bool:
             return (await self.api.describe(self.stream)).status == "ACTIVE"
 
         await until(is_active, "the stream is active")
 
     async def delete(self) -> None:
-        """And wait until it is gone."""
+        """Deletes the stream, and wait until it is gone."""
         client = await self.client()
         await client.delete_stream(StreamName=self.stream)
         await until(self._is_gone, "the stream is gone")
 
     async def put_raw(self, *datas: bytes) -> None:
-        """Records that nobody packed."""
+        """Writes records that the adapter did not encode."""
         client = await self.client()
         records = [{"Data": data, "PartitionKey": str(number)} for number, data in enumerate(datas)]
         await client.put_records(StreamName=self.stream, Records=records)
@@ -68,13 +68,13 @@ class Operator:
         for shard in await self.api.shards(self.stream):
             iterator: str | None = await self.api.iterator(self.stream, shard.id, None)
             while iterator is not None:
-                said = await client.get_records(ShardIterator=iterator)
-                count += len(said["Records"])
-                iterator = said.get("NextShardIterator") if said["Records"] else None
+                answer = await client.get_records(ShardIterator=iterator)
+                count += len(answer["Records"])
+                iterator = answer.get("NextShardIterator") if answer["Records"] else None
         return count
 
     async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
-        """What the lease tables say; $1 is the stream."""
+        """Query the lease tables; $1 is the stream."""
         connection = await asyncpg.connect(self.options.leases, server_settings={"search_path": "saga_kinesis"})
         try:
             return await connection.fetch(query, self.stream, *arguments)

@@ -1,6 +1,6 @@
-"""A reader in a process of its own, to be frozen and killed: `python -m tests.kinesis.reader URL [step]` prints what it gets.
+"""A reader in its own process, for tests that freeze and kill it: `python -m tests.kinesis.reader URL [step]` prints what it receives.
 
-With `step` it takes one delivery for each line on its standard input, and acknowledges the one before it.
+With `step` it receives one delivery for each line of its standard input, and acknowledges the one before it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Readers in processes of their own: they join, leave, freeze and die."""
+"""Readers in their own processes, which join, leave, freeze and die."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STOP_SECONDS = 15.0
 
 
 class ReaderProcess:
-    """One process. `arrived` is what it printed."""
+    """One process. `own` counts what it printed."""
 
     def __init__(self, process: Process, arrived: Counter[int]) -> None:
         self._process = process
@@ -28,7 +28,7 @@ class ReaderProcess:
         self._listening = asyncio.create_task(self._listen())
 
     def step(self) -> None:
-        """Let it take one more."""
+        """Lets it receive one more delivery."""
         assert self._process.stdin is not None
         self._process.stdin.write(b"\n")
 
@@ -39,7 +39,7 @@ class ReaderProcess:
         self._process.send_signal(signal.SIGCONT)
 
     async def end(self, signal_: signal.Signals) -> None:
-        """SIGKILL: it dies; SIGINT: it leaves in good order."""
+        """SIGKILL kills it; SIGINT makes it leave the group."""
         if self._process.returncode is None:
             self._process.send_signal(signal_)
             self.thaw()
@@ -62,7 +62,7 @@ class ReaderProcess:
 
 
 class ReaderProcesses:
-    """Starts members; none outlives it."""
+    """Starts readers, and kills them at the end."""
 
     def __init__(self, url: str, arrived: Counter[int]) -> None:
         self._url = url
@@ -75,7 +75,7 @@ class ReaderProcesses:
         )
         member = ReaderProcess(process, self._arrived)
         self.members.append(member)
-        await until(lambda: member.is_ready, "the reader is up", seconds=READY_SECONDS)
+        await until(lambda: member.is_ready, "the reader has joined", seconds=READY_SECONDS)
         return member
 
     async def lose(self, member: ReaderProcess, signal_: signal.Signals) -> None:

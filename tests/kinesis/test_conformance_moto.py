@@ -1,4 +1,4 @@
-"""The bus suite over moto, a stand-in that many have already: it is reached by the same setting."""
+"""The bus suite over moto, a widespread stand-in, reached by the same setting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fabric moves from Kafka to Kinesis under load, as the how-to says, and loses no saga."""
+"""An installation moves from Kafka to Kinesis under load, as the how-to describes, and loses no saga."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def kafka_url() -> Iterator[str]:
         yield url
 
 
-async def test_a_fabric_moves_from_kafka_to_kinesis_and_loses_no_saga(
+async def test_an_installation_moves_from_kafka_to_kinesis_without_losing_a_saga(
     kafka_url: str,
     kinesis_endpoint: str,
     prefix: str,

@@ -1,4 +1,4 @@
-"""Whole sagas over Kinesis: processes and the stand-in are killed on the way, and every effect is there once."""
+"""Whole sagas over Kinesis: processes and the server are killed meanwhile, and every effect exists once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SHARDS: Final = "2"
 
 @pytest.fixture
 def url(kinesalite: services.Kinesalite, store_url: str) -> str:  # noqa: F811
-    """A bus with its leases beside the saga tables."""
+    """A bus with its leases in the database of the saga tables."""
     return services.bus_url(kinesalite.endpoint, store_url, shards=SHARDS, poll="100ms", idle="300ms")
 
 
@@ -44,24 +44,24 @@ async def fleet(
 
 
 async def serve(fleet: Fleet) -> list[Member]:
-    """Two processes for each half of the services: what the halves tell each other goes over the bus, for nobody serves both."""
+    """Two processes for each half of the services: no process serves both halves, so they communicate over the bus."""
     return [await fleet.participant(*half) for half in (SERVICES[:2], SERVICES[2:]) * 2]
 
 
-async def run(fleet: Fleet, url: str, count: int, *happenings: Callable[[], Awaitable[None]]) -> dict[str, int]:
-    """Start so many orders, a part of them before each happening, wait for every ending and audit the effects."""
+async def run(fleet: Fleet, url: str, count: int, *events: Callable[[], Awaitable[None]]) -> dict[str, int]:
+    """Starts `count` orders, some before each event, wait for all of them to end, and audit the effects."""
     async with saga.connect(settings=load(store=fleet.store, bus=url, redrive=1)) as client:
         await client.register(shop)
-        handles, share = [], count // (len(happenings) + 1)
-        for number, happening in enumerate((*happenings, _nothing)):
-            numbers = range(number * share, count if happening is _nothing else (number + 1) * share)
+        handles, share = [], count // (len(events) + 1)
+        for number, event in enumerate((*events, _nothing)):
+            numbers = range(number * share, count if event is _nothing else (number + 1) * share)
             handles += await asyncio.gather(*(client.start(shop, number) for number in numbers))
-            await happening()
+            await event()
         await asyncio.gather(*(handle.result(100) for handle in handles))
     return await audit(fleet.store, fleet.effects)
 
 
-async def test_every_effect_is_there_once_while_poison_arrives_and_everything_comes_again(
+async def test_every_effect_exists_once_while_poison_arrives_and_all_commands_are_redelivered(
     fleet: Fleet, kinesalite: services.Kinesalite, url: str
 ) -> None:
     await serve(fleet)
@@ -76,7 +76,7 @@ async def test_every_effect_is_there_once_while_poison_arrives_and_everything_co
         kinesalite.start()
 
     async def replay() -> None:
-        """All leases are gone: each stream is read from its oldest record again."""
+        """Deletes all leases: each stream is read from its oldest record again."""
         for service in SERVICES:
             async with Operator(url, topic_of("saga", service)) as operator:
                 await operator.rows("delete from lease where stream = $1")
@@ -91,7 +91,7 @@ async def test_every_effect_is_there_once_while_poison_arrives_and_everything_co
 
 
 @pytest.mark.chaos
-async def test_two_thousand_sagas_have_every_effect_once_while_shards_split_and_processes_die(
+async def test_every_effect_of_two_thousand_sagas_exists_once_while_shards_split_and_processes_die(
     fleet: Fleet, kinesalite: services.Kinesalite, url: str
 ) -> None:
     members = await serve(fleet)
@@ -119,7 +119,7 @@ async def test_two_thousand_sagas_have_every_effect_once_while_shards_split_and_
     assert sum(endings.values()) == 2_000
 
 
-async def test_a_service_whose_stream_is_missing_does_not_start_and_says_what_to_type(fleet: Fleet, url: str) -> None:
+async def test_a_service_without_its_stream_does_not_start_and_names_the_remedy(fleet: Fleet, url: str) -> None:
     await fleet.participant("books")
     strict = load(store=fleet.store, bus=url.replace("create=yes", "create=no"))
 

@@ -53,7 +53,7 @@ class Ensemble(ABC):
         return self._nodes[node].pid
 
     def start(self, *nodes: int) -> None:
-        """Start these servers, without numbers all of them, and wait until each of them answers."""
+        """Starts these servers, without numbers all of them, and wait until each of them answers."""
         nodes = nodes or tuple(range(1, len(self._members) + 1))
         for node in nodes:
             log = self._folder / f"node-{node}.log"

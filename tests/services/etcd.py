@@ -62,7 +62,7 @@ class Etcd(Ensemble):
         return False
 
     def call(self, method: str, body: dict[str, object], *, node: int = 1, timeout_seconds: float = 5) -> Any:
-        """Ask through the JSON gateway: bytes travel as base64, 64-bit integers as strings. For probes; the adapter speaks gRPC."""
+        """Asks through the JSON gateway: bytes travel as base64, 64-bit integers as strings. For probes; the adapter speaks gRPC."""
         return self._get(node, f"v3/{method}", json.dumps(body).encode(), timeout_seconds)
 
     def _get(self, node: int, path: str, body: bytes | None = None, timeout_seconds: float = 1) -> Any:

@@ -35,7 +35,7 @@ FOREIGN_OPTION: Final = re.compile(
 
 
 def generate(target: Path) -> None:
-    """Write the stubs into a folder that stands for the source root. Raises Missing: no uv, no go, or no way to fetch."""
+    """Writes the stubs into a folder that stands for the source root. Raises Missing: no uv, no go, or no way to fetch."""
     with tempfile.TemporaryDirectory() as name:
         protos = Path(name) / PACKAGE
         protos.mkdir(parents=True)

@@ -97,7 +97,7 @@ class Kinesalite:
         _wait_until_listening(self._child, self._port)
 
     def kill(self, signal_: signal.Signals = signal.SIGKILL) -> int:
-        """End it; returns the pid that was."""
+        """Ends it; returns the pid that was."""
         assert self._child is not None
         self._child.end(signal_)
         return self._child.pid

@@ -32,7 +32,7 @@ class Missing(LookupError):
 
 @contextlib.contextmanager
 def or_skip(server: contextlib.AbstractContextManager[Server]) -> Iterator[Server]:
-    """Bring a server up for a fixture. Where there is none the test is skipped aloud, and in the CI it fails."""
+    """Brings a server up for a fixture. Where there is none the test is skipped aloud, and in the CI it fails."""
     with contextlib.ExitStack() as stack:
         try:
             up = stack.enter_context(server)

@@ -94,7 +94,7 @@ def with_database(server_url: str, name: str) -> str:
 
 
 async def administer(server_url: str, statement: str) -> None:
-    """Run one statement as the administrator."""
+    """Runs one statement as the administrator."""
     connection = await asyncpg.connect(server_url)
     try:
         await connection.execute(statement)

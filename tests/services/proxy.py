@@ -100,11 +100,11 @@ class Proxy:
         return self._lost_answers
 
     def hold(self, *ways: Way) -> None:
-        """Let nothing pass in these directions, on open connections and on new ones; in both it is a black hole."""
+        """Lets nothing pass in these directions, on open connections and on new ones; in both it is a black hole."""
         self._call(self._set_gates({way: way not in (ways or BOTH) for way in BOTH}))
 
     def release(self) -> None:
-        """Pass everything on again, what was held back first."""
+        """Passes everything on again, what was held back first."""
         self._call(self._set_gates(dict.fromkeys(BOTH, True)))
 
     def cut(self) -> int:
@@ -112,15 +112,15 @@ class Proxy:
         return self._call(self._cut())
 
     def refuse(self) -> None:
-        """Refuse new connections; open ones stay."""
+        """Refuses new connections; open ones stay."""
         self._call(self._refuse())
 
     def accept(self) -> None:
-        """Take new connections again."""
+        """Takes new connections again."""
         self._call(self._listen())
 
     def delay(self, seconds: float) -> None:
-        """Hold every chunk back for so long, in both directions."""
+        """Holds every chunk back for so long, in both directions."""
         self._delay_seconds = seconds
 
     def lose_answers_to(self, words: bytes | None) -> None:
@@ -128,7 +128,7 @@ class Proxy:
         self._fatal_words = words
 
     def heal(self) -> None:
-        """End every fault. Connections that were cut stay so."""
+        """Ends every fault. Connections that were cut stay so."""
         self.delay(0)
         self.lose_answers_to(None)
         self.release()

@@ -1,1 +1,1 @@
-"""Sharing the shards of a stream among the processes of a service, and reading them."""
+"""Shares the shards of a stream among the processes of a service, and reads them."""

@@ -1,4 +1,4 @@
-"""Who is dead, judged by the observer's own clock; and how many shards are whose. No I/O."""
+"""Detects dead readers by the local clock, and computes fair shares of shards. No I/O."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from uuid import UUID
 
 
 class Observer:
-    """Remembers when each thing was last seen to change. A clock of another machine is never asked."""
+    """Remembers when the sign of life of each subject was last seen to change. Never uses the clock of another machine."""
 
     def __init__(self) -> None:
         self._seen: dict[Hashable, tuple[object, float]] = {}
 
-    def silent_seconds(self, thing: Hashable, sign: object, now: float) -> float:
-        """For how long a thing has shown this sign of life; zero when it is a new one."""
-        known = self._seen.get(thing)
+    def silent_seconds(self, subject: Hashable, sign: object, now: float) -> float:
+        """The seconds since a subject first showed this sign of life; zero if the sign is new."""
+        known = self._seen.get(subject)
         if known is None or known[0] != sign:
-            self._seen[thing] = (sign, now)
+            self._seen[subject] = (sign, now)
             return 0.0
         return now - known[1]
 
-    def forget_others(self, things: Collection[Hashable]) -> None:
-        """Keep only these in mind."""
-        self._seen = {thing: known for thing, known in self._seen.items() if thing in things}
+    def forget_others(self, subjects: Collection[Hashable]) -> None:
+        """Forgets all but these subjects."""
+        self._seen = {subject: known for subject, known in self._seen.items() if subject in subjects}
 
 
 def fair_share(stream: str, readers: Collection[UUID], me: UUID, shards: int) -> int:
-    """How many of the shards are mine; the shares of all readers add up to all of them, whoever counts.
+    """The number of shards of the reader `me`. All readers compute shares that add up to all shards.
 
-    The remainder goes to others for each stream, so that many small streams do not all land on one reader.
+    The remainder is distributed differently for each stream, so that small streams do not all go to one reader.
     """
     order = sorted(readers, key=lambda reader: zlib.crc32(stream.encode() + reader.bytes))
     each, left = divmod(shards, len(order))

@@ -1,4 +1,4 @@
-"""How far the reading of a shard is: records are acknowledged in any order, and what is saved never promises too much."""
+"""The progress of reading a shard. Records are acknowledged in any order; a saved checkpoint never covers an open record."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 
 class SequenceTracker:
-    """The checkpoint of a shard: the highest sequence number up to which everything is acknowledged, and what is beyond it.
+    """Tracks the checkpoint: the highest sequence number up to which everything is acknowledged, and those beyond it.
 
     `position` is the last record that was read, `changes` grows with each acknowledgement.
     """
@@ -21,16 +21,16 @@ class SequenceTracker:
 
     @property
     def unacknowledged(self) -> int:
-        """Records that were read and are not behind the checkpoint."""
+        """The number of records that were read and are not covered by the checkpoint."""
         return len(self._open)
 
     @property
     def beyond(self) -> list[int]:
-        """What is acknowledged although something before it is not."""
+        """Sequence numbers that are acknowledged although an earlier one is not."""
         return sorted(self._done)
 
-    def read(self, sequence: int) -> bool:
-        """A record came; whether somebody has to handle it. Others may have acknowledged it before us."""
+    def try_begin(self, sequence: int) -> bool:
+        """Notes a fetched record. Returns False if it must not be delivered: an earlier reader acknowledged it."""
         self.position = sequence
         self._open.append(sequence)
         if sequence not in self._done:
@@ -39,7 +39,7 @@ class SequenceTracker:
         return False
 
     def acknowledge(self, sequence: int) -> None:
-        """A record is done with. Twice is harmless."""
+        """Marks a record as done. Harmless if repeated."""
         if self.checkpoint is not None and sequence <= self.checkpoint:
             return
         self._done.add(sequence)

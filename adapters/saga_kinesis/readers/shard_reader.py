@@ -1,4 +1,4 @@
-"""One shard in the hands of its owner: reads ahead as far as its limits allow, and knows what is acknowledged."""
+"""Reads one shard: reads ahead within its limits, and tracks what is acknowledged."""
 
 from __future__ import annotations
 
@@ -12,23 +12,22 @@ from typing import Final
 
 from saga.errors import NotFound, ProtocolViolation, SagaError, UsageError
 from saga.ports.bus import Message
-from saga_kinesis.backoff import Backoff, Complaint
+from saga_kinesis.backoff import Backoff, LogLimiter
 from saga_kinesis.client import Client, RecordPage
 from saga_kinesis.failures import IteratorExpired, Throttled
 from saga_kinesis.options import Options
-from saga_kinesis.readers.lease_table import Lease, LeaseTable, Saving
+from saga_kinesis.readers.lease_table import CheckpointUpdate, Lease, LeaseTable
 from saga_kinesis.readers.sequence_tracker import SequenceTracker
 from saga_kinesis.record_format import Envelope, unpack
 
 PAGE_RECORDS_MAX: Final = 1_000
-READY_BYTES_MAX: Final = (
-    8 * 1024 * 1024
-)  # of bodies that wait for the consumer; one page of at most 10 MiB may come on top
+# of bodies that wait for the consumer; one more page, of at most 10 MiB, may be added
+READY_BYTES_MAX: Final = 8 * 1024 * 1024
 RETRY_SECONDS: Final = (0.1, 5.0)  # after a failure: first pause, longest pause
 IDLE_GROWTH: Final = 1.5
 
 _log = logging.getLogger(__name__)
-_poison = Complaint()
+_unreadable = LogLimiter()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,76 +40,75 @@ class KinesisDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Hooks:
-    """Whom a shard's reader tells what: `filled` there are deliveries, `changed` there is something to save, `lost` the list of
-    shards should be read again."""
+class ReaderCallbacks:
+    """Called by a reader: when there are deliveries, when there is progress to save, when the list of shards must be read again."""
 
-    filled: Callable[[], None]
-    changed: Callable[[], None]
-    lost: Callable[[], None]
+    on_deliveries: Callable[[], None]
+    on_progress: Callable[[], None]
+    on_stale_shards: Callable[[], None]
 
 
 class ShardReader:
-    """Reads one shard under one term of its lease. `ready` is what nobody has taken yet."""
+    """Reads one shard under one term of its lease. `ready` has the deliveries that are not handed out yet."""
 
-    def __init__(self, api: Client, table: LeaseTable, topic: str, lease: Lease, hooks: Hooks) -> None:
+    def __init__(self, api: Client, table: LeaseTable, topic: str, lease: Lease, callbacks: ReaderCallbacks) -> None:
         self.shard = lease.shard
         self.term = lease.term
         self.progress = SequenceTracker(lease.checkpoint, lease.beyond)
         self.ready: deque[KinesisDelivery] = deque()
-        self.poisoned = 0
+        self.unreadable = 0
         self.is_leaving = False
         self._api = api
         self._options: Options = api.options
         self._table = table
         self._topic = topic
         self._stream = api.options.prefix + topic
-        self._hooks = hooks
+        self._callbacks = callbacks
         self._in_hand: set[int] = set()
         self._ready_bytes = 0
         self._iterator: str | None = None
         self._is_at_end = False
         self._saved_changes = 0
-        self._failing = Complaint()
+        self._failing = LogLimiter()
         self._room = asyncio.Event()
-        self._empty_handed = asyncio.Event()
-        self._empty_handed.set()
+        self._drained = asyncio.Event()
+        self._drained.set()
         self._task = asyncio.create_task(self._run())
 
     @property
     def is_finished(self) -> bool:
-        """The shard was closed, and its last record is acknowledged: its children may be read."""
+        """True if the shard is closed and its last record acknowledged, so that its children may be read."""
         return self._is_at_end and not self.progress.unacknowledged
 
     @property
     def is_dirty(self) -> bool:
-        """Whether there is something to save."""
+        """True if there is progress to save."""
         return self.progress.changes != self._saved_changes or self.is_finished
 
     def take(self, limit: int) -> list[KinesisDelivery]:
-        """Hand out what is ready, the oldest first."""
+        """Hands out up to `limit` ready deliveries, the oldest first."""
         taken = [self.ready.popleft() for _ in range(min(limit, len(self.ready)))]
         if taken:
             self._in_hand.update(delivery.sequence for delivery in taken)
-            self._empty_handed.clear()
+            self._drained.clear()
             self._ready_bytes -= sum(len(delivery.message.body) for delivery in taken)
             self._room.set()
         return taken
 
     def acknowledge(self, sequences: Sequence[int]) -> None:
-        """These are done with."""
+        """Marks these records as done."""
         for sequence in sequences:
             self._in_hand.discard(sequence)
             self.progress.acknowledge(sequence)
         if not self._in_hand:
-            self._empty_handed.set()
+            self._drained.set()
         self._room.set()
-        self._hooks.changed()
+        self._callbacks.on_progress()
 
-    def saving(self, *, is_released: bool = False) -> Saving:
-        """What to write down now."""
+    def checkpoint_update(self, *, is_released: bool = False) -> CheckpointUpdate:
+        """The progress to save now."""
         progress = self.progress
-        return Saving(
+        return CheckpointUpdate(
             self.shard,
             self.term,
             progress.checkpoint,
@@ -119,23 +117,25 @@ class ShardReader:
             is_released=is_released,
         )
 
-    def saved(self, changes: int) -> None:
-        """What had changed until then is written down."""
+    def mark_saved(self, changes: int) -> None:
+        """Record that the progress up to this number of changes is saved."""
         self._saved_changes = changes
 
-    async def empty_handed(self, seconds: float) -> None:
-        """Hand out nothing more, and wait for what is in the consumer's hands, but not longer."""
+    async def drain(self, seconds: float) -> None:
+        """Stops, and waits at most this long until the consumer has acknowledged what it holds."""
         self.stop()
         try:
             async with asyncio.timeout(seconds):
-                await self._empty_handed.wait()
+                await self._drained.wait()
         except TimeoutError:
             _log.info(
-                "a shard is given up with deliveries in hand, which come again: %s of %s", self.shard, self._stream
+                "releasing a shard with unacknowledged deliveries, which will come again: %s of %s",
+                self.shard,
+                self._stream,
             )
 
     def stop(self) -> None:
-        """Read no more. What was not handed out is forgotten: it is behind no checkpoint."""
+        """Stops reading, and drops what is not handed out yet: no checkpoint covers it."""
         self.is_leaving = True
         self._task.cancel()
         self.ready.clear()
@@ -143,13 +143,13 @@ class ShardReader:
     async def _run(self) -> None:
         backoff, pause = Backoff(*RETRY_SECONDS), self._options.poll_seconds
         while not self._is_at_end:
-            await self._has_room()
+            await self._wait_for_room()
             began_at = time.monotonic()
             try:
                 page = await self._page()
                 await self._receive(page)
             except SagaError as error:
-                self._complain(error)
+                self._log_failure(error)
                 await asyncio.sleep(backoff.seconds())
                 continue
             backoff.reset()
@@ -157,7 +157,7 @@ class ShardReader:
             pause = min(pause * IDLE_GROWTH, self._options.idle_seconds) if is_idle else self._options.poll_seconds
             await asyncio.sleep(began_at + pause - time.monotonic())
 
-    async def _has_room(self) -> None:
+    async def _wait_for_room(self) -> None:
         while self.progress.unacknowledged >= self._options.unacknowledged_max or self._ready_bytes >= READY_BYTES_MAX:
             self._room.clear()
             await self._room.wait()
@@ -169,46 +169,46 @@ class ShardReader:
         return await self._api.read(self._stream, self._iterator, limit)
 
     async def _receive(self, page: RecordPage) -> None:
-        """Nothing is counted as read before all of the page can be had: a parcel may be out of reach for a while."""
-        envelopes = [(sequence, self._opened(data)) for sequence, data in page.records]
+        """Counts nothing as read before the whole page is available: a parcel may be unavailable for a while."""
+        envelopes = [(sequence, self._unpacked(data)) for sequence, data in page.records]
         wanted = [envelope.parcel for _, envelope in envelopes if envelope is not None and envelope.parcel is not None]
         parcels = await self._table.parcels(wanted) if wanted else {}
         for sequence, envelope in envelopes:
-            if self.progress.read(sequence):
-                self._sort(sequence, envelope, parcels)
+            if self.progress.try_begin(sequence):
+                self._enqueue(sequence, envelope, parcels)
         self._iterator = page.iterator
         self._is_at_end = page.iterator is None
         if self.ready:
-            self._hooks.filled()
+            self._callbacks.on_deliveries()
         if self.is_dirty:
-            self._hooks.changed()
+            self._callbacks.on_progress()
 
-    def _sort(self, sequence: int, envelope: Envelope | None, parcels: dict[int, bytes]) -> None:
-        """To the consumer, or, what nobody can read, aside: a poisoned record never stops its shard."""
+    def _enqueue(self, sequence: int, envelope: Envelope | None, parcels: dict[int, bytes]) -> None:
+        """Makes a delivery ready, or skips an unreadable record: it must not stop its shard."""
         message = None if envelope is None else envelope.message
         if envelope is not None and envelope.parcel is not None and message is not None:
             body = parcels.get(envelope.parcel)
             message = None if body is None else Message(message.topic, message.key, body, message.headers)
         if message is None:
-            self.poisoned += 1
-            if count := _poison.due():
-                _log.error("%s records that nobody can read were passed over, the last one in %s", count, self._stream)
+            self.unreadable += 1
+            if count := _unreadable.count():
+                _log.error("skipped %s records that nobody can read, the last one in %s", count, self._stream)
             self.progress.acknowledge(sequence)
             return
         self._ready_bytes += len(message.body)
         self.ready.append(KinesisDelivery(message, self, sequence))
 
-    def _opened(self, data: bytes) -> Envelope | None:
+    def _unpacked(self, data: bytes) -> Envelope | None:
         try:
             return unpack(self._topic, data)
         except ProtocolViolation as error:
             _log.debug("record of %s: %s", self._stream, error)
             return None
 
-    def _complain(self, error: SagaError) -> None:
+    def _log_failure(self, error: SagaError) -> None:
         if isinstance(error, IteratorExpired | NotFound | UsageError):
-            self._iterator = None  # asked for again, behind the last record that came
+            self._iterator = None  # a new one is requested, behind the last record
         if isinstance(error, NotFound | UsageError):
-            self._hooks.lost()
-        if not isinstance(error, IteratorExpired | Throttled) and (count := self._failing.due()):
+            self._callbacks.on_stale_shards()
+        if not isinstance(error, IteratorExpired | Throttled) and (count := self._failing.count()):
             _log.warning("cannot read %s of %s (%s times): %s", self.shard, self._stream, count, error)

@@ -39,7 +39,7 @@ class AdapterUrl:
 
     @classmethod
     def read(cls, url: str, options: Sequence[Option[Any]], *, is_strict: bool = False) -> Self:
-        """Take a URL apart. `options` are all that it can have; of an option that is given twice the last value counts.
+        """Takes a URL apart. `options` are all that it can have; of an option that is given twice the last value counts.
 
         A strict URL has each option at most once, and always with a value.
 

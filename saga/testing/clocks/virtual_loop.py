@@ -70,7 +70,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         return self.call_at(self._now + max(delay, TICK_SECONDS), callback, *args, context=context)
 
     def run_as(self, host: Host, claim: Coroutine[None, None, None]) -> None:
-        """Begin a task that belongs to this host, as does everything that it creates."""
+        """Begins a task that belongs to this host, as does everything that it creates."""
         self._hosts[host] = None
         context = copy_context()
         context.run(_host.set, host)
@@ -107,7 +107,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._left.append(asyncio.all_tasks(self))
 
     def end(self) -> None:
-        """Stop all that is left, that of the dead too, and close."""
+        """Stops all that is left, that of the dead too, and close."""
         for host in self._hosts:
             self.thaw(host)
         self._calls = 0

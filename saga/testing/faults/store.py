@@ -72,7 +72,7 @@ class Session:
         self.store_now = store_now
 
     async def call(self, name: str, claim: Callable[[], Coroutine[None, None, Result]]) -> Result:
-        """Send a request to the server; it is served whatever becomes of us."""
+        """Sends a request to the server; it is served whatever becomes of us."""
         await self.pass_by(f"{name}:before")
         result = await self._loop.ask(claim())
         await self.pass_by(f"{name}:after")

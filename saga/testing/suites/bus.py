@@ -40,7 +40,7 @@ def bodies(deliveries: Sequence[Delivery]) -> list[str]:
 
 
 async def take(subscription: Subscription, count: int) -> list[Delivery]:
-    """Receive until that many deliveries are there. Nothing is acknowledged."""
+    """Receives until that many deliveries are there. Nothing is acknowledged."""
     taken: list[Delivery] = []
     async with asyncio.timeout(TIMEOUT_SECONDS):
         while len(taken) < count:

@@ -40,7 +40,7 @@ class ElectionSuite(abc.ABC):
         """Another candidate in the election of this test: without a leader at its first call, the same one at each further call."""
 
     async def advance(self, seconds: float) -> None:
-        """Let time pass. Real time, unless the adapter's clock can be turned by hand."""
+        """Lets time pass. Real time, unless the adapter's clock can be turned by hand."""
         await asyncio.sleep(seconds)
 
     @pytest_asyncio.fixture(autouse=True)

@@ -28,7 +28,7 @@ class UrlSuite:
     options: Sequence[Option[Any]]
 
     def read(self, url: str) -> object:
-        """Read the URL as the adapter does, without connecting."""
+        """Reads the URL as the adapter does, without connecting."""
         raise NotImplementedError
 
     def test_the_url_is_accepted(self) -> None:

@@ -1,4 +1,4 @@
-"""Kinesis or the database dies, hangs or is cut off; records are strange; streams are made anew. It goes on by itself."""
+"""Kinesis or the database dies, hangs or is cut off, records are unreadable, streams are recreated: the bus recovers by itself."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.services.proxy import Proxy
 WARM = 60
 
 
-async def test_a_stand_in_that_is_killed_under_load_loses_nothing(
+async def test_nothing_is_lost_when_kinesis_is_killed_under_load(
     kinesalite: services.Kinesalite, leases_url: str, prefix: str
 ) -> None:
     log = DeliveryLog()
@@ -37,9 +37,7 @@ async def test_a_stand_in_that_is_killed_under_load_loses_nothing(
             await log.complete()
 
 
-async def test_connections_that_are_cut_or_go_silent_come_back_by_themselves(
-    kinesis_endpoint: str, leases_url: str, prefix: str
-) -> None:
+async def test_cut_and_silent_connections_are_replaced(kinesis_endpoint: str, leases_url: str, prefix: str) -> None:
     log = DeliveryLog()
     with Proxy.before(kinesis_endpoint) as proxy:
         url = services.bus_url(
@@ -51,14 +49,14 @@ async def test_connections_that_are_cut_or_go_silent_come_back_by_themselves(
                 assert proxy.cut() > 0
                 await log.more(WARM)
                 proxy.hold()
-                await until(lambda: log.failures["Unavailable"], "a publish into the black hole is given up")
+                await until(lambda: log.failures["Unavailable"], "a publish into the black hole fails")
                 proxy.release()
                 await log.more(WARM)
             async with log.reading(reader):
                 await log.complete()
 
 
-async def test_nothing_is_handed_out_while_the_leases_are_out_of_reach(
+async def test_nothing_is_handed_out_while_the_lease_database_is_unreachable(
     kinesis_endpoint: str, leases_url: str, prefix: str
 ) -> None:
     log = DeliveryLog()
@@ -70,7 +68,7 @@ async def test_nothing_is_handed_out_while_the_leases_are_out_of_reach(
             (member,) = next(iter(reader._subscriptions))._members
             proxy.refuse()
             proxy.cut()
-            await until(lambda: not member.trusted(), "the reader does not trust its lease any more")
+            await until(lambda: not member.trusted_readers(), "the reader no longer trusts its lease")
             await log.publish(publisher, WARM)
             assert member.readers
             assert set(log.arrived) == set(range(WARM))
@@ -79,7 +77,7 @@ async def test_nothing_is_handed_out_while_the_leases_are_out_of_reach(
     assert log.duplicates == 0
 
 
-async def test_an_iterator_that_expired_is_taken_up_behind_the_last_record(
+async def test_after_an_expired_iterator_reading_continues_behind_the_last_record(
     kinesalite: services.Kinesalite, leases_url: str, prefix: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = DeliveryLog()
@@ -95,22 +93,20 @@ async def test_an_iterator_that_expired_is_taken_up_behind_the_last_record(
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
-async def test_a_stream_that_was_deleted_and_made_again_is_read_from_its_beginning(
-    bus_url: str, operator: Operator
-) -> None:
+async def test_a_recreated_stream_is_read_from_its_beginning(bus_url: str, operator: Operator) -> None:
     log = DeliveryLog()
     async with connected(bus_url, 2) as (publisher, reader), log.reading(reader):
         await log.publish(publisher, WARM)
         await log.complete()
         made_at = (await operator.api.describe(operator.stream)).incarnation
-        await until(lambda: time.time() * 1000 > made_at + 4000, "another second: Kinesis tells no finer time")
+        await until(lambda: time.time() * 1000 > made_at + 4000, "another second has begun: Kinesis has no finer time")
         await operator.delete()
         await log.publish(publisher, WARM)
         await log.complete()
         assert (await operator.api.describe(operator.stream)).incarnation > made_at
 
 
-async def test_records_that_nobody_can_read_are_passed_over_and_counted(
+async def test_unreadable_records_are_skipped_and_counted(
     bus_url: str, operator: Operator, caplog: pytest.LogCaptureFixture
 ) -> None:
     log = DeliveryLog()
@@ -121,12 +117,12 @@ async def test_records_that_nobody_can_read_are_passed_over_and_counted(
             await log.publish(bus, WARM)
             await log.complete()
             (member,) = next(iter(bus._subscriptions))._members
-            await until(lambda: sum(r.poisoned for r in member.readers.values()) == 100, "all of them are counted")
+            await until(lambda: sum(r.unreadable for r in member.readers.values()) == 100, "all of them are counted")
             await until(lambda: not any(r.is_dirty for r in member.readers.values()), "they are behind the checkpoint")
     assert sum("nobody can read" in record.message for record in caplog.records) <= 1
 
 
-async def test_a_group_whose_checkpoints_are_gone_gets_everything_again(bus_url: str, operator: Operator) -> None:
+async def test_a_group_without_checkpoints_receives_everything_again(bus_url: str, operator: Operator) -> None:
     log = DeliveryLog()
     async with connected(bus_url, 1) as (bus,):
         await log.publish(bus, WARM)
@@ -138,7 +134,7 @@ async def test_a_group_whose_checkpoints_are_gone_gets_everything_again(bus_url:
             await until(lambda: set(log.arrived.values()) == {2}, "all come again")
 
 
-async def test_a_stream_that_is_missing_is_not_made_in_passing(bus_url: str, operator: Operator) -> None:
+async def test_a_missing_stream_is_not_created_implicitly(bus_url: str, operator: Operator) -> None:
     async with connected(bus_url, 1) as (bus,):
         await operator.delete()
         strict = bus_url.replace("create=yes", "create=no")
@@ -150,7 +146,7 @@ async def test_a_stream_that_is_missing_is_not_made_in_passing(bus_url: str, ope
         assert not bus._is_closed
 
 
-async def test_closing_takes_no_longer_than_a_while_when_nothing_answers(
+async def test_closing_is_bounded_in_time_when_nothing_answers(
     kinesis_endpoint: str, leases_url: str, prefix: str
 ) -> None:
     with Proxy.before(kinesis_endpoint) as proxy, Proxy.before(leases_url) as other:
@@ -168,7 +164,7 @@ async def test_closing_takes_no_longer_than_a_while_when_nothing_answers(
             other.heal()
 
 
-async def test_an_endpoint_where_nobody_listens_is_named(leases_url: str) -> None:
+async def test_an_unreachable_endpoint_is_named(leases_url: str) -> None:
     with pytest.raises(Unavailable, match=r"kinesis at 127\.0\.0\.1:9 .*endpoint_url"):
         async with connected(services.bus_url("http://127.0.0.1:9", leases_url), 1) as (bus,):
             await bus.publish(numbered([1]))

@@ -1,4 +1,4 @@
-"""Kinesis takes a batch in part, asks for a slower pace, or fails for a moment: what it took is not sent again, the rest is."""
+"""Kinesis accepts a part of a batch, throttles, or fails for a moment: only what it refused is sent again."""
 
 from __future__ import annotations
 
@@ -26,9 +26,7 @@ def url(faulty: FaultyEndpoint, leases_url: str, prefix: str) -> str:
     return services.bus_url(faulty.url, leases_url, prefix=prefix, publish_timeout="1s", shards="2")
 
 
-async def test_only_the_records_that_were_refused_are_sent_again(
-    faulty: FaultyEndpoint, url: str, operator: Operator
-) -> None:
+async def test_only_the_refused_records_are_sent_again(faulty: FaultyEndpoint, url: str, operator: Operator) -> None:
     async with connected(url, 1) as (bus,):
         faulty.drop_record = lambda number: number % 3 == 0
 
@@ -45,7 +43,7 @@ async def test_only_the_records_that_were_refused_are_sent_again(
 @pytest.mark.parametrize(
     "refusal", [(400, THROUGHPUT), (400, "LimitExceededException"), (500, "InternalFailure"), (503, "")]
 )
-async def test_a_call_that_was_refused_for_the_moment_is_made_again(
+async def test_a_temporarily_refused_call_is_retried(
     faulty: FaultyEndpoint, url: str, operator: Operator, refusal: tuple[int, str]
 ) -> None:
     async with connected(url, 1) as (bus,):
@@ -63,7 +61,7 @@ async def test_a_call_that_was_refused_for_the_moment_is_made_again(
     assert await operator.stored() == 10
 
 
-async def test_a_stream_that_takes_nothing_makes_the_batch_unknown_in_time(faulty: FaultyEndpoint, url: str) -> None:
+async def test_publishing_to_a_stream_that_refuses_everything_fails_in_time(faulty: FaultyEndpoint, url: str) -> None:
     async with connected(url, 1) as (bus,):
         faulty.refuse = lambda operation: (400, THROUGHPUT) if operation == "PutRecords" else None
         began_at = time.monotonic()
@@ -75,9 +73,7 @@ async def test_a_stream_that_takes_nothing_makes_the_batch_unknown_in_time(fault
         assert 3 < faulty.calls["PutRecords"] < 20
 
 
-async def test_what_a_stream_has_said_is_told_although_its_last_answer_never_came(
-    faulty: FaultyEndpoint, url: str
-) -> None:
+async def test_the_error_has_the_last_reason_even_if_the_last_call_timed_out(faulty: FaultyEndpoint, url: str) -> None:
     async with connected(url, 1) as (bus,):
         faulty.refuse = lambda operation: (400, THROUGHPUT) if operation == "PutRecords" else None
         faulty.stall = lambda operation: operation == "PutRecords" and faulty.calls[operation] > 1
@@ -98,7 +94,7 @@ async def test_a_throttled_reader_slows_down_and_loses_nothing(faulty: FaultyEnd
             await log.complete()
 
 
-async def test_credentials_that_are_refused_are_said_so_without_being_shown(faulty: FaultyEndpoint, url: str) -> None:
+async def test_refused_credentials_are_reported_without_being_shown(faulty: FaultyEndpoint, url: str) -> None:
     async with connected(url, 1) as (bus,):
         faulty.refuse = lambda _: (400, "UnrecognizedClientException")
 
@@ -107,7 +103,7 @@ async def test_credentials_that_are_refused_are_said_so_without_being_shown(faul
         assert "test" not in str(refused.value).replace(TOPIC, "")
 
 
-async def test_a_shard_is_read_no_oftener_than_the_url_says(faulty: FaultyEndpoint, url: str) -> None:
+async def test_a_shard_is_read_at_most_as_often_as_the_url_says(faulty: FaultyEndpoint, url: str) -> None:
     url = url.replace("poll=10ms", "poll=200ms").replace("idle=20ms", "idle=200ms").replace("shards=2", "shards=1")
     async with connected(url, 1) as (bus,):
         log = DeliveryLog()
@@ -117,7 +113,7 @@ async def test_a_shard_is_read_no_oftener_than_the_url_says(faulty: FaultyEndpoi
             assert faulty.calls["GetRecords"] - reads <= (time.monotonic() - began_at) / 0.2 + 1
 
 
-async def test_nothing_is_read_ahead_beyond_the_limit(faulty: FaultyEndpoint, url: str) -> None:
+async def test_reading_ahead_stops_at_the_limit(faulty: FaultyEndpoint, url: str) -> None:
     async with connected(f"{url}&unacked=5", 1) as (bus,):
         await bus.publish(numbered(range(40)))
         arrived: set[bytes] = set()

@@ -1,4 +1,4 @@
-"""Readers die, freeze and wake up: their shards are taken over, and who was away too long hands out nothing more."""
+"""Readers die, freeze and wake up: others take over their shards, and a reader that was away too long hands out nothing more."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.runtime.world import until
 WARM = 60
 STORM_SECONDS = 5.0
 LONG_STORM_SECONDS = 60.0
-CROWD_MAX = 3
+READERS_MAX = 3
 
 
 async def test_the_shards_of_a_dead_reader_are_taken_over(bus_url: str) -> None:
@@ -34,7 +34,7 @@ async def test_the_shards_of_a_dead_reader_are_taken_over(bus_url: str) -> None:
     assert seconds < 10  # a lease of 2 s, and a busy machine
 
 
-async def test_a_reader_that_was_frozen_hands_out_nothing_that_others_have_taken_over(
+async def test_a_frozen_reader_hands_out_nothing_from_shards_that_others_took_over(
     bus_url: str, operator: Operator
 ) -> None:
     log = DeliveryLog()
@@ -51,7 +51,7 @@ async def test_a_reader_that_was_frozen_hands_out_nothing_that_others_have_taken
             await log.complete()
             sleeper.step()
             sleeper.thaw()
-            await until(lambda: _readers(operator), "it is among the readers again")
+            await until(lambda: _readers(operator), "it is a reader again")
             await log.publish(publisher, 20)
             await log.complete()
         assert sum(sleeper.own.values()) == 1
@@ -65,13 +65,13 @@ async def _readers(operator: Operator) -> bool:
     "seconds",
     [pytest.param(STORM_SECONDS, id="short"), pytest.param(LONG_STORM_SECONDS, id="long", marks=pytest.mark.chaos)],
 )
-async def test_a_storm_of_readers_that_join_leave_freeze_and_die_loses_nothing(bus_url: str, seconds: float) -> None:
+async def test_nothing_is_lost_while_readers_join_leave_freeze_and_die(bus_url: str, seconds: float) -> None:
     log, chance = DeliveryLog(), random.Random(7)  # noqa: S311
     async with connected(bus_url, 1) as (publisher,), ReaderProcesses(bus_url, log.arrived) as readers:
         async with log.publishing(publisher):
             give_up_at = time.monotonic() + seconds
             while time.monotonic() < give_up_at:
-                if len(readers.members) < CROWD_MAX:
+                if len(readers.members) < READERS_MAX:
                     await readers.join()
                 victim = chance.choice(readers.members)
                 event = chance.choice(["leave", "die", "freeze", "thaw", "nothing"])

@@ -1,4 +1,4 @@
-"""Who is dead by the observer's own clock, and whose share is how large."""
+"""Death is judged by the observer's own clock, and shares are fair."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from saga_kinesis.readers.observer import Observer, fair_share
 
 
-def test_silence_counts_from_when_a_sign_was_first_seen() -> None:
+def test_silence_is_counted_from_the_first_sight_of_a_sign() -> None:
     observer = Observer()
 
     assert observer.silent_seconds("shard", 1, 100.0) == 0
@@ -19,7 +19,7 @@ def test_silence_counts_from_when_a_sign_was_first_seen() -> None:
     assert observer.silent_seconds("shard", 2, 106.0) == 1
 
 
-def test_what_was_forgotten_begins_anew() -> None:
+def test_a_forgotten_subject_starts_again() -> None:
     observer = Observer()
     observer.silent_seconds("gone", 1, 0.0)
     observer.forget_others({"here"})
@@ -28,7 +28,7 @@ def test_what_was_forgotten_begins_anew() -> None:
 
 
 @given(st.sets(st.integers(0, 2**128 - 1).map(lambda n: UUID(int=n)), min_size=1, max_size=9), st.integers(0, 40))
-def test_the_shares_of_all_readers_are_all_shards_and_differ_by_one(readers: set[UUID], shards: int) -> None:
+def test_the_shares_add_up_to_all_shards_and_differ_by_at_most_one(readers: set[UUID], shards: int) -> None:
     shares = [fair_share("stream", readers, reader, shards) for reader in readers]
 
     assert sum(shares) == shards

@@ -1,4 +1,4 @@
-"""The checkpoint never promises too much, and never too little for long."""
+"""The checkpoint never covers an open record, and follows the acknowledgements."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from saga_kinesis.readers.sequence_tracker import SequenceTracker
 def test_the_checkpoint_waits_for_the_oldest_record() -> None:
     progress = SequenceTracker()
     for sequence in (5, 6, 9):
-        assert progress.read(sequence)
+        assert progress.try_begin(sequence)
 
     progress.acknowledge(6)
     assert (progress.checkpoint, progress.beyond, progress.unacknowledged) == (None, [6], 3)
@@ -20,17 +20,17 @@ def test_the_checkpoint_waits_for_the_oldest_record() -> None:
     assert (progress.checkpoint, progress.beyond, progress.unacknowledged) == (6, [], 1)
 
 
-def test_what_was_acknowledged_beyond_a_checkpoint_is_not_handed_out_again() -> None:
+def test_records_acknowledged_beyond_the_checkpoint_are_not_handed_out_again() -> None:
     progress = SequenceTracker(4, [6])
 
-    assert [progress.read(sequence) for sequence in (5, 6, 7)] == [True, False, True]
+    assert [progress.try_begin(sequence) for sequence in (5, 6, 7)] == [True, False, True]
     progress.acknowledge(5)
     assert (progress.checkpoint, progress.beyond) == (6, [])
 
 
 def test_acknowledging_twice_or_late_changes_nothing() -> None:
     progress = SequenceTracker()
-    progress.read(1)
+    progress.try_begin(1)
     progress.acknowledge(1)
     changes = progress.changes
 
@@ -40,19 +40,19 @@ def test_acknowledging_twice_or_late_changes_nothing() -> None:
 
 
 @given(st.integers(1, 30), st.randoms(use_true_random=False))
-def test_in_whatever_order_a_successor_reads_exactly_what_is_left(count: int, random: object) -> None:
+def test_a_successor_reads_exactly_what_is_not_acknowledged(count: int, random: object) -> None:
     order = list(range(count))
     getattr(random, "shuffle")(order)  # noqa: B009 (hypothesis's own kind of random)
     acknowledged = order[: count // 2]
     progress = SequenceTracker()
     for sequence in range(count):
-        progress.read(sequence)
+        progress.try_begin(sequence)
     for sequence in acknowledged:
         progress.acknowledge(sequence)
 
     successor = SequenceTracker(progress.checkpoint, progress.beyond)
     start = 0 if progress.checkpoint is None else progress.checkpoint + 1
-    again = [sequence for sequence in range(start, count) if successor.read(sequence)]
+    again = [sequence for sequence in range(start, count) if successor.try_begin(sequence)]
 
     assert set(again) == set(range(count)) - set(acknowledged)
     for sequence in again:

@@ -1,4 +1,4 @@
-"""`saga bus ensure` makes streams and lease tables; `saga doctor` says what is wrong with them and what to type."""
+"""`saga bus ensure` creates streams and lease tables; `saga doctor` reports what is wrong with them, and the remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ STREAMS = {"create": "no", "shards": "2", "retention": "48h"}
 
 @pytest.fixture
 async def url(kinesis_endpoint: str, fresh_database: Callable[[], Awaitable[str]], prefix: str) -> str:
-    """A bus of which nothing exists yet."""
+    """A bus without streams and lease tables."""
     return services.bus_url(kinesis_endpoint, await fresh_database(), prefix=prefix, **STREAMS)
 
 
@@ -29,20 +29,22 @@ async def doctor(url: str) -> AsyncIterator[BusDoctor]:
 
 
 async def examined(doctor: BusDoctor) -> list[Check]:
-    return [finding async for finding in doctor.examine([TOPIC])]
+    return [check async for check in doctor.examine([TOPIC])]
 
 
-async def test_what_is_missing_is_named_made_once_and_then_sound(doctor: BusDoctor, url: str, prefix: str) -> None:
+async def test_missing_streams_and_tables_are_reported_and_created_once(
+    doctor: BusDoctor, url: str, prefix: str
+) -> None:
     missing = await examined(doctor)
 
-    assert [(finding.name, finding.ok, finding.remedy) for finding in missing] == [
+    assert [(check.name, check.ok, check.remedy) for check in missing] == [
         ("leases", False, "saga bus ensure"),
         ("stream", False, "saga bus ensure"),
     ]
     assert await doctor.create([TOPIC]) == ["saga_kinesis 0001_leases", prefix + TOPIC]
     assert await doctor.create([TOPIC]) == []
     sound = await examined(doctor)
-    assert all(finding.ok for finding in sound)
+    assert all(check.ok for check in sound)
     assert sound[1].detail == f"{prefix}{TOPIC}: 2 shards, 48 h, not encrypted at rest"
 
     bus, log = open_bus(url, "saga"), DeliveryLog()
@@ -53,7 +55,7 @@ async def test_what_is_missing_is_named_made_once_and_then_sound(doctor: BusDoct
     await bus.close()
 
 
-async def test_a_stream_that_keeps_less_or_has_fewer_shards_than_the_url_says_is_bad(
+async def test_a_stream_with_less_retention_or_fewer_shards_than_the_url_is_reported(
     doctor: BusDoctor, url: str
 ) -> None:
     await doctor.create([TOPIC])
@@ -62,13 +64,13 @@ async def test_a_stream_that_keeps_less_or_has_fewer_shards_than_the_url_says_is
         ("shards=2", "shards=3", "update-shard-count"),
     ):
         stricter = open_doctor(url.replace(old, new), "saga")
-        findings = await examined(stricter)
+        checks = await examined(stricter)
         await stricter.close()
-        assert [finding.ok for finding in findings] == [True, False]
-        assert remedy in str(findings[1].remedy)
+        assert [check.ok for check in checks] == [True, False]
+        assert remedy in str(checks[1].remedy)
 
 
-async def test_what_is_there_is_not_changed(doctor: BusDoctor, url: str) -> None:
+async def test_an_existing_stream_is_not_changed(doctor: BusDoctor, url: str) -> None:
     await doctor.create([TOPIC])
     other = open_doctor(url.replace("shards=2", "shards=5"), "saga")
     assert await other.create([TOPIC]) == []
@@ -77,7 +79,7 @@ async def test_what_is_there_is_not_changed(doctor: BusDoctor, url: str) -> None
         assert len(await operator.open_shards()) == 2
 
 
-async def test_a_service_that_does_not_answer_is_a_finding(
+async def test_an_unreachable_service_is_reported(
     leases_url: str,
 ) -> None:
     doctor = open_doctor(services.bus_url("http://127.0.0.1:9", leases_url), "saga")

@@ -1,4 +1,4 @@
-"""How a message lies in a record, and what is done with a record that is none of ours."""
+"""Messages become records and back; records of other programs are refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_a_message_is_unpacked_as_it_was_packed(key: bytes, body: bytes, headers
     assert unpack("topic", pack(message)).message == message
 
 
-def test_a_parcel_is_named_instead_of_the_body() -> None:
+def test_a_record_has_the_number_of_a_parcel_instead_of_the_body() -> None:
     envelope = unpack("topic", pack(Message("topic", b"k", b"too large", {"a": "b"}), parcel=2**40))
 
     assert envelope.parcel == 2**40
@@ -29,7 +29,7 @@ def test_a_parcel_is_named_instead_of_the_body() -> None:
 
 
 @given(st.binary(max_size=60))
-def test_any_bytes_are_an_envelope_or_refused(data: bytes) -> None:
+def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
     try:
         envelope = unpack("topic", data)
     except ProtocolViolation:
@@ -53,7 +53,7 @@ def test_any_bytes_are_an_envelope_or_refused(data: bytes) -> None:
         b"\xf3\x89\x9a\xc2aggregated by somebody else's library",
     ],
 )
-def test_what_is_no_envelope_is_refused(data: bytes) -> None:
+def test_a_record_of_another_program_is_refused(data: bytes) -> None:
     with pytest.raises(ProtocolViolation):
         unpack("topic", data)
 

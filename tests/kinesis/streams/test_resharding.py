@@ -1,4 +1,4 @@
-"""Shards are split and merged while messages come and go: nothing is lost, and parents are read before their children."""
+"""Shards are split and merged under load: nothing is lost, and parents are read before their children."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ WARM = 60
 
 
 def key_within(shard: Shard) -> bytes:
-    """A key whose messages land on a shard."""
+    """A key whose messages go to this shard."""
     for number in range(10_000):
         key = b"%d" % number
         digest = hashlib.md5(partition_key(Message(TOPIC, key, b"")).encode(), usedforsecurity=False).digest()
@@ -63,17 +63,17 @@ async def test_the_children_of_a_shard_wait_until_its_last_record_is_acknowledge
         await subscription.ack([delivery])
         assert delivery.message.body == b"elsewhere"
         async with other.subscribe([TOPIC], GROUP, limit=10) as second_subscription:
-            arriving = [asyncio.create_task(_body(one)) for one in (subscription, second_subscription)]
+            arriving = [asyncio.create_task(_body(each)) for each in (subscription, second_subscription)]
             await until(lambda: _is_known(operator, first, readers=2), "both readers know of the children")
-            assert not any(one.done() for one in arriving)
+            assert not any(task.done() for task in arriving)
             await subscription.ack([parent])
             done, waiting = await asyncio.wait(arriving, return_when=asyncio.FIRST_COMPLETED, timeout=10)
-            assert [one.result() for one in done] == [b"child"]
-            for one in waiting:
-                await ended(one)
+            assert [task.result() for task in done] == [b"child"]
+            for task in waiting:
+                await ended(task)
 
 
-async def test_readers_that_come_and_go_share_the_shards(buses: list[KinesisBus]) -> None:
+async def test_readers_that_join_and_leave_share_the_shards(buses: list[KinesisBus]) -> None:
     publisher, first, second = buses
     log = DeliveryLog()
 
@@ -82,7 +82,7 @@ async def test_readers_that_come_and_go_share_the_shards(buses: list[KinesisBus]
         async with log.reading(second):
             await until(lambda: _held(first) == _held(second) == 1, "each reads one of the two shards")
             await log.more(WARM)
-        await until(lambda: _held(first) == 2, "the one that stays reads both")
+        await until(lambda: _held(first) == 2, "the remaining reader reads both")
         await log.more(WARM)
     async with log.reading(first):
         await log.complete()
@@ -91,7 +91,7 @@ async def test_readers_that_come_and_go_share_the_shards(buses: list[KinesisBus]
 
 
 def _held(bus: KinesisBus) -> int:
-    return sum(len(member.trusted()) for one in bus._subscriptions for member in one._members)
+    return sum(len(member.trusted_readers()) for subscription in bus._subscriptions for member in subscription._members)
 
 
 async def _is_known(operator: Operator, parent: Shard, *, readers: int) -> bool:

@@ -229,15 +229,15 @@ class StoreStage(abc.ABC):
         """Another process's adapter, open, over the store of this test, which is empty at the first call."""
 
     async def kill(self, adapter: StoreAdapter) -> None:
-        """End the adapter's process as a crash does: without leaving, seen by its peers."""
+        """Ends the adapter's process as a crash does: without leaving, seen by its peers."""
         await adapter.close()
 
     async def cut(self, adapter: StoreAdapter) -> None:
-        """End the session that says that the process is alive, while the process lives on."""
+        """Ends the session that says that the process is alive, while the process lives on."""
         raise NotImplementedError("override `cut`, or lower `has_sessions` and say why")
 
     async def advance(self, seconds: float) -> None:
-        """Let time pass on the store's clock. Real time, unless the adapter's clock can be turned by hand."""
+        """Lets time pass on the store's clock. Real time, unless the adapter's clock can be turned by hand."""
         await asyncio.sleep(seconds)
 
     @pytest_asyncio.fixture(autouse=True)

@@ -44,7 +44,7 @@ class Spool:
         self._staging = root / "staging"
 
     def ensure(self, topics: Sequence[str], group: str) -> None:
-        """Make the group; the first one of a topic takes over what was published before."""
+        """Makes the group; the first one of a topic takes over what was published before."""
         for folder in (self._members, self._staging):
             folder.mkdir(parents=True, exist_ok=True)
         for topic in topics:
@@ -56,7 +56,7 @@ class Spool:
             queue.mkdir(parents=True, exist_ok=True)
 
     def publish(self, messages: Iterable[Message]) -> None:
-        """Write each message once, and link it into the queue of each group."""
+        """Writes each message once, and link it into the queue of each group."""
         messages = list(messages)
         for message in messages:
             check_headers(message.headers)
@@ -91,13 +91,13 @@ class Spool:
         return taken
 
     def leave(self, member: str, lock: IO[bytes]) -> None:
-        """Put back what is in the member's hands."""
+        """Puts back what is in the member's hands."""
         self._put_back(member)
         (self._members / member).unlink(missing_ok=True)
         lock.close()
 
     def bury_dead(self) -> None:
-        """Put back what is in the hands of members that are gone."""
+        """Puts back what is in the hands of members that are gone."""
         for path in list(self._members.iterdir()):
             with contextlib.suppress(OSError), path.open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where the member lives
