@@ -69,7 +69,7 @@ async def test_a_start_key_leads_to_its_saga(ledger: PostgresLedger, tables: Tab
     assert await ledger.find_key("refund", "k") is None
 
 
-async def test_what_a_person_did_is_written_down(ledger: PostgresLedger, tables: Tables) -> None:
+async def test_the_action_of_an_operator_is_recorded(ledger: PostgresLedger, tables: Tables) -> None:
     saga = uuid4()
 
     await ledger.audit("ada", "retry", saga, 2, "provider is back", {"before": "d"})

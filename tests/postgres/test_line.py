@@ -22,8 +22,9 @@ from saga.ports.values.claim import CommandRef
 from saga.ports.values.notification import Notifications
 from saga.ports.values.start import Start
 from saga.ports.values.write import Dispatch, Drop
-from saga.testing.suites.store.notifications import SignalTests
-from saga.testing.suites.store.stage import EXECUTE, OTHER_SERVICE, TIMEOUT_SECONDS, Heard, StageProcess, moved, soon
+from saga.testing.suites.deadline import TIMEOUT_SECONDS, soon
+from saga.testing.suites.store.notifications import NotificationTests
+from saga.testing.suites.store.stage import EXECUTE, OTHER_SERVICE, Heard, StageProcess, moved
 from saga_postgres.adapter import PostgresAdapter
 from saga_postgres.announce import local_socket as module
 from saga_postgres.announce.local_socket import LocalSocket
@@ -35,7 +36,7 @@ from tests.stores import OnPostgres
 ME = 7
 
 
-class TestSignalsOnTheLine(OnPostgres, SignalTests):
+class TestSignalsOnTheLine(OnPostgres, NotificationTests):
     """All that the suite asks of signals, between two processes that reach each other."""
 
     async def _pair(self) -> tuple[StageProcess, StageProcess]:

@@ -5,30 +5,22 @@ from __future__ import annotations
 import abc
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
-from typing import Final, TypeVar
+from typing import Final
 
 import pytest
 import pytest_asyncio
 
 from saga.errors import Closed, InputRefused
 from saga.ports.bus import HEADERS_BYTES_MAX, HEADERS_MAX, Bus, Delivery, Message, Subscription
+from saga.testing.suites.deadline import TIMEOUT_SECONDS, soon
 
-TIMEOUT_SECONDS: Final = 20.0
 BODY_BYTES_MAX: Final = 1024 * 1024
 TOPIC: Final = "saga.test.stock"
 OTHER_TOPIC: Final = "saga.test.mail"
 GROUP: Final = "stock"
 OTHER_GROUP: Final = "mail"
-
-T = TypeVar("T")
-
-
-async def soon(awaitable: Awaitable[T]) -> T:
-    """Wait for what must come, but not for ever."""
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        return await awaitable
 
 
 def messages(*bodies: str, topic: str = TOPIC) -> list[Message]:
@@ -119,7 +111,7 @@ class BusSuite(abc.ABC):
         ],
         ids=["capitals", "no name", "line break", "nul", "surrogate", "too large", "too many"],
     )
-    async def test_headers_that_no_broker_carries_are_refused_with_their_batch(self, headers: dict[str, str]) -> None:
+    async def test_invalid_headers_are_refused_with_their_batch(self, headers: dict[str, str]) -> None:
         bus = await self.bus()
 
         with pytest.raises(InputRefused):
@@ -129,7 +121,7 @@ class BusSuite(abc.ABC):
         async with bus.subscribe([TOPIC], GROUP, limit=10) as subscription:
             assert bodies(await take(subscription, 1)) == ["after it"]
 
-    async def test_a_body_of_the_greatest_size_arrives(self) -> None:
+    async def test_a_body_of_the_maximum_size_arrives(self) -> None:
         bus = await self.bus()
         body = bytes(range(256)) * (BODY_BYTES_MAX // 256)
 
@@ -158,7 +150,7 @@ class BusSuite(abc.ABC):
 
         await bus.publish([])
 
-    async def test_a_member_that_waits_receives_what_is_published_later(self) -> None:
+    async def test_a_waiting_member_receives_what_is_published_later(self) -> None:
         bus, publisher = await self.bus(), await self.bus()
 
         async with bus.subscribe([TOPIC], GROUP, limit=10) as subscription:
@@ -167,7 +159,7 @@ class BusSuite(abc.ABC):
             await publisher.publish(messages("late"))
             assert bodies(await soon(waiting)) == ["late"]
 
-    async def test_a_batch_holds_no_more_than_the_limit(self) -> None:
+    async def test_a_batch_has_at_most_limit_deliveries(self) -> None:
         bus = await self.bus()
         await bus.publish(messages("a", "b", "c", "d", "e"))
 
@@ -228,7 +220,7 @@ class BusSuite(abc.ABC):
         async with bus.subscribe([TOPIC], GROUP, limit=10) as subscription:
             assert bodies(await take(subscription, 1)) == ["second"]
 
-    async def test_a_batch_that_is_acknowledged_in_part_comes_again_in_part(self) -> None:
+    async def test_the_unacknowledged_part_of_a_batch_comes_again(self) -> None:
         bus = await self.bus()
         await bus.publish(messages("a", "b", "c", "d"))
         async with bus.subscribe([TOPIC], GROUP, limit=10) as subscription:
@@ -312,7 +304,7 @@ class BusSuite(abc.ABC):
         async with bus.subscribe([TOPIC], GROUP, limit=10) as subscription:
             assert bodies(await take(subscription, 1)) == ["one"]
 
-    async def test_cancelling_a_member_that_waits_loses_nothing(self) -> None:
+    async def test_cancelling_a_waiting_member_loses_nothing(self) -> None:
         bus = await self.bus()
         async with bus.subscribe([TOPIC], GROUP, limit=10) as subscription:
             waiting = asyncio.create_task(take(subscription, 1))
@@ -324,7 +316,7 @@ class BusSuite(abc.ABC):
         async with bus.subscribe([TOPIC], GROUP, limit=10) as subscription:
             assert bodies(await take(subscription, 1)) == ["one"]
 
-    async def test_a_subscription_goes_on_after_its_iteration_was_cancelled(self) -> None:
+    async def test_a_subscription_continues_after_a_cancelled_iteration(self) -> None:
         bus = await self.bus()
         async with bus.subscribe([TOPIC], GROUP, limit=10) as subscription:
             waiting = asyncio.create_task(take(subscription, 1))

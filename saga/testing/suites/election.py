@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import abc
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from typing import Final, TypeVar
 
 import pytest
 import pytest_asyncio
@@ -15,16 +14,7 @@ import pytest_asyncio
 from saga.errors import Closed, LeadershipLost
 from saga.ports.clock import Clock, SystemClock
 from saga.ports.election import Election, Leadership
-
-TIMEOUT_SECONDS: Final = 20.0
-
-T = TypeVar("T")
-
-
-async def soon(awaitable: Awaitable[T]) -> T:
-    """Wait for what must come, but not for ever."""
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        return await awaitable
+from saga.testing.suites.deadline import soon
 
 
 class ElectionSuite(abc.ABC):
@@ -161,7 +151,7 @@ class ElectionSuite(abc.ABC):
         with pytest.raises(LeadershipLost):
             await soon(election.renew(leadership))
 
-    async def test_who_has_resigned_cannot_renew(self) -> None:
+    async def test_a_leader_that_has_resigned_cannot_renew(self) -> None:
         election = await self.election()
         leadership = await soon(election.campaign("first"))
         await election.resign(leadership)
@@ -235,7 +225,7 @@ class ElectionSuite(abc.ABC):
         await election.close()
         await election.close()
 
-    async def test_a_term_belongs_to_who_won_it(self) -> None:
+    async def test_a_term_belongs_to_the_candidate_that_won_it(self) -> None:
         election, other = await self.election(), await self.election()
         leadership = await soon(election.campaign("first"))
 

@@ -42,7 +42,7 @@ class CommandTests(StoreStage):
         assert await self.held(process, start) == frozenset()
         assert await process.extend(claim) == {claim.number}
 
-    async def test_a_drop_with_a_foreign_claim_changes_nothing(self) -> None:
+    async def test_a_drop_under_the_claim_of_another_process_changes_nothing(self) -> None:
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
@@ -51,7 +51,7 @@ class CommandTests(StoreStage):
 
         assert await process.extend(claim) == set()
 
-    async def test_a_drop_without_a_claim_drops_whatever_is_there(self) -> None:
+    async def test_a_drop_without_a_claim_drops_the_command_in_any_state(self) -> None:
         process = await self.process()
         start = await self.started(process, "DD")
         await process.poll(limit=1)
@@ -60,7 +60,7 @@ class CommandTests(StoreStage):
 
         assert await self.held(process, start) == frozenset()
 
-    async def test_a_failed_command_waits_for_its_next_attempt(self) -> None:
+    async def test_a_failed_command_waits_for_its_retry(self) -> None:
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
@@ -71,7 +71,7 @@ class CommandTests(StoreStage):
         assert await self.held(process, start) == {0}
         assert (await process.heartbeat()).has_due is False
 
-    async def test_a_failed_command_comes_again_when_it_is_due(self) -> None:
+    async def test_a_failed_command_is_handed_out_again_when_it_is_due(self) -> None:
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
@@ -96,7 +96,7 @@ class CommandTests(StoreStage):
         assert again.failures == 2
         assert again.first_failed_ago >= SHORT_SECONDS * 2 - 0.001
 
-    async def test_a_try_that_is_ongoing_counts_neither_as_failure_nor_as_delivery(self) -> None:
+    async def test_an_ongoing_attempt_counts_neither_as_failure_nor_as_delivery(self) -> None:
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
@@ -107,7 +107,7 @@ class CommandTests(StoreStage):
 
         assert (again.deliveries, again.failures, again.first_failed_ago) == (1, 0, 0.0)
 
-    async def test_a_trial_is_counted_and_told_with_the_next_claim(self) -> None:
+    async def test_an_isolated_attempt_is_counted_and_shown_in_the_next_claim(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
@@ -120,7 +120,7 @@ class CommandTests(StoreStage):
 
         assert (await other.poll_one()).trials == 1
 
-    async def test_a_trial_of_a_claim_that_is_lost_is_not_counted(self) -> None:
+    async def test_an_isolated_attempt_of_a_lost_claim_is_not_counted(self) -> None:
         process, other = await self.process(), await self.process()
         await self.started(process)
         claim = await process.poll_one()
@@ -129,7 +129,7 @@ class CommandTests(StoreStage):
 
         assert [held.trials for held in await process.fetch()] == [0]
 
-    async def test_an_answer_says_how_many_trials_there_were(self) -> None:
+    async def test_an_outcome_can_set_the_number_of_isolated_attempts(self) -> None:
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
@@ -162,7 +162,7 @@ class CommandTests(StoreStage):
 
         assert len(await process.fetch()) == 1
 
-    async def test_a_command_that_is_set_aside_is_not_handed_out(self) -> None:
+    async def test_a_parked_command_is_not_handed_out(self) -> None:
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
@@ -174,7 +174,7 @@ class CommandTests(StoreStage):
         assert await self.held(process, start) == {0}
 
     @TAKEN_FOR_NEW
-    async def test_a_command_that_was_set_aside_begins_anew_when_it_is_dispatched(self, *, is_new: bool) -> None:
+    async def test_a_parked_command_starts_again_when_it_is_dispatched(self, *, is_new: bool) -> None:
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
@@ -197,7 +197,7 @@ class CommandTests(StoreStage):
         assert await self.held(process, start) == {0}
 
     @TAKEN_FOR_NEW
-    async def test_a_dispatch_leaves_a_claim_of_the_same_command_alone(self, *, is_new: bool) -> None:
+    async def test_a_dispatch_does_not_change_a_claim_of_the_same_command(self, *, is_new: bool) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
@@ -224,7 +224,7 @@ class CommandTests(StoreStage):
         assert len(await process.commit(late)) == 1
 
     @TAKEN_FOR_NEW
-    async def test_a_dispatch_moves_a_command_that_waits(self, *, is_new: bool) -> None:
+    async def test_a_dispatch_reschedules_a_waiting_command(self, *, is_new: bool) -> None:
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
@@ -236,7 +236,7 @@ class CommandTests(StoreStage):
         again = await process.poll_one()
         assert (again.failures, again.trials) == (1, 2)
 
-    async def test_a_dispatch_to_a_process_is_its_claim(self) -> None:
+    async def test_a_dispatch_to_a_process_creates_its_claim(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process, "P")
         dispatch = other.for_me()
@@ -258,7 +258,7 @@ class CommandTests(StoreStage):
 
         assert [held.deliveries for held in await process.fetch()] == [2]
 
-    async def test_a_dispatch_to_a_process_that_is_gone_goes_into_the_queue(self) -> None:
+    async def test_a_dispatch_to_a_dead_process_goes_into_the_queue(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process, "P")
         await other.adapter.membership.leave()

@@ -17,18 +17,8 @@ from saga.core.state.phase import Phase
 from saga.ports.values.claim import CommandRef
 from saga.ports.values.notification import Notifications
 from saga.ports.values.write import Delay, Drop, Result, Write
-from saga.testing.suites.store.stage import (
-    OTHER_SERVICE,
-    StoreStage,
-    graph,
-    moved,
-    queued,
-    ref,
-    soon,
-    state,
-    step,
-    unmoved,
-)
+from saga.testing.suites.deadline import soon
+from saga.testing.suites.store.stage import OTHER_SERVICE, StoreStage, graph, moved, queued, ref, state, step, unmoved
 
 
 class CommitTests(StoreStage):
@@ -45,7 +35,7 @@ class CommitTests(StoreStage):
 
         assert await self.stand(process, start) == (2, after)
 
-    async def test_a_commit_that_need_not_be_durable_counts_as_much(self) -> None:
+    async def test_a_commit_without_durability_is_visible_like_any_other(self) -> None:
         process = await self.process()
         start = await self.started(process, "DP")
 
@@ -93,7 +83,7 @@ class CommitTests(StoreStage):
 
         assert (conflict.version, conflict.state) == (1, state("D"))
 
-    async def test_a_batch_is_written_but_for_its_conflicts(self) -> None:
+    async def test_a_batch_is_written_except_for_its_conflicts(self) -> None:
         process = await self.process()
         starts = [await self.started(process, "DP") for _ in range(3)]
         await process.commit(moved(starts[1], "SD"))
@@ -103,7 +93,7 @@ class CommitTests(StoreStage):
         assert [conflict.position for conflict in conflicts] == [1]
         assert [await self.stand(process, start) for start in starts] == [(2, state("SD"))] * 3
 
-    async def test_a_saga_that_is_gone_is_a_write_conflict_without_a_state(self) -> None:
+    async def test_a_write_to_a_missing_saga_is_a_write_conflict_without_a_state(self) -> None:
         process = await self.process()
         start = await self.started(process)
 
@@ -111,7 +101,7 @@ class CommitTests(StoreStage):
             (conflict,) = await process.commit(replace(moved(start, "S"), saga=uuid4()), wait=wait)
             assert (conflict.position, conflict.state) == (0, None)
 
-    async def test_a_write_conflict_tells_the_time_of_the_store(self) -> None:
+    async def test_a_write_conflict_has_the_time_of_the_store(self) -> None:
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
@@ -132,7 +122,7 @@ class CommitTests(StoreStage):
         assert await self.stand(process, start) == (1, state("D"))
         assert await process.commit(replace(rejection, fences=[(0, newer.number)])) == []
 
-    async def test_a_rejection_of_a_claim_that_was_given_back_counts_until_there_is_a_newer_one(self) -> None:
+    async def test_a_rejection_of_a_returned_claim_counts_until_there_is_a_newer_claim(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         claim = (await other.poll_one()).number
@@ -142,7 +132,7 @@ class CommitTests(StoreStage):
 
         assert await process.commit(rejection) == []
 
-    async def test_a_fence_on_a_command_that_is_gone_is_a_write_conflict(self) -> None:
+    async def test_a_fence_on_a_missing_command_is_a_write_conflict(self) -> None:
         process = await self.process()
         start = await self.started(process)
         claim = (await process.poll_one()).number
@@ -227,7 +217,7 @@ class CommitTests(StoreStage):
         assert snapshot.ended_at is not None
         assert snapshot.ended_at >= snapshot.started_at
 
-    async def test_a_commit_tells_who_is_concerned(self) -> None:
+    async def test_a_commit_notifies_the_processes_concerned(self) -> None:
         process, other = await self.process(), await self.process(OTHER_SERVICE)
         start = await self.started(process)
         notifications = Notifications(
@@ -241,7 +231,7 @@ class CommitTests(StoreStage):
         assert await soon(other.heard.ended.get()) == {start.saga: None}
         assert process.heard.queue.empty()
 
-    async def test_many_claims_are_told_in_full(self) -> None:
+    async def test_every_claim_of_a_large_commit_is_notified(self) -> None:
         process, other = await self.process(), await self.process()
         refs = [CommandRef(uuid4(), number) for number in range(1_000)]
 
@@ -257,7 +247,7 @@ class CommitTests(StoreStage):
 
         assert await process.commit() == []
 
-    async def test_a_commit_in_a_transaction_is_seen_when_that_commits(self) -> None:
+    async def test_a_commit_in_a_transaction_is_visible_when_that_commits(self) -> None:
         process = await self.process()
         plan = graph(step("pay", mode=Mode.TRANSACTIONAL), name="transactional")
         start = await self.started(process, definition=plan)
@@ -268,7 +258,7 @@ class CommitTests(StoreStage):
 
         assert await self.stand(process, start) == (2, state("S"))
 
-    async def test_a_commit_in_a_transaction_finds_what_was_taken_for_new(self) -> None:
+    async def test_a_commit_in_a_transaction_finds_a_row_that_was_assumed_to_be_new(self) -> None:
         process = await self.process()
         start = await self.started(process)
 
@@ -290,7 +280,7 @@ class CommitTests(StoreStage):
         assert await self.stand(process, start) == (1, state("D"))
         assert await self.held(process, start) == {0}
 
-    async def test_after_a_write_conflict_in_a_transaction_the_saga_stays_as_it_was_shown(self) -> None:
+    async def test_after_a_write_conflict_in_a_transaction_the_saga_stays_locked_as_returned(self) -> None:
         """G2: a transactional step decides again on the row that is locked now."""
         if not self.locks_rows:
             pytest.skip("this store locks no rows")
@@ -319,7 +309,7 @@ class CommitTests(StoreStage):
         assert [(conflict.position, conflict.version, conflict.state) for conflict in conflicts] == [(1, 1, state("D"))]
         assert await self.stand(process, free) == (2, state("S"))
 
-    async def test_who_waits_for_a_locked_saga_gets_it_at_the_end_of_the_transaction(self) -> None:
+    async def test_a_commit_that_waits_for_a_locked_saga_gets_it_at_the_end_of_the_transaction(self) -> None:
         if not self.locks_rows:
             pytest.skip("this store locks no rows")
         process, other = await self.process(), await self.process()
@@ -334,7 +324,7 @@ class CommitTests(StoreStage):
 
         assert (conflict.version, conflict.state) == (2, state("S"))
 
-    async def test_a_cancelled_commit_that_waited_writes_nothing(self) -> None:
+    async def test_a_commit_cancelled_while_it_waits_writes_nothing(self) -> None:
         if not self.locks_rows:
             pytest.skip("this store locks no rows")
         process, other = await self.process(), await self.process()

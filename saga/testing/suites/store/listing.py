@@ -42,14 +42,14 @@ class ListingTests(StoreStage):
 
         assert [line.saga for line in lines] == sorted((start.saga for start in starts), reverse=True)
 
-    async def test_a_list_is_no_longer_than_asked_for(self) -> None:
+    async def test_a_list_is_no_longer_than_its_limit(self) -> None:
         process = await self.process()
         for _ in range(3):
             await self.started(process)
 
         assert len(await process.adapter.listing.lines(SagaFilter(limit=2))) == 2
 
-    async def test_a_list_goes_on_behind_the_last_line_of_the_one_before(self) -> None:
+    async def test_a_list_continues_behind_the_last_line_of_the_previous_one(self) -> None:
         process = await self.process()
         starts = [await self.started(process) for _ in range(3)]
         newest, middle, oldest = sorted((start.saga for start in starts), reverse=True)
@@ -60,7 +60,7 @@ class ListingTests(StoreStage):
         assert first.saga == newest
         assert [line.saga for line in rest] == [middle, oldest]
 
-    async def test_a_line_tells_where_a_saga_stands(self) -> None:
+    async def test_a_line_shows_the_status_of_a_saga(self) -> None:
         process = await self.process()
         start = replace(await self.ready(process, "SDP"), key="1017", deadline_seconds=HOUR_SECONDS)
         await process.start(start)
@@ -121,7 +121,7 @@ class ListingTests(StoreStage):
         assert dict(counts.phases) == {Phase.RUNNING: 3, Phase.COMPLETED: 1}
         assert counts.stuck == 1
 
-    async def test_a_case_has_the_saga_with_its_graph(self) -> None:
+    async def test_a_detail_has_the_saga_with_its_graph(self) -> None:
         process = await self.process()
         plan = graph(step("a"), step("b", after=(0,)), name="case")
         start = replace(await self.ready(process, "DP", definition=plan), key="1017", deadline_seconds=HOUR_SECONDS)
@@ -134,7 +134,7 @@ class ListingTests(StoreStage):
         assert case.started_at <= case.now < case.wake_at
         assert case.ended_at is None
 
-    async def test_a_case_has_its_commands_under_way(self) -> None:
+    async def test_a_detail_has_the_outstanding_commands(self) -> None:
         process = await self.process()
         start = await self.started(process, "DDD")
         claim = {one.step: one for one in await process.poll(limit=2)}
@@ -150,7 +150,7 @@ class ListingTests(StoreStage):
         assert commands[1].lease_until is not None
         assert (commands[2].owner, commands[2].deliveries) == (None, 0)
 
-    async def test_a_case_has_the_results_and_the_history(self) -> None:
+    async def test_a_detail_has_the_results_and_the_history(self) -> None:
         process = await self.process()
         start = replace(await self.ready(process, "DP"), entries=(HistoryEntry(HistoryKind.STARTED, -1, None),))
         await process.start(start)
@@ -199,7 +199,7 @@ class ListingTests(StoreStage):
         assert page.documents == {start.definition: definition.canonical}
         assert page.kept_since is None or page.kept_since <= found.started_at
 
-    async def test_histories_come_page_by_page_in_the_order_of_ids(self) -> None:
+    async def test_histories_are_paged_in_the_order_of_ids(self) -> None:
         process = await self.process()
         listing = process.adapter.listing
         sagas = sorted([(await self.started(process)).saga for _ in range(5)])
@@ -221,7 +221,7 @@ class ListingTests(StoreStage):
 
         assert (await process.adapter.listing.detail(start.saga)).history == ()
 
-    async def test_a_case_tells_who_could_act(self) -> None:
+    async def test_a_detail_shows_which_processes_can_act(self) -> None:
         process = await self.process(SERVICE, OTHER_SERVICE)
         start = await self.started(process)
 
@@ -230,13 +230,13 @@ class ListingTests(StoreStage):
         assert dict(case.serving) == {SERVICE: ("a process",), OTHER_SERVICE: ("a process",)}
         assert case.leader is None
 
-    async def test_a_saga_that_never_was_is_no_case(self) -> None:
+    async def test_an_unknown_saga_has_no_detail(self) -> None:
         process = await self.process()
 
         with pytest.raises(NotFound):
             await process.adapter.listing.detail(uuid4())
 
-    async def test_definitions_are_listed_by_name_the_newest_version_first(self) -> None:
+    async def test_definitions_are_listed_by_name_and_newest_version_first(self) -> None:
         process = await self.process()
         directory = process.adapter.directory
         for name, version, activate in (("b", 1, True), ("a", 1, True), ("a", 2, False)):
@@ -259,7 +259,7 @@ class ListingTests(StoreStage):
             {SERVICE, OTHER_SERVICE},
         )
 
-    async def test_a_paused_saga_and_one_that_shall_be_rolled_back_are_marked(self) -> None:
+    async def test_paused_sagas_and_requested_rollbacks_are_marked(self) -> None:
         process = await self.process()
         start = await self.started(process)
         marked = replace(state("D"), paused=True, rollback_requested=True, reason="asked")
@@ -271,7 +271,7 @@ class ListingTests(StoreStage):
         assert line.is_rollback_requested
         assert line.reason == "asked"
 
-    async def test_a_survey_counts_what_has_not_ended(self) -> None:
+    async def test_a_survey_counts_running_sagas(self) -> None:
         process = await self.process()
         await self.started(process)
         stuck, back, ended = [await self.started(process) for _ in range(3)]
@@ -286,7 +286,7 @@ class ListingTests(StoreStage):
         assert survey.processes == {SERVICE: 1}
         assert (survey.scan_lag_seconds, survey.deadline_overdue_seconds, survey.is_cut) == (0, 0, False)
 
-    async def test_a_survey_sees_what_is_late(self) -> None:
+    async def test_a_survey_counts_late_sagas(self) -> None:
         process = await self.process()
         elsewhere = graph(step("a", OTHER_SERVICE), name="elsewhere")
         for definition in (None, elsewhere):
@@ -301,7 +301,7 @@ class ListingTests(StoreStage):
         assert 0 <= survey.queues[OTHER_SERVICE].oldest_seconds < 5
         assert survey.processes == {SERVICE: 1, OTHER_SERVICE: 0}
 
-    async def test_nobody_is_late_whose_roll_back_is_on_its_way_or_out_of_reach(self) -> None:
+    async def test_a_saga_whose_rollback_is_under_way_or_impossible_is_not_late(self) -> None:
         process = await self.process()
         passed = graph(dataclasses.replace(step("a"), pivot=True), step("b", after=(0,)), name="passed")
         asked = replace(state("D"), rollback_requested=True)
@@ -315,7 +315,7 @@ class ListingTests(StoreStage):
 
         assert (await process.adapter.listing.survey(100)).deadline_overdue_seconds == 0
 
-    async def test_a_survey_that_is_cut_says_so(self) -> None:
+    async def test_a_truncated_survey_says_so(self) -> None:
         process = await self.process()
         for _ in range(3):
             await self.started(process)

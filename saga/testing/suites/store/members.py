@@ -8,7 +8,8 @@ import pytest
 
 from saga.errors import LeadershipLost, Unavailable
 from saga.ports.adapter import StoreOptions
-from saga.testing.suites.store.stage import OTHER_SERVICE, SERVICE, TIMEOUT_SECONDS, StoreStage, ref, soon
+from saga.testing.suites.deadline import TIMEOUT_SECONDS, soon
+from saga.testing.suites.store.stage import OTHER_SERVICE, SERVICE, StoreStage, ref
 
 LEASE_SECONDS = 0.2
 SILENCE_SECONDS = 0.2
@@ -28,7 +29,7 @@ class MemberTests(StoreStage):
         assert (peers[other.id].name, peers[other.id].capacity) == ("a process", 10)
         assert peers[other.id].seen_ago_seconds >= 0
 
-    async def test_a_process_says_how_much_it_has_in_hand(self) -> None:
+    async def test_a_process_reports_its_claims_in_progress(self) -> None:
         process, other = await self.process(), await self.process()
         await other.adapter.membership.heartbeat(7, full=False)
 
@@ -54,7 +55,7 @@ class MemberTests(StoreStage):
         await soon(process.heard.peers.wait())
         assert [peer.id for peer in (await process.heartbeat()).peers] == [process.id]
 
-    async def test_a_number_is_never_used_again(self) -> None:
+    async def test_a_process_number_is_never_reused(self) -> None:
         process, other = await self.process(), await self.process()
         await other.adapter.membership.leave()
 
@@ -62,7 +63,7 @@ class MemberTests(StoreStage):
 
         assert len({process.id, other.id, third.id}) == 3
 
-    async def test_a_process_can_serve_more_later(self) -> None:
+    async def test_a_process_can_serve_further_services_later(self) -> None:
         process, other = await self.process(), await self.process()
 
         await process.adapter.membership.announce([OTHER_SERVICE], 25)
@@ -71,11 +72,11 @@ class MemberTests(StoreStage):
         assert peer.services == {SERVICE, OTHER_SERVICE}
         assert peer.capacity == 25
 
-    async def test_a_process_hears_of_the_queues_that_it_serves_later(self) -> None:
+    async def test_a_process_is_notified_of_the_queues_that_it_serves_later(self) -> None:
         process, other = await self.process(), await self.process()
         await process.adapter.membership.announce([OTHER_SERVICE], 10)
 
-        await other.tell_service(OTHER_SERVICE)
+        await other.notify_service(OTHER_SERVICE)
 
         assert await soon(process.heard.queue.get()) == OTHER_SERVICE
 
@@ -85,7 +86,7 @@ class MemberTests(StoreStage):
         await process.adapter.membership.leave()
         await process.adapter.membership.leave()
 
-    async def test_who_leaves_is_not_told_that_its_session_is_lost(self) -> None:
+    async def test_a_process_that_leaves_is_not_notified_of_a_lost_session(self) -> None:
         process, other = await self.process(), await self.process()
         await other.heartbeat()
         other.heard.peers.clear()
@@ -98,7 +99,7 @@ class MemberTests(StoreStage):
     async def test_leaving_without_having_joined_is_harmless(self) -> None:
         await (await self.adapter()).membership.leave()
 
-    async def test_who_leaves_gives_its_claims_back_uncounted(self) -> None:
+    async def test_a_process_that_leaves_returns_its_claims_uncounted(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         await process.extend(await process.poll_one(), trial=True)
@@ -109,7 +110,7 @@ class MemberTests(StoreStage):
         claim = await other.poll_one()
         assert (claim.saga, claim.deliveries, claim.trials) == (start.saga, 1, 0)
 
-    async def test_the_claims_of_the_dead_are_given_back_and_were_counted(self) -> None:
+    async def test_the_claims_of_a_dead_process_are_returned_and_counted(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         await process.poll()
@@ -121,7 +122,7 @@ class MemberTests(StoreStage):
         claim = await other.poll_one()
         assert (claim.saga, claim.deliveries) == (start.saga, 2)
 
-    async def test_the_dead_disappear_from_the_list(self) -> None:
+    async def test_dead_processes_disappear_from_the_list(self) -> None:
         process, other = await self.process(), await self.process()
         await self.kill(process.adapter)
 
@@ -131,7 +132,7 @@ class MemberTests(StoreStage):
 
         assert [peer.id for peer in (await other.heartbeat()).peers] == [other.id]
 
-    async def test_claims_of_the_living_stay_where_they_are(self) -> None:
+    async def test_claims_of_live_processes_stay_with_them(self) -> None:
         process, other = await self.process(), await self.process()
         await self.started(process)
         await process.poll()
@@ -141,7 +142,7 @@ class MemberTests(StoreStage):
         assert (beat.released, beat.has_due) == (0, False)
         assert len(await process.fetch()) == 1
 
-    async def test_a_lease_that_is_over_is_found_by_a_full_beat(self) -> None:
+    async def test_an_expired_lease_is_found_by_a_full_heartbeat(self) -> None:
         process, other = await self.process(options=StoreOptions(lease_seconds=LEASE_SECONDS)), await self.process()
         await self.started(process)
         claim = await process.poll_one()
@@ -151,7 +152,7 @@ class MemberTests(StoreStage):
         assert (await other.heartbeat(full=True)).released == 1
         assert await process.extend(claim) == {claim.number}
 
-    async def test_a_beat_tells_of_commands_that_are_due(self) -> None:
+    async def test_a_heartbeat_reports_due_commands(self) -> None:
         process, other = await self.process(), await self.process(OTHER_SERVICE)
         assert (await process.heartbeat()).has_due is False
 
@@ -160,10 +161,10 @@ class MemberTests(StoreStage):
         assert (await process.heartbeat()).has_due is True
         assert (await other.heartbeat()).has_due is False
 
-    async def test_a_store_that_was_never_led_knows_no_leader(self) -> None:
+    async def test_a_store_that_was_never_led_has_no_leader(self) -> None:
         assert (await (await self.process()).heartbeat()).leader_seen_ago_seconds is None
 
-    async def test_a_leader_is_seen_by_everybody(self) -> None:
+    async def test_every_process_sees_the_leader(self) -> None:
         process, supervisor = await self.process(), await self.process()
         start = await self.started(process)
 
@@ -175,7 +176,7 @@ class MemberTests(StoreStage):
         assert seen_ago_seconds < TIMEOUT_SECONDS
         assert (await process.adapter.listing.detail(start.saga)).leader == "a supervisor"
 
-    async def test_a_leader_is_told_how_long_nobody_was_seen_leading(self) -> None:
+    async def test_a_leader_learns_how_long_nobody_led(self) -> None:
         membership = (await self.process()).adapter.membership
         await membership.lead(3, "a supervisor")
         await self.advance(SILENCE_SECONDS)
@@ -184,7 +185,7 @@ class MemberTests(StoreStage):
 
         assert SILENCE_SECONDS <= silent_seconds < SILENCE_SECONDS + TIMEOUT_SECONDS
 
-    async def test_a_long_silence_stays_until_its_leader_has_mended_what_it_did(self) -> None:
+    async def test_a_long_silence_is_reported_until_a_leader_has_extended_the_deadlines(self) -> None:
         process = await self.process()
         membership = process.adapter.membership
         await membership.lead(3, "a supervisor")
@@ -197,7 +198,7 @@ class MemberTests(StoreStage):
         await membership.lead(4, "its successor")
         assert ((await process.heartbeat()).leader_seen_ago_seconds or 0) < SILENCE_SECONDS
 
-    async def test_who_leads_no_more_is_not_shown(self) -> None:
+    async def test_a_former_leader_is_not_shown(self) -> None:
         process = await self.process()
         start = await self.started(process)
         await process.adapter.membership.lead(3, "a supervisor")
@@ -206,7 +207,7 @@ class MemberTests(StoreStage):
 
         assert (await process.adapter.listing.detail(start.saga)).leader is None
 
-    async def test_an_earlier_term_is_not_seen_beside_a_later_one(self) -> None:
+    async def test_an_earlier_term_does_not_replace_a_later_one(self) -> None:
         process = await self.process()
         start = await self.started(process)
         await process.adapter.membership.lead(4, "the successor")
@@ -217,14 +218,14 @@ class MemberTests(StoreStage):
 
         assert (await process.adapter.listing.detail(start.saga)).leader == "the successor"
 
-    async def test_who_is_not_in_the_list_cannot_beat(self) -> None:
+    async def test_a_process_that_has_not_joined_cannot_send_a_heartbeat(self) -> None:
         process = await self.process()
         await process.adapter.membership.leave()
 
         with pytest.raises(Unavailable):
             await process.heartbeat()
 
-    async def test_a_process_whose_session_is_lost_is_told(self) -> None:
+    async def test_a_process_is_notified_when_its_session_is_lost(self) -> None:
         if not self.has_sessions:
             pytest.skip("this store has no sessions")
         process = await self.process()
@@ -235,7 +236,7 @@ class MemberTests(StoreStage):
         with pytest.raises(Unavailable):
             await process.heartbeat()
 
-    async def test_a_process_whose_session_is_lost_loses_its_claims(self) -> None:
+    async def test_a_process_that_loses_its_session_loses_its_claims(self) -> None:
         if not self.has_sessions:
             pytest.skip("this store has no sessions")
         process, other = await self.process(), await self.process()

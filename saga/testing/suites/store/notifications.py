@@ -12,15 +12,16 @@ from saga.ports.values.claim import Claim, CommandRef
 from saga.ports.values.notification import Notifications, SagaStatus
 from saga.ports.values.start import Start
 from saga.ports.values.write import Dispatch, Write
-from saga.testing.suites.store.stage import EXECUTE, OTHER_SERVICE, StageProcess, StoreStage, moved, ref, soon
+from saga.testing.suites.deadline import soon
+from saga.testing.suites.store.stage import EXECUTE, OTHER_SERVICE, StageProcess, StoreStage, moved, ref
 
 
-class SignalTests(StoreStage):
+class NotificationTests(StoreStage):
     """A whole claim spares the question for it. It is told only of a claim that was made."""
 
-    tells_whole = True  # whether `works` and `endings` of the signals are used; an address does as well
+    sends_inline_claims = True  # whether `works` and `endings` of the signals are used; an address does as well
 
-    async def test_a_claim_arrives_as_it_was_told(self) -> None:
+    async def test_an_inline_claim_arrives_unchanged(self) -> None:
         process, other = await self._pair()
         start = await self.started(process, "DP")
         claim = await self._claim_of(process, start)
@@ -36,7 +37,7 @@ class SignalTests(StoreStage):
         assert told.lease_ends == pytest.approx(fetched.lease_ends, abs=1.0)
         assert told.store_clock == pytest.approx(fetched.store_clock, abs=0.5)
 
-    async def test_a_commit_with_a_write_conflict_tells_addresses_only(self) -> None:
+    async def test_a_commit_with_a_write_conflict_sends_references_only(self) -> None:
         process, other = await self._pair()
         start, stale = await self.started(process, "DP"), await self.started(process, "DP")
         claim = await self._claim_of(process, start)
@@ -50,7 +51,7 @@ class SignalTests(StoreStage):
         assert await soon(other.heard.claim_refs.get()) == [CommandRef(start.saga, 1)]
         assert other.heard.claims.empty()
 
-    async def test_claims_that_are_not_told_whole_are_told_by_address(self) -> None:
+    async def test_claims_that_are_not_inline_are_sent_as_references(self) -> None:
         process, other = await self._pair()
         start = await self.started(process, "DP")
         claim = await self._claim_of(process, start)
@@ -64,7 +65,7 @@ class SignalTests(StoreStage):
         (told,) = await soon(other.heard.claims.get())
         assert told.number == claim.number
 
-    async def test_many_claims_are_told_whole(self) -> None:
+    async def test_many_inline_claims_arrive(self) -> None:
         process, other = await self._pair()
         start = await self.started(process, "DP")
         claim = replace(await self._claim_of(process, start), input=b'"' + b"x" * 900 + b'"')
@@ -78,7 +79,7 @@ class SignalTests(StoreStage):
         assert sorted(told.step for told in heard) == list(range(100))
         assert {told.input for told in heard} == {claim.input}
 
-    async def test_a_start_tells_its_first_claim_whole(self) -> None:
+    async def test_a_start_sends_its_first_claim_inline(self) -> None:
         process, other = await self._pair()
         start = await self.ready(process)
         claim = await self._claim_of(process, start, step=0)
@@ -88,7 +89,7 @@ class SignalTests(StoreStage):
 
         assert [told.number for told in await soon(other.heard.claims.get())] == [claim.number]
 
-    async def test_a_start_whose_key_is_taken_tells_addresses_only(self) -> None:
+    async def test_a_start_with_a_taken_key_sends_references_only(self) -> None:
         process, other = await self._pair()
         first = replace(await self.ready(process), key="one")
         await process.start(first)
@@ -100,7 +101,7 @@ class SignalTests(StoreStage):
         assert await soon(other.heard.claim_refs.get()) == [ref(start)]
         assert other.heard.claims.empty()
 
-    async def test_an_end_arrives_as_it_was_told(self) -> None:
+    async def test_an_inline_end_arrives_unchanged(self) -> None:
         process, other = await self._pair()
         start = await self.started(process)
         standing = SagaStatus(start.definition, Phase.COMPLETED, None, start.input, {0: b'{"id":"\\u00e9"}'})
@@ -117,7 +118,7 @@ class SignalTests(StoreStage):
         assert heard == {start.saga: standing, silent: None}
 
     async def _pair(self) -> tuple[StageProcess, StageProcess]:
-        if not self.tells_whole:
+        if not self.sends_inline_claims:
             pytest.skip("this store tells addresses only")
         process, other = await self.process(), await self.process(OTHER_SERVICE)
         await other.heartbeat()  # from then on it knows the store's clock

@@ -16,7 +16,7 @@ from saga.testing.suites.store.stage import VOID_OR_REPORT, StoreStage, graph, m
 class QuietTests(StoreStage):
     """The quiet time of a command (G24, G25, G37, G40)."""
 
-    async def test_a_quiet_time_is_told_to_the_next_claim(self) -> None:
+    async def test_the_next_claim_has_the_quiet_time(self) -> None:
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
@@ -38,19 +38,21 @@ class QuietTests(StoreStage):
         assert (await process.poll_one()).quiet_at == pytest.approx(again.quiet_at, abs=5.0)
 
     @pytest.mark.parametrize("vector", ["D", "K"])
-    async def test_a_dead_processs_external_call_may_be_on_its_way_until_its_time_is_over(self, vector: str) -> None:
+    async def test_the_external_call_of_a_dead_process_may_arrive_until_its_quiet_time_is_over(
+        self, vector: str
+    ) -> None:
         """G24, G25: lease, timeout and margin. An undoing as well: before its time is over no abandoned saga ends (G40)."""
         again, claim = await self.taken_over(Mode.EXTERNAL, vector)
 
         assert again.quiet_at == pytest.approx(claim.lease_ends + 1.0 + StoreOptions().margin_seconds, abs=1.0)
 
     @pytest.mark.parametrize("mode", [Mode.JOURNALED, Mode.TRANSACTIONAL])
-    async def test_a_dead_processs_database_step_is_quiet_at_once(self, mode: Mode) -> None:
+    async def test_a_database_step_of_a_dead_process_is_quiet_at_once(self, mode: Mode) -> None:
         again, claim = await self.taken_over(mode)
 
         assert again.quiet_at < claim.lease_ends
 
-    async def test_an_external_call_that_is_fetched_in_a_pause_may_be_on_its_way(self) -> None:
+    async def test_an_external_call_whose_claim_is_fetched_in_a_pause_may_still_arrive(self) -> None:
         """G25: its own process asks for its claims, as after an unknown commit, while the call runs."""
         process = await self.process()
         start = await self.started(process, definition=graph(step("one", mode=Mode.EXTERNAL), name="paused"))
@@ -64,7 +66,7 @@ class QuietTests(StoreStage):
         assert again.quiet_at == pytest.approx(claim.lease_ends + 1.0 + StoreOptions().margin_seconds, abs=1.0)
 
     @pytest.mark.parametrize("given_up", ["d", "G"])
-    async def test_a_call_that_may_still_arrive_is_known_after_its_dead_processs_command_was_pulled(
+    async def test_a_call_that_may_still_arrive_is_known_after_another_process_polls_its_command(
         self, given_up: str
     ) -> None:
         """G37, G40: the step was set aside by a report of an older claim, or the saga abandoned; the vector calls for nothing."""
@@ -84,7 +86,7 @@ class QuietTests(StoreStage):
     @pytest.mark.parametrize(
         ("given_up", "phase"), [("d", Phase.RUNNING), ("u", Phase.COMPENSATING), ("G", Phase.ABANDONING)]
     )
-    async def test_a_call_that_may_still_arrive_is_known_after_its_process_has_fetched_its_claims(
+    async def test_a_call_that_may_still_arrive_is_known_after_its_process_fetches_its_claims(
         self, given_up: str, phase: Phase
     ) -> None:
         """G37, G40: as after an unknown commit, while the call runs."""
@@ -98,7 +100,7 @@ class QuietTests(StoreStage):
         seen = await process.adapter.ledger.snapshot(start.saga)
         assert seen.unquiet == {0}
 
-    async def test_an_abandoned_journaled_step_keeps_no_command_but_that_which_freezes_it(self) -> None:
+    async def test_an_abandoned_journaled_step_keeps_only_the_command_that_freezes_it(self) -> None:
         """G40: its journal is asked, so that nothing but the question is called for."""
         process, other = await self.process(), await self.process()
         start = await self.started(process, definition=graph(step("one", mode=Mode.JOURNALED), name="journaled"))

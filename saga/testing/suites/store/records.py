@@ -11,18 +11,12 @@ from saga.core.definition.contract import Contract
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.errors import Conflict, NotFound
-from saga.ports.adapter import StoreOptions
-from saga.ports.values.start import Start
-from saga.ports.values.write import Delay, Result
+from saga.ports.values.write import Result
 from saga.testing.suites.store.stage import (
-    OTHER_SERVICE,
-    TRACE,
-    StageProcess,
     StoreStage,
     graph,
     moved,
     queued,
-    state,
     step,
     unmoved,
 )
@@ -48,128 +42,6 @@ def contract(handler: str = "reserve", *, version: str | None = "1") -> Contract
 class RecordTests(StoreStage):
     """Off the hot path."""
 
-    async def test_a_saga_is_overdue_after_the_redrive_interval(self) -> None:
-        process = await self.process(options=StoreOptions(redrive_seconds=SHORT_SECONDS))
-        start = replace(await self.ready(process, "DP"), trace=TRACE)
-        await process.start(start)
-        assert await process.adapter.store.overdue(10, None) == []
-
-        await self.advance(SHORT_SECONDS * 1.5)
-        (found,) = await process.adapter.store.overdue(10, None)
-
-        assert (found.saga, found.version, found.definition) == (start.saga, 1, start.definition)
-        assert (found.state, found.waiter, found.trace) == (state("DP"), None, TRACE)
-
-    async def test_a_saga_is_overdue_when_its_deadline_has_passed(self) -> None:
-        process = await self.process()
-        start = replace(await self.ready(process), deadline_seconds=SHORT_SECONDS)
-        await process.start(start)
-
-        await self.advance(SHORT_SECONDS * 1.5)
-        (found,) = await process.adapter.store.overdue(10, None)
-
-        assert found.state.deadline is not None
-
-    async def test_an_overdue_saga_is_found_once(self) -> None:
-        process = await self.process()
-        start = await self.overdue_since(process, 0.0)
-        (found,) = await process.adapter.store.overdue(10, None)
-
-        write = replace(moved(start, "D", version=found.version), wake_seconds=HOUR_SECONDS)
-        assert await process.commit(write) == []
-
-        assert await process.adapter.store.overdue(10, None) == []
-
-    async def test_a_transition_that_names_no_time_leaves_it(self) -> None:
-        process = await self.process()
-        start = await self.overdue_since(process, 0.0)
-
-        await process.commit(moved(start, "D", version=2))
-
-        assert len(await process.adapter.store.overdue(10, None)) == 1
-
-    async def test_a_transition_with_an_earlier_deadline_is_woken_then(self) -> None:
-        process = await self.process()
-        start = replace(await self.ready(process), deadline_seconds=HOUR_SECONDS)
-        await process.start(start)
-        deadline = (await process.adapter.ledger.snapshot(start.saga)).started_at
-
-        write = replace(moved(start, "D", Phase.COMPENSATING), is_deadline_moved=True)
-        await process.commit(replace(write, state=replace(write.state, deadline=deadline)))
-
-        (found,) = await process.adapter.store.overdue(10, None)
-        assert found.state.deadline == pytest.approx(deadline, abs=0.001)
-
-    @pytest.mark.parametrize("is_moved", [False, True])
-    async def test_a_deadline_that_is_written_back_stays_the_same(self, *, is_moved: bool) -> None:
-        process = await self.process()
-        start = replace(await self.ready(process), deadline_seconds=HOUR_SECONDS / 7)
-        await process.start(start)
-        claim = await process.poll_one()
-
-        write = replace(moved(start, "S"), state=replace(claim.state, vector="S"), is_deadline_moved=is_moved)
-        await process.commit(write)
-
-        assert (await self.stand(process, start))[1].deadline == pytest.approx(claim.state.deadline, abs=1e-6)
-
-    async def test_a_deadline_that_is_not_moved_stays_whatever_the_write_says(self) -> None:
-        process = await self.process()
-        start = replace(await self.ready(process), deadline_seconds=HOUR_SECONDS)
-        await process.start(start)
-        before = (await self.stand(process, start))[1].deadline
-
-        await process.commit(moved(start, "S"))
-
-        assert (await self.stand(process, start))[1].deadline == before
-
-    async def test_a_deadline_can_be_taken_away(self) -> None:
-        process = await self.process()
-        start = replace(await self.ready(process), deadline_seconds=HOUR_SECONDS)
-        await process.start(start)
-
-        await process.commit(replace(moved(start, "S"), is_deadline_moved=True))
-
-        assert (await self.stand(process, start))[1].deadline is None
-
-    async def test_an_ended_saga_is_never_overdue(self) -> None:
-        process = await self.process()
-        start = await self.overdue_since(process, 0.0)
-
-        await process.commit(replace(moved(start, "S", Phase.COMPLETED, version=2), wake_seconds=0.0))
-
-        assert await process.adapter.store.overdue(10, None) == []
-
-    async def test_the_most_overdue_saga_is_found_first(self) -> None:
-        process = await self.process()
-        starts = [await self.overdue_since(process, seconds) for seconds in (-1.0, -3.0, -2.0)]
-
-        found = [saga.saga for saga in await process.adapter.store.overdue(2, None)]
-
-        assert found == [starts[1].saga, starts[2].saga]
-
-    async def test_overdue_sagas_are_found_by_the_services_that_they_involve(self) -> None:
-        process = await self.process()
-        plan = graph(step("a"), step("b", OTHER_SERVICE), name="two_services")
-        both, one = await self.started(process, "PP", definition=plan), await self.overdue_since(process, 0.0)
-        await process.commit(replace(moved(both, "PP"), wake_seconds=0.0))
-
-        found = await process.adapter.store.overdue(10, [OTHER_SERVICE])
-
-        assert [saga.saga for saga in found] == [both.saga]
-        assert one.saga in {saga.saga for saga in await process.adapter.store.overdue(10, None)}
-        assert await process.adapter.store.overdue(10, ["nobody"]) == []
-
-    async def test_an_overdue_saga_comes_with_its_commands_under_way(self) -> None:
-        process = await self.process()
-        start = await self.started(process, "DDDP")
-        claim = {one.step: one for one in await process.poll(limit=2)}
-        unquiet = Delay(0, claim[0].number, HOUR_SECONDS, HOUR_SECONDS, 1, "broke")
-        await process.commit(replace(moved(start, "DDDP"), delays=[unquiet], wake_seconds=0.0))
-
-        (found,) = await process.adapter.store.overdue(10, None)
-
-        assert [set(steps) for steps in (found.held, found.claimed, found.unquiet)] == [{0, 1, 2}, {1}, {0}]
-
     async def test_a_definition_is_stored_under_its_number(self) -> None:
         directory = (await self.adapter()).directory
         plan = graph(step("a"), step("b", after=(0,), reads=(0,)))
@@ -187,7 +59,7 @@ class RecordTests(StoreStage):
 
         assert len(numbers) == 1
 
-    async def test_another_graph_under_one_name_and_version_is_a_conflict_that_says_what_differs(self) -> None:
+    async def test_another_graph_under_the_same_name_and_version_is_a_conflict_that_shows_the_difference(self) -> None:
         directory = (await self.adapter()).directory
         number = await directory.register(graph(step("a")), None, activate=True, overwrite=False)
 
@@ -224,7 +96,7 @@ class RecordTests(StoreStage):
         assert (snapshot.definition_name, snapshot.definition_version) == ("order", 1)
         assert len((await process.adapter.directory.graph(snapshot.definition)).steps) == 1
 
-    async def test_who_waits_is_told_where_each_saga_stands_and_what_a_completed_one_has_recorded(self) -> None:
+    async def test_statuses_show_the_phase_of_each_saga_and_the_results_of_completed_ones(self) -> None:
         process = await self.process()
         running, ended, back = [await self.started(process, "D") for _ in range(3)]
         result = Result(0, 1, b"7")
@@ -241,7 +113,7 @@ class RecordTests(StoreStage):
         assert (found[ended.saga].input, found[ended.saga].results) == (ended.input, {0: b"7"})
         assert (found[back.saga].input, found[back.saga].results) == (None, {})
 
-    async def test_a_definition_is_found_by_name_in_the_version_that_was_activated_last(self) -> None:
+    async def test_a_definition_is_found_by_name_in_its_last_activated_version(self) -> None:
         directory = (await self.adapter()).directory
         plans = {version: graph(step("a"), version=version) for version in (1, 2, 3)}
         for version, plan in plans.items():
@@ -254,7 +126,7 @@ class RecordTests(StoreStage):
         await directory.register(plans[1], None, activate=True, overwrite=False)
         assert (await directory.find("order", None))[1].version == 3
 
-    async def test_what_was_never_registered_is_not_found(self) -> None:
+    async def test_an_unregistered_definition_is_not_found(self) -> None:
         directory = (await self.adapter()).directory
         await directory.register(graph(step("a")), None, activate=False, overwrite=False)
 
@@ -272,7 +144,7 @@ class RecordTests(StoreStage):
         published = {"stock.reserve": contract("reserve"), "stock.release": contract("release")}
         assert await directory.contracts() == published
 
-    async def test_a_contract_that_is_published_again_replaces_the_older_one(self) -> None:
+    async def test_a_contract_published_again_replaces_the_older_one(self) -> None:
         directory = (await self.adapter()).directory
         await directory.publish([contract(version="1")])
 
@@ -281,7 +153,7 @@ class RecordTests(StoreStage):
 
         assert (await directory.contracts())["stock.reserve"].handler_version == "2"
 
-    async def test_what_a_person_did_is_written_down(self) -> None:
+    async def test_the_action_of_an_operator_is_recorded(self) -> None:
         process = await self.process()
         start = await self.started(process)
 
@@ -311,7 +183,7 @@ class RecordTests(StoreStage):
         assert (await self.stand(process, running))[0] == 1
         assert (await self.stand(process, young))[0] == 2
 
-    async def test_a_purge_takes_no_more_than_its_limit(self) -> None:
+    async def test_a_purge_deletes_at_most_its_limit(self) -> None:
         process = await self.process()
         for _ in range(3):
             await process.commit(moved(await self.started(process), "S", Phase.COMPLETED))
@@ -319,7 +191,7 @@ class RecordTests(StoreStage):
 
         assert [await process.adapter.retention.purge(0.0, 2) for _ in range(3)] == [2, 1, 0]
 
-    async def test_history_is_kept_without_harm_to_sagas(self) -> None:
+    async def test_history_is_purged_without_harm_to_sagas(self) -> None:
         process = await self.process()
         start = await self.started(process)
 
@@ -328,9 +200,3 @@ class RecordTests(StoreStage):
         await process.commit(replace(unmoved(start), dispatches=[queued()]))
 
         assert (await self.stand(process, start))[0] == 1
-
-    async def overdue_since(self, process: StageProcess, wake_seconds: float) -> Start:
-        """A saga at version 2 that somebody should look after."""
-        start = await self.started(process)
-        await process.commit(replace(moved(start, "D"), wake_seconds=wake_seconds))
-        return start

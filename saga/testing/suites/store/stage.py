@@ -6,10 +6,10 @@ import abc
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 from uuid import UUID
 
 import pytest
@@ -30,8 +30,8 @@ from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications, SagaStatus
 from saga.ports.values.start import Start, TakenKey
 from saga.ports.values.write import Dispatch, Write, WriteConflict
+from saga.testing.suites.deadline import TIMEOUT_SECONDS
 
-TIMEOUT_SECONDS: Final = 10.0
 CLAIMS_PER_PROCESS: Final = 1_000_000
 SERVICE: Final = "stock"
 OTHER_SERVICE: Final = "mail"
@@ -39,14 +39,6 @@ INPUT: Final = b'{"sku":"lamp"}'
 TRACE: Final = f"00-{'a1' * 16}-{'b2' * 8}-01"
 EXECUTE, COMPENSATE, VOID_OR_REPORT = Operation.EXECUTE, Operation.COMPENSATE, Operation.VOID_OR_REPORT
 LETTER_OPERATIONS: Final = {"D": EXECUTE, "U": EXECUTE, "K": COMPENSATE, "W": VOID_OR_REPORT}
-
-T = TypeVar("T")
-
-
-async def soon(awaitable: Awaitable[T]) -> T:
-    """Wait for a signal, but not for ever."""
-    async with asyncio.timeout(TIMEOUT_SECONDS):
-        return await awaitable
 
 
 def state(vector: str, phase: Phase = Phase.RUNNING) -> State:
@@ -192,7 +184,7 @@ class StageProcess:
     async def extend(self, *claims: Claim, trial: bool = False) -> set[int]:
         return await self.adapter.store.extend(claims, process=self.id, trial=trial)
 
-    async def tell_service(self, service: str) -> None:
+    async def notify_service(self, service: str) -> None:
         """Say that the queue of a service has been filled."""
         await self.commit(notifications=Notifications(services={service}))
 

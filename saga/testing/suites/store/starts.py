@@ -11,25 +11,14 @@ from saga.core.state.phase import Phase
 from saga.errors import NotFound, SagaError
 from saga.ports.values.notification import Notifications
 from saga.ports.values.start import TakenKey
-from saga.testing.suites.store.stage import (
-    INPUT,
-    SERVICE,
-    TRACE,
-    StoreStage,
-    delivery,
-    graph,
-    queued,
-    ref,
-    soon,
-    state,
-    step,
-)
+from saga.testing.suites.deadline import soon
+from saga.testing.suites.store.stage import INPUT, SERVICE, TRACE, StoreStage, delivery, graph, queued, ref, state, step
 
 
 class StartTests(StoreStage):
     """E1 and start keys."""
 
-    async def test_a_started_saga_is_there_with_its_input(self) -> None:
+    async def test_a_started_saga_exists_with_its_input(self) -> None:
         process = await self.process()
         start = await self.started(process, "DP")
 
@@ -47,7 +36,7 @@ class StartTests(StoreStage):
 
         assert (claim.saga, claim.step, claim.state, claim.input) == (start.saga, 0, state("D"), INPUT)
 
-    async def test_a_command_can_be_started_in_the_hands_of_a_process(self) -> None:
+    async def test_a_start_can_assign_its_command_to_a_process(self) -> None:
         process = await self.process()
         start = replace(await self.ready(process), dispatches=[process.for_me()])
         await process.start(start)
@@ -57,7 +46,7 @@ class StartTests(StoreStage):
         assert (claim.saga, claim.number, claim.deliveries) == (start.saga, start.dispatches[0].claim, 1)
         assert await process.poll() == []
 
-    async def test_a_command_for_a_process_that_is_gone_goes_into_the_queue(self) -> None:
+    async def test_a_command_for_a_dead_process_goes_into_the_queue(self) -> None:
         process, other = await self.process(), await self.process()
         start = replace(await self.ready(process), dispatches=[other.for_me()])
         await other.adapter.membership.leave()
@@ -65,7 +54,7 @@ class StartTests(StoreStage):
 
         assert (await process.poll_one()).saga == start.saga
 
-    async def test_a_trace_goes_with_every_claim_of_the_saga(self) -> None:
+    async def test_every_claim_of_a_saga_has_its_trace(self) -> None:
         process = await self.process()
         traced = replace(await self.ready(process), trace=TRACE, dispatches=[process.for_me()])
         await process.start(traced)
@@ -76,7 +65,7 @@ class StartTests(StoreStage):
 
         assert (fetched.trace, polled.trace) == (TRACE, None)
 
-    async def test_a_trace_goes_with_a_claim_that_a_bus_delivered(self) -> None:
+    async def test_a_claim_delivered_by_a_bus_has_the_trace(self) -> None:
         process = await self.process()
         start = replace(await self.ready(process), trace=TRACE, dispatches=[])
         await process.start(start)
@@ -93,7 +82,7 @@ class StartTests(StoreStage):
         assert await process.adapter.ledger.find_key(start.definition_name, "1017") == start.saga
         assert await process.adapter.ledger.find_key(start.definition_name, "1018") is None
 
-    async def test_a_taken_key_starts_nothing_and_names_the_saga_that_has_it(self) -> None:
+    async def test_a_taken_key_starts_nothing_and_returns_the_saga_that_has_it(self) -> None:
         process = await self.process()
         first = replace(await self.ready(process), key="1017")
         second = replace(await self.ready(process), key="1017")
@@ -104,7 +93,7 @@ class StartTests(StoreStage):
             await process.adapter.ledger.snapshot(second.saga)
         assert len(await process.poll()) == 1
 
-    async def test_a_taken_key_with_another_input_says_so(self) -> None:
+    async def test_a_taken_key_with_another_input_is_reported(self) -> None:
         process = await self.process()
         first = replace(await self.ready(process), key="1017")
         second = replace(await self.ready(process), key="1017", input_hash=b"another")
@@ -112,7 +101,7 @@ class StartTests(StoreStage):
 
         assert await process.start(second) == [TakenKey(0, first.saga, is_same_input=False)]
 
-    async def test_one_key_twice_in_a_batch_starts_once(self) -> None:
+    async def test_a_key_that_is_twice_in_a_batch_starts_once(self) -> None:
         process = await self.process()
         starts = [replace(await self.ready(process), key="1017") for _ in range(2)]
 
@@ -121,7 +110,7 @@ class StartTests(StoreStage):
         assert taken.saga == starts[1 - taken.position].saga
         assert len(await process.poll()) == 1
 
-    async def test_a_taken_key_does_not_hold_up_the_rest_of_its_batch(self) -> None:
+    async def test_a_taken_key_does_not_affect_the_rest_of_its_batch(self) -> None:
         process = await self.process()
         first = replace(await self.ready(process), key="1017")
         await process.start(first)
@@ -139,7 +128,7 @@ class StartTests(StoreStage):
 
         assert await process.start(replace(await self.ready(process, definition=other), key="1017")) == []
 
-    async def test_a_batch_with_a_start_that_fails_starts_nothing(self) -> None:
+    async def test_a_batch_with_a_failing_start_starts_nothing(self) -> None:
         process = await self.process()
         first, second = await self.started(process), await self.ready(process)
 
@@ -149,7 +138,7 @@ class StartTests(StoreStage):
         with pytest.raises(NotFound):
             await process.adapter.ledger.snapshot(second.saga)
 
-    async def test_a_start_that_is_made_again_starts_nothing_twice(self) -> None:
+    async def test_a_repeated_start_starts_nothing_twice(self) -> None:
         process = await self.process()
         first, second = await self.started(process), await self.ready(process)
 
@@ -158,7 +147,7 @@ class StartTests(StoreStage):
         assert await self.stand(process, first) == (1, first.state)
         assert {claim.saga for claim in await process.poll()} == {first.saga, second.saga}
 
-    async def test_a_start_that_is_made_again_finds_its_own_key(self) -> None:
+    async def test_a_repeated_start_finds_its_own_key(self) -> None:
         process = await self.process()
         start = replace(await self.ready(process), key="1017")
         await process.start(start)
@@ -197,7 +186,7 @@ class StartTests(StoreStage):
 
         assert snapshot.state.deadline == pytest.approx(snapshot.started_at + 60.0, abs=0.001)
 
-    async def test_a_saga_knows_who_waits_for_it(self) -> None:
+    async def test_a_saga_knows_which_process_waits_for_it(self) -> None:
         process = await self.process()
         start = await self.ready(process)
         await process.start(start, waiter=process.id)
@@ -214,13 +203,13 @@ class StartTests(StoreStage):
         assert snapshot.ended_at is not None
         assert await process.adapter.store.overdue(10, None) == []
 
-    async def test_a_start_tells_the_service_whose_queue_it_fills(self) -> None:
+    async def test_a_start_notifies_the_service_of_the_queue(self) -> None:
         process, other = await self.process(), await self.process()
         await process.start(await self.ready(process), notifications=Notifications(services={SERVICE}))
 
         assert await soon(other.heard.queue.get()) == SERVICE
 
-    async def test_a_start_tells_the_process_that_it_gives_a_command(self) -> None:
+    async def test_a_start_notifies_the_process_that_it_assigns_a_command_to(self) -> None:
         process, other = await self.process(), await self.process()
         start = replace(await self.ready(process), dispatches=[other.for_me()])
         await process.start(start, notifications=Notifications(claim_refs={other.id: [ref(start)]}))
