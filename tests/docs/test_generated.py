@@ -7,8 +7,16 @@ import os
 import asyncpg
 
 from saga_postgres.schema.migrate import migrate
-from tests.docs import reference
 from tests.docs.page import ROOT, page
+from tests.docs.reference.commands import commands
+from tests.docs.reference.errors import error_classes
+from tests.docs.reference.leadership import leadership
+from tests.docs.reference.limits import limits
+from tests.docs.reference.markdown import with_regions
+from tests.docs.reference.metrics import metrics
+from tests.docs.reference.settings import settings
+from tests.docs.reference.states import state_regions
+from tests.docs.reference.tables import tables
 
 
 def hold(name: str, generated: str) -> None:
@@ -22,39 +30,39 @@ def hold(name: str, generated: str) -> None:
 
 
 def test_the_page_of_settings_is_what_the_settings_say() -> None:
-    hold("docs/reference/settings.md", reference.settings())
+    hold("docs/reference/settings.md", settings())
 
 
 def test_the_page_of_leadership_is_what_the_port_says() -> None:
-    hold("docs/concepts/leadership.md", reference.leadership())
+    hold("docs/concepts/leadership.md", leadership())
 
 
 def test_the_page_of_commands_is_what_their_help_says() -> None:
-    hold("docs/reference/cli.md", reference.commands())
+    hold("docs/reference/cli.md", commands())
 
 
 def test_the_page_of_errors_is_what_the_errors_say() -> None:
-    hold("docs/reference/errors.md", reference.error_classes())
+    hold("docs/reference/errors.md", error_classes())
 
 
 def test_the_page_of_limits_is_what_the_constants_say() -> None:
-    hold("docs/reference/limits.md", reference.limits())
+    hold("docs/reference/limits.md", limits())
 
 
 def test_the_page_of_states_is_what_the_tables_say() -> None:
     states = page("docs/concepts/states.md")
 
-    hold(states.name, reference.with_regions(states.text, reference.state_regions()))
+    hold(states.name, with_regions(states.text, state_regions()))
 
 
 def test_the_page_of_metrics_is_what_the_catalogue_says() -> None:
-    hold("docs/reference/metrics.md", reference.metrics())
+    hold("docs/reference/metrics.md", metrics())
 
 
 async def test_the_page_of_tables_is_what_a_migrated_database_says(postgres: asyncpg.Connection) -> None:
     await migrate(postgres, schema="saga")
 
-    hold("docs/reference/tables.md", await reference.tables(postgres, "saga"))
+    hold("docs/reference/tables.md", await tables(postgres, "saga"))
 
 
 async def test_every_table_view_and_function_has_a_comment(postgres: asyncpg.Connection) -> None:

@@ -1,0 +1,73 @@
+"""docs/reference/limits.md, from the constants of the code."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from saga import client
+from saga.authoring.definition import COMPENSATION_BUDGET, STEP_TIMEOUT
+from saga.authoring.retry import EXECUTE_ATTEMPTS, FORWARD_ATTEMPTS
+from saga.core.definition import graph, names
+from saga.core.definition.paths import INTEGER_MAX, TEMPLATE_DEPTH_MAX
+from saga.core.duration import DURATION_MS_MAX, duration_text
+from saga.ports import listing
+from saga.ports import saga_detail as case
+from saga.runtime import redrive
+from saga.runtime.claims import isolation, poller
+from saga.runtime.commit import outcome_queue
+from saga.runtime.handlers.participant import CONCURRENCY_DEFAULT
+from saga.runtime.steps import attempt
+from tests.docs.reference.markdown import AGAIN, table
+
+_LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
+    ("Steps in a definition", graph.STEPS_MAX, "`saga.core.definition.graph.STEPS_MAX`"),
+    ("Predecessors in a definition, all steps together", graph.EDGES_MAX, "`saga.core.definition.graph.EDGES_MAX`"),
+    (
+        "Bytes of a definition in canonical form",
+        graph.DEFINITION_BYTES_MAX,
+        "`saga.core.definition.graph.DEFINITION_BYTES_MAX`",
+    ),
+    ("Characters of a name", names.NAME_CHARS_MAX, "`saga.core.definition.names.NAME_CHARS_MAX`"),
+    ("Longest duration", duration_text(DURATION_MS_MAX), "`saga.core.duration.DURATION_MS_MAX`"),
+    ("Largest whole number in a template", INTEGER_MAX, "`saga.core.definition.paths.INTEGER_MAX`"),
+    ("Levels of a template", TEMPLATE_DEPTH_MAX, "`saga.core.definition.paths.TEMPLATE_DEPTH_MAX`"),
+    ("Bytes of a saga's input", client.INPUT_BYTES_MAX, "`saga.client.INPUT_BYTES_MAX`"),
+    ("Characters of a start key", client.KEY_CHARS_MAX, "`saga.client.KEY_CHARS_MAX`"),
+    ("Handlers at once in a process, for each participant", CONCURRENCY_DEFAULT, "`Participant(concurrency=)`"),
+    ("Attempts of a step before the pivot", EXECUTE_ATTEMPTS, "`Retry(attempts=)`"),
+    ("Attempts of a step that only goes forward", FORWARD_ATTEMPTS, "`Retry(attempts=)`"),
+    ("Attempts of a compensation", "its budget is the limit", "`Retry(attempts=)`"),
+    ("Timeout of one attempt", STEP_TIMEOUT, "`step(timeout=)`"),
+    ("Compensation budget", COMPENSATION_BUDGET, "`Definition(compensation_budget=)`"),
+    (
+        "Deliveries without an answer, before a step runs alone",
+        isolation.SUSPECT_AFTER,
+        "`saga.runtime.claims.isolation.SUSPECT_AFTER`",
+    ),
+    ("Runs alone without an answer", isolation.TRIALS_MAX, "`saga.runtime.claims.isolation.TRIALS_MAX`"),
+    ("Characters of a stored error", attempt.ERROR_CHARS_MAX, "`saga.runtime.steps.attempt.ERROR_CHARS_MAX`"),
+    ("Sagas in one commit", outcome_queue.BATCH_SAGAS_MAX, "`saga.runtime.commit.outcome_queue.BATCH_SAGAS_MAX`"),
+    (
+        "Outcomes that wait for their commit while more is polled",
+        poller.UNSETTLED_MAX,
+        "`saga.runtime.claims.poller.UNSETTLED_MAX`",
+    ),
+    ("Commands in one poll", poller.POLLED_AT_ONCE, "`saga.runtime.claims.poller.POLLED_AT_ONCE`"),
+    ("Overdue sagas in one redrive", redrive.OVERDUE_MAX, "`saga.runtime.redrive.OVERDUE_MAX`"),
+    ("Lines of history shown", case.HISTORY_LINES_MAX, "`saga.ports.saga_detail.HISTORY_LINES_MAX`"),
+    ("Sagas in a list", listing.LINES_MAX, "`saga.ports.listing.LINES_MAX`"),
+)
+
+
+def limits() -> str:
+    rows = [(what, f"{value:,}" if isinstance(value, int) else value, where) for what, value, where in _LIMITS]
+    return f"""\
+# Limits and defaults
+
+Generated from the constants of the code. {AGAIN}
+
+Each limit has a name. Those that are yours to set are arguments; those of a process are [settings](settings.md). What is too large for a
+limit is refused with a sentence that says so; what is only shown is cut off there.
+
+{table(("What", "Value", "Where"), rows)}
+"""
