@@ -1,1 +1,1 @@
-"""What a process shows of itself: whether it lives and is ready, its numbers, its traces."""
+"""Health checks, metrics and traces of a process."""

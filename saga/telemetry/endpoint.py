@@ -1,7 +1,7 @@
 """The one HTTP endpoint of a process: /livez, /readyz and /metrics, for probes and scrapers.
 
-Not a web server: GET and HEAD of three paths, one request a connection, nothing kept. What is too large, too slow or no HTTP is turned
-away; of more than CONNECTIONS_MAX clients at a time the newest are hung up on.
+It is not a web server: it answers GET and HEAD on a few paths, one request per connection. Requests that are too large, too slow or
+not HTTP are refused; beyond CONNECTIONS_MAX clients at a time new connections are closed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _REQUEST: Final = re.compile(rb"([A-Z]{1,10}) (/[\x21-\x7e]*) HTTP/1\.[01]\r?\n"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request is told."""
+    """The answer to a request."""
 
     status: HTTPStatus
     body: bytes
@@ -43,7 +43,7 @@ Page = Callable[[], Awaitable[Answer]]
 
 
 class Endpoint:
-    """Serves pages by their paths."""
+    """Serves pages by path."""
 
     def __init__(self, pages: Mapping[str, Page]) -> None:
         self._pages = pages
@@ -51,10 +51,10 @@ class Endpoint:
 
     @asynccontextmanager
     async def listening(self, host: str, port: int) -> AsyncIterator[tuple[str, int]]:
-        """Listen until the block ends; gives the address, with the port that was chosen where `port` is 0.
+        """Listen until the block ends; yields the address, with the port that the system selected if `port` is 0.
 
         Raises:
-            UsageError: the address cannot be had.
+            UsageError: the address is not available.
         """
         tasks: set[asyncio.Task[None]] = set()
 
@@ -87,7 +87,7 @@ class Endpoint:
                 writer.write(_encoded(answer, is_head=is_head))
                 await writer.drain()
         except (OSError, TimeoutError, EOFError):
-            pass  # it has gone, or does not read: there is nobody to tell
+            pass  # the client has gone, or does not read
         finally:
             writer.close()
             with contextlib.suppress(OSError, TimeoutError):
@@ -100,31 +100,31 @@ class Endpoint:
                 line = await reader.readuntil(b"\n")
                 request = _REQUEST.fullmatch(line)
                 if request is None:
-                    return False, _refusal(HTTPStatus.BAD_REQUEST, "no HTTP/1.1 request")
+                    return False, _refusal(HTTPStatus.BAD_REQUEST, "not an HTTP/1.1 request")
                 await _skip_headers(reader, HEAD_BYTES_MAX - len(line))
         except asyncio.LimitOverrunError:
             return False, _refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the head is too large")
         except TimeoutError:
-            return False, _refusal(HTTPStatus.REQUEST_TIMEOUT, "the request did not come")
+            return False, _refusal(HTTPStatus.REQUEST_TIMEOUT, "the request did not arrive in time")
         method, target = request[1].decode(), request[2].decode()
         return method == "HEAD", await self._page(method, target.partition("?")[0])
 
     async def _page(self, method: str, path: str) -> Answer:
         page = self._pages.get(path)
         if page is None:
-            return _refusal(HTTPStatus.NOT_FOUND, f"there is {', '.join(sorted(self._pages))}")
+            return _refusal(HTTPStatus.NOT_FOUND, f"not found; the pages are {', '.join(sorted(self._pages))}")
         if method not in ("GET", "HEAD"):
             return Answer(HTTPStatus.METHOD_NOT_ALLOWED, b"only GET and HEAD\n", headers=(("Allow", "GET, HEAD"),))
         try:
             async with asyncio.timeout(ANSWER_TIMEOUT_SECONDS):
                 return await page()
-        except Exception:  # noqa: BLE001 (a page that breaks must not look like a process that is well)
-            self._log.exception("page broke", path=path)
-            return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the page broke: see the log")
+        except Exception:  # noqa: BLE001 (a broken page must not look like a healthy process)
+            self._log.exception("page failed", path=path)
+            return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "the page failed: see the log")
 
 
 async def _skip_headers(reader: asyncio.StreamReader, bytes_left: int) -> None:
-    """Read to the end of the head. Raises LimitOverrunError where it is longer."""
+    """Read to the end of the head. Raises LimitOverrunError if it is longer than `bytes_left`."""
     while (line := await reader.readuntil(b"\n")) not in (b"\r\n", b"\n"):
         bytes_left -= len(line)
         if bytes_left < 0:

@@ -1,4 +1,4 @@
-"""The numbers in the words of Prometheus. Needs the extra `metrics`."""
+"""The metrics in the format of Prometheus. Needs the extra `metrics`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ Histograms: TypeAlias = Iterable[tuple[tuple[str, ...], Histogram]]
 
 
 class SagaCollector(Collector):
-    """Shows one process in any registry: `registry.register(SagaCollector(...))`. Collect on the event loop's thread."""
+    """Collects the metrics of one process for any registry: `registry.register(SagaCollector(...))`.
+
+    Collect on the thread of the event loop.
+    """
 
     def __init__(self, metrics: Metrics, process: Process, supervisor: Supervisor | None) -> None:
         self._metrics = metrics
@@ -32,7 +35,7 @@ class SagaCollector(Collector):
         self._supervisor = supervisor
 
     def describe(self) -> Iterable[Family]:
-        return []  # what there is to show changes: nothing is promised beforehand
+        return []  # the set of metrics changes over time
 
     def collect(self) -> Iterator[Family]:
         yield from self._sagas()
@@ -58,7 +61,7 @@ class SagaCollector(Collector):
 
     def _process_itself(self) -> Iterator[Family]:
         metrics, intake = self._metrics, self._process.intake
-        yield _counter(names.RELEASED, [((), metrics.freed)])
+        yield _counter(names.RELEASED, [((), metrics.released_claims)])
         yield _gauge(names.HELD, [((), intake.in_flight)])
         yield _gauge(names.CAPACITY, [((), intake.capacity)])
         yield _histogram(names.COMMIT_SAGAS, (((batch,), sizes) for batch, sizes in metrics.commit_sagas.items()))
@@ -83,13 +86,15 @@ class SagaCollector(Collector):
         queues = survey.queues.items()
         yield _gauge(names.QUEUED, _sums(((service(name),), queue.commands) for name, queue in queues))
         lags = sorted(((service(name),), queue.oldest_seconds) for name, queue in queues)
-        yield _gauge(names.QUEUE_LAG, dict(lags).items())  # of those that are one `other`: the longest
+        yield _gauge(
+            names.QUEUE_LAG, dict(lags).items()
+        )  # several services may share `other`: the longest wait of them
         yield _gauge(names.PROCESSES, _sums(((service(name),), count) for name, count in survey.processes.items()))
         yield _gauge(names.SURVEY_CUT, [((), survey.is_cut)])
 
 
 class Exposition:
-    """The page /metrics."""
+    """Renders the page /metrics."""
 
     def __init__(self, collector: SagaCollector) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
@@ -101,7 +106,7 @@ class Exposition:
 
 
 def _outcomes(attempts: Iterable[Attempts]) -> dict[tuple[str, ...], float]:
-    """Versions of one definition, and steps of one service, are one series."""
+    """Attempts by outcome; the versions of a definition, and the steps of a service, share a series."""
     found: dict[tuple[str, ...], float] = {}
     for one in attempts:
         for kind, count in one.outcomes.items():
@@ -119,7 +124,7 @@ def _durations(attempts: Iterable[Attempts]) -> dict[tuple[str, ...], Histogram]
 
 
 def _sums(numbers: Numbers) -> Numbers:
-    """Those of the same labels as one: what is beyond a limit is `other`."""
+    """Adds up the values that share their labels, as `other` is shared."""
     found: dict[tuple[str, ...], float] = {}
     for labels, value in numbers:
         found[labels] = found.get(labels, 0) + value

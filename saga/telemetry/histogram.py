@@ -1,4 +1,4 @@
-"""A histogram without locks: it is written and read on one event loop."""
+"""A histogram without locks, since it is written and read on one event loop."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ class Histogram:
         self.total += value
 
     def add(self, other: Histogram) -> None:
-        """Take over what another one of the same bounds has counted."""
+        """Add the counts of another histogram with the same bounds."""
         self.counts = [own + more for own, more in zip(self.counts, other.counts, strict=True)]
         self.total += other.total
 
     def buckets(self) -> list[tuple[str, float]]:
-        """(upper bound, how many were at most that), the last bound being +Inf."""
+        """Pairs of upper bound and cumulative count; the last bound is +Inf."""
         found, seen = [], 0
         for bound, count in zip((*self.bounds, float("inf")), self.counts, strict=True):
             seen += count

@@ -1,6 +1,6 @@
-"""The meter: plain numbers, added up where the work is done and put into words only when somebody asks.
+"""The meter: plain counters, updated where the work is done and formatted only when they are scraped.
 
-A step costs one look-up, one addition and one bucket. Labels are bounded: what is beyond a limit is counted as `other`.
+A step costs one lookup, one addition and one bucket. The number of label values is limited: further ones count as `other`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from typing import Final
 from saga.core.definition.graph import Graph
 from saga.core.ids import uuid7_ms
 from saga.core.rules import events as ev
+from saga.core.rules.history_kind import HistoryKind
+from saga.core.rules.rollback import DEADLINE_PASSED
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.ports.listing import Survey
@@ -29,9 +31,9 @@ from saga.telemetry.histogram import Histogram
 
 DEFINITIONS_MAX: Final = 100
 SERVICES_MAX: Final = 100
-ATTEMPTS_MAX: Final = 5_000  # steps of definition versions, by operation, that are told apart while they are counted
+ATTEMPTS_MAX: Final = 5_000
+"""Maximum number of separate counters, one for each step of a definition version and operation."""
 OTHER: Final = "other"
-DEADLINE_REASON: Final = "deadline passed"
 GIVEN_BACK: Final = "given back"
 
 _WORDS: Final[dict[type, str]] = {
@@ -54,7 +56,7 @@ _CODES: Final = {operation.value: code for code, operation in enumerate(Operatio
 
 
 class Names:
-    """The first so many different values of a label; every later one is `other`."""
+    """Limits the values of a label: the first `limit` values are kept, every later one becomes `other`."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -71,7 +73,7 @@ class Names:
 
 @dataclass(slots=True)
 class Attempts:
-    """What came of the attempts at one step."""
+    """Counts the outcomes and durations of the attempts at one step."""
 
     definition: str
     service: str
@@ -85,7 +87,7 @@ def _fast() -> Histogram:
 
 
 class Metrics:
-    """See `saga.runtime.telemetry.Meter`. What it has counted is in its attributes; label values are their keys."""
+    """Implements `saga.runtime.telemetry.Meter`. The counters are its attributes, keyed by label values."""
 
     def __init__(self) -> None:
         self.definition = Names(DEFINITIONS_MAX).bounded
@@ -97,7 +99,7 @@ class Metrics:
         self.rollbacks: Counter[tuple[str, str]] = Counter()
         self.quarantined: Counter[tuple[str, str]] = Counter()
         self.lateness = _fast()
-        self.freed = 0
+        self.released_claims = 0
         self.commit_sagas: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(catalogue.SIZES))
         self.commit_seconds: defaultdict[str, Histogram] = defaultdict(_fast)
         self.bus_lag: defaultdict[str, Histogram] = defaultdict(_fast)
@@ -136,7 +138,7 @@ class Metrics:
     def committed(self, group: OutcomeGroup, made: CommitPlan) -> None:
         after = made.decision.state
         if after.phase is not group.state.phase:
-            self._turned(group, made)
+            self._count_phase(group, made)
         if len(made.decision.entries) > len(group.outcomes):
             self._count_quarantined(group, made)
         if group.extra:
@@ -148,14 +150,13 @@ class Metrics:
             self.commit_seconds[batch].observe(seconds)
 
     def released(self, claims: int) -> None:
-        self.freed += claims
+        self.released_claims += claims
 
     def delivered(self, service: str, seconds: float) -> None:
-        """A command came over an outside bus, so long after it was published."""
+        """Record the time from publication to delivery of a command on an outside bus."""
         self.bus_lag[self.service(service)].observe(max(seconds, 0.0))
 
-    def _turned(self, group: OutcomeGroup, made: CommitPlan) -> None:
-        """The saga has entered another phase."""
+    def _count_phase(self, group: OutcomeGroup, made: CommitPlan) -> None:
         definition, after = self.definition(group.graph.name), made.decision.state
         now = group.store_clock + time.monotonic()
         if group.state.phase is Phase.RUNNING and after.phase in (Phase.COMPENSATING, Phase.COMPENSATED):
@@ -169,7 +170,7 @@ class Metrics:
 
     def _count_quarantined(self, group: OutcomeGroup, made: CommitPlan) -> None:
         for entry in made.decision.entries:
-            if entry.kind == "quarantined":
+            if entry.kind == HistoryKind.QUARANTINED:
                 service = self.service(group.graph.steps[entry.step].service)
                 self.quarantined[self.definition(group.graph.name), service] += 1
 
@@ -180,13 +181,13 @@ class Metrics:
 
 
 def word_of(kind: type) -> str:
-    """What an outcome is called, by the class of its event."""
+    """The word for an outcome, by the class of its event."""
     return _WORDS[kind]
 
 
 def _cause(group: OutcomeGroup, reason: str | None) -> str:
-    """Why a saga began to be rolled back."""
-    if reason is not None and reason.startswith(DEADLINE_REASON):
+    """The cause of a rollback that begins with these outcomes."""
+    if reason == DEADLINE_PASSED:
         return "deadline"
     kinds = {type(outcome.event) for outcome in group.outcomes}
     if ev.Failed in kinds:

@@ -1,4 +1,4 @@
-"""Puts a process under observation: its meter and tracer when it is made, its endpoint while it serves."""
+"""Connects a process to telemetry: meter and tracer when it is created, the HTTP endpoint while it serves."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ NO_LIBRARY: Final = "metrics need one more library: pip install 'saga-coordinati
 
 
 def telemetry(*, is_counting: bool) -> Telemetry:
-    """For a new process: it counts where somebody will ask for the numbers, and traces where the application traces."""
+    """The telemetry of a new process: it counts if `is_counting`, and traces if the application has set a tracer provider."""
     return Telemetry(Metrics() if is_counting else SILENT.meter, present_tracer())
 
 
 def watch(bus: Bus | None, watched: Telemetry) -> Bus | None:
-    """The bus of a process, whose lag is measured where somebody counts."""
+    """Wrap the bus of a process so that its lag is measured, if the process counts."""
     return bus if bus is None or not isinstance(watched.meter, Metrics) else WatchedBus(bus, watched.meter)
 
 
 def set_clock(bus: Bus | None, process: Process) -> None:
-    """Lags are measured on the store's clock, as soon as there is a process that knows it."""
+    """Measure lags on the store's clock, now that there is a process that knows it."""
     if isinstance(bus, WatchedBus):
         bus.now = process.store_clock.now
 
@@ -43,13 +43,15 @@ def set_clock(bus: Bus | None, process: Process) -> None:
 async def observed(
     process: Process, supervisor: Supervisor | None, host: str, port: int
 ) -> AsyncIterator[tuple[str, int]]:
-    """Serve /livez, /readyz and /metrics until the block ends; gives the address.
+    """Serve /livez, /readyz and /metrics until the block ends; yields the address.
 
     Raises:
-        UsageError: the address cannot be had.
+        UsageError: the address is not available.
     """
     meter = process.telemetry.meter
-    metrics = meter if isinstance(meter, Metrics) else Metrics()  # then it only measures the event loop
+    metrics = (
+        meter if isinstance(meter, Metrics) else Metrics()
+    )  # without a meter, only the lag of the event loop is measured
     pulse = Pulse(process.clock, metrics)
     loops: list[Callable[[], Coroutine[None, None, None]]] = [pulse.run]
     if supervisor is not None:
@@ -57,10 +59,10 @@ async def observed(
     health = Health(process, pulse, supervisor)
 
     async def live() -> Answer:
-        return _judged(health.liveness())
+        return _health_answer(health.liveness())
 
     async def ready() -> Answer:
-        return _judged(await health.readiness())
+        return _health_answer(await health.readiness())
 
     pages = {"/livez": live, "/readyz": ready, "/metrics": _metrics_page(metrics, process, supervisor)}
     tasks = [asyncio.create_task(loop()) for loop in loops]
@@ -73,9 +75,9 @@ async def observed(
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _judged(verdict: HealthReport) -> Answer:
-    status = HTTPStatus.OK if verdict.is_good else HTTPStatus.SERVICE_UNAVAILABLE
-    return json_answer(status, {"ok": verdict.is_good, **verdict.findings})
+def _health_answer(report: HealthReport) -> Answer:
+    status = HTTPStatus.OK if report.is_good else HTTPStatus.SERVICE_UNAVAILABLE
+    return json_answer(status, {"ok": report.is_good, **report.findings})
 
 
 def _metrics_page(metrics: Metrics, process: Process, supervisor: Supervisor | None) -> Page:

@@ -1,4 +1,4 @@
-"""A heartbeat of the event loop: proves that it turns, and measures how late it comes to what is due."""
+"""The pulse of the event loop: proves that it turns, and measures how late it runs what is due."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from typing import Final
 from saga.ports.clock import Clock
 from saga.telemetry.metrics import Metrics
 
-BEAT_SECONDS: Final = 0.1
+PULSE_SECONDS: Final = 0.1
 
 
 class Pulse:
-    """`run` beats until cancelled; `age_seconds` says how long ago the last beat was."""
+    """Wakes up at a steady pace until `run` is cancelled; `age_seconds` is the time since it last did."""
 
     def __init__(self, clock: Clock, metrics: Metrics) -> None:
         self._clock = clock
         self._metrics = metrics
-        self._beat_at = clock.monotonic()
+        self._last_at = clock.monotonic()
 
     @property
     def age_seconds(self) -> float:
-        return self._clock.monotonic() - self._beat_at
+        return self._clock.monotonic() - self._last_at
 
     async def run(self) -> None:
         while True:
-            due = self._clock.monotonic() + BEAT_SECONDS
-            await self._clock.sleep(BEAT_SECONDS)
-            self._beat_at = self._clock.monotonic()
-            self._metrics.loop_lag.observe(max(self._beat_at - due, 0.0))
+            due = self._clock.monotonic() + PULSE_SECONDS
+            await self._clock.sleep(PULSE_SECONDS)
+            self._last_at = self._clock.monotonic()
+            self._metrics.loop_lag.observe(max(self._last_at - due, 0.0))

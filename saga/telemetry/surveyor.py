@@ -1,4 +1,4 @@
-"""Looks over all sagas from time to time, for the numbers that only the store knows. Only the leader does, so that it is done once."""
+"""Surveys all sagas periodically, for the metrics that only the store knows. Only the leader does, so that it is done once."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from saga.telemetry.metrics import Metrics
 
 SURVEY_SECONDS: Final = 5.0
 SURVEY_SAGAS_MAX: Final = 50_000
-WAIT_SECONDS: Final = 0.5  # until a new leader looks for the first time
+WAIT_SECONDS: Final = 0.5
+"""Pause while there is no survey: a new leader makes its first one within this time."""
 
 
 class Surveyor:
-    """Keeps `metrics.survey` up to date while this process leads; it is None where it does not."""
+    """Keeps `metrics.survey` up to date while this process leads; otherwise it is None."""
 
     def __init__(self, listing: Listing, supervisor: Supervisor, metrics: Metrics, clock: Clock) -> None:
         self._listing = listing
@@ -37,7 +38,7 @@ class Surveyor:
             self._metrics.survey = None
 
     async def _survey(self) -> None:
-        """Where the store is away the numbers are not there: an old one would look like a good one."""
+        """Replace the survey. It is None while the store is unreachable, since an old number would look like a current one."""
         if self._supervisor.term is None:
             self._metrics.survey = None
             return

@@ -1,7 +1,7 @@
-"""Spans, through OpenTelemetry's API: one saga is one trace. Needs the extra `tracing`, and a tracer provider that the application has set.
+"""Spans through the API of OpenTelemetry: one saga is one trace. Needs the extra `tracing` and a tracer provider set by the application.
 
-The trace begins where the saga is started, inside the caller's own span if there is one. Its context is written on the saga's row, and
-comes back with every claim, whichever way the command has travelled; so every attempt, compensations too, is a child of the start.
+The trace begins where the saga is started, inside the caller's span if there is one. Its context is stored in the saga's row and comes
+back with every claim, whatever bus carried the command; so every attempt, compensations included, is a child of the start.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PROVIDER_VARIABLE: Final = "OTEL_PYTHON_TRACER_PROVIDER"
 
 
 def present_tracer() -> Tracer:
-    """A tracer, if the application has set a provider before; else nobody traces, and nothing is even imported."""
+    """A tracer if the application has set a provider; otherwise the silent one, without importing OpenTelemetry."""
     if "opentelemetry.trace" not in sys.modules and _PROVIDER_VARIABLE not in os.environ:
         return SILENT.tracer
     try:
@@ -43,7 +43,7 @@ def present_tracer() -> Tracer:
 
 
 class SagaTracer:
-    """See `saga.runtime.telemetry.Tracer`."""
+    """Implements `saga.runtime.telemetry.Tracer`."""
 
     def __init__(self) -> None:
         from opentelemetry import context, trace  # noqa: PLC0415 (an extra)
@@ -90,7 +90,7 @@ class SagaTracer:
             yield
 
     def _context_of(self, attempt: Attempt) -> trace.SpanContext:
-        """Where the saga was started; one that nobody traced then is a trace of its own, called like the saga."""
+        """The context of the saga's start; if that was not traced, a trace whose id is that of the saga."""
         saga, written = attempt.claim.saga.int, attempt.claim.trace
         trace_id, span_id, flags = _parsed(written) or (saga, saga & _LOW_64, 1)
         return self._trace.SpanContext(trace_id, span_id, True, self._trace.TraceFlags(flags))  # noqa: FBT003 (is_remote)
@@ -111,7 +111,7 @@ class _TracedRunner:
 
 
 def _parsed(traceparent: str | None) -> tuple[int, int, int] | None:
-    """The trace, the span and the flags of a W3C traceparent; None where it is none."""
+    """Trace, span and flags of a W3C traceparent; None if it is not one."""
     parts = (traceparent or "").split("-")
     if len(parts) < 4 or [len(part) for part in parts[:4]] != [2, 32, 16, 2]:  # noqa: PLR2004 (the four parts of the format)
         return None

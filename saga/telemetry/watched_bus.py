@@ -1,4 +1,4 @@
-"""A bus whose lag is measured: what is published says when, in a header, and who receives it looks. Nobody else reads that header."""
+"""A bus whose lag is measured: the publisher writes the time into a header, and the receiver compares. Nothing else reads that header."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from saga.ports.bus import Bus, Delivery, Message, Subscription
 from saga.telemetry.metrics import Metrics
 
 SENT: Final = "saga-sent"
-LAG_SECONDS_MAX: Final = 7 * 86_400.0  # what says more has not been sent by us
+LAG_SECONDS_MAX: Final = 7 * 86_400.0
+"""A longer lag is not plausible: the header comes from somebody else."""
 
 
 class WatchedBus:
-    """See `saga.ports.bus.Bus`. `now` is the store's clock, so that no two hosts' clocks are compared."""
+    """Implements `saga.ports.bus.Bus`. `now` is the store's clock, so that clocks of two hosts are never compared."""
 
     def __init__(self, bus: Bus, metrics: Metrics) -> None:
         self._bus = bus
@@ -33,31 +34,31 @@ class WatchedBus:
     @asynccontextmanager
     async def subscribe(self, topics: Sequence[str], group: str, *, limit: int) -> AsyncIterator[Subscription]:
         async with self._bus.subscribe(topics, group, limit=limit) as subscription:
-            yield WatchedSubscription(subscription, lambda delivery: self._look(group, delivery))
+            yield WatchedSubscription(subscription, lambda delivery: self._measure(group, delivery))
 
     async def close(self) -> None:
         await self._bus.close()
 
-    def _look(self, service: str, delivery: Delivery) -> None:
+    def _measure(self, service: str, delivery: Delivery) -> None:
         try:
             lag_seconds = self.now() - float(delivery.message.headers.get(SENT, ""))
-        except ValueError:  # of a sender that does not measure, or of nobody we know
+        except ValueError:  # the sender does not measure, or is not a process of ours
             return
-        if lag_seconds <= LAG_SECONDS_MAX:  # not a number is not
+        if lag_seconds <= LAG_SECONDS_MAX:  # false for NaN
             self._metrics.delivered(service, lag_seconds)
 
 
 class WatchedSubscription:
-    """See `saga.ports.bus.Subscription`."""
+    """Implements `saga.ports.bus.Subscription`."""
 
-    def __init__(self, subscription: Subscription, look: Callable[[Delivery], None]) -> None:
+    def __init__(self, subscription: Subscription, measure: Callable[[Delivery], None]) -> None:
         self._subscription = subscription
-        self._look = look
+        self._measure = measure
 
     async def __aiter__(self) -> AsyncIterator[Sequence[Delivery]]:
         async for deliveries in self._subscription:
             for delivery in deliveries:
-                self._look(delivery)
+                self._measure(delivery)
             yield deliveries
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:

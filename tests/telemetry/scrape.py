@@ -1,4 +1,4 @@
-"""What a probe and a scraper see of a process."""
+"""Requests of a probe and a scraper."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
 
 async def get(address: tuple[str, int] | None, path: str) -> tuple[int, bytes]:
-    """The status and the body of a page."""
+    """Status and body of a page."""
     assert address is not None
     async with asyncio.timeout(TIMEOUT_SECONDS):
         reader, writer = await asyncio.open_connection(*address)

@@ -1,4 +1,4 @@
-"""The endpoint against clients that are well-behaved, slow, greedy, or no HTTP clients at all."""
+"""The endpoint with clients that are well-behaved, slow, numerous, or do not speak HTTP."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ async def address() -> AsyncIterator[Address]:
         yield address
 
 
-async def said(address: Address, request: bytes, *, ends: bool = False) -> bytes:
-    """All that the server says to these bytes, until it hangs up. `ends`: nothing more is sent."""
+async def exchange(address: Address, request: bytes, *, ends: bool = False) -> bytes:
+    """Send these bytes and return everything the server answers until it closes. `ends`: half-close after sending."""
     async with asyncio.timeout(ANSWER_SECONDS):
         reader, writer = await asyncio.open_connection(*address)
         try:
@@ -42,7 +42,7 @@ async def said(address: Address, request: bytes, *, ends: bool = False) -> bytes
             if ends:
                 writer.write_eof()
             return await reader.read()
-        except ConnectionResetError:  # it has hung up on what we were still sending
+        except ConnectionResetError:  # the server closed while we were still sending
             return b""
         finally:
             writer.close()
@@ -53,7 +53,7 @@ def status(answer: bytes) -> int:
 
 
 async def test_a_page_is_served_and_the_connection_closed(address: Address) -> None:
-    answer = await said(address, b"GET /hello?x=1 HTTP/1.1\r\nHost: saga\r\n\r\n")
+    answer = await exchange(address, b"GET /hello?x=1 HTTP/1.1\r\nHost: saga\r\n\r\n")
 
     head, _, body = answer.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -62,7 +62,7 @@ async def test_a_page_is_served_and_the_connection_closed(address: Address) -> N
 
 
 async def test_head_gets_no_body(address: Address) -> None:
-    answer = await said(address, b"HEAD /hello HTTP/1.0\n\n")
+    answer = await exchange(address, b"HEAD /hello HTTP/1.0\n\n")
 
     assert status(answer) == HTTPStatus.OK
     assert answer.endswith(b"\r\n\r\n")
@@ -88,45 +88,45 @@ async def test_head_gets_no_body(address: Address) -> None:
     ],
     ids=lambda value: None if isinstance(value, bytes) else value.name,
 )
-async def test_what_is_no_good_request_is_refused(address: Address, request_bytes: bytes, wanted: HTTPStatus) -> None:
-    answer = await said(address, request_bytes)
+async def test_a_malformed_request_is_refused(address: Address, request_bytes: bytes, wanted: HTTPStatus) -> None:
+    answer = await exchange(address, request_bytes)
 
     assert answer == b"" or status(answer) == wanted  # a client that never stops sending may be cut off before it reads
     assert b"secret" not in answer
-    assert status(await said(address, b"GET /hello HTTP/1.1\r\n\r\n")) == HTTPStatus.OK
+    assert status(await exchange(address, b"GET /hello HTTP/1.1\r\n\r\n")) == HTTPStatus.OK
 
 
 async def test_noise_breaks_nothing(address: Address) -> None:
     noise = random.Random(7)  # noqa: S311 (the same noise each time)
 
-    answers = [await said(address, noise.randbytes(noise.randrange(1, 300)), ends=True) for _ in range(200)]
+    answers = [await exchange(address, noise.randbytes(noise.randrange(1, 300)), ends=True) for _ in range(200)]
 
     assert {status(answer) for answer in answers if answer} <= {HTTPStatus.BAD_REQUEST}
-    assert status(await said(address, b"GET /hello HTTP/1.1\r\n\r\n")) == HTTPStatus.OK
+    assert status(await exchange(address, b"GET /hello HTTP/1.1\r\n\r\n")) == HTTPStatus.OK
 
 
-async def test_a_client_that_hangs_up_in_the_middle_is_forgotten(address: Address) -> None:
-    assert await said(address, b"GET /hello HT", ends=True) == b""
+async def test_a_client_that_disconnects_early_is_forgotten(address: Address) -> None:
+    assert await exchange(address, b"GET /hello HT", ends=True) == b""
 
 
-async def test_a_client_that_says_nothing_is_hung_up_on(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_silent_client_is_disconnected(address: Address, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "HEAD_TIMEOUT_SECONDS", 0.05)
 
-    assert status(await said(address, b"GET /hello HTTP/1.1\r\n")) == HTTPStatus.REQUEST_TIMEOUT
+    assert status(await exchange(address, b"GET /hello HTTP/1.1\r\n")) == HTTPStatus.REQUEST_TIMEOUT
 
 
-async def test_of_too_many_clients_at_once_the_newest_is_hung_up_on(address: Address) -> None:
+async def test_beyond_the_limit_of_clients_the_newest_is_disconnected(address: Address) -> None:
     idle = [await asyncio.open_connection(*address) for _ in range(CONNECTIONS_MAX)]
     try:
-        assert await said(address, b"GET /hello HTTP/1.1\r\n\r\n") == b""
+        assert await exchange(address, b"GET /hello HTTP/1.1\r\n\r\n") == b""
     finally:
         for _, writer in idle:
             writer.close()
 
-    await until(lambda: said(address, b"GET /hello HTTP/1.1\r\n\r\n"), "there is room again")
+    await until(lambda: exchange(address, b"GET /hello HTTP/1.1\r\n\r\n"), "there is room again")
 
 
-async def test_what_still_talks_at_the_end_is_cut_off() -> None:
+async def test_open_connections_are_closed_at_the_end() -> None:
     async with asyncio.timeout(ANSWER_SECONDS):
         async with Endpoint({"/hello": hello}).listening("127.0.0.1", 0) as address:
             reader, writer = await asyncio.open_connection(*address)
@@ -137,7 +137,7 @@ async def test_what_still_talks_at_the_end_is_cut_off() -> None:
         writer.close()
 
 
-async def test_an_address_that_is_taken_is_named(address: Address) -> None:
+async def test_an_address_in_use_is_named_in_the_error(address: Address) -> None:
     with pytest.raises(UsageError, match=rf"cannot listen on 127\.0\.0\.1:{address[1]}: .*in use"):
         async with Endpoint({}).listening(*address):
             pass

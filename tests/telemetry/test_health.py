@@ -1,4 +1,4 @@
-"""What probes are told: of a process that is well, one whose store is away, one that is hung, one that has lost a loop."""
+"""Answers to probes: of a healthy process, without a store, with a hung event loop, and without one of its loops."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.runtime.world import Sql, World, ended, until
 from tests.telemetry.scrape import probe
 
 
-async def test_a_process_that_is_well_is_live_and_ready(any_world: World) -> None:
+async def test_a_healthy_process_is_live_and_ready(any_world: World) -> None:
     sagas = await any_world.join(http="0")
     supervisor = await any_world.supervise(sagas)
     async with sagas.endpoint(supervisor) as address:
@@ -45,7 +45,7 @@ async def test_a_supervisor_that_stands_by_is_ready(any_world: World) -> None:
     assert (status, findings["supervisor"]) == (200, "stands by")
 
 
-async def test_a_process_whose_session_is_gone_is_not_ready_but_lives(world: World) -> None:
+async def test_a_process_without_its_session_is_live_but_not_ready(world: World) -> None:
     sagas = await world.join(http="0")
     async with sagas.endpoint() as address:
         await sagas.process.adapter.close()
@@ -56,7 +56,7 @@ async def test_a_process_whose_session_is_gone_is_not_ready_but_lives(world: Wor
     assert (status, findings["ok"], findings["process"]) == (503, False, "is not joined")
 
 
-async def test_a_store_that_was_migrated_by_a_later_release_is_seen(world: World, sql: Sql) -> None:
+async def test_a_store_migrated_by_a_later_release_makes_it_not_ready(world: World, sql: Sql) -> None:
     sagas = await world.join(http="0")
     await sql.execute(
         "insert into saga.schema_migration (version, name, sha256, runs_from) values (9999, 'later', '', 9999)"
@@ -71,7 +71,7 @@ async def test_a_store_that_was_migrated_by_a_later_release_is_seen(world: World
     assert again == 200
 
 
-async def test_a_process_that_has_lost_a_loop_is_not_live(any_world: World) -> None:
+async def test_a_process_without_one_of_its_loops_is_not_live(any_world: World) -> None:
     sagas = await any_world.join(http="0")
     async with sagas.endpoint() as address:
         await ended(sagas.process._tasks[-1])
@@ -80,7 +80,7 @@ async def test_a_process_that_has_lost_a_loop_is_not_live(any_world: World) -> N
     assert (status, findings["process"]) == (503, "a loop of it has ended")
 
 
-async def test_a_loop_without_a_pulse_is_not_live(any_world: World) -> None:
+async def test_a_process_whose_event_loop_hangs_is_not_live(any_world: World) -> None:
     sagas = await any_world.join()
     clock = StoppedClock()
     pulse = Pulse(clock, Metrics())
@@ -123,7 +123,7 @@ class StoppedClock(SystemClock):
 
 
 class NobodyElects:
-    """An election whose service is away."""
+    """An election whose service is unreachable."""
 
     async def campaign(self, candidate: str) -> Leadership:  # noqa: ARG002
         await asyncio.sleep(0)

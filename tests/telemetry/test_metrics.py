@@ -1,4 +1,4 @@
-"""The numbers of a process, as a scraper reads them."""
+"""The metrics of a process, as a scraper reads them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ RESULT_SECONDS = 15.0
 
 
 def shop(gate: Gate | None = None, deadline: str = "1m") -> tuple[Participant, Definition]:
-    """`sell` first fails once, `check` rejects what is negative; both are external."""
+    """A service whose `sell` fails at the first attempt and whose `check` rejects negative amounts; both are external."""
     service = Participant("shop")
 
     @service.step(external=True)
@@ -48,7 +48,7 @@ def shop(gate: Gate | None = None, deadline: str = "1m") -> tuple[Participant, D
     return service, definition
 
 
-async def test_sagas_and_steps_are_counted_by_what_came_of_them(any_world: World) -> None:
+async def test_sagas_and_steps_are_counted_by_outcome(any_world: World) -> None:
     service, definition = shop()
     sagas = await any_world.join(service, http="0")
     async with sagas.endpoint() as address:
@@ -98,7 +98,7 @@ async def test_a_transactional_step_is_counted_too(any_world: World) -> None:
     assert steps(series, "execute") == {"succeeded": 1}
 
 
-async def test_a_roll_back_by_the_clock_says_how_late_it_was(any_world: World) -> None:
+async def test_the_lateness_of_a_rollback_by_deadline_is_measured(any_world: World) -> None:
     gate = Gate()
     service, definition = shop(gate, deadline="1s")
     sagas = await any_world.join(service, http="0", scan=0.1)
@@ -122,7 +122,7 @@ def rolled_back(address: tuple[str, int] | None) -> Callable[[], Awaitable[bool]
     return is_so
 
 
-async def test_a_lost_command_is_counted_when_it_is_driven_again(world: World, sql: Sql) -> None:
+async def test_a_lost_command_is_counted_when_it_is_redriven(world: World, sql: Sql) -> None:
     gate = Gate()
     service, definition = shop(gate)
     outside = await world.join()
@@ -133,7 +133,7 @@ async def test_a_lost_command_is_counted_when_it_is_driven_again(world: World, s
         await gate.somebody_waits()
         await sql.execute("delete from command")
         await sql.execute("update saga set wake_at = now()")
-        await until(redriven(address), "it is driven again")
+        await until(redriven(address), "the command is redriven")
         gate.open()
 
 
@@ -144,7 +144,7 @@ def redriven(address: tuple[str, int] | None) -> Callable[[], Awaitable[bool]]:
     return is_so
 
 
-async def test_claims_of_a_dead_process_are_counted_when_they_are_freed(world: World) -> None:
+async def test_claims_of_a_dead_process_are_counted_when_they_are_released(world: World) -> None:
     gate = Gate()
     service, definition = shop(gate)
     other = await world.join(service)
@@ -153,18 +153,18 @@ async def test_claims_of_a_dead_process_are_counted_when_they_are_freed(world: W
         await other.start(definition, 1)
         await gate.somebody_waits()
         await world.kill(other)
-        await until(freed(address), "its claim is freed")
+        await until(released(address), "its claim is released")
     gate.open()
 
 
-def freed(address: tuple[str, int] | None) -> Callable[[], Awaitable[bool]]:
+def released(address: tuple[str, int] | None) -> Callable[[], Awaitable[bool]]:
     async def is_so() -> bool:
         return value(await scrape(address), "saga_claims_released_total") == 1
 
     return is_so
 
 
-async def test_only_the_leader_shows_what_the_store_knows(any_world: World) -> None:
+async def test_only_the_leader_exports_what_the_store_knows(any_world: World) -> None:
     gate = Gate()
     service, definition = shop(gate)
     worker = await any_world.join(service)
@@ -174,7 +174,7 @@ async def test_only_the_leader_shows_what_the_store_knows(any_world: World) -> N
     async with first.endpoint(leader) as leading, second.endpoint(waiting) as standing_by:
         await worker.start(definition, 1)
         await gate.somebody_waits()
-        await until(sees_a_saga(leading), "the leader has looked")
+        await until(sees_a_saga(leading), "the leader has made a survey")
         shown, other = await scrape(leading), await scrape(standing_by)
     gate.open()
 
@@ -193,13 +193,13 @@ def sees_a_saga(address: tuple[str, int] | None) -> Callable[[], Awaitable[bool]
     return is_so
 
 
-async def test_every_name_that_is_shown_is_in_the_catalogue(any_world: World) -> None:
+async def test_every_exported_name_is_in_the_catalogue(any_world: World) -> None:
     service, definition = shop()
     sagas = await any_world.join(service, http="0")
     supervisor = await any_world.supervise(sagas)
     async with sagas.endpoint(supervisor) as address:
         await (await sagas.start(definition, -1)).result(RESULT_SECONDS)
-        await until(lambda: sagas.process.telemetry.meter.survey is not None, "looked")  # type: ignore[attr-defined]
+        await until(lambda: sagas.process.telemetry.meter.survey is not None, "there is a survey")  # type: ignore[attr-defined]
         series = await scrape(address)
 
     suffixes = {"histogram": ("_bucket", "_count", "_sum"), "counter": ("",), "gauge": ("",)}
@@ -211,7 +211,7 @@ async def test_every_name_that_is_shown_is_in_the_catalogue(any_world: World) ->
     }
 
 
-def test_more_definitions_than_the_limit_are_one() -> None:
+def test_definitions_beyond_the_limit_share_one_name() -> None:
     names = Names(2)
 
     assert [names.bounded(name) for name in ("a", "b", "c", "a", "d")] == ["a", "b", OTHER, "a", OTHER]
@@ -238,12 +238,12 @@ def test_buckets_are_cumulative_and_their_bounds_inclusive() -> None:
     assert histogram.total == 102.0
 
 
-async def test_a_loop_that_stands_still_shows_it(any_world: World) -> None:
+async def test_the_lag_of_a_blocked_event_loop_is_measured(any_world: World) -> None:
     sagas = await any_world.join(http="0")
     meter = sagas.process.telemetry.meter
     assert isinstance(meter, Metrics)
     async with sagas.endpoint():
-        await until(lambda: sum(meter.loop_lag.counts) > 0, "it beats")
+        await until(lambda: sum(meter.loop_lag.counts) > 0, "the loop has a pulse")
         blocked_until = asyncio.get_running_loop().time() + 0.4
         while asyncio.get_running_loop().time() < blocked_until:
             pass

@@ -1,4 +1,4 @@
-"""One saga is one trace: over every bus, through processes that know nothing of each other, forwards and backwards."""
+"""One saga is one trace: over every bus, across processes, forwards and backwards."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def spans_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def client(count: int, *options: str, **settings: str) -> dict[str, str]:
-    """Run the client in a process of its own; how each saga has ended."""
+    """Run the client in its own process; returns how each saga has ended."""
     environment = {**os.environ, **{f"SAGA_{name.upper()}": value for name, value in settings.items()}}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.telemetry.traced", str(count), *options, cwd=ROOT, env=environment,
@@ -139,7 +139,7 @@ async def test_in_memory_a_saga_is_one_trace(spans_folder: Path, bus: str) -> No
     check(spans_in(spans_folder), endings)
 
 
-async def test_a_saga_that_nobody_traced_when_it_began_is_a_trace_called_like_it(
+async def test_a_saga_whose_start_was_not_traced_has_a_trace_with_its_own_id(
     spans_folder: Path, store_url: str
 ) -> None:
     async with Fleet(spans_folder, store_url, "") as fleet:
@@ -161,22 +161,22 @@ async def is_registered(sagas: App) -> bool:
     return True
 
 
-async def test_spans_say_what_came_of_an_attempt(spans_folder: Path) -> None:
+async def test_spans_carry_the_outcome_of_an_attempt(spans_folder: Path) -> None:
     await client(2, "all", store="memory://traces")
 
-    told = sorted(
+    seen = sorted(
         (span["name"], span["attributes"].get("saga.outcome"), span["status"], span["kind"])
         for span in spans_in(spans_folder)
     )
 
-    assert ("execute money.charge", "failed", "ERROR", "CONSUMER") in told
-    assert ("execute money.charge", "succeeded", "UNSET", "CONSUMER") in told
-    assert ("execute post.send", "rejected", "UNSET", "CONSUMER") in told
-    assert ("compensate stock.take", "compensated", "UNSET", "CONSUMER") in told
-    assert ("start order", None, "UNSET", "PRODUCER") in told
+    assert ("execute money.charge", "failed", "ERROR", "CONSUMER") in seen
+    assert ("execute money.charge", "succeeded", "UNSET", "CONSUMER") in seen
+    assert ("execute post.send", "rejected", "UNSET", "CONSUMER") in seen
+    assert ("compensate stock.take", "compensated", "UNSET", "CONSUMER") in seen
+    assert ("start order", None, "UNSET", "PRODUCER") in seen
 
 
-def test_without_a_provider_nobody_traces_and_the_library_is_not_even_imported() -> None:
+def test_without_a_provider_nothing_is_traced_and_the_library_is_not_imported() -> None:
     program = (
         "import asyncio, sys, saga\n"
         "async def main():\n"
@@ -190,11 +190,11 @@ def test_without_a_provider_nobody_traces_and_the_library_is_not_even_imported()
 
 
 def test_a_library_without_a_provider_does_not_trace() -> None:
-    import opentelemetry.trace  # noqa: F401, PLC0415 (so that it is there)
+    import opentelemetry.trace  # noqa: F401, PLC0415 (loads the library)
 
     assert tracing.present_tracer() is SILENT.tracer
 
 
 @pytest.mark.parametrize("written", [None, "", "nonsense", "00-zz-1-1", "00-" + "0" * 32 + "-" + "1" * 16 + "-01"])
-def test_what_is_no_traceparent_is_none(written: str | None) -> None:
+def test_a_malformed_traceparent_is_ignored(written: str | None) -> None:
     assert tracing._parsed(written) is None

@@ -1,4 +1,4 @@
-"""The lag of an outside bus: measured where both ends count."""
+"""The lag of an outside bus is measured where both ends count."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.telemetry.scrape import scrape, total, value
 from tests.telemetry.test_metrics import RESULT_SECONDS, shop
 
 
-async def test_the_lag_of_an_outside_bus_is_shown_by_service(any_world: World) -> None:
+async def test_the_lag_of_an_outside_bus_is_measured_by_service(any_world: World) -> None:
     bus = "memory://watched"
     service, definition = shop()
     worker = await any_world.join(service, bus=bus, http="0")
@@ -29,7 +29,7 @@ async def test_the_lag_of_an_outside_bus_is_shown_by_service(any_world: World) -
 
 
 @pytest.mark.parametrize("sent", ["", "yesterday", "nan", "-inf", "-1e300"])
-async def test_what_says_no_time_is_delivered_and_not_counted(sent: str) -> None:
+async def test_a_message_without_a_valid_time_is_delivered_but_not_measured(sent: str) -> None:
     metrics, url = Metrics(), "memory://unwatched"
     plain, watched = open_bus(url, "saga"), WatchedBus(open_bus(url, "saga"), Metrics())
     watched._metrics = metrics

@@ -1,6 +1,6 @@
-"""A shop of three services whose processes write their spans into files. Run as a program it is the client.
+"""Three services whose processes write their spans into files. Run as a program, it is the client.
 
-`python -m tests.telemetry.traced COUNT [all]` starts so many sagas, each within a span of its own, and waits for them; `all` also serves.
+`python -m tests.telemetry.traced COUNT [all]` starts that many sagas, each in its own span, and waits for them; `all` also serves.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ post = Participant("post", database="store")
 
 @stock.step(external=True)
 def take(amount: int) -> int:
-    """A function in a thread: its spans are children all the same."""
+    """A handler that runs in a thread: its spans are children as well."""
     with tracer.start_as_current_span("inventory call"):
         return amount
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from saga.core.rules import backward, pivot
 from saga.core.rules import events as ev
 from saga.core.rules.fold import Fold
@@ -11,6 +13,8 @@ from saga.core.state.mode import Mode
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 
+DEADLINE_PASSED: Final = "deadline passed"
+"""The reason of a rollback for which the clock asked."""
 _TRANSACTIONAL, _EXTERNAL = Mode.TRANSACTIONAL, Mode.EXTERNAL
 _RUNNING, _COMPENSATING = Phase.RUNNING, Phase.COMPENSATING
 
@@ -36,7 +40,7 @@ def roll_back_if_overdue(fold: Fold) -> bool:
         return False
     if pivot.is_pivot_passed(fold.graph, fold.letters):
         return False
-    request_rollback(fold, "deadline passed")
+    request_rollback(fold, DEADLINE_PASSED)
     return fold.phase is not _RUNNING
 
 
