@@ -69,7 +69,7 @@ class MemoryMembership:
         held = [row for row in self._database.commands.of_owner(member.id) if self._database.locks.is_free(row.ref)]
         for row in held:
             self._database.give_back(row, self._options.margin_seconds)
-            row.deliveries, row.trials = max(row.deliveries - 1, 0), max(row.trials - 1, 0)
+            row.deliveries, row.isolated_attempts = max(row.deliveries - 1, 0), max(row.isolated_attempts - 1, 0)
         self._database.tell_services({row.service for row in held})
         self._database.tell_peers()
 

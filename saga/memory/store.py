@@ -225,7 +225,7 @@ class MemoryStore:
         ]
 
     async def extend(
-        self, claims: Sequence[Claim], *, process: int, progress: bytes | None = None, trial: bool = False
+        self, claims: Sequence[Claim], *, process: int, progress: bytes | None = None, isolated: bool = False
     ) -> set[int]:
         await self._enter()
         lost: set[int] = set()
@@ -240,7 +240,7 @@ class MemoryStore:
                 continue
             row.lease_until = self._lease_end()
             row.progress = row.progress if progress is None else progress
-            row.trials += trial
+            row.isolated_attempts += isolated
         return lost
 
     @asynccontextmanager
@@ -307,7 +307,7 @@ class MemoryStore:
             progress=row.progress,
             store_clock=self._database.epoch,
             trace=saga.trace,
-            trials=row.trials,
+            isolated_attempts=row.isolated_attempts,
         )
 
     def _refuse(self, rows: Sequence[CommandRow], margin_seconds: float | None) -> None:

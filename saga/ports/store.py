@@ -72,11 +72,11 @@ class Store(Protocol):
         """Sagas whose wake_at has passed, the most overdue first; of definitions that involve one of `services`, None: all."""
 
     async def extend(
-        self, claims: Sequence[Claim], *, process: int, progress: bytes | None = None, trial: bool = False
+        self, claims: Sequence[Claim], *, process: int, progress: bytes | None = None, isolated: bool = False
     ) -> set[int]:
         """Prolong the leases of claims; return the numbers of those that this process has lost, or that are not called for any more.
 
         A process that has lost a claim may hold a newer one of the same command: that does not prolong the older one (G26).
-        `progress`: also note on the command how far it is (JSON), for the next attempt of the same operation. `trial`: also count
+        `progress`: also note on the command how far it is (JSON), for the next attempt of the same operation. `isolated`: also count
         that it begins alone now; a process that leaves in good order takes back what its claims have counted last.
         """

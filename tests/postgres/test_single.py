@@ -103,7 +103,7 @@ WRITES = {
     ),
 }
 BEFORE: dict[str, dict[str, Any]] = {
-    "a queued command": {"deliveries": 2, "failures": 1, "trials": 1, "error": "refused"},
+    "a queued command": {"deliveries": 2, "failures": 1, "isolated_attempts": 1, "error": "refused"},
     "a command that is set aside": {"deliveries": 2, "failures": 1, "error": "set aside"},
     "a claim": {"owner": 5, "claim": 77, "deliveries": 1},
     "another operation": {"op": b"O", "owner": 5, "claim": 77, "deliveries": 3, "failures": 2},

@@ -36,7 +36,7 @@ WORK = Claim(
     progress=b"null",
     store_clock=1.25,
     trace="00-a-b-01",
-    trials=6,
+    isolated_attempts=6,
 )
 STANDING = SagaStatus(2, Phase.COMPLETED, None, b"{}", {0: b"1"})
 SAID = Announcement([CommandRef(SAGA, 0)], [WORK], [SAGA], {SAGA: STANDING})

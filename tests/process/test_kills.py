@@ -8,7 +8,7 @@ import signal
 import pytest
 
 import saga
-from saga.runtime.claims.isolation import TRIALS_MAX
+from saga.runtime.claims.isolation import ISOLATED_ATTEMPTS_MAX
 from saga.settings import Settings
 from tests.process.fleet import Fleet, calls_under_way, held_back
 from tests.process.shop import doomed, hurried, parcel
@@ -89,7 +89,7 @@ async def test_a_step_that_kills_its_process_is_set_aside_and_those_that_were_be
         gate.set()
         await sql.execute("update command set deliveries = 100")  # as if many more had died
         await sql.execute(
-            "update command set trials = $2 where saga = $1", poison.id, TRIALS_MAX - 1
+            "update command set isolated_attempts = $2 where saga = $1", poison.id, ISOLATED_ATTEMPTS_MAX - 1
         )  # of it alone, all but one
         victim = await fleet.participant("post", "doom")
         assert await victim.ended() == 1

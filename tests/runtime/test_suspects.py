@@ -8,7 +8,7 @@ from saga import Definition, NotYet, Participant, Retry
 from saga.app import App
 from saga.client import Handle
 from saga.runtime.claims import isolation
-from saga.runtime.claims.isolation import SUSPECT_AFTER, TRIALS_MAX
+from saga.runtime.claims.isolation import ISOLATED_ATTEMPTS_MAX, SUSPECT_AFTER
 from tests.runtime.world import Gate, Sql, World, until
 
 
@@ -27,10 +27,10 @@ async def test_a_command_that_kills_its_process_again_and_again_is_set_aside(wor
     victim = await world.join(service, lease=2)
     await client.register(definition)
     handle = await client.start(definition, "poison")
-    deaths = SUSPECT_AFTER + TRIALS_MAX
+    deaths = SUSPECT_AFTER + ISOLATED_ATTEMPTS_MAX
     for delivery in range(1, deaths + 1):
         await until(lambda n=delivery: gate.reached == n, f"delivery {delivery}")  # type: ignore[misc]
-        counted = await sql.fetchrow("select deliveries, trials from command")
+        counted = await sql.fetchrow("select deliveries, isolated_attempts from command")
         assert tuple(counted or ()) == (delivery, max(delivery - SUSPECT_AFTER, 0))
         await world.kill(victim)
         victim = await world.join(service, lease=2)
@@ -63,17 +63,17 @@ async def test_a_suspect_that_answers_is_no_poison_however_often_it_is_tried(
     @service.step(external=True)
     async def act() -> str:
         tries.append(len(tries))
-        if len(tries) < TRIALS_MAX + 3:
+        if len(tries) < ISOLATED_ATTEMPTS_MAX + 3:
             raise answer
         return "at last"
 
     definition = Definition("unlucky")
-    retry = Retry(attempts=TRIALS_MAX * 2, first="10ms", cap="10ms")
+    retry = Retry(attempts=ISOLATED_ATTEMPTS_MAX * 2, first="10ms", cap="10ms")
     definition.returns(definition.step("service.act", retry=retry).output)
     _, handle = await suspected(world, service, definition, sql)
     await world.join(service)
     assert (await handle.result(10)).value == "at last"
-    assert len(tries) == TRIALS_MAX + 3
+    assert len(tries) == ISOLATED_ATTEMPTS_MAX + 3
 
 
 async def test_a_suspect_runs_alone(world: World, sql: Sql) -> None:
@@ -98,7 +98,7 @@ async def test_a_suspect_runs_alone(world: World, sql: Sql) -> None:
     assert {word for word in gates if gates[word].reached} == {"before"}
     gates["before"].open()
     await gates["suspect"].somebody_waits()
-    assert await sql.fetchval("select trials from command where saga = $1", suspect.id) == 1
+    assert await sql.fetchval("select isolated_attempts from command where saga = $1", suspect.id) == 1
     assert not gates["after"].reached
     gates["suspect"].open()
     gates["after"].open()

@@ -36,7 +36,7 @@ def commit_columns(writes: Sequence[Write]) -> list[str]:
             drops.append((at, str(drop.step), NULL if drop.claim is None else str(drop.claim)))
         for delay in write.delays:
             times = (repr(delay.after_seconds), repr(delay.quiet_seconds))
-            counts = (str(delay.failures), str(delay.trials))
+            counts = (str(delay.failures), str(delay.isolated_attempts))
             delays.append((at, str(delay.step), str(delay.claim), *times, *counts, _text(delay.error)))
         for dispatch in write.dispatches:
             dispatches.append((at, *_dispatch(dispatch), repr(dispatch.after_seconds)))

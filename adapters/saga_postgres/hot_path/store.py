@@ -253,18 +253,22 @@ class PostgresStore:
         return [_overdue(row, heard_at) for row in rows]
 
     async def extend(
-        self, claims: Sequence[Claim], *, process: int, progress: bytes | None = None, trial: bool = False
+        self, claims: Sequence[Claim], *, process: int, progress: bytes | None = None, isolated: bool = False
     ) -> set[int]:
-        lost = await self._extend(claims, process, progress, trial=trial)
+        lost = await self._extend(claims, process, progress, isolated=isolated)
         if len(claims) > 1:  # they are lost, or somebody has them locked at the moment
             unsure = [claim for claim in claims if claim.number in lost]
-            return {claim.number for claim in unsure if await self._extend([claim], process, progress, trial=trial)}
+            return {
+                claim.number for claim in unsure if await self._extend([claim], process, progress, isolated=isolated)
+            }
         return lost
 
-    async def _extend(self, claims: Sequence[Claim], process: int, progress: bytes | None, *, trial: bool) -> set[int]:
+    async def _extend(
+        self, claims: Sequence[Claim], process: int, progress: bytes | None, *, isolated: bool
+    ) -> set[int]:
         sagas, steps, numbers = zip(*((claim.saga, claim.step, claim.number) for claim in claims), strict=True)
         lease_seconds = self._options.lease_seconds
-        rows = await self._pool.fetch(_EXTEND, process, lease_seconds, sagas, steps, numbers, progress, trial)
+        rows = await self._pool.fetch(_EXTEND, process, lease_seconds, sagas, steps, numbers, progress, isolated)
         return set(numbers) - {row[0] for row in rows}
 
 
@@ -272,7 +276,7 @@ def _work(row: Row, asked_at: float, heard_at: float) -> Claim:
     (
         saga, step, op, claim, definition, version, phase, vector, cancel, deadline, reason, waiter,
         input_, result_steps, results, deliveries, failures, first_failed_ago, lease_seconds, quiet_seconds, progress, now, trace,
-        trials,
+        isolated_attempts,
     ) = row  # fmt: skip
     return Claim(
         saga=saga,
@@ -293,7 +297,7 @@ def _work(row: Row, asked_at: float, heard_at: float) -> Claim:
         progress=progress,
         store_clock=now - heard_at,
         trace=trace,
-        trials=trials,
+        isolated_attempts=isolated_attempts,
     )
 
 

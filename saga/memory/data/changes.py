@@ -107,7 +107,7 @@ def _delay(database: Database, write: Write, delay: Delay) -> None:
         row.deliveries -= 1
     elif delay.failures > row.failures and row.first_failed_at is None:
         row.first_failed_at = now
-    row.failures, row.trials, row.error = delay.failures, delay.trials, delay.error
+    row.failures, row.isolated_attempts, row.error = delay.failures, delay.isolated_attempts, delay.error
     if delay.quiet_seconds > 0:
         quiet_at = now + delay.quiet_seconds
         row.quiet_at = quiet_at if row.quiet_at is None else max(row.quiet_at, quiet_at)

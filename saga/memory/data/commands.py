@@ -30,14 +30,14 @@ class CommandRow:
     first_failed_at: float | None = None
     deliveries: int = 0
     failures: int = 0
-    trials: int = 0
+    isolated_attempts: int = 0
     error: str | None = None
     progress: bytes | None = None
 
     def begin_anew(self, operation: Operation) -> None:
         """Nothing of what was counted so far counts any more."""
         self.operation, self.first_failed_at = operation, None
-        self.deliveries = self.failures = self.trials = 0
+        self.deliveries = self.failures = self.isolated_attempts = 0
 
 
 class Commands:

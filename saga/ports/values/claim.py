@@ -17,7 +17,7 @@ class Claim(Struct, array_like=True):
     """A claim, with all that is needed to run it. Times are on this process's monotonic clock.
 
     `results` has the recorded results (JSON) of the steps that the input is made from and, for a compensation, of the step itself.
-    `deliveries` counts this one too; `trials`: how often it began alone, since its last answer, and did not answer.
+    `deliveries` counts this one too; `isolated_attempts`: how often it began alone, since its last answer, and did not answer.
     `lease_ends`: an external call starts before it (G26). `quiet_at`: until then a call of an earlier claim may still arrive (G25, G28).
     `store_clock` is the store's clock minus this process's monotonic clock, in seconds. `trace`: as in `Start`.
     """
@@ -40,7 +40,7 @@ class Claim(Struct, array_like=True):
     progress: bytes | None
     store_clock: float
     trace: str | None = None
-    trials: int = 0
+    isolated_attempts: int = 0
 
 
 class CommandRef(Struct, frozen=True, array_like=True):

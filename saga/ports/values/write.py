@@ -30,7 +30,7 @@ PARKED_SECONDS: Final = 1e9  # a delay of that length or more: set aside until s
 class Delay(Struct):
     """The claim ends without an outcome; the command is due again `after_seconds` from now. Written only by the newest claim.
 
-    `failures` and `trials` are written as they are.
+    `failures` and `isolated_attempts` are written as they are.
     """
 
     step: int
@@ -39,7 +39,7 @@ class Delay(Struct):
     quiet_seconds: float
     failures: int
     error: str | None
-    trials: int = 0
+    isolated_attempts: int = 0
 
 
 class Drop(Struct):

@@ -108,7 +108,9 @@ class Executor:
         self._log.error(
             "definition cannot be loaded", saga=str(claim.saga), definition=claim.definition, error=str(error)
         )
-        delay = Delay(claim.step, claim.number, UNKNOWN_HANDLER_SECONDS, 0.0, claim.failures, str(error), claim.trials)
+        delay = Delay(
+            claim.step, claim.number, UNKNOWN_HANDLER_SECONDS, 0.0, claim.failures, str(error), claim.isolated_attempts
+        )
         write = Write(claim.saga, claim.version, changed=False, state=claim.state, delays=[delay])
         with contextlib.suppress(SagaError):  # then the end of the claim's lease brings the command back
             await self._adapter.store.commit(

@@ -22,7 +22,7 @@ from saga.runtime.steps.runner import StepRunner
 from saga.runtime.timing.fair_gate import FairGate
 
 SUSPECT_AFTER: Final = 5  # deliveries without an answer: then it runs alone
-TRIALS_MAX: Final = 5  # isolated attempts without an answer: then it is quarantined as poison
+ISOLATED_ATTEMPTS_MAX: Final = 5  # isolated attempts without an answer: then it is quarantined as poison
 ALONE_WITHIN_SECONDS: Final = 10.0  # how long a suspect may hold up later steps, while longer ones are running
 ALONE_AGAIN_SECONDS: Final = 30.0
 
@@ -34,7 +34,7 @@ def is_suspect(claim: Claim) -> bool:
 
 def is_poison(claim: Claim) -> bool:
     """Whether too many isolated attempts had no answer. The delivery count alone never marks a step as poison."""
-    return claim.trials >= TRIALS_MAX
+    return claim.isolated_attempts >= ISOLATED_ATTEMPTS_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,12 @@ class Isolation:
         claim, asked_at = attempt.claim, self.clock.monotonic()
         self._log.warning("running alone after many deliveries without an answer", **self.definitions.described(claim))
         try:
-            lost = await self.store.extend([claim], process=self.identity.number, trial=True)
+            lost = await self.store.extend([claim], process=self.identity.number, isolated=True)
         except Unavailable as error:
             return Outcome(claim, None, error=str(error))
         if lost:
             return Outcome(claim, None)
         claim.lease_ends = asked_at + self.lease_seconds
         found = await runner.run(attempt)
-        claim.trials = 0  # it has answered
+        claim.isolated_attempts = 0  # it has answered
         return found

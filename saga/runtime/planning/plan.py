@@ -123,10 +123,12 @@ def _delay(group: OutcomeGroup, outcome: Outcome, after_seconds: float, planned:
 def _delay_of(group: OutcomeGroup, outcome: Outcome, after_seconds: float, planned: CommitPlan) -> Delay:
     step = outcome.claim.step
     failures = outcome.event.failures if isinstance(outcome.event, ev.Failed) else outcome.claim.failures
-    trials = outcome.claim.trials
+    isolated_attempts = outcome.claim.isolated_attempts
     if planned.decision.state.vector[step] not in (group.state.vector[step], group.state.vector[step].lower()):
-        failures = trials = 0  # the same command now serves another letter, which has its own retry policy
-    return Delay(step, outcome.claim.number, after_seconds, outcome.quiet_seconds, failures, outcome.error, trials)
+        failures = isolated_attempts = 0  # the same command now serves another letter, which has its own retry policy
+    return Delay(
+        step, outcome.claim.number, after_seconds, outcome.quiet_seconds, failures, outcome.error, isolated_attempts
+    )
 
 
 def _drop_obsolete(group: OutcomeGroup, commands: dict[int, Command], write: Write) -> None:

@@ -213,10 +213,10 @@ class _FaultyStore:
         return [structs.replace(entry, store_clock=entry.store_clock + ahead) for entry in found]
 
     async def extend(
-        self, claims: Sequence[Claim], *, process: int, progress: bytes | None = None, trial: bool = False
+        self, claims: Sequence[Claim], *, process: int, progress: bytes | None = None, isolated: bool = False
     ) -> set[int]:
         return await self._session.call(
-            "extend", lambda: self._inner.extend(claims, process=process, progress=progress, trial=trial)
+            "extend", lambda: self._inner.extend(claims, process=process, progress=progress, isolated=isolated)
         )
 
     async def _works(self, name: str, ask: Callable[[], Coroutine[None, None, list[Claim]]]) -> list[Claim]:

@@ -44,7 +44,11 @@ _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
         isolation.SUSPECT_AFTER,
         "`saga.runtime.claims.isolation.SUSPECT_AFTER`",
     ),
-    ("Runs alone without an answer", isolation.TRIALS_MAX, "`saga.runtime.claims.isolation.TRIALS_MAX`"),
+    (
+        "Runs alone without an answer",
+        isolation.ISOLATED_ATTEMPTS_MAX,
+        "`saga.runtime.claims.isolation.ISOLATED_ATTEMPTS_MAX`",
+    ),
     ("Characters of a stored error", attempt.ERROR_CHARS_MAX, "`saga.runtime.steps.attempt.ERROR_CHARS_MAX`"),
     ("Sagas in one commit", outcome_queue.BATCH_SAGAS_MAX, "`saga.runtime.commit.outcome_queue.BATCH_SAGAS_MAX`"),
     (

@@ -50,7 +50,7 @@ begin
                c.deliveries, c.failures, coalesce(extract(epoch from now() - c.first_failed_at)::float8, 0),
                extract(epoch from c.lease_until - clock_timestamp())::float8,
                coalesce(extract(epoch from c.quiet_at - clock_timestamp())::float8, 0),
-               c.progress, extract(epoch from clock_timestamp())::float8, s.trace, c.trials
+               c.progress, extract(epoch from clock_timestamp())::float8, s.trace, c.isolated_attempts
         from unnest(p_saga, p_step, p_claim) as asked(saga, step, claim)
         join command c on c.saga = asked.saga and c.step = asked.step and c.claim = asked.claim
         join saga s on s.id = c.saga
@@ -169,7 +169,7 @@ end $$;
 comment on function fetch_claims is 'Reads the claims of a process';
 
 create or replace function extend_claims(
-    p_owner integer, p_lease float8, p_saga uuid[], p_step smallint[], p_claim bigint[], p_progress bytea, p_trial boolean
+    p_owner integer, p_lease float8, p_saga uuid[], p_step smallint[], p_claim bigint[], p_progress bytea, p_isolated boolean
 ) returns setof bigint
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
@@ -186,7 +186,7 @@ begin
     return query
     update command c
     set lease_until = clock_timestamp() + make_interval(secs => p_lease), progress = coalesce(p_progress, c.progress),
-        trials = c.trials + p_trial::integer
+        isolated_attempts = c.isolated_attempts + p_isolated::integer
     from unnest(p_saga, p_step, p_claim) as held(saga, step, claim), saga s, definition_step d
     where c.saga = held.saga and c.step = held.step and c.claim = held.claim and c.owner = p_owner
       and s.id = c.saga and d.definition = s.definition and d.step = c.step

@@ -6,7 +6,7 @@ create or replace function commit_batch(
     s_deadline float8[], s_reason text[], s_wake float8[],
     f_s integer[], f_step smallint[], f_claim bigint[],
     d_s integer[], d_step smallint[], d_claim bigint[],
-    t_s integer[], t_step smallint[], t_claim bigint[], t_after float8[], t_quiet float8[], t_failures smallint[], t_trials smallint[],
+    t_s integer[], t_step smallint[], t_claim bigint[], t_after float8[], t_quiet float8[], t_failures smallint[], t_isolated smallint[],
     t_error text[],
     c_s integer[], c_step smallint[], c_op "char"[], c_service text[], c_owner integer[], c_claim bigint[], c_after float8[],
     r_s integer[], r_step smallint[], r_attempts smallint[], r_result bytea[],
@@ -30,7 +30,7 @@ set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as
 -- f_  fences: the claims from which rejections come
 -- d_  drops: commands that are over; d_claim null: whatever claim the row has
 -- t_  delays: claims that end without an outcome. t_after: seconds until the next attempt, 1e9 or more: parked; t_quiet: seconds for
---     which a call may still arrive; t_failures and t_trials: the new counters; t_error: why the attempt failed
+--     which a call may still arrive; t_failures and t_isolated: the new counters; t_error: why the attempt failed
 -- c_  commands to dispatch. c_owner: the process that gets the claim c_claim; null: queued; c_after: seconds until it is due
 -- r_  results of steps: r_attempts is the number of deliveries
 -- e_  events, the lines of the history; e_step -1: about the saga
@@ -100,7 +100,7 @@ begin
     end if;
     if cardinality(t_s) > 0 then
         update command c
-        set owner = null, lease_until = null, failures = t_failures[w.n], trials = t_trials[w.n], error = t_error[w.n],
+        set owner = null, lease_until = null, failures = t_failures[w.n], isolated_attempts = t_isolated[w.n], error = t_error[w.n],
             due_at = case when t_after[w.n] >= 1e9 then 'infinity' else now() + make_interval(secs => t_after[w.n]) end,
             deliveries = case when t_failures[w.n] = c.failures then c.deliveries - 1 else c.deliveries end,
             first_failed_at = case when t_failures[w.n] > c.failures then coalesce(c.first_failed_at, now())

@@ -79,7 +79,7 @@ begin
     select c.saga, c.step into v_saga, v_step from claims_of(p_owner) as c;
     if v_saga is not null then
         perform give_back(v_saga, v_step, p_margin);
-        update command c set deliveries = c.deliveries - 1, trials = greatest(c.trials - 1, 0)
+        update command c set deliveries = c.deliveries - 1, isolated_attempts = greatest(c.isolated_attempts - 1, 0)
         from unnest(v_saga, v_step) as given(saga, step)
         where c.saga = given.saga and c.step = given.step and c.deliveries > 0;
         perform pg_notify(p_channel || 's_' || c.service, '')

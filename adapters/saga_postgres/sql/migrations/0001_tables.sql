@@ -108,7 +108,7 @@ create table command (
     first_failed_at timestamptz,
     deliveries      smallint not null default 0,
     failures        smallint not null default 0,
-    trials          smallint not null default 0,
+    isolated_attempts smallint not null default 0,
     service         text not null,
     error           text,
     progress        bytea,
@@ -130,7 +130,7 @@ comment on column command.claim is
 comment on column command.quiet_at is
     'External steps only: until then a call of an earlier claim may still arrive; no rejection is final, no abandoned saga ends';
 comment on column command.deliveries is 'How often it was handed to a process; counted before the handler runs';
-comment on column command.trials is
+comment on column command.isolated_attempts is
     'How often an isolated attempt of it did not answer; counted before the handler runs. At the limit the step is quarantined';
 
 create table step (
@@ -242,7 +242,7 @@ create type claimed_command as (
     phase "char", vector text, rollback_requested boolean, deadline float8, reason text, waiter integer,
     input bytea, result_steps smallint[], results bytea[],
     deliveries smallint, failures smallint, first_failed_ago float8, lease_seconds float8, quiet_seconds float8,
-    progress bytea, now float8, trace text, trials smallint
+    progress bytea, now float8, trace text, isolated_attempts smallint
 );
 
 -- A write that was not made, and the current state of its saga; n is its position in the batch.

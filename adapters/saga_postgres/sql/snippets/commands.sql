@@ -5,7 +5,7 @@
 -- What a command row keeps when a claim is written over it: its counters for the same operation, unless an operator has released it.
 deliveries = excluded.deliveries + case when c.op = excluded.op and c.due_at <> 'infinity' then c.deliveries else 0 end,
 failures = case when c.op = excluded.op and c.due_at <> 'infinity' then c.failures else 0 end,
-trials = case when c.op = excluded.op and c.due_at <> 'infinity' then c.trials else 0 end,
+isolated_attempts = case when c.op = excluded.op and c.due_at <> 'infinity' then c.isolated_attempts else 0 end,
 first_failed_at = case when c.op = excluded.op and c.due_at <> 'infinity' then c.first_failed_at end,
 progress = case when c.op = excluded.op then c.progress end
 

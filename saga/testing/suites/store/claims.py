@@ -255,12 +255,12 @@ class ClaimTests(StoreStage):
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         held = await process.poll_one()
-        await process.extend(held, trial=True)
+        await process.extend(held, isolated=True)
         await process.commit(moved(start, "K", Phase.COMPENSATING))
 
         (claim,) = await other.admit(delivery(start, operation=COMPENSATE))
 
-        assert (claim.operation, claim.deliveries, claim.failures, claim.trials) == (COMPENSATE, 1, 0, 0)
+        assert (claim.operation, claim.deliveries, claim.failures, claim.isolated_attempts) == (COMPENSATE, 1, 0, 0)
         assert await process.extend(held) == {held.number}
 
     async def test_every_delivery_is_counted_before_it_runs(self) -> None:

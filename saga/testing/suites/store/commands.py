@@ -111,35 +111,35 @@ class CommandTests(StoreStage):
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
-        assert claim.trials == 0
+        assert claim.isolated_attempts == 0
         assert await process.extend(claim) == set()
 
-        assert await process.extend(claim, trial=True) == set()
+        assert await process.extend(claim, isolated=True) == set()
         await self.kill(process.adapter)
         await self.until_released(other, ref(start))
 
-        assert (await other.poll_one()).trials == 1
+        assert (await other.poll_one()).isolated_attempts == 1
 
     async def test_an_isolated_attempt_of_a_lost_claim_is_not_counted(self) -> None:
         process, other = await self.process(), await self.process()
         await self.started(process)
         claim = await process.poll_one()
 
-        assert await other.extend(claim, trial=True) == {claim.number}
+        assert await other.extend(claim, isolated=True) == {claim.number}
 
-        assert [held.trials for held in await process.fetch()] == [0]
+        assert [held.isolated_attempts for held in await process.fetch()] == [0]
 
     async def test_an_outcome_can_set_the_number_of_isolated_attempts(self) -> None:
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
-        await process.commit(replace(unmoved(start), delays=[replace(failed(claim), trials=3)]))
+        await process.commit(replace(unmoved(start), delays=[replace(failed(claim), isolated_attempts=3)]))
         again = await process.poll_one()
-        await process.extend(again, trial=True)
+        await process.extend(again, isolated=True)
 
         await process.commit(replace(unmoved(start), delays=[failed(again)]))
 
-        assert (again.trials, (await process.poll_one()).trials) == (3, 0)
+        assert (again.isolated_attempts, (await process.poll_one()).isolated_attempts) == (3, 0)
 
     async def test_a_delay_of_an_older_claim_changes_nothing(self) -> None:
         process = await self.process()
@@ -178,13 +178,13 @@ class CommandTests(StoreStage):
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
-        parked = replace(failed(claim, PARKED_SECONDS, failures=3), trials=2)
+        parked = replace(failed(claim, PARKED_SECONDS, failures=3), isolated_attempts=2)
         await process.commit(replace(unmoved(start), delays=[parked]))
 
         await process.commit(replace(moved(start, "D"), dispatches=[queued()], is_new=is_new))
         again = await process.poll_one()
 
-        assert (again.deliveries, again.failures, again.trials, again.first_failed_ago) == (1, 0, 0, 0.0)
+        assert (again.deliveries, again.failures, again.isolated_attempts, again.first_failed_ago) == (1, 0, 0, 0.0)
 
     async def test_a_command_is_not_handed_out_before_it_is_due(self) -> None:
         process = await self.process()
@@ -212,13 +212,13 @@ class CommandTests(StoreStage):
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
-        await process.extend(claim, trial=True)
+        await process.extend(claim, isolated=True)
 
         undo = replace(moved(start, "K", Phase.COMPENSATING), dispatches=[queued(0, COMPENSATE)], is_new=is_new)
         await other.commit(undo)
         (taken,) = await other.poll()
 
-        assert (taken.operation, taken.deliveries, taken.failures, taken.trials) == (COMPENSATE, 1, 0, 0)
+        assert (taken.operation, taken.deliveries, taken.failures, taken.isolated_attempts) == (COMPENSATE, 1, 0, 0)
         assert await process.fetch() == []
         late = replace(moved(start, "R", Phase.COMPENSATING, version=2), fences=[(0, claim.number)])
         assert len(await process.commit(late)) == 1
@@ -228,13 +228,13 @@ class CommandTests(StoreStage):
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
-        waits = replace(failed(claim, HOUR_SECONDS), trials=2)
+        waits = replace(failed(claim, HOUR_SECONDS), isolated_attempts=2)
         await process.commit(replace(unmoved(start), delays=[waits]))
 
         await process.commit(replace(moved(start, "D"), dispatches=[queued()], is_new=is_new))
 
         again = await process.poll_one()
-        assert (again.failures, again.trials) == (1, 2)
+        assert (again.failures, again.isolated_attempts) == (1, 2)
 
     async def test_a_dispatch_to_a_process_creates_its_claim(self) -> None:
         process, other = await self.process(), await self.process()

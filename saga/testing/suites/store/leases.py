@@ -79,8 +79,8 @@ class LeaseTests(StoreStage):
         newer = await process.poll_one()
 
         assert await process.extend(older, newer) == {older.number}
-        assert await process.extend(older, trial=True) == {older.number}
-        assert [held.trials for held in await process.fetch()] == [0]
+        assert await process.extend(older, isolated=True) == {older.number}
+        assert [held.isolated_attempts for held in await process.fetch()] == [0]
 
     async def test_a_lease_ends_unless_it_is_extended(self) -> None:
         process = await self.process(options=StoreOptions(lease_seconds=LEASE_SECONDS))

@@ -102,13 +102,13 @@ class MemberTests(StoreStage):
     async def test_a_process_that_leaves_returns_its_claims_uncounted(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
-        await process.extend(await process.poll_one(), trial=True)
+        await process.extend(await process.poll_one(), isolated=True)
 
         await process.adapter.membership.leave()
 
         assert await soon(other.heard.queue.get()) == SERVICE
         claim = await other.poll_one()
-        assert (claim.saga, claim.deliveries, claim.trials) == (start.saga, 1, 0)
+        assert (claim.saga, claim.deliveries, claim.isolated_attempts) == (start.saga, 1, 0)
 
     async def test_the_claims_of_a_dead_process_are_returned_and_counted(self) -> None:
         process, other = await self.process(), await self.process()

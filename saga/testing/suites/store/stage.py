@@ -181,8 +181,8 @@ class StageProcess:
     async def fetch(self, *refs: CommandRef) -> list[Claim]:
         return await self.adapter.store.fetch(refs, process=self.id)
 
-    async def extend(self, *claims: Claim, trial: bool = False) -> set[int]:
-        return await self.adapter.store.extend(claims, process=self.id, trial=trial)
+    async def extend(self, *claims: Claim, isolated: bool = False) -> set[int]:
+        return await self.adapter.store.extend(claims, process=self.id, isolated=isolated)
 
     async def notify_service(self, service: str) -> None:
         """Say that the queue of a service has been filled."""
