@@ -48,7 +48,7 @@ SLEEPS: dict[str, str] = {
     "tests/chaos/system/external_systems.py": "a fault lasts for some time",
     "tests/chaos/system/postgres.py": "begins again to fill a disk that is not full yet",
     "tests/chaos/run.py": "rests between two faults",
-    "tests/runtime/test_ticks.py": "on virtual time, where a sleep takes none",
+    "tests/runtime/timing/test_coarse_timers.py": "on virtual time, where a sleep takes none",
     "tests/runtime/world.py": "waits for what real tables say, with a deadline",
 }
 """Path of a file (`::name` for a function) -> why it may."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.migrated import migrated_template, store_url  # noqa: F401 (offered to the tests of this file)
-from tests.runtime.moving_fleet import MovingFleet
+from tests.runtime.bus.moving_fleet import MovingFleet
 from tests.services import kafka, kinesis
 from tests.services.places import or_skip
 

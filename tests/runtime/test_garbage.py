@@ -10,7 +10,7 @@ import pytest
 
 from saga import Context, Definition, Participant, Reject, Retry
 from saga.ports.values.claim import Claim
-from tests.runtime.test_modes import prepared, shop
+from tests.runtime.steps.test_modes import prepared, shop
 from tests.runtime.world import Provider, World, until
 
 Database = Callable[[], Awaitable[str]]

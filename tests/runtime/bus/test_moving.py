@@ -9,7 +9,7 @@ from saga import memory
 from saga.app import connect
 from saga.errors import UsageError
 from saga.settings import Settings
-from tests.runtime.moving_fleet import SAGAS_A_PHASE, MovingFleet
+from tests.runtime.bus.moving_fleet import SAGAS_A_PHASE, MovingFleet
 from tests.services import postgres as services
 
 OLD, NEW = "old=" + "o" * 40, "new=" + "n" * 40

@@ -17,7 +17,7 @@ from saga.core.state.operation import Operation
 from saga.ports.bus import Message, check_headers
 from saga.runtime.bus.wire import COMMAND_BYTES_MAX, FORMAT, NoCommand, WireCommand, decode, encode, headers
 from tests.docs.page import ROOT
-from tests.runtime.builds import first_reader, first_writer
+from tests.runtime.bus.first_build import first_reader, first_writer
 
 SCHEMA: dict[str, Any] = json.loads((ROOT / "docs/reference/command.schema.json").read_text())
 RECORDED = (Path(__file__).parent / "recorded_commands.jsonl").read_text().splitlines()
