@@ -1,1 +1,1 @@
-"""Measure Saga beside its peer, on one machine and one durable Postgres."""
+"""Measures Saga beside its peer, on one machine and one durable Postgres."""

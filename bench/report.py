@@ -1,4 +1,4 @@
-"""Turn rounds into rows, a table for people and a file for programs."""
+"""Turns rounds into rows, a table for people and a file for programs."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ class Verdict:
 
 
 def verdict(row: Row, sides: dict[str, Side]) -> Verdict:
-    """Compare the medians of the sides with what the row promises."""
+    """Compares the medians of the sides with what the row promises."""
     ours, peer = sides["ours"], sides.get("peer", Side())
     return Verdict(row, ours.median(row.figure), peer.median(row.figure), ours.error or peer.error)
 
 
 def write(machine: str, verdicts: list[Verdict], jobs: dict[str, dict[str, Side]], file: Path = FILE) -> None:
-    """Write the rows, and beside them every figure of every round."""
+    """Writes the rows, and beside them every figure of every round."""
     file.parent.mkdir(parents=True, exist_ok=True)
     content = {
         "machine": machine,
@@ -71,7 +71,7 @@ def write(machine: str, verdicts: list[Verdict], jobs: dict[str, dict[str, Side]
 
 
 def show(console: Console, verdicts: list[Verdict], jobs: dict[str, dict[str, Side]]) -> None:
-    """Print the promises, then what a step costs on each side, then why a figure is missing."""
+    """Prints the promises, then what a step costs on each side, then why a figure is missing."""
     console.print(_promises(verdicts))
     costs = _costs(jobs)
     if costs.row_count:

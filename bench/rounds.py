@@ -1,4 +1,4 @@
-"""Run a job: we and the peer in alternation, round after round, and then what is counted."""
+"""Runs a job: we and the peer in alternation, round after round, and then what is counted."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Options:
 
 
 def run(job: Job, server: Server, options: Options, say: Callable[[str], None]) -> dict[str, Side]:
-    """Run all rounds of a job; an error ends its own side only."""
+    """Runs all rounds of a job; an error ends its own side only."""
     sides = {"ours": Side()} | ({"peer": Side()} if job.peer else {})
     measures = {"ours": job.ours, "peer": _peer(job)}
     for number in range(options.rounds):

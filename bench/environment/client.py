@@ -63,7 +63,7 @@ async def serve_windows(line: Line, url: str, shop: Shop) -> None:
 
 
 async def run_window(app: saga.App, definition: saga.Definition, window: Window) -> Tally:
-    """Start sagas and wait for each; whoever has an end starts the next one."""
+    """Starts sagas and waits for each; whoever has an end starts the next one."""
     tally = Tally(began=time.monotonic())
     cpu = time.process_time()
     until = tally.began + window.seconds

@@ -33,7 +33,7 @@ class Fleet:
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, url: str, *arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """Start a command of `saga` on this store."""
+        """Starts a command of `saga` on this store."""
         with (self.folder / f"{len(self.processes)}.log").open("ab") as log:
             process = subprocess.Popen(
                 [str(COMMAND), *arguments],
@@ -46,7 +46,7 @@ class Fleet:
         return process
 
     def wait_until_joined(self, url: str, participants: int) -> None:
-        """Return when so many processes serve.
+        """Returns when so many processes serve.
 
         Raises:
             NotMeasured: one has ended, or it takes too long.
@@ -90,7 +90,7 @@ def fleet(folder: Path) -> Iterator[Fleet]:
 
 
 def migrate(url: str) -> None:
-    """Make the tables, by the command that users run."""
+    """Makes the tables, by the command that users run."""
     done = subprocess.run(
         [str(COMMAND), "migrate"], env={**os.environ, "SAGA_STORE": url}, capture_output=True, text=True, check=False
     )

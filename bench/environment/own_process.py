@@ -1,4 +1,4 @@
-"""Run a coroutine in an operating-system process of its own, as a service would: its loop, its collector, its logs."""
+"""Runs a coroutine in an operating-system process of its own, as a service would: its loop, its collector, its logs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Child:
     process: SpawnProcess
 
     def ask(self, question: object, seconds_max: float | None = None) -> Any:
-        """Say something and wait for the answer."""
+        """Says something and waits for the answer."""
         self.pipe.send(question)
         return self.hear(seconds_max)
 
@@ -76,7 +76,7 @@ class Child:
 
 @contextmanager
 def child(log: Path, main: Main, *arguments: object) -> Iterator[Child]:
-    """Start `main(line, *arguments)` in a new process that logs into this file; at the end it is told None."""
+    """Starts `main(line, *arguments)` in a new process that logs into this file; at the end it is told None."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_run, args=(there, log, main, arguments))

@@ -61,7 +61,7 @@ def copy_waiting(
     left: float,
     base: float,
 ) -> None:
-    """Make `sagas` copies of a waiting saga, started at any time within `age` seconds before `base` (Unix time), with some `left` seconds
+    """Makes `sagas` copies of a waiting saga, started at any time within `age` seconds before `base` (Unix time), with some `left` seconds
     to their deadlines, as their looks would have left them at `base`."""
     connection.execute(COPY_ID)
     connection.execute(NEXT_LOOK)

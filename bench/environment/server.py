@@ -35,7 +35,7 @@ class Server:
         return urlsplit(self.home)._replace(path=f"/{database}").geturl()
 
     def fresh(self, database: str) -> str:
-        """Create an empty database of this name, dropping an older one; return its URL."""
+        """Creates an empty database of this name, dropping an older one; returns its URL."""
         name = sql.Identifier(database)
         with psycopg.connect(self.home, autocommit=True) as connection:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(name))
@@ -47,7 +47,7 @@ class Server:
 
 @contextmanager
 def durable_postgres() -> Iterator[Server]:
-    """Run a new cluster on a free loopback port; stop and remove it at the end.
+    """Runs a new cluster on a free loopback port; stops and removes it at the end.
 
     Raises:
         NotDurable: the running server does not report what durable work needs.
@@ -59,7 +59,7 @@ def durable_postgres() -> Iterator[Server]:
 
 
 def age(server: Server) -> None:
-    """Write some log and forget it, as a server has that was up for a while.
+    """Writes some log and forgets it, as a server has that was up for a while.
 
     A new one has no old segments of the log to write over: every 16 MiB somebody's commit waits some 80 ms until a new one is made.
     """
@@ -72,7 +72,7 @@ def age(server: Server) -> None:
 
 
 def read_back(url: str) -> Server:
-    """Ask the server itself what it is, and refuse one that is not durable."""
+    """Asks the server itself what it is, and refuses one that is not durable."""
     with psycopg.connect(url) as connection:
         version = str(connection.info.parameter_status("server_version"))
         rows = connection.execute("select name, setting from pg_settings").fetchall()

@@ -1,4 +1,4 @@
-"""Ask Postgres for one number."""
+"""Asks Postgres for one number."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import psycopg
 
 
 def number(connection: psycopg.Connection[Any], query: str, *values: object) -> int:
-    """Return the only column of the first row of this query.
+    """Returns the only column of the first row of this query.
 
     Raises:
         LookupError: the query has no row.

@@ -1,4 +1,4 @@
-"""Look into the tables afterwards: every saga ended as it should, and every step's outcome is there."""
+"""Looks into the tables afterwards: every saga ended as it should, and every step's outcome is there."""
 
 from __future__ import annotations
 

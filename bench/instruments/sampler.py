@@ -1,4 +1,4 @@
-"""Look at a running system every moment: what its processes and its server use, and what piles up in its tables."""
+"""Looks at a running system every moment: what its processes and its server use, and what piles up in its tables."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Watch:
         return self._last[pid] - self._first[pid]
 
     def look(self, *, is_first: bool) -> None:
-        """Note the processor time of everybody; who came after the first look counts from nothing."""
+        """Notes the processor time of everybody; who came after the first look counts from nothing."""
         for pid in (*self.processes.values(), *_children(self.postmaster)):
             now = cpu_seconds(pid)
             if pid not in self._first:

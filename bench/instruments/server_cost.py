@@ -1,4 +1,4 @@
-"""Read what a window of work cost the server: processor time, bytes, transactions, WAL.
+"""Reads what a window of work cost the server: processor time, bytes, transactions, WAL.
 
 Everything is read from outside the code under test (/proc and Postgres' own counters), so that
 both sides are measured by the same ruler.
@@ -67,7 +67,7 @@ class Work:
 
 
 def read(url: str) -> Reading:
-    """Read the counters of the server and the database behind this URL.
+    """Reads the counters of the server and the database behind this URL.
 
     The server must run on this machine: its processes are read from /proc.
     """
@@ -98,7 +98,7 @@ def cost(before: Reading, after: Reading) -> Cost:
 
 
 def figures(work: Work, spent: Cost) -> dict[str, float]:
-    """Divide what a window cost by what was done in it; the names are those of `bench.measurement`."""
+    """Divides what a window cost by what was done in it; the names are those of `bench.measurement`."""
     steps = work.sagas * work.steps_per_saga
     return {
         "sagas": work.sagas,

@@ -1,4 +1,4 @@
-"""Count what goes over the wire: a proxy before Postgres that reads its answers.
+"""Counts what goes over the wire: a proxy before Postgres that reads its answers.
 
 One ReadyForQuery ends one round trip, and one CommandComplete one statement, whatever the driver
 and whatever it pipelines. The proxy costs time, so runs that are counted are never timed.
@@ -38,7 +38,7 @@ class Wire:
 
 @contextmanager
 def counted(url: str) -> Iterator[Wire]:
-    """Serve the server of this URL under another URL, and count."""
+    """Serves the server of this URL under another URL, and counts."""
     loop = asyncio.new_event_loop()
     wire = Wire(url)
     server = loop.run_until_complete(_serve(wire))
@@ -84,7 +84,7 @@ async def _serve(wire: Wire) -> asyncio.Server:
 
 
 async def _startup(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> bytes:
-    """Refuse encryption, return the first packet that is meant for the server."""
+    """Refuses encryption, return the first packet that is meant for the server."""
     while True:
         head = await client.readexactly(8)
         length, code = struct.unpack("!II", head)
@@ -110,7 +110,7 @@ async def _pump_answers(source: asyncio.StreamReader, sink: asyncio.StreamWriter
 
 
 def _count(stream: bytes, wire: Wire) -> bytes:
-    """Count the whole messages at the head of the stream; return what is left."""
+    """Counts the whole messages at the head of the stream; returns what is left."""
     at = 0
     while len(stream) - at >= 5:
         kind, length = struct.unpack_from("!BI", stream, at)

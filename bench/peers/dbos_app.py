@@ -47,7 +47,7 @@ class NotRecorded(RuntimeError):
 
 
 def configure(url: str, member: int, threads: int) -> None:
-    """Create this process's DBOS; the caller registers its functions and then launches it."""
+    """Creates this process's DBOS; the caller registers its functions and then launches it."""
     config: DBOSConfig = {
         "name": "saga-bench",
         "system_database_url": url,

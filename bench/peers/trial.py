@@ -1,4 +1,4 @@
-"""Run one peer script: warm it up, measure it, check its tables, print one line of JSON."""
+"""Runs one peer script: warm it up, measure it, check its tables, print one line of JSON."""
 
 from __future__ import annotations
 

@@ -27,10 +27,10 @@ class Peer(Protocol):
     """What a peer script's module offers to its worker processes."""
 
     def launch(self, url: str, member: int, threads: int) -> Callable[[], object]:
-        """Start the framework in this process; return the function that runs one saga."""
+        """Starts the framework in this process; returns the function that runs one saga."""
 
     def close(self) -> None:
-        """Stop the framework."""
+        """Stops the framework."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Crew:
     sagas: int
 
     def run(self, window: Window, *, members: int | None = None) -> list[Tally]:
-        """Run a window on the first `members` processes, or on all of them."""
+        """Runs a window on the first `members` processes, or on all of them."""
         chosen = self.pipes[:members]
         for pipe in chosen:
             pipe.send(window)
@@ -76,7 +76,7 @@ class Crew:
 
 @contextmanager
 def crew(module: str, url: str, *, processes: int, threads: int) -> Iterator[Crew]:
-    """Start the processes, each with the peer of this module launched in it."""
+    """Starts the processes, each with the peer of this module launched in it."""
     context = multiprocessing.get_context("spawn")
     pipes: list[Connection] = []
     workers: list[SpawnProcess] = []

@@ -1,4 +1,4 @@
-"""The shop's stock, and what the shop does for sagas: its steps write to its own tables, in the transactions of the saga."""
+"""The stock of the shop, and its steps in sagas: they write to the shop's own tables, in the transactions of the saga."""
 
 from dataclasses import dataclass
 
@@ -16,11 +16,11 @@ class Order:
 
 @inventory.step
 async def reserve(order: Order, ctx: Context) -> int:
-    """Take the units out of the free stock; answer with what is left."""
+    """Takes the units out of the free stock; returns the number that is left."""
     query = "update public.stock set free = free - $2 where sku = $1 and free >= $2 returning free"
     left = await ctx.sql.fetchval(query, order.sku, order.quantity)
     if left is None:
-        raise Reject(f"there are not {order.quantity} of {order.sku}")
+        raise Reject(f"there are fewer than {order.quantity} of {order.sku}")
     return int(left)
 
 

@@ -1,4 +1,4 @@
-"""A FastAPI service that takes part in sagas: ten lines in its lifespan, and it starts, serves and awaits them.
+"""A FastAPI service that starts, serves and awaits sagas, by ten lines in its lifespan.
 
 export SAGA_STORE=postgresql://...
 saga migrate && uvicorn examples.fastapi_app.service:app
@@ -47,18 +47,18 @@ Sagas = Annotated[saga.App, Depends(connected_sagas)]
 
 @app.post("/orders", status_code=202)
 async def place(order: Order, request: Request, sagas: Sagas) -> dict[str, str]:
-    """The order and its saga are there together, or neither is: the saga starts in the transaction of the order."""
+    """Stores the order and starts its saga in one transaction: either both exist, or neither does."""
     async with request.app.state.database.acquire() as connection, connection.transaction():
         handle = await sagas.start(fulfil, order, key=f"order {order.number}", tx=connection)
         query = "insert into public.orders values ($1, $2, 'placed') on conflict do nothing returning saga"
         if await connection.fetchval(query, order.number, handle.id) is None:
-            raise HTTPException(409, f"order {order.number} is there already")
+            raise HTTPException(409, f"order {order.number} exists already")
     return {"saga": str(handle.id)}
 
 
 @app.post("/purchases")
 async def buy(order: Order, sagas: Sagas) -> dict[str, int]:
-    """Start and wait: for a caller who wants the answer now."""
+    """Starts a saga and waits for its end, for a caller who wants the answer now."""
     handle = await sagas.start(fulfil, order, key=f"purchase {order.number}")
     ending = await handle.result(timeout_seconds=10)
     if not ending.is_completed:

@@ -1,4 +1,4 @@
-"""The customers as a program: all orders, to services that run elsewhere. The settings say where; prints how the orders ended."""
+"""The customers as a program: sends all orders to services that run elsewhere, and prints how they ended."""
 
 import asyncio
 from collections import Counter
@@ -12,7 +12,7 @@ from examples.order.order import Order
 
 
 async def main() -> None:
-    """Place every order and wait for what becomes of it. Run again it starts nothing twice: an order's number is its key."""
+    """Places every order and waits for its outcome. A second run starts nothing twice, because an order's number is its start key."""
     orders = read_orders()
     tally = Tally(total=len(orders))
     async with saga.connect() as sagas:

@@ -1,4 +1,4 @@
-"""What the shop's services tell each other about an order."""
+"""An order, as the shop's services exchange it."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,7 +12,7 @@ class Address(BaseModel):
 
 
 class Order(BaseModel):
-    """One line of one customer: an article, a card to charge, an address to ship to."""
+    """One article for one customer: with a card to charge and an address to ship to."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -71,7 +71,7 @@ class Verdict:
 
 
 def audit(evidence: Evidence) -> Verdict:
-    """Count what is lost, duplicated, stuck, leaked, or not as the customers were told; no violations where all is well."""
+    """Counts what is lost, duplicated, stuck, leaked, or not as the customers were told; no violations where all is well."""
     verdict = Verdict(len(evidence.sagas), evidence.transitions)
     effects = _Effects(evidence)
     for saga in evidence.sagas:

@@ -34,7 +34,7 @@ class Kills:
     claims: int = 0
 
     async def run(self, ground: Ground, every_seconds: float) -> None:
-        """Kill until cancelled; everybody who is killed is started again.
+        """Kills until cancelled; everybody who is killed is started again.
 
         Some work has to be done between two kills, however slow the machine: who is handed out ten times and never answers is set
         aside, and should be.
@@ -63,7 +63,7 @@ def _is_told(ground: Ground, enough_bytes: int) -> bool:
 
 
 async def _frozen_with_claims(ground: Ground, victim: Member) -> int:
-    """Freeze it at a moment when it holds claims; returns how many. Frozen it can report no more: the kill hits what is counted."""
+    """Freezes it at a moment when it holds claims; returns how many. Frozen it can report no more: the kill hits what is counted."""
     async with ground.looking() as sql:
         while True:
             if await sql.fetchval(HELD, str(victim.pid)):

@@ -96,6 +96,12 @@ RULES: Final = (
         r"\b(?:roll-backs?|time-outs?|re-driv\w+|hand-overs?|take-overs?|heart-beats?)\b",
         "rollback, timeout, redrive, handover, takeover, heartbeat",
     ),
+    _rule(
+        "noun in two words",
+        (Kind.NAME,),
+        r"\b(?:a|an|the|its|each|every|one|no) (?:roll backs?|time outs?|re drives?|hand overs?|take overs?|heart beats?)\b",
+        "rollback, timeout, redrive, handover, takeover, heartbeat",
+    ),
     _rule("looked after", _TEXT, r"\blook(?:s|ed|ing)? after\b", "redriven, checked, examined"),
     _rule("set aside", _TEXT, r"\b(?:set|sets|setting) aside\b", "quarantined, parked"),
     _rule("residue", _TEXT, r"\bresidues?\b", "effect unknown"),
@@ -132,7 +138,7 @@ RULES: Final = (
     _rule(
         "fragment",
         (Kind.DOCSTRING, Kind.ATTRIBUTE),
-        r"\A(?:Of|By|To|With|As|Has|Have|Is|Are|Does|And|But|So|Because|Asked|Given|Told|Taken|Said)\b(?![^.]*\?)",
+        r"\A(?:Of|By|To|With|As|Has|Have|Is|Are|And|But|So|Because|Asked|Given|Told|Taken|Said)\b(?![^.]*\?)",
         "begin with a verb in the third person or a noun phrase",
         is_exact=True,
     ),

@@ -1,4 +1,4 @@
-"""A Markdown page of ours, taken apart: fenced blocks, headings, links."""
+"""A Markdown page in its parts: fenced blocks, headings, links."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FILE = re.compile(r"(?:#|--) (?P<name>[\w.-]+\.\w+)\n")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A fenced block. `marks` are the words after its language: they say how a test treats it."""
+    """A fenced block. `marks` are the words after its language; they tell a test how to treat it."""
 
     page: str
     line: int
@@ -27,7 +27,7 @@ class Block:
 
     @property
     def file_name(self) -> str | None:
-        """The file that it is, where its first line is a comment with nothing but a name."""
+        """The name of the file that it stands for, if its first line is a comment with only a file name."""
         match = _FILE.match(self.body)
         return match["name"] if match else None
 
@@ -49,7 +49,7 @@ class Page:
             yield Block(self.name, line, language, frozenset(marks), body)
 
     def prose(self) -> str:
-        """Without fenced blocks."""
+        """Returns the text without its fenced blocks."""
         return _FENCE.sub("", self.text)
 
     def inline_code(self) -> list[str]:
@@ -59,7 +59,7 @@ class Page:
         return [match["target"] for match in _LINK.finditer(self.prose())]
 
     def anchors(self) -> set[str]:
-        """What a heading is called in a link."""
+        """Returns the names by which links address the headings."""
         found: set[str] = set()
         for match in _HEADING.finditer(self.prose()):
             anchor = slug(match[1])
@@ -71,13 +71,13 @@ class Page:
 
 
 def slug(heading: str) -> str:
-    """GitHub's way: lower case, spaces to hyphens, everything else but letters, digits, hyphens and _ away."""
+    """Follows GitHub: lower case, hyphens for spaces, and nothing else but letters, digits, hyphens and _."""
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
     return re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
 
 
 def pages() -> list[Page]:
-    """Every page that people read: those at the root, and all of docs/ and examples/."""
+    """Returns every page for people: at the root, and below docs/ and examples/."""
     paths = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "examples").rglob("*.md")]
     return [page(path.relative_to(ROOT).as_posix()) for path in sorted(paths)]
 

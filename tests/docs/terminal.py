@@ -1,4 +1,4 @@
-"""A terminal in a folder of its own: runs what a page tells its reader to type."""
+"""A terminal in a folder of its own: runs the commands that a page tells its reader to type."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 @dataclass(slots=True)
 class Terminal:
-    """`saga` is on its path, and nothing of this machine's settings in its environment."""
+    """Runs commands with `saga` on the path, and without the settings of this machine."""
 
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="saga-docs-")))
     ran: list[str] = field(default_factory=list)
     _servers: dict[str, tuple[subprocess.Popen[str], IO[str]]] = field(default_factory=dict)
 
     def __enter__(self) -> Self:
-        self.folder.chmod(0o755)  # where root runs the tests, the server has another account
+        self.folder.chmod(0o755)  # if root runs the tests, the server runs under another account
         return self
 
     def __exit__(
@@ -45,28 +45,30 @@ class Terminal:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def run_page(self, page: Page) -> None:
-        """Write its files and run its commands, in the order of the page."""
+        """Writes the files of the page and runs its commands, in order."""
         for block in page.blocks():
             if block.file_name and block.language in {"python", "sql"}:
                 (self.folder / block.file_name).write_text(block.body, encoding="utf-8")
             elif block.language == "console" and not block.marks & NOT_RUN:
                 self._run_block(block)
             elif block.language == "python" and "store" in block.marks:
-                self._hold(block, "a program", self._output([sys.executable, "-c", block.body], self._with_store()), "")
+                self._expect(
+                    block, "a program", self._output([sys.executable, "-c", block.body], self._with_store()), ""
+                )
 
     def _run_block(self, block: Block) -> None:
         for command, expected in sessions(block.body):
             self.ran.append(command)
             server = _server_of(command)
             if server is None:
-                self._hold(block, command, self._output([*SHELL, command], self._environment()), expected)
+                self._expect(block, command, self._output([*SHELL, command], self._environment()), expected)
                 continue
             self._stop(server)
             self._start(server, command)
 
-    def _hold(self, block: Block, command: str, got: str, expected: str) -> None:
+    def _expect(self, block: Block, command: str, got: str, expected: str) -> None:
         if expected and not doctest.OutputChecker().check_output(expected, got, _FLAGS):
-            raise AssertionError(f"{block.page}:{block.line}: {command}\nsays\n{got}\nand not\n{expected}")
+            raise AssertionError(f"{block.page}:{block.line}: {command}\nprints\n{got}\ninstead of\n{expected}")
 
     def _output(self, command: list[str], environment: dict[str, str]) -> str:
         done = subprocess.run(
@@ -77,19 +79,19 @@ class Terminal:
         return done.stdout
 
     def _start(self, name: str, command: str) -> None:
-        """Start a process that stays, and wait until it says that it is ready."""
+        """Starts a process that keeps running, and waits until it prints that it is ready."""
         process = subprocess.Popen(
             [*SHELL, f"exec {command}"], cwd=self.folder, env=self._environment(), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         assert process.stdout is not None
         self._servers[name] = process, process.stdout
-        said = []
+        printed = []
         for line in process.stdout:
-            said.append(line)
+            printed.append(line)
             if READY[name] in line:
                 return
-        raise AssertionError(f"{command} ended:\n{''.join(said)}")
+        raise AssertionError(f"{command} ended:\n{''.join(printed)}")
 
     def _stop(self, name: str) -> None:
         if name not in self._servers:
@@ -116,14 +118,14 @@ class Terminal:
 
 
 def sessions(body: str) -> list[tuple[str, str]]:
-    """The commands of a block, each with what it says."""
+    """Returns the commands of a block, each with its output."""
     found: list[tuple[str, str]] = []
     for line in body.splitlines(keepends=True):
         if line.startswith("$ "):
             found.append((line.removeprefix("$ ").strip(), ""))
         elif found:
-            command, said = found[-1]
-            found[-1] = command, said + line
+            command, output = found[-1]
+            found[-1] = command, output + line
     return found
 
 

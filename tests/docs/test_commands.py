@@ -1,4 +1,4 @@
-"""What a reader is told to type works, and says what the page says."""
+"""The commands on a page work, and print what the page shows."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def test_a_reader_can_follow_the_page(name: str) -> None:
 
 
 @pytest.mark.parametrize("found", CONSOLE, ids=lambda found: found.name)
-def test_every_command_of_saga_is_one_that_the_program_takes(found: Page) -> None:
+def test_the_program_accepts_every_command_of_saga(found: Page) -> None:
     wrong = {command: error for command in commands(found) if (error := _complaint(command))}
 
     assert wrong == {}
 
 
-def test_every_target_of_make_that_is_named_is_in_the_makefile() -> None:
+def test_every_make_target_on_a_page_is_in_the_makefile() -> None:
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = {
         match[1] for found in pages() for match in re.finditer(r"(?:`|\$ |^)make ([a-z]+)", found.text, re.MULTILINE)
@@ -59,7 +59,7 @@ async def test_every_query_for_operators_runs(postgres: asyncpg.Connection) -> N
 
 
 def commands(found: Page) -> list[str]:
-    """In blocks, where a prompt or a bare line begins one, and in the running text."""
+    """Returns the commands in the blocks, after a prompt or as a bare line, and those in the running text."""
     blocks = [block for block in found.blocks() if block.language == "console"]
     typed = [command for block in blocks for command, _ in sessions(block.body)]
     if found.name != GENERATED:
@@ -68,7 +68,7 @@ def commands(found: Page) -> list[str]:
 
 
 def _complaint(command: str) -> str | None:
-    """Why the program would not take it. A command that is only named, without its arguments, is taken."""
+    """Returns the reason why the program refuses the command. A bare name without arguments is accepted."""
     words = shlex.split(command)[1:]
     if len(words) == 1:
         return None if words[0] in COMMANDS or words[0].startswith("-") else "no such command"

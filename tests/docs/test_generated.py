@@ -1,4 +1,4 @@
-"""Pages that are made from the code say what the code says. SAGA_REWRITE=1 writes them again."""
+"""Generated pages agree with the code. SAGA_REWRITE=1 writes them again."""
 
 from __future__ import annotations
 
@@ -19,50 +19,50 @@ from tests.docs.reference.states import state_regions
 from tests.docs.reference.tables import tables
 
 
-def hold(name: str, generated: str) -> None:
-    """The page is what was generated, or becomes it."""
+def compare(name: str, generated: str) -> None:
+    """Compares the page with the generated text, or writes it."""
     path = ROOT / name
     if os.environ.get("SAGA_REWRITE") == "1":
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(generated, encoding="utf-8")
 
-    assert path.read_text(encoding="utf-8") == generated, f"{name} is old: run SAGA_REWRITE=1 pytest tests/docs"
+    assert path.read_text(encoding="utf-8") == generated, f"{name} is out of date: run SAGA_REWRITE=1 pytest tests/docs"
 
 
-def test_the_page_of_settings_is_what_the_settings_say() -> None:
-    hold("docs/reference/settings.md", settings())
+def test_the_page_of_settings_agrees_with_the_settings() -> None:
+    compare("docs/reference/settings.md", settings())
 
 
-def test_the_page_of_leadership_is_what_the_port_says() -> None:
-    hold("docs/concepts/leadership.md", leadership())
+def test_the_page_of_leadership_agrees_with_the_port() -> None:
+    compare("docs/concepts/leadership.md", leadership())
 
 
-def test_the_page_of_commands_is_what_their_help_says() -> None:
-    hold("docs/reference/cli.md", commands())
+def test_the_page_of_commands_agrees_with_their_help() -> None:
+    compare("docs/reference/cli.md", commands())
 
 
-def test_the_page_of_errors_is_what_the_errors_say() -> None:
-    hold("docs/reference/errors.md", error_classes())
+def test_the_page_of_errors_agrees_with_the_errors() -> None:
+    compare("docs/reference/errors.md", error_classes())
 
 
-def test_the_page_of_limits_is_what_the_constants_say() -> None:
-    hold("docs/reference/limits.md", limits())
+def test_the_page_of_limits_agrees_with_the_constants() -> None:
+    compare("docs/reference/limits.md", limits())
 
 
-def test_the_page_of_states_is_what_the_tables_say() -> None:
+def test_the_page_of_states_agrees_with_the_tables() -> None:
     states = page("docs/concepts/states.md")
 
-    hold(states.name, with_regions(states.text, state_regions()))
+    compare(states.name, with_regions(states.text, state_regions()))
 
 
-def test_the_page_of_metrics_is_what_the_catalogue_says() -> None:
-    hold("docs/reference/metrics.md", metrics())
+def test_the_page_of_metrics_agrees_with_the_catalogue() -> None:
+    compare("docs/reference/metrics.md", metrics())
 
 
-async def test_the_page_of_tables_is_what_a_migrated_database_says(postgres: asyncpg.Connection) -> None:
+async def test_the_page_of_tables_agrees_with_a_migrated_database(postgres: asyncpg.Connection) -> None:
     await migrate(postgres, schema="saga")
 
-    hold("docs/reference/tables.md", await tables(postgres, "saga"))
+    compare("docs/reference/tables.md", await tables(postgres, "saga"))
 
 
 async def test_every_table_view_and_function_has_a_comment(postgres: asyncpg.Connection) -> None:

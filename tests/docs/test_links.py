@@ -1,4 +1,4 @@
-"""Links lead somewhere, and every page can be found."""
+"""Links have a target, and every page can be reached."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from tests.docs.page import ROOT, Page, page, pages
 OUTSIDE = ("https://", "http://")
 ALLOWED_HOSTS = ("https://keepachangelog.com/", "https://semver.org/")
 UNLINKED = {"README.md"}
-"""The page where everybody begins."""
+"""The page where every reader begins."""
 
 
 @pytest.mark.parametrize("found", pages(), ids=lambda found: found.name)
-def test_every_link_leads_to_a_file_and_a_heading_that_exist(found: Page) -> None:
+def test_every_link_leads_to_an_existing_file_and_heading(found: Page) -> None:
     assert [link for link in found.links() if not link.startswith(OUTSIDE) and not _exists(found, link)] == []
 
 

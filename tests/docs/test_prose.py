@@ -1,4 +1,4 @@
-"""What can be judged of the prose by a machine."""
+"""The form of the pages: length, titles, wrapping, the changelog, the decisions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_a_page_begins_with_its_title_and_has_no_other(found: Page) -> None:
 
 @pytest.mark.parametrize("found", pages(), ids=lambda found: found.name)
 def test_lines_of_prose_are_wrapped(found: Page) -> None:
-    """Rows of tables cannot be, and generated pages are as they are."""
+    """Rows of tables cannot be wrapped, and generated pages are not."""
     if "Generated from" in found.text[:300]:
         return
     long = [line for line in found.prose().splitlines() if len(line) > LINE_CHARS_MAX and not line.startswith("|")]
@@ -95,7 +95,7 @@ def test_every_guard_and_rule_is_on_the_page_of_the_protocol() -> None:
 
 
 def test_every_place_that_the_page_of_the_protocol_names_exists() -> None:
-    """Modules by path; functions and SQL functions by their names, somewhere in the code."""
+    """A module is looked up by its path, a function or SQL function by its name anywhere in the code."""
     names = [name for code in page("docs/concepts/protocol.md").inline_code() for name in code.split(".")[-1:]]
     code = "\n".join(
         path.read_text(encoding="utf-8")
@@ -109,7 +109,7 @@ def test_every_place_that_the_page_of_the_protocol_names_exists() -> None:
 
 
 def test_every_module_that_a_page_names_exists() -> None:
-    """A path with capitals in it stands for many."""
+    """A path with capitals in it is a pattern."""
     named = {
         (found.name, path)
         for found in pages()

@@ -1,4 +1,4 @@
-"""Python in the pages: what is complete runs, what is a fragment is checked by the type checker."""
+"""Python on the pages: complete blocks run, fragments pass the type checker."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def charge(order: Order, ctx: Context) -> str:
     return ""
 """,
 }
-"""Page -> what its fragments take for granted."""
+"""Page -> the code that its fragments assume."""
 
 
 def snippets(found: Page) -> list[Block]:
@@ -62,7 +62,7 @@ RUNNING = [found for found in pages() if snippets(found)]
 
 @pytest.mark.parametrize("found", RUNNING, ids=lambda found: found.name)
 def test_the_python_of_a_page_runs_from_top_to_bottom(found: Page, tmp_path: Path) -> None:
-    """One interpreter for a page: what an earlier block has defined is there in a later one."""
+    """One interpreter runs a page, so that later blocks use what earlier blocks define."""
     source = [(f"{block.page}, line {block.line}", block.body) for block in snippets(found)]
     runner = "import json, sys\nspace = {'__name__': 'page'}\nfor place, body in json.load(sys.stdin):\n"
     runner += "    exec(compile(body, place, 'exec'), space)\n"
@@ -75,7 +75,7 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(found: Page, tmp_path: Pat
     assert done.returncode == 0, done.stderr
 
 
-async def test_the_application_of_the_page_about_fastapi_serves_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_application_on_the_fastapi_page_serves_orders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAGA_STORE", "memory://docs")
     space: dict[str, FastAPI] = {}
     exec(snippets(page("docs/how-to/fastapi.md"))[0].body, space)  # noqa: S102 (our own page)
@@ -97,7 +97,7 @@ async def test_the_application_of_the_page_about_fastapi_serves_orders(monkeypat
 
 @pytest.mark.slow
 @pytest.mark.timeout(CHECK_TIMEOUT_SECONDS)
-def test_the_fragments_hold_against_the_types(tmp_path: Path) -> None:
+def test_the_fragments_pass_the_type_checker(tmp_path: Path) -> None:
     for number, block in enumerate(FRAGMENTS):
         body = f"# {block.page}, line {block.line}\n{PRELUDES.get(block.page, '')}\n{block.body}"
         (tmp_path / f"fragment_{number}.py").write_text(body, encoding="utf-8")
@@ -112,7 +112,7 @@ def test_the_fragments_hold_against_the_types(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_block_is_of_a_kind_that_a_test_knows() -> None:
+def test_every_block_has_a_known_language_and_known_marks() -> None:
     blocks = [block for found in pages() for block in found.blocks()]
 
     assert {block.language for block in blocks} <= LANGUAGES

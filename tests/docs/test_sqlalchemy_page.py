@@ -32,7 +32,7 @@ order.returns(order.step("shop.price").output)
 async def names(
     postgres: asyncpg.Connection, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[dict[str, Any]]:
-    """What the blocks of the page define, on an empty store."""
+    """The names that the blocks of the page define, on an empty store."""
     await migrate(postgres, schema="saga")
     await postgres.execute("create table shop_order (number text primary key, sku text not null)")
     monkeypatch.setenv("SAGA_STORE", postgres_url)

@@ -210,11 +210,11 @@ def test_an_order_without_an_outcome_is_a_violation(number: str) -> None:
     assert Violation(number, "has no outcome") in audit(ORDERS, ARTICLES, outcomes, SOUND)
 
 
-def test_an_outcome_that_nobody_ordered_is_a_violation() -> None:
+def test_an_outcome_without_an_order_is_a_violation() -> None:
     outcomes = OUTCOMES | {"ghost": Outcome(reason="out of stock")}
     assert subjects(audit(ORDERS, ARTICLES, outcomes, SOUND)) == {"ghost"}
 
 
-def test_a_roll_back_after_a_time_out_may_have_left_nothing_at_all() -> None:
+def test_a_rollback_after_a_timeout_may_leave_no_records() -> None:
     outcomes = OUTCOMES | {"sold_out": Outcome(reason="past its deadline")}
     assert audit(ORDERS, ARTICLES, outcomes, SOUND) == []

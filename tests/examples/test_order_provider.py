@@ -130,7 +130,7 @@ async def test_a_late_answer_comes_after_the_caller_stopped_waiting_and_the_mone
     assert [entry.id for entry in read_entries(file)] == [charged]
 
 
-async def test_a_failed_call_may_be_repeated_until_it_gets_through(file: Path) -> None:
+async def test_a_failed_call_may_be_repeated_until_it_succeeds(file: Path) -> None:
     faults = Faults(seed=1, declined_share=0, late_share=0, failing_share=0.5)
     failures = 0
     async with psp(file, faults) as client:
@@ -182,7 +182,7 @@ def test_two_percent_of_the_calls_fail_half_of_them_after_the_money_moved() -> N
     assert share([each is Failure.AFTER for each in failures]) == pytest.approx(0.01, abs=0.003)
 
 
-def test_the_same_seed_has_the_same_fate_and_another_seed_another() -> None:
+def test_the_same_seed_has_the_same_faults_and_another_seed_has_others() -> None:
     fates = [[Faults(seed).declines(name) for name in REFERENCES] for seed in (7, 7, 8)]
     assert fates[0] == fates[1]
     assert fates[0] != fates[2]

@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
 
 
 def judge(table: Table, failed: list[Report]) -> int:
-    """Print what is wrong; the exit status."""
+    """Prints what is wrong; the exit status."""
     missing = list(table.shortfalls())
     for line in missing:
         say(f"too rare: {line}")

@@ -10,7 +10,7 @@ from tests.simulation.worlds.world import Report, run_seed
 
 
 def run_part(seeds: Iterable[int]) -> tuple[Table, list[Report]]:
-    """Run seeds one after another; returns the counts and the reports of those that failed."""
+    """Runs seeds one after another; returns the counts and the reports of those that failed."""
     table, failed = Table(), []
     for seed in seeds:
         report = run_seed(seed)

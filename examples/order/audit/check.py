@@ -1,7 +1,7 @@
-"""Does what each customer was told agree with money, stock and parcels?
+"""Compares what each customer was told with money, stock and parcels.
 
-A pure function over what the services themselves recorded. Saga's own tables are
-not asked: an audit that believes the thing it audits finds nothing.
+A pure function over what the services themselves recorded. It does not read Saga's own tables: an audit
+that believes what it audits finds nothing.
 """
 
 from collections import Counter, defaultdict
@@ -19,7 +19,7 @@ UNREACHABLE = "address unreachable"
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the client was told: a tracking number, or why the order was rolled back."""
+    """The answer that the customer got: a tracking number, or the reason why the order was rolled back."""
 
     tracking: str | None = None
     reason: str | None = None
@@ -46,7 +46,7 @@ class Shipment:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What the provider's file and the services' own tables say."""
+    """The records in the provider's file and in the services' own tables."""
 
     entries: Sequence[Entry]
     movements: Sequence[Movement]
@@ -57,7 +57,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One fact that does not fit, and whose it is: an order's, an article's, everyone's."""
+    """One fact that does not fit, and its subject: an order, an article, or all of them."""
 
     subject: str
     fact: str
@@ -65,7 +65,7 @@ class Violation:
 
 @dataclass(slots=True)
 class _Traces:
-    """Everything that one order left behind, everywhere."""
+    """All records of one order, in every service."""
 
     charges: list[Entry] = field(default_factory=list)
     declines: list[Entry] = field(default_factory=list)
@@ -78,7 +78,7 @@ class _Traces:
 def audit(
     orders: Sequence[Order], articles: Sequence[Article], outcomes: dict[str, Outcome], evidence: Evidence
 ) -> list[Violation]:
-    """Return every fact that disagrees with the outcomes; none where all is well."""
+    """Returns every fact that disagrees with the outcomes; an empty list means that all is well."""
     traces = _traces(evidence)
     violations = [
         Violation(order.number, fact)
@@ -86,8 +86,8 @@ def audit(
         for fact in _order_facts(order, outcomes.get(order.number), traces[order.number])
     ]
     known = {order.number for order in orders}
-    violations += [Violation(number, "left traces, but nobody ordered it") for number in traces.keys() - known]
-    violations += [Violation(number, "has an outcome, but nobody ordered it") for number in outcomes.keys() - known]
+    violations += [Violation(number, "has records, but was never ordered") for number in traces.keys() - known]
+    violations += [Violation(number, "has an outcome, but was never ordered") for number in outcomes.keys() - known]
     violations += _stock_violations(articles, evidence)
     violations += [Violation("money", fact) for fact in _money_facts(orders, outcomes, evidence.entries)]
     violations += [Violation("parcels", fact) for fact in _parcel_facts(outcomes, evidence)]
@@ -141,21 +141,21 @@ def _rolled_back_facts(order: Order, outcome: Outcome, traces: _Traces) -> Itera
         yield f"{len(charged)} charges, expected at most one"
     moved = [(movement.sku, movement.quantity) for movement in traces.movements]
     if moved and moved != [(order.sku, order.quantity), (order.sku, -order.quantity)]:
-        yield f"stock movements are {moved}, expected none, or one there and one back"
+        yield f"stock movements are {moved}, expected none, or one and its reverse"
     yield from _differs("shipments", [shipment.tracking for shipment in traces.shipments], [])
     yield from _differs("notifications", traces.notifications, 0)
     yield from _reason_facts(outcome.reason or "", traces)
 
 
 def _reason_facts(reason: str, traces: _Traces) -> Iterator[str]:
-    """Hold the reason that the customer was given against how far the order had come."""
+    """Compares the reason that the customer was given with the progress of the order."""
     was_reserved, was_charged, was_declined = bool(traces.movements), bool(traces.charges), bool(traces.declines)
     if OUT_OF_STOCK in reason and (was_reserved or was_charged or was_declined):
-        yield f"'{reason}', but stock moved or the card was asked"
+        yield f"'{reason}', but stock moved or the card was charged"
     if DECLINED in reason and (was_charged or not was_declined):
         yield f"'{reason}', but the provider did not decline"
     if UNREACHABLE in reason and not (was_reserved and was_charged):
-        yield f"'{reason}', but it never came as far as shipping"
+        yield f"'{reason}', but it never reached shipping"
     if was_declined and DECLINED not in reason:
         yield f"'{reason}', but the provider declined"
 
@@ -166,7 +166,7 @@ def _differs(what: str, found: object, expected: object) -> Iterator[str]:
 
 
 def _stock_violations(articles: Iterable[Article], evidence: Evidence) -> Iterator[Violation]:
-    """Units do not vanish: what is free and what was shipped is what there was."""
+    """Units do not vanish: free and shipped units add up to the initial stock."""
     taken: Counter[str] = Counter()
     shipped: Counter[str] = Counter()
     for movement in evidence.movements:

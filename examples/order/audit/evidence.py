@@ -20,7 +20,7 @@ delete from shipment where id = (select id from shipment order by id limit 1) re
 
 
 async def read_evidence(urls: Urls, provider_file: Path) -> Evidence:
-    """Return what the provider's file and the services' own tables say now; what is still under way may be in one and not in another."""
+    """Returns the records of the provider and of the services. An order that is still running may be in some of them only."""
     movements, free = await rows(urls.inventory, MOVEMENTS, FREE)
     (shipments,) = await rows(urls.shipping, SHIPMENTS)
     (notified,) = await rows(urls.store, NOTIFIED)
@@ -34,13 +34,13 @@ async def read_evidence(urls: Urls, provider_file: Path) -> Evidence:
 
 
 async def sabotage(urls: Urls) -> str:
-    """Remove one shipment behind everyone's back; return the order that it was for."""
+    """Removes one shipment behind everyone's back; returns the number of its order."""
     ((row,),) = await rows(urls.shipping, LOSE_A_SHIPMENT)
     return str(row["order_number"])
 
 
 async def rows(url: str, *queries: str) -> list[list[asyncpg.Record]]:
-    """The rows of each query, as they were at one moment."""
+    """Returns the rows of each query, all read in one snapshot."""
     connection = await asyncpg.connect(url)
     try:
         async with connection.transaction(isolation="repeatable_read"):

@@ -1,4 +1,4 @@
-"""The files that ship with the example: the orders, and what lies in the warehouse."""
+"""The files that ship with the example: the orders, and the initial stock."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ HERE = Path(__file__).parent
 ORDERS = HERE / "orders.jsonl"
 STOCK = HERE / "stock.jsonl"
 
-# The carrier does not go there: two islands, and a pass that is closed.
+# Two islands and a closed mountain pass: the carrier does not serve them.
 UNSERVED_REGIONS = ("OI", "SK", "XP")
 
 
 class Article(BaseModel):
-    """What the shop sells, and how many units lie in the warehouse at first."""
+    """An article of the shop, with the number of units that are in stock at first."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -26,12 +26,12 @@ class Article(BaseModel):
 
 
 def read_orders() -> list[Order]:
-    """Return the orders in the sequence in which they arrive."""
+    """Returns the orders in the sequence in which they arrive."""
     lines = ORDERS.read_text(encoding="utf-8").splitlines()
     return [Order.model_validate_json(line) for line in lines]
 
 
 def read_articles() -> list[Article]:
-    """Return the articles of the shop."""
+    """Returns the articles of the shop."""
     lines = STOCK.read_text(encoding="utf-8").splitlines()
     return [Article.model_validate_json(line) for line in lines]

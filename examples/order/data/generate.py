@@ -1,8 +1,7 @@
-"""Write the example's data: `python -m examples.order.data.files.generate`.
+"""Writes the example's data: `python -m examples.order.data.generate`.
 
-The files are committed; this program documents where they come from, and a test
-holds them against it. Everything in them is made up. A card is a test token, and
-there are no people: a parcel goes to a street.
+The files are committed. This program documents their origin, and a test compares them with it. Everything in them
+is made up: a card is a test token, and a parcel goes to a street, not to a person.
 """
 
 from collections.abc import Iterable, Sequence
@@ -36,7 +35,7 @@ STREETS = (
 )  # fmt: skip
 CARD_KINDS = ("visa", "visa", "visa", "mastercard", "mastercard", "amex")
 
-# Sku, cents, units, name. Three have run out, two run out while the orders come in.
+# Sku, cents, units, name. Three are out of stock from the start, two run out while the orders arrive.
 ARTICLES = tuple(
     Article(sku=sku, cents=cents, units=units, name=name)
     for sku, cents, units, name in (
@@ -65,23 +64,23 @@ ARTICLES = tuple(
     )
 )
 
-# The run-out articles are asked for as well, only less often than the others.
+# Articles that are out of stock are ordered too, but less often than the others.
 _RARE = {article.sku for article in ARTICLES if article.units == 0}
-_ASKED_FOR = [article for article in ARTICLES for _ in range(1 if article.sku in _RARE else 3)]
+_ORDERED = [article for article in ARTICLES for _ in range(1 if article.sku in _RARE else 3)]
 
 
 def orders() -> list[Order]:
-    """Return the example's orders, the same ones in every run."""
+    """Returns the example's orders, the same ones in every run."""
     return [_order(f"order-{index:04}") for index in range(1, ORDER_COUNT + 1)]
 
 
 def text(rows: Iterable[BaseModel]) -> str:
-    """Return one JSON document a line."""
+    """Returns one JSON document per line."""
     return "".join(f"{row.model_dump_json()}\n" for row in rows)
 
 
 def _order(number: str) -> Order:
-    article = _pick(_ASKED_FOR, number, "article")
+    article = _pick(_ORDERED, number, "article")
     if draw(SEED, number, "oversized") < OVERSIZED_SHARE:
         quantity = OVERSIZED_QUANTITY
     else:

@@ -18,24 +18,24 @@ class BrokerMissing(Exception):
 
 
 class Broker(Protocol):
-    """A server that carries the commands. It comes back on its data and at its address."""
+    """A server that carries the commands. After a kill it starts again with its data and its address."""
 
     @property
     def name(self) -> str: ...
 
     @property
     def url(self) -> str:
-        """Of the bus, as SAGA_BUS says it."""
+        """The URL of the bus, for SAGA_BUS."""
 
     def kill(self) -> int:
-        """kill -9; returns the pid that was."""
+        """Kills the server with -9; returns its pid."""
 
     def start(self) -> None:
-        """Start it again; returns when it answers."""
+        """Starts the server again; returns when it answers."""
 
 
 class KafkaBroker:
-    """One broker of Apache Kafka, from the jars of Maven Central: no Docker, but Java and Maven."""
+    """One broker of Apache Kafka, from the jars of Maven Central: needs Java and Maven, but no Docker."""
 
     name = "kafka broker"
 
@@ -53,7 +53,7 @@ class KafkaBroker:
 
 
 class KinesisStandIn:
-    """Kinesalite, from the npm registry: no account of AWS, but Node. It has one thread, so it is asked ten times a second at most."""
+    """Kinesalite, from npm: needs Node, but no AWS account. It has one thread, so it is polled at most ten times a second."""
 
     name = "kinesis stand-in"
     _URL = "kinesis://test:test@us-east-1?endpoint_url={endpoint}&shards=1&poll=100ms&idle=200ms&lease=2s"
@@ -96,4 +96,4 @@ BUSES: dict[str, Callable[[], AbstractContextManager[Broker | None]]] = {
     "kafka": _kafka,
     "kinesis": _kinesis,
 }
-"""What `make demo BUS=...` takes -> the broker. Over postgres, commands travel through the store: there is none to be killed."""
+"""The value of `make demo BUS=...` -> its broker. With postgres, commands travel through the store, and there is no broker."""

@@ -27,7 +27,7 @@ class Urls:
     inventory: str
     shipping: str
     bus: str | None = None
-    """None: commands travel through the store."""
+    """The URL of the bus; None: commands travel through the store."""
 
 
 @asynccontextmanager
@@ -64,7 +64,7 @@ def _names(prefix: str) -> list[str]:
 
 
 async def fill(urls: Urls) -> None:
-    """Make the services' own tables and what lies in the warehouse, where they are not there yet."""
+    """Makes the services' own tables and fills the stock, unless they exist already."""
     if await _has(urls.shipping, "shipment"):
         return
     await _on(urls.store, _schema("notifications"))
@@ -104,5 +104,5 @@ async def _copy(url: str, table: str, columns: list[str], rows: Sequence[tuple[o
         await connection.close()
 
 
-if __name__ == "__main__":  # for databases that others have made, as those of docker-compose.yml
+if __name__ == "__main__":  # for databases that exist already, as in docker-compose.yml
     asyncio.run(fill(Urls(*(os.environ[name] for name in ("SAGA_STORE", "INVENTORY_DB", "SHIPPING_DB")))))

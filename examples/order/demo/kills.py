@@ -1,4 +1,4 @@
-"""Kills processes in the middle of their work, and measures how it goes on without them."""
+"""Kills processes in the middle of their work, and measures how quickly the work continues."""
 
 import asyncio
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ SETTLE_SECONDS = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """One kill -9: what the process held, and how long those steps were left alone."""
+    """One kill -9: the claims that the process held, and the time until the first of those steps was done."""
 
     name: str
     pid: int
@@ -31,7 +31,7 @@ class Kill:
 async def kill_participant(
     fleet: Fleet, connection: asyncpg.Connection, service: str, tally: Tally, progress: Progress
 ) -> Kill:
-    """Kill the service's process while it holds at least five claims, and start it again.
+    """Kills the service's process while it holds at least five claims, and starts it again.
 
     Returns when the first of the steps that it held has an outcome.
     """
@@ -49,7 +49,7 @@ async def kill_participant(
 
 
 async def kill_supervisor(fleet: Fleet, tally: Tally, progress: Progress) -> Kill:
-    """Kill the supervisor, which holds no claims: the sagas must hardly notice."""
+    """Kills the supervisor, which holds no claims, so that the sagas hardly notice."""
     known = len(tally.outcomes)
     pid = await fleet.kill("supervisor")
     progress.say(f"[red]kill -9[/] supervisor ({pid})")
@@ -58,7 +58,7 @@ async def kill_supervisor(fleet: Fleet, tally: Tally, progress: Progress) -> Kil
 
 
 async def kill_broker(broker: Broker, tally: Tally, progress: Progress) -> Kill:
-    """Kill the bus: what it carried is sent again by the store, or by the bus when it is back."""
+    """Kills the bus. The commands that it carried are sent again by the store, or by the bus when it is back."""
     known = len(tally.outcomes)
     pid = await asyncio.to_thread(broker.kill)
     progress.say(f"[red]kill -9[/] {broker.name} ({pid})")
@@ -69,10 +69,10 @@ async def kill_broker(broker: Broker, tally: Tally, progress: Progress) -> Kill:
 
 
 async def _freeze_holding(fleet: Fleet, connection: asyncpg.Connection, service: str) -> list[Claim]:
-    """Freeze the process at a moment when it holds enough claims.
+    """Freezes the process at a moment when it holds enough claims.
 
-    Frozen, it can report no more: what is counted now is what the kill will hit.
-    Transactions that it had already sent are given time to end.
+    A frozen process reports no outcomes, so that the claims counted now are those that the kill hits. Transactions
+    that it had already sent are given time to end.
     """
     while True:
         if len(await claims_held(connection, service)) >= CLAIMS_MIN:

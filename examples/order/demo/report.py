@@ -23,7 +23,7 @@ KILLS_EXPLAINED = (
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Milliseconds from the start of a saga to the client's knowledge of its outcome."""
+    """Milliseconds from the start of a saga until the client knows its outcome."""
 
     sagas: int
     p50_ms: float
@@ -48,16 +48,16 @@ class Report:
 
     @property
     def holds(self) -> bool:
-        """Tell whether every order ended, the audit found nothing, and no saga broke a rule on its way."""
+        """Tells whether every order ended, the audit found nothing, and no saga broke a rule on its way."""
         return not self.violations and not self.stuck and not self.broken_rules
 
     def write(self, path: Path) -> None:
-        """Write all figures as one JSON document."""
+        """Writes all figures as one JSON document."""
         document = asdict(self) | {"holds": self.holds}
         path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
 
     def show(self, console: Console) -> None:
-        """Print the tables."""
+        """Prints the tables."""
         console.print(self._figures(), self._kills(), f"[dim]{KILLS_EXPLAINED}[/]")
         if self.sabotaged:
             console.print(f"Sabotage: the shipment of {self.sabotaged} was removed behind everyone's back.")
@@ -114,7 +114,7 @@ def report(
     verdict: Verdict,
     sabotaged: str | None,
 ) -> Report:
-    """Compute the figures of a run."""
+    """Computes the figures of a run."""
     reasons = Counter(outcome.reason for outcome in tally.outcomes.values() if outcome.reason is not None)
     return Report(
         orders=tally.total,
@@ -134,7 +134,7 @@ def report(
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
-    """Return the smallest value that so many percent of the values do not exceed; 0 for none."""
+    """Returns the smallest value that `percent` of the values do not exceed; 0 without values."""
     ranked = sorted(values)
     if not ranked:
         return 0.0

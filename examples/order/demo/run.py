@@ -38,16 +38,16 @@ SERVICES = ("inventory", "payments", "shipping", "notifications")
 PAYMENTS_KILLED_AFTER_SECONDS = 2.0
 SUPERVISOR_KILLED_AFTER_SECONDS = 2.0
 READY_SECONDS_MAX = 15.0
-# A decline counts only when no earlier call for the same charge can arrive any more. A call of the killed process can arrive until its
-# claim's lease, the step's timeout and the margin are over: 7 s here, and 36 s with the defaults.
+# A decline counts only when no earlier call for the same charge can still arrive. A call of the killed process can arrive until
+# its lease, the step's timeout and the margin have passed: 7 s here, and 36 s with the defaults.
 LEASE_SECONDS = 4.0
 MARGIN_SECONDS = 2.0
 OUTCOMES_SECONDS_MAX = 40.0
-BROKER_SECONDS_MAX = 40.0  # more, where one is started again on the way
+BROKER_SECONDS_MAX = 40.0  # added where a broker is killed and started again
 
 
 async def demo(console: Console, broker: Broker | None, *, is_sabotaged: bool) -> Report:
-    """Run everything, show it on the console, and return the figures."""
+    """Runs everything, shows it on the console, and returns the figures."""
     shutil.rmtree(DIRECTORY, ignore_errors=True)
     DIRECTORY.mkdir(parents=True)
     tally = Tally(total=len(read_orders()))
@@ -103,7 +103,7 @@ async def _start(fleet: Fleet, urls: Urls) -> None:
 
 
 def _own_bus(urls: Urls, service: str) -> dict[str, str]:
-    """A member of Kafka's group with an identity of its own is expected back after a kill: nobody waits for its session to end."""
+    """Gives each member of a Kafka group an identity, so that after a kill the group does not wait for its session to end."""
     return {"SAGA_BUS": f"{urls.bus}&instance={service}"} if urls.bus and urls.bus.startswith("kafka") else {}
 
 
@@ -116,7 +116,7 @@ async def _services_up(store: str) -> None:
 
 
 async def _run(fleet: Fleet, urls: Urls, broker: Broker | None, tally: Tally, progress: Progress) -> list[Kill]:
-    """Send all orders while processes are killed; give up on those that do not end."""
+    """Sends all orders while processes are killed; gives up on orders that do not end in time."""
     kills: list[Kill] = []
     seconds_max = OUTCOMES_SECONDS_MAX + (BROKER_SECONDS_MAX if broker else 0)
     patience = asyncio.timeout(seconds_max)
@@ -126,7 +126,7 @@ async def _run(fleet: Fleet, urls: Urls, broker: Broker | None, tally: Tally, pr
 
             async def place(order: Order) -> Outcome:
                 handle = await sagas.start(order_saga, order, key=order.number)
-                return _told(await handle.result())
+                return _outcome_of(await handle.result())
 
             async def everything() -> None:
                 async with asyncio.TaskGroup() as tasks:
@@ -145,16 +145,16 @@ async def _run(fleet: Fleet, urls: Urls, broker: Broker | None, tally: Tally, pr
 
 
 async def _show_stuck(fleet: Fleet, urls: Urls, tally: Tally, progress: Progress) -> None:
-    """Keep what Saga says of orders without an outcome: its tables are gone when this is over."""
+    """Saves what Saga shows of orders without an outcome, because its tables are dropped at the end."""
     stuck = [order.number for order in read_orders() if order.number not in tally.outcomes]
     for number in stuck[:STUCK_SHOWN]:
         await fleet.run("stuck", "saga", "show", f"order:{number}", environment={"SAGA_STORE": urls.store})
     if stuck:
-        progress.say(f"what is known of them: {DIRECTORY}/stuck.log")
+        progress.say(f"what Saga shows of them is in {DIRECTORY}/stuck.log")
 
 
 async def _verify(urls: Urls) -> Verdict:
-    """Hold the recorded history against the rules of the protocol, as `saga verify` does."""
+    """Compares the recorded history with the rules of the protocol, as `saga verify` does."""
     adapter = open_adapter(load(store=urls.store), "demo")
     await adapter.open()
     try:
@@ -178,7 +178,7 @@ async def _kill(
         await connection.close()
 
 
-def _told(outcome: saga.Ending) -> Outcome:
-    if outcome.status == "completed":
-        return Outcome(tracking=outcome.value)
-    return Outcome(reason=outcome.reason or "no reason given")
+def _outcome_of(ending: saga.Ending) -> Outcome:
+    if ending.status == "completed":
+        return Outcome(tracking=ending.value)
+    return Outcome(reason=ending.reason or "no reason given")

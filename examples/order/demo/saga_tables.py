@@ -1,7 +1,6 @@
-"""What the demo looks up in Saga's own tables.
+"""The demo's queries of Saga's own tables.
 
-Only to be ready in time and to kill at the right moment, and to measure how long
-the recovery took. The audit never comes here.
+They serve only to start and to kill at the right moment, and to measure the recovery. The audit does not use them.
 """
 
 import asyncio
@@ -20,7 +19,7 @@ HELD = """
 select saga, step, claim from saga.command
 where service = $1 and op = 'E' and owner is not null and lease_until > clock_timestamp()
 """
-# The command of a step is gone, or another one, as soon as its outcome is recorded.
+# As soon as the outcome of a step is recorded, its command is gone, or is another one.
 UNREPORTED = """
 select count(*) from saga.command
 join unnest($1::uuid[], $2::smallint[]) as held (saga, step) using (saga, step)
@@ -36,7 +35,7 @@ class Claim:
 
 
 async def until(is_true: Callable[[], Awaitable[bool]]) -> None:
-    """Ask again and again, until the answer is yes."""
+    """Polls until the answer is yes."""
     while True:
         if await is_true():
             return
@@ -44,18 +43,18 @@ async def until(is_true: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def is_everyone_serving(connection: asyncpg.Connection, services: Iterable[str]) -> bool:
-    """Tell whether each of the services has a participant alive."""
+    """Tells whether each of the services has a live participant."""
     return {row["service"] for row in await connection.fetch(SERVING)} >= set(services)
 
 
 async def claims_held(connection: asyncpg.Connection, service: str) -> list[Claim]:
-    """Return the claims to execute that the service's participants hold and have not reported on."""
+    """Returns the claims of execute commands that the participants of the service hold."""
     rows = await connection.fetch(HELD, service)
     return [Claim(row["saga"], row["step"], row["claim"]) for row in rows]
 
 
 async def is_any_reported(connection: asyncpg.Connection, claims: list[Claim]) -> bool:
-    """Tell whether one of these claims' steps has an outcome by now."""
+    """Tells whether a step of one of these claims has an outcome by now."""
     unreported: int = await connection.fetchval(
         UNREPORTED, [claim.saga for claim in claims], [claim.step for claim in claims]
     )

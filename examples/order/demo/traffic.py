@@ -1,4 +1,4 @@
-"""The customers: orders arrive at a steady rate for a while, then all the rest at once."""
+"""The customers: orders arrive at a steady rate for some seconds, then the rest arrives at once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,7 +8,7 @@ from time import monotonic
 from examples.order.audit.check import Outcome
 from examples.order.order import Order
 
-# Start the saga of one order and wait for what became of it.
+# Starts the saga of one order and waits for its outcome.
 Place = Callable[[Order], Awaitable[Outcome]]
 
 
@@ -18,13 +18,13 @@ class Arrivals:
     seconds: float = 6.0
 
     def due_seconds(self, index: int) -> float:
-        """Return when the order of this index arrives, counted from the first one."""
+        """Returns when the order of this index arrives, counted from the first one."""
         return min(index / self.per_second, self.seconds)
 
 
 @dataclass(slots=True)
 class Tally:
-    """What the client knows; it grows while the orders run."""
+    """The orders that were started, and their outcomes so far."""
 
     total: int
     started: int = 0
@@ -37,15 +37,14 @@ class Tally:
         return sum(outcome.is_completed for outcome in self.outcomes.values())
 
     def latencies(self, *, in_burst: bool) -> list[float]:
-        """Return the seconds from start to outcome, of the steady arrivals or of the burst."""
+        """Returns the seconds from start to outcome, of the steady arrivals or of the burst."""
         return [value for number, value in self.seconds.items() if (number in self.in_burst) is in_burst]
 
 
 async def send(orders: Sequence[Order], place: Place, arrivals: Arrivals, tally: Tally) -> None:
-    """Place every order when it is due, whatever became of those before it.
+    """Places every order when it is due, regardless of the outcomes of earlier ones.
 
-    Returns when each has its outcome. Cancelled, it leaves in the tally what was
-    known by then.
+    Returns when each has its outcome. When it is cancelled, the tally holds the outcomes known by then.
     """
     began = monotonic()
     async with asyncio.TaskGroup() as customers:

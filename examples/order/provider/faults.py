@@ -1,7 +1,7 @@
-"""What the fake provider does with a call: a function of the seed and of the call.
+"""The faults of the fake provider: a function of the seed and of the call.
 
-Declines and late answers belong to the order, so that every run of the demo meets
-the same ones. A failure belongs to one call, so that the next one may get through.
+Declines and late answers depend on the order, so that every run of the demo meets the same ones. A failure depends
+on the single call, so that the next one may succeed.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from examples.order.data.chance import draw
 
 
 class Failure(Enum):
-    """Where a call that is answered with a 5xx broke off."""
+    """The point at which a call failed that is answered with a 5xx."""
 
     NONE = "none"
     BEFORE = "before the money moved"
@@ -19,7 +19,7 @@ class Failure(Enum):
 
 
 class Lateness(Enum):
-    """When a call takes effect whose answer comes after the caller's timeout."""
+    """The moment at which a call takes effect whose answer comes after the caller's timeout."""
 
     NONE = "in time"
     ANSWER = "takes effect at once, answers late"
@@ -36,11 +36,11 @@ class Faults:
     failing_share: float = 0.02
 
     def declines(self, reference: str) -> bool:
-        """Tell whether the card of this order is declined."""
+        """Tells whether the card of this order is declined."""
         return draw(self.seed, "decline", reference) < self.declined_share
 
     def lateness(self, kind: str, reference: str) -> Lateness:
-        """Tell whether, and how, the answer comes too late for the caller."""
+        """Tells whether, and how, the answer comes too late for the caller."""
         if draw(self.seed, "late", kind, reference) >= self.late_share:
             return Lateness.NONE
         if draw(self.seed, "late effect", kind, reference) < 0.5:
@@ -48,7 +48,7 @@ class Faults:
         return Lateness.EFFECT
 
     def failure(self, kind: str, reference: str, call: int) -> Failure:
-        """Tell whether, and where, the n-th call under one key breaks off."""
+        """Tells whether, and where, the n-th call under one key fails."""
         if draw(self.seed, "fail", kind, reference, call) >= self.failing_share:
             return Failure.NONE
         if draw(self.seed, "fail after", kind, reference, call) < 0.5:
@@ -56,6 +56,6 @@ class Faults:
         return Failure.AFTER
 
     def latency_seconds(self, kind: str, reference: str) -> float:
-        """Return how long an ordinary call takes: mostly 80 ms, at times 250."""
+        """Returns the duration of an ordinary call: mostly 80 ms, sometimes 250 ms."""
         chance = draw(self.seed, "latency", kind, reference)
         return 0.08 + 0.17 * chance**4

@@ -1,7 +1,7 @@
-"""The provider's own file: every charge and refund it ever made, one line each.
+"""The provider's own file: one line for each charge and refund that it made.
 
-It is append-only, and written through to the disk before the caller hears of it:
-what the provider answered is in the file, whatever is killed afterwards.
+It is append-only, and flushed to the disk before the caller gets an answer. Whatever the provider has answered is
+in the file, even if the provider is killed.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class Entry(BaseModel):
 
 
 def read_entries(path: Path) -> list[Entry]:
-    """Return the entries of the file; a line that was never finished is not one."""
+    """Returns the entries of the file; an unfinished last line is not an entry."""
     if not path.exists():
         return []
     *lines, _unfinished = path.read_bytes().split(b"\n")
@@ -54,7 +54,7 @@ class Ledger:
         self._writing = asyncio.Lock()
 
     async def append(self, entry: Entry) -> None:
-        """Return when the entry is on the disk.
+        """Returns when the entry is on the disk.
 
         Entries that arrive while the disk is busy share the next write.
         """
@@ -66,7 +66,7 @@ class Ledger:
         await written
 
     def close(self) -> None:
-        """Close the file."""
+        """Closes the file."""
         self._file.close()
 
     async def _write_pending(self) -> None:

@@ -17,7 +17,7 @@ LATE_SECONDS = 1.5
 
 
 class ChargeCall(BaseModel):
-    """Take money: `reference` is the merchant's name for what is paid."""
+    """A charge: `reference` is the merchant's name for what is paid."""
 
     reference: str
     card: str
@@ -25,7 +25,7 @@ class ChargeCall(BaseModel):
 
 
 class RefundCall(BaseModel):
-    """Give the whole of a charge back."""
+    """A refund of the whole charge."""
 
     charge: str
 
@@ -41,8 +41,8 @@ class CallRefused(Exception):
 class Provider:
     """Executes each idempotency key once, and remembers the answer in its ledger.
 
-    It does not mind a second charge of the same order under another key: that is
-    the caller's mistake, and the audit is there to find it.
+    It accepts a second charge of the same order under another key: that is a mistake of the caller, which the
+    audit must find.
     """
 
     def __init__(self, ledger: Ledger, faults: Faults, *, late_seconds: float = LATE_SECONDS) -> None:
@@ -53,7 +53,7 @@ class Provider:
         self._calls: Counter[str] = Counter()
 
     def app(self) -> Starlette:
-        """Return the HTTP side."""
+        """Returns the HTTP application."""
         return Starlette(
             routes=[
                 Route("/charges", self._charge, methods=["POST"]),
@@ -110,7 +110,7 @@ class Provider:
         return JSONResponse({"id": entry.id}, 201)
 
     async def _once(self, wanted: Entry) -> Entry:
-        """Execute the key unless it was; wait for it where it is on the way."""
+        """Executes the key, unless it was executed already; waits for an execution in progress."""
         known = self._ledger.by_key.get(wanted.key)
         execution: asyncio.Task[None] | None = None
         if known is None and wanted.key in self._running:
@@ -141,7 +141,7 @@ class Provider:
 
 
 def configuration(provider: Provider) -> uvicorn.Config:
-    """How it is served: no line a call, no start-up of its own."""
+    """Returns a configuration without an access log and without lifespan events."""
     return uvicorn.Config(provider.app(), log_level="warning", access_log=False, lifespan="off")
 
 

@@ -1,4 +1,4 @@
-"""The inventory service: its effects and its journal share its own database."""
+"""The inventory service: its tables and its journal are in its own database, so each step is one transaction there."""
 
 from examples.order.order import Order
 from saga import Context, Participant, Reject
@@ -18,7 +18,7 @@ insert into movement (order_number, sku, quantity) values ($1, $2, $3)
 
 @inventory.step
 async def reserve(order: Order, ctx: Context) -> int:
-    """Take the order's units out of the free stock."""
+    """Takes the order's units out of the free stock."""
     free = await ctx.sql.fetchval(TAKE, order.sku, order.quantity)
     if free is None:
         raise Reject("out of stock")
@@ -28,6 +28,6 @@ async def reserve(order: Order, ctx: Context) -> int:
 
 @reserve.compensation
 async def release(order: Order, reserved: int, ctx: Context) -> None:
-    """Put the reserved units back."""
+    """Puts the reserved units back."""
     await ctx.sql.execute(PUT_BACK, order.sku, reserved)
     await ctx.sql.execute(MOVE, order.number, order.sku, -reserved)

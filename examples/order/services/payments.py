@@ -1,4 +1,4 @@
-"""The payments service: somebody else's API, called under one key for ever."""
+"""The payments service: calls the API of a provider, each charge and refund always under the same idempotency key."""
 
 import os
 from functools import cache
@@ -12,10 +12,10 @@ payments = Participant("payments")
 
 @payments.step(external=True)
 async def charge(order: Order, ctx: Context) -> str:
-    """Charge the card; answer with the provider's id of the charge.
+    """Charges the card; returns the provider's id of the charge.
 
-    Only a decline is a rejection. A timeout or a 5xx says nothing about the
-    money: it is left to propagate, and the step is tried again with the same key.
+    Only a decline is a rejection. After a timeout or a 5xx the money may or may not have moved: the error propagates,
+    and the step is retried with the same key.
     """
     try:
         return await _psp().charge(
@@ -30,7 +30,7 @@ async def charge(order: Order, ctx: Context) -> str:
 
 @charge.compensation
 async def refund(order: Order, charge_id: str, ctx: Context) -> None:
-    """Give the money of this charge back."""
+    """Refunds this charge."""
     await _psp().refund(charge_id, idempotency_key=str(ctx.idempotency_key))
 
 

@@ -20,17 +20,17 @@ class PspUnavailable(Exception):
 
 
 class PspMisused(Exception):
-    """The provider did not accept the call as such; repeating it will not help."""
+    """The provider refused the call itself; repeating it does not help."""
 
 
 class Answer(BaseModel):
-    """What the provider says of an executed call: its own name for it."""
+    """The provider's answer to an executed call: its id."""
 
     id: str
 
 
 class Psp:
-    """Charge and refund at one provider.
+    """Charges and refunds at one provider.
 
     Every call carries an idempotency key: the provider executes a key once and
     gives every later call under it the same answer.
@@ -44,7 +44,7 @@ class Psp:
         )
 
     async def charge(self, *, reference: str, card: str, cents: int, idempotency_key: str) -> str:
-        """Charge the card and return the charge's id.
+        """Charges the card and returns the id of the charge.
 
         Raises:
             Declined: definite; no money moved.
@@ -55,7 +55,7 @@ class Psp:
         return await self._post("/charges", body, idempotency_key)
 
     async def refund(self, charge_id: str, *, idempotency_key: str) -> str:
-        """Refund the whole charge and return the refund's id.
+        """Refunds the whole charge and returns the id of the refund.
 
         Raises:
             PspUnavailable: unknown outcome; ask again under the same key.
@@ -64,7 +64,7 @@ class Psp:
         return await self._post("/refunds", {"charge": charge_id}, idempotency_key)
 
     async def aclose(self) -> None:
-        """Close the connections; calls on the way end without an answer."""
+        """Closes the connections; calls in progress end without an answer."""
         await self._http.close()
 
     async def __aenter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""The shipping service: a shipment cannot be called back, so it is the saga's pivot."""
+"""The shipping service. A shipment cannot be called back, so this step is the pivot of the saga."""
 
 from examples.order.order import Order
 from saga import Context, Participant, Reject
@@ -17,7 +17,7 @@ returning tracking
 
 @shipping.step
 async def ship(order: Order, ctx: Context) -> str:
-    """Hand the parcel to the carrier; answer with its tracking number."""
+    """Hands the parcel to the carrier; returns its tracking number."""
     address = order.address
     if await ctx.sql.fetchval(IS_UNSERVED, address.region):
         raise Reject("address unreachable")

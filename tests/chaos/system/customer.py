@@ -47,7 +47,7 @@ def read(folder: Path) -> Told:
 
 
 def serve(file: Path, first: int, rate: float, open_max: int) -> None:
-    """Start orders numbered from `first`, `rate` a second; told to end, it starts no more and waits for the ends of all."""
+    """Starts orders numbered from `first`, `rate` a second; told to end, it starts no more and waits for the ends of all."""
     log_for_services(load())
     loops.run(_serve(file, first, rate, open_max))
 

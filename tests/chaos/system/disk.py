@@ -27,7 +27,7 @@ class Disk:
     kind: str
 
     def fill(self) -> None:
-        """Take all the space that is left."""
+        """Takes all the space that is left."""
         free = os.statvfs(self.folder)
         descriptor = os.open(self._ballast, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         try:
@@ -43,7 +43,7 @@ class Disk:
             os.close(descriptor)
 
     def relieve(self) -> None:
-        """Give the space back."""
+        """Gives the space back."""
         self._ballast.unlink(missing_ok=True)
 
     @property

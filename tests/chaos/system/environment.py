@@ -81,7 +81,7 @@ class Ground:
         return sum(file.stat().st_size for file in self.folder.glob(f"*{TOLD}"))
 
     async def progress(self) -> float:
-        """Wait until a customer is told something; returns after how many seconds."""
+        """Waits until a customer is told something; returns after how many seconds."""
         before = self.told_bytes()
         return await until(lambda: self.told_bytes() > before, "sagas go on", seconds=PROGRESS_SECONDS)
 
@@ -98,7 +98,7 @@ class Ground:
             self.customers.append(one)
 
     def replace(self, customer: Member) -> None:
-        """Kill a customer; the next one begins with numbers of its own."""
+        """Kills a customer; the next one begins with numbers of its own."""
         customer.kill()
         file, first, *rest = customer.arguments
         assert isinstance(first, int)

@@ -52,11 +52,11 @@ class Server:
         return self._primary.url
 
     async def start(self) -> None:
-        """Start it, or start it again after an end of any kind."""
+        """Starts it, or starts it again after an end of any kind."""
         await self._do(self._primary.start)
 
     async def crash(self) -> None:
-        """Stop it in immediate mode."""
+        """Stops it in immediate mode."""
         await self._do(self._primary.crash)
 
     async def kill(self) -> None:
@@ -78,7 +78,7 @@ class Server:
             return int(await axe.fetchval(victims, count))
 
     async def runs_full(self) -> None:
-        """Write until the server says that its disk is full, and until the disk refuses the log itself, which ends the server.
+        """Writes until the server says that its disk is full, and until the disk refuses the log itself, which ends the server.
 
         Raises TimeoutError if it never says so.
         """

@@ -77,7 +77,7 @@ class Member:
             self._process = None
 
     async def stop(self, seconds: float = STOP_SECONDS) -> bool:
-        """Tell it to end, and wait; False if it had to be killed."""
+        """Tells it to end, and waits; False if it had to be killed."""
         process, is_in_time = self._process, True
         if process is not None and process.is_alive():
             process.terminate()

@@ -38,7 +38,7 @@ def read(file: Path) -> list[Line]:
 
 
 async def serve(file: Path, port: int) -> None:
-    """Take calls until it is killed."""
+    """Takes calls until it is killed."""
     effects = {line.key for line in read(file) if line.word == "effect"}
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 

@@ -13,28 +13,28 @@ from tests.docs.reference.markdown import AGAIN
 
 def commands() -> str:
     with _called_as("saga"):
-        told = build_program(is_overview=False).generate_docs().partition("## Table of Contents")[2].lstrip()
+        text = build_program(is_overview=False).generate_docs().partition("## Table of Contents")[2].lstrip()
     return f"""\
 # Commands
 
-Generated from what `saga --help` knows. {AGAIN}
+Generated from the help of the commands. {AGAIN}
 
-Exit codes: 0 it is done, 1 it failed, 2 the call is wrong and a retry does not help. Which fabric a command is about is said by its
-options, else by `SAGA_*` and `saga.yaml` ([settings](settings.md)), else by a `saga dev` that runs in the same folder.
+Exit codes: 0 success, 1 failure, 2 a wrong call, which fails again if it is repeated. A command finds its installation by its options,
+else by `SAGA_*` and `saga.yaml` ([settings](settings.md)), else by a `saga dev` that runs in the same folder.
 
-{_tidy(told)}
+{_tidy(text)}
 """
 
 
 @contextmanager
 def _called_as(name: str) -> Iterator[None]:
-    """The help speaks of the program by the name that it was started with."""
-    given = sys.argv
+    """Sets the name by which the help calls the program."""
+    arguments = sys.argv
     sys.argv = [name]
     try:
         yield
     finally:
-        sys.argv = given
+        sys.argv = arguments
 
 
 def _tidy(text: str) -> str:

@@ -19,8 +19,8 @@ def error_classes() -> str:
 
 Generated from `saga.errors`. {AGAIN}
 
-Everything that Saga raises on purpose is a `SagaError`. The second level says whose fault it is, and whether a retry helps: only
-`Unavailable` gets better by itself. The message names the place and the way out, in one sentence. Those with *yes* can be imported from
+Every error that Saga raises on purpose is a `SagaError`. The second level tells whose fault it is, and whether a retry helps: only
+`Unavailable` passes by itself. A message names the place, the reason and the way out. The errors with *yes* can be imported from
 `saga`, all of them from `saga.errors`.
 
 {table(("Error", "In `saga`", "Meaning"), _error_rows(errors.SagaError, 0))}
@@ -28,7 +28,7 @@ Everything that Saga raises on purpose is a `SagaError`. The second level says w
 A `DefinitionError` has `findings`, each with a place, a reason, a remedy and a stable code:
 {codes}.
 
-What a handler raises to say something (`Reject`, `GiveUp`, `NotYet`, `DidNotHappen`) is no `SagaError`: see [how to add a
+An answer that a handler raises (`Reject`, `GiveUp`, `NotYet`, `DidNotHappen`) is not a `SagaError`: see [how to add a
 participant](../how-to/add-a-participant.md#say-what-happened).
 """
 

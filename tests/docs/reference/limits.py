@@ -40,19 +40,19 @@ _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
     ("Timeout of one attempt", STEP_TIMEOUT, "`step(timeout=)`"),
     ("Compensation budget", COMPENSATION_BUDGET, "`Definition(compensation_budget=)`"),
     (
-        "Deliveries without an answer, before a step runs alone",
+        "Deliveries without an answer, before an attempt is isolated",
         isolation.SUSPECT_AFTER,
         "`saga.runtime.claims.isolation.SUSPECT_AFTER`",
     ),
     (
-        "Runs alone without an answer",
+        "Isolated attempts without an answer",
         isolation.ISOLATED_ATTEMPTS_MAX,
         "`saga.runtime.claims.isolation.ISOLATED_ATTEMPTS_MAX`",
     ),
     ("Characters of a stored error", attempt.ERROR_CHARS_MAX, "`saga.runtime.steps.attempt.ERROR_CHARS_MAX`"),
     ("Sagas in one commit", outcome_queue.BATCH_SAGAS_MAX, "`saga.runtime.commit.outcome_queue.BATCH_SAGAS_MAX`"),
     (
-        "Outcomes that wait for their commit while more is polled",
+        "Outcomes that may wait for their commit while more is polled",
         poller.UNSETTLED_MAX,
         "`saga.runtime.claims.poller.UNSETTLED_MAX`",
     ),
@@ -70,8 +70,8 @@ def limits() -> str:
 
 Generated from the constants of the code. {AGAIN}
 
-Each limit has a name. Those that are yours to set are arguments; those of a process are [settings](settings.md). What is too large for a
-limit is refused with a sentence that says so; what is only shown is cut off there.
+Each limit has a name. Limits that you can set are arguments; those of a process are [settings](settings.md). A value over its limit is
+refused, and the message names the limit; a text that is only shown is cut off.
 
 {table(("What", "Value", "Where"), rows)}
 """

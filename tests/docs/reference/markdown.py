@@ -17,7 +17,7 @@ def table(titles: Row, rows: Iterable[Row]) -> str:
 
 
 def with_regions(text: str, regions: dict[str, str]) -> str:
-    """Put what is generated between its marks."""
+    """Replaces each generated region, between its marks, by its new text."""
     for name, body in regions.items():
         mark = re.compile(rf"(<!-- generated: {name} -->\n).*?(<!-- end -->)", re.DOTALL)
         if not mark.search(text):

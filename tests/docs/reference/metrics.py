@@ -23,8 +23,8 @@ def metrics() -> str:
 
 Generated from `saga.telemetry.catalogue`. {AGAIN}
 
-They are served at `/metrics` where the setting `http` says ([run in production](../how-to/run-in-production.md#health-checks)). A
-histogram has the usual `_bucket`, `_sum` and `_count`. The usual `process_*` are there too.
+They are served at `/metrics` of the address in the setting `http` ([run in production](../how-to/run-in-production.md#health-checks)). A
+histogram has the usual `_bucket`, `_sum` and `_count`. The usual `process_*` metrics are included.
 
 ## Of every process
 
@@ -32,7 +32,7 @@ histogram has the usual `_bucket`, `_sum` and `_count`. The usual `process_*` ar
 
 ## Of the leader
 
-Gauges, for the whole namespace; a process that does not lead has none of them.
+Gauges, for the whole namespace; only the process that leads has them.
 
 {table(("Metric", "Labels", "Meaning"), leaders)}
 

@@ -18,9 +18,9 @@ def settings() -> str:
 
 Generated from `saga.settings.Settings`. {AGAIN}
 
-A setting is read from `saga.yaml` in the working folder (or the file that `SAGA_CONFIG` names), then from `SAGA_*` of the environment, then
-from what the program or the command line says. The later one wins. Durations are written as `"10s"`, `"2m"`, `"1h30m"`, `"1d"`, or as a
-number of seconds. One `saga.yaml` serves every process; secrets come from the environment.
+A setting is read from `saga.yaml` in the working folder (or the file that `SAGA_CONFIG` names), then from the environment
+(`SAGA_*`), then from the arguments of the program or of the command line. The last one wins. Durations are written as `"10s"`,
+`"2m"`, `"1h30m"`, `"1d"`, or as a number of seconds. One `saga.yaml` serves every process; secrets come from the environment.
 
 {table(("Setting", "In the environment", "Default", "Meaning"), rows)}
 """

@@ -14,11 +14,11 @@ from tests.docs.reference.markdown import table
 
 _PHASES: Final = {
     Phase.RUNNING: "it goes forward, or waits",
-    Phase.COMPENSATING: "it goes back: what has happened is undone",
-    Phase.ABANDONING: "given up by force: what can be frozen is being frozen",
+    Phase.COMPENSATING: "it goes back: effects are undone",
+    Phase.ABANDONING: "given up by force; steps are being frozen",
     Phase.COMPLETED: "every step has succeeded, or was skipped",
     Phase.COMPENSATED: "rolled back: every step is clear",
-    Phase.ABANDONED: "given up; the residue is listed",
+    Phase.ABANDONED: "given up; effects that remain, or may remain, are listed",
 }
 _MEANINGS: Final = {
     "P": "it waits for its predecessors",
@@ -26,13 +26,13 @@ _MEANINGS: Final = {
     "W": "a journaled pivot that is asked to void or report",
     "U": "an external step that is driven, or probed, until its outcome is definite",
     "K": "its compensation is under way",
-    "S": "its effect is there",
+    "S": "its effect has happened",
     "N": "its condition was false, there is no effect (not used yet)",
-    "R": "it said no: there is no effect and never will be",
+    "R": "it refused: there is no effect and never will be",
     "V": "there is no effect, and none can appear any more",
     "Z": "its effect is undone, or there was none",
-    "G": "abandoning: frozen, until what became of it is known",
-    "?": "abandoned: nobody can say whether the effect is there",
+    "G": "abandoning: frozen, until its outcome is known",
+    "?": "abandoned: nobody can tell whether the effect happened",
 }
 
 
@@ -41,7 +41,7 @@ def state_regions() -> dict[str, str]:
         (f"`{phase.value}`", phase.name, "yes" if phase in TERMINAL_PHASES else "", _PHASES[phase]) for phase in Phase
     ]
     letters = [
-        (f"`{letter}`", word, _MEANINGS.get(letter, f"`{letter.upper()}`, set aside for a person"))
+        (f"`{letter}`", word, _MEANINGS.get(letter, f"`{letter.upper()}`, waiting for an operator"))
         for letter, word in WORDS.items()
         if letter in _MEANINGS or letter in QUARANTINED_LETTERS
     ]

@@ -51,7 +51,7 @@ class DefinitionPlan:
     undo_attempts: int
 
     def written(self) -> Definition:
-        """Write it with the builder that users write with."""
+        """Writes it with the builder that users write with."""
         definition = Definition(
             self.name,
             deadline=None if self.deadline_ms is None else f"{self.deadline_ms}ms",

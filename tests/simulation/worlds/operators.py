@@ -40,7 +40,7 @@ PAUSED: Final[Menu] = ((OPERATOR, "resume", 0.35), (OPERATOR, "roll back", 0.05)
 
 
 class People:
-    """Look at every saga from time to time, and act through the client of the desk."""
+    """Looks at every saga from time to time, and act through the client of the desk."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -126,7 +126,7 @@ class People:
         await sagas.operations.resolve(saga, name, what, actor="ops", reason="seen")
 
     async def _skip(self, sagas: SimulatedSagas, saga: UUID, share: float) -> None:
-        """Give up a step that has no effect so far."""
+        """Gives up a step that has no effect so far."""
         seen = self._world.observer.sagas[saga]
         steps = [step for step, letter in enumerate(seen.state.vector) if letter == "d" and not seen.effects[step]]
         if steps:
@@ -134,7 +134,7 @@ class People:
             await sagas.operations.skip(saga, name, actor="ops", reason="not needed")
 
     async def _void(self, saga: UUID, share: float) -> None:
-        """Write into the journal of a service that a step must not happen any more; it says so to whoever executes it (G39)."""
+        """Writes into the journal of a service that a step must not happen any more; it says so to whoever executes it (G39)."""
         seen = self._world.observer.sagas[saga]
         steps = [
             step

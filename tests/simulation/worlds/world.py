@@ -61,7 +61,7 @@ class Report:
 
 
 def run_seed(seed: int, edits: Edits = WHOLE, *, telling: bool = False) -> Report:
-    """Run the world of a seed to its end, or to the first broken invariant. The same seed gives the same report, everywhere."""
+    """Runs the world of a seed to its end, or to the first broken invariant. The same seed gives the same report, everywhere."""
     loop = VirtualLoop()
     with _quiet() as complaints, _seeded(seed):
         world = World(loop, plan_of(seed), Chance(seed, edits), edits)
