@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from saga.core.check.safety import ATTEMPTS_MAX, FACTOR_PERCENT_MAX
+from saga.core.check.limits import ATTEMPTS_MAX, FACTOR_PERCENT_MAX
 from saga.core.definition.retry_policy import RetryPolicy
 from saga.core.duration import Duration, duration_ms
 from saga.errors import DefinitionError, UsageError

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from saga.core.check.contracts import check_frozen
 from saga.core.check.finding import Code, Severity
-from saga.core.check.safety import accept, check, check_frozen
+from saga.core.check.safety import accept, check
 from saga.core.definition.graph import DEFINITION_BYTES_MAX, STEPS_MAX
 from saga.core.definition.names import NAME_CHARS_MAX, is_name
 from saga.core.definition.outline import Outline, StepOutline
@@ -214,7 +215,7 @@ def test_a_predecessor_that_is_no_step_is_refused() -> None:
     finding = the_finding(outline(step("a"), step("b", "a", "c")))
 
     assert finding.code is Code.UNKNOWN_PREDECESSOR
-    assert finding.reason == "It comes after c, which is no step."
+    assert finding.reason == "It comes after c, which is not a step."
     assert finding.remedy == "The steps are: a, b."
 
 

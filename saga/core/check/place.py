@@ -1,0 +1,13 @@
+"""Where a finding is: the definition, and the step."""
+
+from __future__ import annotations
+
+from saga.core.definition.outline import Outline, StepOutline
+
+
+def title(outline: Outline) -> str:
+    return f"{outline.name} v{outline.version}"
+
+
+def step_place(outline: Outline, step: StepOutline) -> str:
+    return f"{title(outline)}, step {step.name}"
