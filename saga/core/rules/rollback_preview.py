@@ -1,23 +1,30 @@
-"""What a rollback would do, before anybody asks for it: which steps, in which order, and what cannot be undone."""
+"""A preview of a rollback: which steps it undoes, in which order, and what cannot be undone."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Final
 
 from msgspec.structs import replace
 
 from saga.core.definition.graph import Graph
 from saga.core.rules import events as ev
 from saga.core.rules.decide import decide
-from saga.core.state.letters import OPEN_LETTERS
+from saga.core.state.letters import (
+    ANY_COMPENSATING,
+    ANY_RESOLVING,
+    ANY_VOIDING,
+    OPEN_LETTERS,
+    SUCCEEDED,
+)
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 
 
 class UndoAction(Enum):
-    """What a rollback does about one step; the value is for people."""
+    """What a rollback does about one step. People read the value."""
 
     COMPENSATE = "compensate"
     FIND_OUT = "find out whether it happened, and compensate it if it did"
@@ -38,7 +45,7 @@ class PlannedUndo:
 
 @dataclass(frozen=True, slots=True)
 class RollbackPreview:
-    """The plan. `refusal` says why there would be none. Steps of one stage are undone at one time, stage after stage."""
+    """The plan, or in `refusal` the reason why there is none. The steps of a stage are undone in parallel, stage by stage."""
 
     refusal: str | None
     stages: tuple[tuple[PlannedUndo, ...], ...]
@@ -46,7 +53,7 @@ class RollbackPreview:
 
 
 def preview_rollback(graph: Graph, state: State, *, now: float) -> RollbackPreview:
-    """Ask the rules themselves: the rollback is decided on a copy, and every compensation that it calls for is taken to succeed."""
+    """Decide the rollback on a copy, by the rules themselves, assuming that every compensation succeeds."""
     state = replace(state, paused=False)
     if state.phase is Phase.RUNNING:
         begun = decide(
@@ -59,10 +66,12 @@ def preview_rollback(graph: Graph, state: State, *, now: float) -> RollbackPrevi
     if begun.phase is Phase.RUNNING and not begun.rollback_requested:
         return RollbackPreview(f"its pivot {graph.steps[graph.pivot].name} has passed: it only goes forward", (), ())
     stages: list[tuple[PlannedUndo, ...]] = []
-    if begun.phase is Phase.RUNNING:  # the pivot decides: what follows is the case that it did not happen
+    if begun.phase is Phase.RUNNING:  # the pivot decides: assume that it did not happen
         pivot = graph.pivot
         stages.append((PlannedUndo(pivot, state.vector[pivot], UndoAction.AWAIT_PIVOT),))
-        voided = [ev.Reported(pivot, ev.JournalReport.VOIDED)] if begun.vector[pivot] in "Ww" else [ev.Absent(pivot)]
+        voided = (
+            [ev.Reported(pivot, ev.JournalReport.VOIDED)] if begun.vector[pivot] in ANY_VOIDING else [ev.Absent(pivot)]
+        )
         begun = decide(graph, begun, voided, now=now, jitter=0.0, enforce_deadline=False).state
     undone = _stages(graph, state, begun, now)
     planned = {each.step for stage in (*stages, *undone) for each in stage}
@@ -74,13 +83,16 @@ def preview_rollback(graph: Graph, state: State, *, now: float) -> RollbackPrevi
     return RollbackPreview(None, (*stages, *undone), untouched)
 
 
+_ACTING: Final = ANY_COMPENSATING | ANY_RESOLVING
+
+
 def _stages(graph: Graph, before: State, begun: State, now: float) -> list[tuple[PlannedUndo, ...]]:
-    """Play it: what is under way in a state is a stage, and the next state is the one after all of it is done."""
+    """Plays the rollback: the steps under way in a state are a stage; the next state follows when all of them are done."""
     stages: list[tuple[PlannedUndo, ...]] = []
     seen: set[int] = set()
     state = begun
     while not state.phase.is_terminal:
-        acting = [step for step, letter in enumerate(state.vector) if letter.upper() in "KU"]
+        acting = [step for step, letter in enumerate(state.vector) if letter in _ACTING]
         new = [step for step in acting if step not in seen]
         if new:
             stages.append(tuple(PlannedUndo(step, before.vector[step], _undo(graph, before, step)) for step in new))
@@ -89,17 +101,19 @@ def _stages(graph: Graph, before: State, begun: State, now: float) -> list[tuple
             break
         done: list[ev.Event] = []
         for step in acting:
-            done.append(ev.Compensated(step) if state.vector[step] in "Kk" else ev.Rejected(step, "preview"))
+            done.append(
+                ev.Compensated(step) if state.vector[step] in ANY_COMPENSATING else ev.Rejected(step, "preview")
+            )
         state = decide(graph, state, done, now=now, jitter=0.0, enforce_deadline=False).state
     return stages
 
 
 def _undo(graph: Graph, before: State, step: int) -> UndoAction:
-    is_open = before.vector[step] in OPEN_LETTERS or before.vector[step] in "Uu"
+    is_open = before.vector[step] in OPEN_LETTERS or before.vector[step] in ANY_RESOLVING
     if not is_open:
         return UndoAction.COMPENSATE
     return UndoAction.COMPENSATE_OR_FORBID if graph.steps[step].mode is Mode.JOURNALED else UndoAction.FIND_OUT
 
 
 def _kept(graph: Graph, letter: str, step: int) -> UndoAction:
-    return UndoAction.KEEP if letter == "S" and not graph.steps[step].compensation else UndoAction.VOID
+    return UndoAction.KEEP if letter == SUCCEEDED and not graph.steps[step].compensation else UndoAction.VOID

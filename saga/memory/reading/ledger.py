@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from msgspec import structs
 
-from saga.core.state.letters import QUARANTINED_LETTERS
+from saga.core.state.letters import UNDER_WAY_LETTERS
 from saga.core.state.phase import Phase
 from saga.errors import NotFound
 from saga.memory.data.database import AuditEntry, Database, SagaRow
@@ -23,8 +23,6 @@ from saga.ports.listing import LINES_MAX, Counts, DefinitionLine, SagaFilter, Sa
 from saga.ports.saga_detail import SagaDetail
 from saga.ports.saga_history import HistoryPage
 from saga.ports.values.notification import SagaStatus
-
-_AT_WORK: Final = frozenset("DWUKG") | QUARANTINED_LETTERS
 
 
 class MemoryLedger:
@@ -126,7 +124,7 @@ class MemoryLedger:
             is_paused=state.paused,
             is_stuck=_is_stuck(row),
             steps=tuple(
-                step.name for step, letter in zip(graph.steps, state.vector, strict=True) if letter in _AT_WORK
+                step.name for step, letter in zip(graph.steps, state.vector, strict=True) if letter in UNDER_WAY_LETTERS
             ),
             since=epoch + row.changed_at,
             deadline=state.deadline,
