@@ -23,6 +23,7 @@ _KEYS: Final = {"compensation_retry": "undo_retry"}
 _SINCE, _IMPLIED = "since", "implied"
 
 T = TypeVar("T")
+Dataclass = Any  # an instance or a class; the standard library has no public type for them
 
 
 def since(format_number: int, *, implied: object) -> dict[str, object]:
@@ -78,35 +79,35 @@ def check_types(value: object, place: str) -> None:
             raise TypeError(f"{place}.{each.name} cannot be a {type(held).__name__} of this size")
 
 
-def _hints(kind: type) -> dict[str, Any]:
+def _hints(kind: type) -> dict[str, object]:
     if kind not in _HINTS:
         _HINTS[kind] = get_type_hints(kind)
     return _HINTS[kind]
 
 
-_HINTS: Final[dict[type, dict[str, Any]]] = {}
+_HINTS: Final[dict[type, dict[str, object]]] = {}
 
 
-def _stored(kind: Any) -> Iterator[Field[Any]]:
+def _stored(kind: Dataclass) -> Iterator[Field[object]]:
     """The fields that belong to the identity."""
     return (each for each in fields(kind) if each.compare)
 
 
-def _written(value: Any) -> Iterator[Field[Any]]:
+def _written(value: Dataclass) -> Iterator[Field[object]]:
     return (
         each for each in _stored(value) if _is_required(each) or getattr(value, each.name) != each.metadata[_IMPLIED]
     )
 
 
-def _is_required(each: Field[Any]) -> bool:
+def _is_required(each: Field[object]) -> bool:
     return _SINCE not in each.metadata
 
 
-def _key(each: Field[Any]) -> str:
+def _key(each: Field[object]) -> str:
     return _KEYS.get(each.name, each.name)
 
 
-def _read_value(hint: Any, value: Json, format_number: int) -> Any:
+def _read_value(hint: object, value: Json, format_number: int) -> Json:
     if get_origin(hint) is tuple:
         return tuple(_read_value(get_args(hint)[0], entry, format_number) for entry in value)
     if isinstance(hint, type) and is_dataclass(hint):
@@ -114,10 +115,10 @@ def _read_value(hint: Any, value: Json, format_number: int) -> Any:
     return hint(value) if isinstance(hint, type) and issubclass(hint, Enum) else value
 
 
-def _is_plain(hint: Any) -> bool:
+def _is_plain(hint: object) -> bool:
     """Strings, numbers, booleans and None. A tuple is checked by its owner, a template by its own rules."""
     return _types(hint) <= {str, int, bool, NoneType}
 
 
-def _types(hint: Any) -> frozenset[Any]:
+def _types(hint: object) -> frozenset[object]:
     return frozenset(get_args(hint) if get_origin(hint) is UnionType else (hint,))
