@@ -123,6 +123,7 @@ class App(Sagas):
             yield address
 
     async def close(self) -> None:
+        """Drain and leave: the steps that run may finish for the setting `drain`, then claims are given back."""
         await self.process.stop(self.settings.drain)
         for retention in self._retentions:
             retention.cancel()

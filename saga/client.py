@@ -68,6 +68,7 @@ class Ending(Generic[ResultT]):
 
     @property
     def is_completed(self) -> bool:
+        """Whether the saga went forward to its end."""
         return self.status == "completed"
 
 

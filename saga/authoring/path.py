@@ -55,6 +55,7 @@ class Record:
         return input_path(self.segments) if self.step is None else output_path(self.step, self.segments)
 
     def misused(self, purpose: str) -> DefinitionError:
+        """The error for a path that is used as if it had a value."""
         reason = f"{self.text} has no value while the definition is written, so it cannot {purpose}."
         return refused(Code.PATH_MISUSED, self.place, reason, "Pass it as inputs= and work with its value in the step.")
 

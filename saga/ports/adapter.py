@@ -34,19 +34,32 @@ class StoreAdapter(Protocol):
     """What an `open_store` returns: one object per process, closed at the end."""
 
     @property
-    def store(self) -> Store: ...
+    def store(self) -> Store:
+        """Commits, claims and starts."""
+
     @property
-    def membership(self) -> Membership: ...
+    def membership(self) -> Membership:
+        """Joining the namespace, heartbeats, dead peers."""
+
     @property
-    def directory(self) -> Directory: ...
+    def directory(self) -> Directory:
+        """Definitions and contracts."""
+
     @property
-    def ledger(self) -> Ledger: ...
+    def ledger(self) -> Ledger:
+        """Single sagas, for operators and the runtime."""
+
     @property
-    def listing(self) -> Listing: ...
+    def listing(self) -> Listing:
+        """Lists and surveys of sagas, for people."""
+
     @property
-    def retention(self) -> Retention: ...
+    def retention(self) -> Retention:
+        """Removal of finished sagas and old history."""
+
     @property
-    def options(self) -> StoreOptions: ...
+    def options(self) -> StoreOptions:
+        """The options that the adapter was opened with."""
 
     async def open(self) -> None:
         """Connect and check: reachable, credentials, schema, pooler. Raises Unavailable, AccessRefused, SchemaMismatch, UsageError."""

@@ -65,7 +65,8 @@ class Delivery(Protocol):
     """A message in the hands of a subscriber."""
 
     @property
-    def message(self) -> Message: ...
+    def message(self) -> Message:
+        """The message, as it was published."""
 
 
 class Subscription(Protocol):

@@ -18,10 +18,12 @@ class Check:
 
 
 def passed(name: str, detail: str) -> Check:
+    """A check that found nothing wrong."""
     return Check(name, ok=True, detail=detail)
 
 
 def failed(name: str, detail: str, remedy: str) -> Check:
+    """A check that found something wrong, and what to do about it."""
     return Check(name, ok=False, detail=detail, remedy=remedy)
 
 

@@ -23,4 +23,5 @@ class SystemClock:
     monotonic = staticmethod(time.monotonic)
 
     async def sleep(self, seconds: float) -> None:
+        """Sleep on the event loop."""
         await asyncio.sleep(seconds)

@@ -24,6 +24,7 @@ class Reign:
     trust_seconds: float
 
     def encoded(self) -> bytes:
+        """The record as JSON."""
         return json.dumps(asdict(self)).encode()
 
     @classmethod
@@ -39,7 +40,8 @@ class Candidacy(Protocol):
     """A candidate's place in the queue. The term is that of the reign that it may begin."""
 
     @property
-    def term(self) -> int: ...
+    def term(self) -> int:
+        """The number of this leadership."""
 
 
 Held = TypeVar("Held", bound=Candidacy)
@@ -76,6 +78,7 @@ class ReignElection(abc.ABC, Generic[Held]):
         """Closes all connections; a campaign in progress fails."""
 
     async def campaign(self, candidate: str) -> Leadership:
+        """See `saga.ports.election.Election.campaign`."""
         if self._is_closed:
             raise Closed("this election was closed")
         if self._is_campaigning or self._held is not None:
@@ -92,6 +95,7 @@ class ReignElection(abc.ABC, Generic[Held]):
         return leadership
 
     async def renew(self, leadership: Leadership) -> Leadership:
+        """See `saga.ports.election.Election.renew`."""
         async with self._turn:
             held = self._held
             if held is None or held.term != leadership.term:
@@ -104,6 +108,7 @@ class ReignElection(abc.ABC, Generic[Held]):
                 raise
 
     async def resign(self, leadership: Leadership) -> None:
+        """See `saga.ports.election.Election.resign`."""
         async with self._turn:
             held = self._held
             if held is None or held.term != leadership.term:
@@ -113,6 +118,7 @@ class ReignElection(abc.ABC, Generic[Held]):
             await self._release(held)
 
     async def close(self) -> None:
+        """Resign and close all connections."""
         self._is_closed = True
         if self._held is not None:
             await self.resign(Leadership(self._held.term, 0.0))

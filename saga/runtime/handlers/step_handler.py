@@ -72,9 +72,11 @@ class StepHandler(Generic[Parameters, Returned]):
 
     @property
     def full_name(self) -> str:
+        """The name of its contract: "service.handler"."""
         return f"{self.service}.{self.name}"
 
     def contract(self, mode: Mode) -> Contract:
+        """The contract to publish for this handler."""
         return Contract(
             service=self.service,
             handler=self.name,
@@ -122,6 +124,7 @@ class StepHandler(Generic[Parameters, Returned]):
 
 
 def check_name(name: str, kind: str) -> None:
+    """Refuse a name that a service or a step cannot have."""
     if not is_name(name):
         raise UsageError(f"{name!r} cannot name a {kind}: use {NAME_RULE}")
 

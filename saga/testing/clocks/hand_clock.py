@@ -19,9 +19,11 @@ class HandClock:
         self._sequence = count()
 
     def monotonic(self) -> float:
+        """The time that the test has set."""
         return self._now
 
     async def sleep(self, seconds: float) -> None:
+        """Wait until the test has moved the clock this far."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return

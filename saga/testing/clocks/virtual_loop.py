@@ -58,6 +58,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self.set_exception_handler(_report_nothing)
 
     def time(self) -> float:
+        """The virtual time."""
         return self._now
 
     def call_later(
@@ -67,6 +68,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         *args: *Values,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
+        """Call at a virtual time: at least one tick from now, so that a loop of zero delays makes time pass."""
         return self.call_at(self._now + max(delay, TICK_SECONDS), callback, *args, context=context)
 
     def run_as(self, host: Host, claim: Coroutine[None, None, None]) -> None:
