@@ -7,8 +7,7 @@ from contextlib import asynccontextmanager
 from importlib.metadata import version
 
 from saga.ports.adapter import StoreAdapter, StoreOptions
-from saga_postgres.announce.encryption import KEY, MessageCipher
-from saga_postgres.announce.local_socket import LocalSocket
+from saga_postgres.announce.announcer import Announcer
 from saga_postgres.connection.handler_pool import HandlerPool
 from saga_postgres.connection.pool import HOT, Connection, Pool
 from saga_postgres.directory import PostgresDirectory
@@ -41,10 +40,9 @@ class PostgresAdapter:
             connections_max=options.handler_connections_max,
             settings={"application_name": options.application, "jit": "off"},
         )
-        self._seal = MessageCipher(memory_seconds=options.lease_seconds)
-        line = LocalSocket()
-        self.membership = PostgresMembership(self.pool, options, self._seal, line, version("saga-coordination"))
-        self.store = PostgresStore(self.pool, options, self._seal, line, self.membership.hear)
+        self.announcer = Announcer(self.pool, options)
+        self.membership = PostgresMembership(self.pool, options, self.announcer, version("saga-coordination"))
+        self.store = PostgresStore(self.pool, options, self.announcer, self.membership.listen)
         self.directory = PostgresDirectory(self.pool)
         self.ledger = self.listing = PostgresLedger(self.pool)
         self.retention = PostgresRetention(self.pool)
@@ -57,8 +55,7 @@ class PostgresAdapter:
     async def open(self) -> None:
         await self.pool.open()
         await inspect(self.pool)
-        ((key,),) = await self.pool.fetch(KEY)
-        self._seal.use(key)
+        await self.announcer.open()
 
     async def close(self) -> None:
         """A process that has not left counts as dead from here on."""

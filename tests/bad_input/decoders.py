@@ -26,9 +26,10 @@ from saga.runtime.bus.signing import KeyRing
 from saga.runtime.bus.wire import WireCommand, decode, encode
 from saga.settings import load
 from saga.yaml_guard import parsed_yaml
-from saga_postgres.announce import notify
-from saga_postgres.announce.announcer import Announcement, _encode, said_in
+from saga_postgres.announce import payloads
+from saga_postgres.announce.channels import process_channel
 from saga_postgres.announce.encryption import MessageCipher
+from saga_postgres.announce.frames import Frame, decode_frame, encode_frame
 from tests.bad_input.mutation import Mutator
 from tests.docs.page import ROOT
 
@@ -44,18 +45,18 @@ TEMPLATE: Final = {
 INPUT: Final = {"lines": [{"sku": "a"}]}
 RESULTS: Final = {"charge": {"id": "c1"}}
 ORDER: Final = b'{"sku": "a", "quantity": 1, "lines": [{"sku": "b", "cents": 3}]}'
-CHANNEL: Final = notify.process_channel("saga", 7)
-SEAL: Final = MessageCipher(memory_seconds=30.0)
-SEAL.use(bytes(32))
-CLAIMS: Final = notify._claims([CommandRef(SAGA, 1), CommandRef(SAGA, 2)])[0]
+CHANNEL: Final = process_channel("saga", 7)
+CIPHER: Final = MessageCipher(memory_seconds=30.0)
+CIPHER.use(bytes(32))
+CLAIMS: Final = payloads.claim_ref_payloads([CommandRef(SAGA, 1), CommandRef(SAGA, 2)])[0]
 RUNNING: Final = State(Phase.RUNNING, "SD", rollback_requested=False, paused=False, deadline=1.5, reason=None)
 WORK: Final = Claim(
     saga=SAGA, step=1, operation=Operation.EXECUTE, number=1 << 32, definition=1, version=2, state=RUNNING, waiter=None,
     input=ORDER, results={0: b"1"}, deliveries=1, failures=0, first_failed_ago=0.0, lease_ends=30.0, quiet_at=0.0,
     progress=None, store_clock=0.0,
 )  # fmt: skip
-SAID: Final = _encode(
-    Announcement([CommandRef(SAGA, 1)], [WORK], [SAGA], {SAGA: SagaStatus(1, Phase.COMPLETED, None, ORDER, {0: b"1"})})
+FRAME: Final = encode_frame(
+    Frame([CommandRef(SAGA, 1)], [WORK], [SAGA], {SAGA: SagaStatus(1, Phase.COMPLETED, None, ORDER, {0: b"1"})})
 )
 SCHEMA: Final = {
     "type": "object",
@@ -172,25 +173,25 @@ def url(mutator: Mutator) -> None:
 
 def notification(mutator: Mutator) -> None:
     payload = mutator.text(CLAIMS)
-    notify.claims_in(payload)
+    payloads.read_claim_refs(payload)
 
 
-def notified_work(mutator: Mutator) -> None:
-    notify.works_in(mutator.text(_sealed(notify.WORKS)), CHANNEL, SEAL, 0.0, 0.0)
+def notified_claim(mutator: Mutator) -> None:
+    payloads.read_claims(mutator.text(_encrypted(payloads.CLAIMS)), CHANNEL, CIPHER, 0.0, 0.0)
 
 
 def notified_end(mutator: Mutator) -> None:
-    notify.ended_in(mutator.text(CLAIMS))
-    notify.endings_in(mutator.text(_sealed(notify.ENDINGS)), CHANNEL, SEAL)
+    payloads.read_ended(mutator.text(CLAIMS))
+    payloads.read_statuses(mutator.text(_encrypted(payloads.STATUSES)), CHANNEL, CIPHER)
 
 
-def told_on_the_line(mutator: Mutator) -> None:
-    said_in(mutator.data(SAID))
+def socket_frame(mutator: Mutator) -> None:
+    decode_frame(mutator.data(FRAME))
 
 
-def _sealed(kind: str) -> str:
-    """Something that a process of the namespace has sealed, and that is no document."""
-    return kind + SEAL.close(kind + CHANNEL, b"[1]")
+def _encrypted(kind: str) -> str:
+    """A payload that a process of the namespace has encrypted, and that is not a document."""
+    return kind + CIPHER.encrypt(kind + CHANNEL, b"[1]")
 
 
 def start_key_and_tags(mutator: Mutator) -> None:
@@ -201,6 +202,6 @@ GOLDEN: Final = (ROOT / "tests/core/golden/order.json").read_bytes()
 DECODERS: Final[dict[Callable[[Mutator], None], int]] = {
     wire: 21_500, signed: 10_000, ring: 4_000, headers: 6_000, definition: 12_000, model_input: 6_000, dataclass_input: 6_000,
     recorded_result: 4_000, output: 6_000, template: 8_000, schema: 3_000, duration: 5_000, yaml: 800, settings: 1_200, url: 500,
-    notification: 2_000, notified_work: 1_000, notified_end: 1_000, told_on_the_line: 1_000, start_key_and_tags: 1_000,
+    notification: 2_000, notified_claim: 1_000, notified_end: 1_000, socket_frame: 1_000, start_key_and_tags: 1_000,
 }  # fmt: skip
 """How many mutations of each: 100,000 together, within the minute that `make test` gives them."""

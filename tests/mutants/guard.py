@@ -23,7 +23,9 @@ class Guard(NamedTuple):
 
 _SQL: Final = "; here `saga/memory`"
 GUARDS: Final = (
-    Guard("G01", "A command is admitted only if the vector calls for it now.", f"`work_of`, `admit` (SQL){_SQL}"),
+    Guard(
+        "G01", "A command is admitted only if the vector calls for it now.", f"`claimed_commands`, `admit` (SQL){_SQL}"
+    ),
     Guard(
         "G02",
         "A transactional execute looks again, saga row last: running and dispatched.",
@@ -35,7 +37,7 @@ GUARDS: Final = (
     ),
     Guard("G05", "A rollback is applied only to a saga that is running at the write.", "`core/fold.py`"),
     Guard("G06", "What the vector calls for is sent again when no live claim does it.", "`runtime/process.py`"),
-    Guard("G07", "A claim is a lease: it ends with its report or by time.", f"`beat` (SQL){_SQL}"),
+    Guard("G07", "A claim is a lease: it ends with its report or by time.", f"`heartbeat` (SQL){_SQL}"),
     Guard("G08", "A success advances only a running saga; later it only resolves or is recorded.", "`core/fold.py`"),
     Guard("G09", "What comes next is decided on the pinned definition.", "`runtime/definitions.py`"),
     Guard("G11", "A step is compensated only when all its successors are clear.", "`core/fold.py`"),

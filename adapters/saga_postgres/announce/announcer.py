@@ -1,124 +1,178 @@
-"""What of a commit goes over the direct line: for whom, in which words, and when."""
+"""How processes hear of each other's commits: by NOTIFY, and within one machine by local sockets.
+
+The store prepares an `Announcement` for each commit and delivers it afterwards; the membership listens, and connects to the peers of its
+machine. How a notification travels, in which form and encrypted with what, is known in this package only:
+
+    messages, payloads, channels, encryption    NOTIFY: wakes every listening session of the database
+    frames, local_socket                        the local socket: reaches exactly one process of the same machine and user
+    inbox                                       what arrives by either way
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Final
-from uuid import UUID
-from zlib import crc32
 
-import msgspec
-
-from saga.core.state.saga_state import State
-from saga.errors import ProtocolViolation
-from saga.ports.values.claim import Claim, CommandRef
-from saga.ports.values.notification import Notifications, SagaStatus
+from saga.errors import SagaError
+from saga.ports.adapter import StoreOptions
+from saga.ports.membership import ProcessListener
+from saga.ports.values.notification import Notifications
+from saga_postgres.announce.channels import peers_channel, prefix, process_channel, service_channel
+from saga_postgres.announce.encryption import KEY, MessageCipher
+from saga_postgres.announce.frames import inline_frames, reference_frames
+from saga_postgres.announce.inbox import Inbox
 from saga_postgres.announce.local_socket import LocalSocket
+from saga_postgres.announce.messages import Message, inline_messages, message_columns, reference_messages
+from saga_postgres.connection.pool import Connection, Pool
+
+NO_MESSAGE: Final = (None, None)
+_NOTHING: Final = Notifications()
+_NOTIFY: Final = "select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as message(channel, payload)"
+_NOTIFY_PEERS: Final = "select pg_notify($1, '')"
 
 
-def layout(*fields: Sequence[str]) -> int:
-    """A number for fields that travel in this order, without their names."""
-    return crc32(repr(fields).encode())
+class Announcer:
+    """Notifies other processes of commits, and receives their notifications."""
+
+    def __init__(self, pool: Pool, options: StoreOptions) -> None:
+        self._pool = pool
+        self._namespace = options.namespace
+        self._has_socket = options.local_socket
+        self._cipher = MessageCipher(memory_seconds=options.lease_seconds)
+        self._notifying: set[asyncio.Task[None]] = set()
+        self.socket = LocalSocket()
+        self.inbox = Inbox(self._cipher)
+        self.channel_prefix = prefix(options.namespace)
+
+    async def open(self) -> None:
+        """Read the key of the namespace."""
+        ((key,),) = await self._pool.fetch(KEY)
+        self._cipher.use(key)
+
+    def prepare(self, notifications: Notifications, *, in_transaction: bool) -> Announcement:
+        """What a commit will announce. In a caller's transaction, whose end we do not see, all of it goes by NOTIFY."""
+        if in_transaction:
+            local, remote = _NOTHING, notifications
+        else:
+            local, remote = _split(notifications, self.socket)
+        return Announcement(local, remote, self._namespace, self._cipher, self.socket, self._notify_soon)
+
+    def _notify_soon(self, unsent: Notifications) -> None:
+        task = asyncio.create_task(self._notify(unsent))
+        self._notifying.add(task)
+        task.add_done_callback(self._notifying.discard)
+
+    async def _notify(self, unsent: Notifications) -> None:
+        channels, payloads = zip(*reference_messages(unsent, self._namespace), strict=True)
+        with suppress(SagaError):  # a process that is alive then finds the claim when its lease ends
+            await self._pool.fetch(_NOTIFY, channels, payloads)
+
+    async def listen(self, connection: Connection, process: int, listener: ProcessListener) -> None:
+        """Receive what is announced to this process, and changes among its peers, on this session."""
+
+        def on_process(_: object, __: int, channel: str, payload: str) -> None:
+            self.inbox.on_notification(listener, channel, payload)
+
+        await connection.add_listener(process_channel(self._namespace, process), on_process)
+        await connection.add_listener(peers_channel(self._namespace), lambda *_: listener.on_peers_changed())
+
+    async def listen_to_services(
+        self, connection: Connection, services: Sequence[str], listener: ProcessListener
+    ) -> None:
+        """Receive news of the queues of these services."""
+        for service in services:
+            channel = service_channel(self._namespace, service)
+            await connection.add_listener(channel, partial(_on_queue, listener, service))
+
+    async def notify_peers(self, connection: Connection) -> None:
+        """Announce that the processes, or their services, have changed."""
+        await connection.execute(_NOTIFY_PEERS, peers_channel(self._namespace))
+
+    async def open_socket(self) -> str | None:
+        """Listen on a local socket; returns its path. None: switched off, or impossible here."""
+        return await self.socket.open(self.inbox.on_frame) if self._has_socket else None
+
+    def connect_peers(self, paths: Mapping[int, str | None]) -> None:
+        """Connect to the local sockets of these processes, and to no others."""
+        if self._has_socket:
+            self.socket.connect_peers({process: path for process, path in paths.items() if path is not None})
+            self.inbox.note_peers(paths.keys())
 
 
-_KINDS: Final = (
-    CommandRef.__struct_fields__,
-    Claim.__struct_fields__,
-    SagaStatus.__struct_fields__,
-    State.__struct_fields__,
-)
+class Announcement:
+    """What one commit announces. Frames are encoded while the commit is in progress and sent as soon as its answer is there."""
+
+    def __init__(
+        self,
+        local: Notifications,
+        remote: Notifications,
+        namespace: str,
+        cipher: MessageCipher,
+        socket: LocalSocket,
+        notify: Callable[[Notifications], None],
+    ) -> None:
+        self._local = local
+        self._remote = remote
+        self._namespace = namespace
+        self._cipher = cipher
+        self._socket = socket
+        self._notify = notify
+        self._is_local = bool(local.claim_refs or local.ended)
+        self._frames: dict[int, bytes] | None = None
+        if self._is_local:
+            asyncio.get_running_loop().call_soon(self._inline_frames)
+
+    def single_message(self) -> Message | tuple[None, None] | None:
+        """The message of a commit that has at most one, or `NO_MESSAGE`. None: it has several."""
+        messages = inline_messages(self._remote, self._namespace, self._cipher)
+        if len(messages) > 1:
+            return None
+        return messages[0] if messages else NO_MESSAGE
+
+    def message_columns(self) -> list[str]:
+        """The messages as array arguments of `commit_batch` and `start_batch`."""
+        return message_columns(self._remote, self._namespace, self._cipher)
+
+    def deliver(self, *, is_whole: bool) -> None:
+        """Persist, then send: call it after the commit. Not whole: a part of it was not written, and only references are sent.
+
+        Whoever cannot be reached over the local socket is notified through the database.
+        """
+        if not self._is_local:
+            return
+        frames = self._inline_frames() if is_whole else reference_frames(self._local)
+        unsent = Notifications()
+        for process, frame in frames.items():
+            if not self._socket.send(process, frame):
+                unsent.claim_refs[process] = self._local.claim_refs.get(process, [])
+                unsent.ended[process] = self._local.ended.get(process, [])
+        if unsent.claim_refs or unsent.ended:
+            self._notify(unsent)
+
+    def _inline_frames(self) -> dict[int, bytes]:
+        if self._frames is None:
+            self._frames = inline_frames(self._local)
+        return self._frames
 
 
-class Announcement(msgspec.Struct, array_like=True, tag=layout(*_KINDS)):
-    """What one process is told of one commit: claims and ends, some of them whole. Times are on the monotonic clock of their machine.
-
-    The tag goes in front: a peer of another build, whose fields are others, is refused rather than misread.
-    """
-
-    claim_refs: list[CommandRef]
-    claims: list[Claim]
-    ended: list[UUID]
-    statuses: dict[UUID, SagaStatus]
-
-
-_encode: Final = msgspec.msgpack.Encoder(uuid_format="bytes").encode
-_decode: Final = msgspec.msgpack.Decoder(Announcement).decode
-
-
-def said_in(frame: bytes) -> Announcement:
-    """Read what came on the line. Raises ProtocolViolation."""
-    try:
-        return _decode(frame)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise ProtocolViolation(f"this is not of our direct line: {error}") from error
-
-
-def part(notifications: Notifications, line: LocalSocket) -> tuple[Notifications, Notifications]:
-    """For whom the line is, and who has to be notified. Queues are everybody's."""
-    near, far = Notifications(), Notifications(services=notifications.services)
+def _split(notifications: Notifications, socket: LocalSocket) -> tuple[Notifications, Notifications]:
+    """What goes over the local socket, and what by NOTIFY, as do queues, which concern any process."""
+    local, remote = Notifications(), Notifications(services=notifications.services)
     for process, refs in notifications.claim_refs.items():
-        to = near if line.reaches(process) else far
+        to = local if socket.reaches(process) else remote
         to.claim_refs[process] = refs
         if process in notifications.claims:
             to.claims[process] = notifications.claims[process]
     for process, sagas in notifications.ended.items():
-        to = near if line.reaches(process) else far
+        to = local if socket.reaches(process) else remote
         to.ended[process] = sagas
         if process in notifications.statuses:
             to.statuses[process] = notifications.statuses[process]
-    return near, far
+    return local, remote
 
 
-class Announcer:
-    """What is said when a commit has been made. The words are found while it is under way, and spoken at once when its answer is there."""
-
-    def __init__(self, near: Notifications, line: LocalSocket) -> None:
-        self._near = near
-        self._line = line
-        self._whole: dict[int, bytes] | None = None
-        asyncio.get_running_loop().call_soon(self._prepare)
-
-    def _prepare(self) -> dict[int, bytes]:
-        if self._whole is None:
-            self._whole = _encoded(_whole(self._near))
-        return self._whole
-
-    def speak(self, *, is_whole: bool) -> Notifications:
-        """Persist, then send. Not whole where a part of the commit was not written: an address of nothing harms nobody.
-
-        Returns what could not be sent, by address.
-        """
-        frames = self._prepare() if is_whole else _encoded(_by_address(self._near))
-        unsent = Notifications()
-        for process, frame in frames.items():
-            if not self._line.send(process, frame):
-                unsent.claim_refs[process] = self._near.claim_refs.get(process, [])
-                unsent.ended[process] = self._near.ended.get(process, [])
-        return unsent
-
-
-def _encoded(found: dict[int, Announcement]) -> dict[int, bytes]:
-    return {process: _encode(said) for process, said in found.items()}
-
-
-def _by_address(near: Notifications) -> dict[int, Announcement]:
-    processes = near.claim_refs.keys() | near.ended.keys()
-    return {
-        process: Announcement(near.claim_refs.get(process, []), [], near.ended.get(process, []), {})
-        for process in processes
-    }
-
-
-def _whole(near: Notifications) -> dict[int, Announcement]:
-    found = _by_address(near)
-    for process, claims in near.claims.items():
-        said = found[process]
-        said.claims = claims
-        told = {(claim.saga, claim.step) for claim in claims} if len(claims) < len(said.claim_refs) else None
-        said.claim_refs = [] if told is None else [ref for ref in said.claim_refs if (ref.saga, ref.step) not in told]
-    for process, statuses in near.statuses.items():
-        said = found[process]
-        said.statuses = statuses
-        said.ended = [saga for saga in said.ended if saga not in statuses]
-    return found
+def _on_queue(listener: ProcessListener, service: str, *_: object) -> None:
+    listener.on_queue(service)

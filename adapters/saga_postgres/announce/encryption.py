@@ -1,4 +1,4 @@
-"""What a notification carries is for the processes of its namespace only: PostgreSQL lets every role of the database listen and notify."""
+"""Notifications that carry data are encrypted: PostgreSQL lets every role of the database listen and notify."""
 
 from __future__ import annotations
 
@@ -19,75 +19,75 @@ SENDER_BYTES: Final = 16
 NONCE_BYTES: Final = 12
 SENDERS_MAX: Final = 1_000
 _HEAD_BYTES: Final = SENDER_BYTES + NONCE_BYTES
-_NOT_OURS: Final = "a notification was not sealed for this process by one of its namespace"
+_NOT_OURS: Final = "a notification was not encrypted for this process by one of its namespace"
 
 
 class MessageCipher:
     """Encrypts and authenticates (AES-256-GCM) with the key in the table `secret`, which only the roles of the processes may read.
 
-    Every seal closes with a key of its own, derived for a random number that goes with each payload, and counts its nonces: none of them
-    comes twice. A payload opens once: what is seen again within `memory_seconds` is refused, and older ones tell of leases that have ended.
+    Every cipher encrypts with a key of its own, derived from a random number that goes with each payload, and counts its nonces: none is
+    used twice. A payload is decrypted once: a replay within `memory_seconds` is refused, and an older one is about leases that have
+    ended.
     """
 
     def __init__(self, memory_seconds: float) -> None:
         self._memory_seconds = memory_seconds
         self._key = b""
         self._sender = os.urandom(SENDER_BYTES)
-        self._closed = 0
+        self._encrypted = 0
         self._ciphers: dict[bytes, AESGCM] = {}
         self._seen: set[bytes] = set()
         self._seen_before: set[bytes] = set()
         self._seen_since = 0.0
 
     def use(self, key: bytes) -> None:
-        """Take the key of the namespace, 32 bytes."""
+        """Set the key of the namespace, 32 bytes."""
         self._key = key
         self._ciphers = {self._sender: self._cipher_of(self._sender)}
 
-    def close(self, place: str, data: bytes) -> str:
-        """The data for those who know the key, at this place only; base64."""
-        self._closed += 1
-        nonce = self._closed.to_bytes(NONCE_BYTES, "big")
+    def encrypt(self, place: str, data: bytes) -> str:
+        """The data for processes that know the key, valid at this place only; base64."""
+        self._encrypted += 1
+        nonce = self._encrypted.to_bytes(NONCE_BYTES, "big")
         return b64encode(
             self._sender + nonce + self._ciphers[self._sender].encrypt(nonce, data, place.encode())
         ).decode()
 
-    def open(self, place: str, payload: str) -> bytes:
-        """What was closed.
+    def decrypt(self, place: str, payload: str) -> bytes:
+        """The data that was encrypted.
 
         Raises:
-            ProtocolViolation: it was not closed with this key and for this place, or it was opened before.
+            ProtocolViolation: it was not encrypted with this key and for this place, or it was decrypted before.
         """
         try:
-            sealed = a2b_base64(payload)
+            encrypted = a2b_base64(payload)
         except ValueError:
             raise ProtocolViolation(_NOT_OURS) from None
-        sender, head = sealed[:SENDER_BYTES], sealed[:_HEAD_BYTES]
+        sender, head = encrypted[:SENDER_BYTES], encrypted[:_HEAD_BYTES]
         cipher = self._ciphers.get(sender) or self._cipher_of(sender)
         try:
-            data = cipher.decrypt(head[SENDER_BYTES:], sealed[_HEAD_BYTES:], place.encode())
+            data = cipher.decrypt(head[SENDER_BYTES:], encrypted[_HEAD_BYTES:], place.encode())
         except (InvalidTag, ValueError):  # ValueError: too short
             raise ProtocolViolation(_NOT_OURS) from None
-        self._keep(sender, cipher)
-        if not self._is_new(head):
-            raise ProtocolViolation("a notification came a second time")
+        self._remember(sender, cipher)
+        self._mark_seen(head)
         return data
 
     def _cipher_of(self, sender: bytes) -> AESGCM:
         return AESGCM(hmac.digest(self._key, b"notifications of " + sender, "sha256"))
 
-    def _keep(self, sender: bytes, cipher: AESGCM) -> None:
-        """Of those who have proved to know the key, and never of too many."""
+    def _remember(self, sender: bytes, cipher: AESGCM) -> None:
+        """Only senders that have proved to know the key, and a limited number of them."""
         if sender not in self._ciphers:
             if len(self._ciphers) > SENDERS_MAX:
                 self._ciphers = {self._sender: self._ciphers[self._sender]}
             self._ciphers[sender] = cipher
 
-    def _is_new(self, mark: bytes) -> bool:
+    def _mark_seen(self, head: bytes) -> None:
+        """Raises ProtocolViolation if it was seen before."""
         now = time.monotonic()
         if now - self._seen_since > self._memory_seconds:
             self._seen_before, self._seen, self._seen_since = self._seen, set(), now
-        if mark in self._seen or mark in self._seen_before:
-            return False
-        self._seen.add(mark)
-        return True
+        if head in self._seen or head in self._seen_before:
+            raise ProtocolViolation("a notification came a second time")
+        self._seen.add(head)

@@ -1,4 +1,4 @@
-"""Reading sagas one by one and in lists, and the record of what people did to them."""
+"""Reads sagas, one by one and in lists, and records what operators do to them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from uuid import UUID
 
 from saga.core.definition.json_value import Json
 from saga.core.state.phase import Phase
-from saga.core.state.saga_state import State
 from saga.errors import NotFound
 from saga.ports.ledger import Snapshot
 from saga.ports.listing import LINES_MAX, Counts, DefinitionLine, SagaFilter, SagaLine, Survey
@@ -21,6 +20,7 @@ from saga_postgres.connection.pool import Pool
 from saga_postgres.reading.histories import read_histories
 from saga_postgres.reading.saga_detail import read_case
 from saga_postgres.reading.survey import read_survey
+from saga_postgres.rows import state_of
 from saga_postgres.statements import statements
 
 _SQL: Final = statements("ledger")
@@ -39,7 +39,7 @@ Row = Mapping[str, Any]
 
 
 class PostgresLedger:
-    """See `saga.ports.store.Ledger` and `saga.ports.listing.Listing`."""
+    """See `saga.ports.ledger.Ledger` and `saga.ports.listing.Listing`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -122,25 +122,17 @@ def _standing(row: Row) -> SagaStatus:
     return SagaStatus(row["definition"], Phase(row["phase"].decode()), row["reason"], row["input"], results)
 
 
-def _snapshot(row: Row, heard_at: float) -> Snapshot:
-    state = State(
-        phase=Phase(row["phase"].decode()),
-        vector=row["vector"],
-        rollback_requested=row["rollback_requested"],
-        paused=row["paused"],
-        deadline=row["deadline"],
-        reason=row["reason"],
-    )
+def _snapshot(row: Row, answered_at: float) -> Snapshot:
     return Snapshot(
         saga=row["id"],
         version=row["version"],
         definition=row["definition"],
-        state=state,
+        state=state_of(row),
         waiter=row["waiter"],
         held=frozenset(row["held"]),
         claimed=frozenset(row["claimed"]),
         unquiet=frozenset(row["unquiet"]),
-        store_clock=row["now"] - heard_at,
+        store_clock=row["now"] - answered_at,
         trace=row["trace"],
         definition_name=row["definition_name"],
         definition_version=row["definition_version"],

@@ -8,18 +8,17 @@ from uuid import UUID
 
 from saga.core.definition.graph import graph_from_json
 from saga.core.state.operation import Operation
-from saga.core.state.phase import Phase
-from saga.core.state.saga_state import State
 from saga.errors import NotFound
 from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX
 from saga.ports.saga_detail import HISTORY_LINES_MAX, CommandDetail, HistoryLine, SagaDetail, StepRecord
 from saga_postgres.connection.pool import Connection
+from saga_postgres.rows import state_of
 from saga_postgres.statements import statements
 
 _SQL: Final = statements("saga_detail")
 _SAGA: Final = _SQL["saga"]
-_INSTRUCTIONS: Final = _SQL["commands"]
-_RECORDS: Final = _SQL["results"]
+_COMMANDS: Final = _SQL["commands"]
+_RESULTS: Final = _SQL["results"]
 _HISTORY: Final = _SQL["history"]
 _SERVING: Final = """
 select service, array_agg(name order by name) as names from alive, unnest(services) as service group by service"""
@@ -34,8 +33,8 @@ async def read_case(connection: Connection, place: str, saga: UUID) -> SagaDetai
         row = await connection.fetchrow(_SAGA, saga)
         if row is None:
             raise NotFound(f"{place} has no saga {saga}: the id is wrong, or it ended and was purged")
-        commands = await connection.fetch(_INSTRUCTIONS, saga)
-        records = await connection.fetch(_RECORDS, saga)
+        commands = await connection.fetch(_COMMANDS, saga)
+        records = await connection.fetch(_RESULTS, saga)
         started_at = await connection.fetchval(_STARTED_AT, saga)
         history = await connection.fetch(_HISTORY, saga, started_at, HISTORY_LINES_MAX)
         serving = await connection.fetch(_SERVING)
@@ -43,7 +42,7 @@ async def read_case(connection: Connection, place: str, saga: UUID) -> SagaDetai
     return SagaDetail(
         saga=saga,
         graph=graph_from_json(row["document"]),
-        state=_state(row),
+        state=state_of(row),
         now=row["now"],
         started_at=row["started_at"],
         ended_at=row["ended_at"],
@@ -51,26 +50,15 @@ async def read_case(connection: Connection, place: str, saga: UUID) -> SagaDetai
         key=row["key"],
         tags=row["tags"],
         input=row["input"],
-        commands={entry["step"]: _instruction(entry) for entry in commands},
+        commands={entry["step"]: _command(entry) for entry in commands},
         records={entry["step"]: _record(entry) for entry in records},
-        history=tuple(map(_moment, history)),
+        history=tuple(map(_history_line, history)),
         serving={entry["service"]: tuple(entry["names"]) for entry in serving},
         leader=leader,
     )
 
 
-def _state(row: Mapping[str, Any]) -> State:
-    return State(
-        phase=Phase(row["phase"].decode()),
-        vector=row["vector"],
-        rollback_requested=row["rollback_requested"],
-        paused=row["paused"],
-        deadline=row["deadline"],
-        reason=row["reason"],
-    )
-
-
-def _instruction(row: Mapping[str, Any]) -> CommandDetail:
+def _command(row: Mapping[str, Any]) -> CommandDetail:
     return CommandDetail(
         operation=Operation(row["op"].decode()),
         owner=row["owner"],
@@ -88,5 +76,5 @@ def _record(row: Mapping[str, Any]) -> StepRecord:
     return StepRecord(row["finished_at"], row["process"], row["attempts"], row["result"])
 
 
-def _moment(row: Mapping[str, Any]) -> HistoryLine:
+def _history_line(row: Mapping[str, Any]) -> HistoryLine:
     return HistoryLine(row["at"], row["kind"], row["step"], row["detail"], row["vector"], row["process"])

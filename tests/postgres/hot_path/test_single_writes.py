@@ -22,7 +22,7 @@ from saga.ports.values.start import Start
 from saga.ports.values.write import Delay, Dispatch, Drop, Result, Write, WriteConflict
 from saga_postgres.adapter import PostgresAdapter
 from saga_postgres.hot_path import store as store_module
-from saga_postgres.hot_path.single_row import one_commit, one_start
+from saga_postgres.hot_path.single_parameters import single_commit, single_start
 from tests.postgres.rows import Tables, add_command, add_definition, add_process, add_saga
 
 EXECUTE, COMPENSATE = Operation.EXECUTE, Operation.COMPENSATE
@@ -133,7 +133,7 @@ async def test_it_writes_what_a_batch_of_one_writes(
             patched.setattr(store_module, "commit_columns", never)
             alone = await committed(before, wait=wait)
         with monkeypatch.context() as patched:
-            patched.setattr(store_module, "one_commit", lambda *_: None)
+            patched.setattr(store_module, "single_commit", lambda *_: None)
             assert alone == await committed(before, wait=wait), before
         assert len(alone) >= 2
 
@@ -225,8 +225,8 @@ MORE: dict[str, Callable[[], Write]] = {
 
 @pytest.mark.parametrize("more", MORE)
 def test_what_is_more_is_left_to_the_batch(more: str) -> None:
-    assert one_commit(success()) is not None
-    assert one_commit(MORE[more]()) is None
+    assert single_commit(success()) is not None
+    assert single_commit(MORE[more]()) is None
 
 
 def start(**changes: Any) -> Start:
@@ -257,7 +257,7 @@ STARTS = {
 
 
 @pytest.mark.parametrize("name", STARTS)
-async def test_it_starts_what_a_batch_of_one_starts(
+async def test_it_starts_what_a_batch_of_single_starts(
     adapter: PostgresAdapter, tables: Tables, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     process = await add_process(tables, "we", "service")
@@ -271,7 +271,7 @@ async def test_it_starts_what_a_batch_of_one_starts(
     with monkeypatch.context() as patched:
         patched.setattr(store_module, "start_columns", never)
         alone = await started()
-    monkeypatch.setattr(store_module, "one_start", lambda *_: None)
+    monkeypatch.setattr(store_module, "single_start", lambda *_: None)
     assert alone == await started()
     assert len(alone) == 3 + (STARTS[name].key is not None)
 
@@ -290,16 +290,16 @@ async def test_a_start_under_a_key_that_is_taken_writes_and_tells_nothing(
 
 
 def test_a_start_of_more_than_one_step_is_left_to_the_batch() -> None:
-    assert one_start(start()) is not None
-    assert one_start(start(dispatches=given_to(ME, step=0) + given_to(ME, step=1))) is None
-    assert one_start(start(dispatches=[])) is None
+    assert single_start(start()) is not None
+    assert single_start(start(dispatches=given_to(ME, step=0) + given_to(ME, step=1))) is None
+    assert single_start(start(dispatches=[])) is None
     assert (
-        one_start(
+        single_start(
             start(entries=(HistoryEntry(HistoryKind.STARTED, -1, None), HistoryEntry(HistoryKind.VOIDED, 0, None)))
         )
         is None
     )
-    assert one_start(start(entries=(HistoryEntry(HistoryKind.SUCCEEDED, 0, None),))) is None
+    assert single_start(start(entries=(HistoryEntry(HistoryKind.SUCCEEDED, 0, None),))) is None
 
 
 async def test_who_is_told_is_told_once(adapter: PostgresAdapter, tables: Tables) -> None:

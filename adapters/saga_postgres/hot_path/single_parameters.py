@@ -1,4 +1,8 @@
-"""One saga at a time is what many commits and starts are. In their commonest form they need no arrays: `commit_one`, `start_one`."""
+"""The parameters of `commit_one` and `start_one`.
+
+Deliberate duplication of the batches: most commits and starts are about one saga, and plain statements start sooner than those over
+arrays (ADR 0015 has the figures). A test holds both forms to the same rows.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,12 @@ _NO_RESULT: Final = (None, None)
 _NO_COMMAND: Final = (None,) * 6
 
 
-def one_commit(write: Write) -> tuple[object, ...] | None:
-    """s_id .. e_saga of `commit_one`: a step has its outcome, and one step follows or none. None: it is more than that."""
+def single_commit(write: Write) -> tuple[object, ...] | None:
+    """s_id .. e_saga of `commit_one`: one step has its outcome, and one step follows or none. None: the write is more than that."""
     if len(write.drops) != 1 or not _is_undisturbed(write):
         return None
     drop, state = write.drops[0], write.state
-    entry, of_saga = _lines(write.entries, drop.step)
+    entry, saga_kind = _entries(write.entries, drop.step)
     if entry is None or len(write.results) > 1 or len(write.dispatches) > 1:
         return None
     if write.results and write.results[0].step != drop.step:
@@ -28,12 +32,12 @@ def one_commit(write: Write) -> tuple[object, ...] | None:
         drop.step, drop.claim,
         *((write.results[0].attempts, write.results[0].value) if write.results else _NO_RESULT),
         *((*_command(write.dispatches[0]), write.dispatches[0].after_seconds) if write.dispatches else _NO_COMMAND),
-        entry.kind, entry.detail, of_saga,
+        entry.kind, entry.detail, saga_kind,
     )  # fmt: skip
 
 
-def one_start(start: Start) -> tuple[object, ...] | None:
-    """s_id .. e_detail of `start_one`: one step is the first. None: it is more than that."""
+def single_start(start: Start) -> tuple[object, ...] | None:
+    """s_id .. e_detail of `start_one`, for a saga with one first step. None: the start is more than that."""
     if len(start.dispatches) != 1 or len(start.entries) != 1 or start.entries[0].step != -1:
         return None
     state, entry = start.state, start.entries[0]
@@ -55,8 +59,8 @@ def _is_undisturbed(write: Write) -> bool:
     )
 
 
-def _lines(entries: Sequence[HistoryEntry], step: int) -> tuple[HistoryEntry | None, str | None]:
-    """The line of the step, and what is said of its saga, which has ended as a rule. None: there are others."""
+def _entries(entries: Sequence[HistoryEntry], step: int) -> tuple[HistoryEntry | None, str | None]:
+    """The history entry of the step, and the kind of one about the saga, which usually has ended. None: there are other entries."""
     match entries:
         case (entry,) if entry.step == step:
             return entry, None

@@ -1,4 +1,4 @@
-"""What is said on the direct line: read as it was said, and refused where it may mean something else."""
+"""Frames of the local socket: decoded as they were encoded, and refused where they may mean something else."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from saga.core.state.saga_state import State
 from saga.errors import ProtocolViolation
 from saga.ports.values.claim import Claim, CommandRef
 from saga.ports.values.notification import SagaStatus
-from saga_postgres.announce.announcer import Announcement, _encode, layout, said_in
+from saga_postgres.announce.frames import Frame, decode_frame, encode_frame, layout
 
 SAGA = UUID("01936f5e-7d0a-7c3e-8f43-2b1d9c0a5e77")
 STATE = State(Phase.RUNNING, "SD", rollback_requested=False, paused=False, deadline=1.5, reason="why")
-WORK = Claim(
+CLAIM = Claim(
     saga=SAGA,
     step=1,
     operation=Operation.COMPENSATE,
@@ -38,17 +38,17 @@ WORK = Claim(
     trace="00-a-b-01",
     isolated_attempts=6,
 )
-STANDING = SagaStatus(2, Phase.COMPLETED, None, b"{}", {0: b"1"})
-SAID = Announcement([CommandRef(SAGA, 0)], [WORK], [SAGA], {SAGA: STANDING})
+STATUS = SagaStatus(2, Phase.COMPLETED, None, b"{}", {0: b"1"})
+FRAME = Frame([CommandRef(SAGA, 0)], [CLAIM], [SAGA], {SAGA: STATUS})
 
 
-def test_what_is_said_is_heard() -> None:
-    assert said_in(_encode(SAID)) == SAID
+def test_a_frame_is_decoded_as_it_was_encoded() -> None:
+    assert decode_frame(encode_frame(FRAME)) == FRAME
 
 
-@pytest.mark.parametrize("tag", [0, "Said", None])
-def test_what_a_peer_with_other_fields_says_is_refused(tag: object) -> None:
-    frame = msgspec.msgpack.decode(_encode(SAID))
+@pytest.mark.parametrize("tag", [0, "Frame", None])
+def test_a_frame_of_a_peer_with_other_fields_is_refused(tag: object) -> None:
+    frame = msgspec.msgpack.decode(encode_frame(FRAME))
     kinds = (
         CommandRef.__struct_fields__,
         Claim.__struct_fields__,
@@ -56,11 +56,11 @@ def test_what_a_peer_with_other_fields_says_is_refused(tag: object) -> None:
         State.__struct_fields__,
     )
     assert frame[0] == layout(*kinds)
-    assert said_in(msgspec.msgpack.encode(frame)) == SAID
-    with pytest.raises(ProtocolViolation, match="not of our direct line"):
-        said_in(msgspec.msgpack.encode([tag, *frame[1:]]))
+    assert decode_frame(msgspec.msgpack.encode(frame)) == FRAME
+    with pytest.raises(ProtocolViolation, match="not a frame of this build"):
+        decode_frame(msgspec.msgpack.encode([tag, *frame[1:]]))
 
 
-def test_a_layout_is_of_names_in_their_order() -> None:
+def test_a_layout_depends_on_the_names_and_their_order() -> None:
     assert layout(("a", "b"), ("c",)) == layout(("a", "b"), ("c",))
     assert len({layout(("a", "b"), ("c",)), layout(("b", "a"), ("c",)), layout(("a",), ("b", "c")), layout()}) == 4

@@ -1,4 +1,4 @@
-"""What a notification carries, before those who may connect to the database and are no processes of the namespace."""
+"""Roles that may connect to the database but are not processes of the namespace can neither read nor forge a notification."""
 
 from __future__ import annotations
 
@@ -19,58 +19,58 @@ from saga.ports.membership import ProcessListener
 from saga.ports.values.claim import Claim, CommandRef
 from saga.ports.values.notification import Notifications
 from saga_postgres.adapter import PostgresAdapter
+from saga_postgres.announce.channels import process_channel
 from saga_postgres.announce.encryption import MessageCipher
-from saga_postgres.announce.notify import process_channel
 
 PLACE = "wsaga_saga_p_7"
 SECRET = b'{"card":"4242"}'
 
 
-def sealed_with(key: bytes) -> MessageCipher:
-    seal = MessageCipher(memory_seconds=30.0)
-    seal.use(key)
-    return seal
+def cipher_with(key: bytes) -> MessageCipher:
+    cipher = MessageCipher(memory_seconds=30.0)
+    cipher.use(key)
+    return cipher
 
 
-def test_who_knows_the_key_reads_what_was_closed() -> None:
-    payload = sealed_with(bytes(32)).close(PLACE, SECRET)
-    assert sealed_with(bytes(32)).open(PLACE, payload) == SECRET
+def test_a_process_with_the_key_reads_what_was_encrypted() -> None:
+    payload = cipher_with(bytes(32)).encrypt(PLACE, SECRET)
+    assert cipher_with(bytes(32)).decrypt(PLACE, payload) == SECRET
     assert "4242" not in payload
 
 
 @pytest.mark.parametrize(("key", "place"), [(b"\1" * 32, PLACE), (bytes(32), "wsaga_saga_p_8")])
-def test_another_key_and_another_place_open_nothing(key: bytes, place: str) -> None:
-    payload = sealed_with(bytes(32)).close(PLACE, SECRET)
-    with pytest.raises(ProtocolViolation, match="not sealed for this process"):
-        sealed_with(key).open(place, payload)
+def test_another_key_or_another_place_decrypts_nothing(key: bytes, place: str) -> None:
+    payload = cipher_with(bytes(32)).encrypt(PLACE, SECRET)
+    with pytest.raises(ProtocolViolation, match="not encrypted for this process"):
+        cipher_with(key).decrypt(place, payload)
 
 
-def test_what_was_changed_or_cut_anywhere_does_not_open() -> None:
-    payload = sealed_with(bytes(32)).close(PLACE, SECRET)
-    seal, sealed = sealed_with(bytes(32)), b64decode(payload)
-    changed = [sealed[:n] + bytes([sealed[n] ^ 1]) + sealed[n + 1 :] for n in range(len(sealed))]
-    for forged in (*changed, *(sealed[:n] for n in range(len(sealed)))):
-        with pytest.raises(ProtocolViolation, match="not sealed for this process"):
-            seal.open(PLACE, b64encode(forged).decode())
-    assert seal.open(PLACE, payload) == SECRET
+def test_a_payload_that_was_changed_or_cut_anywhere_is_refused() -> None:
+    payload = cipher_with(bytes(32)).encrypt(PLACE, SECRET)
+    cipher, encrypted = cipher_with(bytes(32)), b64decode(payload)
+    changed = [encrypted[:n] + bytes([encrypted[n] ^ 1]) + encrypted[n + 1 :] for n in range(len(encrypted))]
+    for forged in (*changed, *(encrypted[:n] for n in range(len(encrypted)))):
+        with pytest.raises(ProtocolViolation, match="not encrypted for this process"):
+            cipher.decrypt(PLACE, b64encode(forged).decode())
+    assert cipher.decrypt(PLACE, payload) == SECRET
 
 
-def test_no_two_payloads_are_closed_with_the_same_nonce_of_the_same_key() -> None:
-    seals = [sealed_with(bytes(32)) for _ in range(5)]
-    heads = [b64decode(seal.close(PLACE, SECRET))[:28] for seal in seals for _ in range(100)]
+def test_no_two_payloads_use_the_same_nonce_of_the_same_key() -> None:
+    ciphers = [cipher_with(bytes(32)) for _ in range(5)]
+    heads = [b64decode(cipher.encrypt(PLACE, SECRET))[:28] for cipher in ciphers for _ in range(100)]
     assert len(set(heads)) == 500
 
 
-def test_nothing_opens_twice() -> None:
-    seal, other = sealed_with(bytes(32)), sealed_with(bytes(32))
-    payload = other.close(PLACE, SECRET)
-    seal.open(PLACE, payload)
-    seal.open(PLACE, other.close(PLACE, SECRET))
+def test_a_replayed_payload_is_refused() -> None:
+    cipher, other = cipher_with(bytes(32)), cipher_with(bytes(32))
+    payload = other.encrypt(PLACE, SECRET)
+    cipher.decrypt(PLACE, payload)
+    cipher.decrypt(PLACE, other.encrypt(PLACE, SECRET))
     with pytest.raises(ProtocolViolation, match="a second time"):
-        seal.open(PLACE, payload)
+        cipher.decrypt(PLACE, payload)
 
 
-async def test_who_listens_and_notifies_without_the_key_reads_no_input_and_gives_nobody_work(
+async def test_a_stranger_who_listens_and_notifies_reads_no_input_and_forges_no_claim(
     postgres_url: str, tables: asyncpg.Connection[asyncpg.Record]
 ) -> None:
     sender, receiver = PostgresAdapter(postgres_url, StoreOptions()), PostgresAdapter(postgres_url, StoreOptions())
@@ -91,8 +91,8 @@ async def test_who_listens_and_notifies_without_the_key_reads_no_input_and_gives
         payload = await asyncio.wait_for(overheard.get(), 10)
         assert "4242" not in payload
 
-        forger = sealed_with(b"\1" * 32)
-        for forged in (payload, "w" + forger.close("w" + channel, b"[]"), "w" + payload[1:-8], "w", "wAAAA"):
+        forger = cipher_with(b"\1" * 32)
+        for forged in (payload, "w" + forger.encrypt("w" + channel, b"[]"), "w" + payload[1:-8], "w", "wAAAA"):
             await tables.execute("select pg_notify($1, $2)", channel, forged)
         await tell(sender, from_, to, replace(claim(), number=2))
         assert [told.number for told in await asyncio.wait_for(heard.get(), 10)] == [2]

@@ -60,7 +60,7 @@ async def test_who_cannot_listen_has_not_joined(
     async def broken(*_: object) -> None:
         raise Unavailable("it does not answer")
 
-    monkeypatch.setattr(adapter.membership, "hear", broken)
+    monkeypatch.setattr(adapter.membership, "listen", broken)
     with pytest.raises(Unavailable):
         await adapter.membership.join("a participant", ["stock"], 1, listener())
     await until(

@@ -1,4 +1,4 @@
-"""The direct line between the processes of one machine: what it carries, whom it reaches, and what happens where it does not."""
+"""Local sockets between the processes of one machine: what they carry, whom they reach, and what happens where they do not."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from saga.testing.suites.store.notifications import NotificationTests
 from saga.testing.suites.store.stage import EXECUTE, OTHER_SERVICE, Heard, StageProcess, moved
 from saga_postgres.adapter import PostgresAdapter
 from saga_postgres.announce import local_socket as module
+from saga_postgres.announce.channels import process_channel
 from saga_postgres.announce.local_socket import LocalSocket
-from saga_postgres.announce.notify import process_channel
 from tests.runtime.world import until
 from tests.services import postgres as services
 from tests.stores import OnPostgres
@@ -36,16 +36,16 @@ from tests.stores import OnPostgres
 ME = 7
 
 
-class TestSignalsOnTheLine(OnPostgres, NotificationTests):
-    """All that the suite asks of signals, between two processes that reach each other."""
+class TestNotificationsOverSockets(OnPostgres, NotificationTests):
+    """All that the suite requires of notifications, between two processes that reach each other."""
 
     async def _pair(self) -> tuple[StageProcess, StageProcess]:
         process, other = await super()._pair()
         await process.heartbeat()
-        assert line_of(process).reaches(other.id)
+        assert socket_of(process).reaches(other.id)
         return process, other
 
-    async def test_who_is_reached_is_not_notified(self) -> None:
+    async def test_a_process_that_is_reached_is_not_notified_through_the_database(self) -> None:
         process, other = await self._pair()
         overheard: asyncio.Queue[str] = asyncio.Queue()
         async with AsyncExitStack() as stack:
@@ -57,26 +57,26 @@ class TestSignalsOnTheLine(OnPostgres, NotificationTests):
 
             await process.commit(notifications=addressed(other, await self.started(process)))
             assert await soon(other.heard.claim_refs.get())
-            await process.adapter.membership.leave()  # from now on nobody reaches anybody
-            line_of(process).close()
+            await process.adapter.membership.leave()  # from now on neither reaches the other
+            socket_of(process).close()
             await process.commit(notifications=addressed(other, await self.started(other)))
 
             assert await soon(overheard.get())
-            assert overheard.empty(), "the first one went another way"
+            assert overheard.empty(), "the first one went over the socket"
 
-    async def test_what_cannot_be_sent_after_the_commit_is_notified(self) -> None:
+    async def test_a_frame_that_cannot_be_sent_after_the_commit_goes_through_the_database(self) -> None:
         process, other = await self._pair()
         start = await self.started(process)
-        line_of(process)._wires[other.id]._socket.shutdown(socket.SHUT_WR)
+        socket_of(process)._peers[other.id]._socket.shutdown(socket.SHUT_WR)
 
         await process.commit(notifications=addressed(other, start))
 
         assert await soon(other.heard.claim_refs.get()) == [CommandRef(start.saga, 0)]
 
-    async def test_who_closes_its_line_is_notified(self) -> None:
+    async def test_a_process_that_closes_its_socket_is_notified_through_the_database(self) -> None:
         process, other = await self._pair()
         start = await self.started(process)
-        line_of(other).close()
+        socket_of(other).close()
 
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while other.heard.claim_refs.empty():  # the first frame may still be taken by the system
@@ -84,7 +84,7 @@ class TestSignalsOnTheLine(OnPostgres, NotificationTests):
 
         assert await soon(other.heard.claim_refs.get()) == [CommandRef(start.saga, 0)]
 
-    async def test_a_transaction_that_is_rolled_back_tells_nobody(self) -> None:
+    async def test_a_transaction_that_is_rolled_back_notifies_nobody(self) -> None:
         process, other = await self._pair()
         lost, start = await self.started(process), await self.started(process)
         async with self.rolled_back(process) as connection:
@@ -94,9 +94,9 @@ class TestSignalsOnTheLine(OnPostgres, NotificationTests):
 
         assert await soon(other.heard.claim_refs.get()) == [CommandRef(start.saga, 0)]
 
-    async def test_what_was_committed_by_somebody_who_died_before_telling_it_is_found(self) -> None:
+    async def test_a_claim_of_a_process_that_died_before_sending_its_frame_is_found(self) -> None:
         process, other = await self._pair()
-        start = await self._given_without_a_word(process, other)
+        start = await self._claimed_without_notification(process, other)
 
         process.adapter.membership.close()  # type: ignore[attr-defined]  # as a kill does
         async with asyncio.timeout(TIMEOUT_SECONDS):
@@ -105,24 +105,26 @@ class TestSignalsOnTheLine(OnPostgres, NotificationTests):
 
         assert await soon(other.heard.claim_refs.get()) == [CommandRef(start.saga, 1)]
 
-    @pytest.mark.parametrize("is_notified", [False, True], ids=["on the line", "by notification"])
-    async def test_what_a_peer_of_another_build_has_told_is_found_by_the_next_beat(self, *, is_notified: bool) -> None:
+    @pytest.mark.parametrize("is_notified", [False, True], ids=["by socket", "by notification"])
+    async def test_a_claim_that_a_peer_of_another_build_announced_is_found_by_the_next_heartbeat(
+        self, *, is_notified: bool
+    ) -> None:
         process, other = await self._pair()
-        start = await self._given_without_a_word(process, other)
+        start = await self._claimed_without_notification(process, other)
 
         if is_notified:
             await services.administer(self.url, f"select pg_notify('{process_channel('saga', other.id)}', 'wAAAA')")
         else:
-            line_of(process).send(other.id, b"\x91\x00")
+            socket_of(process).send(other.id, b"\x91\x00")
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while other.heard.claim_refs.empty():
                 await other.heartbeat()
 
         assert await soon(other.heard.claim_refs.get()) == [CommandRef(start.saga, 1)]
         await other.heartbeat()
-        assert other.heard.claim_refs.empty(), "it was looked for once"
+        assert other.heard.claim_refs.empty(), "it was looked for once only"
 
-    async def test_what_was_said_to_an_earlier_number_of_a_process_is_not_heard(self) -> None:
+    async def test_a_frame_for_an_earlier_number_of_a_process_is_ignored(self) -> None:
         process, other = await self._pair()
         start = await self.started(process)
         session = other.adapter.membership._connection  # type: ignore[attr-defined]
@@ -130,7 +132,7 @@ class TestSignalsOnTheLine(OnPostgres, NotificationTests):
         again = Heard()
         number = await other.adapter.membership.join("a process", [OTHER_SERVICE], 10, again.listener())
 
-        await process.commit(notifications=addressed(other, start))  # nobody has told it yet
+        await process.commit(notifications=addressed(other, start))  # it has not connected yet
         await process.heartbeat()
         await process.commit(notifications=Notifications(claim_refs={number: [CommandRef(start.saga, 1)]}))
 
@@ -138,14 +140,14 @@ class TestSignalsOnTheLine(OnPostgres, NotificationTests):
 
     @pytest.mark.parametrize("is_alone", [True, False], ids=["alone", "with another"])
     @pytest.mark.parametrize("step", [0, 1], ids=["a start", "a commit"])
-    async def test_who_was_taken_for_dead_is_not_told_of_a_claim_that_was_not_made(
+    async def test_a_process_considered_dead_is_not_sent_a_claim_that_was_not_made(
         self, step: int, *, is_alone: bool
     ) -> None:
-        """It may not know it yet, and would make a call that nobody has counted, beside that of whoever pulls the command (G24, G25)."""
+        """It may not know yet, and would make an uncounted call beside that of the process that claims the command (G24, G25)."""
         process, other = await self._pair()
         start, second = await self.started(process, "DP"), await self.started(process, "D")
         await process.poll(limit=2)
-        claim = replace(await self._claim_of(process, start, step=step), claim=process.for_me().claim or 0)
+        claim = replace(await self._claim_of(process, start, step=step), number=process.for_me().claim or 0)
         dispatch = Dispatch(step, EXECUTE, OTHER_SERVICE, other.id, claim.number, 0.0)
         notifications = Notifications(claim_refs={other.id: [CommandRef(claim.saga, step)]}, claims={other.id: [claim]})
         await services.administer(self.url, f"delete from saga.participant where id = {other.id}")  # noqa: S608 (a number)
@@ -181,8 +183,8 @@ class TestSignalsOnTheLine(OnPostgres, NotificationTests):
         assert await other.fetch(CommandRef(claim.saga, step)) == []
         assert [pulled.number == claim.number for pulled in await process.poll(OTHER_SERVICE)] == [False]
 
-    async def test_the_time_of_the_store_is_the_own(self) -> None:
-        """A claim has passed through many processes, the first of which may have looked at the clock long ago."""
+    async def test_the_store_clock_of_a_received_claim_is_the_receivers_own(self) -> None:
+        """A claim has passed through many processes, the first of which may have read the clock long ago."""
         process, other = await self._pair()
         start = await self.started(process, "DP")
         claim = replace(await self._claim_of(process, start), store_clock=0.0)
@@ -194,8 +196,8 @@ class TestSignalsOnTheLine(OnPostgres, NotificationTests):
         (told,) = await soon(other.heard.claims.get())
         assert told.store_clock == pytest.approx((await other.heartbeat()).store_clock, abs=0.5)
 
-    async def _given_without_a_word(self, process: StageProcess, other: StageProcess) -> Start:
-        """A saga of which the second step is the other's now, who has not been told."""
+    async def _claimed_without_notification(self, process: StageProcess, other: StageProcess) -> Start:
+        """A saga whose second step is claimed by the other process, which was not notified."""
         start = await self.started(process, "DP")
         write = moved(start, "SD")
         write.dispatches.append(Dispatch(1, EXECUTE, OTHER_SERVICE, other.id, process.for_me().claim, 0.0))
@@ -203,89 +205,91 @@ class TestSignalsOnTheLine(OnPostgres, NotificationTests):
         assert other.heard.claim_refs.empty()
         return start
 
-    async def test_it_can_be_switched_off(self) -> None:
+    async def test_sockets_can_be_switched_off(self) -> None:
         process = await self.process(options=StoreOptions(local_socket=False))
         other = await self.process(OTHER_SERVICE)
         for one in (process, other):
             await one.heartbeat()
-        assert not line_of(process).reaches(other.id)
-        assert not line_of(other).reaches(process.id)
+        assert not socket_of(process).reaches(other.id)
+        assert not socket_of(other).reaches(process.id)
 
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A path that does not exist yet. The system wants those of sockets to be short."""
+    """A path that does not exist yet. Paths of sockets must be short."""
     with tempfile.TemporaryDirectory(prefix="saga") as name:
-        yield Path(name) / "line"
+        yield Path(name) / "sockets"
 
 
 @pytest.fixture
-async def opened(folder: Path) -> AsyncIterator[Callable[[module.Hear], LocalSocket]]:
-    """Lines of this folder, closed after the test."""
-    lines: list[LocalSocket] = []
+async def opened(folder: Path) -> AsyncIterator[Callable[[module.Receive], LocalSocket]]:
+    """Makes sockets in this folder, closed after the test."""
+    sockets: list[LocalSocket] = []
 
     def make(_: object = None) -> LocalSocket:
-        lines.append(LocalSocket(folder))
-        return lines[-1]
+        sockets.append(LocalSocket(folder))
+        return sockets[-1]
 
     yield make
-    for line in lines:
-        line.close()
+    for socket_ in sockets:
+        socket_.close()
 
 
-async def pair(opened: Callable[..., LocalSocket], hear: module.Hear) -> tuple[LocalSocket, str]:
-    """One that speaks to the one that hears, and the door of that."""
-    speaker, hearer = opened(), opened()
-    door = await hearer.open(hear)
-    assert door is not None
-    speaker.meet({ME: door})
-    return speaker, door
+async def pair(opened: Callable[..., LocalSocket], receive: module.Receive) -> tuple[LocalSocket, str]:
+    """A sender that is connected to a receiver, and the receiver's path."""
+    sender, receiver = opened(), opened()
+    path = await receiver.open(receive)
+    assert path is not None
+    sender.connect_peers({ME: path})
+    return sender, path
 
 
-async def test_what_is_sent_arrives_whole_once_and_in_order_however_long_it_is(
+async def test_frames_of_any_length_arrive_whole_once_and_in_order(
     opened: Callable[..., LocalSocket],
 ) -> None:
     heard: list[bytes] = []
-    speaker, _ = await pair(opened, lambda process, said: heard.append(said) if process == ME else None)
+    sender, _ = await pair(opened, lambda process, said: heard.append(said) if process == ME else None)
     said = [bytes([n % 256]) * (n * 997 % 60_000) for n in range(200)]
 
     for one in said:
-        await until(lambda one=one: speaker.send(ME, one), "there is room for it")  # type: ignore[misc]
+        await until(lambda one=one: sender.send(ME, one), "there is room for it")  # type: ignore[misc]
 
     await until(lambda: len(heard) == len(said), "all of it is there")
     assert heard == said
 
 
-async def test_who_does_not_read_is_given_up_on_before_memory_fills(opened: Callable[..., LocalSocket]) -> None:
+async def test_a_receiver_that_does_not_read_is_given_up_before_memory_fills(
+    opened: Callable[..., LocalSocket],
+) -> None:
     heard: list[bytes] = []
-    speaker, _ = await pair(opened, lambda _, said: heard.append(said))
+    sender, _ = await pair(opened, lambda _, said: heard.append(said))
     sent = 0
-    while speaker.send(ME, b"x" * 10_000):  # the loop does not come round, so that nobody reads
+    while sender.send(ME, b"x" * 10_000):  # the loop does not come round, so that nobody reads
         sent += 1
 
     assert 10_000 * sent < 2 * module.UNSENT_BYTES_MAX
     await until(lambda: len(heard) == sent, "it reads again")
-    assert speaker.send(ME, b"")
+    assert sender.send(ME, b"")
 
 
-async def test_somebody_who_is_not_there_is_not_reached(opened: Callable[..., LocalSocket]) -> None:
-    speaker, door = await pair(opened, lambda *_: None)
-    assert speaker.reaches(ME)
-    assert not speaker.send(ME + 1, b"")
+async def test_a_process_that_is_not_there_is_not_reached(opened: Callable[..., LocalSocket]) -> None:
+    sender, path = await pair(opened, lambda *_: None)
+    assert sender.reaches(ME)
+    assert not sender.send(ME + 1, b"")
 
-    speaker.meet({})
-    assert not speaker.reaches(ME)
+    sender.connect_peers({})
+    assert not sender.reaches(ME)
 
-    remove(door)
-    speaker.meet({ME: door})
-    assert not speaker.send(ME, b"")
+    remove(path)
+    sender.connect_peers({ME: path})
+    assert not sender.send(ME, b"")
 
 
-async def test_nonsense_ends_a_connection_and_nothing_else(opened: Callable[..., LocalSocket]) -> None:
+async def test_nonsense_closes_its_connection_and_no_other(opened: Callable[..., LocalSocket]) -> None:
     heard: list[bytes] = []
-    speaker, door = await pair(opened, lambda _, said: heard.append(said))
+    sender, path = await pair(opened, lambda _, said: heard.append(said))
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as stranger:
-        stranger.connect(door)
+        stranger.connect(path)
         stranger.sendall(b"\xff" * 100)
         stranger.settimeout(0)
 
@@ -295,70 +299,72 @@ async def test_nonsense_ends_a_connection_and_nothing_else(opened: Callable[...,
             return False
 
         await until(is_closed, "it was closed")
-    assert speaker.send(ME, b"sense")
+    assert sender.send(ME, b"sense")
     await until(lambda: heard == [b"sense"], "the others are heard")
 
 
-async def test_a_folder_that_others_may_enter_is_not_used(opened: Callable[..., LocalSocket], folder: Path) -> None:
+async def test_a_folder_that_other_users_may_enter_is_not_used(
+    opened: Callable[..., LocalSocket], folder: Path
+) -> None:
     permit(folder, 0o755)
     assert await opened().open(lambda *_: None) is None
     permit(folder, 0o700)
-    speaker, door = await pair(opened, lambda *_: None)
-    speaker.meet({})
+    sender, path = await pair(opened, lambda *_: None)
+    sender.connect_peers({})
 
     permit(folder, 0o711)
-    speaker.meet({ME: door})
-    assert not speaker.reaches(ME)
+    sender.connect_peers({ME: path})
+    assert not sender.reaches(ME)
 
 
 async def test_a_container_with_a_clock_of_its_own_is_not_reached(
     opened: Callable[..., LocalSocket], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    speaker, door = await pair(opened, lambda *_: None)
-    speaker.meet({})
+    sender, path = await pair(opened, lambda *_: None)
+    sender.connect_peers({})
     monkeypatch.setattr(module, "_clock", lambda: "another")
-    speaker.meet({ME: door})
-    assert not speaker.reaches(ME)
+    sender.connect_peers({ME: path})
+    assert not sender.reaches(ME)
 
 
-async def test_only_sockets_that_were_left_behind_are_removed(opened: Callable[..., LocalSocket], folder: Path) -> None:
-    _, door = await pair(opened, lambda *_: None)
+async def test_only_abandoned_sockets_are_removed(opened: Callable[..., LocalSocket], folder: Path) -> None:
+    _, used = await pair(opened, lambda *_: None)
     left, fresh = folder / "left", folder / "fresh"
     for path in (left, fresh):
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
             dead.bind(str(path))
     long_ago = time.time() - 2 * module.STALE_SECONDS
-    for path in (left, Path(door)):
+    for path in (left, Path(used)):
         os.utime(path, (long_ago, long_ago))
 
     await opened().open(lambda *_: None)
 
     assert not is_there(left)
-    assert is_there(fresh), "somebody may be about to listen"
-    assert is_there(door)
+    assert is_there(fresh), "a process may be about to listen"
+    assert is_there(used)
 
 
-async def test_who_has_closed_hears_nothing_any_more(opened: Callable[..., LocalSocket]) -> None:
+async def test_a_closed_socket_receives_nothing(opened: Callable[..., LocalSocket]) -> None:
     heard: list[bytes] = []
-    speaker, hearer = opened(), opened()
-    door = await hearer.open(lambda _, said: heard.append(said))
-    assert door is not None
-    speaker.meet({ME: door})
-    assert speaker.send(ME, b"early")
+    sender, receiver = opened(), opened()
+    path = await receiver.open(lambda _, said: heard.append(said))
+    assert path is not None
+    sender.connect_peers({ME: path})
+    assert sender.send(ME, b"early")
     await until(lambda: heard == [b"early"], "it is heard")
 
-    hearer.close()
+    receiver.close()
 
-    await until(lambda: not speaker.send(ME, b"late"), "the speaker notices")
+    await until(lambda: not sender.send(ME, b"late"), "the sender notices")
     assert heard == [b"early"]
 
 
-async def test_who_closes_leaves_no_socket_behind(opened: Callable[..., LocalSocket]) -> None:
-    line = opened()
-    door = await line.open(lambda *_: None)
-    assert door is not None
-    line.close()
-    assert not is_there(door)
+async def test_closing_removes_the_socket(opened: Callable[..., LocalSocket]) -> None:
+    local = opened()
+    path = await local.open(lambda *_: None)
+    assert path is not None
+    local.close()
+    assert not is_there(path)
 
 
 def permit(folder: Path, mode: int) -> None:
@@ -374,10 +380,10 @@ def remove(path: str) -> None:
     Path(path).unlink()
 
 
-def line_of(process: StageProcess) -> LocalSocket:
+def socket_of(process: StageProcess) -> LocalSocket:
     adapter = process.adapter
     assert isinstance(adapter, PostgresAdapter)
-    return adapter.store._line
+    return adapter.announcer.socket
 
 
 def addressed(other: StageProcess, start: Start) -> Notifications:

@@ -1,0 +1,48 @@
+"""The calls of the SQL functions of the hot path, with the types of their parameters.
+
+Parameters with a type are text literals, see `array_literals`; those without are encoded by the driver.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+def _value_of(function: str, *types: str) -> str:
+    places = (f"${n}::text::{kind}" if kind else f"${n}" for n, kind in enumerate(types, 1))
+    return f"select {function}({', '.join(places)})"
+
+
+def _rows_of(function: str, *types: str) -> str:
+    return _value_of(function, *types).replace("select", "select * from", 1)
+
+
+_ENCODED: Final = ("",)
+_COMMANDS: Final = ("integer[]", "smallint[]", '"char"[]', "text[]", "integer[]", "bigint[]")
+_EVENTS: Final = ("integer[]", "smallint[]", "text[]", "text[]")
+_NOTIFICATIONS: Final = ("text[]", "text[]", '"char"[]')
+_STARTED: Final = ("uuid[]", "integer[]", '"char"[]', "text[]", "float8[]", "text[]", "text[]", "bytea[]")
+_KEYS: Final = ("integer[]", "text[]", "text[]", "bytea[]")
+_SAGAS: Final = ("uuid[]", "integer[]", "boolean[]", '"char"[]', "text[]")
+_FLAGS: Final = ("boolean[]", "boolean[]", "float8[]", "text[]", "float8[]")
+_CLAIMS: Final = ("integer[]", "smallint[]", "bigint[]")
+_DELAYS: Final = (*_CLAIMS, "float8[]", "float8[]", "smallint[]", "smallint[]", "text[]")
+_RESULTS: Final = ("integer[]", "smallint[]", "smallint[]", "bytea[]")
+
+START_BATCH: Final = _rows_of("start_batch", *_ENCODED * 6, *_STARTED, *_KEYS, *_COMMANDS, *_EVENTS, *_NOTIFICATIONS)
+COMMIT_BATCH: Final = _rows_of(
+    "commit_batch", *_ENCODED * 5, *_SAGAS, *_FLAGS, *_CLAIMS, *_CLAIMS, *_DELAYS, *_COMMANDS, "float8[]", *_RESULTS, *_EVENTS,
+    *_NOTIFICATIONS,
+)  # fmt: skip
+START_ONE: Final = _value_of("start_one", *_ENCODED * 7, '"char"', *_ENCODED * 9, '"char"', *_ENCODED * 7)
+COMMIT_ONE: Final = _value_of("commit_one", *_ENCODED * 6, '"char"', *_ENCODED * 7, '"char"', *_ENCODED * 9)
+POLL: Final = _rows_of("poll", *_ENCODED * 6)
+ADMIT: Final = _rows_of("admit", "uuid[]", "smallint[]", '"char"[]', "text[]", *_ENCODED * 4)
+FETCH: Final = _rows_of("fetch_claims", *_ENCODED * 4)
+EXTEND: Final = _rows_of("extend_claims", *_ENCODED * 7)
+OVERDUE: Final = _rows_of("overdue", *_ENCODED * 2)
+
+
+def in_schema(call: str, function: str, namespace: str) -> str:
+    """The call by the function's full name: on a caller's or a handler's connection the search path is theirs."""
+    return call.replace(function, f'"{namespace}".{function}', 1)
