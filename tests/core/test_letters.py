@@ -19,7 +19,7 @@ from saga.ports.journal import Mark
 ROOT: Final = Path(__file__).parents[2]
 MAY_SPELL_LETTERS: Final = ("saga/core/state/", "saga/history/", "saga/testing/")
 OTHER_MEANINGS: Final = {
-    ("adapters/saga_postgres/announce/notify.py", "w"): "marks a notification that carries its claims",
+    ("adapters/saga_postgres/announce/messages.py", "w"): "marks a message to send if the whole batch was written",
     ("adapters/saga_postgres/embedded/child.py", "PG"): "the prefix of libpq's environment variables",
     ("saga/cli/operators/action.py", "?"): "ends a question",
     ("saga/cli/store.py", "?"): "begins the query of a URL",
