@@ -260,7 +260,7 @@ class Sagas:
 
     @cached_property
     def operations(self) -> Operations:
-        """What operators do to sagas."""
+        """The actions of operators on sagas."""
         process = self.process
         return Operations(process.ledger, process.definitions, process.redriver, process.store_clock)
 

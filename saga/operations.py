@@ -1,4 +1,4 @@
-"""What operators do to sagas. Each action is decided by the rules, and recorded in the audit."""
+"""The actions of operators on sagas. Each is decided by the rules, and recorded in the audit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from saga.runtime.timing.store_clock import StoreClock
 
 @dataclass(frozen=True, slots=True)
 class _Request:
-    """Who wants which action, and why. A dry run is decided and not written."""
+    """A requested action. A dry run is decided and not written."""
 
     action: str
     actor: str

@@ -5,7 +5,7 @@ when it is suspended or cut off, the server ends a session that has been silent 
 waits for longer than that. A renewal is one statement in that session: its answer proves that the lock is still ours. A
 leader trusts itself for less than the server's patience, counted on its own monotonic clock from the moment of *asking*.
 A session can also end early (a restart of the server, an administrator, a proxy): who then gets the lock waits as long as
-the server's patience from the last renewal that it saw, see `Vigil`. Nobody else leads while a leader trusts itself.
+the server's patience from the last renewal that it saw, see `LeaseWatch`. Nobody else leads while a leader trusts itself.
 
 Candidates ask with pg_try_advisory_lock: a statement that waits for the lock would hold a snapshot, and vacuum with it,
 for a whole reign.

@@ -1,4 +1,4 @@
-"""How commands log."""
+"""The log settings of commands."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answer to the question what a saga waits for, as `saga why` gives it."""
+"""The answer to the question why a saga does not move on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 
 
 class Situation(Enum):
-    """Why a saga does not move on. Programs may rely on the values. The most urgent situation comes first."""
+    """The reason why a saga does not move on. Programs may rely on the values. The most urgent situation comes first."""
 
     PAUSED = "paused"
     QUARANTINED = "quarantined"
@@ -38,7 +38,7 @@ ONLY_AN_OPERATOR: Final[Outlook] = (None, "nothing happens without an operator")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What a saga waits for. Times are in seconds since the epoch, on the store's clock.
+    """The answer for one saga. Times are in seconds since the epoch, on the store's clock.
 
     `waits_for` is None once the saga has ended. `outlook`: what happens next without an operator. `who`: the processes that can
     act. `remedy`: the command to type where an operator can act. `note`: anything else worth knowing.

@@ -1,4 +1,4 @@
-"""When something last happened to a saga, read from its history."""
+"""The times of the last events of a saga, read from its history."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ def last_line(detail: SagaDetail, kind: HistoryKind, step: int | None = None) ->
 
 
 def last_time(detail: SagaDetail, kind: HistoryKind, step: int | None = None) -> float:
-    """When this last happened; the start of the saga if the history does not say."""
+    """Returns when this last happened; the start of the saga if the history does not say."""
     line = last_line(detail, kind, step)
     return detail.started_at if line is None else line.at
 
 
 def last_change(detail: SagaDetail) -> float:
-    """When the saga last changed. A redrive is not a change."""
+    """Returns when the saga last changed. A redrive is not a change."""
     found = (line.at for line in reversed(detail.history) if line.kind != HistoryKind.REDRIVEN)
     return next(found, detail.started_at)
 

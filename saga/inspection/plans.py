@@ -1,4 +1,4 @@
-"""What an action changes, line by line: for `--dry-run`, and to show it before an operator confirms it."""
+"""The changes that an action makes, line by line: for a dry run, and to show them before an operator confirms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a saga waits for at one step that is under way."""
+"""Explains what a saga waits for at one step that is under way."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _BY_LETTER: Final[Mapping[str, Situation]] = {
 
 
 def is_under_way(detail: SagaDetail, step: int) -> bool:
-    """Whether the saga waits for this step. A step that waits for its successors to be compensated does not count."""
+    """Tells whether the saga waits for this step. A step that waits for its successors to be compensated does not count."""
     letter = detail.state.vector[step]
     waits_for_successors = letter == DISPATCHED and detail.state.phase is Phase.COMPENSATING
     return letter in UNDER_WAY_LETTERS and not waits_for_successors
@@ -177,7 +177,7 @@ def _serving(detail: SagaDetail, step: int) -> tuple[str, ...]:
 
 
 def _deadline(detail: SagaDetail) -> Outlook:
-    """What the clock does, if anything."""
+    """The next thing that happens because of the deadline, if any."""
     state = detail.state
     if state.deadline is None or (state.phase is Phase.RUNNING and is_pivot_passed(detail.graph, state.vector)):
         return None, "there is no time limit"

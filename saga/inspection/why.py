@@ -1,4 +1,4 @@
-"""Why a saga does not move on: what it waits for, since when, until when, and who can act. A pure function of its detail."""
+"""Explains why a saga does not move on: what it waits for, since when, until when, and who can act. A pure function."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The ports: small protocols between the framework and the systems it stands on. Each contract is a test suite in `saga.testing`."""
+"""The ports: small protocols between the framework and the systems it uses. `saga.testing` has a test suite for each contract."""

@@ -1,4 +1,4 @@
-"""The store adapter: all of a store's ports behind one object, and the settings it is opened with."""
+"""The store adapter: one object with all ports of a store, and the options it is opened with."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ from saga.ports.store import Connection, Store
 
 @dataclass(frozen=True, slots=True)
 class StoreOptions:
-    """Settings of a store. `lease_seconds`: how long a claim holds without renewal; `margin_seconds`: how much later than its timeout an
-    external call may still arrive; `redrive_seconds`: how often a saga that waits is checked; `local_socket`:
-    whether processes of one machine may notify each other over Unix sockets."""
+    """The options of a store.
+
+    `lease_seconds`: how long a claim holds without renewal. `margin_seconds`: how much later than its timeout an external call may
+    still arrive. `redrive_seconds`: how often a waiting saga is redriven. `local_socket`: whether processes of one machine may
+    notify each other over a Unix socket.
+    """
 
     namespace: str = "saga"
     lease_seconds: float = 30.0
@@ -31,7 +34,7 @@ class StoreOptions:
 
 
 class StoreAdapter(Protocol):
-    """What an `open_store` returns: one object per process, closed at the end."""
+    """The ports of one store. `open_store` returns one for each process, which closes it at its end."""
 
     @property
     def store(self) -> Store:
@@ -62,10 +65,21 @@ class StoreAdapter(Protocol):
         """The options that the adapter was opened with."""
 
     async def open(self) -> None:
-        """Connect and check: reachable, credentials, schema, pooler. Raises Unavailable, AccessRefused, SchemaMismatch, UsageError."""
+        """Connects, and checks the schema and that no pooler is in transaction mode.
+
+        Raises:
+            UsageError: the URL or an option is wrong, or a pooler is in transaction mode.
+            SchemaMismatch: the tables are missing, older or newer than this build needs.
+            AccessRefused: the server refuses the user or the database.
+            Unavailable: the server cannot be reached.
+        """
 
     async def close(self) -> None:
-        """Give everything back. Calling it twice is harmless."""
+        """Closes all connections. Calling it twice is harmless."""
 
     def transaction(self) -> AbstractAsyncContextManager[Connection]:
-        """A connection with a transaction for a transactional step."""
+        """A connection with a transaction, for a transactional step. It commits at the end of the block.
+
+        Raises:
+            Unavailable: at the end of the block, the outcome is unknown.
+        """

@@ -1,4 +1,4 @@
-"""The bus port: how commands travel between services. The fast path only; the store heals every loss, duplicate and reordering."""
+"""The bus port: carries commands between services. It is only the fast path; the store repairs losses, duplicates and reordering."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from typing import Final, Protocol
 from saga.errors import InputRefused
 
 HEADERS_MAX: Final = 64
-HEADERS_BYTES_MAX: Final = 8 * 1024  # of all names and values of a message together, in UTF-8
+HEADERS_BYTES_MAX: Final = 8 * 1024
+"""Maximum number of bytes in UTF-8 of all header names and values of a message together."""
 _HEADER_NAME: Final = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 def topic_of(namespace: str, service: str) -> str:
-    """Where the commands of a service travel."""
+    """Returns the topic that carries the commands of a service."""
     return f"saga.{namespace}.{service}"
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. `key` spreads messages over partitions; no ordering is promised. `body` is at most 1 MiB.
+    """One message. `key` spreads messages over partitions; no order is promised. `body` is at most 1 MiB.
 
     `headers` are text beside the body: names of a-z, 0-9, `_`, `.` and `-`, values without control characters, at most
     `HEADERS_MAX` of them and `HEADERS_BYTES_MAX` in all.
@@ -37,23 +38,23 @@ class Message:
 
 
 def check_headers(headers: Mapping[str, str]) -> None:
-    """What every `publish` asks of the headers of a message.
+    """Checks the headers of a message; every `publish` does.
 
     Raises:
-        InputRefused: too many, too large, or not what a broker's header can hold.
+        InputRefused: there are too many, they are too large, or a broker could not carry them.
     """
     if len(headers) > HEADERS_MAX:
-        raise InputRefused(f"a message has {len(headers)} headers, at most {HEADERS_MAX} are carried")
+        raise InputRefused(f"a message has {len(headers)} headers; the maximum is {HEADERS_MAX}")
     size = 0
     for name, value in headers.items():
         if not _is_header_name(name):
-            raise InputRefused(f"{name[:80]!r} is no name of a header: a-z, 0-9, _ . and - are")
+            raise InputRefused(f"{name[:80]!r} is not a valid header name: use a-z, 0-9, `_`, `.` and `-`")
         is_plain = value.isascii() and value.isprintable()
         if not is_plain and _UNSAFE.search(value):
-            raise InputRefused(f"header {name[:80]} has control characters in its value")
+            raise InputRefused(f"the value of header {name[:80]} has control characters")
         size += len(name) + (len(value) if is_plain else len(value.encode()))
     if size > HEADERS_BYTES_MAX:
-        raise InputRefused(f"the headers of a message have {size} bytes, at most {HEADERS_BYTES_MAX} are carried")
+        raise InputRefused(f"the headers of a message have {size} bytes; the maximum is {HEADERS_BYTES_MAX}")
 
 
 @lru_cache(maxsize=1_024)
@@ -62,7 +63,7 @@ def _is_header_name(name: str) -> bool:
 
 
 class Delivery(Protocol):
-    """A message in the hands of a subscriber."""
+    """A message that a subscription has delivered and that is not acknowledged yet."""
 
     @property
     def message(self) -> Message:
@@ -70,40 +71,53 @@ class Delivery(Protocol):
 
 
 class Subscription(Protocol):
-    """A member of a consumer group, iterated for batches."""
+    """One member of a consumer group. Iterating it yields batches."""
 
     def __aiter__(self) -> AsyncIterator[Sequence[Delivery]]:
-        """Batches of deliveries, at most `limit` of `subscribe` each. Cancelling the iteration loses nothing."""
+        """Yields batches of at most `limit` deliveries (see `subscribe`). Cancelling the iteration loses nothing."""
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """These will not come again to this group. What is not acknowledged comes again, to this member or another."""
+        """Acknowledges deliveries: they are not delivered to this group again.
+
+        A delivery that is not acknowledged comes again, to this member or to another.
+
+        Raises:
+            Unavailable: some of them may come again.
+        """
 
 
 class Bus(Protocol):
     """At-least-once publish and subscribe with consumer groups.
 
-    Delivery: every published message reaches every group that was ensured for its topic, at least once, unless the bus loses it.
-    Ordering: none. Idempotence: none; a message may be published and delivered twice. Cancellation: a cancelled publish is unknown.
+    Delivery: a published message reaches every group that was ensured for its topic, at least once, unless the bus loses it.
+    Ordering: none. Idempotence: none; a message may be published and delivered twice. Cancellation: the outcome of a cancelled
+    publish is unknown.
     """
 
     async def ensure(self, topics: Sequence[str], group: str) -> None:
-        """Make the topics and the group exist, so that what is published from now on reaches the group, even before it subscribes.
+        """Makes sure that the topics and the group exist: what is published from now on reaches the group, even before it subscribes.
 
         Raises:
-            NotFound: topics of this bus are made on purpose (see `saga.ports.bus_doctor`), and one is missing.
+            NotFound: a topic is missing, and this bus does not create topics by itself (see `saga.ports.bus_doctor`).
+            Unavailable: the outcome is unknown; calling it again is harmless.
         """
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        """Hand over a batch; returns when the bus has all of it.
+        """Publishes a batch; returns when the bus has accepted all of it.
 
         Raises:
-            InputRefused: a body or the headers of a message are over the limit; nothing was published.
-            Unavailable: unknown outcome for the messages of this batch.
-            Closed: after close().
+            InputRefused: the body or the headers of a message exceed a limit; nothing was published.
+            Unavailable: the outcome is unknown for each message of the batch.
+            Closed: the bus was closed.
         """
 
     def subscribe(self, topics: Sequence[str], group: str, *, limit: int) -> AbstractAsyncContextManager[Subscription]:
-        """Become a member of a group; members share its messages."""
+        """Joins a group; its members share the messages. Leaving the block leaves the group.
+
+        Raises:
+            Unavailable: the bus cannot be reached.
+            Closed: the bus was closed.
+        """
 
     async def close(self) -> None:
-        """Give everything back. Calling it twice is harmless."""
+        """Closes all connections. Calling it twice is harmless."""

@@ -1,4 +1,4 @@
-"""The doctor's port: what a bus with topics or streams of its own has to be given, and what may be wrong with them."""
+"""The doctor of a bus: creates the topics that the bus does not create by itself, and checks them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One line of the doctor. `remedy` is what to do, or to type; None where there is nothing to do."""
+    """The result of one check. `remedy`: what to do or to type; None if nothing needs to be done."""
 
     name: str
     ok: bool
@@ -28,24 +28,25 @@ def failed(name: str, detail: str, remedy: str) -> Check:
 
 
 class BusDoctor(Protocol):
-    """What an adapter has beside its `Bus` where topics are made on purpose and not in passing: `saga bus ensure`, `saga doctor`.
+    """Creates and checks the topics of a bus, for `saga bus ensure` and `saga doctor`.
 
-    It has an entry point of the bus's scheme in the group `saga.doctor`. A bus without one has nothing to be made beforehand.
-    Topics are named as in `Bus.publish`.
+    An adapter whose bus does not create topics by itself has one, as an entry point in the group `saga.doctor` under the scheme
+    of the bus. Topics are named as in `Bus.publish`.
     """
 
     async def create(self, topics: Sequence[str]) -> list[str]:
-        """Create what is missing, with the settings of the URL; return the names that the bus has for it.
+        """Creates the missing topics, with the settings in the URL. Returns the names that the bus has for them.
 
-        What exists already stays as it is, whatever its settings. Cancelled, it may have created some.
+        Existing topics are not changed, whatever their settings. A cancelled call may have created some.
 
         Raises:
-            Unavailable: unknown which were created; calling it again is harmless.
-            AccessRefused, UsageError: the bus refuses us, or these settings.
+            UsageError: the bus refuses these settings.
+            AccessRefused: the bus refuses the user.
+            Unavailable: it is unknown which topics were created; calling it again is harmless.
         """
 
     def examine(self, topics: Sequence[str]) -> AsyncIterator[Check]:
-        """Findings in the order in which they matter. Errors are findings too: it raises none of `saga.errors`."""
+        """Yields the checks, the most important first. An error is a failed check; none of `saga.errors` is raised."""
 
     async def close(self) -> None:
-        """Give everything back. Calling it twice is harmless."""
+        """Closes all connections. Calling it twice is harmless."""

@@ -1,4 +1,4 @@
-"""The clock port: what the runtime knows of local time. Deadlines and leases are on the store's clock; this one only shortens trust."""
+"""The clock port: local time. Deadlines and leases are on the store's clock; the local clock only shortens trust."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ class Clock(Protocol):
     """A monotonic clock and the only way in which the runtime sleeps, so that a simulation can turn it by hand."""
 
     def monotonic(self) -> float:
-        """Seconds that never go back."""
+        """Returns seconds that never go back."""
 
     async def sleep(self, seconds: float) -> None:
-        """Return after that many seconds of `monotonic`."""
+        """Returns after this many seconds of `monotonic`. Cancelling it is harmless."""
 
 
 class SystemClock:

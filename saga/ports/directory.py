@@ -1,4 +1,4 @@
-"""The directory port: definitions and contracts."""
+"""The directory port: the definitions and contracts of an installation."""
 
 from __future__ import annotations
 
@@ -11,23 +11,35 @@ from saga.core.definition.json_value import Json
 
 
 class Directory(Protocol):
-    """Definitions and contracts."""
+    """Stores definitions and contracts.
+
+    Raises:
+        Unavailable: by every method; of `publish` and `register`, the outcome is unknown. Both may be repeated.
+    """
 
     async def publish(self, contracts: Sequence[Contract]) -> None:
-        """Replace what was published under the same names."""
+        """Publishes contracts; they replace those of the same names."""
 
     async def contracts(self) -> dict[str, Contract]:
-        """All contracts, by 'service.handler'."""
+        """Returns all contracts, by 'service.handler'."""
 
     async def register(self, graph: Graph, input_schema: Json, *, activate: bool, overwrite: bool) -> int:
-        """Store a definition and return its number. The same hash again is the same number.
+        """Stores a definition and returns its number. A definition with the same hash keeps its number.
 
         Raises:
-            Conflict: this name and version is another graph already; `overwrite` replaces it where no saga runs on it.
+            Conflict: the same name and version has another graph; `overwrite` replaces it if no saga runs on it.
         """
 
     async def graph(self, definition: int) -> Graph:
-        """Load a definition by number. Raises NotFound."""
+        """Loads a definition by its number.
+
+        Raises:
+            NotFound: there is no such definition.
+        """
 
     async def find(self, name: str, version: int | None) -> tuple[int, Graph]:
-        """A definition by name: that version, or the newest one that is activated. Raises NotFound."""
+        """Finds a definition by name: this version, or (None) the newest activated one.
+
+        Raises:
+            NotFound: there is no such definition or version, or none is activated.
+        """

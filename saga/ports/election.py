@@ -1,45 +1,56 @@
-"""Any number of supervisors may run, and one leads. What follows says what that is worth, and how long it takes when something breaks.
+"""Any number of supervisors may run; one of them leads. This page says what that guarantees, and how long a change of leader takes.
 
-## What a term is
+## Overview
 
-A reign has a number, its *term*. Terms strictly increase, over all candidates and for as long as the election's own data lives: the
-advisory lock of Postgres has a row that counts, etcd gives the create revision of the leader's key, ZooKeeper the transaction id that made
-the leader's node. A term says whose acts come later; it is written into the store's row of the leader, into logs and history. It is not
-what keeps a saga right: each write of the store is conditional on the version that it was decided on, so even two leaders at a time change
-no saga twice. An election saves double work.
+An election gives the lead to one candidate at a time, for a *term*. The leader renews its lead and resigns when it stops. An election
+saves double work; it does not keep sagas right. Every write of the store is conditional on the version of the saga that it was decided
+on, so even two leaders at the same time change no saga twice.
 
-## How trust shrinks
+## State model
 
-To be elected is a fact on the servers. A candidate can only *trust* that it still holds. `Leadership.trusted_until` is that trust, on the
-monotonic clock of the process, and it is counted from the moment of **asking** for the renewal, not of hearing its answer. The supervisor
-renews after a third of what is left. An answer that says no ends the term; no answer leaves the trust as it is, and it runs out. Then
-whatever the leader had under way is cancelled, also where a renewal still waits. No wall clock takes part: stepping it changes nothing.
-A process that was suspended finds its trust run out when it goes on, and stops before it does anything else.
+```text
+            campaign()                       renew(): another term has begun,
+  candidate ----------> leader of a term --- or the trust has run out ------> candidate
+                        |          ^  |
+                        +- renew() +  +----- resign() ----------------------> candidate
+```
 
-## Who is authoritative
+A term has a number. Terms strictly increase, over all candidates, for as long as the election's own data exists: Postgres counts in a row
+beside its advisory lock, etcd gives the create revision of the leader's key, and ZooKeeper gives the transaction id that created the
+leader's node. The term tells which of two actions is the later one; it is recorded in the store's row of the leader, in logs and in
+histories.
 
-The servers say who is *elected*. The leader alone knows until when it *trusts* itself. The next one may be elected while the last one still
-trusts itself: its session was ended by an administrator, the server restarted, a cable was cut on one side only. So a candidate keeps watch
-(`Vigil`): it sees each renewal of the reign before its own, and when the seat falls vacant it waits, from the last renewal that it saw and
-on its own clock, for as long as a renewal is trusted. Only a resignation, which is written down, spares it the wait. The store's row of
-the leader, which people, the doctor and the deadlines look at, is written by whoever leads, whichever election it was.
+## Trust window
 
-## What happens in each failure
+Being elected is a fact on the servers. A candidate can only *trust* that it still leads. `Leadership.trusted_until` is the end of that
+trust, on the monotonic clock of its process, counted from the moment when the renewal was **requested**, not from when it was answered.
+The supervisor renews after a third of the remaining time. A negative answer ends the term. No answer leaves the trust as it is, until it
+runs out; then the leader cancels everything it has under way, even if a renewal is still waiting. No wall clock is involved, so setting
+it changes nothing. A process that was suspended finds that its trust has run out, and stops before it does anything else.
 
-| Failure | The leader | The next one leads |
+The servers say who is *elected*; only the leader knows how long it *trusts* itself. The next candidate may be elected while the last
+leader still trusts itself: an administrator has ended its session, the server has restarted, or a cable was cut on one side. Therefore a
+candidate watches the lead (`LeaseWatch`). It sees each renewal, and when the lead becomes vacant it waits, counted from the last renewal
+that it saw and on its own clock, for as long as a renewal is trusted. Only a resignation, which is recorded, makes this wait unnecessary.
+The leader writes the store's row of the leader, which operators, the doctor and the enforcement of deadlines read, whichever election it
+uses.
+
+## Failures
+
+| Failure | The leader | The next leader |
 | --- | --- | --- |
 | SIGTERM | resigns | at once |
-| its process is killed | is gone | when the trust that was seen, or its lease, is over |
-| it is suspended, and goes on | stops at once, by its clock; it has changed nothing | when its lease is over |
-| its network is a black hole | stops by its clock | when its lease is over |
-| its session is ended for it | learns it at its next renewal | when the trust that was seen is over |
-| it is on the side of the minority | cannot renew, and stops by its clock | on the side of the majority, when the lease is over |
-| the servers are killed and start again | cannot renew; goes on if they are back in time and know its lease | else when the trust is over |
-| the store is away, the election is not | goes on leading, and can do nothing; then deadlines are extended by the silence | |
-| the machine's clock is stepped | goes on | |
-| its whole machine is halted | its clock stood still: it trusts itself for a rest of seconds | meanwhile; versions protect the sagas |
+| its process is killed | is gone | when the trust that was seen, or the lease, has ended |
+| it is suspended, and resumes | stops at once, by its clock; it has changed nothing | when the lease has ended |
+| its network drops everything | stops, by its clock | when the lease has ended |
+| its session is ended for it | learns of it at its next renewal | when the trust that was seen has ended |
+| it is on the side of the minority | cannot renew, and stops by its clock | on the side of the majority, when the lease has ended |
+| the servers are killed and restarted | cannot renew; goes on if they are back in time and know its lease | else when the trust has ended |
+| the store is down, the election is not | leads on and can do nothing; deadlines are extended by the outage later | |
+| the machine's clock is set | goes on | |
+| its whole machine is halted | its clock stood still: it trusts itself for some seconds more | meanwhile; versions protect the sagas |
 
-## What each costs, and which to choose
+## Costs
 
 | | Postgres | etcd | ZooKeeper |
 | --- | --- | --- | --- |
@@ -49,14 +60,15 @@ the leader, which people, the doctor and the deadlines look at, is written by wh
 | a leader that fell silent is replaced after | about 2 s | `ttl` and up to half a second | `session` and up to a tick |
 | it survives the loss of | what the database survives | a minority of the members | a minority of the servers |
 
-Take Postgres unless you have a reason: the supervisor can do nothing without the store, so an election that outlives the store gains
-little. A reason is a rule that leases belong in etcd or ZooKeeper, or a store behind a pooler that keeps no sessions. All supervisors of a
-namespace use one election: who finds somebody of a later term at work in the store steps back.
+Use Postgres unless you have a reason not to. The supervisor can do nothing without the store, so an election that survives the store
+gains little. Reasons are a rule that leases belong in etcd or ZooKeeper, or a store behind a pooler that keeps no sessions. All
+supervisors of a namespace must use the same election: a supervisor that finds a leader of a later term in the store steps back.
 
-## Why its work is not split
+## Why there is one leader
 
-A million waiting sagas, of which 50 a second pass their deadlines, took one leader 2.6 % of a core, and each deadline was enforced within
-1.2 s (performance.md, "Scale"). Shards with a term each would be needed from some two million on, on a machine as small and busy as that.
+With a million waiting sagas, of which 50 a second passed their deadlines, one leader used 2.6 % of a core and enforced each deadline
+within 1.2 s (performance.md, "Scale"). On a machine as small and busy as that one, shards with a term each would be needed from about
+two million sagas on.
 """
 
 from __future__ import annotations
@@ -69,7 +81,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Leadership:
-    """A reign: its number, and until when (monotonic clock of this process) it may be trusted without renewal."""
+    """The lead in one term. `trusted_until`: when its trust ends without renewal, on the monotonic clock of this process."""
 
     term: int
     trusted_until: float
@@ -77,18 +89,17 @@ class Leadership:
 
 @dataclass(slots=True)
 class LeaseWatch:
-    """What a candidate has seen of the reign before its own: when it may believe that nobody trusts himself any more.
+    """A candidate's record of the renewals that it saw, which tells when no other leader can trust itself any more.
 
-    The seat may fall vacant early: a session is ended by hand, a server restarts, a cable to the server alone is cut. The leader learns
-    it at its next renewal, and trusts itself until then. Who finds the seat vacant therefore waits, from the last renewal *that it saw* and
-    on its own monotonic clock, for as long as a renewal is trusted; only a resignation, which is written down, spares it the wait.
+    The lead may become vacant while the leader still trusts itself. A candidate that finds it vacant waits, counted from the last
+    renewal *that it saw* and on its own monotonic clock, for as long as a renewal is trusted. A resignation ends the wait.
     """
 
     _mark: Hashable | None = None
     _free_at: float = -math.inf
 
     def saw(self, mark: Hashable | None, patience_seconds: float, now: float) -> None:
-        """`mark` differs after each renewal; None: nobody has led yet, or who led has resigned."""
+        """Notes what the election shows. `mark` changes with each renewal; None: nobody has led yet, or the leader has resigned."""
         if mark is None:
             self._free_at = -math.inf
         elif mark != self._mark:
@@ -96,30 +107,36 @@ class LeaseWatch:
         self._mark = mark
 
     def left_seconds(self, now: float) -> float:
-        """How long to wait still; 0 where the seat is free."""
+        """Returns how long the candidate still has to wait; 0 if the lead is free."""
         return max(self._free_at - now, 0.0)
 
 
 class Election(Protocol):
-    """Terms strictly increase. A leader that cannot renew stops trusting itself before another one can lead."""
+    """Elects at most one leader at a time.
+
+    Ordering: terms strictly increase. A leader that cannot renew stops trusting itself before another candidate can lead.
+    """
 
     async def campaign(self, candidate: str) -> Leadership:
-        """Wait until this candidate leads. Cancelling it withdraws the candidate.
+        """Waits until this candidate leads. Cancelling it withdraws the candidate.
 
         Raises:
-            Unavailable: the electing service cannot be reached.
+            Unavailable: the election cannot be reached.
         """
 
     async def renew(self, leadership: Leadership) -> Leadership:
-        """Extend the trust of this term. Scoped to it: a delayed call cannot extend a later one.
+        """Extends the trust in this term. A delayed call cannot extend a later term.
 
         Raises:
-            LeadershipLost: another term has begun, or this one cannot be proved any more.
-            Unavailable: unknown outcome; trust the old leadership until it ends, and no longer.
+            LeadershipLost: another term has begun, or this one can no longer be proved.
+            Unavailable: the outcome is unknown; the old trust holds until it ends, and no longer.
         """
 
     async def resign(self, leadership: Leadership) -> None:
-        """End this term so that another candidate leads at once. A delayed resignation of an old term changes nothing."""
+        """Ends this term, so that another candidate leads at once. A delayed resignation of an old term changes nothing.
+
+        If the election cannot be reached, the term ends with its lease.
+        """
 
     async def close(self) -> None:
-        """Give everything back. Calling it twice is harmless."""
+        """Closes all connections. Calling it twice is harmless."""

@@ -10,13 +10,13 @@ from uuid import UUID
 
 
 class Mark(Enum):
-    """What the journal says of a step."""
+    """The state of a step in the journal."""
 
     EXECUTED = "X"
     REJECTED = "F"
     TOMBSTONE = "T"
     COMPENSATED = "Z"
-    FROZEN = "A"  # executed, and nothing may happen to it any more
+    FROZEN = "A"  # executed, and not to be changed any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,37 +29,57 @@ class JournalRow:
 
 
 class JournalTransaction(Protocol):
-    """One transaction in the service's database: effect and journal row together."""
+    """One transaction in the service's database, with the effect and the journal row of a step.
+
+    Raises:
+        Unavailable: by every method; nothing of the transaction was committed.
+    """
 
     connection: Any
 
     async def find(self, saga: UUID, step: int) -> JournalRow | None:
-        """The row of a step, locked where it exists."""
+        """Returns the row of a step, and locks it; None if there is none."""
 
     async def write(self, saga: UUID, step: int, row: JournalRow) -> bool:
-        """Insert the row; False where somebody else has inserted one meanwhile (then nothing of this transaction may stay)."""
+        """Inserts the row. Returns False if another transaction has inserted one: then this transaction must be rolled back."""
 
     async def mark(self, saga: UUID, step: int, mark: Mark) -> None:
-        """Change the mark of a row that `find` has locked."""
+        """Changes the mark of a row that `find` has locked."""
 
     async def forget(self, saga: UUID, step: int) -> None:
-        """Set a row aside that `find` has locked, so that the step can be tried again (G38: only behind the pivot)."""
+        """Removes a row that `find` has locked, so that the step can be retried (G38: only after the pivot)."""
 
 
 class Journal(Protocol):
-    """A service's database with its journal."""
+    """The journal in the database of a service.
+
+    Idempotence: a step has at most one row. Cancellation: a cancelled transaction is rolled back, unless it was being committed;
+    then its outcome is unknown.
+
+    Raises:
+        Unavailable: by every method.
+    """
 
     async def open(self) -> None:
-        """Connect; create the journal's table where it is missing. Raises Unavailable, AccessRefused."""
+        """Connects, and creates the journal's table if it is missing.
+
+        Raises:
+            AccessRefused: the server refuses the user, or the user may not create the table.
+            Unavailable: the server cannot be reached.
+        """
 
     def transaction(self) -> AbstractAsyncContextManager[JournalTransaction]:
-        """Committed at the end, rolled back on an exception. `Unavailable` at the end: unknown, ask the journal again."""
+        """A transaction that commits at the end of the block and rolls back on an exception.
+
+        Raises:
+            Unavailable: at the end of the block, the outcome is unknown: read the journal again.
+        """
 
     async def sagas(self, after: UUID, limit: int) -> list[UUID]:
-        """The sagas that have rows, in the order of their ids, from the first one behind `after`."""
+        """Returns up to `limit` sagas that have rows, in the order of their ids, after the id `after`."""
 
     async def purge(self, sagas: list[UUID]) -> int:
-        """Forget finished sagas (G19: no delivery or claim of theirs can be alive)."""
+        """Deletes the rows of finished sagas (G19: none of their deliveries or claims can be alive). Returns the number of rows."""
 
     async def close(self) -> None:
-        """Give everything back."""
+        """Closes all connections. Calling it twice is harmless."""

@@ -1,4 +1,4 @@
-"""The ledger port: reading single sagas and recording what operators did."""
+"""The ledger port: reads single sagas, and records what operators did."""
 
 from __future__ import annotations
 
@@ -23,18 +23,26 @@ class Snapshot(OverdueSaga, frozen=True, kw_only=True):
 
 
 class Ledger(Protocol):
-    """Reading sagas, and acting on them; only `statuses` is on the hot path."""
+    """Reads single sagas, and records what operators did. Only `statuses` is on the hot path.
+
+    Raises:
+        Unavailable: by every method; of `audit`, the outcome is unknown.
+    """
 
     async def statuses(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
-        """How far these sagas are; those that are not there are left out."""
+        """Reads the status of sagas. Those that do not exist are left out."""
 
     async def snapshot(self, saga: UUID) -> Snapshot:
-        """Raises NotFound."""
+        """Reads one saga.
+
+        Raises:
+            NotFound: there is no such saga, or it was purged.
+        """
 
     async def find_key(self, definition_name: str, key: str) -> UUID | None:
-        """The saga that a start key stands for."""
+        """Returns the saga that was started with this key; None if there is none."""
 
     async def audit(
         self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Json]
     ) -> None:
-        """Write down what a person did."""
+        """Records what an operator did."""

@@ -1,4 +1,4 @@
-"""The listing port: which sagas and definitions there are, for people who look for some. Never on the hot path."""
+"""The listing port: finds sagas and definitions for operators and metrics. Never on the hot path."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ LINES_MAX: Final = 1000
 
 @dataclass(frozen=True, slots=True)
 class SagaFilter:
-    """Which sagas are wanted; what is None or False does not matter.
+    """A filter of sagas; a field that is None or False does not filter.
 
-    `started_since` is in seconds since the epoch, on the store's clock. `before`: only those that started before this one, for paging.
+    `started_since`: seconds since the epoch, on the store's clock. `before`: only sagas that started before this one, for paging.
     """
 
     phases: frozenset[Phase] | None = None
@@ -31,9 +31,9 @@ class SagaFilter:
 
 @dataclass(frozen=True, slots=True)
 class SagaLine:
-    """A saga in a list, times in seconds since the epoch.
+    """A saga in a list. Times are in seconds since the epoch.
 
-    `since`: when it last changed; `steps`: where something happens, or should.
+    `since`: when it last changed. `steps`: the steps that are under way.
     """
 
     saga: UUID
@@ -54,7 +54,7 @@ class SagaLine:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many sagas there are: in each phase that has any, and stuck."""
+    """The number of sagas in each phase that has any, and of stuck sagas."""
 
     phases: Mapping[Phase, int]
     stuck: int
@@ -62,7 +62,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class DefinitionLine:
-    """A definition in a list. `is_default`: a start by name takes this version. `live`: its sagas that have not ended."""
+    """A definition in a list. `is_default`: a start by name uses this version. `live`: number of its sagas that have not ended."""
 
     number: int
     name: str
@@ -76,7 +76,7 @@ class DefinitionLine:
 
 @dataclass(frozen=True, slots=True)
 class QueueDepth:
-    """Commands of one service that are due and that nobody has taken: how many, and how long the oldest has waited."""
+    """The queue of one service: number of commands that are due and not claimed, and how long the oldest has waited."""
 
     commands: int
     oldest_seconds: float
@@ -84,11 +84,11 @@ class QueueDepth:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """The sagas that have not ended, all together, and what is late; definitions by name, all versions as one.
+    """A summary of the sagas that have not ended, by the name of their definition, and of what is late.
 
-    `scan_lag_seconds`: how long the most overdue saga has been due to be looked after. `deadline_overdue_seconds`: how long ago the oldest
-    deadline passed on which nobody has acted, although somebody should. `processes`: the live ones of each service that these sagas
-    need, 0 where there is none. `is_cut`: there were more than the limit, so that counts are lower bounds.
+    `scan_lag_seconds`: how long the most overdue saga has waited to be redriven. `deadline_overdue_seconds`: how long ago the
+    oldest deadline passed that should have been enforced and was not. `processes`: number of live processes of each service that
+    these sagas need. `is_cut`: there were more sagas than the limit, so the counts are lower bounds.
     """
 
     phases: Mapping[tuple[str, Phase], int]
@@ -101,22 +101,30 @@ class Survey:
 
 
 class Listing(Protocol):
-    """Looking over many sagas, and closely at one. What it shows may be a moment old."""
+    """Reads many sagas, or everything about one. The answers may be a moment old.
+
+    Raises:
+        Unavailable: by every method; nothing was changed.
+    """
 
     async def lines(self, wanted: SagaFilter) -> list[SagaLine]:
-        """The newest sagas that pass the filter, newest first, at most LINES_MAX."""
+        """Returns the newest sagas that pass the filter, newest first, at most LINES_MAX."""
 
     async def counts(self) -> Counts:
-        """Count everything; it reads the whole table."""
+        """Counts all sagas. It reads the whole table."""
 
     async def detail(self, saga: UUID) -> SagaDetail:
-        """Everything about one saga. Raises NotFound."""
+        """Reads everything about one saga.
+
+        Raises:
+            NotFound: there is no such saga, or it was purged.
+        """
 
     async def definitions(self) -> list[DefinitionLine]:
-        """All definitions, by name, the newest version first."""
+        """Returns all definitions, by name, the newest version first."""
 
     async def histories(self, first: UUID, limit: int) -> HistoryPage:
-        """The sagas with this id or a greater one, in the order of their ids, each with all of its history, as they are at one moment."""
+        """Returns the sagas from the id `first` on, in the order of their ids, each with its whole history, all at one moment."""
 
     async def survey(self, limit: int) -> Survey:
-        """Look over the `limit` most overdue sagas that have not ended, and as many commands of each service."""
+        """Summarises the `limit` most overdue sagas that have not ended, and as many commands of each service."""

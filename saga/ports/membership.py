@@ -1,4 +1,4 @@
-"""The membership port: which processes are alive, and what each one is told."""
+"""The membership port: which processes are alive, and how a process is notified."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from uuid import UUID
 from saga.ports.values.claim import Claim, CommandRef
 from saga.ports.values.notification import SagaStatus
 
-LEADER_SILENCE_SECONDS_MAX: Final = 10.0  # who was not seen leading for so long counts as gone
+LEADER_SILENCE_SECONDS_MAX: Final = 10.0
+"""A leader that has not been seen leading for this long counts as gone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A process that is alive, as the last beat saw it."""
+    """A process that was alive at the last heartbeat."""
 
     id: int
     name: str
@@ -28,9 +29,10 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """What a heartbeat answers.
+    """The answer to a heartbeat.
 
-    `store_clock` is the store's clock minus this process's monotonic one. `leader_seen_ago_seconds` is None where nobody has ever led.
+    `has_due`: commands are due in a queue of this process. `released`: how many claims of dead processes it has freed.
+    `store_clock`: the store's clock minus this process's monotonic clock. `leader_seen_ago_seconds`: None if nobody ever led.
     """
 
     peers: tuple[Peer, ...]
@@ -42,9 +44,10 @@ class Heartbeat:
 
 @dataclass(slots=True)
 class ProcessListener:
-    """Callbacks for what others tell this process. They are called on the event loop and must not block.
+    """Callbacks for the notifications of this process. They run on the event loop and must not block.
 
-    `works` brings claims whole, each at most once, with the times of this process; `ended` brings how a saga ended where that was told.
+    `on_claims` receives inline claims, each at most once, with times on this process's clock. `on_ended` receives the status of
+    a saga where the notification carried it, else None. `on_session_lost`: the store no longer sees this process as alive.
     """
 
     on_claim_refs: Callable[[list[CommandRef]], None]
@@ -56,33 +59,39 @@ class ProcessListener:
 
 
 class Membership(Protocol):
-    """Being alive, in the eyes of the others. It ends with the process, however that ends."""
+    """Shows other processes that this one is alive. That ends with the process, however the process ends.
+
+    Delivery: notifications may be lost or repeated; the heartbeat and the wake-up times of sagas make up for lost ones.
+
+    Raises:
+        Unavailable: by every method; the outcome is unknown.
+    """
 
     async def join(self, name: str, services: Sequence[str], capacity: int, listener: ProcessListener) -> int:
-        """Enter the list of processes; returns this process's number, which is never used again.
+        """Adds this process to the live processes. Returns its number, which is never used again.
 
-        It hears of what is meant for it from then on, at the latest from when it serves, or has started a saga whose end it is told.
+        Notifications for it arrive from then on; at the latest once it serves, or has started a saga whose end it waits for.
         """
 
     async def announce(self, services: Sequence[str], capacity: int) -> None:
-        """Serve these services from now on, besides those announced before."""
+        """Adds services to those that this process serves."""
 
     async def heartbeat(self, in_flight: int, *, full: bool) -> Heartbeat:
-        """Say that we are alive; learn who else is; end the claims of the dead, and with `full` also those whose lease is over.
+        """Reports that this process is alive, and reads which others are. Frees the claims of dead processes.
 
-        A store may leave out the look at the leases where another process has made it within the last second.
+        `full`: also free claims whose lease has ended; a store may skip that if another process has done it within the last second.
         """
 
     async def lead(self, term: int, name: str | None, *, silence_seconds_max: float = math.inf) -> float:
-        """Be seen leading in a term; None: not any more. Whichever election it was, this is what beats, people and the next leader see.
+        """Records that `name` leads in this term; None: that it leads no longer. Heartbeats, operators and the next leader read it.
 
-        Returns for how many seconds nobody was seen leading before this call, 0 where nobody ever was. Where that is more than
-        `silence_seconds_max` it stays so: term and name are written, and the leader is not seen yet.
+        Returns for how many seconds nobody was seen leading before this call, 0 if nobody ever led. If that is more than
+        `silence_seconds_max`, term and name are recorded, but the leader is not seen as leading yet.
 
         Raises:
-            LeadershipLost: somebody is seen leading in a later term; nothing has changed.
-            Unavailable: unknown outcome.
+            LeadershipLost: another process is seen leading in a later term; nothing has changed.
+            Unavailable: the outcome is unknown.
         """
 
     async def leave(self) -> None:
-        """Go in good order: claims that are held go back to their queues without being counted."""
+        """Leaves in good order: the claims of this process go back to their queues, and their deliveries do not count."""

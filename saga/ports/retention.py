@@ -1,4 +1,4 @@
-"""The retention port: deleting finished sagas and old history."""
+"""The retention port: deletes finished sagas and old history."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ from typing import Protocol
 
 
 class Retention(Protocol):
-    """Housekeeping, by the leader."""
+    """Housekeeping, done by the leader. Every method may be repeated.
+
+    Raises:
+        Unavailable: by every method; some of the work may have been done.
+    """
 
     async def purge(self, older_than_seconds: float, limit: int) -> int:
-        """Delete finished sagas that ended longer ago, with their steps and keys; returns how many."""
+        """Deletes up to `limit` sagas that ended longer ago, with their steps and keys. Returns the number of sagas."""
 
     async def keep_history(self, days: float) -> None:
-        """Make the history's partitions for the days ahead, and drop those that are older than `days`."""
+        """Creates the partitions of the history for the coming days, and drops those that are older than `days`."""

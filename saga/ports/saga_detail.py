@@ -1,4 +1,4 @@
-"""Everything that is known about one saga, as people need it. Read in one look; times in seconds since the epoch, on the store's clock."""
+"""Everything about one saga, for operators. All of it is of one moment; times are in seconds since the epoch, on the store's clock."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ HISTORY_LINES_MAX = 5_000
 class CommandDetail:
     """A command under way.
 
-    `owner` runs it; None: it is queued. `due_at` None: it was set aside. `quiet_at`: until then a call of it may still arrive.
+    `owner`: the process that runs it; None if it is queued. `due_at`: None if it is parked. `quiet_at`: until then a call of it
+    may still arrive.
     """
 
     operation: Operation
@@ -33,7 +34,7 @@ class CommandDetail:
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """What a step that succeeded has left behind."""
+    """The record of a step that succeeded."""
 
     finished_at: float
     process: str | None
@@ -43,7 +44,7 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """A line of history; `step` is None where it is about the whole saga."""
+    """A line of history. `step`: None if it is about the whole saga."""
 
     at: float
     kind: str
@@ -55,9 +56,10 @@ class HistoryLine:
 
 @dataclass(frozen=True, slots=True)
 class SagaDetail:
-    """One saga at one moment, `now`.
+    """One saga at the moment `now`.
 
-    `serving`: the live processes of each service that has any. `leader`: the live supervisor that leads.
+    `commands` and `records` are by step. `serving`: the live processes of each service that has any. `leader`: the supervisor
+    that leads, if one is alive.
     """
 
     saga: UUID

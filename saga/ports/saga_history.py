@@ -1,4 +1,4 @@
-"""What a store has recorded about a saga. Letters and phases are those of the tables; times in seconds since the epoch."""
+"""The recorded history of a saga. Letters and phases are those of the tables; times are in seconds since the epoch."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from uuid import UUID
 
 
 class Transition(NamedTuple):
-    """One line of history. `version` is None where the saga's row did not change; phase and vector are those after it."""
+    """One line of history. `version`: None if the saga's row did not change. `phase` and `vector` are those after it."""
 
     version: int | None
     phase: str
@@ -22,7 +22,10 @@ class Transition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SagaHistory:
-    """A saga's row, the steps that have a recorded result, and its notes: by version and in the order of writing, those without last."""
+    """A saga's row, the steps that have a result, and its transitions.
+
+    The transitions are ordered by version, then by the order of writing; those without a version come last.
+    """
 
     saga: UUID
     definition: int
@@ -36,10 +39,9 @@ class SagaHistory:
 
 @dataclass(frozen=True, slots=True)
 class HistoryPage:
-    """Some sagas, by id, as they all were at one moment.
+    """Some sagas, by id, all at one moment.
 
-    `documents`: the canonical JSON of their definitions, by number. `kept_since`: history before this moment has been dropped; None: it
-    is all there.
+    `documents`: the canonical JSON of their definitions, by number. `kept_since`: older history has been dropped; None: none was.
     """
 
     histories: Sequence[SagaHistory]

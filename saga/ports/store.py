@@ -1,4 +1,14 @@
-"""The store's ports. The store is the truth; everything else may be lost, doubled or late."""
+"""The store's port for the hot path. The store is the truth; everything else may be lost, duplicated or late.
+
+Every call is one transaction. Outcomes that belong to normal work (a taken key, a write conflict, a lost claim) are returned, not
+raised.
+
+Hints for speed: what the caller knows, so that a store can save work. A store may ignore each of them.
+
+- `durable=False`: the caller can repeat the call after a crash of the server, so the store may answer before the commit is on disk.
+- `Write.is_new`: no row that the write inserts should exist. The caller may be wrong, so a store has to notice.
+- `Notifications.claims` and `.statuses`: what `claim_refs` and `ended` refer to, in full, so that receivers need not read it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +26,14 @@ Connection = Any
 
 
 class Store(Protocol):
-    """The hot path. Every call is one transaction; on `Unavailable` its outcome is unknown (it may have been committed)."""
+    """Starts sagas, commits decisions, and hands out claims.
+
+    Ordering: none between sagas; writes of one saga are ordered by its version (G4). Idempotence: a write is made at most once,
+    because it is conditional on the version. Cancellation: the outcome of a cancelled call is unknown.
+
+    Raises:
+        Unavailable: by every method; the outcome is unknown, the transaction may have been committed.
+    """
 
     async def start(
         self,
@@ -28,9 +45,9 @@ class Store(Protocol):
         is_retry: bool,
         connection: Connection = None,
     ) -> list[TakenKey]:
-        """Insert sagas with their first commands, durably. A start whose key is taken is not inserted and is returned.
+        """Inserts sagas with their first commands, durably. Returns the starts whose key is taken; those are not inserted.
 
-        `is_retry`: an earlier call with these starts ended with `Unavailable`; those that it has inserted are left as they are.
+        `is_retry`: an earlier call with these starts ended with `Unavailable`; the sagas that it has inserted stay as they are.
         `connection`: take part in its transaction.
         """
 
@@ -44,15 +61,15 @@ class Store(Protocol):
         wait: bool,
         connection: Connection = None,
     ) -> list[WriteConflict]:
-        """Write what was decided, each saga as a whole or not at all; return the conflicts.
+        """Writes what was decided, each saga as a whole or not at all. Returns the write conflicts.
 
-        `wait` waits for locked sagas instead of returning them as conflicts. `connection`: take part in its transaction.
+        `wait`: wait for locked sagas instead of returning them as conflicts. `connection`: take part in its transaction.
         """
 
     async def poll(
         self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool
     ) -> list[Claim]:
-        """Claim up to `limit` queued commands that are due, oldest first. Claims are numbered from `first_claim` + 1."""
+        """Claims up to `limit` queued commands that are due, oldest first, with numbers from `first_claim` + 1."""
 
     async def admit(
         self,
@@ -63,20 +80,26 @@ class Store(Protocol):
         first_claim: int,
         durable: bool,
     ) -> list[Claim]:
-        """Claim delivered commands (`services[n]` serves `deliveries[n]`): those that the vector calls for and nobody holds (G1)."""
+        """Claims the delivered commands that the state vector calls for and that nobody holds (G1).
+
+        `services[n]` serves `deliveries[n]`.
+        """
 
     async def fetch(self, refs: Sequence[CommandRef], *, process: int) -> list[Claim]:
-        """Read the claims that this process holds: all of them where `refs` is empty. What is not called for any more is dropped."""
+        """Reads claims that this process holds; all of them where `refs` is empty. Drops those that are not called for any more."""
 
     async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
-        """Sagas whose wake_at has passed, the most overdue first; of definitions that involve one of `services`, None: all."""
+        """Reads sagas whose wake-up time has passed, the most overdue first.
+
+        `services`: only sagas whose definition involves one of them; None: all.
+        """
 
     async def extend(
         self, claims: Sequence[Claim], *, process: int, progress: bytes | None = None, isolated: bool = False
     ) -> set[int]:
-        """Prolong the leases of claims; return the numbers of those that this process has lost, or that are not called for any more.
+        """Renews the leases of claims. Returns the numbers of the claims that are lost, or not called for any more.
 
-        A process that has lost a claim may hold a newer one of the same command: that does not prolong the older one (G26).
-        `progress`: also note on the command how far it is (JSON), for the next attempt of the same operation. `isolated`: also count
-        that it begins alone now; a process that leaves in good order takes back what its claims have counted last.
+        A process that has lost a claim may hold a newer claim of the same command; the older one is not renewed by that (G26).
+        `progress`: also record on the command how far it is (JSON), for the next attempt of the same operation. `isolated`: also
+        count an isolated attempt that begins now; a process that leaves in good order takes its last counts back.
         """

@@ -1,4 +1,4 @@
-"""Commands as people run them, in this very process, and a store with the tables in it."""
+"""Runs commands in this process or in another one, against a store that has its tables."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ AsyncCommand = Callable[..., Awaitable[Ran]]
 
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Command]:
-    """Runs `saga` with these arguments, in an empty folder and without settings of the environment."""
+    """Runs `saga` with these arguments, in an empty folder and without settings from the environment."""
     for name in ("SAGA_STORE", "SAGA_NAMESPACE", "SAGA_CONFIG", "SAGA_BUS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("COLUMNS", "100")
@@ -58,21 +58,21 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Command
 
 @pytest.fixture
 async def store(postgres_url: str, postgres: asyncpg.Connection[asyncpg.Record]) -> str:
-    """The URL of a store that is ready."""
+    """The URL of a store that has its tables."""
     await migrate(postgres, schema="saga")
     return postgres_url
 
 
 @pytest.fixture
 async def counter(store: str) -> AsyncIterator[Counter]:
-    """A shop with one counter, whose handlers do what the test tells them."""
+    """A shop whose handlers do what the test says."""
     async with counter_on(store) as counter:
         yield counter
 
 
 @pytest.fixture
 def apart(tmp_path: Path) -> AsyncCommand:
-    """The same in a process of its own, beside whatever runs in this one."""
+    """Runs a command in a process of its own, while this process goes on."""
 
     async def run(*arguments: str) -> Ran:
         process = await asyncio.create_subprocess_exec(
@@ -87,7 +87,7 @@ def apart(tmp_path: Path) -> AsyncCommand:
 
 @pytest.fixture
 async def older_store(store: str, postgres: asyncpg.Connection[asyncpg.Record]) -> str:
-    """A store that has not got the last migration."""
+    """A store that lacks the last migration."""
     await postgres.execute(
         "delete from saga.schema_migration where version = (select max(version) from saga.schema_migration)"
     )
@@ -96,7 +96,7 @@ async def older_store(store: str, postgres: asyncpg.Connection[asyncpg.Record]) 
 
 @pytest.fixture
 async def newer_store(store: str, postgres: asyncpg.Connection[asyncpg.Record]) -> str:
-    """A store that a later version has migrated, and which takes no older one."""
+    """A store that a later version has migrated, and that refuses older versions."""
     await postgres.execute(
         "insert into saga.schema_migration (version, name, sha256, runs_from) values (9999, 'later', '', 9999)"
     )

@@ -1,4 +1,4 @@
-"""A shop whose handlers do what a test says: succeed, fail, or stand still. Its sagas are real ones on a real store."""
+"""A shop whose handlers succeed, fail or block, as a test says. Its sagas are real ones on a real store."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Order(BaseModel):
 
 @dataclass
 class Counter:
-    """`sagas` serves the shop; `away` is another process, which serves nothing. `faults`: what a handler raises instead."""
+    """`sagas` serves the shop; `away` is another process, which serves nothing. `faults`: the exceptions that handlers raise."""
 
     settings: Settings
     sagas: App
@@ -49,14 +49,14 @@ class Counter:
         return await self.away.process.listing.detail(saga)
 
     async def until(self, saga: UUID, is_so: Callable[[SagaDetail], bool]) -> SagaDetail:
-        """The first look at which it is so."""
+        """Reads the saga until the condition holds, and returns that detail."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
-            while not is_so(case := await self.detail(saga)):
+            while not is_so(detail := await self.detail(saga)):
                 pass
-        return case
+        return detail
 
     async def until_vector(self, saga: UUID, vector: str) -> SagaDetail:
-        return await self.until(saga, lambda case: case.state.vector == vector)
+        return await self.until(saga, lambda detail: detail.state.vector == vector)
 
     async def roll_back(self, saga: UUID) -> None:
         await self.away.operations.roll_back(saga, actor=ACTOR, reason="the customer changed her mind")

@@ -1,4 +1,4 @@
-"""Acting on sagas from the shell: shown first, asked where it is grave, one or many."""
+"""Actions from the shell: shown first, confirmed if irreversible, on one saga or on many."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ async def held_at_the_charge(counter: Counter, *keys: str) -> None:
         await counter.until_vector(saga, "SDP")
 
 
-async def test_a_dry_run_of_a_roll_back_shows_the_plan_and_changes_nothing(
+async def test_a_dry_run_of_a_rollback_shows_the_plan_and_changes_nothing(
     counter: Counter, apart: AsyncCommand
 ) -> None:
     counter.faults["reserve"] = ConnectionError("the shelf is locked")
@@ -38,7 +38,7 @@ async def test_a_dry_run_of_a_roll_back_shows_the_plan_and_changes_nothing(
     assert (await counter.detail(saga)).state == before.state
 
 
-async def test_the_plan_of_a_roll_back_is_for_programs_too(counter: Counter, apart: AsyncCommand) -> None:
+async def test_the_plan_of_a_rollback_is_printed_as_json(counter: Counter, apart: AsyncCommand) -> None:
     counter.faults["reserve"] = ConnectionError("the shelf is locked")
     await counter.until_vector(await counter.start(), "DPP")
 
@@ -61,7 +61,7 @@ async def test_many_are_paused_and_resumed_by_a_filter(counter: Counter, apart: 
     assert len(json.loads(resumed.out)["done"]) == 3
 
 
-async def test_many_are_shown_before_they_are_touched(counter: Counter, apart: AsyncCommand) -> None:
+async def test_a_dry_run_lists_many_sagas_and_changes_none(counter: Counter, apart: AsyncCommand) -> None:
     await held_at_the_charge(counter, "one", "two")
 
     ran = await acted(apart, counter, "pause", "--all", "--dry-run")
@@ -70,7 +70,7 @@ async def test_many_are_shown_before_they_are_touched(counter: Counter, apart: A
     assert len(ran.out.splitlines()) == 3
 
 
-async def test_many_are_not_touched_where_nobody_can_be_asked(counter: Counter, apart: AsyncCommand) -> None:
+async def test_many_are_not_changed_without_a_terminal_or_yes(counter: Counter, apart: AsyncCommand) -> None:
     await held_at_the_charge(counter, "one")
 
     ran = await acted(apart, counter, "pause", "--all")
@@ -79,7 +79,7 @@ async def test_many_are_not_touched_where_nobody_can_be_asked(counter: Counter, 
     assert "pass --yes, or --dry-run" in ran.err
 
 
-async def test_one_saga_or_many_have_to_be_named(counter: Counter, apart: AsyncCommand) -> None:
+async def test_either_one_saga_or_many_must_be_selected(counter: Counter, apart: AsyncCommand) -> None:
     neither, both = await asyncio.gather(
         acted(apart, counter, "pause"), acted(apart, counter, "pause", "order:one", "--all")
     )
@@ -89,7 +89,7 @@ async def test_one_saga_or_many_have_to_be_named(counter: Counter, apart: AsyncC
     assert "not both" in both.err
 
 
-async def test_those_that_refuse_are_named_and_the_others_done(counter: Counter, apart: AsyncCommand) -> None:
+async def test_sagas_that_refuse_are_named_and_the_others_are_changed(counter: Counter, apart: AsyncCommand) -> None:
     counter.faults["confirm"] = GiveUp("no such address")
     stuck = await counter.start("stuck")
     await counter.until_vector(stuck, "SSd")
@@ -104,7 +104,7 @@ async def test_those_that_refuse_are_named_and_the_others_done(counter: Counter,
     assert "has passed its pivot charge" in ran.out
 
 
-async def test_a_saga_is_given_up_only_on_purpose_and_with_a_list_of_what_is_left(
+async def test_a_saga_is_abandoned_only_with_yes_and_lists_the_effects_that_remain(
     counter: Counter, apart: AsyncCommand, postgres: asyncpg.Connection[asyncpg.Record]
 ) -> None:
     counter.faults["confirm"] = GiveUp("no such address")
@@ -132,7 +132,7 @@ async def test_a_step_is_skipped_from_the_shell(
     saga = await counter.start()
     await counter.until_vector(saga, "SSd")
 
-    await postgres.execute("update saga.command set quiet_at = now() where saga = $1", saga)  # no call may still arrive
+    await postgres.execute("update saga.command set quiet_at = now() where saga = $1", saga)  # no call can still arrive
     shown = await acted(apart, counter, "skip", str(saga), "confirm", "--dry-run")
     skipped = await acted(apart, counter, "skip", str(saga), "confirm")
 

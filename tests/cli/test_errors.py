@@ -85,7 +85,7 @@ def test_an_unknown_saga_is_named(command: Command, store: str, action: str) -> 
     assert_refused(command(action, str(NOBODY), "--store", store), 1, f"has no saga {NOBODY}")
 
 
-def test_what_is_neither_an_id_nor_a_key_is_told_both_forms(command: Command, store: str) -> None:
+def test_a_reference_that_is_neither_an_id_nor_a_key_is_refused_with_both_forms(command: Command, store: str) -> None:
     assert_refused(command("show", "order-1017", "--store", store), 2, "'order-1017'", "DEFINITION:KEY")
 
 
@@ -131,7 +131,7 @@ def test_a_tag_without_a_value_is_named(command: Command, store: str) -> None:
     assert_refused(command("start", "order", "{}", "--tag", "region", "--store", store), 2, "region", "NAME=VALUE")
 
 
-def test_a_moment_that_cannot_be_read_is_told_the_forms(command: Command, store: str) -> None:
+def test_a_moment_that_cannot_be_read_is_refused_with_the_forms(command: Command, store: str) -> None:
     assert_refused(command("ls", "--since", "yesterday", "--store", store), 2, "yesterday", "10m")
 
 
@@ -190,7 +190,7 @@ async def test_a_start_key_used_with_another_input_names_the_first_saga(counter:
     assert_refused(ran, 1, "'order-1'", str(saga), "another input")
 
 
-async def test_a_roll_back_behind_the_pivot_says_that_it_has_passed(counter: Counter, apart: AsyncCommand) -> None:
+async def test_a_rollback_after_the_pivot_says_that_it_has_passed(counter: Counter, apart: AsyncCommand) -> None:
     counter.blocked.add("confirm")
     saga = await counter.start()
     await counter.until_vector(saga, "SSD")
@@ -200,7 +200,7 @@ async def test_a_roll_back_behind_the_pivot_says_that_it_has_passed(counter: Cou
     assert_refused(ran, 1, "passed its pivot charge")
 
 
-async def test_a_retry_where_nothing_was_set_aside_says_so(counter: Counter, apart: AsyncCommand) -> None:
+async def test_a_retry_where_no_step_is_quarantined_says_so(counter: Counter, apart: AsyncCommand) -> None:
     counter.blocked.add("reserve")
     saga = await counter.start()
 
@@ -209,7 +209,7 @@ async def test_a_retry_where_nothing_was_set_aside_says_so(counter: Counter, apa
     assert_refused(ran, 1, str(saga), "no quarantined step")
 
 
-async def test_what_an_operator_does_answers_with_what_comes_next(counter: Counter, apart: AsyncCommand) -> None:
+async def test_an_action_answers_with_what_comes_next(counter: Counter, apart: AsyncCommand) -> None:
     counter.blocked.add("reserve")
     saga = await counter.start()
     await counter.until_vector(saga, "DPP")

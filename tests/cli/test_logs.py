@@ -1,4 +1,4 @@
-"""Lines of the log: for programs and for people, with the saga and the step, and never a password."""
+"""Log lines: for programs and for people, with the saga and the step, and never a password."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def configured() -> Iterator[Callable[..., io.StringIO]]:
 
 @pytest.fixture
 def step() -> None:
-    """What the running task is said to do."""
+    """Pretends that the running task executes a step."""
     state = State(Phase.RUNNING, "D", rollback_requested=False, paused=False, deadline=None, reason=None)
     claim = Claim(
         saga=SAGA, step=0, operation=Operation.EXECUTE, number=1, definition=1, version=1, state=state, waiter=None,
@@ -67,7 +67,7 @@ def test_a_line_for_programs_is_one_json_object(configured: Callable[..., io.Str
     assert (line["event"], line["saga"]) == ("saga ended", str(SAGA))
 
 
-def test_a_value_that_is_no_json_is_shown_as_it_calls_itself(configured: Callable[..., io.StringIO]) -> None:
+def test_a_value_that_is_not_json_is_shown_as_its_repr(configured: Callable[..., io.StringIO]) -> None:
     stream = configured()
 
     structlog.get_logger("saga").info("odd", value=object)
@@ -95,7 +95,7 @@ def test_a_line_from_within_a_step_says_which(configured: Callable[..., io.Strin
 
 
 @pytest.mark.usefixtures("step")
-def test_what_other_libraries_log_comes_the_same_way(configured: Callable[..., io.StringIO]) -> None:
+def test_other_libraries_log_in_the_same_way(configured: Callable[..., io.StringIO]) -> None:
     stream = configured()
 
     logging.getLogger("shop.provider").warning("slow: %s s", 3)
@@ -129,7 +129,7 @@ def test_an_exception_is_part_of_its_line(configured: Callable[..., io.StringIO]
 
 
 @pytest.mark.parametrize("log_format", ["json", "console"])
-def test_passwords_of_urls_are_blotted_out(configured: Callable[..., io.StringIO], log_format: logs.Format) -> None:
+def test_passwords_of_urls_are_masked(configured: Callable[..., io.StringIO], log_format: logs.Format) -> None:
     stream = configured(log_format)
 
     structlog.get_logger("shop").info("calling", url="https://ann:very-secret@provider/charges")

@@ -1,4 +1,4 @@
-"""How sagas look in terminals of 80 and of 120 columns. The cases are constructed, so that every column has something in it."""
+"""The output for terminals of 80 and of 120 columns. The sagas are constructed, so that every column has a value."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ LINE = SagaLine(
 
 @pytest.fixture(autouse=True)
 def _greenwich(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Times are shown as the terminal's; here they are the same everywhere."""
+    """Sets the time zone, because times are shown in local time."""
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     yield
@@ -101,7 +101,7 @@ def test_a_stuck_saga_is_shown_with_its_steps_and_its_history(columns: int) -> N
 
 
 @pytest.mark.parametrize("columns", [80, 120])
-def test_a_list_has_the_ids_whole_and_the_newest_facts(columns: int) -> None:
+def test_a_list_has_complete_ids_and_the_newest_facts(columns: int) -> None:
     ended = replace(LINE, phase=Phase.COMPLETED, is_stuck=False, steps=(), ended_at=NOW, reason=None)
 
     text = rendered(ls.list_page([LINE, ended], NOW), columns)
@@ -114,7 +114,7 @@ def test_an_empty_list_says_so() -> None:
     assert rendered(ls.list_page([], NOW), 80) == "no sagas\n"
 
 
-def test_definitions_are_listed_with_the_one_that_a_start_takes() -> None:
+def test_definitions_are_listed_with_the_version_that_a_start_uses() -> None:
     old = DefinitionLine(1, "order", 1, b"1", 3, ("inventory", "payments"), is_default=False, live=2)
     new = replace(old, number=2, version=2, is_default=True, live=0)
 
@@ -127,7 +127,7 @@ def test_a_definition_is_drawn_as_a_tree_and_as_a_chart() -> None:
     assert_golden("definition", rendered(definitions.tree_page(graph), 80) + definitions.flow_chart(graph) + "\n")
 
 
-def test_a_case_for_programs_has_the_payloads_as_json() -> None:
+def test_the_document_of_a_saga_has_the_payloads_as_json() -> None:
     document = saga_document(STUCK)
 
     assert document["input"] == {"sku": "A-1", "quantity": 2}
@@ -148,5 +148,5 @@ def test_an_error_of_several_lines_leaves_the_answer_on_one() -> None:
     assert len(text.splitlines()) == 1
 
 
-def test_a_payload_that_is_encrypted_is_only_measured() -> None:
+def test_of_an_encrypted_payload_only_the_size_is_shown() -> None:
     assert saga_document(replace(STUCK, input=b"\xff\xfe"))["input"] == "2 bytes"

@@ -1,4 +1,4 @@
-"""What is imported before there is something to do. Imports are counted, since a measured time would depend on the machine."""
+"""Counts the modules that are imported at the start; a measured time would depend on the machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ OWN_MODULES_MAX = 5
 
 
 def imported_by(code: str) -> set[str]:
-    """The modules that a new interpreter has loaded after it has run this."""
+    """Returns the modules that a new interpreter has loaded after it has run this code."""
     program = f"import json, sys\n{code}\nprint(json.dumps(sorted(sys.modules)), file=sys.stderr)"
     ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     return set(json.loads(ran.stderr.splitlines()[-1]))

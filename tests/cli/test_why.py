@@ -1,7 +1,7 @@
-"""What `saga why` says in the situations that people meet. Each is brought about on a real PostgreSQL, by what the processes do.
+"""The sentences of `saga why` in typical situations. Each situation is created on a real PostgreSQL by real processes.
 
-Only the times are not what happened: they are blotted out, and one deadline is moved into the past by hand. SAGA_REWRITE=1 writes the
-golden files anew; the difference is the review.
+Only the times are not real: they are masked, and one deadline is moved into the past by hand. SAGA_REWRITE=1 rewrites the golden
+files; the diff is the review.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from saga.ports.saga_detail import SagaDetail
 from tests.cli.counter import ACTOR, Counter
 
 GOLDEN = Path(__file__).parent / "golden"
-BLOTS = (
+MASKS = (
     (re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}"), "SAGA"),
     (re.compile(r"(\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d"), "TIME"),
     (re.compile(r"\b\d+(\.\d+)? (ms|s|min|h|d)\b"), "SPAN"),
@@ -32,10 +32,10 @@ BLOTS = (
 
 
 async def unclaimed(counter: Counter) -> SagaDetail:
-    """The one process of the service is alive, but has as much in hand as it takes."""
+    """The only process of the service is alive, but at its limit."""
     counter.blocked.add("reserve")
     sagas = [await counter.start(f"order-{number}") for number in range(16)]
-    return await counter.until(sagas[-1], lambda case: case.commands[0].owner is None)
+    return await counter.until(sagas[-1], lambda detail: detail.commands[0].owner is None)
 
 
 async def nobody_alive(counter: Counter) -> SagaDetail:
@@ -43,19 +43,19 @@ async def nobody_alive(counter: Counter) -> SagaDetail:
     saga = await counter.start()
     await counter.until_vector(saga, "SDP")
     await counter.sagas.close()
-    return await counter.until(saga, lambda case: "payments" not in case.serving)
+    return await counter.until(saga, lambda detail: "payments" not in detail.serving)
 
 
 async def retry_wait(counter: Counter) -> SagaDetail:
     counter.faults["charge"] = ConnectionError("the provider does not answer")
     saga = await counter.start()
-    return await counter.until(saga, lambda case: 1 in case.commands and case.commands[1].failures == 1)
+    return await counter.until(saga, lambda detail: 1 in detail.commands and detail.commands[1].failures == 1)
 
 
 async def running(counter: Counter) -> SagaDetail:
     counter.blocked.add("charge")
     saga = await counter.start()
-    return await counter.until(saga, lambda case: 1 in case.commands and case.commands[1].owner is not None)
+    return await counter.until(saga, lambda detail: 1 in detail.commands and detail.commands[1].owner is not None)
 
 
 async def resolving(counter: Counter) -> SagaDetail:
@@ -94,7 +94,9 @@ async def undoing(counter: Counter) -> SagaDetail:
     counter.blocked.add("release")
     counter.faults["charge"] = Reject("card declined")
     saga = await counter.start()
-    return await counter.until(saga, lambda case: case.state.vector == "KRV" and case.commands[0].owner is not None)
+    return await counter.until(
+        saga, lambda detail: detail.state.vector == "KRV" and detail.commands[0].owner is not None
+    )
 
 
 async def paused(counter: Counter) -> SagaDetail:
@@ -107,13 +109,13 @@ async def paused(counter: Counter) -> SagaDetail:
 
 async def completed(counter: Counter) -> SagaDetail:
     saga = await counter.start()
-    return await counter.until(saga, lambda case: case.state.phase is Phase.COMPLETED)
+    return await counter.until(saga, lambda detail: detail.state.phase is Phase.COMPLETED)
 
 
 async def rolled_back(counter: Counter) -> SagaDetail:
     counter.faults["charge"] = Reject("card declined")
     saga = await counter.start()
-    return await counter.until(saga, lambda case: case.state.phase is Phase.COMPENSATED)
+    return await counter.until(saga, lambda detail: detail.state.phase is Phase.COMPENSATED)
 
 
 SITUATIONS: dict[Callable[[Counter], Awaitable[SagaDetail]], Situation] = {
@@ -132,20 +134,20 @@ SITUATIONS: dict[Callable[[Counter], Awaitable[SagaDetail]], Situation] = {
 }
 
 
-@pytest.mark.parametrize("bring_about", SITUATIONS, ids=lambda function: function.__name__)
+@pytest.mark.parametrize("create", SITUATIONS, ids=lambda function: function.__name__)
 async def test_why_says_what_a_saga_waits_for(
-    counter: Counter, bring_about: Callable[[Counter], Awaitable[SagaDetail]]
+    counter: Counter, create: Callable[[Counter], Awaitable[SagaDetail]]
 ) -> None:
-    case = await bring_about(counter)
+    detail = await create(counter)
 
-    answer = why(case)
+    answer = why(detail)
 
-    assert answer.situation is SITUATIONS[bring_about]
-    said = blotted(sentence(case, answer, clock_of(case.now)))
-    assert_golden(f"why_{bring_about.__name__}", said.replace("; ", ";\n  ") + "\n")
+    assert answer.situation is SITUATIONS[create]
+    said = masked(sentence(detail, answer, clock_of(detail.now)))
+    assert_golden(f"why_{create.__name__}", said.replace("; ", ";\n  ") + "\n")
 
 
-async def test_the_answer_for_programs_has_times_as_numbers(counter: Counter) -> None:
+async def test_the_document_has_times_as_numbers(counter: Counter) -> None:
     answer = json.loads(json.dumps(why(await running(counter)).document()))
 
     assert answer["situation"] == "running"
@@ -154,9 +156,9 @@ async def test_the_answer_for_programs_has_times_as_numbers(counter: Counter) ->
     assert answer["until"] > answer["since"]
 
 
-def blotted(text: str) -> str:
-    for pattern, blot in BLOTS:
-        text = pattern.sub(blot, text)
+def masked(text: str) -> str:
+    for pattern, mask in MASKS:
+        text = pattern.sub(mask, text)
     return text
 
 

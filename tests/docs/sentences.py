@@ -83,8 +83,13 @@ def _docstrings(tree: ast.Module) -> Iterator[tuple[int, Kind]]:
 
 
 def _is_command(node: ast.AST) -> bool:
-    decorators = getattr(node, "decorator_list", [])
-    return any(re.search(r"\.(?:command|default)\b", ast.unparse(decorator)) for decorator in decorators)
+    """Recognises a command by its decorator, or by the option of the store that every command has."""
+    if not isinstance(node, ast.FunctionDef):
+        return False
+    options = [ast.unparse(argument.annotation) for argument in node.args.kwonlyargs if argument.annotation is not None]
+    return "StoreOptions" in options or any(
+        re.search(r"\.(?:command|default)\b", ast.unparse(decorator)) for decorator in node.decorator_list
+    )
 
 
 def _python_comments(source: str) -> Iterator[Text]:

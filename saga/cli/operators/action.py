@@ -42,7 +42,7 @@ class Perform(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """What an operator can do to a saga.
+    """An action of an operator on a saga.
 
     `is_irreversible`: an operator on a terminal has to confirm it. `always_needs_yes`: without a terminal it needs --yes.
     """
@@ -94,7 +94,7 @@ async def _run_one(app: App, action: Action, reference: str, by: ActionOptions, 
 
 
 def _preview(action: Action, before: SagaDetail, after: Snapshot) -> tuple[list[str], dict[str, Any]]:
-    """What the action would change, as lines and as JSON."""
+    """Returns what the action changes, as lines and as JSON."""
     lines = plans.changes(before.graph, before.state, after.state)
     document: dict[str, Any] = {"saga": str(before.saga), "action": action.verb, "changes": lines}
     if action.verb == "roll back":

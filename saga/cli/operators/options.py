@@ -19,7 +19,7 @@ _GROUP: Final = Group("Action", sort_key=80)
 @Parameter(name="*")
 @dataclass(frozen=True, slots=True)
 class ActionOptions:
-    """Who acts, and why.
+    """The options of an action.
 
     Attributes
     ----------

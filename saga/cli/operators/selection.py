@@ -1,4 +1,4 @@
-"""Which sagas an action is for: one that is named by its id or key, or all that a filter selects."""
+"""The sagas that an action is for: one that is named by its id or key, or all that a filter selects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`saga bus ensure`: creates the topics of a bus that has none by itself."""
+"""`saga bus ensure`: creates the topics that a bus does not create by itself."""
 
 from __future__ import annotations
 

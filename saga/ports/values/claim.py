@@ -1,6 +1,6 @@
-"""The values that cross the store's port on the hot path: what a process is given to do, and what it writes back.
+"""A claim, and the references to a command.
 
-Structs, since some of each are made for every step; a changed copy is made by `msgspec.structs.replace`.
+These are Structs because some are made for every step; `msgspec.structs.replace` makes a changed copy.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from saga.core.state.saga_state import State
 class Claim(Struct, array_like=True):
     """A claim, with all that is needed to run it. Times are on this process's monotonic clock.
 
-    `results` has the recorded results (JSON) of the steps that the input is made from and, for a compensation, of the step itself.
-    `deliveries` counts this one too; `isolated_attempts`: how often it began alone, since its last answer, and did not answer.
-    `lease_ends`: an external call starts before it (G26). `quiet_at`: until then a call of an earlier claim may still arrive (G25, G28).
-    `store_clock` is the store's clock minus this process's monotonic clock, in seconds. `trace`: as in `Start`.
+    `number` is the claim number. `results`: the recorded results (JSON) of the steps that the input reads and, for a
+    compensation, of the step itself. `deliveries` includes this delivery. `isolated_attempts`: since the last answer.
+    `lease_ends`: an external call starts before it (G26). `quiet_at`: until then a call of an earlier claim may still arrive
+    (G25, G28). `store_clock`: the store's clock minus this process's monotonic clock, in seconds. `trace`: see `Start`.
     """
 
     saga: UUID
@@ -44,7 +44,7 @@ class Claim(Struct, array_like=True):
 
 
 class CommandRef(Struct, frozen=True, array_like=True):
-    """A command by its address."""
+    """Identifies a command: one saga, one step."""
 
     saga: UUID
     step: int

@@ -1,4 +1,4 @@
-"""Who is notified about a commit, and about what."""
+"""The notifications of a commit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from saga.ports.values.claim import Claim, CommandRef
 
 
 class SagaStatus(Struct, frozen=True, array_like=True):
-    """How far a saga is, for whoever waits for its end; `input` and `results` only when it is completed."""
+    """The status of a saga, for a process that waits for its end. `input` and `results` are there only if it has completed."""
 
     definition: int
     phase: Phase
@@ -21,11 +21,11 @@ class SagaStatus(Struct, frozen=True, array_like=True):
 
 
 class Notifications(Struct):
-    """Whom a commit notifies, in the same transaction.
+    """Notifications that are sent with a commit, in the same transaction.
 
-    Processes are told of their new claims (`claim_refs`), services of commands in their queue (`services`), waiters of sagas
-    that have ended (`ended`). `claims` and `statuses` carry some of these whole, which saves the receiver a query; a store may
-    use them only when every write of the commit was made. Their times are on the clock of the notifying process.
+    `claim_refs`: new claims, by process. `services`: the services with new commands in their queues. `ended`: sagas that have
+    ended, by the process that waits for them. `claims` and `statuses` carry some of these inline, which saves the receiver a
+    query; a store may use them only if every write of the commit was made. Their times are on the clock of the sender.
     """
 
     claim_refs: dict[int, list[CommandRef]] = {}
@@ -35,7 +35,7 @@ class Notifications(Struct):
     statuses: dict[int, dict[UUID, SagaStatus]] = {}
 
     def add(self, other: Notifications) -> None:
-        """Tell these too."""
+        """Adds the notifications of another commit."""
         for process, refs in other.claim_refs.items():
             self.claim_refs.setdefault(process, []).extend(refs)
         for process, sagas in other.ended.items():
@@ -47,6 +47,6 @@ class Notifications(Struct):
         self.services |= other.services
 
     def drop_inline(self) -> None:
-        """Tell addresses only: it is not known whether these claim_refs were made."""
+        """Keeps only references, because it is not known whether the claims were made."""
         self.claims.clear()
         self.statuses.clear()

@@ -10,10 +10,10 @@ from saga.core.state.saga_state import State
 
 
 class OverdueSaga(Struct, frozen=True):
-    """A saga that somebody must look after.
+    """A saga that must be redriven, with the state that the decision needs.
 
-    `held`: steps with a command row; `claimed`: with a live claim; `unquiet`: of which a call may still be on its way.
-    `trace`: as in `Start`.
+    `held`: the steps with a command row. `claimed`: the steps with a live claim. `unquiet`: the steps of which a call may still
+    be on its way. `store_clock`: the store's clock minus this process's monotonic clock. `trace`: see `Start`.
     """
 
     saga: UUID

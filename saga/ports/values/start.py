@@ -15,7 +15,7 @@ from saga.ports.values.write import Dispatch
 class Start(Struct):
     """A saga to be inserted, with the commands and the history of its first decision.
 
-    `trace` is the W3C traceparent under which its steps are traced.
+    `trace`: the W3C traceparent under which its steps are traced.
     """
 
     saga: UUID
@@ -33,7 +33,7 @@ class Start(Struct):
 
 
 class TakenKey(Struct, frozen=True):
-    """A start whose key was taken: nothing was inserted for it."""
+    """A start that was not inserted, because its key is taken by `saga`. `position`: its place among the starts."""
 
     position: int
     saga: UUID

@@ -1,4 +1,4 @@
-"""What one commit writes for one saga, and the answer when it could not be written."""
+"""The write of one saga in a commit, and the conflict that is returned if it was not made."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from saga.core.state.saga_state import State
 
 
 class Dispatch(Struct):
-    """A command row to be written: for the process `owner` under `claim`, or for the queue of `service`."""
+    """A command row to be written: claimed by the process `owner` under number `claim`, or in the queue of `service`."""
 
     step: int
     operation: Operation
@@ -24,13 +24,14 @@ class Dispatch(Struct):
     after_seconds: float
 
 
-PARKED_SECONDS: Final = 1e9  # a delay of that length or more: set aside until somebody acts
+PARKED_SECONDS: Final = 1e9
+"""A command with a delay of this length or more is parked until an operator acts."""
 
 
 class Delay(Struct):
-    """The claim ends without an outcome; the command is due again `after_seconds` from now. Written only by the newest claim.
+    """A claim that ends without an outcome; the command is due again in `after_seconds`. Only the newest claim can write it.
 
-    `failures` and `isolated_attempts` are written as they are.
+    `quiet_seconds`: how long a call of the claim may still arrive. `failures` and `isolated_attempts` replace the counts.
     """
 
     step: int
@@ -43,14 +44,14 @@ class Delay(Struct):
 
 
 class Drop(Struct):
-    """The command row goes; with a claim: only if that claim still holds it."""
+    """A command row to be deleted; with a claim, only if that claim still holds it."""
 
     step: int
     claim: int | None
 
 
 class Result(Struct):
-    """The recorded result of a step, JSON."""
+    """The result of a step to be recorded, as JSON."""
 
     step: int
     attempts: int
@@ -58,11 +59,11 @@ class Result(Struct):
 
 
 class Write(Struct):
-    """What one saga's outcomes decided. Written as a whole where `version` is still the saga's (G4), or not at all.
+    """The decision about one saga. It is written as a whole if `version` is still the saga's (G4), or not at all.
 
-    `fences`: (step, claim) of rejections; one that is not the newest claim makes the whole write a conflict (G27).
-    `wake_seconds` moves the saga's wake_at; None leaves it. `is_new`: no step has a command or a result yet that this gives it, as far as
-    the caller knows; a store that can write such more cheaply must not rely on it.
+    `changed`: whether the row of the saga changes. `wake_seconds`: when the saga is redriven next; None leaves it as it is.
+    `fences`: step and claim number of each rejection; a claim that is not the newest makes the whole write a conflict (G27).
+    `is_new`: a hint, see `saga.ports.store`.
     """
 
     saga: UUID
@@ -81,9 +82,9 @@ class Write(Struct):
 
 
 class WriteConflict(Struct, frozen=True):
-    """A write that was not made: its saga has moved on, is locked, or the claim is not the newest.
+    """A write that was not made: the saga has changed, is locked, or the claim is not the newest.
 
-    `state` is None where the saga is gone.
+    `position`: its place among the writes. `state`: the state of the saga now; None if the saga is gone.
     """
 
     position: int
