@@ -1,1 +1,1 @@
-"""Measures Saga beside its peer, on one machine and one durable Postgres."""
+"""Measures Saga and its peer on one machine and one durable PostgreSQL."""

@@ -1,6 +1,6 @@
-"""`python -m bench`: run the jobs, print the table, write the file.
+"""`python -m bench`: runs the jobs, prints the table, writes the file.
 
-Exits 0 only if every promise that was looked at is kept.
+Exits 0 only if every promise that was measured is kept.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COLUMNS = 150
 
 def main() -> int:
     options = _options()
-    # Not on a terminal (a log of the CI): wide enough for the tables.
+    # Not a terminal (a log of the CI): wide enough for the tables.
     console = Console(width=None if sys.stdout.isatty() else COLUMNS)
     table, promises = (BUS_JOBS[options.bus], BUS_ROWS[options.bus]) if options.bus else (JOBS, ROWS)
     jobs = [job for job in table if not options.only or any(part in job.name for part in options.only)]
@@ -37,15 +37,15 @@ def main() -> int:
     report.write(line, verdicts, found)
     report.show(console, verdicts, found)
     if options.rounds < ROUNDS_MIN:
-        console.print(f"[yellow]fewer than {ROUNDS_MIN} rounds: good for a look, not for a claim[/]")
+        console.print(f"[yellow]fewer than {ROUNDS_MIN} rounds: a rough figure, not evidence[/]")
     return 0 if all(one.holds for one in verdicts) else 1
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Saga beside DBOS Transact.")
-    parser.add_argument("--rounds", type=int, default=ROUNDS_MIN, help="of each side of each job")
+    parser.add_argument("--rounds", type=int, default=ROUNDS_MIN, help="rounds of each side of each job")
     parser.add_argument("--seconds", type=float, default=8.0, help="length of a window of throughput")
-    parser.add_argument("--bus", choices=[*BUSES], help="measure what goes over this bus instead")
+    parser.add_argument("--bus", choices=[*BUSES], help="measure the jobs over this bus instead")
     names = ", ".join(job.name for job in JOBS)
     parser.add_argument("--only", action="append", metavar="NAME", help=f"jobs whose name contains this: {names}")
     return parser.parse_args()

@@ -1,4 +1,4 @@
-"""The table of what is promised: which jobs are run, and which figure of which job must be what."""
+"""The jobs of a run, and the promises: the bound of each figure."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Bound = Literal["ratio >=", "ours >=", "ours <="]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One piece of work, run by us and, where there is one, by the peer in alternation."""
+    """One piece of work, which Saga and, where there is one, the peer run in alternation."""
 
     name: str
     ours: Measure
-    peer: str | None = None  # the peer's script and what it shall measure
+    peer: str | None = None  # the peer's script and its arguments
     part: str = "throughput"
     counted: bool = False  # statements and round trips are counted, in runs of their own
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One promise. `must` and `aim` are in the row's unit, or factors if the bound is a ratio; without them it is a figure to look at."""
+    """One promise. `low` and `high` are in the row's unit, or factors if the bound is a ratio; without them the figure is only shown."""
 
     name: str
     job: str
@@ -36,7 +36,7 @@ class Row:
     aim: float | None = None
 
     def holds(self, value: float | None, ratio: float | None) -> bool:
-        """Whether the promise is kept; what was not measured is not kept."""
+        """Tells whether the promise is kept; a figure that was not measured does not keep it."""
         measured = ratio if self.bound == "ratio >=" else value
         if measured is None or self.must is None:
             return measured is not None
@@ -48,7 +48,7 @@ JOBS = (
     Job("five processes", throughput.five_processes, "dbos_steps", counted=True),
     Job("compensation", throughput.compensation, "dbos_compensation", counted=True),
     Job("transactional", throughput.transactional, "dbos_transactions", counted=True),
-    # The peer's transactions again: a datasource in another database of the same server makes
+    # The peer's transactions again: a datasource in another database of the same server makes the same commits.
     # the same commits.
     Job("journaled", throughput.journaled, "dbos_transactions", counted=True),
     Job("latency", latency.latency, "dbos_steps", part="latency"),
@@ -86,9 +86,9 @@ _ALL_BUSES = (
 )
 BUS_JOBS = {
     "kafka": (*_ALL_BUSES, Job("latency", buses.one_at_a_time, "dbos_steps", part="latency")),
-    "kinesis": _ALL_BUSES,  # one saga at a time would measure the pauses between two reads of a shard, which are Kinesis's
+    "kinesis": _ALL_BUSES,  # one saga at a time would measure the pauses between two reads of a shard, which are those of Kinesis
 }
-"""What is measured over an outside bus: `make bench-bus`."""
+"""The rows of a run over an outside bus: `python -m bench --bus kafka`."""
 
 # fmt: off
 BUS_ROWS = {
@@ -97,7 +97,7 @@ BUS_ROWS = {
         Row("one saga at a time, p50", "latency", "single_p50_ms", "ms", "ours <=", 25, 12),
         Row("commands published and read, of the bare driver's", "commands", "share", "x", "ours >=", 0.5, 1),
     ),
-    "kinesis": (  # beside what the stand-in itself can do
+    "kinesis": (  # compared with the stand-in itself
         Row("five external steps, five processes, outside bus", "five processes", RATE, PER_SECOND, "ratio >="),
         Row("commands published and read", "commands", "ours_per_second", "commands/s", "ours >="),
         Row("the same by the bare client", "commands", "bare_per_second", "commands/s", "ours >="),

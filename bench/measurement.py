@@ -1,4 +1,4 @@
-"""What a measurement is given and what it gives back: the words between the harness and both sides."""
+"""The arguments and the result of a measurement: the interface between the harness and both sides."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from typing import TypeAlias
 from bench.environment.server import Server
 
 Figures: TypeAlias = Mapping[str, float]
-"""What was found, by name. A job that runs sagas gives at least what `bench.instruments.server_cost.figures` does."""
+"""Figures by name. A job that runs sagas has at least those of `bench.instruments.server_cost.figures`."""
 
 COSTS = (
     "client_cpu_us_per_step",  # user and system time of the processes that run the sagas
     "server_cpu_us_per_step",  # the same of Postgres: backends, WAL writer, checkpointer, vacuum
     "table_bytes_per_saga",
     "wal_bytes_per_saga",
-    "strangers_share",  # of the machine, used by neither of the two while it was measured
+    "strangers_share",  # of the machine, used by neither of the two during the measurement
 )
 COUNTED = ("statements_per_step", "round_trips_per_step")
 
 
 class NotMeasured(Exception):
-    """There is no figure; the message says why. Never to be replaced by a guess."""
+    """There is no figure, and the message says why. A guess must never replace it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """Where to run, and for how long: `seconds`, or exactly `count` sagas if that is given."""
+    """The place and the length of a measurement: `seconds`, or exactly `count` sagas if that is given."""
 
     server: Server
-    url: str  # an empty database, the proxy before it if the run is counted
+    url: str  # an empty database, or the proxy before it if the run is counted
     seconds: float
     count: int | None = None
 

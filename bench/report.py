@@ -1,4 +1,4 @@
-"""Turns rounds into rows, a table for people and a file for programs."""
+"""Turns rounds into rows: a table for people and a file for programs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from bench.measurement import COSTS, COUNTED
 from bench.rounds import Side
 
 FILE = Path("build/bench.json")
-# Above this the machine was not ours, and a throughput says little; the ratio says more.
+# Above this share, other processes were busy: a throughput tells little, a ratio tells more.
 STRANGERS_SHARE_MAX = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """One promise and what became of it."""
+    """One promise with its figures."""
 
     row: Row
     ours: float | None
@@ -51,7 +51,7 @@ class Verdict:
 
 
 def verdict(row: Row, sides: dict[str, Side]) -> Verdict:
-    """Compares the medians of the sides with what the row promises."""
+    """Compares the medians of the sides with the promise of the row."""
     ours, peer = sides["ours"], sides.get("peer", Side())
     return Verdict(row, ours.median(row.figure), peer.median(row.figure), ours.error or peer.error)
 
@@ -71,7 +71,7 @@ def write(machine: str, verdicts: list[Verdict], jobs: dict[str, dict[str, Side]
 
 
 def show(console: Console, verdicts: list[Verdict], jobs: dict[str, dict[str, Side]]) -> None:
-    """Prints the promises, then what a step costs on each side, then why a figure is missing."""
+    """Prints the promises, then the cost of a step on each side, then the reason why a figure is missing."""
     console.print(_promises(verdicts))
     costs = _costs(jobs)
     if costs.row_count:

@@ -1,4 +1,4 @@
-"""Runs a job: we and the peer in alternation, round after round, and then what is counted."""
+"""Runs a job: Saga and the peer in alternation, round after round, and then the runs whose statements are counted."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from bench.measurement import Figures, Measure, NotMeasured, Stand
 SIDES = ("ours", "peer")
 DATABASE = "bench"
 
-# Two runs of different length: what only the start and the end of a run cost cancels out.
+# Two runs of different length: the cost of the start and of the end of a run cancels out.
 COUNTED_SHORT = 40
 COUNTED_LONG = 440
 
 
 @dataclass(slots=True)
 class Side:
-    """What one side has shown in a job: a mapping of figures for each round, or why there is none."""
+    """The result of one side of a job: the figures of each round, or the reason why there are none."""
 
     rounds: list[Figures] = field(default_factory=list)
     counts: dict[str, float] = field(default_factory=dict)
     error: str | None = None
 
     def median(self, figure: str) -> float | None:
-        """The middle one of the rounds; None where the figure was not measured."""
+        """Returns the median of the rounds; None if the figure was not measured."""
         found = [one[figure] for one in self.rounds if figure in one]
         return None if self.error or not found else median(found)
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How long and how often."""
+    """The length and the number of rounds."""
 
     rounds: int
     seconds: float
@@ -60,7 +60,7 @@ def run(job: Job, server: Server, options: Options, say: Callable[[str], None]) 
 
 
 def _order(sides: dict[str, Side], number: int) -> Iterator[str]:
-    """Who begins changes with each round, so that neither always runs on the warmer machine."""
+    """Alternates the side that begins, so that no side always runs on the warmer machine."""
     going = [name for name, side in sides.items() if side.error is None]
     return iter(going if number % 2 == 0 else going[::-1])
 

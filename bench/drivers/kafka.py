@@ -1,4 +1,4 @@
-"""aiokafka without us."""
+"""The driver aiokafka without Saga."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from saga_kafka.options import Options
 
 
 async def run(stack: AsyncExitStack, url: str, total: int) -> Callable[[], Awaitable[object]]:
-    """The driver as its manual shows it, with the same guarantees: idempotent, all copies, commits after reading."""
+    """The driver as its manual shows it, with the guarantees of Saga's adapter: idempotent, all copies, commits after reading."""
     options = Options.read(url)
     name = options.prefix + TOPIC
     bus = registry.open_bus(url, "bench")

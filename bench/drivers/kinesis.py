@@ -1,4 +1,4 @@
-"""aioboto3's client without us: what the service, or its stand-in, can do."""
+"""The client of aioboto3 without Saga: the ceiling of the service, or of its stand-in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a bus is asked to carry, by us and by its driver alone."""
+"""The message that a bus carries, for Saga and for the driver alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The outside buses that a run can be measured over: each a server of this machine, as it is released."""
+"""The outside buses of a run, each a server on this machine, in its released form."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _numbers = itertools.count(1)
 
 @contextmanager
 def kafka_bus() -> Iterator[None]:
-    """One broker, with the compiler that is left out where only the start has to be quick."""
+    """One broker. Its JVM has the second compiler, which is switched off where only the start must be quick."""
     with (
         kafka.cluster(kafka.Shape(is_fast_to_start=False)) as cluster,
         _named(f"kafka://{cluster.servers}?create=1&replication=1&partitions={PARTITIONS}"),
@@ -52,13 +52,13 @@ BUSES: dict[str, Callable[[], AbstractContextManager[None]]] = {"kafka": kafka_b
 
 
 def fresh_url(stand: Stand) -> str:
-    """The bus, with topics of its own: what was left on it before is not read. Leases are beside the saga tables."""
+    """The bus, with new topics, so that a run does not read messages of an earlier one. Its leases are beside the saga tables."""
     url = f"{os.environ[VARIABLE]}&prefix=bench{next(_numbers)}."
     return f"{url}&leases={quote(stand.url, safe='')}" if url.startswith("kinesis:") else url
 
 
 def on_fresh_topics(measure: Measure) -> Measure:
-    """The same measurement on topics of its own."""
+    """The same measurement on new topics."""
 
     def measured(stand: Stand) -> Figures:
         shared = os.environ[VARIABLE]

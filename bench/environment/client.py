@@ -1,4 +1,4 @@
-"""The process that starts sagas and waits for their ends, several at once; it can serve participants itself."""
+"""The process that starts sagas and waits for their ends, several at once; it can serve participants as well."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Shop: TypeAlias = Callable[[], tuple[saga.Definition, Sequence[saga.Participant]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """So many sagas in flight, for so long or until so many were started."""
+    """A number of sagas in flight, for a time or until a number of sagas was started."""
 
     in_flight: int
     seconds: float
@@ -31,7 +31,7 @@ class Window:
 
 @dataclass(slots=True)
 class Tally:
-    """What a window was; times are of the machine-wide monotonic clock."""
+    """The result of a window; times are of the machine-wide monotonic clock."""
 
     began: float = 0.0
     ended: float = 0.0
@@ -49,7 +49,7 @@ class Tally:
 
 
 async def serve_windows(line: Line, url: str, shop: Shop) -> None:
-    """The main coroutine of a client process: a tally for each window that it is told."""
+    """The main coroutine of a client process: runs the windows that it is sent, and answers each with a tally."""
     definition, participants = shop()
     async with AsyncExitStack() as stack:
         app = await stack.enter_async_context(saga.connect(store=url, name="client"))
@@ -63,7 +63,7 @@ async def serve_windows(line: Line, url: str, shop: Shop) -> None:
 
 
 async def run_window(app: saga.App, definition: saga.Definition, window: Window) -> Tally:
-    """Starts sagas and waits for each; whoever has an end starts the next one."""
+    """Starts sagas and waits for each; a saga that ends is replaced by the next one."""
     tally = Tally(began=time.monotonic())
     cpu = time.process_time()
     until = tally.began + window.seconds
@@ -88,7 +88,7 @@ async def run_window(app: saga.App, definition: saga.Definition, window: Window)
 
 
 async def _registered(app: saga.App, definition: saga.Definition) -> None:
-    """The services of other processes publish their contracts in their own time."""
+    """Waits for the contracts, which the services publish in processes of their own."""
     give_up_at = time.monotonic() + REGISTER_SECONDS_MAX
     while True:
         try:

@@ -46,10 +46,10 @@ class Fleet:
         return process
 
     def wait_until_joined(self, url: str, participants: int) -> None:
-        """Returns when so many processes serve.
+        """Returns when this many processes serve.
 
         Raises:
-            NotMeasured: one has ended, or it takes too long.
+            NotMeasured: a process has ended, or it takes too long.
         """
         give_up_at = time.monotonic() + START_SECONDS_MAX
         with psycopg.connect(url, autocommit=True) as connection:
@@ -76,12 +76,12 @@ class Fleet:
 
     def _last_line(self, n: int) -> str:
         lines = (self.folder / f"{n}.log").read_text(encoding="utf-8", errors="replace").splitlines()
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1] if lines else "it printed nothing"
 
 
 @contextmanager
 def fleet(folder: Path) -> Iterator[Fleet]:
-    """No process outlives the block."""
+    """Starts the processes; none of them outlives the block."""
     found = Fleet(folder)
     try:
         yield found
@@ -90,7 +90,7 @@ def fleet(folder: Path) -> Iterator[Fleet]:
 
 
 def migrate(url: str) -> None:
-    """Makes the tables, by the command that users run."""
+    """Makes the tables with the command that users run."""
     done = subprocess.run(
         [str(COMMAND), "migrate"], env={**os.environ, "SAGA_STORE": url}, capture_output=True, text=True, check=False
     )
@@ -99,5 +99,5 @@ def migrate(url: str) -> None:
 
 
 def participants_of(module: str, names: Sequence[str]) -> list[str]:
-    """The targets of one process for each service."""
+    """Returns the targets, one process for each service."""
     return [f"{module}:{name}" for name in names]

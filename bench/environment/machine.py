@@ -1,4 +1,4 @@
-"""Say in a line on what the figures were measured."""
+"""One line about the machine on which the figures were measured."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.environment.server import Server
 
 
 def describe(server: Server) -> str:
-    """Name the processor, its cores, the kernel, Python, Postgres and what Postgres says of its durability."""
+    """Names the processor, its cores, the kernel, Python, PostgreSQL and its durability settings."""
     settings = ", ".join(f"{name} {value}" for name, value in server.settings.items())
     return (
         f"{_processor()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, "

@@ -1,4 +1,4 @@
-"""Runs a coroutine in an operating-system process of its own, as a service would: its loop, its collector, its logs."""
+"""Runs a coroutine in an operating-system process of its own, as a service does: with its own loop, collector and logs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STOP_SECONDS_MAX = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a child says instead of an answer when it broke."""
+    """The answer of a child that failed."""
 
     text: str
 
@@ -32,7 +32,7 @@ class Line:
         self._pipe = pipe
 
     async def hear(self) -> Any:
-        """Wait for what the parent says next; None when it wants no more."""
+        """Waits for the next message of the parent; None means that there is none."""
         try:
             return await asyncio.to_thread(self._pipe.recv)
         except EOFError:
@@ -47,21 +47,21 @@ Main: TypeAlias = Callable[..., Coroutine[Any, Any, None]]
 
 @dataclass(slots=True)
 class Child:
-    """A parent's end."""
+    """The parent's end of the pipe."""
 
     pipe: Connection
     process: SpawnProcess
 
     def ask(self, question: object, seconds_max: float | None = None) -> Any:
-        """Says something and waits for the answer."""
+        """Sends a message and waits for the answer."""
         self.pipe.send(question)
         return self.hear(seconds_max)
 
     def hear(self, seconds_max: float | None = None) -> Any:
-        """Wait for the next answer.
+        """Waits for the next answer.
 
         Raises:
-            NotMeasured: the child broke, or says nothing for so long.
+            NotMeasured: the child failed, or does not answer in time.
         """
         if not self.pipe.poll(seconds_max):
             raise NotMeasured(f"no answer from a child process in {seconds_max} s")
@@ -76,7 +76,7 @@ class Child:
 
 @contextmanager
 def child(log: Path, main: Main, *arguments: object) -> Iterator[Child]:
-    """Starts `main(line, *arguments)` in a new process that logs into this file; at the end it is told None."""
+    """Starts `main(line, *arguments)` in a new process that logs into this file; at the end it is sent None."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_run, args=(there, log, main, arguments))

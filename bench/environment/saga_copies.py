@@ -1,4 +1,4 @@
-"""Very many sagas: one that the product has brought to where they shall be, copied by SQL with moments of their own."""
+"""Very many sagas: one saga is brought to the wanted state by Saga itself, and then copied by SQL."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ Db: TypeAlias = psycopg.Connection[tuple[object, ...]]
 
 COPIES_AT_ONCE = 50_000
 
-# A UUIDv7 of the moment at which the copy is said to have started; unique by its number.
+# A UUIDv7 of the moment at which the copy started; its number makes it unique.
 COPY_ID = """
 create function pg_temp.copy_id(p_at timestamptz, p_n bigint) returns uuid language sql immutable as $$
     select (lpad(to_hex((extract(epoch from p_at) * 1000)::bigint), 12, '0') || '7000' || '8' || lpad(to_hex(p_n), 15, '0'))::uuid
 $$
 """
-# A saga is looked after 30 s after its start, and then whenever its age has doubled, hourly in the end.
+# A saga is redriven 30 s after its start, and then whenever its age has doubled, in the end every hour.
 NEXT_LOOK = """
 create function pg_temp.next_look(p_age float8) returns float8 language sql immutable as $$
     select case when p_age < 30 then 30
@@ -62,7 +62,8 @@ def copy_waiting(
     base: float,
 ) -> None:
     """Makes `sagas` copies of a waiting saga, started at any time within `age` seconds before `base` (Unix time), with some `left` seconds
-    to their deadlines, as their looks would have left them at `base`."""
+    to their deadlines, and with redrives due as if they had run until `base`.
+    """
     connection.execute(COPY_ID)
     connection.execute(NEXT_LOOK)
     for first in range(1, sagas + 1, COPIES_AT_ONCE):

@@ -1,4 +1,4 @@
-"""A throw-away but durable Postgres: the embedded one of the distribution, as it is released."""
+"""A disposable but durable PostgreSQL: the embedded one of the distribution, in its released form."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from psycopg import sql
 
 from saga_postgres.embedded.server import EmbeddedPostgres
 
-# What durable work must not be without; read back from the running server.
+# The settings that durability needs, read back from the running server.
 DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
 
 LOG_MEBIBYTES = 480
@@ -25,7 +25,7 @@ class NotDurable(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running Postgres: where it is, and what it says of itself."""
+    """A running PostgreSQL: its URL, and the settings that it reports."""
 
     home: str  # the URL of its maintenance database
     version: str
@@ -40,7 +40,7 @@ class Server:
         with psycopg.connect(self.home, autocommit=True) as connection:
             connection.execute(sql.SQL("drop database if exists {} with (force)").format(name))
             connection.execute(sql.SQL("create database {}").format(name))
-            # What the last run left in memory is written now rather than during the next one.
+            # Writes the dirty pages of the last run now, and not during the next one.
             connection.execute("checkpoint")
         return self.url(database)
 
@@ -50,7 +50,7 @@ def durable_postgres() -> Iterator[Server]:
     """Runs a new cluster on a free loopback port; stops and removes it at the end.
 
     Raises:
-        NotDurable: the running server does not report what durable work needs.
+        NotDurable: the running server does not report the settings that durability needs.
     """
     with EmbeddedPostgres() as postgres:
         server = read_back(postgres.url)
@@ -59,9 +59,9 @@ def durable_postgres() -> Iterator[Server]:
 
 
 def age(server: Server) -> None:
-    """Writes some log and forgets it, as a server has that was up for a while.
+    """Writes some log and discards it, so that the server is like one that has been running for a while.
 
-    A new one has no old segments of the log to write over: every 16 MiB somebody's commit waits some 80 ms until a new one is made.
+    A new server has no old log segments to write over: every 16 MiB a commit waits some 80 ms until a new one is made.
     """
     with psycopg.connect(server.home, autocommit=True) as connection:
         for _ in range(LOG_MEBIBYTES // MESSAGE_MEBIBYTES):
@@ -72,7 +72,7 @@ def age(server: Server) -> None:
 
 
 def read_back(url: str) -> Server:
-    """Asks the server itself what it is, and refuses one that is not durable."""
+    """Asks the running server for its settings, and refuses one that is not durable."""
     with psycopg.connect(url) as connection:
         version = str(connection.info.parameter_status("server_version"))
         rows = connection.execute("select name, setting from pg_settings").fetchall()

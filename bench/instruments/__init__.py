@@ -1,1 +1,1 @@
-"""What is read while a measurement runs, and after it: costs, samples, round trips, rows."""
+"""Instruments that are read during a measurement and after it: costs, samples, round trips, rows."""

@@ -1,4 +1,4 @@
-"""Looks into the tables afterwards: every saga ended as it should, and every step's outcome is there."""
+"""Checks the tables after a run: every saga ended as it should, and the outcome of every step is recorded."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RECORDED = (
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How every saga of a job must have ended: its phase, one letter for each step, how many steps have succeeded on the way."""
+    """The end that each saga of a job must have: phase, one letter for each step, and how many steps succeeded on the way."""
 
     phase: str
     vector: str
@@ -32,10 +32,10 @@ ROLLED_BACK = Ending("Z", "ZZZR", 3, "compensated")
 
 
 def verify(url: str, sagas: int, ending: Ending) -> None:
-    """Check the store's tables.
+    """Checks the store's tables.
 
     Raises:
-        NotMeasured: they do not say what was measured, so the figure would be a false one.
+        NotMeasured: they do not agree with the measurement, so the figure would be wrong.
     """
     with psycopg.connect(url) as connection:
         total = number(connection, "select count(*) from saga.saga")
@@ -51,7 +51,7 @@ def verify(url: str, sagas: int, ending: Ending) -> None:
 
 
 def verify_effects(url: str, expected: int, table: str = "effect") -> None:
-    """Check that the steps' own inserts are there, each once."""
+    """Checks that each insert of the steps is there, once."""
     with psycopg.connect(url) as connection:
         found = number(connection, f"select count(*) from {table}")  # noqa: S608 (a constant of the caller)
     if found != expected:

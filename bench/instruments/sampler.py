@@ -1,4 +1,4 @@
-"""Looks at a running system every moment: what its processes and its server use, and what piles up in its tables."""
+"""Samples a running system: the use of its processes and its server, and the backlog in its tables."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ ALL_CALLS = "select sum(calls) from pg_stat_statements where toplevel"
 
 @dataclass(slots=True)
 class Watch:
-    """What was seen. Times are seconds; a series has an entry a second."""
+    """The samples. Times are seconds; a series has one entry per second."""
 
     postmaster: int
     processes: Mapping[str, int]
     backlog: list[int] = field(default_factory=list)
-    statements: list[int] = field(default_factory=list)  # since the watch began
+    statements: list[int] = field(default_factory=list)  # since the sampling began
     looks_ms: list[float] = field(
         default_factory=list
-    )  # of the statement that finds overdue sagas, by moment: mostly one each
+    )  # of the statement that finds overdue sagas, per sample: mostly one each
     looks: int = 0
     seconds: float = 0.0
     load: float = 0.0
@@ -42,7 +42,7 @@ class Watch:
     _vacuums: set[int] = field(default_factory=set)
 
     def core_percent(self, name: str) -> float:
-        """Of one core, by the process of this name."""
+        """The share of one core that the process of this name used."""
         return self._spent(self.processes[name]) / self.seconds * 100
 
     @property
@@ -54,7 +54,7 @@ class Watch:
         return sum(map(self._spent, self._vacuums)) / self.seconds * 100
 
     def megabytes(self, name: str) -> float:
-        """Resident memory of a process, now."""
+        """The resident memory of a process, now."""
         status = Path(f"/proc/{self.processes[name]}/status").read_text()
         return int(status.partition("VmRSS:")[2].split()[0]) / 1024
 
@@ -62,7 +62,7 @@ class Watch:
         return self._last[pid] - self._first[pid]
 
     def look(self, *, is_first: bool) -> None:
-        """Notes the processor time of everybody; who came after the first look counts from nothing."""
+        """Samples the processor time of each process; one that appeared after the first sample counts from zero."""
         for pid in (*self.processes.values(), *_children(self.postmaster)):
             now = cpu_seconds(pid)
             if pid not in self._first:
@@ -74,7 +74,7 @@ class Watch:
 
 @contextmanager
 def watching(url: str, postmaster: int, processes: Mapping[str, int]) -> Iterator[Watch]:
-    """Watch for the length of the block. A statement's own share in what is seen is that of some five counts a second."""
+    """Samples for the length of the block. The sampling itself runs some five counts a second, which are part of the samples."""
     watch, is_over = Watch(postmaster, processes), threading.Event()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("select pg_stat_statements_reset()")

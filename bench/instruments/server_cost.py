@@ -39,7 +39,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What lay between two readings."""
+    """The difference between two readings."""
 
     server_cpu_seconds: float
     machine_cpu_seconds: float
@@ -48,9 +48,9 @@ class Cost:
     wal_bytes: int
 
     def strangers_share(self, own_cpu_seconds: float) -> float:
-        """Which share of the machine neither the code under test nor its server has used.
+        """The share of the machine that neither the code under test nor its server used.
 
-        A window in which strangers were busy is not comparable with one in which they were not.
+        A window in which other processes were busy is not comparable with one in which they were not.
         """
         strangers = self.machine_cpu_seconds - self.server_cpu_seconds - own_cpu_seconds
         return max(0.0, strangers) / (self.seconds * (os.cpu_count() or 1))
@@ -58,7 +58,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the code under test did in a window, and the processor time of its processes."""
+    """The work of the code under test in a window, and the processor time of its processes."""
 
     sagas: int
     steps_per_saga: int
@@ -82,10 +82,10 @@ def read(url: str) -> Reading:
 
 
 def cost(before: Reading, after: Reading) -> Cost:
-    """Subtract; a backend that was born in between counts from zero.
+    """Subtracts an earlier reading.
 
-    A backend that *ended* in between is lost, so both sides keep their connections open until
-    the second reading has been taken.
+    A backend that started in between counts from zero. A backend that *ended* in between is lost, so both sides keep
+    their connections open until the second reading has been taken.
     """
     spent = sum(seconds - before.server_cpu_seconds.get(pid, 0.0) for pid, seconds in after.server_cpu_seconds.items())
     return Cost(
@@ -98,7 +98,7 @@ def cost(before: Reading, after: Reading) -> Cost:
 
 
 def figures(work: Work, spent: Cost) -> dict[str, float]:
-    """Divides what a window cost by what was done in it; the names are those of `bench.measurement`."""
+    """Divides the cost of a window by its work; the names are those of `bench.measurement`."""
     steps = work.sagas * work.steps_per_saga
     return {
         "sagas": work.sagas,
@@ -113,7 +113,7 @@ def figures(work: Work, spent: Cost) -> dict[str, float]:
 
 
 def machine_cpu_seconds() -> float:
-    """User and system time of everything on this machine since it started."""
+    """The user and system time of everything on this machine since it started."""
     # cpu user nice system idle iowait irq softirq steal ...
     total = Path("/proc/stat").read_text().splitlines()[0].split()
     user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, total[1:9])
@@ -121,7 +121,7 @@ def machine_cpu_seconds() -> float:
 
 
 def cpu_seconds(pid: int) -> float:
-    """User and system time of one process so far; 0 if it has gone."""
+    """The user and system time of one process so far; 0 if it has ended."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):

@@ -1,7 +1,7 @@
-"""Counts what goes over the wire: a proxy before Postgres that reads its answers.
+"""Counts the messages on the wire: a proxy before PostgreSQL that reads its answers.
 
-One ReadyForQuery ends one round trip, and one CommandComplete one statement, whatever the driver
-and whatever it pipelines. The proxy costs time, so runs that are counted are never timed.
+One ReadyForQuery ends one round trip, and one CommandComplete one statement, for every driver and with any pipelining. The
+proxy costs time, so runs that are counted are never timed.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 CHUNK_BYTES = 1 << 16
-# Both ask for encryption before anything else; the proxy says no in the server's place.
+# Both ask for encryption before anything else; the proxy refuses in the server's place.
 ENCRYPTION_REQUESTS = (80877103, 80877104)
 READY_FOR_QUERY = ord("Z")
-# An empty statement is one too.
+# An empty statement counts as a statement.
 STATEMENT_ENDS = (ord("C"), ord("I"))
 
 
 @dataclass(slots=True)
 class Wire:
-    """What has passed so far; read it when the clients have gone."""
+    """The counts so far; read them after the clients have disconnected."""
 
     url: str
     round_trips: int = 0
@@ -60,7 +60,9 @@ async def _serve(wire: Wire) -> asyncio.Server:
         raise ValueError("the URL must name a port")
 
     async def handle(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(asyncio.CancelledError):  # the end of the count: streams would report it as a fault
+        with contextlib.suppress(
+            asyncio.CancelledError
+        ):  # the end of the connection, which streams would report as an error
             await carry(client, to_client)
 
     async def carry(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
@@ -84,7 +86,7 @@ async def _serve(wire: Wire) -> asyncio.Server:
 
 
 async def _startup(client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> bytes:
-    """Refuses encryption, return the first packet that is meant for the server."""
+    """Refuses encryption, and returns the first packet that is meant for the server."""
     while True:
         head = await client.readexactly(8)
         length, code = struct.unpack("!II", head)

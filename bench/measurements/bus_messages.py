@@ -1,4 +1,4 @@
-"""Messages a second through the bus alone, and through its driver without us: published and read at the same time."""
+"""Messages a second through the bus, and through its driver without Saga: published and read at the same time."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from saga import loops, registry
 from saga.ports.bus import Message
 
 BARE = {"kafka": (kafka.run, 60_000), "kinesis": (kinesis.run, 10_000)}
-"""By scheme: the driver without us, and how many messages are counted."""
+"""URL scheme -> the driver without Saga, and the number of messages that are counted."""
 SECONDS_MAX = 60.0
 
 Run = Callable[[], Awaitable[object]]
@@ -30,7 +30,7 @@ def commands(stand: Stand) -> Figures:
 
 
 async def _timed(work: Callable[[AsyncExitStack, str, int], Awaitable[Run]], url: str, count: int) -> float:
-    """Seconds that so many messages take, connecting not counted."""
+    """Returns the seconds that this many messages take, without connecting."""
     async with AsyncExitStack() as stack, asyncio.timeout(SECONDS_MAX):
         run = await work(stack, url, count)
         began = time.monotonic()

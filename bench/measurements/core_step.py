@@ -1,4 +1,4 @@
-"""Time the pure core: a saga of five steps from its start to its end, decision by decision."""
+"""Times the pure core: a saga of five steps from start to end, decision by decision."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RETRY = RetryPolicy(
 
 
 def core(stand: Stand) -> Figures:
-    """A step costs one decision; the one that starts the saga is shared out among its steps."""
+    """Returns the time of a step. A step costs one decision; the decision that starts the saga is shared among its steps."""
     graph = _graph()
     events: list[Event] = [Started(), *map(Succeeded, range(STEPS))]
     first = initial_state(graph, now=NOW)

@@ -1,4 +1,4 @@
-"""Five participants and a supervisor with nothing to do: what they ask Postgres, and the processor time of all together."""
+"""Five idle participants and an idle supervisor: their statements, and the processor time of all together."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def idle(stand: Stand) -> Figures:
     commands = [["participant", target] for target in participants_of(MODULE, SERVICES)] + [["supervisor"]]
     with ExitStack() as stack:
         services = stack.enter_context(fleet(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
-        # Each through a proxy of its own, so that each is counted by itself.
+        # Each process has a proxy of its own, so that its statements are counted separately.
         wires = [stack.enter_context(counted(stand.url)) for _ in commands]
         for command, wire in zip(commands, wires, strict=True):
             services.start(wire.url, *command)

@@ -1,4 +1,4 @@
-"""From the call of `start` to the moment the client knows the end: five service processes, commands through Postgres."""
+"""The time from the call of `start` until the client knows the end: five service processes, commands through PostgreSQL."""
 
 from __future__ import annotations
 

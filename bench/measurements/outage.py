@@ -1,6 +1,6 @@
-"""An outage of ten minutes with very many sagas in flight: what happens when everything is there again.
+"""An outage of ten minutes with very many sagas in flight, and the recovery from it.
 
-Nobody waits ten minutes: while all is down, every moment that the store knows is moved ten minutes into the past.
+The outage takes no ten minutes: while everything is down, every point in time in the store is moved ten minutes into the past.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ OUTAGE_SECONDS = 600.0
 DEADLINE_SECONDS = 600.0
 SECONDS_MAX = 240.0
 POLL_SECONDS = 0.5
-STORM_SECONDS = 60  # the first minute is looked at by itself
+STORM_SECONDS = 60  # the first minute is reported separately
 TARGET = "bench.shop.external"
 
-# Some steps are done (0 to 4), the next is queued or claimed by a process that is gone.
+# Some steps are done (0 to 4); the next one is queued, or claimed by a process that no longer exists.
 COPIED = """
 create table public.copied as
 select n, pg_temp.copy_id(at, n) as id, at, (n %% 5)::integer as done, at + make_interval(secs => %(deadline)s) as deadline,
@@ -82,7 +82,7 @@ QUEUED = "select count(*) from saga.command where owner is null"
 
 
 def outage(postgres: EmbeddedPostgres, url: str, sagas: int) -> Figures:
-    """Copies of a saga in flight, a kill of everything, and the time until they have all ended."""
+    """Copies sagas in flight, kills everything, and measures the time until all of them have ended."""
     migrate(url)
     with tempfile.TemporaryDirectory() as folder:
         with fleet(Path(folder)) as services:
@@ -133,7 +133,7 @@ def _after(postgres: EmbeddedPostgres, url: str, services: Fleet, connection: Db
             if not number(connection, NOT_EXTENDED, _timestamp(began_at)):
                 marks.setdefault("all passed deadlines extended or ended, s", here)
             if not number(connection, OVERDUE):
-                marks.setdefault("all overdue looked after, s", here)
+                marks.setdefault("all overdue redriven, s", here)
             if not number(connection, RUNNING):
                 marks["all ended, s"] = here
             if here > SECONDS_MAX:
@@ -164,7 +164,7 @@ def _timestamp(at: float) -> object:
 
 
 def _settle(url: str) -> None:
-    """Until the supervisor is seen leading."""
+    """Returns when a supervisor leads."""
     give_up_at = time.monotonic() + 30
     with psycopg.connect(url, autocommit=True) as connection:
         while not number(connection, "select count(*) from saga.leader where holder is not null"):

@@ -1,4 +1,4 @@
-"""Sagas that wait for their second attempt: how many bytes each takes, and how fast they go on when all are due at one instant."""
+"""Sagas that wait for their second attempt: the bytes of each, and the time until all have retried when all are due at one moment."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ RETRIED = recorded_sagas.Ending("D", "S", 1, "completed")
 
 
 def parked(stand: Stand) -> Figures:
-    """`parked_kilobytes` (of 1,000 bytes): a saga of five steps whose first step waits, tables and indexes.
+    """Returns `kilobytes` (of 1,000 bytes) of a saga of five steps, tables and indexes included.
 
-    Beside it the same for the third step: two results and their history more.
+    One figure is for a saga whose first step waits, one for a saga whose third step waits, with two results and their history.
     """
     first, third = (_parked_bytes(stand, position) for position in (0, 2))
     return {"parked_kilobytes": first / 1000, "parked_at_third_step_kilobytes": third / 1000}
@@ -111,7 +111,7 @@ def _parking(stand: Stand, definition: Callable[[], saga.Definition]) -> Iterato
 
 
 async def _serve(line: Line, url: str, made: Callable[[], saga.Definition]) -> None:
-    """The main coroutine: start as many sagas as it is told, or tell of all second attempts when they have been made."""
+    """The main coroutine: starts as many sagas as it is told, or reports the second attempts when all have been made."""
     definition = made()
     async with saga.connect(store=url, name="service") as app, app.serve(failing.inventory):
         await app.register(definition)

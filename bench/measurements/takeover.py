@@ -1,4 +1,4 @@
-"""kill -9 of a busy participant: until a live peer of its service has the first of its claims done."""
+"""kill -9 of a busy participant: the time until a live peer of its service has done the first of its claims."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REPETITIONS = 5
 IN_FLIGHT = 64
 WINDOW_SECONDS = 4.0
 BEFORE_SECONDS = 1.5  # of load, before the kill
-FROZEN_SECONDS = 0.05  # what it had sent to the server before is done then
+FROZEN_SECONDS = 0.05  # the statements that it had sent to the server end in this time
 TAKE_OVER_SECONDS_MAX = 60.0
 POLL_SECONDS = 0.003
 TARGET = "bench.shop.slow:payments"
@@ -66,7 +66,7 @@ def take_over(stand: Stand) -> Figures:
 
 
 def _kill(url: str, services: Fleet, victim: subprocess.Popen[bytes]) -> tuple[float, int]:
-    """Seconds from the kill to the first outcome of a claim that the victim held, and how many it held."""
+    """Returns the seconds from the kill to the first outcome of a claim that the victim held, and the number of these claims."""
     with psycopg.connect(url, autocommit=True) as connection:
         os.kill(victim.pid, signal.SIGSTOP)
         time.sleep(FROZEN_SECONDS)
@@ -79,7 +79,7 @@ def _kill(url: str, services: Fleet, victim: subprocess.Popen[bytes]) -> tuple[f
             raise NotMeasured("the victim held no claims")
         while number(connection, DONE, held) == 0:
             if time.monotonic() - began > TAKE_OVER_SECONDS_MAX:
-                raise NotMeasured("nobody took the claims over")
+                raise NotMeasured("no process took the claims over")
             time.sleep(POLL_SECONDS)
         return time.monotonic() - began, len(held)
 

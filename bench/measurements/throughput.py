@@ -1,4 +1,4 @@
-"""Sagas a second: starts included, until the client knows the end of each."""
+"""Sagas a second, including their starts, until the client knows the end of each."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from saga import Definition, Participant
 IN_FLIGHT = 1_000
 WARM_SECONDS = 1.5
 READY_SECONDS_MAX = 60.0
-SECONDS_MAX = 600.0  # a window that is ended by its count must still end if something hangs
+SECONDS_MAX = 600.0  # a window that ends by its count must still end if something hangs
 MODULE = "bench.shop.external"
 
 Made = tuple[Definition, Sequence[Participant]]
@@ -107,7 +107,7 @@ def _in_one_process(stand: Stand, shop: Shop, steps_per_saga: int, verify: Calla
 def _measure(
     stand: Stand, client: Child, before: Callable[[], None] = lambda: None
 ) -> tuple[Tally, server_cost.Cost, int]:
-    """Warm up, then the window; returns it, what it cost the server, and how many sagas were run in all."""
+    """Warms up and runs the window; returns it, its cost on the server, and the number of all sagas that were run."""
     warm = Tally()
     window = Window(IN_FLIGHT, stand.seconds)
     if stand.count is None:
@@ -121,7 +121,7 @@ def _measure(
 
 
 def _service_database(stand: Stand, service: str) -> str:
-    """A new database for this service, reached as the store is: a proxy before the one is a proxy before the other."""
+    """Makes a new database for this service, behind a proxy if the store is behind one."""
     name = f"bench_{service}"
     with psycopg.connect(stand.server.fresh(name)) as connection:
         connection.execute(inserting.EFFECT.encode())

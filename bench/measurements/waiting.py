@@ -1,4 +1,4 @@
-"""A million sagas that wait, with deadlines of which some pass every second: what it takes to look after them."""
+"""A million waiting sagas, with some deadlines passing every second: the cost of redriving them."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from saga_postgres.embedded.server import EmbeddedPostgres
 
 AGE_SECONDS = 10 * 3600.0  # the oldest of them
 LEFT_SECONDS = 24 * 3600.0
-LOAD_SECONDS_PER_SAGA = 60e-6  # their looks are spread for the moment at which they are all there
+LOAD_SECONDS_PER_SAGA = 60e-6  # their redrives are spread around the moment at which all of them exist
 DUE_PER_SECOND = 50
 WARM_SECONDS = 20.0
-TAIL_SECONDS = 15.0  # for what falls due within the window and is late
+TAIL_SECONDS = 15.0  # for deadlines that pass within the window and are enforced late
 TEMPLATE_SECONDS_MAX = 60.0
 TARGET = "bench.shop.failing:inventory"
 PROCESSES = ("supervisor", "participant 1", "participant 2")
@@ -57,7 +57,7 @@ SIZE = (
 
 
 def waiting(postgres: EmbeddedPostgres, url: str, sagas: int, seconds: float) -> Figures:
-    """What a window of so many seconds shows, with a supervisor and two participants at work."""
+    """Returns the samples of a window of this many seconds, with a supervisor and two participants at work."""
     migrate(url)
     template = loops.run(_one_that_waits(url))
     with psycopg.connect(url, autocommit=True) as connection:
@@ -96,7 +96,7 @@ def _window(postgres: EmbeddedPostgres, url: str, services: Fleet, connection: D
     return {
         **described(watch),
         **{f"{name} MB": value for name, value in memory.items()},
-        "looked after, sagas/s": number(connection, LOOKS, from_, to) / watch.seconds,
+        "redriven, sagas/s": number(connection, LOOKS, from_, to) / watch.seconds,
         "deadlines due": due,
         "deadlines enforced": len(late),
         "lateness p50, s": cuts[49],
@@ -118,14 +118,14 @@ def start(services: Fleet, url: str, target: str) -> dict[str, int]:
 
 
 def described(watch: Watch) -> Figures:
-    """What a watch has seen, in numbers that are the same for every window."""
+    """Returns the samples of a window, under names that are the same for every window."""
     looks: Sequence[float] = watch.looks_ms if len(watch.looks_ms) > 1 else [0.0, 0.0]
     return {
         "seconds": watch.seconds,
         "load average": watch.load,
         "looks/s": watch.looks / watch.seconds,
-        "look mean, ms": sum(looks) / len(looks),
-        "look p99, ms": quantiles(looks, n=100)[98],
+        "redrive query mean, ms": sum(looks) / len(looks),
+        "redrive query p99, ms": quantiles(looks, n=100)[98],
         **{f"{name}, % of a core": watch.core_percent(name) for name in PROCESSES},
         "Postgres, % of a core": watch.server_core_percent,
         "autovacuum, % of a core": watch.vacuum_core_percent,

@@ -1,1 +1,1 @@
-"""The peer's side: DBOS Transact, set up as fast as its documentation and source allow."""
+"""The peer: DBOS Transact, configured to be as fast as its documentation and source allow."""

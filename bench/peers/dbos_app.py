@@ -26,12 +26,12 @@ from dbos import DBOS, DBOSConfig
 
 from bench.instruments.number import number
 
-# Connections for what DBOS does beside the workflows: listener, notifier, queue and scheduler.
+# Connections for DBOS's work beside the workflows: listener, notifier, queue and scheduler.
 SPARE_CONNECTIONS = 6
 
 ENDED = "select count(*) from dbos.workflow_status where status = 'SUCCESS'"
 STORED = "select count(*) from dbos.workflow_output where output is not null and error is null"
-# A workflow counts only if its steps are all there, and as many of them failed as should.
+# A workflow counts only if all of its steps are recorded, with the right number of failures.
 COMPLETE = """
 select count(*) from (
     select count(*) as steps, count(error) as rejected
@@ -43,7 +43,7 @@ where steps = %s and rejected = %s
 
 
 class NotRecorded(RuntimeError):
-    """The peer's tables do not say what was measured, so the figure would be a false one."""
+    """The peer's tables do not agree with the measurement, so the figure would be wrong."""
 
 
 def configure(url: str, member: int, threads: int) -> None:
@@ -53,7 +53,7 @@ def configure(url: str, member: int, threads: int) -> None:
         "system_database_url": url,
         "sys_db_pool_size": threads + SPARE_CONNECTIONS,
         "db_engine_kwargs": {"pool_pre_ping": False, "pool_use_lifo": True},
-        # One process would otherwise "recover" the running workflows of the other.
+        # Otherwise each process would "recover" the running workflows of the other.
         "executor_id": f"bench-{member}",
         "application_version": "bench",
         "log_level": "ERROR",
@@ -63,13 +63,13 @@ def configure(url: str, member: int, threads: int) -> None:
 
 
 def verify(url: str, *, sagas: int, steps: int, rejected: int = 0) -> int:
-    """Check that every workflow ended and every step's outcome is recorded.
+    """Checks that every workflow ended and every step's outcome is recorded.
 
     Returns:
-        the number of step outcomes found.
+        The number of step outcomes found.
 
     Raises:
-        NotRecorded: something is missing, or there is more than was run.
+        NotRecorded: an outcome is missing, or there are more than were run.
     """
     with psycopg.connect(url) as connection:
         total = number(connection, "select count(*) from dbos.workflow_status")

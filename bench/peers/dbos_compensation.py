@@ -19,7 +19,7 @@ STEPS = 7
 
 
 class Rejected(Exception):
-    """The business said no."""
+    """A business rejection."""
 
 
 @DBOS.step()

@@ -1,4 +1,4 @@
-"""Runs one peer script: warm it up, measure it, check its tables, print one line of JSON."""
+"""Runs one peer script: warms it up, measures it, checks its tables, prints one line of JSON."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ THREADS = 2
 IN_FLIGHT = 64
 WARM_SECONDS = 1.0
 SINGLE_SAGAS = 300
-# A window that is ended by its count must still end if the server hangs.
+# A window that ends by its count must still end if the server hangs.
 SECONDS_MAX = 600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """A peer script: where its workflow is, how large it is, how it is prepared and checked."""
+    """A peer script: its workflow, the number of its steps, its preparation and its check."""
 
     module: str
     steps_per_saga: int
@@ -46,14 +46,14 @@ def main() -> None:
     with crew(trial.module, options.url, **shape) as members:
         measure = PARTS[options.part]
         found = measure(trial, members, options)
-        # Still under the roof of the crew: DBOS must have nothing left to do of its own.
+        # Inside the block of the workers: DBOS must have no work of its own left.
         steps = trial.verify(options.url, members.sagas)
     verified = {"verified_sagas": members.sagas, "verified_steps": steps}
     print(json.dumps({"peer": f"dbos {version('dbos')}", **found, **shape, **verified}))
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The smallest value that at least this share of the values does not exceed."""
+    """Returns the smallest value that at least this share of the values does not exceed."""
     ranked = sorted(values)
     return ranked[min(len(ranked) - 1, int(len(ranked) * share))]
 
@@ -63,7 +63,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("script", choices=SCRIPTS)
     parser.add_argument("--url", required=True, help="an empty database of a durable Postgres")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of the window")
-    parser.add_argument("--count", type=int, help="end the window after so many sagas")
+    parser.add_argument("--count", type=int, help="end the window after this many sagas")
     parser.add_argument("--processes", type=int, default=PROCESSES)
     parser.add_argument("--threads", type=int, default=THREADS, help="of each process")
     parser.add_argument("--part", choices=PARTS, default="throughput")
@@ -77,7 +77,7 @@ def _throughput(trial: Trial, members: Crew, options: argparse.Namespace) -> dic
         share = -(-options.count // (threads * options.processes))
         window = Window(threads, threads, SECONDS_MAX, share)
     else:
-        # A run by count is one whose statements are counted: it begins at once.
+        # In a run by count the statements are counted, so it begins at once.
         members.run(Window(threads, threads, WARM_SECONDS))
     before = read(options.url)
     tallies = members.run(window)

@@ -1,8 +1,8 @@
-"""Drive one workflow function from several processes of several threads, in step.
+"""Drives one workflow function from several processes with several threads, in step.
 
-A crew is started once and then runs *windows*: all members begin together, and a member takes
-its next saga when one of its last ones has ended. The connections stay open between windows, so
-that the server's processes can be read before and after.
+The processes start once and then run *windows*: all begin together, and a process takes its next saga when one of its
+earlier sagas has ended. The connections stay open between windows, so that the server's processes can be read before
+and after.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ START_SECONDS_MAX = 120.0
 
 
 class Peer(Protocol):
-    """What a peer script's module offers to its worker processes."""
+    """The interface of a peer script's module to its worker processes."""
 
     def launch(self, url: str, member: int, threads: int) -> Callable[[], object]:
         """Starts the framework in this process; returns the function that runs one saga."""
@@ -37,8 +37,8 @@ class Peer(Protocol):
 class Window:
     """One measurement on every process; it ends by time or by count, whichever comes first.
 
-    `in_flight` sagas of a process are asked for at any moment; `threads` of them run. The time
-    the others wait belongs to their latency.
+    `in_flight` sagas of a process are requested at any moment, and `threads` of them run. The time that the others wait
+    is part of their latency.
     """
 
     threads: int
@@ -49,7 +49,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What one process did in a window; times are of the machine-wide monotonic clock."""
+    """The result of one process in a window; times are of the machine-wide monotonic clock."""
 
     began: float
     ended: float
@@ -59,7 +59,7 @@ class Tally:
 
 @dataclass(slots=True)
 class Crew:
-    """The processes, each behind a pipe, and how many sagas they have run in all."""
+    """The processes, each behind a pipe, and the number of sagas that they have run in all."""
 
     pipes: list[Connection]
     sagas: int
@@ -87,7 +87,7 @@ def crew(module: str, url: str, *, processes: int, threads: int) -> Iterator[Cre
         there.close()
         pipes.append(here)
         workers.append(worker)
-        # One after the other: the first one migrates the schema.
+        # One after the other, because the first one migrates the schema.
         _receive(here, START_SECONDS_MAX)
     try:
         yield Crew(pipes, sagas=processes)
@@ -100,7 +100,7 @@ def crew(module: str, url: str, *, processes: int, threads: int) -> Iterator[Cre
 
 def _receive(pipe: Connection, seconds_max: float | None = None) -> object:
     if not pipe.poll(seconds_max):
-        raise TimeoutError(f"no word from a worker within {seconds_max} s")
+        raise TimeoutError(f"no answer from a worker within {seconds_max} s")
     return pipe.recv()
 
 

@@ -1,4 +1,4 @@
-"""A service whose steps fail at their first attempt and then wait long for the second: whoever measures says when that is due."""
+"""A service whose steps fail at their first attempt and then wait long for the second, until the measurement makes it due."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ _LATER = Retry(attempts=5, first=WAIT, cap=WAIT, jitter=0.0)
 
 inventory = Participant("inventory")
 second_attempts: list[float] = []
-"""When each second attempt began, on this process's monotonic clock."""
+"""The time at which each second attempt began, on this process's monotonic clock."""
 
 
 class Away(Exception):
-    """What a step meets when the service behind it is down."""
+    """The error of a step whose service is down."""
 
 
 @inventory.step(external=True)
@@ -41,14 +41,14 @@ async def uncount(order: Order, receipt: Receipt) -> None: ...
 
 
 def one_step() -> Definition:
-    """A saga of nothing but the step that fails."""
+    """A saga with only the failing step."""
     order = Definition("counted_order", input=Order)
     order.step("inventory.count", retry=_LATER)
     return order
 
 
 def five_steps(failing: int) -> Definition:
-    """A saga of five steps; the one at this position (from 0) fails."""
+    """A saga of five steps; the step at this position (from 0) fails."""
     order = Definition(f"order_failing_at_{failing}", input=Order)
     last = None
     for position in range(5):

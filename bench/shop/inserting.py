@@ -12,7 +12,7 @@ _INSERT = "insert into effect (step) values ($1)"
 
 
 def participants(databases: Sequence[str]) -> list[Participant]:
-    """One participant for each service, in the database at its place: the store's makes transactional steps, others journaled ones."""
+    """Makes one participant for each service, in the database at its place: in the store its steps are transactional, else journaled."""
     return [_participant(service, database) for service, database in zip(SERVICES, databases, strict=True)]
 
 

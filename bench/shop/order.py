@@ -1,4 +1,4 @@
-"""What the benchmark's sagas are started with and what their steps answer: checked on the way in and out."""
+"""The input and the output of the benchmark's steps, checked on the way in and out."""
 
 from __future__ import annotations
 

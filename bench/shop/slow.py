@@ -1,4 +1,4 @@
-"""A service whose step takes its time, so that a process that is killed holds claims."""
+"""A service whose step takes some time, so that a killed process holds claims."""
 
 from __future__ import annotations
 

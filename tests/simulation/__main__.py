@@ -1,4 +1,4 @@
-"""python -m tests.simulation --seeds A-B|N [--workers 2] [--tell]: run seeds, print what was counted; a failing one is shrunk and told."""
+"""python -m tests.simulation --seeds A-B|N [--workers 2] [--tell]: runs seeds, prints their counts; a failing seed is shrunk and told."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
 
 
 def judge(table: Table, failed: list[Report]) -> int:
-    """Prints what is wrong; the exit status."""
+    """Prints the failures and the missing counts; returns the exit status."""
     missing = list(table.shortfalls())
     for line in missing:
         say(f"too rare: {line}")
@@ -56,7 +56,7 @@ def judge(table: Table, failed: list[Report]) -> int:
 
 
 def range_of(text: str) -> range:
-    """ "100" is 0 to 99, "5-9" is 5 to 9."""
+    """Reads "100" as 0 to 99, and "5-9" as 5 to 9."""
     first, dash, last = text.partition("-")
     return range(int(first), int(last) + 1) if dash else range(int(first))
 

@@ -1,4 +1,4 @@
-"""What a run of many seeds has counted, as a table, and what it must have counted to be worth something."""
+"""The counts of a run of many seeds as a table, and the counts that it must reach to be worth something."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.simulation.seeds.chance import KINDS
 from tests.simulation.worlds.transition_rows import ROWS
 from tests.simulation.worlds.world import Report
 
-SEEDS_DUE: Final = 2_000  # the figures below are for so many, and in proportion for more or fewer
+SEEDS_DUE: Final = 2_000  # the figures below are for this many seeds, and in proportion for more or fewer
 FAULTS_DUE: Final = 5_000
 ROWS_DUE: Final = 100
 POINTS_PART: Final = 0.25  # of the seeds: then every failpoint must have fired
@@ -65,7 +65,7 @@ class Table:
         return "\n".join(lines)
 
     def shortfalls(self) -> Iterator[str]:
-        """What is too rare for this number of seeds."""
+        """The counts that are too low for this number of seeds."""
         part = self.seeds / SEEDS_DUE
         for kind in KINDS:
             if self.faults[kind] < FAULTS_DUE * part:
@@ -83,7 +83,7 @@ class Table:
 
 
 def summed(tables: Iterable[Mapping[str, Any]]) -> Table:
-    """Tables that were sent as JSON, in one."""
+    """Adds up tables that were sent as JSON."""
     total = Table()
     for table in tables:
         faults, points, rows, outcomes = (Counter(table[name]) for name in ("faults", "points", "rows", "outcomes"))

@@ -1,4 +1,4 @@
-"""Runs of many seeds, and what they must have seen."""
+"""Runs of many seeds, and the counts that they must reach."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def run_part(seeds: Iterable[int]) -> tuple[Table, list[Report]]:
 
 
 def told(failed: list[Report]) -> str:
-    """The failures in a line each, and the shortest of them shrunk to a story."""
+    """Returns the failures, one per line, and the shortest of them shrunk to a story."""
     lines = [f"seed {report.seed}: {report.violation} {report.text}" for report in failed]
     shortest = min(failed, key=lambda report: len(report.injected))
     edits = Shrinker(shortest).shrink()
@@ -29,11 +29,11 @@ def told(failed: list[Report]) -> str:
 
 
 def prove(seeds: range, record_property: Callable[[str, object], None]) -> None:
-    """A test over these seeds: no invariant breaks, and enough has been seen."""
+    """Tests that no invariant breaks in these seeds, and that their counts are high enough."""
     table, failed = run_part(seeds)
     counted = {
         name: dict(getattr(table, name)) for name in ("faults", "points", "rows", "outcomes")
-    }  # plain: it travels
+    }  # plain values, which can be sent to another process
     record_property("simulation", {"seeds": table.seeds, "virtual_seconds": table.virtual_seconds, **counted})
 
     assert not failed, told(failed)

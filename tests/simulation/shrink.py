@@ -1,4 +1,4 @@
-"""Takes away from the schedule of a failing seed whatever is not needed for the same invariant to break."""
+"""Removes from the schedule of a failing seed everything without which the same invariant still breaks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RUNS_MAX: Final = 400
 
 
 class Shrinker:
-    """Halves, then quarters, and so on down to single faults; sagas before that."""
+    """Removes halves, then quarters, and so on down to single faults; sagas come first."""
 
     def __init__(self, report: Report) -> None:
         self.seed = report.seed
@@ -22,7 +22,7 @@ class Shrinker:
         self.edits = Edits()
 
     def shrink(self) -> Edits:
-        """The largest edits found under which the seed still breaks the same invariant."""
+        """The largest edits found with which the seed still breaks the same invariant."""
         for saga in plan_of(self.seed).sagas:
             self._try(Edits(self.edits.faults, self.edits.sagas | {saga.number}))
         while self.runs < RUNS_MAX:
@@ -53,7 +53,7 @@ class Shrinker:
 
 
 def story(seed: int, edits: Edits) -> str:
-    """What happens, line by line."""
+    """Returns the events, one per line."""
     report = run_seed(seed, edits, telling=True)
     plan = plan_of(seed)
     lines = [f"seed {seed}: {report.violation} {report.text}", ""]

@@ -1,4 +1,4 @@
-"""Worlds in which something was found that the others did not show. Each breaks without its mend; one that does not any more goes."""
+"""Seeds that found a fault which no other seed had shown. Each breaks without its fix; one that no longer does is removed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FOUND = {
 
 
 @pytest.mark.parametrize("seed", FOUND)
-def test_what_was_found_stays_mended(seed: int) -> None:
+def test_a_fault_that_was_found_stays_fixed(seed: int) -> None:
     _, failed = run_part([seed])
 
     assert not failed, told(failed)

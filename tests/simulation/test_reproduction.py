@@ -1,4 +1,4 @@
-"""A seed is a world: the same one in every run, in every process."""
+"""A seed is a world: the same one in every run and in every process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Every decision of a seed. Each place has a stream of its own, so that taking one fault away leaves the draws elsewhere as they are."""
+"""Every random decision of a seed.
+
+Each place has a stream of its own, so that removing one fault leaves the draws at other places unchanged.
+"""
 
 from __future__ import annotations
 
@@ -31,14 +34,14 @@ KINDS: Final = (
 
 
 class Injected(NamedTuple):
-    """A fault that happened. `name` says where it stands in the schedule, and is the same in every run of the seed."""
+    """A fault that happened. `place` identifies it in the schedule, and is the same in every run of the seed."""
 
     name: str
     kind: str
 
 
 class Drawn(NamedTuple):
-    """What a menu gave: the kind of fault, a word for what exactly, and a number in [0, 1) for how much."""
+    """A fault that was drawn: its kind, its name, and a number in [0, 1) for its size."""
 
     kind: str
     what: str
@@ -46,12 +49,12 @@ class Drawn(NamedTuple):
 
 
 Menu = Sequence[tuple[str, str, float]]
-"""What may happen at a place: (kind, what, probability)."""
+"""The faults that are possible at a place: (kind, name, probability)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """What is taken away from the schedule of a seed, by name."""
+    """The parts of a seed's schedule that are removed, by name."""
 
     faults: frozenset[str] = frozenset()
     sagas: frozenset[int] = frozenset()
@@ -61,7 +64,7 @@ WHOLE: Final = Edits()
 
 
 class Chance:
-    """Draws, and keeps what it drew."""
+    """Draws, and records the draws."""
 
     def __init__(self, seed: int, edits: Edits) -> None:
         self.seed = seed
@@ -81,7 +84,7 @@ class Chance:
         return stream
 
     def draw(self, place: str, menu: Menu) -> Drawn | None:
-        """What happens at this place now, None: nothing."""
+        """Returns the fault that happens at this place now, or None."""
         number = self.stream(place).random()
         self._numbers[place] += 1
         low = 0.0
@@ -99,7 +102,7 @@ class Chance:
         return drawn
 
     def planned(self, name: str, kind: str) -> bool:
-        """Whether a fault that was planned in advance happens."""
+        """Tells whether a fault that was planned in advance happens."""
         if self.is_over or name in self._edits.faults:
             return False
         self.count(name, kind)

@@ -1,4 +1,4 @@
-"""What a seed stands for: who is there, what they run, and of which family of worlds it is."""
+"""The plan of a seed: its machines, its services and sagas, and its family of worlds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.simulation.worlds.services import Rates
 
 @dataclass(frozen=True, slots=True)
 class SagaPlan:
-    """One saga: of which definition, and when it is started."""
+    """One saga: its definition, and the time of its start."""
 
     number: int
     definition: str
@@ -26,7 +26,7 @@ class SagaPlan:
 
 @dataclass(frozen=True, slots=True)
 class TimedFault:
-    """A fault at a moment. `machine` below 0: the store. `seconds`: how long a freeze, how far a jump."""
+    """A fault at a point in time. `machine` below 0 is the store. `seconds` is the length of a freeze, or of a jump."""
 
     name: str
     kind: str
@@ -65,15 +65,15 @@ SAGAS: Final = (7, 8, 9)
 STORM_SECONDS: Final = 6.0
 JUMP_SECONDS_MAX: Final = 3.0
 STORE_AHEAD_SECONDS: Final = (
-    0.05  # what is left of the margin: the protocol assumes that "lease + timeout + margin is over" is true
+    0.05  # the rest of the margin: the protocol assumes that "lease + timeout + margin is over" is true
 )
 
 
 def plan_of(seed: int) -> Plan:
-    """Draw everything that is fixed before the world begins."""
+    """Draws everything that is fixed before the world begins."""
     random = Random(f"{seed}/plan")  # noqa: S311 (not a secret)
     family = family_of(seed)
-    definitions = tuple(draw(f"d{number}", random, family.taste) for number in range(random.choice((1, 1, 2))))
+    definitions = tuple(draw(f"d{number}", random, family.preferences) for number in range(random.choice((1, 1, 2))))
     sagas = tuple(
         SagaPlan(number, random.choice(definitions).name, random.uniform(0.1, STORM_SECONDS / 2))
         for number in range(random.choice(SAGAS))
@@ -105,7 +105,7 @@ def plan_of(seed: int) -> Plan:
 
 
 def _roles(random: Random, definitions: tuple[DefinitionPlan, ...]) -> tuple[Role, ...]:
-    """A desk that starts sagas, two processes of every service between some machines, one or two supervisors."""
+    """A desk that starts sagas, two processes of every service spread over some machines, one or two supervisors."""
     services = sorted({step.service for definition in definitions for step in definition.steps})
     first = tuple(service for service in services if random.random() < 0.6)
     second = tuple(service for service in services if service not in first or random.random() < 0.6)

@@ -1,4 +1,4 @@
-"""Clocks of machines: each has a zero of its own, and can jump."""
+"""The clocks of machines: each has a zero of its own, and can jump."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ class MachineClock:
         await asyncio.sleep(seconds)
 
     def jump(self, seconds: float) -> None:
-        """What was not yet is past, or, with a number below zero, the other way round."""
+        """Moves the clock: future moments become past ones or, with a negative number, past moments become future ones."""
         self._zero += seconds

@@ -1,4 +1,4 @@
-"""The memory database of a simulation: it is watched, its clock can jump, its notifications get lost, and it can crash."""
+"""The memory database of a simulation: it is observed, its clock can jump, its notifications can get lost, and it can crash."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _UNDER_WAY: Final = frozenset("DWUKG")
 
 
 class Watcher(Protocol):
-    """Who looks at what is committed."""
+    """The interface of an observer of commits."""
 
     def committed(self, saga: UUID) -> None: ...
     def claimed(self, row: CommandRow) -> None: ...
@@ -35,12 +35,12 @@ class Watcher(Protocol):
 
 
 class WatchedCommands(Commands):
-    """Claims are seen, and remembered until they are on the disk."""
+    """Shows claims to the observer, and remembers them until they are on the disk."""
 
     def __init__(self, on_claim: Callable[[CommandRow], None]) -> None:
         super().__init__()
         self._on_claim = on_claim
-        self._volatile: list[CommandRow] = []  # the rows as they were before
+        self._volatile: list[CommandRow] = []  # the rows before the transaction
 
     def claim(self, row: CommandRow, owner: int, claim: int | None, lease_until: float) -> None:
         self._volatile.append(copy(row))
@@ -48,11 +48,11 @@ class WatchedCommands(Commands):
         self._on_claim(row)
 
     def flush(self) -> None:
-        """A commit is on the disk, and with it every one before it."""
+        """Puts a commit on the disk, and with it every earlier one."""
         self._volatile.clear()
 
     def lose(self) -> int:
-        """The database has crashed: claims that were not on the disk were never made."""
+        """Crashes the database: claims that were not on the disk are lost."""
         lost = len(self._volatile)
         while self._volatile:
             before = self._volatile.pop()
@@ -71,7 +71,7 @@ class WatchedCommands(Commands):
 
 
 class WatchedDatabase(Database):
-    """All that is committed is seen. Notifications are lost, doubled and late."""
+    """Shows every commit to the observer. Notifications are lost, doubled and late."""
 
     def __init__(self, loop: VirtualLoop, clock: MachineClock, arrivals: Arrivals, watcher: Watcher) -> None:
         super().__init__(clock, EPOCH)
@@ -102,7 +102,7 @@ class WatchedDatabase(Database):
 
     def _send(self, what: str, notifications: Notifications) -> None:
         for n, seconds in enumerate(self._arrivals(what)):
-            tell = partial(super().tell, notifications, is_whole=n == 0)  # a claim is told whole once, as NOTIFY does
+            tell = partial(super().tell, notifications, is_whole=n == 0)  # a claim is sent inline once, as NOTIFY does
             if seconds <= 0:
                 tell()
             else:
@@ -110,7 +110,7 @@ class WatchedDatabase(Database):
 
 
 class WatchedStore(MemoryStore):
-    """Tells a claim that is on the disk at once from one that is not, and sees what is driven again (E11)."""
+    """Distinguishes a claim that is on the disk at once from one that is not, and counts redrives (E11)."""
 
     def __init__(self, database: WatchedDatabase, options: StoreOptions) -> None:
         super().__init__(database, options)

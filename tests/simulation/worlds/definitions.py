@@ -21,7 +21,7 @@ STEPS_MAX: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class StepPlan:
-    """One step as it was drawn. `after` are positions; `probe` and `compensation` say what its handler offers."""
+    """One step as it was drawn. `after` are positions; `probe` and `compensation` tell whether its handler has them."""
 
     name: str
     service: str
@@ -51,7 +51,7 @@ class DefinitionPlan:
     undo_attempts: int
 
     def written(self) -> Definition:
-        """Writes it with the builder that users write with."""
+        """Builds the definition with the builder that users use."""
         definition = Definition(
             self.name,
             deadline=None if self.deadline_ms is None else f"{self.deadline_ms}ms",
@@ -73,14 +73,14 @@ class DefinitionPlan:
                     read_only=step.read_only,
                 )
             )
-        if len(self.steps) % 2:  # the others return nothing, so that an operator may skip their last steps
+        if len(self.steps) % 2:  # the other steps return nothing, so that an operator may skip the last ones
             definition.returns({handle.name: handle.output for handle in handles})
         return definition
 
 
 @dataclass(frozen=True, slots=True)
-class Taste:
-    """What a family of worlds likes its definitions to be like."""
+class Preferences:
+    """The preferences of a family of worlds for its definitions."""
 
     modes: str = "TJX"
     pivot: float = 0.5
@@ -90,17 +90,17 @@ class Taste:
     parallel: float = 0.45
 
 
-def draw(name: str, random: Random, taste: Taste) -> DefinitionPlan:
-    """Draw a definition that is safe: what a pivot asks of the steps beside and behind it is done to them."""
+def draw(name: str, random: Random, preferences: Preferences) -> DefinitionPlan:
+    """Draws a safe definition: the steps beside and behind a pivot get the properties that the pivot requires of them."""
     count = random.choice((2, 3, 3, 4, 4, STEPS_MAX))
-    afters = [_befores(random, position, taste.parallel) for position in range(count)]
+    afters = [_befores(random, position, preferences.parallel) for position in range(count)]
     ancestors = _ancestors(afters)
-    pivot = random.randrange(count) if random.random() < taste.pivot else -1
+    pivot = random.randrange(count) if random.random() < preferences.pivot else -1
     steps = []
     for position in range(count):
-        mode = Mode(random.choice(taste.modes))
-        if position == pivot and taste.pivot_mode:
-            mode = Mode(random.choice(taste.pivot_mode))
+        mode = Mode(random.choice(preferences.modes))
+        if position == pivot and preferences.pivot_mode:
+            mode = Mode(random.choice(preferences.pivot_mode))
         is_before = pivot < 0 or position in ancestors[pivot]
         is_behind = pivot >= 0 and pivot in ancestors[position]
         is_read_only = random.random() < 0.06 and position != pivot
@@ -115,14 +115,14 @@ def draw(name: str, random: Random, taste: Taste) -> DefinitionPlan:
                 retriable=not is_before and position != pivot,
                 read_only=is_read_only,
                 compensation=not is_read_only and (not is_final or random.random() < 0.2),
-                probe=mode is Mode.EXTERNAL and random.random() < taste.probe,
+                probe=mode is Mode.EXTERNAL and random.random() < preferences.probe,
                 timeout_ms=random.choice((200, 300, 500)),
             )
         )
     return DefinitionPlan(
         name=name,
         steps=tuple(steps),
-        deadline_ms=random.choice((1500, 2500, 4000)) if random.random() < taste.deadline else None,
+        deadline_ms=random.choice((1500, 2500, 4000)) if random.random() < preferences.deadline else None,
         budget_ms=random.choice((3000, 20_000, 60_000)),
         attempts=random.choice((2, 3, 4)),
         undo_attempts=random.choice((2, 3, 3)),

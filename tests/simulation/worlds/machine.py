@@ -1,4 +1,4 @@
-"""A process of the fabric on a machine that can be killed, frozen and started again. All of it is production code but its ports."""
+"""A process on a machine that can be killed, frozen and started again. All of it is production code except its ports."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ REBOOT_SECONDS_MAX: Final = 1.2
 
 
 class SimulatedSagas(Sagas):
-    """The client, with ids that follow from the seed."""
+    """The client, with ids that are derived from the seed."""
 
     def __init__(self, process: Process, world: World) -> None:
         super().__init__(process)
@@ -57,7 +57,7 @@ class SimulatedSagas(Sagas):
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a machine does: the services that it serves, and whether it campaigns."""
+    """The role of a machine: the services that it serves, and whether it campaigns."""
 
     name: str
     services: tuple[str, ...]
@@ -76,7 +76,7 @@ class Machine:
         self.clock = MachineClock(world.loop, world.chance.stream(f"{role.name} zero").uniform(0, 1000))
         self.adapter: FaultyAdapter | None = None
         self.journal: FaultyJournal | None = None
-        self.sagas: SimulatedSagas | None = None  # while it is up
+        self.sagas: SimulatedSagas | None = None  # while it is running
 
     def boot(self) -> None:
         world = self.world
@@ -133,10 +133,10 @@ class Machine:
             return process.runners.journaled(self.journal)
         return process.runners.external if mode is Mode.EXTERNAL else process.runners.transactional
 
-    # -- what happens to it ---------------------------------------------------------------------------------------------------
+    # -- faults ---------------------------------------------------------------------------------------------------
 
     def kill(self) -> None:
-        """As kill -9 does, or a power failure; it is started again after a while."""
+        """Ends it as kill -9 or a power failure does; it is started again after some time."""
         if self.host.is_dead:
             return
         world = self.world
@@ -154,12 +154,12 @@ class Machine:
         self.journal.abort()
 
     def cut(self) -> None:
-        """Its connections break, because the database does."""
+        """Breaks its connections, because the database crashes."""
         if self.adapter is not None and not self.host.is_dead:
             self.adapter.cut()
 
     def freeze(self, seconds: float) -> None:
-        """As SIGSTOP does, or a paused virtual machine: it wakes up late and knows nothing of it."""
+        """Freezes it as SIGSTOP or a paused virtual machine does: it wakes up late and does not notice."""
         host, world = self.host, self.world
         if host.is_frozen:
             return
@@ -173,7 +173,7 @@ class Machine:
             self.world.loop.thaw(host)
 
     async def strike(self, kind: str, share: float) -> None:
-        """Kill or freeze it from within."""
+        """Kills or freezes it from within."""
         if kind == CRASH:
             self.kill()
         else:
@@ -182,7 +182,7 @@ class Machine:
 
 
 class _Faults:
-    """What goes wrong at the boundaries of one machine."""
+    """The faults at the boundaries of one machine."""
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
@@ -221,8 +221,10 @@ class _Faults:
 
 
 def boundary_menus(scale: float, frozen_claims: float) -> dict[str, Menu]:
-    """What happens at the points of store, journal, bus and election; `scale` multiplies all probabilities but that of a process which
-    is frozen with claims that it has just got."""
+    """The faults at the calls of store, journal, bus and election.
+
+    `scale` multiplies all probabilities except that of a process which is frozen with claims that it has just received.
+    """
     menus: dict[str, Menu] = {}
     for call, plain_rate in _RATES.items():
         rate = plain_rate * scale
@@ -244,7 +246,7 @@ def boundary_menus(scale: float, frozen_claims: float) -> dict[str, Menu]:
 
 
 def stale_menu(scale: float) -> Menu:
-    """What happens to a supervisor that has just read what is overdue."""
+    """The faults of a supervisor that has just read the overdue sagas."""
     return ((STALE, "reads, and goes on late", 0.2 * scale), (CRASH, "is killed", 0.005 * scale))
 
 

@@ -1,4 +1,4 @@
-"""Who sees everything: the effects in the world outside, the rows of the store, and whether the invariants hold."""
+"""The observer: it sees the effects in the world outside and the rows of the store, and checks the invariants."""
 
 from __future__ import annotations
 
@@ -20,8 +20,11 @@ COMPLETED = Phase.COMPLETED
 
 
 class InvariantBroken(Exception):
-    """`name` is that of the invariant: I1 to I9, I11, L1, L2; ONCE: a claim has called twice; QUIET: a step is final, and a call may still
-    arrive; DATA: a wrong input or result; LOOP: a loop died."""
+    """A violation of an invariant: I1 to I9, I11, L1 or L2.
+
+    Or of ONCE: a claim has called twice; QUIET: a step is final, and a call may still arrive; DATA: a wrong input or
+    result; LOOP: a loop died.
+    """
 
     def __init__(self, name: str, text: str) -> None:
         super().__init__(f"{name} {text}")
@@ -30,8 +33,8 @@ class InvariantBroken(Exception):
 
 
 @dataclass(eq=False)
-class Seen:
-    """One saga as it looks from outside. `effects` and `undone` are counted by step."""
+class ObservedSaga:
+    """One saga as seen from outside. `effects` and `undone` are counted by step."""
 
     number: int
     graph: Graph
@@ -40,7 +43,7 @@ class Seen:
     effects: list[int] = field(default_factory=list)
     undone: list[int] = field(default_factory=list)
     reads: set[int] = field(default_factory=set)  # read-only steps that were executed
-    resolved: set[int] = field(default_factory=set)  # steps that a person declared to have happened
+    resolved: set[int] = field(default_factory=set)  # steps that an operator declared to have happened
 
     def __post_init__(self) -> None:
         self.effects = [0] * len(self.graph.steps)
@@ -51,12 +54,12 @@ class Seen:
         return self.graph.pivot >= 0 and self.effects[self.graph.pivot] > 0
 
     def is_done(self, step: int) -> bool:
-        """For its successors."""
+        """Tells whether its successors may run."""
         is_skipped = self.state.vector[step] == "N"
         return self.effects[step] > 0 or step in self.reads or is_skipped
 
     def stands_on(self, step: int) -> bool:
-        """An effect of a successor stands, or of one behind steps that have none."""
+        """Tells whether the effect of a successor stands, or of a step behind read-only successors."""
         return any(
             self.effects[after] != self.undone[after] or (self.graph.steps[after].read_only and self.stands_on(after))
             for after in self.graph.successors[step]
@@ -67,23 +70,25 @@ class Observer:
     """Checks after every committed transaction and every effect. The first violation ends the run."""
 
     def __init__(self, now: Callable[[], float], stop: Callable[[], None]) -> None:
-        self.sagas: dict[UUID, Seen] = {}
+        self.sagas: dict[UUID, ObservedSaga] = {}
         self.violation: InvariantBroken | None = None
         self.story: list[tuple[float, str]] | None = None
         self.rows: Counter[str] = Counter()
         self._now = now
         self._stop = stop
         self._claims: set[int] = set()
-        self._calls: dict[tuple[UUID, int], list[float]] = {}  # until when those without an answer may be executed
+        self._calls: dict[
+            tuple[UUID, int], list[float]
+        ] = {}  # the time until which calls without an answer may be executed
         self._trace = hashlib.blake2b(digest_size=16)
 
     @property
     def trace(self) -> str:
-        """A fingerprint of all that happened."""
+        """A fingerprint of all events."""
         return self._trace.hexdigest()
 
     def tell(self, line: str) -> None:
-        """What happened, for the fingerprint and the story."""
+        """Records an event, for the fingerprint and the story."""
         self._trace.update(f"{self._now():.9f} {line}\n".encode())
         if self.story is not None:
             self.story.append((self._now(), line))
@@ -97,13 +102,13 @@ class Observer:
     # -- the world outside ----------------------------------------------------------------------------------------------------
 
     def begun(self, saga: UUID, step: str, claim: int) -> None:
-        """An external handler is at work."""
+        """Records that an external handler runs."""
         if claim in self._claims:
             self.broken("ONCE", f"a claim of {step} of saga {self.sagas[saga].number} has called twice")
         self._claims.add(claim)
 
     def called(self, saga: UUID, step: int, latest_seconds: float) -> Callable[[], None]:
-        """A request is on its way, and may be executed for so long. To be told when its answer has come."""
+        """Records that a request is on its way, and may be executed for this long. Returns a function to call when its answer has come."""
         calls, until = self._calls.setdefault((saga, step), []), self._now() + latest_seconds
         calls.append(until)
         return lambda: calls.remove(until)
@@ -135,27 +140,27 @@ class Observer:
             self.broken("I4", f"{name} was compensated while the effect of a successor stands")
         self._check_end(seen, f"{name} was compensated")
 
-    def _check_end(self, seen: Seen, what: str) -> None:
+    def _check_end(self, seen: ObservedSaga, what: str) -> None:
         if seen.state.phase.is_terminal:
             self.broken("I6", f"{what} after the saga was {seen.state.phase.name}")
 
     # -- the store ------------------------------------------------------------------------------------------------------------
 
     def started(self, saga: UUID, number: int, graph: Graph) -> None:
-        """The saga is about to be inserted; until then it has no row."""
+        """Records a saga that is about to be inserted; until then it has no row."""
         nothing = State(
             RUNNING, "P" * len(graph.steps), rollback_requested=False, paused=False, deadline=None, reason=None
         )
-        self.sagas[saga] = Seen(number, graph, nothing)
+        self.sagas[saga] = ObservedSaga(number, graph, nothing)
 
     def claimed(self, graph: Graph, step: int, operation: Operation) -> None:
-        """E2."""
+        """Counts an admission (E2)."""
         self.rows["E2 admission"] += 1
         if operation is Operation.EXECUTE:
             self.rows[f"E2-{graph.steps[step].mode.value}"] += 1
 
     def committed(self, saga: UUID, state: State, version: int) -> None:
-        """A transaction has changed, or left, this saga's row."""
+        """Checks a transaction that has changed, or left, this saga's row."""
         seen = self.sagas[saga]
         before, seen.state = seen.state, state
         if version == seen.version:
@@ -177,7 +182,7 @@ class Observer:
         self._check_outcome(seen)
         self._check_pivot(seen)
 
-    def _check_letter(self, seen: Seen, step: int) -> None:
+    def _check_letter(self, seen: ObservedSaga, step: int) -> None:
         letter, effects, undone = seen.state.vector[step], seen.effects[step], seen.undone[step]
         if seen.graph.steps[step].read_only or letter not in "RVNSZ":
             return
@@ -187,15 +192,15 @@ class Observer:
         if (letter == "S" and (effects, undone) != (1, 0)) or (letter == "Z" and effects != undone):
             self.broken("I9", f"{name} is recorded as {letter}, but effects {effects}, compensations {undone}")
 
-    def _check_quiet(self, saga: UUID, seen: Seen, step: int) -> None:
-        """What is final is so whatever becomes of requests that nobody had an answer to, and not by the luck that none is executed late."""
+    def _check_quiet(self, saga: UUID, seen: ObservedSaga, step: int) -> None:
+        """Checks that no unanswered request can still be executed: a final state must not depend on luck."""
         late = max(self._calls.get((saga, step), ()), default=0.0) - self._now()
         if late > 0 and not seen.graph.steps[step].read_only:
             self.broken(
                 "QUIET", f"{self._name(seen, step)} is final, and a call of it may arrive for another {late:.3f} s"
             )
 
-    def _check_outcome(self, seen: Seen) -> None:
+    def _check_outcome(self, seen: ObservedSaga) -> None:
         steps = [step for step, plan in enumerate(seen.graph.steps) if not plan.read_only]
         wanted = {step: (int(seen.state.vector[step] != "N"), 0) for step in steps}
         if seen.state.phase is COMPLETED and any((seen.effects[n], seen.undone[n]) != wanted[n] for n in steps):
@@ -203,11 +208,11 @@ class Observer:
         if seen.state.phase is COMPENSATED and seen.effects != seen.undone:
             self.broken("I7", f"saga {seen.number} COMPENSATED with effects {seen.effects}, undone {seen.undone}")
 
-    def _check_pivot(self, seen: Seen) -> None:
+    def _check_pivot(self, seen: ObservedSaga) -> None:
         if seen.is_passed and seen.state.phase in (COMPENSATING, COMPENSATED):
             self.broken("I8", f"saga {seen.number} rolls back although its pivot has taken effect")
 
-    def _name(self, seen: Seen, step: int) -> str:
+    def _name(self, seen: ObservedSaga, step: int) -> str:
         plan = seen.graph.steps[step]
         return f"saga {seen.number}, {plan.name} ({_MODES[plan.mode]}{', pivot' if plan.pivot else ''})"
 

@@ -15,7 +15,7 @@ from saga.errors import SagaError
 from saga.memory.journal import MemoryJournal
 from saga.ports.journal import JournalRow, Mark
 from tests.simulation.seeds.chance import OPERATOR, Menu
-from tests.simulation.worlds.observer import Seen
+from tests.simulation.worlds.observer import ObservedSaga
 
 if TYPE_CHECKING:
     from tests.simulation.worlds.machine import SimulatedSagas
@@ -39,8 +39,8 @@ RUNNING: Final[Menu] = (
 PAUSED: Final[Menu] = ((OPERATOR, "resume", 0.35), (OPERATOR, "roll back", 0.05), (OPERATOR, "abandon", 0.008))
 
 
-class People:
-    """Looks at every saga from time to time, and act through the client of the desk."""
+class Operators:
+    """Inspect every saga from time to time, and act through the client of the desk."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -51,7 +51,7 @@ class People:
         )
 
     async def run(self) -> None:
-        """While the storm lasts."""
+        """Runs while faults happen."""
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             for number, saga in list(self._world.sagas.items()):
@@ -68,13 +68,13 @@ class People:
         return self._paused if state.paused else self._running
 
     async def resume_all(self) -> None:
-        """After the storm nobody leaves a saga paused."""
+        """Resumes every paused saga, after the faults have stopped."""
         for saga in self._world.sagas.values():
             if self._world.observer.sagas[saga].state.paused:
                 self._act(saga, "resume", 0.0)
 
     async def finish_all(self) -> None:
-        """Somebody has time for every step that was set aside."""
+        """Retries every quarantined step."""
         for saga in self._world.sagas.values():
             state = self._world.observer.sagas[saga].state
             if state.is_stuck and not state.phase.is_terminal:
@@ -134,7 +134,7 @@ class People:
             await sagas.operations.skip(saga, name, actor="ops", reason="not needed")
 
     async def _void(self, saga: UUID, share: float) -> None:
-        """Writes into the journal of a service that a step must not happen any more; it says so to whoever executes it (G39)."""
+        """Writes a tombstone into the journal of a service: a handler that executes the step later is refused (G39)."""
         seen = self._world.observer.sagas[saga]
         steps = [
             step
@@ -147,8 +147,8 @@ class People:
                 is_written = await transaction.write(saga, step, JournalRow(Mark.TOMBSTONE, None, None))
             self._world.observer.tell(f"an operator voids {seen.graph.steps[step].name}: {is_written}")
 
-    def _evidence(self, seen: Seen, saga: UUID, step: int) -> str | None:
-        """What is true; None where nobody can tell."""
+    def _evidence(self, seen: ObservedSaga, saga: UUID, step: int) -> str | None:
+        """Returns the true outcome of a step; None if nobody can tell."""
         effects, undone, letter = seen.effects[step], seen.undone[step], seen.state.vector[step]
         if seen.graph.steps[step].read_only:
             return None
@@ -163,13 +163,13 @@ class People:
 
 
 def _is_pivot_later(graph: Graph, step: int) -> bool:
-    """Whether the pivot cannot have passed while this step is under way."""
+    """Tells whether the pivot cannot have passed while this step runs."""
     order = ordering([one.after for one in graph.steps])
     return graph.pivot in (-1, step) or order.is_before(step, graph.pivot)
 
 
 def _stuck_menu(evidence: float, skip: float) -> Menu:
-    """Who resolves or skips more retries less."""
+    """The more an operator resolves or skips, the less it retries."""
     resolve = RESOLVE * evidence
     return (
         (OPERATOR, "skip", skip),

@@ -1,4 +1,4 @@
-"""Somebody else's API: honours idempotency keys; its answers come late or not at all; what it declines it does not remember."""
+"""The API of a provider. It honours idempotency keys, answers late or not at all, and does not remember what it declined."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STUCK_SHARE: Final = 0.4
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request. `place` names it in the schedule."""
+    """A request. `place` is its name in the schedule."""
 
     saga: UUID
     step: int
@@ -31,7 +31,7 @@ class Call:
 
 
 class Provider:
-    """`margin_seconds`: how long after its timeout a request may still be executed, as the protocol assumes."""
+    """Executes a request at most `margin_seconds` after its timeout, as the protocol assumes."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Provider:
         self._undone: set[str] = set()
 
     async def execute(self, call: Call, result: str, menu: Menu) -> str:
-        """Charge, once for each key."""
+        """Charges, once for each key."""
         drawn = self._chance.draw(call.place, menu)
         self._observer.tell(f"{call.place}: called{_words(drawn)}")
         answered = self._observer.called(call.saga, call.step, self._latest(call))
@@ -66,7 +66,7 @@ class Provider:
         return found
 
     async def undo(self, call: Call, menu: Menu) -> None:
-        """Refund, once for each key."""
+        """Refunds, once for each key."""
         drawn = self._chance.draw(call.place, menu)
         self._observer.tell(f"{call.place}: called{_words(drawn)}")
         answered = self._observer.called(call.saga, call.step, self._latest(call))
@@ -77,7 +77,7 @@ class Provider:
         answered()
 
     async def probe(self, call: Call, menu: Menu) -> str:
-        """What became of a key."""
+        """Returns the outcome of a key."""
         drawn = self._chance.draw(call.place, menu)
         found = await self._loop.ask(self._look(call))
         if drawn is not None:
@@ -108,7 +108,7 @@ class Provider:
         return found
 
     async def _arrive(self, call: Call, drawn: Drawn | None, land: Callable[[], None]) -> None:
-        """The way there. A request that is stuck on it is executed when its caller has given it up, or not at all."""
+        """The way of a request to the provider. A stuck request is executed after its caller has given up, or never."""
         await asyncio.sleep(TRAVEL_SECONDS)
         if drawn is None:
             return

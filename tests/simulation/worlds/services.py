@@ -1,4 +1,4 @@
-"""The services' handlers: what they do to the world, and what goes wrong in them."""
+"""The handlers of the services: their effects on the world, and their faults."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ JOURNALS: Final = "memory://journal"  # of whatever service: only that it is not
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """How often things go wrong in handlers and on the way to providers."""
+    """The probabilities of faults in handlers and on the way to providers."""
 
     rejection: float = 0.24
     forward_rejection: float = 0.04  # of a step that promised never to reject
@@ -139,7 +139,7 @@ class Services:
 
 
 class _Step:
-    """One step's functions."""
+    """The handlers of one step."""
 
     def __init__(self, services: Services, plan: DefinitionPlan, position: int) -> None:
         self._services = services
@@ -248,7 +248,7 @@ class _Step:
             self._services._observer.broken("DATA", f"{ctx.step} is undone with {result!r}, not {wanted!r}")
 
     def _seen_step(self, ctx: Context) -> int:
-        """The position in the frozen graph, which is sorted."""
+        """Returns the position of the step in the frozen graph, which is sorted."""
         seen = self._services._observer.sagas[ctx.saga_id]
         return next(position for position, step in enumerate(seen.graph.steps) if step.name == ctx.step)
 

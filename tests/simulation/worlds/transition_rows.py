@@ -1,4 +1,4 @@
-"""Which rows of the protocol's transition table a change of the saga row takes. Derived from what was committed, not from switches."""
+"""The rows of the protocol's transition table that a change of a saga's row takes, derived from what was committed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RULES: Final = {
 
 
 def rows_of(graph: Graph, before: State, after: State, *, is_new: bool) -> Iterator[str]:
-    """The rows, one for each letter and phase that changed."""
+    """Yields the rows, one for each letter and phase that changed."""
     if is_new:
         yield "E1"
     is_passed = graph.pivot >= 0 and after.vector[graph.pivot] in "SN"
@@ -55,7 +55,7 @@ def _row(graph: Graph, step: int, old: str, new: str, phase: Phase, *, is_passed
 
 
 def _folded(old: str, new: str) -> str:
-    """Several events in one write: the row of the last of them."""
+    """Returns the row of the last event, where one write has several."""
     return {"K": "E7", "Z": "E8", "S": "E3", "R": "E4", "V": "E6", "U": "E6", "u": "E10", "W": "E6", "G": "E13"}.get(
         new, f"{old}{new}"
     )

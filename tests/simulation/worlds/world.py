@@ -1,21 +1,15 @@
-"""One world: machines, sagas, faults and people, as a seed has it."""
+"""One world: the machines, sagas, faults and operators of a seed."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import math
-import random
-import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 from uuid import UUID
-
-import structlog
 
 from saga.memory.bus import Broker
 from saga.memory.data.commands import CommandRow
@@ -34,7 +28,8 @@ from tests.simulation.worlds.clocks import MachineClock
 from tests.simulation.worlds.database import WatchedDatabase
 from tests.simulation.worlds.machine import Machine, _mode, boundary_menus, stale_menu
 from tests.simulation.worlds.observer import Observer
-from tests.simulation.worlds.operators import People
+from tests.simulation.worlds.operators import Operators
+from tests.simulation.worlds.process_state import seeded, silenced
 from tests.simulation.worlds.provider import Provider
 from tests.simulation.worlds.services import Services
 
@@ -45,7 +40,7 @@ DELAY_SECONDS_MAX: Final = 2.0
 
 @dataclass(slots=True)
 class Report:
-    """What came of a seed. `violation` names the invariant that broke; empty: none did."""
+    """The result of a seed. `violation` is the name of the broken invariant; empty: none broke."""
 
     seed: int
     violation: str
@@ -63,7 +58,7 @@ class Report:
 def run_seed(seed: int, edits: Edits = WHOLE, *, telling: bool = False) -> Report:
     """Runs the world of a seed to its end, or to the first broken invariant. The same seed gives the same report, everywhere."""
     loop = VirtualLoop()
-    with _quiet() as complaints, _seeded(seed):
+    with silenced() as complaints, seeded(seed):
         world = World(loop, plan_of(seed), Chance(seed, edits), edits)
         if telling:
             world.observer.story = []
@@ -105,21 +100,21 @@ class World:
         self.machines = [Machine(self, role) for role in plan.roles]
         self.sagas: dict[int, UUID] = {}
         self.definitions = {definition.name: definition.written() for definition in plan.definitions}
-        self.people = People(self)
+        self.people = Operators(self)
         self._read = 0  # lines of history
 
-    # -- what the others ask of it --------------------------------------------------------------------------------------------
+    # -- for the machines and the database --------------------------------------------------------------------------------------------
 
     def later(self, seconds: float, do: Callable[[], None]) -> None:
-        """Something that belongs to no machine."""
+        """Calls something later that belongs to no machine."""
         self.loop.call_later(seconds, do, context=OUTSIDE.copy())
 
     async def strike(self, kind: str, share: float) -> None:
-        """Kill or freeze the machine that runs this."""
+        """Kills or freezes the machine that runs this."""
         await self.machines_by_host[current_host()].strike(kind, share)
 
     def arrivals(self, message: Message) -> list[float]:
-        """Of a message on the outside bus."""
+        """Returns the delays of the deliveries of a message on the outside bus."""
         return self._arrivals(f"bus, {message.topic}")
 
     def _notifications(self, what: str) -> list[float]:
@@ -138,13 +133,13 @@ class World:
         }[drawn.kind]
 
     def claimed(self, row: CommandRow) -> None:
-        """The store has written a claim, which what the vector says may still refuse."""
+        """Records a claim in the store, which the state vector may still refuse."""
         saga = self.database.sagas[row.ref.saga]
         graph = self.database.definitions[saga.definition].graph
         self.observer.claimed(graph, row.ref.step, row.operation)
 
     def given(self, claims: Sequence[Claim]) -> None:
-        """A process was given claims."""
+        """Records the claims that a process has received."""
         for claim in claims:
             phase = self.database.sagas[claim.saga].state.phase
             if phase.is_terminal:
@@ -154,11 +149,11 @@ class World:
                 )
 
     def driven_again(self) -> None:
-        """E11."""
+        """Counts a redrive (E11)."""
         self.observer.rows["E11"] += 1
 
     def committed(self, saga: UUID) -> None:
-        """A transaction on this saga's row is over."""
+        """Checks a saga's row after a transaction."""
         row = self.database.sagas.get(saga)
         if row is None:
             return
@@ -172,7 +167,7 @@ class World:
             if "by an operator" in kind:
                 self.observer.rows["E10o"] += 1
 
-    # -- the course of it -----------------------------------------------------------------------------------------------------
+    # -- the run -----------------------------------------------------------------------------------------------------
 
     def run(self) -> None:
         main = self.loop.run_outside(self._main())
@@ -238,14 +233,14 @@ class World:
         self.observer.rows["E12"] += 1
 
     def _calm(self) -> None:
-        """Faults stop: what is frozen goes on, what is dead is started again."""
+        """Stops the faults: frozen machines continue, dead ones are started again."""
         self.observer.tell("faults stop")
         self.chance.is_over = True
         for machine in self.machines:
             machine.thaw(machine.host)
 
     def _happen(self, fault: TimedFault) -> None:
-        """A fault that was planned for this moment."""
+        """Injects a planned fault."""
         if not self.chance.planned(fault.name, fault.kind):
             return
         self.observer.tell(fault.name)
@@ -268,14 +263,14 @@ class World:
                     each.cut()
 
     def _elect_another(self) -> None:
-        """The leader's lease ends while it still trusts itself."""
+        """Ends the leader's lease while the leader still trusts it."""
         reign = self.database.reign
         reign.holder, reign.ends_at = None, -math.inf
         changed, reign.changed = reign.changed, asyncio.Event()
         changed.set()
 
     async def _until_ended(self) -> None:
-        """L2: with people who send every step round again and leave nothing paused, everything ends."""
+        """Checks L2: if operators retry every step and leave nothing paused, every saga ends."""
         waited = 0.0
         while not self._is_settled(is_stuck_enough=False):
             await self.people.resume_all()
@@ -327,31 +322,3 @@ class World:
             virtual_seconds=self.loop.time(),
             story=self.observer.story or [],
         )
-
-
-@contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """The runtime spreads its retries with the random numbers of the process."""
-    before = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(before)
-
-
-@contextmanager
-def _quiet() -> Iterator[list[str]]:
-    """Nobody reads the logs of thousands of worlds; that a loop died of a fault of ours is a finding."""
-    complaints: list[str] = []
-
-    class Listening(structlog.make_filtering_bound_logger(logging.CRITICAL)):  # type: ignore[misc]
-        def exception(self, event: str, **words: object) -> None:
-            complaints.append(f"{event} {words}: {sys.exception()!r}")
-
-    was, is_configured = structlog.get_config(), structlog.is_configured()
-    structlog.configure(wrapper_class=Listening)
-    try:
-        yield complaints
-    finally:
-        structlog.configure(**was) if is_configured else structlog.reset_defaults()
