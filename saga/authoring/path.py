@@ -140,7 +140,7 @@ def _template(value: object, owner: object, place: str, depth: int) -> Json:
 
 def _key(key: object, place: str) -> str:
     if not isinstance(key, str) or value_fault(key) is not None:
-        raise _no_template(place, f"the key {key!r} is no JSON text")
+        raise _no_template(place, f"the key {key!r} is not a JSON string")
     return literal_key(key)
 
 

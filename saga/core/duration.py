@@ -1,4 +1,4 @@
-"""Durations as people write them, and as the stored forms hold them: whole milliseconds."""
+"""Durations as people write them, and as whole milliseconds, as they are stored."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from saga.errors import UsageError
 
 Duration = str | int | float | timedelta
 
-DURATION_MS_MAX: Final = 10 * 365 * 86_400_000  # ten years: what is longer is a slip of the pen
+DURATION_MS_MAX: Final = 10 * 365 * 86_400_000  # ten years: anything longer is a mistake
 
 _UNITS_MS: Final = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _NUMBER: Final = r"(\d{1,12}(?:\.\d{1,9})?)"
@@ -20,12 +20,12 @@ _PATTERN: Final = re.compile(r"\s*".join(rf"(?:{_NUMBER}{unit}(?![a-z]))?" for u
 
 
 def duration_ms(value: Duration) -> int:
-    """Read "250ms", "10s", "1h30m", "1d", seconds as a number, or a timedelta.
+    """Reads "250ms", "10s", "1h30m", "1d", seconds as a number, or a timedelta.
 
     Units stand from the largest to the smallest, each at most once. A float is rounded to whole milliseconds.
 
     Raises:
-        UsageError: it is none of these, negative, finer than a millisecond, or above DURATION_MS_MAX.
+        UsageError: the value is none of these, negative, finer than a millisecond, or above DURATION_MS_MAX.
     """
     if isinstance(value, str):
         milliseconds = _text_ms(value)
@@ -33,7 +33,7 @@ def duration_ms(value: Duration) -> int:
         milliseconds = _rounded(value / timedelta(milliseconds=1), value)
     elif isinstance(value, float):
         milliseconds = _rounded(value * 1_000, value)
-    elif type(value) is int:  # a bool is no duration
+    elif type(value) is int:  # a bool is not a duration
         milliseconds = value * 1_000
     else:
         raise _refused(value, f"a {type(value).__name__} is not a duration")
@@ -45,7 +45,7 @@ def duration_ms(value: Duration) -> int:
 
 
 def duration_text(milliseconds: int) -> str:
-    """Write a duration the way it is read: "1h30m", "250ms", "0s"."""
+    """Writes a duration as `duration_ms` reads it: "1h30m", "250ms", "0s"."""
     parts: list[str] = []
     rest = milliseconds
     for unit, size in _UNITS_MS.items():
@@ -58,7 +58,7 @@ def duration_text(milliseconds: int) -> str:
 def _text_ms(text: str) -> int:
     match = _PATTERN.fullmatch(text.strip())
     if match is None or not any(match.groups()):
-        raise _refused(text, "it is not in one of the forms that are read")
+        raise _refused(text, "it has none of the known forms")
     sizes = zip(match.groups(), _UNITS_MS.values(), strict=True)
     total = sum((Decimal(number) * size for number, size in sizes if number is not None), Decimal(0))
     if total != total.to_integral_value():

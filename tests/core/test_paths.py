@@ -59,7 +59,7 @@ def test_a_part_that_is_null_is_a_value() -> None:
     ("segments", "sentence"),
     [
         (("sku_",), "input.sku_ cannot be read: input has no field 'sku_' (it has: lines, note, sku)."),
-        (("sku", "x"), "input.sku.x cannot be read: input.sku is a text and has no 'x'."),
+        (("sku", "x"), "input.sku.x cannot be read: input.sku is a string and has no 'x'."),
         (("note", "x"), "input.note.x cannot be read: input.note is null and has no 'x'."),
         (("lines", 2), "input.lines[2] cannot be read: input.lines has 2 entries and no [2]."),
         (("lines", "0"), "input.lines['0'] cannot be read: input.lines is a list and has no field '0'."),
@@ -123,12 +123,12 @@ def test_a_malformed_path_is_a_fault(template: Json) -> None:
     ("template", "fault"),
     [
         ({"$if": 1}, "the key '$if' has no meaning here; as a literal it is stored as '$$if'"),
-        ({1: 2}, "the key 1 is no JSON text"),
-        ([float("nan")], "nan is no JSON number"),
+        ({1: 2}, "the key 1 is not a JSON string"),
+        ([float("nan")], "nan is not a JSON number"),
         (INTEGER_MAX + 1, "the number 9007199254740992 is beyond 2**53 - 1; write it as a string"),
         (1e17, "the number 1e+17 is beyond 2**53 - 1; write it as a string"),
-        ("\ud800", "the text '\\ud800' has half a character in it"),
-        ((1, 2), "(1, 2) is a tuple, which is no JSON value"),
+        ("\ud800", "the text '\\ud800' has an unpaired surrogate in it"),
+        ((1, 2), "(1, 2) is a tuple, which is not a JSON value"),
     ],
 )
 def test_what_is_no_canonical_json_is_a_fault(template: Json, fault: str) -> None:

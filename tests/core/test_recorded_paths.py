@@ -248,11 +248,11 @@ def endless() -> list[Any]:
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (datetime(2024, 1, 1), "is a datetime, which is no JSON value"),  # noqa: DTZ001 (any moment)
-        ({"a": {1, 2}}, "is a set, which is no JSON value"),
-        (Line(sku="bolt", cents=1), "is a Line, which is no JSON value"),
-        ({1: "a"}, "the key 1 is no JSON text"),
-        ([float("inf")], "inf is no JSON number"),
+        (datetime(2024, 1, 1), "is a datetime, which is not a JSON value"),  # noqa: DTZ001 (any moment)
+        ({"a": {1, 2}}, "is a set, which is not a JSON value"),
+        (Line(sku="bolt", cents=1), "is a Line, which is not a JSON value"),
+        ({1: "a"}, "the key 1 is not a JSON string"),
+        ([float("inf")], "inf is not a JSON number"),
         (2**53, "is beyond 2**53 - 1"),
         (endless(), "nested deeper than 64 levels"),
     ],

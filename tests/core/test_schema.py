@@ -56,15 +56,15 @@ def test_what_pydantic_takes_fits(value: Any) -> None:
 @pytest.mark.parametrize(
     ("value", "reason"),
     [
-        ([], "a list is no object"),
+        ([], "a list is not of type object"),
         ({}, "lines is missing"),
-        ({"lines": []}, "lines: it has less than 1 items"),
+        ({"lines": []}, "lines: it has fewer than 1 items"),
         ({"lines": [{"sku": "A"}]}, "lines.0: quantity is missing"),
-        ({"lines": [LINE | {"quantity": "many"}]}, "lines.0.quantity: 'many' is no integer"),
+        ({"lines": [LINE | {"quantity": "many"}]}, "lines.0.quantity: 'many' is not of type integer"),
         ({"lines": [LINE | {"quantity": 0}]}, "lines.0.quantity: 0 is less than 1"),
-        ({"lines": [LINE], "colour": "green"}, "colour: 'green' is none of 'red', 'blue'"),
-        ({"lines": [LINE], "note": {}}, "note: an object is no string"),
-        ({"lines": [LINE], "extra": {"a": None}}, "extra.a: null is no integer"),
+        ({"lines": [LINE], "colour": "green"}, "colour: 'green' is not one of 'red', 'blue'"),
+        ({"lines": [LINE], "note": {}}, "note: an object is not of type string"),
+        ({"lines": [LINE], "extra": {"a": None}}, "extra.a: null is not of type integer"),
     ],
 )
 def test_what_does_not_fit_is_named_with_its_place(value: Any, reason: str) -> None:
@@ -72,7 +72,7 @@ def test_what_does_not_fit_is_named_with_its_place(value: Any, reason: str) -> N
 
 
 def test_a_field_that_is_forbidden_is_named_with_those_that_exist() -> None:
-    assert misfits(Strict.model_json_schema(), {"name": "Bob", "age": 7}) == ["age is not known (there are: name)"]
+    assert misfits(Strict.model_json_schema(), {"name": "Bob", "age": 7}) == ["age is unknown (known: name)"]
 
 
 def test_a_string_has_a_greatest_length() -> None:

@@ -1,4 +1,4 @@
-"""Findings: what is wrong with a definition, where, and the way out."""
+"""Findings: a fault of a definition, its place, and the way out."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from saga.errors import DefinitionError
 
 
 class Severity(Enum):
-    """Whether a definition is refused because of a finding."""
+    """An error refuses the definition, a warning does not."""
 
     ERROR = "error"
     WARNING = "warning"
 
 
 class Code(Enum):
-    """What kind of finding it is. The values are stable: programs may look for them."""
+    """The kind of a finding. The values are stable: programs may match them."""
 
     NAME_INVALID = "name_invalid"
     NAME_TWICE = "name_twice"
@@ -48,7 +48,7 @@ class Code(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong with a definition, or looks wrong: where, why, and the way out."""
+    """A fault of a definition, or a possible one: where, why, and the way out."""
 
     place: str
     reason: str
@@ -69,13 +69,13 @@ def warning(code: Code, place: str, reason: str, remedy: str) -> Finding:
 
 
 def refused(code: Code, place: str, reason: str, remedy: str) -> DefinitionError:
-    """Make the error of a single finding, for the line on which it is written."""
+    """Makes the error for a single finding, to be raised on the line that caused it."""
     finding = error(code, place, reason, remedy)
     return DefinitionError(str(finding), (finding,))
 
 
 def refuse_errors(headline: str, findings: tuple[Finding, ...]) -> None:
-    """Raise a DefinitionError that lists every error, one a line, if there is any."""
+    """Raises a DefinitionError that lists every error, one per line, if there is any."""
     errors = [finding for finding in findings if finding.severity is Severity.ERROR]
     if errors:
         raise DefinitionError("\n".join([f"{headline}:", *(f"  {found}" for found in errors)]), findings)

@@ -1,4 +1,4 @@
-"""What a participant publishes about a step, so that definitions can be checked without its code."""
+"""A contract: what a participant publishes about a step, so that definitions are checked without its code."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from saga.core.state.mode import Mode
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """One step handler of one service. Schemas are JSON Schema documents, None where the handler is not typed."""
+    """One step handler of one service. Schemas are JSON Schema documents, None if the handler is not typed."""
 
     service: str
     handler: str

@@ -1,4 +1,4 @@
-"""What is different in two definitions: for the conflict of two graphs under one name and version."""
+"""The difference of two definitions in words, for a conflict of two graphs under one name and version."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from saga.core.duration import duration_text
 
 
 def difference(old: Graph, new: Graph) -> tuple[str, ...]:
-    """Say in lines what has changed from one graph to the other; none where both have the same hash."""
+    """Describes each change from one graph to the other on a line; returns nothing if both have the same hash."""
     return tuple(_lines(old, new))
 
 
@@ -103,7 +103,7 @@ def _policy(policy: RetryPolicy) -> str:
 
 
 def _template(template: Json) -> str:
-    """Write a template on one line, its paths bare and as people write them."""
+    """Writes a template on one line, with its paths as people write them."""
     if isinstance(template, list):
         return f"[{', '.join(map(_template, template))}]"
     if not isinstance(template, dict):

@@ -1,4 +1,4 @@
-"""A definition as data: the named, versioned graph that every decider of a saga reads.
+"""A definition as data: the named, versioned graph on which every decision about a saga is made.
 
 Built by `saga.Definition`, stored as canonical JSON.
 """
@@ -26,7 +26,7 @@ DEFINITION_BYTES_MAX: Final = 256 * 1024
 
 @dataclass(frozen=True)
 class Graph:
-    """A whole definition. Immutable; what follows from its steps is worked out once."""
+    """A whole definition. Immutable; whatever follows from its steps is computed once."""
 
     name: str
     version: int
@@ -46,12 +46,12 @@ class Graph:
 
     @cached_property
     def pivot(self) -> int:
-        """The position of the pivot, -1 where there is none."""
+        """The position of the pivot, -1 if there is none."""
         return next((position for position, step in enumerate(self.steps) if step.pivot), -1)
 
     @cached_property
     def downward(self) -> tuple[int, ...]:
-        """Positions so ordered that a step comes after all its successors: the order in which a rollback settles."""
+        """Positions in the order in which a rollback settles: each step after all its successors."""
         order: list[int] = []
         open_successors = [len(followers) for followers in self.successors]
         ready = [position for position, count in enumerate(open_successors) if count == 0]
@@ -70,7 +70,7 @@ class Graph:
 
     @cached_property
     def canonical(self) -> bytes:
-        """RFC 8785 canonical JSON of everything that decides a saga's course."""
+        """RFC 8785 canonical JSON of everything that affects how a saga runs."""
         return rfc8785.dumps({"format": format_of(self), **document_of(self)})
 
     @cached_property
@@ -86,7 +86,7 @@ class Graph:
         return self.compensation_budget_ms / 1000
 
     def position(self, name: str) -> int:
-        """The position of the step with this name; ValueError where there is none."""
+        """Returns the position of the step with this name. Raises ValueError if there is none."""
         return [step.name for step in self.steps].index(name)
 
 
@@ -100,7 +100,7 @@ def graph_from_document(document: Mapping[str, Json]) -> Graph:
 
 
 def graph_from_json(data: bytes | str) -> Graph:
-    """Read a stored definition.
+    """Reads a stored definition.
 
     Raises:
         DefinitionError: this build cannot read it; the message says where.
@@ -116,7 +116,7 @@ def graph_from_json(data: bytes | str) -> Graph:
 
 
 def _check(graph: Graph) -> None:
-    """Find what is wrong with a stored form here, rather than in the decisions that rely on it."""
+    """Refuses a faulty stored form here, before any decision relies on it."""
     if not 1 <= len(graph.steps) <= STEPS_MAX or sum(len(step.after) for step in graph.steps) > EDGES_MAX:
         raise ValueError("too few or too many steps")
     check_types(graph, "definition")

@@ -12,5 +12,5 @@ _PATTERN: Final = re.compile(rf"[a-z][a-z0-9_]{{0,{NAME_CHARS_MAX - 1}}}", re.AS
 
 
 def is_name(text: str) -> bool:
-    """Say whether a text may name a definition, a step, a service or a handler."""
+    """Returns whether a text may name a definition, a step, a service or a handler."""
     return _PATTERN.fullmatch(text) is not None

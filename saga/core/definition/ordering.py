@@ -1,4 +1,4 @@
-"""Who comes before whom: the order that the edges of a graph make, its cycles, and the ancestors of every node."""
+"""The order that the edges of a graph make, its cycles, and the ancestors of every node."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """What follows from the edges. Nodes are positions; a set of nodes is an int with one bit a node."""
+    """The order of the nodes. Nodes are positions; a set of nodes is an int with one bit per node.
 
-    sequence: tuple[
-        int, ...
-    ]  # predecessors first; where that leaves a choice, as written. Without what hangs on a cycle
-    cycles: tuple[tuple[int, ...], ...]  # each as it is walked along its edges
-    ancestors: tuple[int, ...]  # of each node; 0 for what hangs on a cycle
+    `sequence` puts predecessors first and otherwise keeps the order of writing. It lacks the nodes that depend on a cycle,
+    and these have no `ancestors`. Each of the `cycles` lists its nodes along the edges.
+    """
+
+    sequence: tuple[int, ...]
+    cycles: tuple[tuple[int, ...], ...]
+    ancestors: tuple[int, ...]
 
     def is_before(self, earlier: int, later: int) -> bool:
-        """Say whether a path of edges leads from one node to the other; no node is before itself."""
+        """Returns whether a path of edges leads from one node to the other; no node is before itself."""
         return bool(self.ancestors[later] >> earlier & 1)
 
 
 def ordering(after: Sequence[Sequence[int]]) -> Ordering:
-    """Work out the order of the nodes from the positions that each of them comes after."""
+    """Computes the order of the nodes from the predecessors of each."""
     sequence = _sequence(after)
     ancestors = [0] * len(after)
     for node in sequence:
@@ -52,7 +54,7 @@ def _sequence(after: Sequence[Sequence[int]]) -> tuple[int, ...]:
 
 
 def _cycles(after: Sequence[Sequence[int]], rest: set[int]) -> tuple[tuple[int, ...], ...]:
-    """Walk backwards from every node that could not be ordered: each has a predecessor that could not either."""
+    """Walks backwards from every node that could not be ordered: each has a predecessor that could not either."""
     found: list[tuple[int, ...]] = []
     seen: set[int] = set()
     for start in sorted(rest):

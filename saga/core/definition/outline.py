@@ -1,4 +1,4 @@
-"""A definition before it is frozen: what its author wrote, without what the contracts of the services add to it."""
+"""A definition before it is frozen: as its author wrote it, without what the contracts of the services add."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class StepOutline(CallFields):
 
 @dataclass(frozen=True)
 class Outline:
-    """A whole definition as written. It may be wrong in every way that `saga.core.check.safety` knows."""
+    """A whole definition as written. It may have every fault that `saga.core.check` finds."""
 
     name: str
     version: int
@@ -39,7 +39,7 @@ class Outline:
 
     @cached_property
     def positions(self) -> dict[str, int]:
-        """Where the step with a name stands; the first one where a name is there twice."""
+        """The position of each name; the first one if a name is used twice."""
         found: dict[str, int] = {}
         for position, step in enumerate(self.steps):
             found.setdefault(step.name, position)
@@ -47,7 +47,7 @@ class Outline:
 
     @cached_property
     def after(self) -> tuple[tuple[int, ...], ...]:
-        """The positions that each step comes after. Names that no step has are left out."""
+        """The positions of each step's predecessors. Names that no step has are left out."""
         known = self.positions
         return tuple(tuple(sorted({known[name] for name in step.after if name in known})) for step in self.steps)
 
@@ -62,22 +62,21 @@ class Outline:
 
     @cached_property
     def closing(self) -> int:
-        """The position of the step that every other step is ordered before, -1 where there is none."""
+        """The position of the step that comes after all others, -1 if there is none."""
         last = self.order.sequence[-1] if self.order.sequence else -1
         return last if last >= 0 and self.order.ancestors[last].bit_count() == len(self.steps) - 1 else -1
 
 
 def is_read_only(step: StepOutline, contract: Contract | None) -> bool:
-    """A step has no effect to undo if its definition or its service says so."""
+    """Returns whether the definition or the service says that a step has no effect to undo."""
     return step.read_only or (contract is not None and contract.read_only)
 
 
 def pivot_position(outline: Outline, contracts: Mapping[str, Contract]) -> int:
-    """Return the position of the pivot, -1 where there is none.
+    """Returns the position of the pivot, -1 if there is none.
 
-    Without one that is written, the closing step is the pivot if it has an effect and no compensation: once it has
-    succeeded the saga is complete, and while its outcome is unknown a rollback must wait for it, because nobody could
-    undo it.
+    If none is written, the closing step is the pivot, provided that it has an effect and no compensation: its success
+    completes the saga, and while its outcome is unknown a rollback must wait for it, because it cannot be undone.
     """
     if outline.pivots:
         return outline.pivots[0]
@@ -89,7 +88,7 @@ def pivot_position(outline: Outline, contracts: Mapping[str, Contract]) -> int:
 
 
 def freeze(outline: Outline, contracts: Mapping[str, Contract]) -> Graph:
-    """Join a sound outline and the contracts of its steps, predecessors first, and else in the order of writing."""
+    """Joins a sound outline with the contracts of its steps: predecessors first, otherwise in the order of writing."""
     sequence = outline.order.sequence
     places = {outline.steps[position].name: place for place, position in enumerate(sequence)}
     pivot = pivot_position(outline, contracts)

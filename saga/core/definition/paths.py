@@ -1,8 +1,8 @@
-"""Templates: what a step gets, or a saga returns, made of recorded paths and literals.
+"""Templates: the input of a step or the result of a saga, made of recorded paths and literals.
 
 A template is a JSON value. A path in it is `{"$path": ["input", "sku"]}` or `{"$path": ["steps", "charge", "output",
-"id"]}`; everything else stands for itself. A key of a literal object that starts with `$` is stored with one `$` more,
-so that no literal is ever taken for a path.
+"id"]}`; everything else stands for itself. A key of a literal object that starts with `$` is stored with one more `$`,
+so that no literal is mistaken for a path.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ Segments = tuple[Segment, ...]
 
 
 def input_path(rest: Segments) -> Json:
-    """Write the path to the saga's input, or to a part of it."""
+    """Returns the path to the saga's input, or to a part of it."""
     return {PATH_KEY: ["input", *rest]}
 
 
 def output_path(step: str, rest: Segments) -> Json:
-    """Write the path to a step's result, or to a part of it."""
+    """Returns the path to a step's result, or to a part of it."""
     return {PATH_KEY: ["steps", step, "output", *rest]}
 
 
 def literal_key(key: str) -> str:
-    """Write the key of an object so that it is never taken for a path."""
+    """Escapes the key of an object so that it is not mistaken for a path."""
     return f"${key}" if key.startswith("$") else key
 
 
 def resolve(template: Json, input: Json, results: Mapping[str, Json]) -> Json:  # noqa: A002 (the word of the protocol)
-    """Put the values in the place of the paths. `results` has the outputs by the names of their steps.
+    """Replaces paths with their values. `results` has the outputs by the names of their steps.
 
     Raises:
-        InputRefused: a value is not there, and which one.
+        InputRefused: a value does not exist; the message names it.
     """
     if isinstance(template, list):
         return [resolve(entry, input, results) for entry in template]
@@ -61,12 +61,12 @@ def resolve(template: Json, input: Json, results: Mapping[str, Json]) -> Json:  
 
 
 def reads(template: Json) -> tuple[str, ...]:
-    """Name the steps whose results a template needs, in the order in which it mentions them."""
+    """Returns the names of the steps whose results a template needs, in the order in which it mentions them."""
     return tuple(dict.fromkeys(path[1] for path in paths(template) if path[0] == "steps"))
 
 
 def paths(template: Json) -> Iterator[list[Json]]:
-    """Yield the segments of every path in a well-formed template."""
+    """Yields the segments of every path in a well-formed template."""
     if isinstance(template, list):
         for entry in template:
             yield from paths(entry)
@@ -80,32 +80,32 @@ def paths(template: Json) -> Iterator[list[Json]]:
 
 
 def path_text(segments: list[Json] | Segments) -> str:
-    """Write a path as people do: input.lines[0].sku, charge.output.id."""
+    """Writes a path as people do: input.lines[0].sku, charge.output.id."""
     shown = segments[1:] if segments[0] == "steps" else segments
     return f"{shown[0]}{''.join(map(segment_text, shown[1:]))}"
 
 
 def segment_text(segment: Segment) -> str:
-    """Write one part of a path: .sku, [0], ['any text']."""
+    """Writes one part of a path: .sku, [0], ['any text']."""
     return f".{segment}" if isinstance(segment, str) and segment.isidentifier() else f"[{segment!r}]"
 
 
 def template_faults(template: Json) -> tuple[str, ...]:
-    """Say what keeps a value from being a template: each fault a clause, none for a good one."""
+    """Returns the faults that keep a value from being a template, each as a clause."""
     return tuple(dict.fromkeys(_faults(template, 0)))
 
 
 def value_fault(value: object) -> str | None:
-    """Say why a value that is no container has no canonical JSON form, None where it has one."""
+    """Returns why a scalar value has no canonical JSON form, None if it has one."""
     if value is None or isinstance(value, bool):
         return None
     if isinstance(value, float) and not math.isfinite(value):
-        return f"{value} is no JSON number"
+        return f"{value} is not a JSON number"
     if isinstance(value, int | float):  # a float beyond it is written without a point, and read back as an integer
         return None if abs(value) <= INTEGER_MAX else f"the number {value} is beyond 2**53 - 1; write it as a string"
     if isinstance(value, str):
-        return None if _is_unicode(value) else f"the text {value!r} has half a character in it"
-    return f"{value!r} is a {type(value).__name__}, which is no JSON value"
+        return None if _is_unicode(value) else f"the text {value!r} has an unpaired surrogate in it"
+    return f"{value!r} is a {type(value).__name__}, which is not a JSON value"
 
 
 def _is_unicode(text: str) -> bool:
@@ -135,7 +135,7 @@ def _object_faults(template: dict[Json, Json], depth: int) -> Iterator[str]:
         return
     for key, entry in template.items():
         if not isinstance(key, str) or not _is_unicode(key):
-            yield f"the key {key!r} is no JSON text"
+            yield f"the key {key!r} is not a JSON string"
         elif key.startswith("$") and not key.startswith("$$"):
             yield f"the key {key!r} has no meaning here; as a literal it is stored as {literal_key(key)!r}"
         yield from _faults(entry, depth + 1)
@@ -190,7 +190,7 @@ def _missing(value: Json, segment: Segment) -> str | None:
     if isinstance(value, dict):
         if segment in value:
             return None
-        names = ", ".join(sorted(value)[:_NAMES_SHOWN_MAX]) or "no fields at all"
+        names = ", ".join(sorted(value)[:_NAMES_SHOWN_MAX]) or "no fields"
         return f"has no field {segment!r} (it has: {names})"
     if isinstance(value, list):
         if not isinstance(segment, int):
@@ -204,4 +204,4 @@ def _kind(value: Json) -> str:
         return "null"
     if isinstance(value, bool):
         return "a boolean"
-    return "a text" if isinstance(value, str) else "a number"
+    return "a string" if isinstance(value, str) else "a number"

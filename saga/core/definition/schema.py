@@ -1,7 +1,7 @@
-"""Does a JSON value fit a JSON Schema? For starts by name, where the type itself is elsewhere.
+"""Checks a JSON value against a JSON Schema, for starts by name, where the type itself is not installed.
 
-Only what surely does not fit is found: the participants' own types look again. Keywords that are not known here are passed over, and a
-string stands for the number or truth value that it spells, as pydantic reads it.
+Finds only certain misfits: the participants check again with their own types. Unknown keywords are ignored, and a string
+that spells a number or a boolean counts as one, as in pydantic.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _REFERENCE: Final = "#/$defs/"
 
 
 def misfits(schema: Json, value: Json) -> list[str]:
-    """What does not fit, as "place: reason", the first few; nothing where it fits."""
+    """Returns the first few misfits as "place: reason", nothing if the value fits."""
     if not isinstance(schema, Mapping):
         return []
     found = _Check(schema.get("$defs", {})).misfits(schema, value, "", DEPTH_MAX)
@@ -40,7 +40,7 @@ class _Check:
             if choices:
                 yield from self._misfits_of_all(choices, value, place, depth)
         if "type" in schema and not _is_of(schema["type"], value):
-            yield f"{_named(place)}{_shown(value)} is no {_title(schema['type'])}"
+            yield f"{_named(place)}{_shown(value)} is not of type {_title(schema['type'])}"
             return
         yield from (f"{_named(place)}{text}" for text in _bounds(schema, value))
         if isinstance(value, Mapping):
@@ -50,7 +50,7 @@ class _Check:
                 yield from self.misfits(schema["items"], item, f"{place}.{position}".lstrip("."), depth - 1)
 
     def _misfits_of_all(self, choices: Json, value: Json, place: str, depth: int) -> list[str]:
-        """Nothing if one choice fits; else what is wrong with the one that comes closest."""
+        """Returns nothing if one choice fits, otherwise the misfits of the closest one."""
         found = [list(self.misfits(choice, value, place, depth - 1)) for choice in choices]
         return min(found, key=len)
 
@@ -65,7 +65,7 @@ class _Check:
                 yield from self.misfits(properties[name], item, below, depth - 1)
             elif schema.get("additionalProperties") is False:
                 known = ", ".join(properties) or "none"
-                yield f"{_named(place)}{name} is not known (there are: {known})"
+                yield f"{_named(place)}{name} is unknown (known: {known})"
             else:
                 yield from self.misfits(schema.get("additionalProperties"), item, below, depth - 1)
 
@@ -115,7 +115,7 @@ _TYPES: Final[Mapping[str, Callable[[Json], bool]]] = {
 
 def _bounds(schema: Mapping[str, Json], value: Json) -> Iterator[str]:
     if "enum" in schema and value not in schema["enum"]:
-        yield f"{_shown(value)} is none of {', '.join(map(repr, schema['enum'][:10]))}"
+        yield f"{_shown(value)} is not one of {', '.join(map(repr, schema['enum'][:10]))}"
     if "const" in schema and value != schema["const"]:
         yield f"{_shown(value)} is not {schema['const']!r}"
     if isinstance(value, int | float) and not isinstance(value, bool):
@@ -127,7 +127,7 @@ def _bounds(schema: Mapping[str, Json], value: Json) -> Iterator[str]:
     if isinstance(value, str | list):
         what = ("minLength", "maxLength", "characters") if isinstance(value, str) else ("minItems", "maxItems", "items")
         if len(value) < schema.get(what[0], 0):
-            yield f"it has less than {schema[what[0]]} {what[2]}"
+            yield f"it has fewer than {schema[what[0]]} {what[2]}"
         if len(value) > schema.get(what[1], len(value)):
             yield f"it has more than {schema[what[1]]} {what[2]}"
 
