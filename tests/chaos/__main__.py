@@ -17,7 +17,8 @@ from tests.chaos.system.external_systems import BUSES, ELECTIONS
 
 SAGAS_PER_SECOND_MIN = 200.0
 HITS_MIN = 30
-KILLS, KILL_SECONDS_MIN = 80, 1.0  # a process that begins costs as much as a hundred sagas
+# Of a run, and between two kills on average: a process that starts costs as much as a hundred sagas.
+KILLS, KILL_SECONDS_MIN = 80, 1.0
 RESTS, REST_SECONDS_MIN = 75, 0.5  # between two faults, on average
 REPORT = Path("build/chaos.json")
 
@@ -45,7 +46,7 @@ def main() -> int:
 
 
 async def _until_told(plan: Plan, folder: Path) -> Figures:
-    """Told to end, it takes its servers and processes with it."""
+    """Ends the servers and processes of the run when it is told to end."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
@@ -53,13 +54,13 @@ async def _until_told(plan: Plan, folder: Path) -> Figures:
 
 
 def closing(figures: Figures) -> tuple[list[str], int]:
-    """What the run has shown, and its exit code: not 0 without a reason in words."""
+    """Prints the figures and returns the exit code; a code other than 0 comes with a reason in words."""
     missing = [f"shows too little: {what}" for what in too_little(figures)]
     return [*figures.lines(), *missing], 1 if figures.verdict.violations or missing else 0
 
 
 def too_little(figures: Figures) -> list[str]:
-    """What a run has to show before its silence means anything."""
+    """The figures that a run must reach before its silence means anything."""
     said = []
     if figures.sagas_per_second < SAGAS_PER_SECOND_MIN:
         said.append(f"{figures.sagas_per_second:.0f} sagas/s, at least {SAGAS_PER_SECOND_MIN:.0f} are wanted")

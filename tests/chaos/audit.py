@@ -1,6 +1,7 @@
-"""Does what the customers were told agree with what the services did? A pure function over what each of them wrote down.
+"""Compares what the customers were told with what the services did. A pure function over their records.
 
-Of Saga's tables it takes how each saga ended; whether that is right, the number of the order says, and the services' own tables.
+From Saga's tables it takes only how each saga ended. Whether that end is right follows from the number of the order and
+from the services' own tables.
 """
 
 from __future__ import annotations
@@ -39,10 +40,10 @@ class Saga:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Everything that was written down: by the store, by the services (table -> rows), by the provider, by the customers.
+    """All records: of the store, of the services (table -> rows), of the provider, and of the customers.
 
-    In words: `leaked` is what is left of things that must go away, `broken` what the checker of the recorded history has found in
-    so many `transitions`, `died` are processes that nobody had killed.
+    `leaked` are leftovers of things that must go away, `broken` the findings of the history checker in that many
+    `transitions`, `died` the processes that ended without being killed.
     """
 
     sagas: Sequence[Saga]
@@ -57,7 +58,7 @@ class Evidence:
 
 @dataclass(slots=True)
 class Verdict:
-    """What was counted, and the first of every kind of violation in words."""
+    """The counts, and the first violations of every kind in words."""
 
     sagas: int = 0
     transitions: int = 0
@@ -71,7 +72,7 @@ class Verdict:
 
 
 def audit(evidence: Evidence) -> Verdict:
-    """Counts what is lost, duplicated, stuck, leaked, or not as the customers were told; no violations where all is well."""
+    """Counts what is lost, duplicated, stuck, leaked, or not as the customers were told; without violations all is well."""
     verdict = Verdict(len(evidence.sagas), evidence.transitions)
     effects = _Effects(evidence)
     for saga in evidence.sagas:
@@ -95,7 +96,7 @@ def _of_its_end(saga: Saga) -> Iterator[tuple[str, str]]:
 
 
 class _Effects:
-    """Effects by saga, each known by its amount: n done, -n undone."""
+    """Effects by saga, each identified by its amount: n done, -n undone."""
 
     def __init__(self, evidence: Evidence) -> None:
         tables = {
@@ -110,7 +111,7 @@ class _Effects:
         self._known = {saga.id for saga in evidence.sagas}
 
     def of(self, saga: Saga) -> Iterator[tuple[str, str]]:
-        """What is wrong with the effects of one saga that has ended."""
+        """Returns what is wrong with the effects of one ended saga."""
         if saga.phase in ENDINGS:
             for name, amounts in self._amounts.items():
                 yield from _compared(name, sorted(amounts.get(saga.id, ())), _wanted(name, saga))
@@ -129,7 +130,7 @@ class _Effects:
 
 
 def _wanted(name: str, saga: Saga) -> list[int]:
-    """What a table must have of a saga: each effect once, and its undoing once if it was undone."""
+    """Returns the rows that a table must have of a saga: each effect once, and its reversal once if it was undone."""
     if saga.phase == COMPLETED:
         return [saga.number] if name != "confirmed" or saga.definition == "gift" else []
     if name == "confirmed" or (name == "charged" and saga.number % DECLINED == 0):

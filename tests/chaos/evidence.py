@@ -1,4 +1,4 @@
-"""Collects what everybody wrote down, when nothing runs any more but the servers."""
+"""Collects the records of all parts, when only the servers are still running."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SAGAS = """
 select s.id::text, d.name as definition, coalesce(k.key, 'none') as key, convert_from(s.input, 'UTF8')::integer as number,
        s.phase::text, s.vector
 from saga s join definition d on d.id = s.definition left join start_key k on k.saga = s.id"""
-# What is left over -> a statement that describes each of it.
+# Leftover -> a statement that describes each of them.
 LEFT = {
     "command": "select format('%s step %s op %s owner %s due %s', saga, step, op, owner, due_at) from command limit 100",
     "process": "select name from participant",
@@ -63,7 +63,7 @@ async def collect(store: str, stock: str, folder: Path) -> Evidence:
 
 
 async def checked(store: str) -> Verdict:
-    """What the independent checker says of the history that the store has recorded."""
+    """The findings of the independent checker about the recorded history."""
     adapter = open_adapter(Settings.model_validate({"store": store}), "chaos")
     await adapter.open()
     try:

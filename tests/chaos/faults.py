@@ -1,4 +1,4 @@
-"""What is done to a running system, by target. Each fault ends with its recovery: what it broke is whole again when it returns."""
+"""The faults of a running system, by target. Each fault ends with its recovery: when it returns, what it broke works again."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ async def stock_black_hole(ground: Ground) -> None:
 
 
 async def disk_full(ground: Ground) -> None:
-    """The store can write nothing, and ends when its log does not fit; then there is space again."""
+    """The store can write nothing, and ends when its log does not fit; then it gets space again."""
     disk, store = ground.places.disk, ground.places.store
     assert disk is not None
     disk.fill()
@@ -129,7 +129,7 @@ async def disk_full(ground: Ground) -> None:
 
 
 async def standby_away(ground: Ground) -> None:
-    """No commit is answered while the synchronous standby is away; when it is back they all are."""
+    """No commit is answered while the synchronous standby is away; when it is back, all of them are."""
     store = ground.places.store
     async with store.replicated():
         await store.standby_goes_away()
@@ -139,7 +139,7 @@ async def standby_away(ground: Ground) -> None:
 
 
 async def store_fails_over(ground: Ground) -> None:
-    """The primary is gone for good; its synchronous standby has all that was ever answered."""
+    """The primary is lost for good; its synchronous standby has every commit that was answered."""
     store = ground.places.store
     async with store.replicated():
         await ground.progress()
@@ -157,7 +157,7 @@ DISK: Final = (disk_full,)
 
 
 def faults_of(ground: Ground) -> Mapping[str, Fault]:
-    """Every fault that can be had here, by its name."""
+    """Every fault that is possible here, by name."""
     chosen = (*PROCESSES, *PROVIDER, *STORE, *STORE_NETWORK, *STOCK, *(DISK if ground.places.disk else ()))
     named: dict[str, Fault] = {fault.__name__.replace("_", " "): fault for fault in chosen}
     return MappingProxyType({**named, **ground.places.outside.faults})
@@ -172,10 +172,13 @@ async def _leader(ground: Ground) -> Member:
 
 
 async def _frozen(member: Member) -> None:
-    """Longer than a lease. Another fault may kill it meanwhile, or may just have done so: then the one that follows it."""
+    """Suspends a process for longer than a lease.
+
+    Another fault may kill it meanwhile, or may have just done so: then it suspends the process that replaces it.
+    """
     await until(lambda: member.is_running, "it is running again", seconds=RESTART_SECONDS)
     pid = member.pid
-    os.kill(pid, signal.SIGSTOP)  # nobody else has run since
+    os.kill(pid, signal.SIGSTOP)  # no other process has run since
     try:
         await asyncio.sleep(FREEZE_SECONDS)
     finally:
@@ -197,7 +200,7 @@ async def _slow(network: Proxy) -> None:
 
 
 async def _answers_lost(network: Proxy) -> None:
-    """What was asked is done, and nobody hears so."""
+    """Statements are executed, but the answers are lost."""
     network.hold(Way.TO_CLIENT)
     await asyncio.sleep(HOLD_SECONDS)
     network.cut()
@@ -214,7 +217,7 @@ async def _commit_answers_lost(network: Proxy) -> None:
 
 
 async def _black_hole(ground: Ground, network: Proxy) -> None:
-    """Silence for longer than a lease; then what was said arrives late, or never."""
+    """Messages are held back for longer than a lease; then they arrive late, or never."""
     network.hold()
     await asyncio.sleep(SILENCE_SECONDS)
     if ground.chance.random() < 0.5:

@@ -27,17 +27,17 @@ where p.name like '%:' || $1::text and c.lease_until > clock_timestamp()"""
 
 @dataclass(slots=True)
 class Kills:
-    """How many kills there were; `hits` of them met processes that held claims, `claims` in all."""
+    """The number of kills; `hits` of them met processes that held claims, `claims` in all."""
 
     kills: int = 0
     hits: int = 0
     claims: int = 0
 
     async def run(self, ground: Ground, every_seconds: float) -> None:
-        """Kills until cancelled; everybody who is killed is started again.
+        """Kills until cancelled; every process that is killed is started again.
 
-        Some work has to be done between two kills, however slow the machine: who is handed out ten times and never answers is set
-        aside, and should be.
+        Some sagas must end between two kills, however slow the machine is: a command that is delivered ten times without an
+        answer is quarantined, and rightly.
         """
         while True:
             enough = ground.told_bytes() + BETWEEN_BYTES
@@ -49,7 +49,7 @@ class Kills:
                 async with asyncio.timeout(LOOK_SECONDS_MAX):
                     claims = await _frozen_with_claims(ground, victim)
             if not victim.is_running:
-                continue  # it has ended by itself: the run will say so
+                continue  # it has ended by itself, which the run reports
             victim.kill()
             self.kills += 1
             self.hits += claims > 0
@@ -63,7 +63,7 @@ def _is_told(ground: Ground, enough_bytes: int) -> bool:
 
 
 async def _frozen_with_claims(ground: Ground, victim: Member) -> int:
-    """Freezes it at a moment when it holds claims; returns how many. Frozen it can report no more: the kill hits what is counted."""
+    """Freezes the process when it holds claims; returns how many. It reports nothing while frozen, so the kill hits these claims."""
     async with ground.looking() as sql:
         while True:
             if await sql.fetchval(HELD, str(victim.pid)):

@@ -1,4 +1,4 @@
-"""One run: everything works, it is broken for so long, the faults stop, everything comes to its end, and the audit counts."""
+"""One run: everything works, then it is broken for some time, the faults stop, everything ends, and the audit counts."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ KEEP_SECONDS = 0.2
 SETTLED_SECONDS = 60.0
 WARM_SECONDS = 30.0
 RATE = 400.0
-OPEN_MAX = 200  # what is open holds customers back: they break nothing by themselves, and nobody waits for longer than he looks
+OPEN_MAX = 200  # a customer with this many open sagas waits before it starts more
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how hard. `rate` is sagas a second that customers start, `kill_every_seconds` the pause between two kills,
-    `rest_seconds` that between two other faults.
+    """The length and the load of a run.
 
-    `only`: faults whose name contains this; "" are all.
+    `rate` is the number of sagas that customers start per second, `kill_every_seconds` the pause between two kills,
+    `rest_seconds` the pause between two other faults. `only` selects the faults whose name contains it.
     """
 
     seconds: float
@@ -51,7 +51,7 @@ class Plan:
 
 @dataclass(slots=True)
 class Figures:
-    """What a run has shown. Seconds are of wall time: `faulty_seconds` from the first start to the last fault's end."""
+    """The figures of a run. Seconds are wall time; `faulty_seconds` runs from the first start to the end of the last fault."""
 
     plan: Plan
     disk: str = ""
@@ -68,7 +68,7 @@ class Figures:
 
     @property
     def sagas_per_second(self) -> float:
-        """Ended sagas by the wall time of the faults and of the drain after them."""
+        """Ended sagas per second of wall time, faults and drain included."""
         ended = sum(count for ending, count in self.verdict.endings.items() if ending != "open")
         return ended / max(self.faulty_seconds + self.drain_seconds, 0.001)
 
@@ -144,7 +144,7 @@ async def _outside(plan: Plan) -> AsyncIterator[Outside]:
 
 
 async def _broken(made: Ground, figures: Figures, began_at: float, say: Say) -> None:
-    """One fault after the other, and kills all the time."""
+    """Injects one fault after the other, and kills all the time."""
     tasks = [
         asyncio.create_task(figures.kills.run(made, figures.plan.kill_every_seconds)),
         asyncio.create_task(_keep_running(made, figures)),
@@ -175,7 +175,7 @@ async def _broken(made: Ground, figures: Figures, began_at: float, say: Say) -> 
 
 
 def _deck(made: Ground, plan: Plan) -> Iterator[tuple[str, Fault]]:
-    """Every fault in an order of chance, and again in another one."""
+    """Yields every fault in a random order, and again in another one."""
     chance = random.Random(plan.seed)
     faults = sorted((name, fault) for name, fault in faults_of(made).items() if plan.only in name)
     if not faults:
@@ -186,14 +186,14 @@ def _deck(made: Ground, plan: Plan) -> Iterator[tuple[str, Fault]]:
 
 
 async def _keep_running(made: Ground, figures: Figures) -> None:
-    """What every process manager does."""
+    """Starts ended processes again, as a process manager does."""
     while True:
         _look_for_the_dead(made, figures)
         await asyncio.sleep(KEEP_SECONDS)
 
 
 def _look_for_the_dead(made: Ground, figures: Figures) -> None:
-    """No fault may end a process that serves. One that begins while the store is away says so and ends: it begins again."""
+    """No fault may end a serving process. A process that starts while the store is away reports it and ends, and is started again."""
     for one in made.members:
         if one.has_ended_by_itself:
             if one.has_served:
@@ -204,12 +204,12 @@ def _look_for_the_dead(made: Ground, figures: Figures) -> None:
 
 
 async def _settled(made: Ground, figures: Figures) -> None:
-    """Customers start no more, everything comes to its end, and then every process ends in good order."""
+    """Ends a run: the customers start no more, everything ends, and then every process stops cleanly."""
     began_at = time.monotonic()
     await asyncio.gather(*(one.stop(SETTLED_SECONDS) for one in made.customers))
     async with made.looking() as sql:
         left_seconds = SETTLED_SECONDS - (time.monotonic() - began_at)
-        with contextlib.suppress(AssertionError):  # the audit says what has not ended
+        with contextlib.suppress(AssertionError):  # the audit reports the sagas that have not ended
             await until(lambda: _is_finished(sql), "all sagas have ended", seconds=left_seconds)
     figures.drain_seconds = time.monotonic() - began_at
     _look_for_the_dead(made, figures)
@@ -223,7 +223,7 @@ async def _is_finished(sql: Sql) -> bool:
 
 
 async def _ended(task: asyncio.Task[None]) -> bool:
-    """Cancel it; True if it was still running."""
+    """Cancels a task; returns True if it was still running."""
     was_running = task.cancel()
     await asyncio.wait({task})
     return was_running

@@ -1,4 +1,4 @@
-"""The audit finds what chaos could do: every kind of violation is put into evidence that has none."""
+"""The audit finds each kind of violation when it is added to sound evidence."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_sound_evidence_has_no_violations() -> None:
 
 @pytest.mark.parametrize("table", ["noted", "reserved"])
 @pytest.mark.parametrize("row", [Row("a", 1), Row("b", 7), Row("b", -7), Row("d", -10)])
-def test_a_row_that_is_missing_or_there_twice_is_found(table: str, row: Row) -> None:
+def test_a_row_that_is_missing_or_doubled_is_found(table: str, row: Row) -> None:
     assert audit(with_table(table, without(DONE, row))).violations == {"lost": 1}
     assert audit(with_table(table, (*DONE, row))).violations == {"duplicated": 1}
 
@@ -89,7 +89,7 @@ def test_an_effect_of_no_saga_is_found() -> None:
     assert audit(with_table("noted", (*DONE, Row("z", 1)))).violations == {"unowned": 1}
 
 
-def test_an_acknowledged_start_that_is_not_there_is_found() -> None:
+def test_an_acknowledged_start_that_is_missing_is_found() -> None:
     lost = replace(SOUND, told=replace(TOLD, started={**TOLD.started, 2: "e"}))
     assert audit(lost).violations == {"lost start": 1}
 
@@ -119,7 +119,7 @@ def test_a_saga_that_has_not_ended_is_found(vector: str) -> None:
     assert found.violations == {"stuck": 1}
 
 
-def test_a_roll_back_without_a_business_answer_is_found_although_everything_is_undone() -> None:
+def test_a_rollback_without_a_business_answer_is_found_although_everything_is_undone() -> None:
     undone = replace(
         with_saga(replace(ORDER, phase="Z", vector="ZZZ")),
         tables={"noted": (*DONE, Row("a", -1)), "reserved": (*DONE, Row("a", -1)), "confirmed": (Row("c", 5),)},
@@ -129,11 +129,11 @@ def test_a_roll_back_without_a_business_answer_is_found_although_everything_is_u
     assert audit(undone).violations == {"wrong end": 1}
 
 
-def test_what_is_left_over_is_found() -> None:
+def test_a_leftover_is_found() -> None:
     assert audit(replace(SOUND, leaked=["command: x"])).violations == {"leaked": 1}
 
 
-def test_what_the_checker_of_the_history_has_found_is_told() -> None:
+def test_a_finding_of_the_history_checker_is_reported() -> None:
     assert audit(replace(SOUND, broken=["saga a at version 2: x"])).violations == {"history": 1}
 
 

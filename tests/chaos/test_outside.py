@@ -1,4 +1,4 @@
-"""What a run adds outside the store can be reached, also where the servers have an account of their own."""
+"""The servers of a run outside the store can be reached, also if they run under an account of their own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process that starts sagas at a steady rate, and writes down what it was told."""
+"""The process that starts sagas at a steady rate, and records the answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TOLD = ".told"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What the customers were told: starts that are acknowledged (number -> saga), ends (saga -> status), refusals."""
+    """The answers to the customers: acknowledged starts (number -> saga), ends (saga -> status), refusals."""
 
     started: dict[int, str] = field(default_factory=dict)
     ended: dict[str, str] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Told:
 
 
 def read(folder: Path) -> Told:
-    """Everything that all customers of a run have written down."""
+    """The records of all customers of a run."""
     told = Told()
     for file in folder.glob(f"*{TOLD}"):
         whole, _, _ = file.read_text().rpartition("\n")
@@ -47,7 +47,7 @@ def read(folder: Path) -> Told:
 
 
 def serve(file: Path, first: int, rate: float, open_max: int) -> None:
-    """Starts orders numbered from `first`, `rate` a second; told to end, it starts no more and waits for the ends of all."""
+    """Starts orders numbered from `first`, `rate` a second. On SIGTERM it starts no more, and waits for the ends of all."""
     log_for_services(load())
     loops.run(_serve(file, first, rate, open_max))
 
@@ -68,7 +68,7 @@ class _Customer:
         self._waiting: set[asyncio.Task[None]] = set()
 
     async def start_orders(self, first: int, rate: float) -> None:
-        """As many as the rate wants by now; what an outage held up is caught up with."""
+        """Starts as many orders as the rate requires by now, and so catches up after an outage."""
         began_at = time.monotonic()
         number = first
         while True:
@@ -92,13 +92,13 @@ class _Customer:
     async def _order(self, number: int) -> None:
         try:
             await self._carry(number)
-        except SagaError as error:  # nobody may refuse these orders: the audit will ask why
+        except SagaError as error:  # no order may be refused: the audit asks for the reason
             self._write(f"refused {number} {type(error).__name__}: {' '.join(str(error).split())}")
 
     async def _carry(self, number: int) -> None:
         definition = gift if number % GIFTS == 0 else order
         while True:
-            with contextlib.suppress(Unavailable):  # unknown: the same key finds out
+            with contextlib.suppress(Unavailable):  # unknown: the next start with the same key finds out
                 handle = await self._app.start(definition, number, key=str(number))
                 break
         self._write(f"started {number} {handle.id}")

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-DISK_BYTES = 6 * 1024**3  # the image is sparse: it takes what is written
+DISK_BYTES = 6 * 1024**3  # the image is sparse: it grows with its content
 BALLAST_CHUNK_BYTES = 1024**2
 
 
 class NoDisk(OSError):
-    """This machine lets us mount nothing; the message says what was tried."""
+    """This machine cannot mount a disk; the message lists what was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Disk:
             os.close(descriptor)
 
     def relieve(self) -> None:
-        """Gives the space back."""
+        """Frees the space."""
         self._ballast.unlink(missing_ok=True)
 
     @property
@@ -53,10 +53,10 @@ class Disk:
 
 @contextlib.contextmanager
 def disk() -> Iterator[Disk]:
-    """A disk that is thrown away. Raises NoDisk."""
+    """Mounts a disk, and discards it at the end. Raises NoDisk."""
     with tempfile.TemporaryDirectory(prefix="saga-disk-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        folder.chmod(0o755)  # servers have an account of their own
+        folder.chmod(0o755)  # servers run under an account of their own
         mounted = folder / "mounted"
         mounted.mkdir()
         kind = _mounted(folder / "image", mounted)
@@ -79,7 +79,7 @@ def _mounted(image: Path, folder: Path) -> str:
 
 
 def _refused(*command: str | Path) -> str:
-    """What a command said when it failed; nothing where it worked."""
+    """Returns the error output of a failed command, and an empty text if it succeeded."""
     try:
         done = subprocess.run(command, check=False, capture_output=True, text=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Where a run takes place: the servers, the networks before them, and the processes."""
+"""The environment of a run: the servers, the networks before them, and the processes."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ SETTINGS = {
     "SAGA_OUTAGE_GRACE": "60",
     "SAGA_LOG_FORMAT": "json",
 }
-NUMBERS_EACH = 10_000_000  # an incarnation of a customer never starts a number of another one
+NUMBERS_EACH = 10_000_000  # a customer never starts a number of an earlier one
 PROGRESS_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What faults are done to, beside the processes. A proxy has half of the processes behind it, the provider's all."""
+    """The targets of faults beside the processes. Half of the processes reach the databases through a proxy, all reach the provider so."""
 
     store: Server
     stock: Server
@@ -52,7 +52,7 @@ class Places:
 
 @dataclass(slots=True)
 class Ground:
-    """A run's servers and processes, and its source of chance."""
+    """The servers and processes of a run, and its source of chance."""
 
     folder: Path
     places: Places
@@ -68,20 +68,20 @@ class Ground:
         return [self.provider, *self.participants, *self.supervisors, *self.customers]
 
     def looking(self) -> AbstractAsyncContextManager[Sql]:
-        """A connection of our own that sees the store's tables."""
+        """Opens a connection to the store's tables."""
         return connected(self.places.store.url, search_path="saga")
 
     async def is_ready(self) -> bool:
-        """Whether the shop's definitions are registered, so that sagas can be started."""
+        """Tells whether the shop's definitions are registered, so that sagas can be started."""
         async with self.looking() as sql:
             return bool(await sql.fetchval("select count(*) from definition where name in ('order', 'gift')") == 2)
 
     def told_bytes(self) -> int:
-        """Grows whenever a customer is told something."""
+        """The number of answers to customers so far."""
         return sum(file.stat().st_size for file in self.folder.glob(f"*{TOLD}"))
 
     async def progress(self) -> float:
-        """Waits until a customer is told something; returns after how many seconds."""
+        """Waits until a customer gets an answer; returns the seconds that it took."""
         before = self.told_bytes()
         return await until(lambda: self.told_bytes() > before, "sagas go on", seconds=PROGRESS_SECONDS)
 
@@ -108,7 +108,7 @@ class Ground:
 
 @contextlib.asynccontextmanager
 async def ground(folder: Path, seed: int, outside: Outside) -> AsyncIterator[Ground]:
-    """Servers that run, processes that serve. In the end nothing of it is left but what is in `folder`."""
+    """Starts the servers and the processes; at the end only the logs and records of the run are left."""
     async with contextlib.AsyncExitStack() as stack:
         no_disk, small = "", None
         try:
@@ -137,7 +137,9 @@ async def ground(folder: Path, seed: int, outside: Outside) -> AsyncIterator[Gro
 
 
 def _manned(folder: Path, places: Places, provider_port: int, seed: int) -> Ground:
-    """Of every two processes that serve the same, one reaches its databases by way of the networks that break. One has no direct line."""
+    """Yields the processes. Of every two with the same services, one reaches its databases through the networks that break, and one has no
+    local socket.
+    """
     direct = {
         **SETTINGS,
         **places.outside.settings,

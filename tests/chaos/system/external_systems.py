@@ -1,4 +1,4 @@
-"""Buses and elections outside the store, by the name that `make chaos BUS=... ELECTION=...` gives them."""
+"""Buses and elections outside the store, by the names in `make chaos BUS=... ELECTION=...`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Fault: TypeAlias = Callable[["Ground"], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What a run adds to the environment of every process, and the faults that its servers know (name -> fault and recovery)."""
+    """Additions to the environment of every process, and the faults of the servers (name -> fault and recovery)."""
 
     settings: Mapping[str, str] = field(default_factory=dict)
     faults: Mapping[str, Fault] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class Outside:
 
 @contextlib.asynccontextmanager
 async def _store() -> AsyncIterator[Outside]:
-    """Nothing outside: commands travel through the store, and leases are its rows."""
+    """Nothing outside the store: commands travel through it, and leases are its rows."""
     yield Outside()
 
 
@@ -92,7 +92,7 @@ async def _kafka_bus() -> AsyncIterator[Outside]:
 
 @contextlib.asynccontextmanager
 async def _kinesis() -> AsyncIterator[Outside]:
-    """A stand-in for Kinesis. Its leases are beside the saga tables, so the store's faults are theirs, too."""
+    """A stand-in for Kinesis. Its leases are beside the saga tables, so that faults of the store hit them too."""
     with kinesis.Kinesalite() as server:
 
         async def kill(_ground: Ground) -> None:
@@ -134,4 +134,4 @@ BUSES: Final[Mapping[str, Opened]] = MappingProxyType(
 ELECTIONS: Final[Mapping[str, Opened]] = MappingProxyType(
     {"store": _store, "etcd": _elected_by("etcd"), "zookeeper": _elected_by("zookeeper")}
 )
-"""A server that this machine lacks raises Missing."""
+"""Name -> its servers. A server that this machine lacks raises Missing."""

@@ -1,4 +1,4 @@
-"""A Postgres that things happen to, with a standby where one is wanted. Started and ended from one thread that stays."""
+"""A PostgreSQL that can be broken, with a standby where one is wanted. It is started and ended by one lasting thread."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ Answer = TypeVar("Answer")
 
 
 class Server:
-    """A durable server on one address for its whole life, whichever data folder it runs on."""
+    """A durable server at one address, with whichever data folder it runs."""
 
     def __init__(self, folder: Path) -> None:
         self._root = folder
@@ -52,15 +52,15 @@ class Server:
         return self._primary.url
 
     async def start(self) -> None:
-        """Starts it, or starts it again after an end of any kind."""
+        """Starts the server, also after an end of any kind."""
         await self._do(self._primary.start)
 
     async def crash(self) -> None:
-        """Stops it in immediate mode."""
+        """Stops the server in immediate mode."""
         await self._do(self._primary.crash)
 
     async def kill(self) -> None:
-        """kill -9 of the postmaster."""
+        """Kills the postmaster with -9."""
         await self._do(self._primary.kill)
 
     async def close(self) -> None:
@@ -69,7 +69,7 @@ class Server:
         self._thread.shutdown()
 
     async def terminate_backends(self, count: int) -> int:
-        """Terminate so many of its clients' backends; returns how many there were."""
+        """Terminates this many backends of its clients; returns how many there were."""
         victims = (
             "select count(pg_terminate_backend(pid)) from (select pid from pg_stat_activity"
             " where backend_type = 'client backend' and pid <> pg_backend_pid() order by random() limit $1) as victims"
@@ -78,14 +78,14 @@ class Server:
             return int(await axe.fetchval(victims, count))
 
     async def runs_full(self) -> None:
-        """Writes until the server says that its disk is full, and until the disk refuses the log itself, which ends the server.
+        """Writes until the server reports a full disk, and until its log does not fit either, which ends the server.
 
-        Raises TimeoutError if it never says so.
+        Raises TimeoutError if it never does.
         """
         before = self._complaints()
         async with asyncio.timeout(FULL_SECONDS):
             while self._complaints() == before:
-                # It breaks off in the middle of whatever it does.
+                # The server breaks off in the middle of anything.
                 with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
                     async with connected(self.url) as writer:
                         while True:
@@ -93,13 +93,13 @@ class Server:
                 await asyncio.sleep(AGAIN_SECONDS)
 
     def _complaints(self) -> int:
-        """How often the server has said that its disk is full."""
+        """The number of reports of a full disk."""
         log = self._primary.folder / "log"
         return log.read_text(errors="replace").count(FULL) if log.exists() else 0
 
     @contextlib.asynccontextmanager
     async def replicated(self) -> AsyncIterator[None]:
-        """Have a synchronous standby: no commit is answered that it has not. In the end there is none."""
+        """Adds a synchronous standby for the length of the block: a commit is answered only when the standby has it."""
         await self._do(self._copy)
         await self.standby_returns()
         await self._wait_for("synchronous_standby_names", STANDBY)
@@ -121,7 +121,7 @@ class Server:
         await self._do(self._standby.start)
 
     async def fail_over(self) -> None:
-        """The primary ends for good, and the standby takes its address and its place."""
+        """Ends the primary for good; the standby takes over its address."""
         assert self._standby is not None
         old, standby = self._primary, self._standby
         await self._do(old.crash)
@@ -150,7 +150,7 @@ class Server:
         self._standby = EmbeddedPostgres(folder, settings=SETTINGS)
 
     async def _wait_for(self, setting: str, value: str) -> None:
-        """Change a setting without a restart; with a standby wait until it counts."""
+        """Changes a setting without a restart; with a standby, waits until it applies."""
         async with connected(self.url, synchronous_commit="local") as sql:
             await sql.execute(f"alter system set {setting} = '{value}'")
             await sql.execute("select pg_reload_conf()")

@@ -1,4 +1,4 @@
-"""The processes of a run. They are forked from one that has imported everything, so that a kill costs no second of imports."""
+"""The processes of a run. They are forked from a process that has imported everything, so that a restart costs no second of imports."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Member:
 
     @property
     def has_served(self) -> bool:
-        """Whether it has said that it is at work, or never has to be connected for that."""
+        """Tells whether it has logged that it works; a process without a store need not."""
         at_work = SERVING if self._work is participant else CONNECTED
         return at_work in self._log.read_bytes()[self._log_start_bytes :] or "SAGA_STORE" not in self._environment
 
@@ -70,14 +70,14 @@ class Member:
         os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """kill -9, and the end of it. A suspended process ends by it, too."""
+        """Kills it with -9 and waits for its end. That ends a suspended process as well."""
         if self._process is not None:
             self._process.kill()
             self._process.join()
             self._process = None
 
     async def stop(self, seconds: float = STOP_SECONDS) -> bool:
-        """Tells it to end, and waits; False if it had to be killed."""
+        """Tells it to end, and waits; returns False if it had to be killed."""
         process, is_in_time = self._process, True
         if process is not None and process.is_alive():
             process.terminate()
@@ -93,12 +93,12 @@ class Member:
 
 
 def participant(*services: str) -> None:
-    """`saga participant`, for services of the shop."""
+    """Runs `saga participant` for services of the shop."""
     sys.exit(saga_command(["participant", *(f"tests.chaos.system.shop:{service}" for service in services)]))
 
 
 def supervisor() -> None:
-    """`saga supervisor`."""
+    """Runs `saga supervisor`."""
     sys.exit(saga_command(["supervisor"]))
 
 

@@ -1,6 +1,6 @@
-"""Somebody else's API, a process of its own: an append-only file, and one effect for each idempotency key.
+"""The API of a provider, in a process of its own: an append-only file, and one effect for each idempotency key.
 
-A line of the file is what it did: `effect KEY SAGA AMOUNT`, or that it was asked again or refused: `again`, `declined`. It answers
+Each call is a line of the file: `effect KEY SAGA AMOUNT`, or `again` or `declined` instead of `effect`. The provider answers
 after the line is written, so that a kill loses answers and no effects.
 """
 
@@ -20,7 +20,7 @@ FILE = "provider.file"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """What the provider did for one call: `word` is effect, again or declined."""
+    """One call, as the provider recorded it: `word` is effect, again or declined."""
 
     word: str
     key: str
@@ -29,7 +29,7 @@ class Line:
 
 
 def read(file: Path) -> list[Line]:
-    """Every line that was written as a whole."""
+    """Returns every complete line."""
     if not file.exists():
         return []
     whole, _, _ = file.read_text().rpartition("\n")
@@ -38,13 +38,13 @@ def read(file: Path) -> list[Line]:
 
 
 async def serve(file: Path, port: int) -> None:
-    """Takes calls until it is killed."""
+    """Serves until it is killed."""
     effects = {line.key for line in read(file) if line.word == "effect"}
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
     async def call(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while len(words := (await reader.readline()).decode().split()) == 3:  # else the caller has gone
+            while len(words := (await reader.readline()).decode().split()) == 3:  # otherwise the caller has gone
                 key, _, amount = words
                 is_declined = int(amount) > 0 and int(amount) % DECLINED == 0
                 word = "declined" if is_declined else "again" if key in effects else "effect"
@@ -54,7 +54,7 @@ async def serve(file: Path, port: int) -> None:
                 writer.write(b"declined\n" if is_declined else b"done\n")
                 await writer.drain()
         except OSError:
-            pass  # who asked does not hear; it asks again
+            pass  # the caller gets no answer, and asks again
         finally:
             writer.close()
 

@@ -1,6 +1,6 @@
-"""The services that are broken: a transactional, a journaled and an external step, and a number says how its saga must end.
+"""The services that are broken: a transactional, a journaled and an external step. The number of an order determines its end.
 
-A gift needs a confirmation at the end, which refuses every even number: what was done before is undone.
+A gift needs a confirmation at the end, which refuses every even number: then the earlier steps are undone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ money = Participant("money")
 
 
 def must_complete(number: int) -> bool:
-    """How the saga of a number ends, whatever happens on the way."""
+    """Returns how the saga of a number ends, whatever faults happen."""
     return number % DECLINED != 0 and not (number % GIFTS == 0 and number % 2 == 0)
 
 
@@ -67,7 +67,7 @@ async def refund(order: int, charged: int, ctx: Context) -> None:
     await _ask_provider(ctx, -charged)
 
 
-_idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []  # connections of this process that nobody uses
+_idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []  # unused connections of this process
 
 
 async def _ask_provider(ctx: Context, amount: int) -> bool:
@@ -80,7 +80,7 @@ async def _ask_provider(ctx: Context, amount: int) -> bool:
     finally:
         if answer:
             _idle.append((reader, writer))
-        else:  # broken, or given up with an answer on its way
+        else:  # broken, or abandoned while an answer was on its way
             writer.transport.abort()
     if not answer:
         raise ConnectionError("the provider broke off")
