@@ -1,4 +1,4 @@
-"""The composition root: settings in, a running process out."""
+"""The composition root: builds a running process from settings."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _DEFAULT_PORTS: Final = {"postgresql": 5432, "postgres": 5432}
 
 
 class App(Sagas):
-    """A connected process: starts sagas, and serves participants."""
+    """A connected process: starts sagas and serves participants."""
 
     def __init__(self, process: Process, settings: Settings) -> None:
         super().__init__(process)
@@ -49,15 +49,15 @@ class App(Sagas):
 
     @asynccontextmanager
     async def serve(self, *participants: Participant) -> AsyncIterator[App]:
-        """Publish the contracts of these participants and run their steps, until the block ends.
+        """Publishes the contracts of these participants and runs their steps, until the block ends.
 
         Raises:
-            UsageError: two of them are of one service, or a database cannot be found.
-            Conflict: a definition froze another mode for a step.
+            UsageError: two of them have the same service, or a database cannot be found.
+            Conflict: a registered definition has another mode for a step.
         """
         names = [participant.service for participant in participants]
         if len(set(names)) < len(names):
-            raise UsageError(f"two participants serve one service: {', '.join(names)}")
+            raise UsageError(f"two participants have the same service: {', '.join(names)}")
         contracts, process = [], self.process
         for participant in participants:
             inner_mode, inner = await self._runner(participant)
@@ -79,7 +79,7 @@ class App(Sagas):
         yield self
 
     async def _runner(self, participant: Participant) -> tuple[Mode, StepRunner]:
-        """How a participant's steps run: the store's own database makes them transactional, another one journaled."""
+        """Returns how a participant's steps run: the store's own database makes them transactional, another one journaled."""
         runners = self.process.runners
         url = participant.database_url()
         if url is None:
@@ -97,7 +97,7 @@ class App(Sagas):
         return Mode.JOURNALED, runners.journaled(self._journals[url])
 
     def supervisor(self) -> Supervisor:
-        """A supervisor on this process's connections; `run` it."""
+        """A supervisor on the connections of this process. It does nothing until its `run` is awaited."""
         settings = self.settings
         url = (settings.election or settings.store).get_secret_value()
         options = SupervisorOptions(
@@ -110,10 +110,10 @@ class App(Sagas):
 
     @asynccontextmanager
     async def endpoint(self, supervisor: Supervisor | None = None) -> AsyncIterator[tuple[str, int] | None]:
-        """Serve /livez, /readyz and /metrics where the setting `http` says, until the block ends; gives the address.
+        """Serves /livez, /readyz and /metrics at the address of the setting `http`, until the block ends. Yields that address.
 
         Raises:
-            UsageError: the address cannot be had.
+            UsageError: the address is in use, or is not an address of this machine.
         """
         if self.settings.http is None:
             yield None
@@ -143,7 +143,7 @@ async def connect(
     settings: Settings | None = None,
     name: str | None = None,
 ) -> AsyncIterator[App]:
-    """Connect to the fabric: `async with saga.connect() as sagas`. What is not given comes from saga.yaml and SAGA_*.
+    """Connects to an installation: `async with saga.connect() as sagas`. Other settings come from saga.yaml and SAGA_*.
 
     Raises:
         UsageError: a setting is missing or wrong, or a pooler in transaction mode is in the way.
@@ -173,7 +173,7 @@ async def connect(
 
 
 def open_adapter(settings: Settings, application: str) -> StoreAdapter:
-    """The store of these settings, not connected yet."""
+    """Opens the store of these settings. It is not connected yet."""
     options = StoreOptions(
         namespace=settings.namespace,
         lease_seconds=settings.lease,
@@ -188,7 +188,7 @@ def open_adapter(settings: Settings, application: str) -> StoreAdapter:
 
 
 def _outside_bus(settings: Settings) -> Bus | None:
-    """None where commands travel through the store: also when the bus is the very same database."""
+    """The bus, or None where commands travel through the store: also when the bus is the same database."""
     if settings.bus is None or _is_store(settings, settings.bus):
         return None
     return registry.open_bus(settings.bus.get_secret_value(), settings.namespace)
@@ -199,9 +199,9 @@ def _is_store(settings: Settings, url: SecretStr | None) -> bool:
 
 
 def _old_buses(settings: Settings) -> list[Bus]:
-    """Those that are only read, each place once."""
+    """The buses that are only read, each one once."""
     if settings.also_consume and _is_store(settings, settings.bus):
-        raise UsageError("also_consume needs a bus to move to: the queue of the store is none")
+        raise UsageError("also_consume needs a bus to move to: set `bus`; the queues of the store are always read")
     known = {address(url.get_secret_value()) for url in (settings.store, settings.bus) if url is not None}
     found: list[Bus] = []
     for url in settings.also_consume:
@@ -221,7 +221,7 @@ def _keys(settings: Settings) -> KeyRing | None:
 
 
 def address(url: str) -> tuple[str, str, int | None, str]:
-    """Where a URL leads, whoever asks: scheme, host, port, database."""
+    """The target of a URL, without its user: scheme, host, port, database."""
     parts = urlsplit(url)
     scheme = "postgresql" if parts.scheme == "postgres" else parts.scheme
     hosts = parts.netloc.rpartition("@")[2]
@@ -232,7 +232,7 @@ def address(url: str) -> tuple[str, str, int | None, str]:
 
 
 def described(settings: Settings) -> dict[str, str]:
-    """What a process stands on, without secrets."""
+    """The store and the bus of a process, for the log, without secrets."""
     scheme, host, port, path = address(settings.store.get_secret_value())
     bus = "store" if settings.bus is None else urlsplit(settings.bus.get_secret_value()).scheme
     return {

@@ -1,4 +1,4 @@
-"""Starting sagas and waiting for them."""
+"""Starts sagas and waits for them."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _JSON: Final[Adapter] = TypeAdapter(Value)
 
 @dataclass(frozen=True, slots=True)
 class Ending(Generic[ResultT]):
-    """How a saga ended.
+    """The end of a saga.
 
     `status` is completed, compensated (rolled back) or abandoned. `value` is what a completed saga returns; None for the others.
     """
@@ -84,11 +84,11 @@ class Handle(Generic[ResultT]):
         return f"<saga {self.id}>"
 
     async def result(self, timeout_seconds: float | None = None) -> Ending[ResultT]:
-        """Wait until the saga has ended.
+        """Waits until the saga has ended.
 
         Raises:
-            TimeoutError: it has not, in that time; it goes on.
-            NotFound: it is not there (any more).
+            TimeoutError: it has not ended in that time; it goes on.
+            NotFound: the saga does not exist, or was purged.
         """
         is_new, self._is_new = self._is_new, False
         waiting = self._sagas.wait(self.id, is_new=is_new)
@@ -96,22 +96,22 @@ class Handle(Generic[ResultT]):
 
 
 class Sagas:
-    """A connection to the fabric. Made by `saga.connect`."""
+    """A connection to an installation. Made by `saga.connect`."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
         self._registered: dict[int, tuple[Definition, int, Graph]] = {}
 
     def new_id(self) -> UUID:
-        """An id for a saga that is about to be started: it carries the moment."""
+        """An id for a saga that is about to be started; it contains the time."""
         return uuid7(int(time.time() * 1000), os.urandom(RANDOM_BYTES))
 
     async def register(self, definition: Definition, *, activate: bool = True, overwrite: bool = False) -> int:
-        """Check a definition against the published contracts and store it; returns its number.
+        """Checks a definition against the published contracts and stores it. Returns its number.
 
         Raises:
-            DefinitionError: with everything that is wrong, missing contracts included.
-            Conflict: this name and version is another graph already.
+            DefinitionError: lists everything that is wrong, missing contracts included.
+            Conflict: this name and version already has another graph.
         """
         graph = definition.graph(await self.process.directory.contracts())
         schema = graph.input_schema
@@ -154,7 +154,7 @@ class Sagas:
         tags: dict[str, str] | None = None,
         tx: Connection = None,
     ) -> Handle:
-        """Start a saga. It is durable when this returns (with `tx`: when the caller commits).
+        """Starts a saga. It is durable when this returns (with `tx`: when the caller commits).
 
         `key`: the same key never starts a second saga of this definition. `tx`: an asyncpg connection to the store's database; the saga
         starts with its transaction, or not at all. By name, the newest activated version is started, or `version`.
@@ -162,7 +162,7 @@ class Sagas:
         Raises:
             InputRefused: the input does not fit the definition, or is too large.
             Conflict: the key was used with another input.
-            Unavailable: the store is away; whether the saga was started is unknown, so start again with the same key.
+            Unavailable: the store is away, and whether the saga was started is unknown: start again with the same key.
         """
         request = await self._request(definition, input, key, version, tags)
         with self.process.telemetry.tracer.starting(request):
@@ -189,7 +189,7 @@ class Sagas:
         return Handle(self, saga)
 
     def handle(self, saga: UUID) -> Handle:
-        """A handle of a saga that was started before."""
+        """The handle of a saga that was started before."""
         return Handle(self, saga)
 
     async def _request(
@@ -222,7 +222,7 @@ class Sagas:
         return StartRequest(saga, number, graph, data, hashlib.sha256(data).digest(), key, text)
 
     async def wait(self, saga: UUID, *, is_new: bool = False) -> Ending:
-        """Wait until a saga has ended. `is_new`: this connection has just started it."""
+        """Waits until a saga has ended. `is_new`: this connection has just started it."""
         status = await self.process.end_waiters.wait(saga, is_new=is_new)
         return Ending(saga, _STATUS[status.phase], await self._returned(status), status.reason)
 
@@ -231,11 +231,11 @@ class Sagas:
         return await self.process.ledger.snapshot(saga)
 
     async def _returned(self, status: SagaStatus) -> Value:
-        """What a completed saga returns."""
+        """The value that a completed saga returns."""
         graph = await self.process.definitions.graph(status.definition)
         if graph.returns is None or status.input is None:
             return None
-        # a person can declare that a step happened, but not what came of it: null
+        # An operator can declare that a step happened, but not its result: that is null
         results: dict[str, Value] = dict.fromkeys(step.name for step in graph.steps)
         results |= {graph.steps[step].name: _JSON.validate_json(data) for step, data in status.results.items()}
         return resolve(graph.returns, _JSON.validate_json(status.input), results)
@@ -280,7 +280,9 @@ def _encoded(name: str, adapter: Adapter, value: Value) -> bytes:
 def _check_text(key: str | None, tags: dict[str, str] | None) -> None:
     tags = {} if tags is None else tags
     if not isinstance(tags, dict):
-        raise UsageError("tags are texts by their names")
+        raise UsageError("tags must be a dict of texts")
     for said in ("" if key is None else key, *tags, *tags.values()):
         if type(said) is not str or _UNSTORABLE.search(said):
-            raise UsageError(f"start keys and tags are text without NUL and half characters, not {ascii(said)[:80]}")
+            raise UsageError(
+                f"start keys and tags must be text without NUL or unpaired surrogates, not {ascii(said)[:80]}"
+            )

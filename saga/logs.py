@@ -1,6 +1,6 @@
-"""Logs of the commands: structlog on stderr, as JSON lines or for people. What other libraries log through `logging` comes the same way.
+"""Logging of the commands: structlog on stderr, as JSON lines or for people. Lines of other libraries (`logging`) are written the same way.
 
-`saga.connect` configures nothing: inside your own application the logs are yours. Call `configure` there if you want ours.
+`saga.connect` configures nothing: inside your own application the logs are yours. Call `configure` there if you want these.
 """
 
 from __future__ import annotations
@@ -8,32 +8,32 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import IO, Any, Final, Literal
+from typing import IO, Final, Literal
 
 import pydantic_core
 import structlog
+from structlog.typing import EventDict, Processor
 
 from saga.runtime.handlers.context import current_step
 
 Format = Literal["auto", "json", "console"]
 Level = Literal["debug", "info", "warning", "error"]
-EventDict = MutableMapping[str, Any]
 
 _PASSWORD: Final = re.compile(r"(://[^\s:/@]*):[^\s@]+@")
-_QUIET: Final = ("asyncio", "asyncpg")  # what they say at DEBUG helps nobody
+_QUIET: Final = ("asyncio", "asyncpg")  # their DEBUG lines help nobody
 
 
 def configure(log_format: Format, level: Level, *, stream: IO[str] | None = None) -> None:
-    """Set up structlog and the root logger, once, before the first line is logged.
+    """Sets up structlog and the root logger, once, before the first line is logged.
 
     `auto` is console on a terminal and JSON elsewhere. Lines of a running step carry its saga, step and attempt.
     """
     stream = stream or sys.stderr
     number = logging.getLevelNamesMapping()[level.upper()]
     is_console = log_format == "console" or (log_format == "auto" and stream.isatty())
-    shared: list[Any] = [
+    shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         _with_step,
         structlog.processors.add_log_level,
@@ -50,9 +50,9 @@ def configure(log_format: Format, level: Level, *, stream: IO[str] | None = None
 
 
 class _Printer:
-    """Writes finished lines. Named, so that a line can say where it comes from."""
+    """Writes finished lines. `name` is that of the logger."""
 
-    def __init__(self, write: Callable[[str], Any], flush: Callable[[], None], name: str) -> None:
+    def __init__(self, write: Callable[[str], object], flush: Callable[[], None], name: str) -> None:
         self._write = write
         self._flush = flush
         self.name = name
@@ -71,7 +71,7 @@ class _Printer:
 
 
 def _with_step(_: object, __: str, event: EventDict) -> EventDict:
-    """Which saga and step this line is about, where a handler runs and the line does not say it."""
+    """Adds saga and step to the lines of a running handler that do not name a saga."""
     step = current_step.get()
     if step is not None and "saga" not in event:
         event["saga"], event["step"], event["attempt"] = str(step.saga_id), step.step, step.attempt
@@ -79,16 +79,16 @@ def _with_step(_: object, __: str, event: EventDict) -> EventDict:
 
 
 def _stamped(_: object, __: str, event: EventDict) -> EventDict:
-    """The moment, as it is: whoever writes the JSON writes it quicker."""
+    """Adds the time as a datetime: the JSON writer formats it faster than Python."""
     event["timestamp"] = datetime.now(UTC)
     return event
 
 
-def _for_people(stream: IO[str]) -> list[Any]:
+def _for_people(stream: IO[str]) -> list[Processor]:
     return [structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=30)]
 
 
-def _for_programs() -> list[Any]:
+def _for_programs() -> list[Processor]:
     return [structlog.processors.format_exc_info, _json]
 
 
@@ -103,11 +103,11 @@ def _json(_: object, __: str, event: EventDict) -> str:
 
 
 def without_passwords(text: str) -> str:
-    """The text with the passwords of its URLs blotted out."""
+    """The text with the passwords in its URLs replaced by asterisks."""
     return _PASSWORD.sub(r"\1:***@", text)
 
 
-def _route_standard(stream: IO[str], level: int, shared: list[Any], ending: list[Any]) -> None:
+def _route_standard(stream: IO[str], level: int, shared: list[Processor], ending: list[Processor]) -> None:
     handler = logging.StreamHandler(stream)
     handler.setFormatter(
         _Formatter(
@@ -123,7 +123,7 @@ def _route_standard(stream: IO[str], level: int, shared: list[Any], ending: list
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):
-    """Lines of other libraries, which do not know what must not be shown."""
+    """Removes passwords from the lines of other libraries."""
 
     def format(self, record: logging.LogRecord) -> str:
         return without_passwords(super().format(record))

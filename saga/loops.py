@@ -1,4 +1,4 @@
-"""How a process of its own runs Saga: on uvloop where there is one, and with a garbage collector that does not stop the work."""
+"""Runs the event loop of Saga's own commands: on uvloop where it exists, with a garbage collector tuned for many small objects."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Final, TypeVar
 
 Result = TypeVar("Result")
 
-YOUNG_OBJECTS: Final = (
-    50_000  # allocations between two young collections; the default of 700 costs a tenth of the throughput
-)
+# Allocations between two young collections. Python's default of 700 costs a tenth of the throughput
+YOUNG_OBJECTS: Final = 50_000
 
 
 def run(main: Coroutine[None, None, Result]) -> Result:
-    """Run a program, as `asyncio.run` does."""
+    """Runs a program, as `asyncio.run` does."""
     gc.set_threshold(YOUNG_OBJECTS, 20, 50)
     if sys.platform == "win32":
         return asyncio.run(main)
@@ -26,6 +25,6 @@ def run(main: Coroutine[None, None, Result]) -> Result:
 
 
 def settle() -> None:
-    """Call it when everything is set up: what is there now is never looked at by the collector again."""
+    """Exempts all objects that exist now from garbage collection. Call it when everything is set up."""
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""What the committer and the starter tell the rest of the process."""
+"""Protocols by which the committer and the starter report to the rest of the process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows from a commit: persist, then send."""
+"""Acts on commits: persist, then send."""
 
 from __future__ import annotations
 

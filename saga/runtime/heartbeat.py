@@ -48,7 +48,7 @@ class HeartbeatLoop:
     _log: structlog.typing.FilteringBoundLogger = field(default_factory=lambda: structlog.get_logger("saga.process"))
 
     async def join(self) -> None:
-        """Enter the list of members, under a new number. Raises Unavailable."""
+        """Enters the list of members, under a new number. Raises Unavailable."""
         listener = ProcessListener(
             on_claim_refs=self.requests.fetch,
             on_claims=self.intake.add_notified,
@@ -63,7 +63,7 @@ class HeartbeatLoop:
         await self._send(full=True)
 
     async def run(self) -> None:
-        """Send heartbeats until cancelled. Joins again after the session was lost."""
+        """Sends heartbeats until cancelled. Joins again after the session was lost."""
         full_at = self.clock.monotonic()
         while True:
             await self._pause()

@@ -11,7 +11,7 @@ class ProcessIdentity:
         self._claims = 0
 
     def enter(self, number: int) -> None:
-        """Use the number that the store has assigned."""
+        """Uses the number that the store has assigned."""
         self.number = number
         self._claims = 0
 
@@ -20,7 +20,7 @@ class ProcessIdentity:
         return self.reserve_claims(1) + 1
 
     def reserve_claims(self, count: int) -> int:
-        """Reserve claim numbers: the `count` numbers after the one returned."""
+        """Reserves claim numbers: the `count` numbers after the one returned."""
         first = (self.number << 32) + self._claims
         self._claims += count
         return first

@@ -1,7 +1,7 @@
-"""Keeps a service's journal short (G19): the rows of a saga go when it has ended and no delivery or claim of it can be alive.
+"""Purges a service's journal (G19): the rows of a saga are deleted when it has ended and no delivery or claim of it can be alive.
 
-A saga is looked at when it started long enough ago. That it has ended is seen twice, with a pause between that outlasts every lease and
-call: what could still have come has come by then. A saga that the store does not know is left alone: it may be another store's.
+Only sagas that started long enough ago are checked. A saga must be seen ended twice, and the pause between outlasts every lease and call:
+whatever was on its way has arrived by then. A saga that the store does not know is left alone: it may belong to another store.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from saga.runtime.timing.store_clock import StoreClock
 
 BATCH_SAGAS_MAX: Final = 500
 AGE_SECONDS_MAX: Final = 86_400.0
-RETENTION_PART: Final = 4  # the store still has to know the saga when its time has come
-LOOK_SECONDS_MAX: Final = 600.0
-_TIMESTAMP_BITS: Final = 80  # of a UUIDv7, behind the milliseconds
+RETENTION_PART: Final = 4  # the store must still know the saga when its journal rows are purged
+PAUSE_SECONDS_MAX: Final = 600.0
+_RANDOM_BITS: Final = 80  # of a UUIDv7, after the milliseconds
 
 
 @dataclass(frozen=True, slots=True)
 class JournalRetentionOptions:
-    """`age_seconds`: how long ago a saga started before anybody asks; `quiet_seconds`: how long it has to be seen ended."""
+    """`age_seconds`: minimum age of a saga that is checked; `quiet_seconds`: how long it must have been seen ended."""
 
     age_seconds: float
     quiet_seconds: float
 
 
 def journal_retention_options(retention_seconds: float, lease_seconds: float) -> JournalRetentionOptions:
-    """What suits a store that forgets finished sagas after so long."""
+    """The options that suit a store with this retention of finished sagas."""
     age_seconds = min(AGE_SECONDS_MAX, retention_seconds / RETENTION_PART)
     return JournalRetentionOptions(age_seconds, max(age_seconds / RETENTION_PART, 2 * lease_seconds))
 
 
 class JournalRetention:
-    """One for each journal that a process serves; several may run at a time."""
+    """One for each journal of a process. Those of several processes may run at a time."""
 
     def __init__(
         self,
@@ -53,14 +53,14 @@ class JournalRetention:
         self._ledger = ledger
         self._clock = clock
         self._options = options
-        self._ended: dict[UUID, float] = {}  # since when they are seen ended
+        self._ended: dict[UUID, float] = {}  # when each was first seen ended
         self._log = structlog.get_logger("saga.journal")
 
     async def run(self) -> None:
-        """Purge from time to time, until cancelled."""
-        pause = min(LOOK_SECONDS_MAX, self._options.quiet_seconds)
+        """Purges from time to time, until cancelled."""
+        pause = min(PAUSE_SECONDS_MAX, self._options.quiet_seconds)
         while True:
-            await self._clock.sleep(pause * (0.5 + random.random()))  # noqa: S311 (so that processes take turns)
+            await self._clock.sleep(pause * (0.5 + random.random()))  # noqa: S311 (processes take turns)
             try:
                 purged = await self.purge()
             except SagaError as error:
@@ -70,8 +70,8 @@ class JournalRetention:
                     self._log.info("journal purged", rows=purged)
 
     async def purge(self) -> int:
-        """Walk along the journal once; returns how many rows were forgotten."""
-        youngest = UUID(int=int(max(self._clock.now() - self._options.age_seconds, 0) * 1000) << _TIMESTAMP_BITS)
+        """Goes through the journal once. Returns the number of deleted rows."""
+        youngest = UUID(int=int(max(self._clock.now() - self._options.age_seconds, 0) * 1000) << _RANDOM_BITS)
         after, purged, seen = UUID(int=0), 0, set[UUID]()
         while sagas := [saga for saga in await self._journal.sagas(after, BATCH_SAGAS_MAX) if saga.int < youngest.int]:
             after = sagas[-1]

@@ -1,4 +1,4 @@
-"""Whether this process may enforce deadlines."""
+"""Decides whether this process may enforce deadlines."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LeaderWatch:
         self._patient_until = float("-inf")
 
     def update(self, heartbeat: Heartbeat) -> None:
-        """Remember the heartbeat that the store has just answered."""
+        """Remembers the heartbeat that the store has just answered."""
         now = self._clock.monotonic()
         self.heartbeat_at = now
         if heartbeat.leader_seen_ago_seconds is not None:

@@ -124,7 +124,7 @@ class Process:
     # -- life -----------------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Join the other processes and begin to work. Raises Unavailable."""
+        """Joins the other processes and begins to work. Raises Unavailable."""
         await self.heartbeat.join()
         loops = [
             self.heartbeat.run,
@@ -140,7 +140,7 @@ class Process:
         self._tasks = [asyncio.create_task(self._keep_running(loop)) for loop in loops]
 
     async def serve(self, services: Sequence[str], capacity: int, *, durable: bool) -> None:
-        """Accept commands of these services, besides those served already. `capacity`: how many more claims may run at once."""
+        """Accepts commands of these services, besides those served already. `capacity`: how many more claims may run at once."""
         self.router.serve(services)
         if self.dispatcher is not None:
             await self.dispatcher.serve(services)
@@ -149,13 +149,13 @@ class Process:
         self.poller.serve(services, durable=durable)
 
     async def broken(self) -> None:
-        """Wait until one of the loops ends. None does by itself: raises what broke it."""
+        """Waits until one of the loops ends. None does by itself: raises what broke it."""
         done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
-        """Accept nothing more, finish what runs, commit what is done, give back the rest, and leave."""
+        """Accepts nothing more, finishes what runs, commits what is done, gives back the rest, and leaves."""
         if self.dispatcher is not None:
             await self.dispatcher.stop_reading()
         self.executor.give_back(await self.poller.drain(drain_seconds))
@@ -171,7 +171,7 @@ class Process:
             await self.adapter.membership.leave()
 
     async def _keep_running(self, loop: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Restart a loop that dies of a bug. What it had in hand comes back when the leases end."""
+        """Restarts a loop that dies of a bug. What it had in hand comes back when the leases end."""
         while True:
             try:
                 await loop()
@@ -200,15 +200,15 @@ class Process:
 
     @property
     def is_joined(self) -> bool:
-        """Whether the other processes see this one: it has a session with the store."""
+        """True while the other processes see this one: it has a session with the store."""
         return bool(self._tasks) and not self.heartbeat.is_session_lost
 
     @property
     def is_running(self) -> bool:
-        """Whether all of its loops are running. None ends by itself."""
+        """True while all loops are running. None ends by itself."""
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     @property
     def silent_seconds(self) -> float:
-        """How long ago the store has answered a heartbeat."""
+        """Seconds since the store has answered a heartbeat."""
         return self.clock.monotonic() - self.heartbeat.leader_watch.heartbeat_at

@@ -45,7 +45,7 @@ class Redriver:
     _log: structlog.typing.FilteringBoundLogger = field(default_factory=lambda: structlog.get_logger("saga.process"))
 
     async def run(self) -> None:
-        """Redrive overdue sagas until cancelled."""
+        """Redrives overdue sagas until cancelled."""
         while True:
             # Not all processes at once
             await self.clock.sleep(self.redrive_seconds / 6 * (0.5 + random.random()))  # noqa: S311
@@ -56,7 +56,7 @@ class Redriver:
                     self._log.warning("cannot redrive sagas", error=str(error))
 
     async def redrive(self, services: Sequence[str] | None) -> int:
-        """Redrive overdue sagas that involve one of these services; None: all. Returns how many were found."""
+        """Redrives overdue sagas that involve one of these services; None: all. Returns how many were found."""
         found = await self.store.overdue(OVERDUE_MAX, services)
         await self.decide(found, _redrive_events)
         return len(found)
@@ -64,7 +64,7 @@ class Redriver:
     async def decide(
         self, overdue: Sequence[OverdueSaga], events_for: Callable[[OverdueSaga], Sequence[ev.Event]]
     ) -> set[UUID]:
-        """Decide each saga with the events that are made for it, and wait for the commits. Returns those that could be decided."""
+        """Decides each saga with the events that are made for it, and waits for the commits. Returns those that could be decided."""
         groups: list[OutcomeGroup] = []
         for saga in overdue:
             try:
@@ -75,7 +75,7 @@ class Redriver:
         return {group.saga for group in groups}
 
     async def apply(self, saga: OverdueSaga, events: Sequence[ev.Event]) -> bool:
-        """Commit what these events from outside decide for a saga. Returns whether they changed it."""
+        """Commits what these events from outside decide for a saga. Returns whether they changed it."""
         return await self.outcomes.settle(await self.group_for(saga, events))
 
     async def group_for(self, saga: OverdueSaga, events: Sequence[ev.Event]) -> OutcomeGroup:
@@ -95,7 +95,7 @@ class Redriver:
         )
 
     def _next_redrive(self, saga: OverdueSaga, graph: Graph, events: Sequence[ev.Event]) -> float:
-        """In how many seconds the saga is redriven again: at its deadline at the latest.
+        """Seconds until the saga is redriven again: at its deadline at the latest.
 
         Where commands are rows of the store none can be lost, and a saga that has waited for long is redriven rarely. A bus may lose a
         command of an old saga too; and a saga that is being abandoned makes progress only by redrives.

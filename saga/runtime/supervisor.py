@@ -1,8 +1,8 @@
-"""The supervisor: the elected loop that looks after what did not happen. It decides with the same core as everybody else.
+"""The supervisor: the elected loop that enforces deadlines and redrives sagas. It decides with the same core as every other process.
 
-Nothing depends on there being exactly one leader (every write is conditional, G4 and G5); the election saves double work. What it does:
-deadlines and rollbacks, sagas whose services have nobody alive, the history's partitions, finished sagas that are old enough to go. After
-an outage of the store, or of every leader, it first extends the deadlines by the gap: what we caused must not roll back anybody's saga.
+Nothing depends on there being exactly one leader (every write is conditional, G4 and G5); the election only saves double work. The leader
+enforces deadlines, redrives sagas whose services are not running, creates and drops partitions of the history, and purges old finished
+sagas. After an outage of the store, or of every leader, it first extends the deadlines by its length: an outage must not roll back a saga.
 """
 
 from __future__ import annotations
@@ -26,27 +26,31 @@ from saga.runtime.process import Process
 from saga.runtime.redrive import LATE_SECONDS, OVERDUE_MAX
 
 CAMPAIGN_RETRY_SECONDS: Final = 0.5
-TROUBLE_SECONDS: Final = 10.0  # after the last failure a candidate that waits stands by again
-SEEN_SECONDS: Final = 1.0  # how often a leader is seen leading: participants enforce deadlines only while one is
-RENEWALS: Final = 3  # in the time for which one is trusted
+TROUBLE_SECONDS: Final = 10.0  # how long after a failure a waiting candidate reports it
+SEEN_SECONDS: Final = 1.0  # how often a leader reports itself: participants enforce deadlines only while one does
+RENEWALS: Final = 3  # within the time for which a leadership is trusted
 RENEW_SECONDS_MIN: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class SupervisorOptions:
-    """`scan_seconds`: how often it looks for overdue sagas; `outage_grace_seconds`: a longer silence of store and leaders extends
-    deadlines; `retention_seconds`: how long finished sagas stay; `history_days`: how long their history."""
+    """The pace of a supervisor.
+
+    `scan_seconds`: how often it looks for overdue sagas; `outage_grace_seconds`: a longer silence of store and leaders extends deadlines;
+    `retention_seconds`: how long finished sagas are kept; `history_days`: how long their history is;
+    `maintenance_seconds`: how often retention is enforced.
+    """
 
     scan_seconds: float = 1.0
     outage_grace_seconds: float = 10.0
     retention_seconds: float = 30 * 86_400.0
     history_days: float = 30.0
-    house_seconds: float = 600.0
+    maintenance_seconds: float = 600.0
     purge_max: int = 1_000
 
 
 class Supervisor:
-    """Campaigns, and while it leads, looks after the sagas. Any number of them may run."""
+    """Campaigns, and redrives sagas while it leads. Any number of supervisors may run."""
 
     def __init__(self, process: Process, election: Election, clock: Clock, options: SupervisorOptions) -> None:
         self._name = process.name
@@ -59,29 +63,29 @@ class Supervisor:
         self._options = options
         self._leadership: Leadership | None = None
         self._trouble: tuple[str, float] | None = None
-        self._seen_at: float | None = None  # when the store last knew that we lead
-        self._silent_seconds = 0.0  # the longest silence that deadlines have not been extended by yet
+        self._seen_at: float | None = None  # when this leader was last reported to the store
+        self._silent_seconds = 0.0  # the longest silence by which deadlines are not extended yet
         self._log = structlog.get_logger("saga.supervisor")
 
     @property
     def term(self) -> int | None:
-        """The term in which this one leads, None where it does not."""
+        """The term in which this supervisor leads, or None."""
         leadership = self._leadership
         return leadership.term if leadership is not None and self._is_trusted(leadership) else None
 
     @property
     def trouble(self) -> str | None:
-        """Why it could not campaign a moment ago; None where it leads or stands by."""
+        """The error that its last campaign met a moment ago; None while it leads or stands by."""
         if self._trouble is None or self._clock.monotonic() - self._trouble[1] > TROUBLE_SECONDS:
             return None
         return self._trouble[0]
 
     async def run(self) -> None:
-        """Campaign and lead until cancelled; on the way out it resigns and closes the election."""
+        """Campaigns and leads until cancelled. Then it resigns and closes the election."""
         try:
             while True:
                 try:
-                    await self._reign()
+                    await self._run_term()
                 except (LeadershipLost, Unavailable) as error:
                     self._log.warning("not leading", error=str(error))
                     if isinstance(error, Unavailable):
@@ -90,8 +94,8 @@ class Supervisor:
         finally:
             await self._election.close()
 
-    async def _reign(self) -> None:
-        """One term, from the campaign to the resignation: whoever comes next need not wait for the end of a lease."""
+    async def _run_term(self) -> None:
+        """One term, from the campaign to the resignation. A resignation spares the successor the rest of the lease."""
         leadership = self._leadership = await self._election.campaign(self._name)
         self._trouble = None
         self._log.info("leading", term=leadership.term)
@@ -108,14 +112,14 @@ class Supervisor:
             await self._membership.lead(held.term, None, silence_seconds_max=self._options.outage_grace_seconds)
 
     async def _lead(self) -> None:
-        """Until the term ends: then whatever is under way here is stopped."""
+        """Works until the term ends. Then everything that is still running here is cancelled."""
         self._seen_at, self._silent_seconds = None, 0.0
         loops: list[Callable[[], Coroutine[None, None, None]]] = [
             self._keep_trust,
             self._watch_trust,
-            self._stay_seen,
+            self._keep_reporting,
             self._scan,
-            self._keep_house,
+            self._maintain,
         ]
         tasks = [asyncio.create_task(loop()) for loop in loops]
         try:
@@ -144,29 +148,29 @@ class Supervisor:
             try:
                 self._leadership = await self._election.renew(leadership)
             except LeadershipLost:
-                self._leadership = None  # from this moment on nobody here acts, whoever of us runs next
+                self._leadership = None  # from this moment on no other loop here acts
                 raise
             except Unavailable as error:
                 self._log.warning("the term could not be proved", term=leadership.term, error=str(error))
 
     async def _watch_trust(self) -> None:
-        """End the term on time although a renewal still waits for its answer."""
+        """Ends the term on time, even while a renewal waits for its answer."""
         while True:
             await self._clock.sleep(self._trusted().trusted_until - self._clock.monotonic())
 
-    async def _stay_seen(self) -> None:
+    async def _keep_reporting(self) -> None:
         while True:
             try:
-                await self._be_seen()
+                await self._report_leading()
             except Unavailable as error:
-                self._log.warning("cannot be seen leading", error=str(error))
+                self._log.warning("cannot report that it leads", error=str(error))
             await self._clock.sleep(SEEN_SECONDS)
 
-    async def _be_seen(self) -> None:
-        """Say in the store that we lead. A silence before that is remembered, there too, until deadlines are extended by it.
+    async def _report_leading(self) -> None:
+        """Reports to the store that this supervisor leads. A silence before that is remembered until deadlines are extended by it.
 
-        It is the silence before our term, as the store tells, or the store's own in the middle of it, by our clock too: a call that had to
-        wait for the store tells what was true when it was asked.
+        It is the silence before this term, as the store knows it, or a silence of the store during the term. The latter is measured by this
+        process's clock too: a call that had to wait for the store returns what was true when the call was made.
         """
         grace_seconds = self._options.outage_grace_seconds
         silent_seconds = await self._membership.lead(
@@ -181,25 +185,27 @@ class Supervisor:
         while True:
             found, began_at = 0, self._clock.monotonic()
             try:
-                await self._be_seen()
+                await self._report_leading()
                 if self._silent_seconds > self._options.outage_grace_seconds:
                     await self._end_outage()
                 found = await self._redriver.redrive(None)
             except LeadershipLost:
                 raise
             except SagaError as error:
-                self._log.warning("cannot look after sagas", error=str(error))
-            # A full batch is followed by the next one, after a pause as long as it took: half of the time is for the others.
+                self._log.warning("cannot redrive sagas", error=str(error))
+            # After a full batch it pauses for as long as the batch took: half of the time is left to other work
             busy_seconds = self._clock.monotonic() - began_at if found >= OVERDUE_MAX else self._options.scan_seconds
             await self._clock.sleep(min(busy_seconds, self._options.scan_seconds))
 
     async def _end_outage(self) -> None:
-        """Extend deadlines, and only then be seen: until somebody is, nobody enforces one, however long it takes, and if we die, the next
-        leader finds the silence as we have found it."""
+        """Extends deadlines, and only then reports that it leads.
+
+        Until then no process enforces a deadline, however long this takes. If this leader dies, the next one finds the same silence.
+        """
         silent_seconds, extended = self._silent_seconds, 0
         while found := await self._extend_deadlines():
             extended += found
-            # a participant that has looked after one meanwhile has hidden it for so long
+            # a participant that has redriven one meanwhile has hidden it for this long
             await self._clock.sleep(LATE_SECONDS)
         leadership = self._trusted()
         await self._membership.lead(leadership.term, self._name)
@@ -207,8 +213,10 @@ class Supervisor:
         self._log.warning("outage over, deadlines extended", silence_seconds=round(silent_seconds, 1), sagas=extended)
 
     async def _extend_deadlines(self) -> int:
-        """Look after all that is overdue once. A deadline that has passed is as far away afterwards as the silence was long: what has piled
-        up meanwhile has to be worked off too. Returns how many there were."""
+        """Redrives every overdue saga once. Returns how many deadlines were extended.
+
+        A deadline that has passed is afterwards as far away as the silence was long: the backlog has to be worked off too.
+        """
         extended = 0
         seen: set[UUID] = set()
         while entries := [entry for entry in await self._store.overdue(OVERDUE_MAX, None) if entry.saga not in seen]:
@@ -224,7 +232,7 @@ class Supervisor:
         extension = [] if seconds is None else [ev.Extended(seconds + self._silent_seconds)]
         return [*extension, ev.Redriven(entry.held)]
 
-    async def _keep_house(self) -> None:
+    async def _maintain(self) -> None:
         while True:
             try:
                 await self._retention.keep_history(self._options.history_days)
@@ -234,10 +242,10 @@ class Supervisor:
                 ):
                     pass
             except SagaError as error:
-                self._log.warning("cannot keep house", error=str(error))
-            await self._clock.sleep(self._options.house_seconds)
+                self._log.warning("cannot enforce retention", error=str(error))
+            await self._clock.sleep(self._options.maintenance_seconds)
 
 
 def _late_seconds(deadline: float | None, now: float) -> float | None:
-    """How long ago it has passed; None where it has not."""
+    """Seconds since the deadline has passed, or None."""
     return None if deadline is None or deadline > now else now - deadline

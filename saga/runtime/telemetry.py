@@ -1,4 +1,4 @@
-"""What a process reports to metrics and traces. By default it reports nothing, at no cost.
+"""The hooks for metrics and traces. By default a process reports nothing, at no cost.
 
 The runtime knows no library for either: it gets a `Telemetry`, and calls it once for each batch where it can. Neither a meter nor a
 tracer may raise, block, or change its arguments.

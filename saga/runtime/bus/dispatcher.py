@@ -1,4 +1,4 @@
-"""Commands over outside buses: published after the commit, admitted by a claim in the store, acknowledged right after that."""
+"""Commands over a bus: published after the commit, admitted by a claim in the store, acknowledged right after that."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RETRY_SECONDS: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class BusOptions:
-    """What a process may do with a bus besides: read others too, sign what it publishes and believe only what is signed."""
+    """Options of a bus: others that are read too, and keys; with keys, commands are signed, and unsigned ones refused."""
 
     also_read: Sequence[Bus] = ()
     keys: KeyRing | None = None
@@ -44,9 +44,9 @@ ALONE: Final = BusOptions()
 
 
 class Dispatcher:
-    """The bus is the fast path: what it loses, the store redrives; what it doubles, the claim refuses.
+    """The bus is the fast path: the store redrives what it loses, and the claim refuses what it doubles.
 
-    It publishes to one bus and reads from any number: while a fabric moves from one bus to another, its processes read both.
+    It publishes to one bus and reads from any number: while an installation moves from one bus to another, its processes read both.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Dispatcher:
         self._router = router
         self._intake = intake
         self._outbox: list[Message] = []
-        self._late: deque[tuple[float, Message]] = deque()  # could not be published: until when it is tried again
+        self._late: deque[tuple[float, Message]] = deque()  # could not be published, and is retried until this time
         self._wanted = asyncio.Event()
         self._has_late = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -73,14 +73,14 @@ class Dispatcher:
         self._log = structlog.get_logger("saga.bus")
 
     async def serve(self, services: Sequence[str]) -> None:
-        """Read the topics of these services on every bus, each as a member of its service's group; later, if it is away."""
+        """Reads the topics of these services on every bus, as a member of each service's group. A bus that is away is joined later."""
         for number, bus in enumerate((self._bus, *self._also_read)):
             for service in services:
                 if (number, service) not in self._readers:
                     try:
                         await bus.ensure([self._envelopes.topic(service)], service)
                     except Unavailable as error:
-                        self._log.warning("bus away, it is joined later", service=service, error=str(error))
+                        self._log.warning("bus away, joining later", service=service, error=str(error))
                     self._readers[number, service] = asyncio.create_task(self._read(bus, service))
 
     def publish(self, group: OutcomeGroup, commands: Sequence[Command]) -> None:
@@ -96,12 +96,12 @@ class Dispatcher:
         messages = (self._envelopes.closed(sending, command) for command in commands)
         self._outbox += [message for message in messages if message is not None]
         if len(self._outbox) > OUTBOX_MAX:
-            self._log.warning("bus too slow, commands are left to the redrive", commands=PUBLISH_MAX)
-            del self._outbox[-PUBLISH_MAX:]  # the newest: the oldest may be under way
+            self._log.warning("bus too slow, leaving commands to the redrive", commands=PUBLISH_MAX)
+            del self._outbox[-PUBLISH_MAX:]  # the newest: the oldest may be on their way
         self._wanted.set()
 
     async def run(self) -> None:
-        """Publish what is new, until cancelled."""
+        """Publishes new messages until cancelled."""
         while True:
             await self._wanted.wait()
             self._wanted.clear()
@@ -115,10 +115,10 @@ class Dispatcher:
                 self._log.warning("bus away, commands wait", commands=len(batch), error=str(away))
                 until = self._loop.time() + self._adapter.options.redrive_seconds
                 self._put_off([(until, message) for message in batch])
-            del self._outbox[: len(batch)]  # only now: a cancelled publish is made again by close()
+            del self._outbox[: len(batch)]  # only now: close() publishes again what a cancellation has interrupted
 
     async def run_late(self) -> None:
-        """Publish what could not be, beside what is new, until cancelled. What is as old as a redrive is left to that."""
+        """Retries messages that could not be published, until cancelled. Messages as old as a redrive are left to the redrive."""
         while True:
             await self._has_late.wait()
             await asyncio.sleep(RETRY_SECONDS)
@@ -139,36 +139,38 @@ class Dispatcher:
         self._late += waiting
         self._has_late.set()
         if len(waiting) < len(batch):
-            self._log.warning("bus away, commands are left to the redrive", commands=len(batch) - len(waiting))
+            self._log.warning("bus away, leaving commands to the redrive", commands=len(batch) - len(waiting))
 
     async def _publish(self, batch: Sequence[Message]) -> Unavailable | None:
-        """What is said of a bus that is away. What it refuses for another reason is left to the redrive, and to a person."""
+        """Returns the error of a bus that is away. Messages that it refuses for another reason are left to the redrive."""
         try:
             await self._bus.publish(batch)
         except Unavailable as error:
             return error
         except SagaError as error:
-            self._log.warning("bus refuses commands, left to the redrive", commands=len(batch), error=str(error))
+            self._log.warning(
+                "bus refuses commands, leaving them to the redrive", commands=len(batch), error=str(error)
+            )
         return None
 
     async def stop_reading(self) -> None:
-        """What was delivered and not acknowledged goes to others."""
+        """Leaves the groups. Deliveries that are not acknowledged go to other members."""
         for reader in self._readers.values():
             reader.cancel()
         await asyncio.gather(*self._readers.values(), return_exceptions=True)
 
-    async def close(self, patience_seconds: float) -> None:
-        """Publish what is left, within that time; then give the buses back. `run` has ended."""
+    async def close(self, timeout_seconds: float) -> None:
+        """Publishes what is left, within that time, and closes the buses. `run` must have ended."""
         self._outbox[:0] = [message for _, message in self._late]
         self._late.clear()
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(patience_seconds):
+            async with asyncio.timeout(timeout_seconds):
                 await self._publish_all()
         for bus in (self._bus, *self._also_read):
             try:
                 await bus.close()
             except SagaError as error:
-                self._log.warning("bus was not closed well", error=str(error))
+                self._log.warning("bus could not be closed", error=str(error))
 
     async def _read(self, bus: Bus, service: str) -> None:
         while True:
@@ -179,14 +181,14 @@ class Dispatcher:
             except SagaError as error:
                 self._log.warning("bus away", service=service, error=str(error))
             except Exception:  # noqa: BLE001 (whatever it is, the service must not stop reading)
-                self._log.exception("reading died, beginning again", service=service)
+                self._log.exception("reader died, restarting", service=service)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _admit_all(self, service: str, subscription: Subscription) -> None:
         async for deliveries in subscription:
             waiting = deliveries
             while waiting:
-                room = await self._intake.wait_for_room()  # more would wait while their leases run out
+                room = await self._intake.wait_for_room()  # more of them would only use up their leases
                 await self._admit(service, waiting[:room])
                 await subscription.ack(waiting[:room])
                 waiting = waiting[room:]
@@ -195,22 +197,21 @@ class Dispatcher:
         opened = [self._envelopes.opened(delivery.message, service) for delivery in deliveries]
         commands = [command for command in opened if command is not None]
         while commands:
-            claiming = asyncio.ensure_future(self._claimed(service, commands))
+            claiming = asyncio.ensure_future(self._claim(service, commands))
             try:
                 self._intake.add(await asyncio.shield(claiming))
                 break
             except Unavailable as error:
-                self._log.warning("cannot admit", service=service, error=str(error))
+                self._log.warning("cannot admit commands", service=service, error=str(error))
                 await asyncio.sleep(RETRY_SECONDS)
-            except (
-                asyncio.CancelledError
-            ):  # what was claimed all the same is given back unbegun, and not left to its lease
+            except asyncio.CancelledError:
+                # The claims that this call still makes are given back, rather than left to their leases
                 with contextlib.suppress(SagaError):
                     self._intake.add(await claiming)
                 raise
 
-    async def _claimed(self, service: str, commands: Sequence[wire.WireCommand]) -> list[Claim]:
-        """What of these commands is ours now. A claim that is not what was signed is not run; its lease gives it back."""
+    async def _claim(self, service: str, commands: Sequence[wire.WireCommand]) -> list[Claim]:
+        """Claims these commands. A claim that differs from what was signed is not run; its lease gives it back."""
         claims = await self._adapter.store.admit(
             [command.delivery for command in commands],
             [service] * len(commands),
@@ -221,7 +222,7 @@ class Dispatcher:
         if not self._envelopes.are_signed:
             return claims
         asked = {command.delivery: command for command in commands}
-        meant = [
-            await self._envelopes.is_meant(asked[DeliveredCommand(w.saga, w.step, w.operation)], w) for w in claims
+        are_as_signed = [
+            await self._envelopes.is_as_signed(asked[DeliveredCommand(w.saga, w.step, w.operation)], w) for w in claims
         ]
-        return [claim for claim, is_meant in zip(claims, meant, strict=True) if is_meant]
+        return [claim for claim, is_as_signed in zip(claims, are_as_signed, strict=True) if is_as_signed]

@@ -1,4 +1,4 @@
-"""Commands into messages and back: the wire format, signed where a ring of keys says so."""
+"""Turns commands into messages and back: the wire format, signed where there are keys."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from saga.runtime.timing.store_clock import StoreClock
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """The saga whose commands are sent. `input` and `trace` are None where the sender has them not at hand."""
+    """The saga whose commands are sent. `input` and `trace` are None where the sender does not know them."""
 
     saga: UUID
     graph: Graph
@@ -29,7 +29,7 @@ class Sending:
 
 
 class Envelopes:
-    """Makes and opens messages. What cannot be opened is counted and dropped: the store sends again what was true."""
+    """Makes and opens messages. A message that cannot be opened is counted and dropped: the store redrives what it stood for."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Envelopes:
         return topic_of(self._namespace, service)
 
     def closed(self, sending: Sending, asked: Command) -> Message | None:
-        """The message of a command; None where the ring has no key for its service."""
+        """The message of a command; None if there is no key for its service."""
         step = sending.graph.steps[asked.step]
         command = WireCommand(sending.saga, asked.step, asked.operation)
         said = headers(command, self._namespace, step.name, sending.trace)
@@ -65,7 +65,7 @@ class Envelopes:
             return None
 
     def opened(self, message: Message, service: str) -> WireCommand | None:
-        """The command of a message; None where it is none, or not to be believed."""
+        """The command of a message; None if it is not one, or its signature does not hold."""
         try:
             return decode(message) if self._keys is None else self._keys.verified(message, service, self._clock.now())
         except Refused as error:
@@ -78,11 +78,11 @@ class Envelopes:
     def are_signed(self) -> bool:
         return self._keys is not None
 
-    async def is_meant(self, command: WireCommand, claim: Claim) -> bool:
-        """Whether what was claimed is what was signed: the saga's definition and input."""
+    async def is_as_signed(self, command: WireCommand, claim: Claim) -> bool:
+        """Returns whether the claim has the definition and the input that were signed."""
         try:
             graph = await self._definitions.graph(claim.definition)
-        except SagaError:  # it cannot run without its definition, and is put back where that is found out
+        except SagaError:  # without its definition it cannot run: the executor finds that out too, and puts it back
             return True
         if command.definition and command.definition != graph.hash.hex():
             self._refusals.add("other definition", self.topic(graph.steps[claim.step].service), str(claim.saga))

@@ -1,7 +1,7 @@
-"""Signed commands: HMAC-SHA256 under a ring of keys. For outside buses; commands that are rows of the store need none.
+"""Signed commands: HMAC-SHA256 under a ring of keys. For buses; commands that are rows of the store need no signature.
 
-A signature covers the key and the body of a message, byte for byte, and the body says the topic, saga, step, operation, hashes of
-definition and input, and from when until when it counts. Headers other than the two of the signature are not covered: no
+A signature covers the key and the body of a message, byte for byte. The body contains the topic, saga, step, operation, hashes of
+definition and input, and the period in which the command is valid. Headers other than the two of the signature are not covered: no
 participant acts on them.
 """
 
@@ -19,7 +19,7 @@ from saga.runtime.bus.wire import WireCommand, decode, encode
 
 KEYS_MAX: Final = 64
 SECRET_CHARS_MIN: Final = 32
-EARLY_SECONDS_MAX: Final = 60  # a sender's idea of the store's clock may be ahead of ours by so much
+EARLY_SECONDS_MAX: Final = 60  # how far a sender's idea of the store's clock may be ahead of ours
 KID: Final = "ce_sagakid"
 SIGNATURE: Final = "ce_sagasignature"
 _ENTRY: Final = re.compile(r"(?:(?P<service>[a-z][a-z0-9_]{0,62}):)?(?P<kid>[a-z0-9][a-z0-9._-]{0,31})=(?P<secret>\S+)")
@@ -27,7 +27,7 @@ _ENTRY: Final = re.compile(r"(?:(?P<service>[a-z][a-z0-9_]{0,62}):)?(?P<kid>[a-z
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a ring; with a service: for commands to that one alone."""
+    """One key of a ring. With a service, it is used only for commands to that service."""
 
     kid: str
     secret: bytes = field(repr=False)
@@ -35,7 +35,7 @@ class Key:
 
 
 class Refused(ProtocolViolation):
-    """A command that this service must not believe. `reason` is one of few words, for counting."""
+    """A command whose signature does not hold. `reason` is one of a few words, for counting."""
 
     def __init__(self, reason: str, message: str) -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ class Refused(ProtocolViolation):
 
 
 class KeyRing:
-    """The keys of each service: the first one signs, all are believed. A service with keys of its own believes no others."""
+    """The keys of each service: the first one signs, all verify. A service with keys of its own accepts no others."""
 
     def __init__(self, keys: Sequence[Key], lifetime_seconds: float) -> None:
         self._keys = keys
@@ -52,10 +52,10 @@ class KeyRing:
 
     @classmethod
     def read(cls, text: str, lifetime_seconds: float) -> Self:
-        """A ring from a setting: `KID=SECRET` or `SERVICE:KID=SECRET`, separated by spaces, the newest first.
+        """Parses a setting: `KID=SECRET` or `SERVICE:KID=SECRET`, separated by spaces, the newest first.
 
         Raises:
-            UsageError: it cannot be read; no secret is in the message.
+            UsageError: it cannot be parsed; the message contains no secret.
         """
         keys: list[Key] = []
         for number, word in enumerate(text.split(), 1):
@@ -73,10 +73,10 @@ class KeyRing:
         return cls(keys, lifetime_seconds)
 
     def signed(self, command: WireCommand, message: Message, service: str, now: float) -> Message:
-        """The message with the command's fields of a signature in its body, and the signature in its headers.
+        """The message with the signed fields in its body and the signature in its headers.
 
         Raises:
-            UsageError: the ring has no key for that service.
+            UsageError: the ring has no key for the service.
         """
         key = next(iter(self._ring(service).values()), None)
         if key is None:
@@ -90,18 +90,18 @@ class KeyRing:
         return replace(message, body=body, headers={**message.headers, **signature})
 
     def verified(self, message: Message, service: str, now: float) -> WireCommand:
-        """The command of a message that was signed for this topic, and counts now.
+        """The command of a message that was signed for this topic, and is valid now.
 
         Raises:
-            Refused: it was not, with the reason: unsigned, unknown key, forged, other topic, early, expired.
-            NoCommand: the signature is right, and what was signed is no command.
+            Refused: the reason is one of: unsigned, unknown key, forged, other topic, early, expired.
+            NoCommand: the signature is right, but the body is not a command.
         """
         kid, signature = message.headers.get(KID, ""), message.headers.get(SIGNATURE, "")
         if not kid or not signature:
             raise Refused("unsigned", "the command has no signature")
         key = self._ring(service).get(kid)
         if key is None:
-            raise Refused("unknown key", f"the command is signed with the key {kid[:32]!a}, which the ring has not")
+            raise Refused("unknown key", f"the command is signed with the key {kid[:32]!a}, which is not in the ring")
         expected = _signature(key, message.key, message.body)
         if not hmac.compare_digest(signature.encode(errors="surrogatepass"), expected.encode()):
             raise Refused("forged", f"the signature under the key {kid} is wrong")

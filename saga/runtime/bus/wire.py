@@ -1,7 +1,7 @@
-"""The wire format: a command as a message of an outside bus. `docs/reference/wire.md` and `command.schema.json` say the same.
+"""The wire format: a command as a message of a bus. `docs/reference/wire.md` and `command.schema.json` specify it.
 
-A command carries an address and no data. A reader ignores fields that it does not know and has a default for each that it
-misses, so that old and new builds read each other. `v` grows only when a reader of the old number would do something wrong.
+A command carries a reference and no data. A reader ignores unknown fields and has a default for each missing one, so that old and new
+builds can read each other. `v` grows only when a reader of the old version would do something wrong.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ KEY_BYTES: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class WireCommand:
-    """What a message says. `definition` and `input` are SHA-256 in hexadecimal, empty where the sender did not say.
+    """The content of a message. `definition` and `input` are SHA-256 in hexadecimal, or empty.
 
-    `topic`, `issued` and `expires` (seconds since the epoch, on the store's clock) are said by senders that sign.
+    `topic`, `issued` and `expires` (seconds since the epoch, on the store's clock) are written by senders that sign.
     """
 
     saga: UUID
@@ -51,11 +51,11 @@ class WireCommand:
 
 
 class NoCommand(ProtocolViolation):
-    """The body of a message is no command that this build reads."""
+    """The body of a message is not a command that this build can read."""
 
 
 def encode(command: WireCommand) -> bytes:
-    """The body of a command: what has its default is left out, but for the four fields that every build has written."""
+    """The body of a command. Defaults are left out, except for the four fields that every build has written."""
     document: dict[str, Json] = {
         "v": FORMAT,
         "saga": str(command.saga),
@@ -69,34 +69,34 @@ def encode(command: WireCommand) -> bytes:
 
 
 def decode(message: Message) -> WireCommand:
-    """Read a command.
+    """Reads a command.
 
     Raises:
-        NoCommand: it is none; the message says why.
+        NoCommand: the body is not a command; the message says why.
     """
     if len(message.body) > COMMAND_BYTES_MAX:
         raise NoCommand(f"not a command: {len(message.body)} bytes, a command has at most {COMMAND_BYTES_MAX}")
     try:
         document = _READER.decode(message.body.decode())
         if not isinstance(document, dict):
-            raise TypeError("the body is no object")
-        _whole(document, "v", FORMAT, low=FORMAT, high=FORMAT)
+            raise TypeError("the body is not an object")
+        _integer(document, "v", FORMAT, low=FORMAT, high=FORMAT)
         return WireCommand(
             saga=_saga(document, message.key),
-            step=_whole(document, "step", 0, high=STEP_MAX),
+            step=_integer(document, "step", 0, high=STEP_MAX),
             operation=Operation(document.get("op", Operation.EXECUTE.value)),
             definition=_text(document, "definition", HASH_CHARS),
             input=_text(document, "input", HASH_CHARS),
             topic=_text(document, "topic", TOPIC_CHARS_MAX),
-            issued=_whole(document, "issued", 0),
-            expires=_whole(document, "expires", 0),
+            issued=_integer(document, "issued", 0),
+            expires=_integer(document, "expires", 0),
         )
     except (ValueError, TypeError, RecursionError) as error:
         raise NoCommand(f"not a command: {str(error)[:160]!a}") from error
 
 
 def headers(command: WireCommand, namespace: str, step: str, traceparent: str | None) -> dict[str, str]:
-    """CloudEvents attributes in binary mode, for whatever stands between two services; no participant reads them."""
+    """CloudEvents attributes in binary mode, for gateways and tools between two services; no participant reads them."""
     saga = str(command.saga)
     said = {
         "content-type": "application/json",
@@ -115,7 +115,7 @@ _TYPES: Final = {operation: f"saga.command.{operation.name.lower()}" for operati
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) < len(pairs):
-        raise ValueError("a field is there twice")
+        raise ValueError("a field occurs twice")
     return document
 
 
@@ -123,19 +123,19 @@ _READER: Final = json.JSONDecoder(object_pairs_hook=_unique)
 
 
 def _saga(document: dict[str, Json], key: bytes) -> UUID:
-    """Its default is the key of the message."""
+    """The saga of a command; its default is the key of the message."""
     value = document.get("saga")
     if value is None and len(key) == KEY_BYTES:
         return UUID(bytes=key)
     if not isinstance(value, str):
-        raise TypeError("saga is no UUID")
+        raise TypeError("saga is not a UUID")
     return UUID(value)
 
 
-def _whole(document: dict[str, Json], name: str, default: int, *, low: int = 0, high: int = SECONDS_MAX) -> int:
+def _integer(document: dict[str, Json], name: str, default: int, *, low: int = 0, high: int = SECONDS_MAX) -> int:
     value = document.get(name, default)
     if type(value) is not int:
-        raise TypeError(f"{name} is no whole number")
+        raise TypeError(f"{name} is not an integer")
     if not low <= value <= high:
         raise ValueError(f"{name} is not {low}" if low == high else f"{name} is not between {low} and {high}")
     return value
@@ -144,5 +144,5 @@ def _whole(document: dict[str, Json], name: str, default: int, *, low: int = 0, 
 def _text(document: dict[str, Json], name: str, chars_max: int) -> str:
     value = document.get(name, "")
     if not isinstance(value, str) or len(value) > chars_max:
-        raise TypeError(f"{name} is no text of at most {chars_max} characters")
+        raise TypeError(f"{name} is not a text of at most {chars_max} characters")
     return value

@@ -31,7 +31,7 @@ class ClaimHeartbeat:
     )
 
     async def send(self, claim: Claim, task: asyncio.Task[None] | None, progress: Json) -> None:
-        """Renew the lease and note the progress.
+        """Renews the lease and notes the progress.
 
         Raises:
             asyncio.CancelledError: the claim is lost; `task` is cancelled too.

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -63,11 +63,11 @@ class Executor:
         self._logs_each_step = _is_debug_logged(self._log)
 
     def serve(self, service: str, name: str, bound: BoundHandler) -> None:
-        """Run the claims of this handler from now on."""
+        """Runs the claims of this handler from now on."""
         self._bound[service, name] = bound
 
     async def run(self, claim: Claim) -> None:
-        """Run a claim to its outcome, and enqueue that for the committer."""
+        """Runs a claim to its outcome, and enqueues that for the committer."""
         try:
             graph = self._definitions.known(claim.definition) or await self._definitions.graph(claim.definition)
         except SagaError as error:
@@ -97,14 +97,14 @@ class Executor:
         self._outcomes.add(group_of(graph, outcome))
 
     def give_back(self, claims: Sequence[Claim]) -> None:
-        """Return claims that have not begun to their queues at once: no call of theirs can be on its way (G25)."""
+        """Returns claims that have not begun to their queues at once: no call of theirs can be on its way (G25)."""
         for claim in claims:
             graph = self._definitions.known(claim.definition)
             if graph is not None:
                 self._outcomes.add(group_of(graph, Outcome(claim, None)))
 
     async def _put_back(self, claim: Claim, error: SagaError) -> None:
-        """Leave a saga whose definition this build cannot read to other processes."""
+        """Leaves a saga whose definition this build cannot read to other processes."""
         self._log.error(
             "definition cannot be loaded", saga=str(claim.saga), definition=claim.definition, error=str(error)
         )
@@ -164,8 +164,8 @@ class Executor:
             self._log.debug("step done")
 
 
-def _is_debug_logged(log: Any) -> bool:
-    """Whether a line for each step is wanted. An unconfigured structlog prints every level, and not every logger knows its level."""
+def _is_debug_logged(log: structlog.typing.BindableLogger) -> bool:
+    """Returns whether DEBUG lines are wanted. An unconfigured structlog prints every level; not every logger knows its level."""
     if not structlog.is_configured():
         return False
     is_enabled_for = getattr(log.bind(), "is_enabled_for", None)

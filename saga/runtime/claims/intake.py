@@ -52,11 +52,11 @@ class Intake:
         self._is_closing = False
 
     def run_with(self, runner: ClaimRunner) -> None:
-        """Close the circle: a claim is run, its outcome is committed, and the commit hands over the next claim to this intake."""
+        """Closes the circle: a claim is run, its outcome is committed, and the commit hands over the next claim to this intake."""
         self._runner = runner
 
     def serve(self, capacity: int) -> None:
-        """Run that many claims more at once."""
+        """Runs that many claims more at once."""
         self._capacity += capacity
         self._freed.set()  # a bus may have delivered already, and waits for room
 
@@ -67,7 +67,7 @@ class Intake:
 
     @property
     def capacity(self) -> int:
-        """How many claims can run at once."""
+        """Maximum number of claims that run at once."""
         return self._capacity
 
     @property
@@ -77,7 +77,7 @@ class Intake:
 
     @property
     def extended_capacity(self) -> int:
-        """How many claims may be held at once: those that can run, and those that will soon."""
+        """Maximum number of claims that are held: those that can run, and those that can soon."""
         return self._capacity + self._soon
 
     @property
@@ -85,29 +85,29 @@ class Intake:
         return self._is_closing
 
     def measure_rate(self) -> None:
-        """Measure how quickly claims finish, unless that was done just now. Called with every heartbeat and every poll."""
+        """Measures how quickly claims finish, unless that was done just now. Called with every heartbeat and every poll."""
         now = self._clock.monotonic()
         if now - self._measured_at >= HOLD_SECONDS:
             self._soon = int(self._finished / (now - self._measured_at) * HOLD_SECONDS)
             self._measured_at, self._finished = now, 0
 
     def has_room(self) -> bool:
-        """Whether another claim is accepted now."""
+        """Returns whether another claim is accepted now."""
         return not self._is_closing and self.room() > 0
 
     def room(self) -> int:
-        """How many more claims may be held; not positive where there is no room."""
+        """The number of further claims that may be held; not positive where there is no room."""
         return self._capacity + self._soon - len(self._running) - len(self._waiting)
 
     async def wait_for_room(self) -> int:
-        """Wait until another claim is accepted. Returns how many are."""
+        """Waits until another claim is accepted. Returns how many are."""
         while not self.has_room():
             self._freed.clear()
             await self._freed.wait()
         return self.room()
 
     def add(self, claims: Sequence[Claim]) -> None:
-        """Run these claims, or keep them until there is room. A process that stops gives them back.
+        """Runs these claims, or keeps them until there is room. A process that stops gives them back.
 
         Runs each claim at most once. The same claim can arrive twice: notified again, or in the reply to a call after it was already
         fetched. A second external call would not be covered by what is known of the first (G24).
@@ -119,14 +119,14 @@ class Intake:
             self._begin()
 
     def add_notified(self, claims: Sequence[Claim]) -> None:
-        """The same for claims that came in a notification or were fetched: they may arrive again by another way."""
+        """Adds claims that were notified or fetched: they may arrive again by another way."""
         self.add(claims)
         self._notified.update(dict.fromkeys(claim.number for claim in claims))
         while len(self._notified) > NOTIFIED_MAX:
             self._notified.popitem(last=False)
 
     def record_ended(self, ended: set[int] | None) -> None:
-        """Add the numbers of claims that end from now on to this set; None: to none any more."""
+        """Adds the numbers of claims that end from now on to this set; None stops that."""
         self._ended = ended
 
     def waiting_numbers(self) -> list[int]:
@@ -137,7 +137,7 @@ class Intake:
         return [*(claim for claim, _ in self._running.values()), *self._waiting]
 
     def cancel(self, claim: Claim) -> bool:
-        """Stop a claim that is running. Returns whether it was."""
+        """Stops a claim that is running. Returns whether it was."""
         running = self._running.get(claim.number)
         if running is None:
             return False
@@ -145,11 +145,11 @@ class Intake:
         return True
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Begins nothing more."""
         self._is_closing = True
 
     async def drain(self, seconds: float) -> list[Claim]:
-        """Let running claims finish within that time, then cancel them. Returns the claims that were not begun."""
+        """Lets running claims finish within that time, then cancels them. Returns the claims that were not begun."""
         waiting = list(self._waiting)
         self._waiting.clear()
         tasks = [task for _, task in self._running.values()]
@@ -161,7 +161,7 @@ class Intake:
         return waiting
 
     def _begin(self) -> None:
-        """Run what waits, as far as there is room; a part of it in each turn of the loop."""
+        """Runs what waits, as far as there is room; a part of it in each turn of the loop."""
         begun = 0
         while self._waiting and len(self._running) < self._capacity and not self._is_closing:
             if begun == BEGUN_AT_ONCE:

@@ -28,12 +28,12 @@ ALONE_AGAIN_SECONDS: Final = 30.0
 
 
 def is_suspect(claim: Claim) -> bool:
-    """Whether it was delivered too often without an answer. It may be innocent: others were running when processes died."""
+    """Returns whether it was delivered too often without an answer. It may be innocent: others ran when the processes died."""
     return claim.deliveries - claim.failures > SUSPECT_AFTER
 
 
 def is_poison(claim: Claim) -> bool:
-    """Whether too many isolated attempts had no answer. The delivery count alone never marks a step as poison."""
+    """Returns whether too many isolated attempts had no answer. The delivery count alone never marks a step as poison."""
     return claim.isolated_attempts >= ISOLATED_ATTEMPTS_MAX
 
 
@@ -52,7 +52,7 @@ class Isolation:
     )
 
     async def run(self, attempt: Attempt, runner: StepRunner) -> Outcome | Committed:
-        """Run the attempt when it may run."""
+        """Runs the attempt when it may run."""
         if is_suspect(attempt.claim):
             return await self._run_alone(attempt, runner)
         if not self._gate.try_enter():
@@ -75,7 +75,7 @@ class Isolation:
             self._gate.leave()
 
     async def _run_counted(self, attempt: Attempt, runner: StepRunner) -> Outcome | Committed:
-        """Count the isolated attempt before it begins: if it kills the process, nobody can count it afterwards."""
+        """Counts the isolated attempt before it begins: if it kills the process, nobody can count it afterwards."""
         claim, asked_at = attempt.claim, self.clock.monotonic()
         self._log.warning("running alone after many deliveries without an answer", **self.definitions.described(claim))
         try:

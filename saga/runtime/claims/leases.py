@@ -32,7 +32,7 @@ class LeaseRenewal:
     _log: structlog.typing.FilteringBoundLogger = field(default_factory=lambda: structlog.get_logger("saga.intake"))
 
     async def run(self) -> None:
-        """Renew leases until cancelled. Claims that were lost meanwhile are cancelled."""
+        """Renews leases until cancelled. Claims that were lost meanwhile are cancelled."""
         while True:
             await self.clock.sleep(self.lease_seconds * RENEW_AT)
             soon = self.clock.monotonic() + self.lease_seconds * (1 - RENEW_AT)

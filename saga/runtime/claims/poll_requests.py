@@ -1,4 +1,4 @@
-"""What the poller is asked to look for."""
+"""Requests to the poller."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PollRequests:
         self._wanted = asyncio.Event()
 
     def poll(self, *, everything: bool = False) -> None:
-        """Poll the queues. With `everything`, also fetch all claims that the store assigns to this process."""
+        """Polls the queues. With `everything`, also fetches all claims that the store assigns to this process."""
         self.wants_poll = True
         self._wants_all = self._wants_all or everything
         self._wanted.set()
@@ -37,12 +37,12 @@ class PollRequests:
             self._timers.add(None, seconds)
 
     def fetch(self, refs: Sequence[CommandRef]) -> None:
-        """Fetch these claims: they were made for this process."""
+        """Fetches these claims: they were made for this process."""
         self._refs.update(refs)
         self._wanted.set()
 
     def fetch_all(self) -> None:
-        """Fetch all claims of this process with the next request."""
+        """Fetches all claims of this process with the next request."""
         self._wants_all = True
 
     def room_freed(self) -> None:
@@ -51,12 +51,12 @@ class PollRequests:
             self._wanted.set()
 
     async def wait(self) -> None:
-        """Return when something was requested since the last time."""
+        """Returns when something was requested since the last time."""
         await self._wanted.wait()
         self._wanted.clear()
 
     def take_refs(self) -> list[CommandRef] | None:
-        """What is to be fetched: these, an empty list for all claims, None for nothing."""
+        """The claims to be fetched: an empty list for all of this process, None for nothing."""
         is_all, refs = self._wants_all, list(self._refs)
         if not is_all and not refs:
             return None
@@ -65,5 +65,5 @@ class PollRequests:
         return [] if is_all else refs
 
     def close(self) -> None:
-        """Cancel the timers."""
+        """Cancels the timers."""
         self._timers.close()

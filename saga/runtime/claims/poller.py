@@ -52,13 +52,13 @@ class Poller:
         self._log = structlog.get_logger("saga.intake")
 
     def serve(self, services: Sequence[str], *, durable: bool) -> None:
-        """Poll the queues of these services too. `durable`: some of their steps are external, so claims must survive a database crash."""
+        """Polls the queues of these services too. `durable`: some of their steps are external, so claims must survive a database crash."""
         self._services = sorted({*self._services, *services})
         self._is_durable = self._is_durable or durable
         self._requests.poll(everything=True)
 
     async def run(self) -> None:
-        """Fetch and poll until cancelled."""
+        """Fetches and polls until cancelled."""
         while True:
             await self._requests.wait()
             try:
@@ -71,7 +71,7 @@ class Poller:
                 self._requests.poll(everything=True)
 
     async def drain(self, seconds: float) -> list[Claim]:
-        """Accept nothing more, and let running claims finish within that time. Returns the claims that were not begun."""
+        """Accepts nothing more, and lets running claims finish within that time. Returns the claims that were not begun."""
         self._intake.close()
         self._requests.close()
         with contextlib.suppress(TimeoutError):
@@ -85,7 +85,7 @@ class Poller:
             await self._fetch_refs(refs)
 
     async def _fetch_refs(self, refs: Sequence[CommandRef]) -> None:
-        """Add the claims that are not held here. The reply may still contain claims that end while it is on its way."""
+        """Adds the claims that are not held here. The reply may still contain claims that end while it is on its way."""
         ended = set(self._outcomes.unsettled())
         self._intake.record_ended(ended)
         try:
@@ -114,7 +114,7 @@ class Poller:
                 self._requests.wants_poll = True
 
     def _limit(self) -> int:
-        """How many commands to poll for now; 0 to wait.
+        """The number of commands to poll for now; 0 to wait.
 
         1. Nothing while the process stops, or while too many outcomes wait for their commit.
         2. All free slots, at most POLLED_AT_ONCE, where that is half of what could be free, or where a handler slot is idle.

@@ -51,7 +51,7 @@ class Committer:
         self._log = structlog.get_logger("saga.committer")
 
     async def run(self) -> None:
-        """Commit until cancelled."""
+        """Commits until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for _ in range(COMMITS_AT_ONCE):
                 tasks.create_task(self._work())
@@ -107,7 +107,7 @@ class Committer:
     def _rebased(
         self, groups: Sequence[OutcomeGroup], conflicts: Sequence[WriteConflict], *, alone: bool
     ) -> list[OutcomeGroup]:
-        """Move each group to the row as it is now. Returns those that still have something to commit."""
+        """Moves each group to the row as it is now. Returns those that still have something to commit."""
         for conflict in conflicts:
             self._rebase(groups[conflict.position], conflict, alone=alone)
         left = (groups[conflict.position] for conflict in conflicts if conflict.state is not None)
@@ -123,7 +123,7 @@ class Committer:
         group.conflicts += 1
 
     async def _retry(self, groups: Sequence[OutcomeGroup]) -> None:
-        """Commit conflicting groups again: together, and those with too many conflicts each alone, waiting for their rows."""
+        """Commits conflicting groups again: together, and those with too many conflicts each alone, waiting for their rows."""
         alone = [group for group in groups if group.conflicts >= CONFLICTS_MAX]
         if len(alone) < len(groups):
             await self._commit([group for group in groups if group.conflicts < CONFLICTS_MAX], Notifications())

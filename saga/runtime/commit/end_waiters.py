@@ -1,4 +1,4 @@
-"""Who waits for the end of which saga. Their questions are asked together: one statement for all that have ended meanwhile."""
+"""Waits for sagas to end. Lookups are batched: one query answers every waiter."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from saga.runtime.timing.coarse_timers import CoarseTimers
 POLL_FIRST_SECONDS: Final = 2.0
 POLL_CAP_SECONDS: Final = 10.0
 POLL_FACTOR: Final = 1.5
-POLL_TICK_SECONDS: Final = 0.25  # who looks within one looks together
+POLL_TICK_SECONDS: Final = 0.25  # lookups within one tick are batched
 RETRY_SECONDS: Final = 0.5
 BATCH_MAX: Final = 256
-UNHEARD_MAX: Final = 10_000  # ends that nobody waited for yet; who waits for an older one looks after a while
+UNCLAIMED_MAX: Final = 10_000  # ends without a waiter that are kept; older ones are found by a lookup
 
 
 class EndWaiters:
-    """Hears of ends, by a commit of our own or a notification; a lost one is made up for by looking from time to time."""
+    """Learns of ends from commits of this process and from notifications. Lookups from time to time make up for lost ones."""
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
         self._waiting: dict[UUID, list[asyncio.Future[SagaStatus | None]]] = {}
-        self._unheard: OrderedDict[UUID, SagaStatus | None] = OrderedDict()
-        self._patient: CoarseTimers[asyncio.Future[SagaStatus | None]] = CoarseTimers(
+        self._unclaimed: OrderedDict[UUID, SagaStatus | None] = OrderedDict()
+        self._lookups_due: CoarseTimers[asyncio.Future[SagaStatus | None]] = CoarseTimers(
             POLL_TICK_SECONDS, lambda heard: _wake(heard, None)
         )
         self._asked: dict[UUID, list[asyncio.Future[SagaStatus]]] = {}
         self._wanted = asyncio.Event()
         self._is_closed = False
-        self._log = structlog.get_logger("saga.endings")
+        self._log = structlog.get_logger("saga.end_waiters")
 
     def all_ended(self, endings: Mapping[UUID, SagaStatus | None]) -> None:
         """These sagas have ended. Where the status is None, the waiters look it up."""
@@ -50,52 +50,52 @@ class EndWaiters:
         """A saga has ended."""
         waiting = self._waiting.pop(saga, None)
         if waiting is None:
-            self._unheard[saga] = status
-            if len(self._unheard) > UNHEARD_MAX:
-                self._unheard.popitem(last=False)
+            self._unclaimed[saga] = status
+            if len(self._unclaimed) > UNCLAIMED_MAX:
+                self._unclaimed.popitem(last=False)
             return
         for future in waiting:
             _wake(future, status)
 
     async def wait(self, saga: UUID, *, is_new: bool) -> SagaStatus:
-        """Return when the saga has ended. `is_new`: this process has just started it, so that there is nothing to look at yet.
+        """Returns when the saga has ended. `is_new`: this process has just started it, so the first lookup can wait.
 
         Raises:
-            NotFound: it is not there (any more).
+            NotFound: the saga does not exist, or was purged.
             UsageError: this process stops meanwhile.
         """
         pause = POLL_FIRST_SECONDS
         if is_new:
-            told = await self._until_heard(saga, self._listen(saga), pause)
+            told = await self._until_ended(saga, self._listen(saga), pause)
             if told is not None:
                 return told
         while True:
-            heard = self._listen(saga)  # before looking, so that no end falls between
-            status = await self._look(saga)
+            heard = self._listen(saga)  # before the lookup, so that no end is lost in between
+            status = await self._look_up(saga)
             if status.phase.is_terminal:
                 self._forget(saga, heard)
                 return status
-            told = await self._until_heard(saga, heard, pause)
+            told = await self._until_ended(saga, heard, pause)
             if told is not None:
                 return told
             pause = min(pause * POLL_FACTOR, POLL_CAP_SECONDS)
 
     def _listen(self, saga: UUID) -> asyncio.Future[SagaStatus | None]:
         heard: asyncio.Future[SagaStatus | None] = asyncio.get_running_loop().create_future()
-        if saga in self._unheard:
-            heard.set_result(self._unheard.pop(saga))
+        if saga in self._unclaimed:
+            heard.set_result(self._unclaimed.pop(saga))
         else:
             self._waiting.setdefault(saga, []).append(heard)
         return heard
 
-    async def _until_heard(
+    async def _until_ended(
         self, saga: UUID, heard: asyncio.Future[SagaStatus | None], seconds: float
     ) -> SagaStatus | None:
-        tick = self._patient.add(heard, seconds)
+        tick = self._lookups_due.add(heard, seconds)
         try:
             return await heard
         finally:
-            self._patient.discard(tick, heard)
+            self._lookups_due.discard(tick, heard)
             self._forget(saga, heard)
 
     def _forget(self, saga: UUID, heard: asyncio.Future[SagaStatus | None]) -> None:
@@ -105,7 +105,7 @@ class EndWaiters:
             if not waiting:
                 del self._waiting[saga]
 
-    async def _look(self, saga: UUID) -> SagaStatus:
+    async def _look_up(self, saga: UUID) -> SagaStatus:
         if self._is_closed:
             raise _stopping(saga)
         answer: asyncio.Future[SagaStatus] = asyncio.get_running_loop().create_future()
@@ -114,7 +114,7 @@ class EndWaiters:
         return await answer
 
     async def run(self) -> None:
-        """Look, for all who ask, until cancelled."""
+        """Looks sagas up for their waiters, until cancelled."""
         try:
             while True:
                 await self._wanted.wait()
@@ -126,7 +126,7 @@ class EndWaiters:
             raise
 
     async def _answer(self, sagas: Sequence[UUID]) -> None:
-        # Whoever asks from now on may mean what happens from now on: they get an answer of their own
+        # A waiter that comes during the query gets an answer of its own: the saga may end during the query
         asked = {saga: self._asked.pop(saga) for saga in sagas}
         try:
             found = await self._ledger.statuses(sagas)
@@ -135,7 +135,7 @@ class EndWaiters:
                 self._asked.setdefault(saga, []).extend(answers)
             if not isinstance(error, SagaError):
                 raise
-            self._log.warning("cannot look at sagas", sagas=len(sagas), error=str(error))
+            self._log.warning("cannot look up sagas", sagas=len(sagas), error=str(error))
             await self._clock.sleep(RETRY_SECONDS)
             return
         for saga, answers in asked.items():
@@ -150,7 +150,7 @@ class EndWaiters:
                     )
 
     def _close(self) -> None:
-        """Nobody is left waiting for a process that has stopped."""
+        """Fails all waiters: a process that has stopped answers nobody."""
         self._is_closed = True
         for saga, answers in self._asked.items():
             for answer in answers:

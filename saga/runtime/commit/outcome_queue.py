@@ -27,7 +27,7 @@ class OutcomeQueue:
         self._idle.set()
 
     def add(self, group: OutcomeGroup) -> None:
-        """Enqueue outcomes. They are committed as soon as possible, and retried until the store has answered."""
+        """Enqueues outcomes. They are committed as soon as possible, and retried until the store has answered."""
         waiting = self._pending.get(group.saga.int)
         if waiting is None:
             self._pending[group.saga.int] = group
@@ -42,14 +42,14 @@ class OutcomeQueue:
         self._wanted.ring()
 
     async def settle(self, group: OutcomeGroup) -> bool:
-        """Enqueue a group and wait until it is committed or obsolete. Returns whether it changed the saga."""
+        """Enqueues a group and waits until it is committed or obsolete. Returns whether it changed the saga."""
         settled: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         group.settled.append(settled)
         self.add(group)
         return await settled
 
     def notify(self, notifications: Notifications) -> None:
-        """Send these notifications with the next commit."""
+        """Sends these notifications with the next commit."""
         self._notifications.add(notifications)
         if _has_recipients(self._notifications):
             self._idle.clear()
@@ -61,11 +61,11 @@ class OutcomeQueue:
         return {outcome.claim.number: outcome.claim for group in groups for outcome in group.outcomes}
 
     async def drained(self) -> None:
-        """Return when everything that was added is committed."""
+        """Returns when everything that was added is committed."""
         await self._idle.wait()
 
     async def take(self) -> tuple[list[OutcomeGroup], Notifications]:
-        """Wait for the next batch. `release` must follow."""
+        """Waits for the next batch. `release` must follow."""
         while True:
             await self._wanted.wait()
             groups, notifications = self._next_batch()

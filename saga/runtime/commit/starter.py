@@ -64,7 +64,7 @@ class Starter:
         self._log = structlog.get_logger("saga.starter")
 
     async def start(self, request: StartRequest, timeout_seconds: float) -> UUID:
-        """Start a saga. Returns its id, or the id of the saga that its key already belongs to.
+        """Starts a saga. Returns its id, or the id of the saga that its key already belongs to.
 
         Cancelling it leaves it unknown whether the saga was started: start again with the same key.
 
@@ -83,7 +83,7 @@ class Starter:
             self._timeouts.discard(tick, pending)
 
     async def start_within(self, request: StartRequest, connection: Connection) -> UUID:
-        """Start a saga within the caller's transaction. Returns as `start` does.
+        """Starts a saga within the caller's transaction. Returns as `start` does.
 
         Raises:
             Conflict: the key was used with another input.
@@ -103,7 +103,7 @@ class Starter:
         return taken[0].saga
 
     async def run(self) -> None:
-        """Commit starts until cancelled."""
+        """Commits starts until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for _ in range(STARTS_AT_ONCE):
                 tasks.create_task(self._work())

@@ -1,1 +1,1 @@
-"""What users register and what their handlers are called with: participants, step handlers, the context, answers."""
+"""The API of services: participants, step handlers, the context, the answers that a handler may raise."""

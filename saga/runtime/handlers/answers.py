@@ -1,4 +1,4 @@
-"""What a handler raises to say something other than 'done'."""
+"""Exceptions by which a handler answers something other than "done"."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from saga.core.duration import Duration, duration_ms
 
 
 class Reject(Exception):
-    """The business says no: final, without effect. Before the pivot the saga is rolled back with this reason.
+    """A business decision against the step: final, without effect. Before the pivot the saga is rolled back with this reason.
 
-    In an external step it is a promise that the call had no effect and never will have one.
+    In an external step it promises that the call had no effect and never will have one.
     """
 
     def __init__(self, reason: str) -> None:
@@ -17,11 +17,11 @@ class Reject(Exception):
 
 
 class GiveUp(Exception):
-    """A technical failure that no retry will mend; what became of the effect is unknown. The step's attempts end here."""
+    """A technical failure that no retry will mend; whether the step took effect is unknown. The step is not retried."""
 
 
 class NotYet(Exception):
-    """Ongoing: ask again after a while. It is not counted as a failure."""
+    """The step is ongoing: it is attempted again after a while. This does not count as a failure."""
 
     def __init__(self, after: Duration = "1s") -> None:
         super().__init__(f"not yet, again in {after}")
@@ -29,4 +29,4 @@ class NotYet(Exception):
 
 
 class DidNotHappen(Exception):
-    """A probe's answer: there is no trace of the call."""
+    """A probe's answer: the call has left no trace."""

@@ -1,4 +1,4 @@
-"""What a handler gets besides its input."""
+"""The context of a running handler: its saga, its transaction, its heartbeat."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ class HeartbeatSender(Protocol):
     """Renews the claim of a running handler. Implemented by `saga.runtime.claims.claim_heartbeat.ClaimHeartbeat`."""
 
     async def send(self, claim: Claim, task: asyncio.Task[None] | None, progress: Json) -> None:
-        """Renew the lease and note the progress."""
+        """Renews the lease and notes the progress."""
 
 
 class Context:
-    """What a running handler can find out about its saga, and its connection to the step's transaction."""
+    """Gives a running handler the facts of its saga, and a connection in the step's transaction."""
 
     __slots__ = ("_claim", "_connection", "_heartbeat", "_log", "_task", "step")
 
@@ -167,7 +167,7 @@ class Context:
         return self._log
 
     async def heartbeat(self, progress: Json = None) -> None:
-        """Renew the lease of a long step, and note its progress (JSON) for the next attempt.
+        """Renews the lease of a long step, and notes its progress (JSON) for the next attempt.
 
         Raises:
             asyncio.CancelledError: the step is no longer wanted (rolled back, or taken over).

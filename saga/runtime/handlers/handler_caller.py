@@ -27,7 +27,7 @@ class HandlerCaller:
     async def call(
         self, function: HandlerFunction, values: tuple[Value, ...], context: Context, timeout_seconds: float
     ) -> Value:
-        """Run a handler function. A synchronous one that times out goes on in its thread, and its result is ignored.
+        """Runs a handler function. A synchronous one that times out goes on in its thread, and its result is ignored.
 
         Raises:
             TimeoutError: it took longer than the step's timeout.
@@ -47,7 +47,7 @@ class HandlerCaller:
 
 
 class _TimeLimit:
-    """What asyncio.timeout does, for the one case that the hot path needs: 1 us instead of 16."""
+    """Replaces asyncio.timeout for the one case that the hot path needs: 1 us instead of 16."""
 
     __slots__ = ("is_expired", "task")
 
@@ -62,7 +62,7 @@ class _TimeLimit:
         self.task.cancel()
 
     def raise_if_expired(self) -> None:
-        """Turn our own cancellation into a TimeoutError. Any other cancellation stays one."""
+        """Turns our own cancellation into a TimeoutError. Any other cancellation stays one."""
         if self.is_expired:
             self.is_expired = False
             if self.task.uncancel() == 0:

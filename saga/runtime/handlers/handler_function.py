@@ -40,7 +40,7 @@ class HandlerFunction:
         self.returned: Adapter = _adapter(hints.get("return", Value))
 
     def read(self, data: bytes) -> Value:
-        """Turn stored JSON into the handler's input.
+        """Turns stored JSON into the handler's input.
 
         Raises:
             InputRefused: it does not fit the annotation.
@@ -51,7 +51,7 @@ class HandlerFunction:
             raise InputRefused(f"{self.place}: the input does not fit: {validation_message(error)}") from error
 
     def call(self, values: tuple[Value, ...], context: Context) -> Value:
-        """Call the function with as many of the values as it takes, and the context if it takes one."""
+        """Calls the function with as many of the values as it takes, and the context if it takes one."""
         positional = values[: self.value_count]
         if self.context_name is None:
             return self.function(*positional)

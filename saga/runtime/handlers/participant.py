@@ -49,14 +49,16 @@ class Participant:
         read_only: bool = False,
         version: str | None = None,
     ) -> StepHandler | StepDecorator:
-        """Register a handler: `@payments.step` or `@payments.step(external=True)`. The handler is called with its input and, if it asks for
-        one, a Context; what it returns is recorded as the step's result."""
+        """Registers a handler: `@payments.step` or `@payments.step(external=True)`.
+
+        The handler is called with its input and, if it has a parameter for it, a Context. What it returns is the step's result.
+        """
 
         register = StepDecorator(self, name, external=external, read_only=read_only, version=version)
         return register if function is None else register(function)
 
     def add(self, handler: StepHandler) -> None:
-        """Register a handler under its name.
+        """Registers a handler under its name.
 
         Raises:
             UsageError: the name is taken, or the participant has no database for the handler's effect.
@@ -73,7 +75,7 @@ class Participant:
         self.handlers[handler.name] = handler
 
     def database_url(self) -> str | None:
-        """The database's URL, read from the environment where it was given as $NAME."""
+        """The database's URL; a name like $SHOP_DB is read from the environment."""
         if self.database is None or not self.database.startswith("$"):
             return self.database
         name = self.database[1:]

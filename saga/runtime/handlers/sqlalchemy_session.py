@@ -18,16 +18,16 @@ _lent: Final[ContextVar[Connection]] = ContextVar("lent")
 
 
 class _Lent:
-    """A connection that SQLAlchemy may use, and must leave open: the step's transaction goes on."""
+    """A connection that SQLAlchemy uses and must not close: the step's transaction goes on."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def close(self, *, timeout: float | None = None) -> None:
-        """Somebody else's."""
+        """Keeps the connection open: the step owns it."""
 
     def terminate(self) -> None:
-        """Somebody else's."""
+        """Keeps the connection open: the step owns it."""
 
     def __getattr__(self, name: str) -> object:
         found: object = getattr(self._connection, name)
@@ -36,7 +36,7 @@ class _Lent:
 
 @asynccontextmanager
 async def session_on(connection: Connection) -> AsyncIterator[AsyncSession]:
-    """A session inside the transaction of this connection. It is flushed at the end; an exception undoes what it did.
+    """A session inside the transaction of this connection. It is flushed at the end; after an exception its changes are rolled back.
 
     Raises:
         MissingDriver: SQLAlchemy is not installed.
@@ -49,7 +49,7 @@ async def session_on(connection: Connection) -> AsyncIterator[AsyncSession]:
         ) from error
     token = _lent.set(connection)
     try:
-        # SQLAlchemy's transaction is a savepoint of the step's; commits of the session stay within it
+        # SQLAlchemy's transaction is a savepoint of the step's, and commits of the session stay within it
         async with (
             _engine().connect() as joined,
             joined.begin(),
@@ -63,7 +63,7 @@ async def session_on(connection: Connection) -> AsyncIterator[AsyncSession]:
 
 @cache
 def _engine() -> AsyncEngine:
-    """One for the process: it asks the server for its version at the first connection only."""
+    """One for the process: it queries the version of the server at the first connection only."""
     from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
     from sqlalchemy.pool import NullPool  # noqa: PLC0415
 

@@ -51,18 +51,18 @@ class StepHandler(Generic[Parameters, Returned]):
         self.__doc__ = function.__doc__
 
     def __call__(self, *arguments: Parameters.args, **options: Parameters.kwargs) -> Returned:
-        """Call the plain function: for tests and for use outside sagas."""
+        """Calls the plain function: for tests and for use outside sagas."""
         return self._function(*arguments, **options)
 
     def compensation(self, function: Function) -> Function:
-        """Register the semantic undo of a step that happened: called with its input, its recorded result and a Context."""
+        """Registers the semantic undo of a step that happened: called with its input, its recorded result and a Context."""
         if self.compensate_function is not None:
             raise UsageError(f"step {self.full_name} has a compensation already")
         self.compensate_function = HandlerFunction(function, f"{self.full_name} (compensation)", values=2)
         return function
 
     def probe(self, function: Function) -> Function:
-        """Register a function that resolves an unknown outcome: it returns the step's result, or raises DidNotHappen."""
+        """Registers a function that resolves an unknown outcome: it returns the step's result, or raises DidNotHappen."""
         if not self.external:
             raise UsageError(
                 f"step {self.full_name}: only an external step needs a probe; its journal or transaction knows"
@@ -90,7 +90,7 @@ class StepHandler(Generic[Parameters, Returned]):
         )
 
     def encode(self, value: Value) -> bytes:
-        """Check a result against its type and write it as JSON.
+        """Checks a result against its type and encodes it as JSON.
 
         Raises:
             InputRefused: it does not fit the handler's annotation.
@@ -110,7 +110,7 @@ class StepHandler(Generic[Parameters, Returned]):
         return data
 
     def decode(self, data: bytes | None) -> Value:
-        """Read a recorded result.
+        """Reads a recorded result.
 
         Raises:
             InputRefused: it does not fit: the handler's annotation has changed since.

@@ -1,4 +1,4 @@
-"""Which process gets a command: decided here, for the commands of a start and of an outcome alike."""
+"""Assigns commands to processes, for starts and outcomes alike."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from saga.runtime.identity import ProcessIdentity
 
 
 class Routes(Protocol):
-    """Where commands go. Implemented by `saga.runtime.planning.router.Router`."""
+    """Selects the process of a command. Implemented by `saga.runtime.planning.router.Router`."""
 
     identity: ProcessIdentity
     queues_commands: bool

@@ -1,4 +1,4 @@
-"""What one commit writes for a saga, and what follows once it is committed."""
+"""The plan of one saga's part of a commit."""
 
 from __future__ import annotations
 

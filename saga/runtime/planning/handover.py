@@ -1,4 +1,4 @@
-"""What the committing process knows of the next claim and of the end of a saga, without reading the store."""
+"""Makes the next claim and the end status of a saga from memory, without reading the store."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def next_claim(group: OutcomeGroup, plan: CommitPlan, dispatch: Dispatch, lease_
 
 
 def end_status(group: OutcomeGroup, plan: CommitPlan) -> SagaStatus | None:
-    """How a saga has just ended, if all that it returns is in memory."""
+    """The status of a saga that has just ended, if all that it returns is in memory."""
     if not group.outcomes:
         return None
     state, claim = plan.write.state, group.outcomes[0].claim

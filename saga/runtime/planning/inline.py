@@ -19,7 +19,7 @@ INLINE_BYTES_MAX: Final = 1_000  # input, results and reason; a larger claim is 
 def add_inline(
     group: OutcomeGroup, plan: CommitPlan, notifications: Notifications, *, process: int, lease_until: float
 ) -> None:
-    """Add what other processes then need not fetch. `lease_until` is on the store's clock."""
+    """Adds what other processes then need not fetch. `lease_until` is on the store's clock."""
     for dispatch in plan.write.dispatches:
         if dispatch.owner is None or dispatch.owner == process:
             continue
@@ -33,6 +33,6 @@ def add_inline(
 
 
 def fits_inline(payload: bytes, results: Mapping[int, bytes], reason: str | None = None) -> bool:
-    """Whether this is small enough. The reason counts too: a handler or a person may have written a long one."""
+    """Returns whether this is small enough. The reason counts too: a handler or an operator may have written a long one."""
     reason_bytes = 0 if reason is None else len(to_json(reason))
     return reason_bytes + len(payload) + sum(map(len, results.values())) <= INLINE_BYTES_MAX

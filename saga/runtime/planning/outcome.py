@@ -9,7 +9,7 @@ from saga.ports.values.claim import Claim
 
 
 class Outcome(Struct):
-    """How a claim has ended.
+    """The result of running a claim, for the committer.
 
     `event` None gives the claim back without having run it. `value` is the step's result as JSON. `is_fenced`: it counts only if the
     claim is the newest of its command (G27). `quiet_seconds`: how long a call of this claim may still be on its way (G25).

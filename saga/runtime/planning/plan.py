@@ -42,7 +42,7 @@ def plan(
     jitter: float,
     enforce_deadline: bool,
 ) -> CommitPlan:
-    """Decide what the outcomes of a group call for. Adds to `notifications` whom the commit concerns."""
+    """Decides what the outcomes of a group call for. Adds to `notifications` whom the commit concerns."""
     events = [outcome.event for outcome in group.outcomes if outcome.event is not None]
     events += group.extra
     decision = decide(group.graph, group.state, events, now=now, jitter=jitter, enforce_deadline=enforce_deadline)
@@ -77,7 +77,7 @@ def _is_plain_success(group: OutcomeGroup, decision: Decision) -> bool:
 
 
 def _close_claims(group: OutcomeGroup, planned: CommitPlan) -> Iterable[Command]:
-    """Close finished claims and obsolete commands. Returns the commands still to dispatch."""
+    """Closes finished claims and obsolete commands. Returns the commands still to dispatch."""
     write = planned.write
     wanted = {command.step: command for command in planned.decision.commands}
     commands = dict(wanted)
@@ -132,7 +132,7 @@ def _delay_of(group: OutcomeGroup, outcome: Outcome, after_seconds: float, plann
 
 
 def _drop_obsolete(group: OutcomeGroup, commands: dict[int, Command], write: Write) -> None:
-    """Drop commands that this decision has made pointless: their letters have changed and call for nothing."""
+    """Drops commands that this decision has made pointless: their letters have changed and call for nothing."""
     ended = {outcome.claim.step for outcome in group.outcomes}
     for step, before in enumerate(group.state.vector):
         if before not in UNDER_WAY_LETTERS or step in ended or step in commands:

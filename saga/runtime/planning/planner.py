@@ -20,7 +20,7 @@ KNOWN_SAGAS_MAX: Final = 10_000
 
 
 class DeadlinePolicy(Protocol):
-    """Whether deadlines count now. Implemented by `saga.runtime.leader_watch.LeaderWatch`."""
+    """Decides whether deadlines count now. Implemented by `saga.runtime.leader_watch.LeaderWatch`."""
 
     def is_deadline_enforced(self) -> bool: ...
 
@@ -37,7 +37,7 @@ class CommitPlanner:
         self._rows: OrderedDict[int, tuple[int, State]] = OrderedDict()
 
     def plan(self, groups: Iterable[OutcomeGroup], notifications: Notifications) -> list[CommitPlan]:
-        """Decide each group on the newest known row of its saga. Adds to `notifications`."""
+        """Decides each group on the newest known row of its saga. Adds to `notifications`."""
         here, is_enforced = self._clock.monotonic(), self._deadlines.is_deadline_enforced()
         return [self._plan(group, notifications, here, enforce_deadline=is_enforced) for group in groups]
 

@@ -18,7 +18,7 @@ class Capacity(Protocol):
     """The room for claims in this process. Implemented by `saga.runtime.claims.intake.Intake`."""
 
     def has_room(self) -> bool:
-        """Whether another claim is accepted now."""
+        """Returns whether another claim is accepted now."""
 
 
 class _KnownPeer(Struct):
@@ -45,7 +45,7 @@ class Router:
         self.own_services |= frozenset(services)
 
     def update(self, peers: Sequence[Peer]) -> None:
-        """Replace what is known of the peers by what a heartbeat returned."""
+        """Replaces what is known of the peers by what a heartbeat returned."""
         self._updated_at = self._clock.monotonic()
         self._by_service = {}
         for peer in peers:
@@ -55,7 +55,7 @@ class Router:
                     self._by_service.setdefault(service, []).append(known)
 
     def is_peer_busy(self) -> bool:
-        """Whether a process that shares a service with this one holds claims, which this one would take over."""
+        """Returns whether a process that shares a service with this one holds claims, which this one takes over if it dies."""
         return any(known.peer.in_flight for service in self.own_services for known in self._by_service.get(service, ()))
 
     def owner(self, service: str) -> int | None:

@@ -1,4 +1,4 @@
-"""What a start writes: the first decision of a saga and its first commands."""
+"""Plans a start: the first decision of a saga and its first commands."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ ERROR_CHARS_MAX: Final = 500
 
 
 class Attempt(Struct):
-    """What all modes have in common: reads the input, calls the handler's functions, and makes the outcome."""
+    """The part that all modes share: reads the input, calls the handler's functions, and makes the outcome."""
 
     claim: Claim
     graph: Graph
@@ -37,7 +37,7 @@ class Attempt(Struct):
         return self.graph.steps[self.claim.step]
 
     async def execute(self) -> bytes:
-        """Run the step; returns its result as JSON.
+        """Runs the step; returns its result as JSON.
 
         Raises:
             InputRefused: the input or the result does not fit the handler's types.
@@ -48,7 +48,7 @@ class Attempt(Struct):
         return handler.encode(result)
 
     async def compensate(self, result: bytes | None) -> None:
-        """Compensate the step that had this result."""
+        """Compensates the step that had this result."""
         handler = self.handler
         if handler.compensate_function is None:
             raise LookupError(f"{handler.full_name} has no compensation in this process")
@@ -57,7 +57,7 @@ class Attempt(Struct):
         )
 
     async def probe(self) -> bytes:
-        """Find out whether the step took effect; returns its result as JSON. Raises DidNotHappen."""
+        """Finds out whether the step took effect; returns its result as JSON. Raises DidNotHappen."""
         handler = self.handler
         if handler.probe_function is None:
             raise LookupError(f"{handler.full_name} has no probe in this process")

@@ -1,4 +1,4 @@
-"""How an attempt at a step is run: one runner for each mode."""
+"""The interface of the step runners: one for each mode."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class StepRunner(Protocol):
     """Runs attempts. A handler is bound to its runner when it is served; a new kind of step is a new implementation."""
 
     async def run(self, attempt: Attempt) -> Outcome | Committed:
-        """Run one attempt: `Outcome` where it is still to be committed, `Committed` where the step's own transaction has done that.
+        """Runs one attempt: `Outcome` where it is still to be committed, `Committed` where the step's own transaction has done that.
 
         Whatever the handler raises becomes an outcome. Cancellation is passed on.
         """

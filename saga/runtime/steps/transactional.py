@@ -42,7 +42,7 @@ class TransactionalRunner:
     after_commit: AfterCommit
 
     async def run(self, attempt: Attempt) -> Outcome | Committed:
-        """Run one claim. A success is committed with the step's transaction; anything else is an outcome still to be committed."""
+        """Runs one claim. A success is committed with the step's transaction; anything else is an outcome still to be committed."""
         try:
             async with self.adapter.transaction() as connection:
                 attempt.context.use(connection)
@@ -64,7 +64,7 @@ class TransactionalRunner:
         return attempt.failed(error, is_final=isinstance(error, GiveUp | InputRefused))
 
     async def _record(self, attempt: Attempt, outcome: Outcome, connection: Connection) -> Committed:
-        """Decide on the row that was read with the claim; if that is out of date, on the row that is locked now."""
+        """Decides on the row that was read with the claim; if that is out of date, on the row that is locked now."""
         claim = attempt.claim
         group = group_of(attempt.graph, outcome)
         while True:

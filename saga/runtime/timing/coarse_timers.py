@@ -24,7 +24,7 @@ class CoarseTimers(Generic[Item]):
         self._timers: dict[int, asyncio.TimerHandle] = {}
 
     def add(self, item: Item, after_seconds: float) -> int:
-        """Call `on_due` after that time. Returns the tick, for `discard`."""
+        """Calls `on_due` after that time. Returns the tick, for `discard`."""
         tick = math.ceil((self._loop.time() + after_seconds) / self._tick_seconds)
         due = self._due.get(tick)
         if due is None:
@@ -34,13 +34,13 @@ class CoarseTimers(Generic[Item]):
         return tick
 
     def discard(self, tick: int, item: Item) -> None:
-        """Do not call `on_due` for this item, if that has not happened yet."""
+        """Forgets an item that is not due yet."""
         due = self._due.get(tick)
         if due is not None:
             due.pop(item, None)
 
     def close(self) -> None:
-        """Cancel all timers."""
+        """Cancels all timers."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()

@@ -20,7 +20,7 @@ class FairGate:
         self._queue: deque[tuple[asyncio.Future[None], bool]] = deque()
 
     async def enter(self, *, alone: bool = False) -> None:
-        """Wait for entry. `leave` must follow. When cancelled, it has not entered."""
+        """Waits for entry. `leave` must follow. When cancelled, it has not entered."""
         if self.try_enter(alone=alone):
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -35,14 +35,14 @@ class FairGate:
             raise
 
     def try_enter(self, *, alone: bool = False) -> bool:
-        """Enter if that is possible without waiting. Returns whether it has entered."""
+        """Enters if that is possible without waiting. Returns whether it has entered."""
         if self._queue or not self._has_room(alone):
             return False
         self._begin(alone)
         return True
 
     def leave(self) -> None:
-        """End one entry, and admit the next."""
+        """Ends one entry, and admits the next."""
         self._running -= 1
         self._is_alone = False
         self._admit()

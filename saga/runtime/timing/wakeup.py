@@ -13,12 +13,12 @@ class Wakeup:
         self._rings = asyncio.Semaphore(0)
 
     def ring(self) -> None:
-        """Wake one worker."""
+        """Wakes one worker."""
         if not self._is_rung:
             self._is_rung = True
             self._rings.release()
 
     async def wait(self) -> None:
-        """Return when it was rung. A worker that then finds more than it can take rings again."""
+        """Returns when it was rung. A worker that then finds more than it can take rings again."""
         await self._rings.acquire()
         self._is_rung = False

@@ -16,7 +16,7 @@ import structlog
 from saga.core.state.operation import Operation
 from saga.errors import ProtocolViolation, UsageError
 from saga.ports.bus import Message
-from saga.runtime.bus.refusals import TELL_SECONDS, Refusals
+from saga.runtime.bus.refusals import LOG_SECONDS, Refusals
 from saga.runtime.bus.signing import EARLY_SECONDS_MAX, KID, SECRET_CHARS_MIN, SIGNATURE, KeyRing, Refused
 from saga.runtime.bus.wire import NoCommand, WireCommand, decode
 from saga.testing.clocks.hand_clock import HandClock
@@ -211,7 +211,7 @@ async def test_refusals_are_counted_and_told_once_a_minute() -> None:
         refusals = Refusals(clock)
         for _ in range(3):
             refusals.add("forged", "saga.saga.payments", "first")
-        await clock.advance(TELL_SECONDS - 1)
+        await clock.advance(LOG_SECONDS - 1)
         refusals.add("expired", "saga.saga.payments", "second")
         assert len(lines) == 1
         await clock.advance(1)
