@@ -142,7 +142,7 @@ class ReplayState:
         return "U" if planned.mode == "X" else "D"
 
     def settle(self) -> None:
-        """E7: from the leaves up, a step with an effect is compensated when all its successors are clear."""
+        """E7: from the last steps to the first, a step with an effect is compensated when all its successors are clear."""
         if self.phase != COMPENSATING or self.paused:
             return
         clear: set[int] = set()

@@ -1,4 +1,4 @@
-"""Backward (E7, E8): compensate from the leaves up, until every step is clear."""
+"""Backward (E7, E8): compensates from the last steps to the first, until every step is clear."""
 
 from __future__ import annotations
 
