@@ -1,1 +1,1 @@
-"""Clocks and an event loop whose time is controlled by the test."""
+"""For users and adapter authors: `hand_clock.HandClock` is a clock that a test advances, `virtual_loop` an event loop on virtual time."""

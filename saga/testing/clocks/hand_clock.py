@@ -1,4 +1,4 @@
-"""A clock that tests turn by hand."""
+"""A clock that stands still until a test advances it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import heapq
 from itertools import count
 from typing import Final
 
-YIELDS: Final = 10  # turns of the event loop for what a woken task does next
+YIELDS: Final = 10  # iterations of the event loop for what a woken task does next
 
 
 class HandClock:
@@ -32,8 +32,8 @@ class HandClock:
         await woken
 
     async def advance(self, seconds: float) -> None:
-        """Let that much time pass: sleepers wake in the order of their times, each at its own time."""
-        await self._let_others_run()  # who was about to sleep sleeps from now on
+        """Advances the time. Sleepers wake in the order of their times, each at its own time."""
+        await self._let_others_run()  # tasks that are about to sleep start sleeping now
         end = self._now + seconds
         while self._sleepers and self._sleepers[0][0] <= end:
             self._now, _, woken = heapq.heappop(self._sleepers)

@@ -1,7 +1,7 @@
-"""An event loop on virtual time: production code runs unmodified, no time passes, and every run is the same.
+"""An event loop on virtual time: production code runs unmodified, no real time passes, and every run is identical.
 
-Nothing is read from outside: no sockets, no signals, no threads. Where nothing is ready the clock jumps to the next timer. What runs
-belongs to a `Host` or to none; a host can be frozen (its calls and timers are withheld) and killed (they are dropped), as a machine can.
+It has no sockets, signals or threads. When nothing is ready, the clock jumps to the next timer. A task belongs to a `Host` or to none; a
+host can be frozen (its calls and timers are withheld) and killed (they are dropped), as a machine can.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from typing import Any, Final, TypeVar, TypeVarTuple, Unpack
 Result = TypeVar("Result")
 Values = TypeVarTuple("Values")
 
-CALLS_PER_MOMENT_MAX: Final = 200_000  # then somebody goes round in a circle without ever waiting
-TICK_SECONDS: Final = 1e-6  # the shortest wait: a pause that rounds to nothing would never end
+CALLS_PER_MOMENT_MAX: Final = 200_000  # more are an endless loop that never waits
+TICK_SECONDS: Final = 1e-6  # the shortest wait: a pause that rounds to zero would never end
 ROUNDS_MAX: Final = 50
 
 
 class Standstill(Exception):
-    """Nothing is ready and no timer is set: what is waited for can never come."""
+    """Nothing is ready and no timer is set: the awaited event can never come."""
 
 
 class Host:
-    """A machine, or a process of one: whatever is created while it runs belongs to it."""
+    """A machine, or a process on it. Tasks and timers that its code creates belong to it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -39,11 +39,11 @@ class Host:
 
 
 _host: Final[ContextVar[Host | None]] = ContextVar("host", default=None)
-OUTSIDE: Final = Context()  # what belongs to no host runs here
+OUTSIDE: Final = Context()  # the context of what belongs to no host
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """See the module. `time()` begins at 0 and is the same number in every run of the same program."""
+    """See the module. `time()` begins at 0 and is the same in every run of the same program."""
 
     _ready: deque[Any]  # handles, whose context and `_run` the type stubs do not know
     _scheduled: list[asyncio.TimerHandle]
@@ -71,45 +71,45 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Call at a virtual time: at least one tick from now, so that a loop of zero delays makes time pass."""
         return self.call_at(self._now + max(delay, TICK_SECONDS), callback, *args, context=context)
 
-    def run_as(self, host: Host, claim: Coroutine[None, None, None]) -> None:
-        """Begins a task that belongs to this host, as does everything that it creates."""
+    def run_as(self, host: Host, coroutine: Coroutine[None, None, None]) -> None:
+        """Starts a task that belongs to this host, as does everything that it creates."""
         self._hosts[host] = None
         context = copy_context()
         context.run(_host.set, host)
-        self._left.append({self.create_task(claim, context=context)})
+        self._left.append({self.create_task(coroutine, context=context)})
 
-    def run_outside(self, claim: Coroutine[None, None, Result]) -> asyncio.Task[Result]:
-        """A task that belongs to no host: a server at work on a request goes on when its client dies."""
-        return self.create_task(claim, context=OUTSIDE.copy())
+    def run_outside(self, coroutine: Coroutine[None, None, Result]) -> asyncio.Task[Result]:
+        """Starts a task that belongs to no host, such as a server's work on a request, which continues when the client dies."""
+        return self.create_task(coroutine, context=OUTSIDE.copy())
 
-    def begin_outside(self, claim: Coroutine[None, None, None]) -> None:
-        """The same, where nobody asks what becomes of it."""
-        self._left.append({self.run_outside(claim)})
+    def begin_outside(self, coroutine: Coroutine[None, None, None]) -> None:
+        """The same, without a result."""
+        self._left.append({self.run_outside(coroutine)})
 
-    def ask(self, claim: Coroutine[None, None, Result]) -> asyncio.Future[Result]:
-        """The answer of a server. Who stops waiting for it, or dies, stops nothing there."""
+    def ask(self, coroutine: Coroutine[None, None, Result]) -> asyncio.Future[Result]:
+        """Sends a request to a server. Its work continues if the caller is cancelled or dies."""
         answer: asyncio.Future[Result] = self.create_future()
-        self.run_outside(claim).add_done_callback(lambda task: _pass_on(task, answer))
+        self.run_outside(coroutine).add_done_callback(lambda task: _pass_on(task, answer))
         return answer
 
     def freeze(self, host: Host) -> None:
-        """From now on nothing of this host runs."""
+        """Stops everything on this host until `thaw`."""
         host.is_frozen = True
 
     def thaw(self, host: Host) -> None:
-        """What was withheld runs now, in the order in which it would have run."""
+        """Runs what was withheld, in the original order."""
         host.is_frozen = False
         self._ready.extend(host.withheld)
         host.withheld.clear()
 
     def kill(self, host: Host) -> None:
-        """Nothing of this host runs any more, no `finally` either."""
+        """Ends everything on this host; not even a `finally` runs."""
         host.is_dead = host.is_frozen = True
-        # Kept to the end, so that the garbage collector finalizes nothing in the middle
+        # kept until `end`, so that the garbage collector finalizes nothing in between
         self._left.append(asyncio.all_tasks(self))
 
     def end(self) -> None:
-        """Stops all that is left, that of the dead too, and close."""
+        """Stops all remaining tasks, including those of killed hosts, and closes the loop."""
         for host in self._hosts:
             self.thaw(host)
         self._calls = 0
@@ -134,12 +134,12 @@ class VirtualLoop(asyncio.BaseEventLoop):
             ready.append(heapq.heappop(timers))
         self._calls += len(ready)
         if self._calls > CALLS_PER_MOMENT_MAX:
-            raise Standstill(f"{self._calls:,} calls at {self._now:.3f} s: somebody goes round in a circle")
+            raise Standstill(f"{self._calls:,} calls at {self._now:.3f} s: an endless loop that never waits")
         for _ in range(len(ready)):
             handle = ready.popleft()
             if handle.cancelled():
                 continue
-            host: Host | None = handle._context.get(_host)  # noqa: SLF001 (a loop is what runs handles)
+            host: Host | None = handle._context.get(_host)  # noqa: SLF001 (running handles is the job of a loop)
             if host is None or not host.is_frozen:
                 handle._run()  # noqa: SLF001
             else:
@@ -154,16 +154,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
             self._now = timers[0].when()
             self._calls = 0
 
-    # -- what the base class asks of a loop that has a selector -------------------------------------------------------------
+    # -- required by the base class for loops with a selector --------------------------------------------------------------
 
     def _process_events(self, _: object) -> None:
-        """There are none."""
+        """Does nothing: there are no events."""
 
     def _write_to_self(self) -> None:
-        """No thread has to be woken."""
+        """Does nothing: there is no thread to wake."""
 
     def _timer_handle_cancelled(self, _: asyncio.TimerHandle) -> None:
-        """A cancelled timer is skipped when its time comes."""
+        """Does nothing: a cancelled timer is skipped when its time comes."""
 
 
 def _pass_on(task: asyncio.Task[Result], answer: asyncio.Future[Result]) -> None:
@@ -179,9 +179,9 @@ def _pass_on(task: asyncio.Task[Result], answer: asyncio.Future[Result]) -> None
 
 
 def current_host() -> Host | None:
-    """Whose code this is."""
+    """The host of the running code."""
     return _host.get()
 
 
 def _report_nothing(_: asyncio.AbstractEventLoop, __: dict[str, Any]) -> None:
-    """What a killed host leaves behind is no news."""
+    """Ignores errors of tasks that a killed host left behind."""

@@ -1,1 +1,1 @@
-"""Wrappers that inject faults into the adapter of a port."""
+"""For simulations: wrappers that inject faults into a bus, a store, a journal or an election, on a `VirtualLoop`."""

@@ -1,4 +1,4 @@
-"""A bus that drops, doubles, delays and reorders, as its port allows."""
+"""A bus that drops, duplicates, delays and reorders messages, as its port allows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from saga.testing.clocks.virtual_loop import OUTSIDE, VirtualLoop
 from saga.testing.faults.store import Faults
 
 Arrivals = Callable[[Message], Sequence[float]]
-"""After how many seconds the copies of a message arrive: none of them if it is lost."""
+"""The delays in seconds of the copies of a message; empty if the message is lost."""
 
 
 class FaultyBus:
@@ -25,7 +25,7 @@ class FaultyBus:
         self.close = inner.close
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        await self._pass_by("publish:before")
+        await self._pass("publish:before")
         at_once: list[Message] = []
         for message in messages:
             for seconds in self._arrivals(message):
@@ -34,7 +34,7 @@ class FaultyBus:
                 else:
                     self._loop.call_later(seconds, self._arrive, message, context=OUTSIDE.copy())
         await self._inner.publish(at_once)
-        await self._pass_by("publish:after")
+        await self._pass("publish:after")
 
     def subscribe(self, topics: Sequence[str], group: str, *, limit: int) -> AbstractAsyncContextManager[Subscription]:
         return self._inner.subscribe(topics, group, limit=limit)
@@ -42,7 +42,7 @@ class FaultyBus:
     def _arrive(self, message: Message) -> None:
         self._loop.begin_outside(self._inner.publish([message]))
 
-    async def _pass_by(self, point: str) -> None:
+    async def _pass(self, point: str) -> None:
         fault = self._faults.at(point)
         if fault is not None:
             await fault()

@@ -1,4 +1,4 @@
-"""An election that fails: answers are late or lost, and now and then two lead at a time, which the protocol allows."""
+"""An election that fails: answers are late or lost, and sometimes two candidates lead at once, which the protocol allows."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class FaultyElection:
         self.close = inner.close
 
     async def campaign(self, candidate: str) -> Leadership:
-        await self._session.pass_by("campaign:before")
+        await self._session.pass_point("campaign:before")
         leadership = await self._inner.campaign(candidate)
         leadership = self._local(leadership)
-        await self._session.pass_by("campaign:after")
+        await self._session.pass_point("campaign:after")
         return leadership
 
     async def renew(self, leadership: Leadership) -> Leadership:
@@ -31,5 +31,5 @@ class FaultyElection:
         await self._session.call("resign", lambda: self._inner.resign(leadership))
 
     def _local(self, leadership: Leadership) -> Leadership:
-        """Its trust on the clock of this process."""
+        """The leadership with its trust on the clock of this process."""
         return replace(leadership, trusted_until=leadership.trusted_until - self._session.ahead())

@@ -1,4 +1,4 @@
-"""A service's database that fails: at the end of a transaction the connection breaks or the answer is lost."""
+"""A service's database that fails: at a commit, the connection breaks or the answer is lost."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from saga.testing.faults.store import Session
 
 
 class FaultyJournal:
-    """See `saga.ports.journal.Journal`. The points of `Faults` are `journal:before` and `journal:after` each commit."""
+    """See `saga.ports.journal.Journal`. The points of `Faults` are `journal:before` and `journal:after` a commit."""
 
     def __init__(self, inner: MemoryJournal, session: Session) -> None:
         self._inner = inner
@@ -23,7 +23,7 @@ class FaultyJournal:
         self.close = inner.close
 
     def abort(self) -> None:
-        """The server rolls back what is open."""
+        """Rolls back the open transactions, as the server does."""
         for transaction in self._open:
             transaction.abort()
 
@@ -35,14 +35,14 @@ class FaultyJournal:
         self._open[connection] = None
         try:
             yield transaction
-            await self._session.pass_by("journal:before")
+            await self._session.pass_point("journal:before")
         except BaseException as error:
             self._open.pop(connection)
             await inner.__aexit__(type(error), error, error.__traceback__)
             raise
         self._open.pop(connection)
         await inner.__aexit__(None, None, None)
-        await self._session.pass_by("journal:after")
+        await self._session.pass_point("journal:after")
 
     async def sagas(self, after: UUID, limit: int) -> list[UUID]:
         return await self._inner.sagas(after, limit)

@@ -1,7 +1,7 @@
-"""A memory store that fails as a real one does: the connection breaks, the answer is late or lost, the process dies at a boundary.
+"""A memory store that fails as a real one does: the connection breaks, the answer is late or lost, the process dies in a call.
 
-Every call goes through two named points, `<call>:before` and `<call>:after`: a `Faults` says what happens there. What was sent to the
-store is done there even where nobody waits for the answer any more. Times are converted to the clock of the process, as a driver does.
+Every call passes two named points, `<call>:before` and `<call>:after`, where a `Faults` decides what happens. A request that was sent is
+served even if nobody waits for its answer any more. Times are converted to the clock of the process, as a driver does.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from saga.testing.clocks.virtual_loop import VirtualLoop
 Result = TypeVar("Result")
 Fault = Callable[[], Awaitable[None]]
 
-CLOCK_SECONDS_MAX: Final = 3.0  # so long a beat tells the time of the store
+CLOCK_SECONDS_MAX: Final = 3.0  # how long a heartbeat is good for the time of the store
 CALLS: Final = (
     "start",
     "commit",
@@ -56,14 +56,14 @@ POINTS: Final = tuple(f"{call}:{side}" for call in CALLS for side in ("before", 
 
 
 class Faults(Protocol):
-    """What goes wrong in one process."""
+    """The faults of one process."""
 
     def at(self, point: str) -> Fault | None:
-        """What happens at this point, now: it raises Unavailable, returns late, or never; None: nothing."""
+        """The fault at this point now, which raises Unavailable, returns late, or never; None for no fault."""
 
 
 class Session:
-    """The way of one process to the store, over a network that fails."""
+    """The connection of one process to the store, over a network that fails."""
 
     def __init__(self, loop: VirtualLoop, faults: Faults, clock: Clock, store_now: Callable[[], float]) -> None:
         self._loop = loop
@@ -71,25 +71,25 @@ class Session:
         self.clock = clock
         self.store_now = store_now
 
-    async def call(self, name: str, claim: Callable[[], Coroutine[None, None, Result]]) -> Result:
-        """Sends a request to the server; it is served whatever becomes of us."""
-        await self.pass_by(f"{name}:before")
-        result = await self._loop.ask(claim())
-        await self.pass_by(f"{name}:after")
+    async def call(self, name: str, request: Callable[[], Coroutine[None, None, Result]]) -> Result:
+        """Sends a request to the server, which serves it even if the process dies."""
+        await self.pass_point(f"{name}:before")
+        result = await self._loop.ask(request())
+        await self.pass_point(f"{name}:after")
         return result
 
-    async def pass_by(self, point: str) -> None:
+    async def pass_point(self, point: str) -> None:
         fault = self._faults.at(point)
         if fault is not None:
             await fault()
 
     def ahead(self) -> float:
-        """How far the store's clock is ahead of ours, in seconds."""
+        """The seconds by which the store's clock is ahead of the process's clock."""
         return self.store_now() - self.clock.monotonic()
 
 
 class FaultyAdapter:
-    """See `saga.ports.store.StoreAdapter`. `abort` is what a server does with the transactions of a client that is gone."""
+    """See `saga.ports.store.StoreAdapter`. `abort` does what a server does with the transactions of a dead client."""
 
     def __init__(self, inner: MemoryAdapter, session: Session) -> None:
         self._inner = inner
@@ -104,23 +104,23 @@ class FaultyAdapter:
         self.options: StoreOptions = inner.options
 
     async def open(self) -> None:
-        """Nothing can fail here."""
+        """Never fails."""
 
     async def close(self) -> None:
         await self._inner.close()
 
     def kill(self) -> None:
-        """The process dies: its session ends, and its transactions with it."""
+        """Ends the session of a dying process, and its transactions with it."""
         self.abort()
         self._inner.kill()
 
     def cut(self) -> None:
-        """Its connections break; it is told so when it listens again."""
+        """Breaks the connections of the process, which learns of it when it listens again."""
         self.abort()
         self._inner.cut()
 
     def abort(self) -> None:
-        """The server rolls back what is open."""
+        """Rolls back the open transactions, as the server does."""
         for transaction in self._open:
             transaction.abort()
 
@@ -131,14 +131,14 @@ class FaultyAdapter:
         self._open[transaction] = None
         try:
             yield transaction
-            await self._session.pass_by("step:before")
+            await self._session.pass_point("step:before")
         except BaseException as error:
             self._open.pop(transaction)
             await inner.__aexit__(type(error), error, error.__traceback__)
             raise
         self._open.pop(transaction)
         await inner.__aexit__(None, None, None)
-        await self._session.pass_by("step:after")
+        await self._session.pass_point("step:after")
 
 
 class _FaultyStore:
@@ -156,12 +156,12 @@ class _FaultyStore:
         is_retry: bool,
         connection: Transaction | None = None,
     ) -> list[TakenKey]:
-        def claim() -> Coroutine[None, None, list[TakenKey]]:
+        def request() -> Coroutine[None, None, list[TakenKey]]:
             return self._inner.start(
                 starts, notifications, process=process, waiter=waiter, is_retry=is_retry, connection=connection
             )
 
-        return await (claim() if connection is not None else self._session.call("start", claim))
+        return await (request() if connection is not None else self._session.call("start", request))
 
     async def commit(
         self,
@@ -173,19 +173,19 @@ class _FaultyStore:
         wait: bool,
         connection: Transaction | None = None,
     ) -> list[WriteConflict]:
-        def claim() -> Coroutine[None, None, list[WriteConflict]]:
+        def request() -> Coroutine[None, None, list[WriteConflict]]:
             return self._inner.commit(
                 writes, notifications, process=process, durable=durable, wait=wait, connection=connection
             )
 
-        conflicts = await (claim() if connection is not None else self._session.call("commit", claim))
+        conflicts = await (request() if connection is not None else self._session.call("commit", request))
         ahead = self._session.ahead()
         return [structs.replace(conflict, store_clock=conflict.store_clock + ahead) for conflict in conflicts]
 
     async def poll(
         self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool
     ) -> list[Claim]:
-        return await self._works(
+        return await self._claims(
             "poll",
             lambda: self._inner.poll(services, limit, process=process, first_claim=first_claim, durable=durable),
         )
@@ -199,13 +199,13 @@ class _FaultyStore:
         first_claim: int,
         durable: bool,
     ) -> list[Claim]:
-        return await self._works(
+        return await self._claims(
             "admit",
             lambda: self._inner.admit(deliveries, services, process=process, first_claim=first_claim, durable=durable),
         )
 
     async def fetch(self, refs: Sequence[CommandRef], *, process: int) -> list[Claim]:
-        return await self._works("fetch", lambda: self._inner.fetch(refs, process=process))
+        return await self._claims("fetch", lambda: self._inner.fetch(refs, process=process))
 
     async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
         found = await self._session.call("overdue", lambda: self._inner.overdue(limit, services))
@@ -219,40 +219,40 @@ class _FaultyStore:
             "extend", lambda: self._inner.extend(claims, process=process, progress=progress, isolated=isolated)
         )
 
-    async def _works(self, name: str, ask: Callable[[], Coroutine[None, None, list[Claim]]]) -> list[Claim]:
+    async def _claims(self, name: str, fetch: Callable[[], Coroutine[None, None, list[Claim]]]) -> list[Claim]:
         session = self._session
         asked_at = session.clock.monotonic()
 
-        async def asked() -> tuple[float, list[Claim]]:
-            claims = await ask()
+        async def served() -> tuple[float, list[Claim]]:
+            claims = await fetch()
             return session.store_now(), claims
 
-        told_at, claims = await session.call(name, asked)
-        heard_at, ahead = session.clock.monotonic(), session.ahead()
-        for each in claims:
-            each.lease_ends += asked_at - told_at  # the careful way round: from before it was asked
-            each.quiet_at += heard_at - told_at  # from after it was heard
-            each.store_clock += ahead
+        served_at, claims = await session.call(name, served)
+        answered_at, ahead = session.clock.monotonic(), session.ahead()
+        for claim in claims:
+            claim.lease_ends += asked_at - served_at  # conservative: from before the request
+            claim.quiet_at += answered_at - served_at  # conservative: from after the answer
+            claim.store_clock += ahead
         return claims
 
 
 class _FaultyMembership:
-    """A session that breaks takes the membership with it."""
+    """A broken session ends the membership."""
 
     def __init__(self, inner: MemoryAdapter, session: Session) -> None:
         self._inner = inner
         self._session = session
-        self._ahead = self._ahead_max = 0.0  # between them is the store's clock minus ours, as the last beat saw it
-        self._beat_at = -math.inf
+        self._ahead = self._ahead_max = 0.0  # bounds of the store's clock minus the local one, at the last heartbeat
+        self._heartbeat_at = -math.inf
 
     async def join(self, name: str, services: Sequence[str], capacity: int, listener: ProcessListener) -> int:
-        self._inner.kill()  # of an earlier session
-        listener = replace(listener, on_claims=partial(self._hear, listener))
+        self._inner.kill()  # ends an earlier session
+        listener = replace(listener, on_claims=partial(self._receive, listener))
         return await self._call("join", lambda: self._inner.membership.join(name, services, capacity, listener))
 
-    def _hear(self, listener: ProcessListener, claims: list[Claim]) -> None:
-        """On our clock, as far as the last beat tells."""
-        if self._session.clock.monotonic() - self._beat_at > CLOCK_SECONDS_MAX:
+    def _receive(self, listener: ProcessListener, claims: list[Claim]) -> None:
+        """Converts times to the local clock, as far as the last heartbeat is recent."""
+        if self._session.clock.monotonic() - self._heartbeat_at > CLOCK_SECONDS_MAX:
             listener.on_claim_refs([CommandRef(claim.saga, claim.step) for claim in claims])
             return
         for claim in claims:
@@ -266,14 +266,14 @@ class _FaultyMembership:
     async def heartbeat(self, in_flight: int, *, full: bool) -> Heartbeat:
         asked_at = self._session.clock.monotonic()
 
-        async def asked() -> tuple[float, Heartbeat]:
+        async def served() -> tuple[float, Heartbeat]:
             found = await self._inner.membership.heartbeat(in_flight, full=full)
             return self._session.store_now(), found
 
-        told_at, beat = await self._call("beat", asked)
-        self._beat_at = self._session.clock.monotonic()
-        self._ahead, self._ahead_max = told_at - self._beat_at, told_at - asked_at
-        return replace(beat, store_clock=beat.store_clock + self._ahead)
+        served_at, heartbeat = await self._call("beat", served)
+        self._heartbeat_at = self._session.clock.monotonic()
+        self._ahead, self._ahead_max = served_at - self._heartbeat_at, served_at - asked_at
+        return replace(heartbeat, store_clock=heartbeat.store_clock + self._ahead)
 
     async def lead(self, term: int, name: str | None, *, silence_seconds_max: float = math.inf) -> float:
         lead = self._inner.membership.lead
@@ -282,9 +282,9 @@ class _FaultyMembership:
     async def leave(self) -> None:
         await self._inner.membership.leave()
 
-    async def _call(self, name: str, asked: Callable[[], Coroutine[None, None, Result]]) -> Result:
+    async def _call(self, name: str, request: Callable[[], Coroutine[None, None, Result]]) -> Result:
         try:
-            return await self._session.call(name, asked)
+            return await self._session.call(name, request)
         except Unavailable:
             self._inner.kill()
             raise
