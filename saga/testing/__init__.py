@@ -1,4 +1,4 @@
-"""What Saga ships for tests.
+"""The tools for tests that Saga ships.
 
 For adapter authors: `saga.testing.suites`, the conformance suites of the ports. A suite is a class of pytest tests with an abstract
 hook that opens the adapter; an adapter conforms when a subclass passes:

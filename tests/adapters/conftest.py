@@ -1,3 +1,3 @@
-"""The outside adapter's own test runs where it is installed: test_outside_adapter.py sees to that."""
+"""Leaves out the outside adapter's own test, which test_outside_adapter.py runs where the adapter is installed."""
 
 collect_ignore = ["file_bus"]

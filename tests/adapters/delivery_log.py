@@ -61,7 +61,7 @@ class DeliveryLog:
 
     @property
     def duplicates(self) -> int:
-        """How many deliveries repeated an earlier one."""
+        """The number of deliveries that repeated an earlier one."""
         return sum(count - 1 for count in self.arrived.values())
 
     async def publish(self, bus: Bus, count: int) -> None:

@@ -1,4 +1,4 @@
-"""An adapter by somebody else, from an installed wheel: found by its scheme, and judged by the shipped suite."""
+"""An adapter of another distribution, installed from a wheel, is found by its scheme and passes the shipped suite."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(INSTALL_TIMEOUT_SECONDS)]
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The interpreter of an environment with our wheel, the outside adapter's wheel, and pytest."""
+    """The interpreter of an environment with the wheels of Saga and of the outside adapter, and pytest."""
     folder = tmp_path_factory.mktemp("outside")
     built = [wheels.build(project, folder) for project in (wheels.ROOT, FILE_BUS)]
     return wheels.environment(folder, *built, "pytest", "pytest-asyncio")
 
 
-def test_an_outside_bus_answers_to_its_scheme(installed: Path, tmp_path: Path) -> None:
+def test_an_outside_bus_is_found_by_its_scheme(installed: Path, tmp_path: Path) -> None:
     shown = wheels.output(tmp_path, installed, "-c", "from saga import registry; print(registry.schemes('saga.bus'))")
 
     assert "'file'" in shown

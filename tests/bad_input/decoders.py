@@ -1,4 +1,4 @@
-"""Everything that reads what others have written: a sample, and how it is mutated and read."""
+"""Every decoder of foreign input: a valid sample, and how it is mutated and read."""
 
 from __future__ import annotations
 
@@ -204,4 +204,4 @@ DECODERS: Final[dict[Callable[[Mutator], None], int]] = {
     recorded_result: 4_000, output: 6_000, template: 8_000, schema: 3_000, duration: 5_000, yaml: 800, settings: 1_200, url: 500,
     notification: 2_000, notified_claim: 1_000, notified_end: 1_000, socket_frame: 1_000, start_key_and_tags: 1_000,
 }  # fmt: skip
-"""How many mutations of each: 100,000 together, within the minute that `make test` gives them."""
+"""The number of mutations of each: 100,000 together, within the minute that `make test` allows."""

@@ -1,4 +1,4 @@
-"""Seeded mutations of bytes and of JSON documents: what a broken peer, a wrong hand or an attacker might send."""
+"""Seeded mutations of bytes and JSON documents: input of a broken peer, a mistaken person or an attacker."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ ODD_BYTES: Final = (
 
 
 class Mutator:
-    """The same seed makes the same mutations."""
+    """A source of mutations, the same for the same seed."""
 
     def __init__(self, seed: int) -> None:
-        self._chance = random.Random(seed)  # noqa: S311 (has to come again)
+        self._chance = random.Random(seed)  # noqa: S311 (must be repeatable)
 
     def coin(self) -> bool:
         return self._chance.random() < 0.5
 
     def data(self, sample: bytes) -> bytes:
-        """One to three mutations of bytes that are JSON or not."""
+        """Bytes with one to three mutations; they need not be JSON any more."""
         way = self._chance.randrange(10)
         if way < 4:
             return self._document(sample)
@@ -42,13 +42,13 @@ class Mutator:
         return sample
 
     def text(self, sample: str) -> str:
-        """A mutated text; lone surrogates come as they are."""
+        """A mutated text, perhaps with lone surrogates."""
         if self._chance.randrange(4) == 0:
             return str(self._chance.choice([value for value in ODD_VALUES if isinstance(value, str)]))
         return self.data(sample.encode()).decode(errors="surrogateescape")
 
     def value(self, sample: Any) -> Any:
-        """A JSON value with something odd in some place of it."""
+        """A JSON value with one unexpected part."""
         if not isinstance(sample, dict | list) or not sample or self._chance.randrange(8) == 0:
             return self._chance.choice(ODD_VALUES)
         changed = copy.copy(sample)

@@ -1,4 +1,4 @@
-"""100,000 mutated inputs over every decoder: each is read, or refused with an error of ours; quickly, and without filling the memory."""
+"""100,000 mutated inputs over every decoder: each is read, or refused with an error of Saga; fast, and in little memory."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ MEMORY_BYTES_MAX: Final = 16 * 1024 * 1024
 SAMPLE: Final = 150
 
 
-def test_the_mutations_are_a_hundred_thousand() -> None:
+def test_there_are_a_hundred_thousand_mutations() -> None:
     assert sum(DECODERS.values()) == MUTATIONS
 
 
 @pytest.mark.parametrize("decoder", DECODERS, ids=lambda decoder: decoder.__name__)
-def test_bad_input_is_refused_by_name_and_at_once(
+def test_bad_input_is_refused_fast_and_with_an_error_of_saga(
     decoder: Callable[[Mutator], None], capsys: pytest.CaptureFixture[str]
 ) -> None:
     refused, slowest = 0, 0.0
@@ -35,7 +35,7 @@ def test_bad_input_is_refused_by_name_and_at_once(
         began_at = time.process_time()
         refused += _is_refused(decoder, seed)
         seconds = time.process_time() - began_at
-        if seconds > CALL_CPU_SECONDS_MAX:  # a collection, or a machine that is busy elsewhere
+        if seconds > CALL_CPU_SECONDS_MAX:  # a garbage collection, or a busy machine
             seconds = _quickest(partial(_is_refused, decoder, seed))
         slowest = max(slowest, seconds)
     with capsys.disabled():
@@ -73,7 +73,7 @@ def test_bad_input_does_not_fill_the_memory(decoder: Callable[[Mutator], None]) 
 )
 def test_a_bomb_in_the_settings_is_refused_before_it_is_loaded(bomb: bytes) -> None:
     def refuse() -> None:
-        with pytest.raises(SagaError, match=f"nested deeper than {YAML_DEPTH_MAX}|cannot be read|at most"):
+        with pytest.raises(SagaError, match=f"nested deeper than {YAML_DEPTH_MAX}|cannot be read|the maximum is"):
             parsed_yaml(bomb, "saga.yaml")
 
     assert _quickest(refuse) < CALL_CPU_SECONDS_MAX
@@ -82,13 +82,13 @@ def test_a_bomb_in_the_settings_is_refused_before_it_is_loaded(bomb: bytes) -> N
 @pytest.mark.parametrize(
     "text", [b"a: &x 1\nb: *x\n", b"a: !!python/object:os.system {}\n", b"a: 1\na: 2\n", b"- a\n", b"a: {b: 1, b: 2}\n"]
 )
-def test_what_settings_do_not_need_is_refused(text: bytes) -> None:
+def test_yaml_features_that_settings_do_not_need_are_refused(text: bytes) -> None:
     with pytest.raises(SagaError, match=r"saga\.yaml"):
         parsed_yaml(text, "saga.yaml")
 
 
 def _quickest(call: Callable[[], object]) -> float:
-    """The processor's seconds of the quickest of three calls."""
+    """The CPU seconds of the fastest of three calls."""
     spent = []
     for _ in range(3):
         began_at = time.process_time()
@@ -98,7 +98,7 @@ def _quickest(call: Callable[[], object]) -> float:
 
 
 def _is_refused(decoder: Callable[[Mutator], None], seed: int) -> bool:
-    """Whether it was. Any error that is not ours ends the test, with the seed in its notes."""
+    """True if the input was refused. An error that is not of Saga fails the test, with the seed in its notes."""
     try:
         decoder(Mutator(seed))
     except SagaError:

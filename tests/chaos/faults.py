@@ -14,7 +14,7 @@ from tests.chaos.system.environment import LEASE_SECONDS, Ground
 from tests.chaos.system.external_systems import Fault
 from tests.chaos.system.processes import Member
 from tests.runtime.world import until
-from tests.services.proxy import Proxy, Way
+from tests.services.proxy import Direction, Proxy
 
 FREEZE_SECONDS = LEASE_SECONDS + 1.0
 SILENCE_SECONDS = LEASE_SECONDS + 1.0
@@ -201,7 +201,7 @@ async def _slow(network: Proxy) -> None:
 
 async def _answers_lost(network: Proxy) -> None:
     """Statements are executed, but the answers are lost."""
-    network.hold(Way.TO_CLIENT)
+    network.hold(Direction.TO_CLIENT)
     await asyncio.sleep(HOLD_SECONDS)
     network.cut()
     network.heal()

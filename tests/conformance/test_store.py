@@ -33,7 +33,7 @@ class TestMemoryStore(StoreSuite):
 
 class TestPostgresStore(OnPostgres, StoreSuite):
     async def cut(self, adapter: StoreAdapter) -> None:
-        """As the server does when it is told to end a session."""
+        """Ends the session on the server."""
         assert isinstance(adapter, PostgresAdapter)
         session = adapter.membership._connection
         assert session is not None

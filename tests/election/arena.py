@@ -1,4 +1,4 @@
-"""Candidates as processes, and what becomes of them."""
+"""Runs candidates as processes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ END_SECONDS = 15.0
 
 
 class Candidate:
-    """One process and its book."""
+    """One process and its file of notes."""
 
     def __init__(self, name: str, argv: Sequence[str], book: Path, log: Path) -> None:
         self.name = name
@@ -37,23 +37,23 @@ class Candidate:
 
     @property
     def leading(self) -> Note | None:
-        """What it said last of the term in which it trusts itself now."""
+        """The last note of the term in which the candidate trusts itself now."""
         if self.died_at is not None:
             return None
-        said = [note for note in self.notes if note.what in {"leads", "over"}]
-        return said[-1] if said and said[-1].what == "leads" and time.monotonic() < said[-1].until else None
+        notes = [note for note in self.notes if note.what in {"leads", "over"}]
+        return notes[-1] if notes and notes[-1].what == "leads" and time.monotonic() < notes[-1].until else None
 
     def has_said(self, what: str, since: float) -> bool:
         return any(note.what == what and note.at >= since for note in self.notes)
 
     def send(self, number: signal.Signals) -> float:
-        """Returns the moment before: what follows from it may have happened when this goes on."""
+        """Sends a signal. Returns the time before: its effects may already be visible when this returns."""
         at = time.monotonic()
         self._process.send_signal(number)
         return at
 
     def kill(self) -> float:
-        """kill -9; returns when it was dead for sure."""
+        """Kills the process with SIGKILL. Returns a time at which it was certainly dead."""
         if self.died_at is None:
             self._process.kill()
             self._process.wait()
@@ -67,7 +67,7 @@ class Candidate:
 
 
 class Arena:
-    """Candidates of one election. At the end nobody is left, and the history is judged."""
+    """The candidates of one election. Kills them at the end, and judges their history."""
 
     def __init__(self, folder: Path, namespace: str) -> None:
         self._folder = folder
@@ -91,11 +91,11 @@ class Arena:
         assert not found, "\n".join(found)
 
     def faults(self) -> list[str]:
-        died_at = {one.name: one.died_at for one in self.candidates if one.died_at is not None}
-        return faults({one.name: one.notes for one in self.candidates}, died_at)
+        died_at = {each.name: each.died_at for each in self.candidates if each.died_at is not None}
+        return faults({each.name: each.notes for each in self.candidates}, died_at)
 
     async def enter(self, url: str, *, inside: Sequence[str] = ()) -> Candidate:
-        """Starts a candidate; returns when it campaigns. `inside`: the words that bring a program elsewhere."""
+        """Starts a candidate, and waits until it campaigns. `inside` is a command prefix that runs it on another host."""
         name = f"c{len(self.candidates)}"
         book = self._folder / f"{name}.book"
         argv = [*inside, sys.executable, "-m", "tests.election.candidate", url, self._namespace, name, str(book)]
@@ -105,17 +105,17 @@ class Arena:
         return candidate
 
     async def leader(self, *, other_than: Candidate | None = None, since: float = 0.0) -> tuple[Candidate, Note]:
-        """Waits until somebody leads, and for what it said when its term began."""
+        """Waits for a leader. Returns it with the first note of its term."""
 
         def found() -> Candidate | None:
-            leading = (one for one in self.candidates if one is not other_than and one.leading is not None)
+            leading = (each for each in self.candidates if each is not other_than and each.leading is not None)
             return next(leading, None)
 
-        await until(lambda: found() is not None, "somebody leads", seconds=LEAD_SECONDS)
+        await until(lambda: found() is not None, "a candidate leads", seconds=LEAD_SECONDS)
         leader = found()
         assert leader is not None
         note = leader.leading
         assert note is not None
-        first = next(one for one in leader.notes if one.what == "leads" and one.term == note.term)
+        first = next(each for each in leader.notes if each.what == "leads" and each.term == note.term)
         assert first.at >= since
         return leader, first

@@ -1,7 +1,7 @@
-"""A candidate in a process of its own: the production supervisor over a memory store, which writes down what it believes and what it does.
+"""A candidate in its own process: the production supervisor over a memory store, which notes its beliefs and actions in a file.
 
 `python -m tests.election.candidate URL NAMESPACE NAME BOOK`. The book has one JSON object a line; `at` and `until` are on the machine's
-monotonic clock, which all processes share. SIGTERM ends it in good order; SIGUSR2 steps its wall clock by an hour.
+monotonic clock, which all processes share. SIGTERM makes it resign and end; SIGUSR2 steps its wall clock by an hour.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ CLOCK_STEP_SECONDS = 3_600.0
 
 
 class Book:
-    """What is written is in the file at once: the process may be killed at any moment."""
+    """A file of notes, unbuffered: the process may be killed at any moment."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
@@ -65,13 +65,13 @@ class RecordedElection:
         return renewed
 
     async def resign(self, leadership: Leadership) -> None:
-        """The supervisor has stopped whatever it did in this term before it comes here."""
+        """Notes the end first: the supervisor has already stopped everything that it did in this term."""
         self._book.note("over", term=leadership.term)
         await self._inner.resign(leadership)
 
 
 class RecordedStore(MemoryStore):
-    """Only the leader asks for what is overdue in all services: it is what a leader does first."""
+    """Notes the first action of a leader: only a leader queries overdue sagas of all services."""
 
     book: Book
 
@@ -101,7 +101,7 @@ async def main(url: str, namespace: str, name: str, path: str) -> None:
 
 
 def step_wall_clock() -> None:
-    """To and fro: what an operator or a time server may do to the machine's clock."""
+    """Steps the wall clock forwards, or back again, as an operator or a time server may do."""
     real, sign = time.time, -1 if getattr(time.time, "is_ahead", False) else 1
 
     def stepped() -> float:

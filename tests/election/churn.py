@@ -1,4 +1,4 @@
-"""Candidates that join and leave all the time, each in another way."""
+"""Candidates that keep leaving, each in another way."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import signal
 from pathlib import Path
 
 from tests.election.contest import contest
-from tests.election.ground import Ground
+from tests.election.election_servers import ElectionServers
 from tests.election.history import reigns_of
 
 
-async def churn(ground: Ground, folder: Path, candidates: int) -> int:
-    """So many join; each time somebody leads he leaves, in order or not, until nobody is left. Returns how many reigns there were."""
-    async with contest(ground, folder, candidates) as fight:
+async def churn(servers: ElectionServers, folder: Path, candidates: int) -> int:
+    """Starts this many candidates. Each leader resigns or is killed, until none is left. Returns the number of reigns."""
+    async with contest(servers, folder, candidates) as fight:
         for number in range(candidates):
             leader, _ = await fight.arena.leader()
             if number % 2:
@@ -22,7 +22,7 @@ async def churn(ground: Ground, folder: Path, candidates: int) -> int:
                 await leader.ended()
             waiting = [one for one in fight.arena.candidates if one.died_at is None]
             if waiting and number % 3 == 0:
-                waiting[-1].kill()  # one that never led
+                waiting[-1].kill()  # this one never led
             if len(waiting) <= 1:
                 break
         return sum(len(reigns_of(one.name, one.notes)) for one in fight.arena.candidates)

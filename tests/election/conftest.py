@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.election.ground import GROUNDS, Ground
+from tests.election.election_servers import ELECTION_SERVERS, ElectionServers
 from tests.services.places import or_skip
 
 
-@pytest.fixture(params=list(GROUNDS), scope="module")
-def ground(request: pytest.FixtureRequest) -> Iterator[Ground]:
-    with or_skip(GROUNDS[request.param](1)) as ground:
-        yield ground
+@pytest.fixture(params=list(ELECTION_SERVERS), scope="module")
+def servers(request: pytest.FixtureRequest) -> Iterator[ElectionServers]:
+    with or_skip(ELECTION_SERVERS[request.param](1)) as servers:
+        yield servers

@@ -1,6 +1,6 @@
-"""Two candidates, each on a way of its own to the servers, and what may happen to the one that leads.
+"""Two candidates, each with its own proxies to the servers, and faults of the one that leads.
 
-Each fault returns after how many seconds another one led, counted from when it was done.
+Each fault returns the seconds from the fault until another candidate led.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 
 from tests.election.arena import Arena, Candidate
-from tests.election.ground import Ground
+from tests.election.election_servers import ElectionServers
 from tests.runtime.world import until
 from tests.services.proxy import Proxy
 
-KNOWS_SECONDS = 0.5  # a process that goes on after a stop may wait for the processor
+NOTICE_SECONDS = 0.5  # a process that continues after a stop may wait for the processor
 STOPPED_TTLS = 3
 
 
 class Contest:
-    """An arena in which two campaign at any time."""
+    """An arena in which two candidates campaign at any time."""
 
-    def __init__(self, ground: Ground, arena: Arena, namespace: str, ways: contextlib.ExitStack) -> None:
-        self.ground = ground
+    def __init__(self, servers: ElectionServers, arena: Arena, namespace: str, stack: contextlib.ExitStack) -> None:
+        self.servers = servers
         self.arena = arena
         self.namespace = namespace
-        self._ways: dict[str, Sequence[Proxy]] = {}
-        self._stack = ways
+        self._proxies: dict[str, Sequence[Proxy]] = {}
+        self._stack = stack
 
     async def enter(self) -> Candidate:
-        url, proxies = self._stack.enter_context(self.ground.proxied())
+        url, proxies = self._stack.enter_context(self.servers.proxied())
         candidate = await self.arena.enter(url)
-        self._ways[candidate.name] = proxies
+        self._proxies[candidate.name] = proxies
         return candidate
 
     async def killed(self) -> float:
@@ -53,44 +53,48 @@ class Contest:
         return seconds
 
     async def stopped(self) -> float:
-        """Suspended for three times its ttl; then it goes on, knows at once that it leads no more, and has done nothing."""
+        """Suspends the leader for three times its ttl. It then notices at once that it no longer leads, and does nothing."""
         leader, _ = await self.arena.leader()
         at = leader.send(signal.SIGSTOP)
         seconds = await self._succession(leader, at)
-        await until(lambda: time.monotonic() > at + STOPPED_TTLS * self.ground.ttl_seconds, "it was stopped for long")
-        goes_on_at = leader.send(signal.SIGCONT)
-        knows = await until(lambda: leader.has_said("over", goes_on_at), "it knows", seconds=5)
-        assert knows < KNOWS_SECONDS
-        assert not leader.has_said("acts", goes_on_at)
+        await until(
+            lambda: time.monotonic() > at + STOPPED_TTLS * self.servers.ttl_seconds, "it was suspended long enough"
+        )
+        continued_at = leader.send(signal.SIGCONT)
+        noticed_seconds = await until(lambda: leader.has_said("over", continued_at), "it has noticed", seconds=5)
+        assert noticed_seconds < NOTICE_SECONDS
+        assert not leader.has_said("acts", continued_at)
         return seconds
 
     async def black_holed(self) -> float:
-        """Its packets vanish, in both directions, and no connection ends. It knows by its own clock."""
+        """Drops the leader's packets in both directions without ending a connection. It notices by its own clock."""
         leader, _ = await self.arena.leader()
-        for proxy in self._ways[leader.name]:
+        for proxy in self._proxies[leader.name]:
             proxy.hold()
         at = time.monotonic()
         seconds = await self._succession(leader, at)
-        assert leader.has_said("over", at)  # before the other one led: the history says so
-        for proxy in self._ways[leader.name]:
+        assert leader.has_said("over", at)  # before the other one led, as the history shows
+        for proxy in self._proxies[leader.name]:
             proxy.cut()
             proxy.heal()
         return seconds
 
-    async def robbed(self) -> float:
-        """The servers end its session for no reason that it could know."""
+    async def session_ended(self) -> float:
+        """Ends the leader's session on the servers, without its knowledge."""
         leader, _ = await self.arena.leader()
         at = time.monotonic()
-        await self.ground.end_session(self.namespace)
+        await self.servers.end_session(self.namespace)
         return await self._succession(leader, at)
 
     async def servers_crashed(self) -> float:
-        """Every server is killed and starts again: somebody leads after it, the same or another."""
+        """Kills and restarts every server. Then a candidate leads, the same or another."""
         await self.arena.leader()
-        self.ground.crash()
+        self.servers.crash()
         at = time.monotonic()
         await until(
-            lambda: any(one.has_said("leads", at) for one in self.arena.candidates), "one leads again", seconds=30
+            lambda: any(candidate.has_said("leads", at) for candidate in self.arena.candidates),
+            "a candidate leads again",
+            seconds=30,
         )
         return time.monotonic() - at
 
@@ -104,18 +108,18 @@ FAULTS: dict[str, Callable[[Contest], Awaitable[float]]] = {
     "SIGSTOP": Contest.stopped,
     "black hole": Contest.black_holed,
     "resignation": Contest.resigned,
-    "session ended": Contest.robbed,
+    "session ended": Contest.session_ended,
     "servers killed and started": Contest.servers_crashed,
 }
 
 
 @contextlib.asynccontextmanager
-async def contest(ground: Ground, folder: Path, candidates: int = 2) -> AsyncIterator[Contest]:
-    """Candidates that campaign. At the end their history is judged."""
-    namespace = ground.namespace or f"test_{uuid.uuid4().hex[:8]}"
-    with contextlib.ExitStack() as ways:
+async def contest(servers: ElectionServers, folder: Path, candidates: int = 2) -> AsyncIterator[Contest]:
+    """Yields campaigning candidates. Judges their history at the end."""
+    namespace = servers.namespace or f"test_{uuid.uuid4().hex[:8]}"
+    with contextlib.ExitStack() as stack:
         async with Arena(folder, namespace) as arena:
-            made = Contest(ground, arena, namespace, ways)
+            running = Contest(servers, arena, namespace, stack)
             for _ in range(candidates):
-                await made.enter()
-            yield made
+                await running.enter()
+            yield running

@@ -1,4 +1,4 @@
-"""Was there ever more than one leader? Judged from what the candidates themselves wrote down, on one clock."""
+"""Judges whether there was ever more than one leader, from the notes of the candidates, on one clock."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A line of a candidate's book."""
+    """A line of a candidate's file of notes."""
 
     at: float
     what: str
@@ -22,7 +22,7 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Reign:
-    """From when until when a candidate trusted itself in a term."""
+    """The time in which a candidate trusted itself to lead, in one term."""
 
     candidate: str
     term: int
@@ -31,27 +31,27 @@ class Reign:
 
 
 def notes_in(path: Path) -> list[Note]:
-    """What a book says; the last line of a killed process may be half a line."""
+    """Reads a file of notes. The last line of a killed process may be incomplete."""
     lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
     return [Note(**json.loads(line)) for line in lines]
 
 
 def reigns_of(candidate: str, notes: Sequence[Note], died_at: float = math.inf) -> list[Reign]:
-    """Trust ends by itself, when the candidate says so, or with its process; being suspended does not end it."""
+    """The reigns of a candidate. One ends by time, by a note, or with the process; suspending the process does not end it."""
     by_term: dict[int, list[Note]] = {}
     for note in notes:
         if note.what in {"leads", "over"}:
             by_term.setdefault(note.term, []).append(note)
     reigns = []
-    for term, said in by_term.items():
-        over_at = min((note.at for note in said if note.what == "over"), default=math.inf)
-        until = max(note.until for note in said)
-        reigns.append(Reign(candidate, term, said[0].at, min(until, over_at, died_at)))
+    for term, noted in by_term.items():
+        over_at = min((note.at for note in noted if note.what == "over"), default=math.inf)
+        until = max(note.until for note in noted)
+        reigns.append(Reign(candidate, term, noted[0].at, min(until, over_at, died_at)))
     return reigns
 
 
 def faults(books: Mapping[str, Sequence[Note]], died_at: Mapping[str, float]) -> list[str]:
-    """Everything that an election must not do, and did; empty: it is flawless."""
+    """The violations of an election; empty if it is correct."""
     reigns = {name: reigns_of(name, notes, died_at.get(name, math.inf)) for name, notes in books.items()}
     found = _overlaps(itertools.chain.from_iterable(reigns.values()))
     for name, notes in books.items():

@@ -1,4 +1,4 @@
-"""A network of hosts in namespaces of the kernel, where a cable can be pulled. Needs root on Linux, and `ip`."""
+"""A network of hosts in kernel namespaces, whose cables can be pulled. Needs root on Linux, and `ip`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.services.places import Missing
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """`inside`: the words that bring a program there."""
+    """A host. `inside` is the command prefix that runs a program on it."""
 
     name: str
     address: str
@@ -25,7 +25,7 @@ class Host:
         return ("ip", "netns", "exec", self.name)
 
     def cut(self) -> None:
-        """From here on nothing leaves it and nothing arrives; no connection is ended."""
+        """Stops all packets from and to this host. No connection ends."""
         _ip("link", "set", f"{self.name}v", "down")
 
     def mend(self) -> None:
@@ -34,7 +34,7 @@ class Host:
 
 @contextlib.contextmanager
 def lan(hosts: int) -> Iterator[list[Host]]:
-    """So many hosts on one switch, to which this machine is connected, too. Raises Missing."""
+    """Yields this many hosts on one switch, to which this machine is connected too. Raises Missing."""
     if os.geteuid() or shutil.which("ip") is None:
         raise Missing("network namespaces: they need root and `ip` (apt-get install iproute2)")
     mark, network = f"sg{secrets.token_hex(2)}", f"10.{200 + secrets.randbelow(50)}.{secrets.randbelow(250)}"

@@ -1,4 +1,4 @@
-"""How one gets into etcd and ZooKeeper: users, certificates, access lists, several endpoints, and what a wrong URL says."""
+"""Access to etcd and ZooKeeper: users, certificates, access lists, several endpoints, wrong URLs."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ QUOTED = "p%2Fss%20w%25rd"
 
 @pytest.fixture(scope="module")
 def guarded_etcd() -> Iterator[etcd.Etcd]:
-    """A cluster with a certificate of its own, and a user who may touch what is under saga/ and nothing else."""
+    """A cluster with its own certificate, and a user who may access the keys under saga/ only."""
     with or_skip(etcd.cluster(tls=True)) as cluster:
         prefix = {"key": text("saga/"), "range_end": text("saga0"), "permType": "READWRITE"}
         cluster.call("auth/user/add", {"name": "root", "password": "root"})
@@ -62,7 +62,7 @@ def guarded_url(cluster: etcd.Etcd, user: str = f"supervisor:{QUOTED}") -> str:
 
 
 async def leads(election: Election) -> bool:
-    """Campaign, renew, resign."""
+    """Campaigns, renews and resigns."""
     leadership = await election.campaign("a candidate")
     renewed = await election.renew(leadership)
     await election.resign(renewed)
@@ -74,7 +74,7 @@ async def test_etcd_lets_a_user_with_a_role_and_a_certificate_lead(guarded_etcd:
     assert await leads(registry.open_election(guarded_url(guarded_etcd), "guarded"))
 
 
-async def test_a_candidate_with_a_token_that_the_server_has_forgotten_gets_another(guarded_etcd: etcd.Etcd) -> None:
+async def test_a_candidate_with_an_expired_token_gets_a_new_one(guarded_etcd: etcd.Etcd) -> None:
     election = registry.open_election(guarded_url(guarded_etcd), "forgotten")
     leadership = await election.campaign("a candidate")
     guarded_etcd.kill()
@@ -96,7 +96,7 @@ async def test_etcd_refuses_a_wrong_password_and_a_user_without_a_role(guarded_e
     await election.close()
 
 
-async def test_a_silent_endpoint_is_passed_by() -> None:
+async def test_a_silent_endpoint_is_skipped() -> None:
     with or_skip(etcd.cluster()) as cluster:
         url = f"etcd://{LOOPBACK}:{free_port()},{cluster.endpoints[0]}?ttl=2"
 
@@ -104,7 +104,7 @@ async def test_a_silent_endpoint_is_passed_by() -> None:
 
 
 @pytest.mark.parametrize("auth", ["sasl", "digest"])
-async def test_zookeeper_lets_a_user_lead_and_shows_nobody_else_its_nodes(auth: str) -> None:
+async def test_zookeeper_lets_a_user_lead_and_hides_its_nodes_from_others(auth: str) -> None:
     with or_skip(zookeeper.ensemble(users={"supervisor": "secret"})) as servers:
         host = servers.endpoints[0]
 
@@ -167,8 +167,8 @@ class TestZooKeeperUrl(UrlSuite):
         return saga_zookeeper.options.Options.read(url)
 
 
-def test_the_package_etcd3_works_on_our_stubs() -> None:
-    """In a process of its own: protobuf knows each message once."""
+def test_the_package_etcd3_works_on_the_stubs_of_this_adapter() -> None:
+    """Runs in its own process: protobuf registers each message only once."""
     with or_skip(etcd.cluster()) as cluster:
         host, _, port = cluster.endpoints[0].partition(":")
         ran = subprocess.run(
@@ -179,7 +179,7 @@ def test_the_package_etcd3_works_on_our_stubs() -> None:
     assert ran.stdout.split() == ["value", "True", "True", "seen"], ran.stderr
 
 
-def test_the_stubs_of_etcd_are_those_of_its_protos(tmp_path: Path) -> None:
+def test_the_stubs_of_etcd_match_its_protos(tmp_path: Path) -> None:
     try:
         generate(tmp_path)
     except Missing as error:

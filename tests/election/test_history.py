@@ -1,4 +1,4 @@
-"""The judge of elections sees what it is there to see."""
+"""The judge of elections finds every violation."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ def leads(at: float, term: int, until: float) -> Note:
     return Note(at, "leads", term, until)
 
 
-def test_one_leader_after_the_other_is_flawless() -> None:
+def test_successive_leaders_are_correct() -> None:
     books = {"a": [leads(1, 1, 4), leads(2, 1, 5), Note(3, "acts")], "b": [leads(5.1, 2, 8), Note(5.2, "acts")]}
 
     assert faults(books, {}) == []
 
 
-def test_two_who_trust_themselves_at_a_time_are_a_fault() -> None:
+def test_two_leaders_that_trust_themselves_at_once_are_a_violation() -> None:
     (fault,) = faults({"a": [leads(1, 1, 4), leads(2, 1, 5)], "b": [leads(4.9, 2, 8)]}, {})
 
     assert "begins before" in fault
 
 
-def test_who_says_that_it_is_over_trusts_itself_no_more() -> None:
+def test_a_candidate_that_notes_the_end_no_longer_trusts_itself() -> None:
     assert faults({"a": [leads(1, 1, 4), Note(2, "over", 1)], "b": [leads(2.1, 2, 8)]}, {}) == []
 
 
-def test_who_has_died_trusts_itself_no_more() -> None:
+def test_a_dead_candidate_no_longer_trusts_itself() -> None:
     books = {"a": [leads(1, 1, 4)], "b": [leads(2.1, 2, 8)]}
 
     assert faults(books, {"a": 2.0}) == []
     assert faults(books, {}) != []
 
 
-def test_a_term_that_comes_again_is_a_fault() -> None:
+def test_a_repeated_term_is_a_violation() -> None:
     (fault,) = faults({"a": [leads(1, 2, 4)], "b": [leads(5, 2, 8)]}, {})
 
     assert "is not above" in fault
 
 
-def test_who_acts_without_leading_is_a_fault() -> None:
+def test_acting_without_leading_is_a_violation() -> None:
     assert faults({"a": [leads(1, 1, 4), Note(4.1, "acts")]}, {}) == ["a acts at 4.100, when it does not lead"]
 
 
-def test_half_a_line_is_not_read(tmp_path: Path) -> None:
+def test_an_incomplete_line_is_not_read(tmp_path: Path) -> None:
     book = tmp_path / "book"
     book.write_text('{"at": 1.0, "what": "leads", "term": 1, "until": 4.0}\n{"at": 2.0, "wh')
 

@@ -1,4 +1,4 @@
-"""A leader on the side of the minority: it stops, and one on the other side leads. Real servers on a network of their own."""
+"""A leader on the minority side of a partition stops, and one on the other side leads. Real servers on a network of their own."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def network(request: pytest.FixtureRequest) -> Iterator[tuple[list[Host], str]]:
             servers.stop()
 
 
-async def test_a_leader_on_the_side_of_the_minority_stops_before_one_of_the_majority_leads(
+async def test_a_leader_in_the_minority_stops_before_one_in_the_majority_leads(
     network: tuple[list[Host], str], tmp_path: Path
 ) -> None:
     hosts, url = network
@@ -53,4 +53,4 @@ async def test_a_leader_on_the_side_of_the_minority_stops_before_one_of_the_majo
         assert alone.has_said("over", cut_at)
         hosts[0].mend()
         successor.kill()
-        await until(lambda: alone.leading, "it is a candidate again, and leads", seconds=LEAD_SECONDS)
+        await until(lambda: alone.leading, "it leads again", seconds=LEAD_SECONDS)

@@ -1,4 +1,4 @@
-"""The package `etcd3`, on our stubs: its own do not load with any protobuf of today. `python -m tests.election.with_etcd3 HOST PORT`."""
+"""Uses the package `etcd3` on Saga's stubs. `python -m tests.election.with_etcd3 HOST PORT`."""
 
 from __future__ import annotations
 

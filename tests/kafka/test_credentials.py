@@ -1,4 +1,4 @@
-"""TLS and passwords: what is right gets in, what is wrong is told, and no password is ever shown."""
+"""TLS and passwords: right ones are accepted, wrong ones reported, and no password is ever shown."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def guarded(tls: Tls) -> Iterator[Cluster]:
 
 @pytest.fixture(autouse=True)
 async def _hung_up() -> AsyncIterator[None]:
-    """The driver does not wait for the end of a connection that was refused. The tests do: it would be left to the collector."""
+    """Waits for the end of refused connections, which the driver leaves to the garbage collector."""
     yield
     connections = asyncio.get_running_loop()._transports  # type: ignore[attr-defined]
     async with asyncio.timeout(20):
@@ -77,15 +77,15 @@ async def carries(bus: Bus, number: int) -> None:
 
 
 @pytest.mark.parametrize("mechanism", ["SCRAM-SHA-512", "PLAIN"])
-async def test_the_right_password_over_tls_gets_in(guarded: Cluster, tls: Tls, mechanism: str) -> None:
+async def test_the_right_password_over_tls_is_accepted(guarded: Cluster, tls: Tls, mechanism: str) -> None:
     await carries(open_bus(url_of(guarded, tls.authority, more=f"&mechanism={mechanism}"), "saga"), 1)
 
 
-async def test_a_client_may_show_a_certificate(guarded: Cluster, tls: Tls) -> None:
+async def test_a_client_can_have_a_certificate(guarded: Cluster, tls: Tls) -> None:
     await carries(open_bus(url_of(guarded, tls.authority, more=f"&cert={tls.certificate}&key={tls.key}"), "saga"), 2)
 
 
-async def test_the_wrong_password_is_told_and_not_shown(
+async def test_a_wrong_password_is_reported_and_not_shown(
     guarded: Cluster, tls: Tls, caplog: pytest.LogCaptureFixture
 ) -> None:
     bus = open_bus(url_of(guarded, tls.authority, password="wr0ng"), "saga")  # noqa: S106
@@ -106,7 +106,7 @@ async def test_the_right_password_is_in_no_log(guarded: Cluster, tls: Tls, caplo
     assert ESCAPED not in caplog.text
 
 
-async def test_a_broker_that_somebody_else_vouches_for_is_not_spoken_to(guarded: Cluster, tmp_path: Path) -> None:
+async def test_a_broker_with_an_untrusted_certificate_is_refused(guarded: Cluster, tmp_path: Path) -> None:
     stranger = Tls.made_in(tmp_path)
     bus = open_bus(url_of(guarded, stranger.authority), "saga")
 
@@ -116,7 +116,7 @@ async def test_a_broker_that_somebody_else_vouches_for_is_not_spoken_to(guarded:
     await bus.close()
 
 
-async def test_a_client_without_tls_is_told_that_the_cluster_cannot_be_used(guarded: Cluster) -> None:
+async def test_a_client_without_tls_gets_unavailable(guarded: Cluster) -> None:
     bus = open_bus(guarded.url, "saga")
 
     with pytest.raises(Unavailable, match="check that the brokers run"):

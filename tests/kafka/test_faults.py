@@ -54,7 +54,7 @@ async def buses(one_broker: Cluster, request: pytest.FixtureRequest) -> AsyncIte
     await buses.close()
 
 
-async def test_a_broker_that_was_killed_under_load_loses_nothing(one_broker: Cluster, buses: Buses) -> None:
+async def test_nothing_is_lost_when_a_broker_is_killed_under_load(one_broker: Cluster, buses: Buses) -> None:
     publisher, reader, log = await buses.connect(), await buses.connect(), DeliveryLog()
 
     async with log.publishing(publisher), log.reading(reader):
@@ -66,7 +66,7 @@ async def test_a_broker_that_was_killed_under_load_loses_nothing(one_broker: Clu
         await log.complete()
 
 
-async def test_a_topic_that_was_deleted_and_made_again_is_read_and_written_again(buses: Buses) -> None:
+async def test_a_recreated_topic_is_read_and_written_again(buses: Buses) -> None:
     publisher, reader, log = await buses.connect(), await buses.connect(), DeliveryLog()
     options = Options.read(buses.url)
     admin = AIOKafkaAdminClient(**options.client())
@@ -84,7 +84,7 @@ async def test_a_topic_that_was_deleted_and_made_again_is_read_and_written_again
         await admin.close()
 
 
-async def test_a_group_that_starts_again_from_the_first_offset_gets_everything_again(buses: Buses) -> None:
+async def test_a_group_reset_to_the_first_offset_receives_everything_again(buses: Buses) -> None:
     publisher, reader, log = await buses.connect(), await buses.connect(), DeliveryLog()
     await log.publish(publisher, 200)
     async with log.reading(reader):
@@ -101,7 +101,7 @@ async def test_a_group_that_starts_again_from_the_first_offset_gets_everything_a
         await until(lambda: all(log.arrived[number] == 2 for number in log.published), "all come again")
 
 
-async def test_a_connection_that_is_cut_or_goes_silent_comes_back_by_itself() -> None:
+async def test_cut_and_silent_connections_are_replaced() -> None:
     port = free_port()
     with Proxy(LOOPBACK, port) as proxy, or_skip(cluster(Shape(port=port, advertised=proxy.port))) as broker:
         buses, log = Buses(f"{broker.url}&session=6s".replace(str(port), str(proxy.port))), DeliveryLog()
@@ -119,7 +119,7 @@ async def test_a_connection_that_is_cut_or_goes_silent_comes_back_by_itself() ->
         await buses.close()
 
 
-async def test_a_bus_closes_soon_while_its_brokers_are_silent(one_broker: Cluster, buses: Buses) -> None:
+async def test_closing_is_bounded_in_time_while_the_brokers_are_silent(one_broker: Cluster, buses: Buses) -> None:
     bus, log = await buses.connect(), DeliveryLog()
     await log.publish(bus, 10)
     one_broker.freeze(1)

@@ -47,7 +47,7 @@ async def next_batch(subscription: Subscription) -> list[Delivery]:
         return list(await anext(aiter(subscription)))
 
 
-async def test_what_is_acknowledged_while_the_group_waits_for_it_does_not_come_again(connect: Connect) -> None:
+async def test_deliveries_acknowledged_during_a_rebalance_do_not_come_again(connect: Connect) -> None:
     bus, other, log = await connect(), await connect(), DeliveryLog()
     await bus.publish(numbered(range(20)))
     async with bus.subscribe([TOPIC], GROUP, limit=100) as subscription:
@@ -65,7 +65,7 @@ async def test_what_is_acknowledged_while_the_group_waits_for_it_does_not_come_a
     assert set(log.arrived) == {20}
 
 
-async def test_what_nobody_acknowledges_at_a_rebalance_goes_to_whoever_has_the_partition_then(connect: Connect) -> None:
+async def test_deliveries_not_acknowledged_at_a_rebalance_go_to_the_new_owner(connect: Connect) -> None:
     bus, other, log = await connect(), await connect(), DeliveryLog()
     for number in range(20):  # one by one, so that there are some on each partition
         await bus.publish(numbered([number]))
@@ -83,7 +83,7 @@ async def test_what_nobody_acknowledges_at_a_rebalance_goes_to_whoever_has_the_p
         await log.complete()
 
 
-async def test_a_handler_that_takes_long_does_not_cost_the_membership(connect: Connect) -> None:
+async def test_a_slow_handler_does_not_end_the_membership(connect: Connect) -> None:
     """The group notices only the polling, which goes on while a batch is in somebody's hands."""
     bus = await connect()
     await bus.publish(numbered(range(2_000)))
@@ -99,7 +99,7 @@ async def test_a_handler_that_takes_long_does_not_cost_the_membership(connect: C
         assert await next_batch(subscription)
 
 
-async def test_deliveries_that_nobody_acknowledges_end_the_reading_until_somebody_does(connect: Connect) -> None:
+async def test_unacknowledged_deliveries_pause_the_reading(connect: Connect) -> None:
     bus = await connect()
     await bus.publish(numbered(range(IN_HAND_MAX + 5_000)))
     async with bus.subscribe([TOPIC], GROUP, limit=1_000) as subscription:
@@ -113,7 +113,7 @@ async def test_deliveries_that_nobody_acknowledges_end_the_reading_until_somebod
             assert await waiting
 
 
-async def test_a_backlog_costs_little_memory(connect: Connect) -> None:
+async def test_a_backlog_takes_little_memory(connect: Connect) -> None:
     bus = await connect()
     await _fill(bus, BACKLOG)
     before = _resident_mib()
@@ -128,7 +128,7 @@ async def test_a_backlog_costs_little_memory(connect: Connect) -> None:
 
 
 @pytest.mark.chaos
-async def test_a_backlog_of_a_million_costs_no_more_memory_than_one_of_a_hundred_thousand(connect: Connect) -> None:
+async def test_a_backlog_of_a_million_takes_no_more_memory_than_one_of_a_hundred_thousand(connect: Connect) -> None:
     bus = await connect()
     await _fill(bus, 1_000_000)
     arrived, full_mib = 0, 0.0

@@ -1,4 +1,4 @@
-"""How far a group is: the watermark, and the note of what is done beyond it."""
+"""The progress of a group: the watermark, and the note of what is done beyond it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def progress_at(count: int, note: Note | None = None, *, first: int = 0) -> Offs
     return progress
 
 
-def test_the_watermark_stays_behind_the_first_that_is_not_done() -> None:
+def test_the_watermark_stays_at_the_first_open_offset() -> None:
     progress = progress_at(5)
 
     for offset in (1, 2, 4):
@@ -26,7 +26,7 @@ def test_the_watermark_stays_behind_the_first_that_is_not_done() -> None:
     assert progress.watermark == 3
 
 
-def test_when_all_is_done_the_watermark_is_behind_the_last_and_there_is_no_note() -> None:
+def test_when_everything_is_done_there_is_no_note() -> None:
     progress = progress_at(3, first=7)
 
     for offset in (8, 7, 9):
@@ -36,7 +36,9 @@ def test_when_all_is_done_the_watermark_is_behind_the_last_and_there_is_no_note(
 
 
 @given(st.sets(st.integers(0, 30)), st.sets(st.integers(0, 30)))
-def test_after_a_restart_exactly_what_is_not_done_is_delivered_again(first_done: set[int], then_done: set[int]) -> None:
+def test_after_a_restart_exactly_the_open_offsets_are_delivered_again(
+    first_done: set[int], then_done: set[int]
+) -> None:
     first = progress_at(31)
     for offset in first_done:
         first.finish(offset)
@@ -52,7 +54,7 @@ def test_after_a_restart_exactly_what_is_not_done_is_delivered_again(first_done:
 
 
 @given(st.integers(1, 30), st.sets(st.integers(0, 30)))
-def test_what_was_not_fetched_again_before_the_next_restart_is_not_forgotten(fetched: int, done: set[int]) -> None:
+def test_offsets_not_fetched_again_before_the_next_restart_are_not_forgotten(fetched: int, done: set[int]) -> None:
     first = progress_at(31)
     for offset in done:
         first.finish(offset)
@@ -67,7 +69,7 @@ def test_what_was_not_fetched_again_before_the_next_restart_is_not_forgotten(fet
     assert again == set(range(31)) - done - set(taken)
 
 
-def test_a_note_never_outgrows_what_a_broker_keeps_and_what_does_not_fit_comes_again() -> None:
+def test_a_note_fits_into_a_commit_and_the_rest_is_delivered_again() -> None:
     progress = progress_at(20_000)
     for offset in range(1, 20_000, 2):
         progress.finish(offset)
@@ -81,7 +83,7 @@ def test_a_note_never_outgrows_what_a_broker_keeps_and_what_does_not_fit_comes_a
     assert len(again) < 20_000
 
 
-def test_somebody_elses_note_says_nothing() -> None:
+def test_a_note_of_another_program_is_ignored() -> None:
     for text in ("", "written by a tool", "saga1", "saga1 x 0-1", "saga1 5 1-2-3", "saga2 5 0-1"):
         assert Note.read(text, 10) == Note()
 

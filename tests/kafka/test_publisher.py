@@ -43,7 +43,7 @@ async def arrived(bus: Bus, count: int) -> list[bytes]:
     raise AssertionError
 
 
-async def test_a_batch_that_a_broker_refused_does_not_end_the_producer(kafka_url: str, bus: KafkaBus) -> None:
+async def test_a_batch_refused_by_a_broker_does_not_end_the_publisher(kafka_url: str, bus: KafkaBus) -> None:
     """The refused batch has used up numbers of the idempotent producer: the next one is out of order, which is fatal."""
     await make_topic(kafka_url, **{"max.message.bytes": "2000"})
     await bus.publish(numbered([1]))
@@ -55,7 +55,7 @@ async def test_a_batch_that_a_broker_refused_does_not_end_the_producer(kafka_url
     assert sorted(await arrived(bus, 2)) == [b"1", b"2"]
 
 
-async def test_a_producer_that_has_failed_for_good_is_replaced_within_the_same_publish(bus: KafkaBus) -> None:
+async def test_a_failed_producer_is_replaced_within_the_same_publish(bus: KafkaBus) -> None:
     await bus.ensure([TOPIC], GROUP)
     await bus.publish(numbered([1]))
     publisher, _ = bus._opened()
@@ -88,7 +88,7 @@ async def test_a_cancelled_publish_leaves_the_next_one_in_order(bus: KafkaBus) -
         await log.complete()
 
 
-async def test_a_body_or_header_that_is_too_large_is_refused_before_anything_is_sent(bus: KafkaBus) -> None:
+async def test_a_too_large_body_or_header_is_refused_before_anything_is_sent(bus: KafkaBus) -> None:
     await bus.ensure([TOPIC], GROUP)
     good = numbered([1])
 
@@ -112,7 +112,7 @@ async def test_headers_arrive_with_their_message(bus: KafkaBus) -> None:
     assert delivery.message == sent
 
 
-async def test_publishing_to_a_topic_that_is_not_there_says_what_to_type(kafka_url: str) -> None:
+async def test_publishing_to_a_missing_topic_names_the_remedy(kafka_url: str) -> None:
     bus = KafkaBus(Options.read(kafka_url.replace("create=1", "create=0")), "saga")
 
     for attempt in (bus.publish(numbered([1])), bus.ensure([TOPIC], GROUP)):

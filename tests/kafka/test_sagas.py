@@ -1,4 +1,4 @@
-"""Whole sagas over Kafka: processes and brokers are killed on the way, and every effect is there once."""
+"""Whole sagas over Kafka: processes and brokers are killed meanwhile, and every effect exists once."""
 
 from __future__ import annotations
 
@@ -51,29 +51,29 @@ async def fleet(
 
 
 async def run(fleet: Fleet, bus_url: str, count: int, during: Callable[[], Awaitable[None]]) -> dict[str, int]:
-    """Starts so many orders at a pace, let things happen meanwhile, wait for every ending and audit the effects."""
+    """Starts `count` orders while `during` runs, waits for all of them to end, and audits the effects."""
     async with saga.connect(settings=load(store=fleet.store, bus=bus_url, redrive=1)) as client:
         await client.register(shop)
         handles = []
-        happening = asyncio.create_task(_whatever(during))
+        events = asyncio.create_task(_awaited(during))
         for start in range(0, count, 50):
             batch = [client.start(shop, number) for number in range(start, min(start + 50, count))]
             handles += await asyncio.gather(*batch)
-        await happening
+        await events
         await asyncio.gather(*(handle.result(100) for handle in handles))
     return await audit(fleet.store, fleet.effects)
 
 
 async def serve(fleet: Fleet) -> list[Member]:
-    """Two processes for each half of the services: what the halves tell each other goes over the bus, for nobody serves both."""
+    """Two processes for each half of the services: no process serves both halves, so they communicate over the bus."""
     return [await fleet.participant(*half) for half in (SERVICES[:2], SERVICES[2:]) * 2]
 
 
-async def _whatever(during: Callable[[], Awaitable[None]]) -> None:
+async def _awaited(during: Callable[[], Awaitable[None]]) -> None:
     await during()
 
 
-async def test_every_effect_is_there_once_while_poison_and_replays_arrive_and_the_broker_dies(
+async def test_every_effect_exists_once_while_poison_and_replays_arrive_and_the_broker_dies(
     fleet: Fleet, broker: Cluster, bus_url: str
 ) -> None:
     await serve(fleet)
@@ -95,7 +95,7 @@ async def test_every_effect_is_there_once_while_poison_and_replays_arrive_and_th
 
 
 @pytest.mark.chaos
-async def test_two_thousand_sagas_have_every_effect_once_while_brokers_and_members_die(
+async def test_every_effect_of_two_thousand_sagas_exists_once_while_brokers_and_members_die(
     fleet: Fleet, broker: Cluster, bus_url: str
 ) -> None:
     members = await serve(fleet)
@@ -113,8 +113,8 @@ async def test_two_thousand_sagas_have_every_effect_once_while_brokers_and_membe
     assert sum(endings.values()) == 2_000
 
 
-async def test_everything_that_was_ever_published_may_come_again(fleet: Fleet, bus_url: str) -> None:
-    """Another prefix of the group: all commands are delivered once more, and each is refused by its claim."""
+async def test_every_published_command_may_be_redelivered(fleet: Fleet, bus_url: str) -> None:
+    """Another group receives and republishes all commands: each is refused by its claim."""
     members = await serve(fleet)
     endings = await run(fleet, bus_url, 50, _nothing)
     bus = open_bus(bus_url, "saga")
@@ -134,9 +134,7 @@ async def test_everything_that_was_ever_published_may_come_again(fleet: Fleet, b
     assert all(member.is_running for member in members)
 
 
-async def test_a_service_whose_topic_is_missing_does_not_start_and_says_what_to_type(
-    fleet: Fleet, bus_url: str
-) -> None:
+async def test_a_service_without_its_topic_does_not_start_and_names_the_remedy(fleet: Fleet, bus_url: str) -> None:
     strict = load(store=fleet.store, bus=bus_url.replace("create=1", "create=0"))
     participant = saga.Participant("lonely")
 

@@ -1,4 +1,4 @@
-"""Members come, go, freeze and die without end, and brokers with them: whatever was published is read by somebody."""
+"""Members and brokers join, leave, freeze and die all the time: every published message is read."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ FROZEN_SECONDS: Final = 1.0
 SETTLE_SECONDS: Final = 45.0  # a session of a frozen or dead member, and what is left to read
 
 
-class Herd:
-    """Processes that read. Each writes what it read to a file of its own."""
+class MemberProcesses:
+    """Member processes. Each writes what it has read to a file of its own."""
 
     def __init__(self, folder: Path, url: str) -> None:
         self._folder = folder
@@ -48,7 +48,7 @@ class Herd:
             )
 
     def arrived(self) -> Counter[int]:
-        """How often each number was read. The last line of one that was killed may be cut off."""
+        """The count of each number that was read. The last line of a killed member may be incomplete."""
         found: Counter[int] = Counter()
         for path in self._files:
             whole, _, _ = path.read_text().rpartition("\n")
@@ -65,69 +65,69 @@ class Herd:
 
 
 @pytest.fixture
-def herd(tmp_path: Path, kafka_url: str) -> Iterator[Herd]:
-    herd = Herd(tmp_path, f"{kafka_url}&session=6s")
-    yield herd
-    herd.close()
+def members(tmp_path: Path, kafka_url: str) -> Iterator[MemberProcesses]:
+    members = MemberProcesses(tmp_path, f"{kafka_url}&session=6s")
+    yield members
+    members.close()
 
 
-async def test_a_storm_of_rebalances_loses_nothing(herd: Herd, kafka_url: str) -> None:
-    await storm(herd, kafka_url, seconds=6)
+async def test_nothing_is_lost_in_a_storm_of_rebalances(members: MemberProcesses, kafka_url: str) -> None:
+    await storm(members, kafka_url, seconds=6)
 
 
 @pytest.mark.chaos
-async def test_a_minute_of_rebalances_loses_nothing(herd: Herd, kafka_url: str) -> None:
-    await storm(herd, kafka_url, seconds=60)
+async def test_nothing_is_lost_in_a_minute_of_rebalances(members: MemberProcesses, kafka_url: str) -> None:
+    await storm(members, kafka_url, seconds=60)
 
 
-async def storm(herd: Herd, url: str, *, seconds: float) -> None:
-    """One event after another: a member joins, leaves in order, is frozen for a while, or dies."""
+async def storm(members: MemberProcesses, url: str, *, seconds: float) -> None:
+    """Makes members join, leave, freeze for a while, or die, one after the other."""
     chance, log, publisher = random.Random(7), DeliveryLog(), open_bus(url, "saga")  # noqa: S311
     await publisher.ensure([TOPIC], GROUP)
     events: Counter[str] = Counter()
-    herd.join()
+    members.join()
     async with log.publishing(publisher):
-        await until(herd.arrived, "somebody reads", seconds=20)
+        await until(members.arrived, "a member reads", seconds=20)
         end_at = time.monotonic() + seconds
         while time.monotonic() < end_at:
-            event = "join" if len(herd.running) < 2 else chance.choice(["join", "leave", "freeze", "die"])
-            if event == "join" and len(herd.running) >= MEMBERS_MAX:
+            event = "join" if len(members.running) < 2 else chance.choice(["join", "leave", "freeze", "die"])
+            if event == "join" and len(members.running) >= MEMBERS_MAX:
                 continue
             events[event] += 1
-            await act(herd, event, chance)
+            await act(members, event, chance)
             await _published(log, len(log.published) + 40)
-    if not herd.running:
-        herd.join()
-    await until(lambda: log.published <= herd.arrived().keys(), "all was read", seconds=SETTLE_SECONDS)
+    if not members.running:
+        members.join()
+    await until(lambda: log.published <= members.arrived().keys(), "everything was read", seconds=SETTLE_SECONDS)
     await publisher.close()
     assert events.total() > seconds / 4, events
 
 
 async def _published(log: DeliveryLog, count: int) -> None:
-    await until(lambda: len(log.published) > count, "publishing goes on", seconds=20)
+    await until(lambda: len(log.published) > count, "publishing continues", seconds=20)
 
 
-async def act(herd: Herd, event: str, chance: random.Random) -> None:
+async def act(members: MemberProcesses, event: str, chance: random.Random) -> None:
     if event == "join":
-        herd.join()
+        members.join()
     elif event == "leave":
-        process = herd.take(chance)
+        process = members.take(chance)
         process.terminate()
         await asyncio.to_thread(process.wait, 20)
     elif event == "freeze":
-        process = chance.choice(herd.running)
+        process = chance.choice(members.running)
         process.send_signal(signal.SIGSTOP)
         until_at = time.monotonic() + FROZEN_SECONDS
         await until(lambda: time.monotonic() > until_at, "it was frozen for a while")
         process.send_signal(signal.SIGCONT)
     else:
-        process = herd.take(chance)
+        process = members.take(chance)
         process.kill()
         process.wait()
 
 
 @pytest.mark.chaos
-async def test_one_of_three_brokers_is_lost_for_good_and_nothing_with_it() -> None:
+async def test_nothing_is_lost_with_one_of_three_brokers() -> None:
     with or_skip(cluster(Shape(nodes=3))) as brokers:
         publisher, reader, log = open_bus(brokers.url, "saga"), open_bus(brokers.url, "saga"), DeliveryLog()
         await publisher.ensure([TOPIC], GROUP)
@@ -146,7 +146,7 @@ async def test_one_of_three_brokers_is_lost_for_good_and_nothing_with_it() -> No
 
 
 @pytest.mark.chaos
-async def test_a_partition_that_died_with_its_only_copy_holds_the_others_up_once() -> None:
+async def test_a_dead_partition_delays_the_others_only_once() -> None:
     with or_skip(cluster(Shape(nodes=3))) as brokers:
         bus = open_bus(
             brokers.url.replace("replication=3", "replication=1").replace("partitions=3", "partitions=6"), "saga"

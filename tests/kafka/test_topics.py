@@ -1,4 +1,4 @@
-"""Topics are made on purpose, with what the URL says, and the doctor finds what is unsafe about them."""
+"""Topics are created with the settings of the URL, and the doctor reports unsafe ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TIMEOUT_SECONDS = 20
 
 @pytest.fixture(scope="module")
 def creating_broker() -> Iterator[Cluster]:
-    """As Kafka comes: it makes a topic whenever a client names one."""
+    """A broker with default settings, which creates every topic that a client names."""
     with or_skip(cluster(Shape(overrides="auto.create.topics.enable=true\n"))) as found:
         yield found
 
@@ -55,7 +55,7 @@ def wrong(found: list[Check]) -> list[str]:
     return [f"{finding.detail} -> {finding.remedy}" for finding in found if not finding.ok]
 
 
-async def test_topics_are_made_once_with_the_settings_of_the_url(
+async def test_topics_are_created_once_with_the_settings_of_the_url(
     doctor: BusDoctor, admin: AIOKafkaAdminClient, kafka_url: str
 ) -> None:
     name = Options.read(kafka_url).prefix + TOPIC
@@ -73,7 +73,7 @@ async def test_topics_are_made_once_with_the_settings_of_the_url(
     assert int(settings["max.message.bytes"]) > 1024 * 1024
 
 
-async def test_what_was_made_is_found_healthy(doctor: BusDoctor) -> None:
+async def test_a_created_topic_passes_the_doctor(doctor: BusDoctor) -> None:
     await doctor.create([TOPIC])
 
     found = await findings(doctor, TOPIC)
@@ -82,7 +82,7 @@ async def test_what_was_made_is_found_healthy(doctor: BusDoctor) -> None:
     assert [finding.name for finding in found] == ["bus", "bus topics", "topic"]
 
 
-async def test_a_topic_that_is_missing_is_named_with_what_to_type(doctor: BusDoctor) -> None:
+async def test_a_missing_topic_is_reported_with_the_remedy(doctor: BusDoctor) -> None:
     (told,) = wrong(await findings(doctor, TOPIC))
 
     assert TOPIC in told
@@ -98,7 +98,7 @@ async def test_a_topic_that_is_missing_is_named_with_what_to_type(doctor: BusDoc
         ("max.message.bytes", "1000", "max.message.bytes=2097152"),
     ],
 )
-async def test_an_unsafe_setting_is_found_with_the_command_that_mends_it(
+async def test_an_unsafe_setting_is_reported_with_the_command_that_fixes_it(
     doctor: BusDoctor, admin: AIOKafkaAdminClient, kafka_url: str, setting: str, value: str, told: str
 ) -> None:
     name = Options.read(kafka_url).prefix + TOPIC
@@ -111,7 +111,7 @@ async def test_an_unsafe_setting_is_found_with_the_command_that_mends_it(
     assert found.endswith(f"--entity-name {name} --add-config {told}")
 
 
-async def test_too_few_copies_are_found(kafka_url: str, doctor: BusDoctor) -> None:
+async def test_too_few_copies_are_reported(kafka_url: str, doctor: BusDoctor) -> None:
     await doctor.create([TOPIC])
     strict = registry.open_doctor(kafka_url.replace("replication=1", "replication=3"), "saga")
     assert strict is not None
@@ -124,7 +124,7 @@ async def test_too_few_copies_are_found(kafka_url: str, doctor: BusDoctor) -> No
     await strict.close()
 
 
-async def test_more_copies_than_brokers_cannot_be_made(kafka_url: str) -> None:
+async def test_more_copies_than_brokers_are_refused(kafka_url: str) -> None:
     strict = registry.open_doctor(kafka_url.replace("replication=1", "replication=3"), "saga")
     assert strict is not None
 
@@ -134,7 +134,7 @@ async def test_more_copies_than_brokers_cannot_be_made(kafka_url: str) -> None:
     await strict.close()
 
 
-async def test_a_cluster_that_is_away_is_a_finding_too() -> None:
+async def test_an_unreachable_cluster_is_reported() -> None:
     doctor = registry.open_doctor("kafka://127.0.0.1:9", "saga")
     assert doctor is not None
 
@@ -144,7 +144,7 @@ async def test_a_cluster_that_is_away_is_a_finding_too() -> None:
     await doctor.close()
 
 
-async def test_no_topic_is_made_by_naming_it_even_where_brokers_would(creating_broker: Cluster) -> None:
+async def test_no_topic_is_created_implicitly_even_by_brokers_that_do_so(creating_broker: Cluster) -> None:
     url = creating_broker.url.replace("create=1", "create=0")
     bus = open_bus(url, "saga")
     for _ in range(2):
@@ -166,7 +166,7 @@ async def test_no_topic_is_made_by_naming_it_even_where_brokers_would(creating_b
     assert any(line.endswith("-> saga bus ensure") for line in told)
 
 
-async def test_partitions_that_are_added_are_read_and_written_without_a_restart(
+async def test_added_partitions_are_read_and_written_without_a_restart(
     admin: AIOKafkaAdminClient, kafka_url: str
 ) -> None:
     bus = open_bus(kafka_url, "saga")
@@ -187,7 +187,7 @@ async def test_partitions_that_are_added_are_read_and_written_without_a_restart(
 
 
 @pytest.mark.parametrize(("messages", "partitions"), [(100, {1}), (1_000, {2, 3})])
-async def test_what_is_published_together_is_together_up_to_a_parcel(
+async def test_messages_published_together_stay_together_up_to_a_chunk(
     kafka_url: str, messages: int, partitions: set[int]
 ) -> None:
     bus = open_bus(kafka_url, "saga")
@@ -206,7 +206,7 @@ async def test_what_is_published_together_is_together_up_to_a_parcel(
     assert len(places) in partitions
 
 
-def test_saga_bus_ensure_makes_the_topics_of_the_services_that_it_is_told(
+def test_saga_bus_ensure_creates_the_topics_of_the_named_services(
     command: Command,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
     kafka_url: str,

@@ -67,7 +67,7 @@ class FaultyEndpoint:
         return await self._forward(request, body)
 
     async def _put(self, request: web.Request, asked: Document) -> web.Response:
-        """Does not forward refused records. The answer has a line for each record, in order."""
+        """Forwards only the records that are not refused. The answer has a line for each record, in order."""
         answers: list[Document | None] = []
         accepted = []
         for record in asked["Records"]:

@@ -1,4 +1,4 @@
-"""What operators do with a stream, by calls of the Kinesis API: split and merge shards, delete it, inspect it."""
+"""Acts on a stream as operators do, by calls of the Kinesis API: splits and merges shards, deletes and inspects it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Operator:
         await until(is_active, "the stream is active")
 
     async def delete(self) -> None:
-        """Deletes the stream, and wait until it is gone."""
+        """Deletes the stream, and waits until it is gone."""
         client = await self.client()
         await client.delete_stream(StreamName=self.stream)
         await until(self._is_gone, "the stream is gone")
@@ -63,7 +63,7 @@ class Operator:
         await client.put_records(StreamName=self.stream, Records=records)
 
     async def stored(self) -> int:
-        """How many records the stream holds."""
+        """The number of records in the stream."""
         client, count = await self.client(), 0
         for shard in await self.api.shards(self.stream):
             iterator: str | None = await self.api.iterator(self.stream, shard.id, None)

@@ -49,7 +49,7 @@ async def serve(fleet: Fleet) -> list[Member]:
 
 
 async def run(fleet: Fleet, url: str, count: int, *events: Callable[[], Awaitable[None]]) -> dict[str, int]:
-    """Starts `count` orders, some before each event, wait for all of them to end, and audit the effects."""
+    """Starts `count` orders, some before each event, waits for all of them to end, and audits the effects."""
     async with saga.connect(settings=load(store=fleet.store, bus=url, redrive=1)) as client:
         await client.register(shop)
         handles, share = [], count // (len(events) + 1)

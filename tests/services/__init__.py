@@ -1,1 +1,1 @@
-"""Real servers for tests: a URL of the environment, else a container, else a native one. Never a mock."""
+"""Real servers for tests: a URL from the environment, else a container, else a native server. Never a mock."""

@@ -18,14 +18,14 @@ POLL_SECONDS: Final = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Where a server runs: the address it listens on, and the words that bring a program there (`ip netns exec NAME`)."""
+    """The host of a server: its address, and the command prefix that runs a program on it (`ip netns exec NAME`)."""
 
     host: str = LOOPBACK
     inside: tuple[str, ...] = ()
 
 
 class Ensemble(ABC):
-    """`scheme` is that of its URL, `ports` are those for clients, one for each member."""
+    """Several servers. `scheme` is that of the URL; `ports` are the client ports, one for each member."""
 
     scheme: str
 
@@ -53,7 +53,7 @@ class Ensemble(ABC):
         return self._nodes[node].pid
 
     def start(self, *nodes: int) -> None:
-        """Starts these servers, without numbers all of them, and wait until each of them answers."""
+        """Starts these servers, all by default, and waits until each of them answers."""
         nodes = nodes or tuple(range(1, len(self._members) + 1))
         for node in nodes:
             log = self._folder / f"node-{node}.log"
@@ -66,7 +66,7 @@ class Ensemble(ABC):
                 time.sleep(POLL_SECONDS)
 
     def kill(self, *nodes: int) -> None:
-        """What a crash does: no chance to say good-bye."""
+        """Kills these servers, as a crash does."""
         for node in nodes or tuple(self._nodes):
             self._nodes[node].end(signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""etcd: the one of the environment, else native ones: built from its Go module, else the program of this machine. One node or three."""
+"""etcd from the environment, else native: built from its Go module, else a program on PATH. One node or three."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Etcd(Ensemble):
         return False
 
     def call(self, method: str, body: dict[str, object], *, node: int = 1, timeout_seconds: float = 5) -> Any:
-        """Asks through the JSON gateway: bytes travel as base64, 64-bit integers as strings. For probes; the adapter speaks gRPC."""
+        """Calls the JSON gateway: bytes are base64, 64-bit integers strings. For probes; the adapter uses gRPC."""
         return self._get(node, f"v3/{method}", json.dumps(body).encode(), timeout_seconds)
 
     def _get(self, node: int, path: str, body: bytes | None = None, timeout_seconds: float = 1) -> Any:
@@ -73,7 +73,7 @@ class Etcd(Ensemble):
 
 
 def program() -> str | Path:
-    """The newest etcd that can be had here. Raises Missing."""
+    """The newest etcd that is available here. Raises Missing."""
     try:
         return go_binary("etcd", ETCD_MODULE, ETCD_VERSION)
     except Missing as error:
@@ -84,7 +84,7 @@ def program() -> str | Path:
 
 @contextlib.contextmanager
 def cluster(nodes: int = 1, *, durable: bool = False, tls: bool = False) -> Iterator[Etcd]:
-    """A new cluster on loopback, with no data, which is gone afterwards. With `tls` clients show a certificate. Raises Missing."""
+    """Yields a new, empty cluster on loopback. With `tls`, clients need a certificate. Raises Missing."""
     with tempfile.TemporaryDirectory(prefix="saga-etcd-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         etcd = Etcd(folder, [Member()] * nodes, durable=durable, tls=Tls.made_in(folder) if tls else None)

@@ -35,7 +35,7 @@ FOREIGN_OPTION: Final = re.compile(
 
 
 def generate(target: Path) -> None:
-    """Writes the stubs into a folder that stands for the source root. Raises Missing: no uv, no go, or no way to fetch."""
+    """Writes the stubs below a source root. Raises Missing if uv, go, or the network is missing."""
     with tempfile.TemporaryDirectory() as name:
         protos = Path(name) / PACKAGE
         protos.mkdir(parents=True)
@@ -53,7 +53,7 @@ def generate(target: Path) -> None:
 
 
 def _source(module: str) -> Path:
-    """Downloaded by the go command, which checks it against the checksum database."""
+    """A module downloaded by the go command, which checks it against the checksum database."""
     return Path(json.loads(_run("go", "mod", "download", "-json", f"{module}@{ETCD_VERSION}"))["Dir"])
 
 
@@ -68,7 +68,7 @@ def _run(*argv: str) -> str:
 
 
 def _stripped(text: str) -> str:
-    """Without what only etcd's own builds read; imports lead to where the stubs lie."""
+    """A proto without what only etcd's own builds read, with imports adapted to the place of the stubs."""
     text = re.sub(r'import "(?!.*/(?:kv|auth|rpc)\.proto").*?;\n', "", text)
     text = re.sub(r'import "etcd/.*/(\w+\.proto)";', rf'import "{PACKAGE}/\1";', text)
     text = re.sub(r"\s*\[\s*\((?:versionpb|gogoproto)\.[^\]]*\]", "", text)

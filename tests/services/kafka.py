@@ -1,4 +1,4 @@
-"""Apache Kafka: the one of the environment, else a container, else its jars from Maven Central. KRaft, one broker or three."""
+"""Apache Kafka from the environment, else a container, else its jars from Maven Central. KRaft, one broker or three."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from saga_postgres.embedded.child import LOOPBACK, Child, free_port
 from tests.services.places import Missing, jars, no_docker
 
-KAFKA_VERSION = "4.3.1"  # pinned: a range finds a release on the day on which one of its jars is not there yet
+KAFKA_VERSION = "4.3.1"  # pinned: a version range finds a release whose jars are not all published yet
 PARTS = (f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}", "org.slf4j:slf4j-simple:1.7.36")
 KAFKA_IMAGE = "confluentinc/cp-kafka:7.6.0"  # the container's start script is made for this one
 START_TIMEOUT_SECONDS = 90.0
@@ -59,14 +59,14 @@ JAVA = (
     "-Xmx384m",
     "-XX:+UseSerialGC",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
-    "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",  # the one line that says it is ready
+    "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",  # the line that says that the broker is ready
 )
-STARTS_FAST = "-XX:TieredStopAtLevel=1"  # 0.4 s sooner, and slower from then on
+STARTS_FAST = "-XX:TieredStopAtLevel=1"  # starts 0.4 s sooner, and is slower afterwards
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a cluster is like. `overrides` are further properties; `advertised` is where clients are told to go: a proxy."""
+    """The shape of a cluster. `overrides` are further properties; `advertised` is the port that clients are sent to, of a proxy."""
 
     nodes: int = 1
     overrides: str = ""
@@ -112,12 +112,12 @@ class Cluster:
 
     @property
     def servers(self) -> str:
-        """As they stand in a URL."""
+        """The servers as they are written in a URL."""
         return ",".join(f"{LOOPBACK}:{port}" for port in self.ports)
 
     @property
     def url(self) -> str:
-        """Of a bus for tests: topics are made when they are asked for."""
+        """The URL of a bus for tests, which creates topics on demand."""
         nodes = len(self.ports)
         return f"kafka://{self.servers}?create=1&partitions=3&replication={min(COPIES_MAX, nodes)}"
 
@@ -136,11 +136,11 @@ class Cluster:
                 time.sleep(POLL_SECONDS)
 
     def kill(self, node: int) -> None:
-        """As a crash does: no chance to say good-bye."""
+        """Kills a broker, as a crash does."""
         self.children[node].end(signal.SIGKILL)
 
     def freeze(self, node: int) -> None:
-        """A broker that hears and says nothing: the cheapest black hole. `thaw` it before it is stopped."""
+        """Suspends a broker, which then accepts connections and never answers. `thaw` it before stopping it."""
         os.kill(self.children[node].pid, signal.SIGSTOP)
 
     def thaw(self, node: int) -> None:
@@ -186,7 +186,7 @@ class Cluster:
 
 @contextlib.contextmanager
 def cluster(shape: Shape = ONE) -> Iterator[Cluster]:
-    """Native brokers, which a test may kill. Raises Missing."""
+    """Yields native brokers, which a test may kill. Raises Missing."""
     with tempfile.TemporaryDirectory(prefix="saga-kafka-", ignore_cleanup_errors=True) as name:
         made = Cluster(Path(name), shape)
         try:
@@ -197,7 +197,7 @@ def cluster(shape: Shape = ONE) -> Iterator[Cluster]:
 
 @contextlib.contextmanager
 def kafka() -> Iterator[str]:
-    """The URL of a bus on a Kafka for tests, which is thrown away afterwards unless the environment named it."""
+    """Yields the URL of a bus on a Kafka for tests, which is deleted afterwards unless the environment named it."""
     if url := os.environ.get("SAGA_TEST_KAFKA_URL"):
         yield url if "?" in url else f"{url}?{FOR_TESTS}"
     elif why_not := no_docker():

@@ -1,4 +1,4 @@
-"""Kinesis: the one of the environment, else LocalStack in a container, else kinesalite, which is faithful on resharding and expiry."""
+"""Kinesis from the environment, else LocalStack in a container, else kinesalite, which is faithful on resharding and expiry."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ QUICK = {"poll": "10ms", "idle": "20ms", "lease": "2s", "create": "yes"}
 
 
 def bus_url(endpoint: str, leases: str, **parameters: str) -> str:
-    """The URL of a bus on a stand-in, with the pace of tests unless `parameters` say otherwise."""
+    """The URL of a bus on a stand-in, with short intervals unless `parameters` override them."""
     given = {"endpoint_url": endpoint, "leases": leases, **QUICK, **parameters}
     return f"kinesis://test:test@us-east-1?{urlencode(given, quote_via=quote)}"
 
 
 @contextlib.contextmanager
 def kinesis() -> Iterator[str]:
-    """The endpoint of a Kinesis for tests, at the pace that the machine offers."""
+    """Yields the endpoint of a Kinesis for tests."""
     if url := os.environ.get("SAGA_TEST_KINESIS_URL"):
         yield url
     elif no_docker():
@@ -58,7 +58,7 @@ def kinesis() -> Iterator[str]:
 
 
 class Kinesalite:
-    """A stand-in of our own that can be killed and started again on its data, and whose clock can be moved.
+    """A stand-in that can be killed and restarted on its data, and whose clock can be moved.
 
     Raises Missing where Node is not to be had.
     """
@@ -89,7 +89,7 @@ class Kinesalite:
         self._folder.cleanup()
 
     def start(self) -> None:
-        """On what was there before."""
+        """Starts on the existing data."""
         folder = Path(self._folder.name)
         launcher = LAUNCHER % (self._modules, folder / "data", self._port, LOOPBACK)
         (folder / "launcher.js").write_text(launcher)
@@ -97,24 +97,24 @@ class Kinesalite:
         _wait_until_listening(self._child, self._port)
 
     def kill(self, signal_: signal.Signals = signal.SIGKILL) -> int:
-        """Ends it; returns the pid that was."""
+        """Kills the process. Returns its pid."""
         assert self._child is not None
         self._child.end(signal_)
         return self._child.pid
 
     def signal(self, signal_: signal.Signals) -> None:
-        """SIGSTOP and SIGCONT: it is frozen, and goes on."""
+        """Sends SIGSTOP or SIGCONT."""
         assert self._child is not None
         os.kill(self._child.pid, signal_)
 
     def expire_iterators(self) -> None:
-        """Five minutes pass."""
+        """Moves the clock by five minutes."""
         self.signal(signal.SIGUSR2)
 
 
 @contextlib.contextmanager
 def moto() -> Iterator[str]:
-    """The endpoint of a moto of our own: a stand-in that many have. It never ends what was read of a shard that was split."""
+    """Yields the endpoint of a moto server, a widespread stand-in. It never ends reading a shard that was split."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="saga-moto-") as name:
         argv: list[str | Path] = [sys.executable, "-m", "moto.server", "-H", LOOPBACK, "-p", str(port)]

@@ -1,4 +1,4 @@
-"""Where a real server may come from: the environment's URL, else a container, else a program of this machine."""
+"""The sources of a real server: a URL from the environment, else a container, else a program on this machine."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies
 
 
 class Missing(LookupError):
-    """No server of this kind can be had on this machine; the message says what was tried."""
+    """No server of this kind is available on this machine; the message says what was tried."""
 
 
 @contextlib.contextmanager
 def or_skip(server: contextlib.AbstractContextManager[Server]) -> Iterator[Server]:
-    """Brings a server up for a fixture. Where there is none the test is skipped aloud, and in the CI it fails."""
+    """Starts a server for a fixture. If none is available, the test is skipped with the reason, or fails in CI."""
     with contextlib.ExitStack() as stack:
         try:
             up = stack.enter_context(server)
@@ -44,10 +44,10 @@ def or_skip(server: contextlib.AbstractContextManager[Server]) -> Iterator[Serve
 
 
 def no_docker() -> str | None:
-    """Why there is no container to be had; None where there is one."""
+    """The reason why containers are not available; None if they are."""
     if importlib.util.find_spec("testcontainers") is None:
         return "testcontainers is not installed"
-    with warnings.catch_warnings():  # a refused connection leaves its socket to the collector, which complains
+    with warnings.catch_warnings():  # a refused connection leaves its socket to the garbage collector, which warns
         warnings.simplefilter("ignore", ResourceWarning)
         why_not = _no_answer()
         gc.collect()
@@ -63,7 +63,7 @@ def _no_answer() -> str | None:
 
 
 def cache_folder() -> Path:
-    """Where jars and built programs survive between runs: SAGA_TEST_CACHE, else the account's cache."""
+    """The folder that keeps jars and built programs between runs: SAGA_TEST_CACHE, else the user's cache."""
     root = os.environ.get("SAGA_TEST_CACHE") or os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     folder = Path(root) / "saga-test-services"
     folder.mkdir(parents=True, exist_ok=True)
@@ -71,7 +71,7 @@ def cache_folder() -> Path:
 
 
 def jars(name: str, *coordinates: str) -> Path:
-    """A folder of jars with all they need at run time, from Maven Central once, then from the cache.
+    """A folder of jars with their run-time dependencies, from Maven Central once, then from the cache.
 
     `name` must change with the versions. Raises Missing.
     """
@@ -90,7 +90,7 @@ def jars(name: str, *coordinates: str) -> Path:
 
 
 def go_binary(name: str, module: str, version: str) -> Path:
-    """A program built from its Go module once, then from the cache. Raises Missing.
+    """A program, built from its Go module once, then from the cache. Raises Missing.
 
     `go install module@version` refuses modules with `replace` lines (etcd); a module of our own that requires them does not.
     """
@@ -107,7 +107,7 @@ def go_binary(name: str, module: str, version: str) -> Path:
 
 
 def npm_folder(name: str, package: str, version: str) -> Path:
-    """A folder with a package of the npm registry and all it needs, once, then from the cache. Raises Missing."""
+    """A folder with an npm package and its dependencies, downloaded once, then from the cache. Raises Missing."""
     folder = cache_folder() / f"{name}-{version}"
     if folder.exists():
         return folder
@@ -137,7 +137,7 @@ def _build(name: str, argv: list[str], folder: Path, **environment: str) -> None
 
 
 def _keep(made: Path, target: Path) -> None:
-    """All or nothing; another process may have been quicker."""
+    """Moves a complete folder into place; another process may have been faster."""
     try:
         made.rename(target)
     except OSError:

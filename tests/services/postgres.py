@@ -1,4 +1,4 @@
-"""PostgreSQL and PgBouncer: the one of the environment, else a container, else a native one."""
+"""PostgreSQL and PgBouncer from the environment, else a container, else native."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ POLL_SECONDS = 0.01
 
 @contextlib.contextmanager
 def postgres() -> Iterator[str]:
-    """The URL of an administrator of a PostgreSQL, which is thrown away afterwards unless the environment named it."""
+    """Yields the administrator's URL of a PostgreSQL, which is deleted afterwards unless the environment named it."""
     if url := os.environ.get("SAGA_TEST_POSTGRES_URL"):
         yield url
     elif why_not := no_docker():
@@ -49,7 +49,7 @@ def postgres() -> Iterator[str]:
 
 @contextlib.asynccontextmanager
 async def database(server_url: str, *, template: str = "template0") -> AsyncIterator[str]:
-    """The URL of a new database on a server, empty or a copy; it goes away afterwards, whoever is still connected."""
+    """Yields the URL of a new database, empty or a copy. It is dropped afterwards, even if clients are connected."""
     name = f"test_{uuid.uuid4().hex}"
     await administer(server_url, f'create database "{name}" template "{template}"')
     try:
@@ -60,7 +60,7 @@ async def database(server_url: str, *, template: str = "template0") -> AsyncIter
 
 @contextlib.contextmanager
 def pgbouncer(server_url: str, *, pool_mode: str = "transaction", ignored: str = "extra_float_digits") -> Iterator[str]:
-    """The URL of a PgBouncer before a server. A database's URL through it is this one with another path.
+    """Yields the URL of a PgBouncer in front of a server. Other databases have the same URL with another path.
 
     `ignored`: the settings of a connection that it swallows instead of refusing the connection.
     """
@@ -89,7 +89,7 @@ def pgbouncer(server_url: str, *, pool_mode: str = "transaction", ignored: str =
 
 
 def with_database(server_url: str, name: str) -> str:
-    """The URL of a database of a server."""
+    """The URL of a database on a server."""
     return urllib.parse.urlsplit(server_url)._replace(path=f"/{name}").geturl()
 
 

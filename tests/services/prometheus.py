@@ -1,4 +1,4 @@
-"""promtool, Prometheus' checker of rules: Debian's package `prometheus` has it, and so has Homebrew's."""
+"""promtool, which checks Prometheus rules; in the package `prometheus` of Debian and Homebrew."""
 
 from __future__ import annotations
 

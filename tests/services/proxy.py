@@ -1,7 +1,7 @@
-"""A network that misbehaves: a TCP proxy on the loopback before a real server.
+"""A faulty network: a TCP proxy on loopback in front of a real server.
 
-What it holds back arrives when it is released, as after a real outage, or never, when the connections are cut. The end of a
-connection is held back, too: a server does not hear that its client has gone.
+Held data arrives after `release`, as after a real outage, or never if the connections are cut. The end of a connection is held too: a
+server does not learn that its client has gone.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ RESET = struct.pack("ii", 1, 0)  # SO_LINGER for 0 s: closing sends RST
 Answer = TypeVar("Answer")
 
 
-class Way(enum.Enum):
-    """A direction."""
+class Direction(enum.Enum):
+    """A direction of data."""
 
     TO_SERVER = "to server"
     TO_CLIENT = "to client"
 
 
-BOTH = (Way.TO_SERVER, Way.TO_CLIENT)
+BOTH = (Direction.TO_SERVER, Direction.TO_CLIENT)
 
 
 class Proxy:
-    """Passes everything on until it is told otherwise, in a thread of its own; call its methods from any other.
+    """Forwards everything, unless told otherwise, on a thread of its own. Call its methods from any other thread.
 
-    The address stays the same for its life, also when it refuses connections in between.
+    The address never changes, even while it refuses connections.
     """
 
     def __init__(self, host: str, port: int) -> None:
         self._target = host, port
         self.port = free_port()
-        self._loop = uvloop.new_event_loop()  # it stands beside what is measured
+        self._loop = uvloop.new_event_loop()  # fast, since it runs beside what is measured
         self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy {self.port}", daemon=True)
         self._listener: asyncio.Server | None = None
         self._links: dict[_Link, asyncio.Task[None]] = {}
@@ -59,14 +59,14 @@ class Proxy:
 
     @classmethod
     def before(cls, url: str) -> Proxy:
-        """A proxy before the server of a URL, which names host and port."""
+        """A proxy in front of the server of a URL, which must have host and port."""
         parts = urllib.parse.urlsplit(url)
         if parts.hostname is None or parts.port is None:
             raise ValueError("a proxy needs a URL with host and port")
         return cls(parts.hostname, parts.port)
 
     def through(self, url: str) -> str:
-        """The same URL, by way of this proxy."""
+        """The same URL through this proxy."""
         parts = urllib.parse.urlsplit(url)
         account, at, _ = parts.netloc.rpartition("@")
         return parts._replace(netloc=f"{account}{at}{LOOPBACK}:{self.port}").geturl()
@@ -86,49 +86,49 @@ class Proxy:
 
     @property
     def connections(self) -> int:
-        """How many clients are connected through it now."""
+        """The number of connected clients."""
         return len(self._links)
 
     @property
     def held_bytes(self) -> int:
-        """How many bytes it has read and not passed on. What waits in the kernel's buffers is not counted."""
+        """The bytes that were read and not forwarded, without those in the buffers of the kernel."""
         return sum(link.held_bytes for link in [*self._links])
 
     @property
     def lost_answers(self) -> int:
-        """How many connections `lose_answers_to` has cut."""
+        """The number of connections that `lose_answers_to` has cut."""
         return self._lost_answers
 
-    def hold(self, *ways: Way) -> None:
-        """Lets nothing pass in these directions, on open connections and on new ones; in both it is a black hole."""
-        self._call(self._set_gates({way: way not in (ways or BOTH) for way in BOTH}))
+    def hold(self, *directions: Direction) -> None:
+        """Holds all data in these directions, on open and new connections. In both directions it is a black hole."""
+        self._call(self._set_gates({direction: direction not in (directions or BOTH) for direction in BOTH}))
 
     def release(self) -> None:
-        """Passes everything on again, what was held back first."""
+        """Forwards everything again, held data first."""
         self._call(self._set_gates(dict.fromkeys(BOTH, True)))
 
     def cut(self) -> int:
-        """Reset every connection; what was held back is lost. Returns how many there were."""
+        """Resets every connection, and drops held data. Returns the number of connections."""
         return self._call(self._cut())
 
     def refuse(self) -> None:
-        """Refuses new connections; open ones stay."""
+        """Refuses new connections. Open connections stay."""
         self._call(self._refuse())
 
     def accept(self) -> None:
-        """Takes new connections again."""
+        """Accepts new connections again."""
         self._call(self._listen())
 
     def delay(self, seconds: float) -> None:
-        """Holds every chunk back for so long, in both directions."""
+        """Delays all data by this long, in both directions."""
         self._delay_seconds = seconds
 
     def lose_answers_to(self, words: bytes | None) -> None:
-        """Cut a connection as soon as the server answers a request with these words in it: it is done, and nobody hears so."""
+        """Cuts a connection when the server answers a request that contains these words: it is served, and the answer is lost."""
         self._fatal_words = words
 
     def heal(self) -> None:
-        """Ends every fault. Connections that were cut stay so."""
+        """Ends every fault. Cut connections stay cut."""
         self.delay(0)
         self.lose_answers_to(None)
         self.release()
@@ -137,7 +137,7 @@ class Proxy:
     def _call(self, claim: Coroutine[None, None, Answer]) -> Answer:
         return asyncio.run_coroutine_threadsafe(claim, self._loop).result(CALL_SECONDS)
 
-    async def _set_gates(self, open_ways: dict[Way, bool]) -> None:
+    async def _set_gates(self, open_ways: dict[Direction, bool]) -> None:
         for way, is_open in open_ways.items():
             if is_open:
                 self._gates[way].set()
@@ -168,14 +168,14 @@ class Proxy:
         await self._cut()
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Stands for one client until one of the ends has gone and the other was told."""
+        """Serves one client until one of the ends has gone and the other has been told."""
         link = _Link(writer)
         task = asyncio.current_task()
         assert task is not None
         self._links[link] = task
         try:
             await self._serve(link, reader, writer)
-        except asyncio.CancelledError:  # cut; the stream server would report it as a mistake
+        except asyncio.CancelledError:  # cut; the stream server would report it as an error
             pass
         finally:
             del self._links[link]
@@ -186,12 +186,14 @@ class Proxy:
             from_server, to_server = await asyncio.open_connection(*self._target)
             link.ends.append(to_server)
             async with asyncio.TaskGroup() as ways:
-                ways.create_task(self._pass_on(link, reader, to_server, Way.TO_SERVER))
-                ways.create_task(self._pass_on(link, from_server, writer, Way.TO_CLIENT))
+                ways.create_task(self._pass_on(link, reader, to_server, Direction.TO_SERVER))
+                ways.create_task(self._pass_on(link, from_server, writer, Direction.TO_CLIENT))
         except* OSError:
             link.reset()
 
-    async def _pass_on(self, link: _Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Way) -> None:
+    async def _pass_on(
+        self, link: _Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Direction
+    ) -> None:
         while True:
             chunk = await reader.read(CHUNK_BYTES)
             link.held_bytes += len(chunk)
@@ -199,10 +201,10 @@ class Proxy:
                 await asyncio.sleep(self._delay_seconds)
             await self._gates[way].wait()
             link.held_bytes -= len(chunk)
-            if way is Way.TO_CLIENT and link.is_doomed:
+            if way is Direction.TO_CLIENT and link.is_doomed:
                 self._lost_answers += 1
                 raise ConnectionResetError
-            if way is Way.TO_SERVER and self._fatal_words is not None and self._fatal_words in chunk:
+            if way is Direction.TO_SERVER and self._fatal_words is not None and self._fatal_words in chunk:
                 link.is_doomed = True
             if not chunk:
                 break
@@ -215,7 +217,7 @@ class Proxy:
 
 
 class _Link:
-    """A client's connection and the one to the server that belongs to it."""
+    """The connection of a client, and its connection to the server."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self.ends = [writer]

@@ -1,4 +1,4 @@
-"""What a test may count on when it breaks the network."""
+"""The faults of the proxy."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pytest
 
 from saga_postgres.embedded.child import LOOPBACK
 from tests.runtime.world import until
-from tests.services.proxy import Proxy, Way
+from tests.services.proxy import Direction, Proxy
 
 SILENCE_SECONDS = 0.1
 
 
 @pytest.fixture
 def echo() -> Iterator[socket.socket]:
-    """A server that answers every line with itself; threads of its own, one a connection."""
+    """A server that echoes every line; it has one thread for each connection."""
     with socket.create_server((LOOPBACK, 0)) as listener:
         threading.Thread(target=_serve, args=(listener,), daemon=True).start()
         yield listener
@@ -69,11 +69,11 @@ async def connect(proxy: Proxy) -> Line:
     return Line(*await asyncio.open_connection(LOOPBACK, proxy.port))
 
 
-async def test_what_is_said_arrives_and_is_answered(line: Line) -> None:
+async def test_data_passes_in_both_directions(line: Line) -> None:
     assert await line.ask(b"one") == b"one"
 
 
-async def test_a_black_hole_is_silent_and_gives_back_what_fell_into_it(proxy: Proxy, line: Line) -> None:
+async def test_a_black_hole_is_silent_and_delivers_held_data_afterwards(proxy: Proxy, line: Line) -> None:
     proxy.hold()
     line.writer.write(b"one\n")
     assert await line.is_silent()
@@ -83,7 +83,7 @@ async def test_a_black_hole_is_silent_and_gives_back_what_fell_into_it(proxy: Pr
     assert await line.answer() == b"one"
 
 
-async def test_a_connection_into_a_black_hole_is_made_and_stays_silent(proxy: Proxy) -> None:
+async def test_a_connection_into_a_black_hole_opens_and_stays_silent(proxy: Proxy) -> None:
     proxy.hold()
     line = await connect(proxy)
     line.writer.write(b"one\n")
@@ -95,8 +95,8 @@ async def test_a_connection_into_a_black_hole_is_made_and_stays_silent(proxy: Pr
     line.writer.close()
 
 
-async def test_answers_that_are_held_back_were_given(proxy: Proxy, line: Line) -> None:
-    proxy.hold(Way.TO_CLIENT)
+async def test_held_answers_have_been_given(proxy: Proxy, line: Line) -> None:
+    proxy.hold(Direction.TO_CLIENT)
     line.writer.write(b"one\n")
 
     await until(lambda: proxy.held_bytes == 4, "the server has answered")
@@ -104,19 +104,19 @@ async def test_answers_that_are_held_back_were_given(proxy: Proxy, line: Line) -
     assert await line.is_silent()
 
 
-async def test_requests_that_are_held_back_do_not_reach_the_server(proxy: Proxy, line: Line) -> None:
-    proxy.hold(Way.TO_SERVER)
+async def test_held_requests_do_not_reach_the_server(proxy: Proxy, line: Line) -> None:
+    proxy.hold(Direction.TO_SERVER)
     line.writer.write(b"one\n")
     await until(lambda: proxy.held_bytes == 4, "the request is held back")
 
-    proxy.hold(Way.TO_CLIENT)
+    proxy.hold(Direction.TO_CLIENT)
     await until(lambda: proxy.held_bytes == 4, "it is the answer now")
     proxy.release()
 
     assert await line.answer() == b"one"
 
 
-async def test_a_server_does_not_hear_that_a_client_has_gone_in_a_black_hole(proxy: Proxy, line: Line) -> None:
+async def test_a_server_behind_a_black_hole_does_not_learn_that_its_client_has_gone(proxy: Proxy, line: Line) -> None:
     assert await line.ask(b"one") == b"one"
     proxy.hold()
     line.writer.close()
@@ -127,8 +127,8 @@ async def test_a_server_does_not_hear_that_a_client_has_gone_in_a_black_hole(pro
     await until(lambda: proxy.connections == 0, "the end has come through")
 
 
-async def test_a_cut_resets_every_connection_and_loses_what_was_held_back(proxy: Proxy, line: Line) -> None:
-    proxy.hold(Way.TO_CLIENT)
+async def test_a_cut_resets_every_connection_and_drops_held_data(proxy: Proxy, line: Line) -> None:
+    proxy.hold(Direction.TO_CLIENT)
     line.writer.write(b"one\n")
     await until(lambda: proxy.held_bytes == 4, "the server has answered")
 
@@ -153,7 +153,7 @@ async def test_a_new_connection_is_refused_while_open_ones_stay(proxy: Proxy, li
     other.writer.close()
 
 
-async def test_a_delay_holds_every_answer_up_in_both_directions(proxy: Proxy, line: Line) -> None:
+async def test_a_delay_applies_in_both_directions(proxy: Proxy, line: Line) -> None:
     proxy.delay(0.05)
     asked_at = time.monotonic()
     assert await line.ask(b"one") == b"one"
@@ -164,7 +164,7 @@ async def test_a_delay_holds_every_answer_up_in_both_directions(proxy: Proxy, li
     assert await line.ask(b"two") == b"two"
 
 
-async def test_a_server_that_is_away_resets_the_client(echo: socket.socket, proxy: Proxy) -> None:
+async def test_an_unreachable_server_resets_the_client(echo: socket.socket, proxy: Proxy) -> None:
     echo.shutdown(socket.SHUT_RDWR)
 
     with pytest.raises(ConnectionResetError):  # at once or a moment later

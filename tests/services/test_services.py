@@ -1,4 +1,4 @@
-"""`python -m tests.services`: starts what it is told, prints where it is, and stops it when it is told."""
+"""`python -m tests.services` starts servers, prints their URLs, and stops them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.runtime.world import until
 ROOT = Path(__file__).parents[2]
 
 
-async def test_a_server_runs_until_it_is_stopped_and_is_where_it_was_said_to_be(tmp_path: Path) -> None:
+async def test_a_server_runs_at_its_printed_url_until_it_is_stopped(tmp_path: Path) -> None:
     out = tmp_path / "out"
     environment = {name: value for name, value in os.environ.items() if not name.startswith("SAGA_TEST_")}
     with out.open("wb") as printed:
@@ -35,7 +35,7 @@ async def test_a_server_runs_until_it_is_stopped_and_is_where_it_was_said_to_be(
         process.wait()
 
 
-def test_a_server_that_nobody_knows_is_refused_with_those_that_there_are() -> None:
+def test_an_unknown_server_is_refused_with_the_known_ones() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "tests.services", "oracle"], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -45,7 +45,7 @@ def test_a_server_that_nobody_knows_is_refused_with_those_that_there_are() -> No
     assert "postgres, kafka" in ran.stderr
 
 
-def test_the_ci_fails_where_one_is_missing(tmp_path: Path) -> None:
+def test_the_ci_fails_if_a_server_is_missing(tmp_path: Path) -> None:
     environment = {**os.environ, "CI": "true", "PATH": str(tmp_path), "DOCKER_HOST": "tcp://127.0.0.1:9"}
     environment.pop("SAGA_TEST_KAFKA_URL", None)
 

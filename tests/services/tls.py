@@ -1,4 +1,4 @@
-"""A certificate authority of a test's own, and one certificate by it for loopback, made with openssl."""
+"""A certificate authority for one test, and a certificate for loopback, made with openssl."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.services.places import Missing
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """PEM files. The certificate serves for both sides."""
+    """PEM files. The certificate is for server and client."""
 
     authority: Path
     certificate: Path
@@ -54,7 +54,7 @@ class Tls:
         return made
 
     def context(self) -> ssl.SSLContext:
-        """For a client that shows the certificate."""
+        """A context for a client with the certificate."""
         context = ssl.create_default_context(cafile=str(self.authority))
         context.load_cert_chain(self.certificate, self.key)
         return context

@@ -1,4 +1,4 @@
-"""ZooKeeper: the one of the environment, else native ones, its jars by Maven. One server or an ensemble."""
+"""ZooKeeper from the environment, else native, with its jars from Maven Central. One server or an ensemble."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from saga_postgres.embedded.child import free_port
 from tests.services.ensemble import Ensemble, Member
 from tests.services.places import Missing, jars
 
-ZOOKEEPER_VERSION: Final = "3.9.5"  # pinned: a later one was listed before all its parts were there
+ZOOKEEPER_VERSION: Final = "3.9.5"  # pinned: a later version was listed before all its parts were published
 COORDINATES: Final = (
     f"org.apache.zookeeper:zookeeper:{ZOOKEEPER_VERSION}",
-    "org.xerial.snappy:snappy-java:1.1.10.7",  # these two are said to be provided, and it does not start without them
+    "org.xerial.snappy:snappy-java:1.1.10.7",  # declared as provided, but required at the start
     "io.dropwizard.metrics:metrics-core:4.1.12.1",
     "org.slf4j:slf4j-simple:2.0.13",
 )
@@ -45,7 +45,7 @@ Server {{ org.apache.zookeeper.server.auth.DigestLoginModule required user_{user
 
 
 class ZooKeeper(Ensemble):
-    """One server, or an ensemble of several. `users`: their passwords, for SASL."""
+    """One server, or an ensemble. `users` are names and passwords for SASL."""
 
     scheme = "zookeeper"
 
@@ -82,7 +82,7 @@ class ZooKeeper(Ensemble):
         return [*argv, "-cp", self._classpath, main, self._folder / f"node-{node}.cfg"]
 
     def _is_ready(self, node: int) -> bool:
-        """An open port is not enough: a member of an ensemble listens before it knows its leader."""
+        """Checks more than the port: a member of an ensemble listens before it knows its leader."""
         host, port = self._members[node - 1].host, self._ports[node - 1]
         with contextlib.suppress(OSError), socket.create_connection((host, port), 1) as connection:
             connection.sendall(b"srvr")
@@ -98,7 +98,7 @@ def _java() -> str:
 
 @contextlib.contextmanager
 def ensemble(nodes: int = 1, *, users: dict[str, str] | None = None) -> Iterator[ZooKeeper]:
-    """New servers on loopback, with no data, which are gone afterwards. `users`: for SASL. Raises Missing."""
+    """Yields new, empty servers on loopback. `users` are for SASL. Raises Missing."""
     with tempfile.TemporaryDirectory(prefix="saga-zookeeper-", ignore_cleanup_errors=True) as name:
         servers = ZooKeeper(Path(name), [Member()] * nodes, users=users)
         try:

@@ -1,4 +1,4 @@
-"""The clock that tests turn by hand."""
+"""The clock that tests advance."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import asyncio
 from saga.testing.clocks.hand_clock import HandClock
 
 
-async def test_time_stands_still_until_it_is_turned() -> None:
+async def test_time_stands_still_until_it_is_advanced() -> None:
     clock = HandClock(100.0)
     assert clock.monotonic() == 100.0
 
@@ -16,7 +16,7 @@ async def test_time_stands_still_until_it_is_turned() -> None:
     assert clock.monotonic() == 102.5
 
 
-async def test_sleepers_wake_in_the_order_of_their_times_each_at_its_own() -> None:
+async def test_sleepers_wake_in_order_each_at_its_own_time() -> None:
     clock = HandClock(0.0)
     woken: list[tuple[str, float]] = []
 
@@ -34,7 +34,7 @@ async def test_sleepers_wake_in_the_order_of_their_times_each_at_its_own() -> No
     assert clock.monotonic() == 5.5
 
 
-async def test_who_wakes_can_sleep_again_within_one_turn() -> None:
+async def test_a_woken_sleeper_can_sleep_again_within_one_advance() -> None:
     clock = HandClock(0.0)
     ticks: list[float] = []
 
@@ -51,7 +51,7 @@ async def test_who_wakes_can_sleep_again_within_one_turn() -> None:
     assert ticks == [1.0, 2.0, 3.0]
 
 
-async def test_a_cancelled_sleeper_is_passed_over() -> None:
+async def test_a_cancelled_sleeper_is_skipped() -> None:
     clock = HandClock(0.0)
     task = asyncio.create_task(clock.sleep(1.0))
     await clock.advance(0.0)
@@ -62,5 +62,5 @@ async def test_a_cancelled_sleeper_is_passed_over() -> None:
     assert task.cancelled()
 
 
-async def test_no_time_at_all_is_no_sleep() -> None:
+async def test_sleeping_for_no_time_returns_at_once() -> None:
     await HandClock(0.0).sleep(0.0)

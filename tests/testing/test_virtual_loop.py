@@ -1,4 +1,4 @@
-"""Virtual time, and machines on it that are frozen and killed."""
+"""Virtual time, and hosts that are frozen and killed."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def test_an_hour_takes_no_time(loop: VirtualLoop) -> None:
     assert loop.time() == HOUR_SECONDS
 
 
-def test_a_pause_that_rounds_to_nothing_ends(loop: VirtualLoop) -> None:
+def test_a_pause_that_rounds_to_zero_ends(loop: VirtualLoop) -> None:
     loop.run_until_complete(pause(loop, HOUR_SECONDS))
     loop.run_until_complete(pause(loop, 1e-15))
 
     assert loop.time() > HOUR_SECONDS
 
 
-def test_a_frozen_host_goes_on_late(loop: VirtualLoop) -> None:
+def test_a_thawed_host_continues_late(loop: VirtualLoop) -> None:
     host, seen = Host("one"), list[float]()
     loop.run_as(host, note_hours(seen, loop))
     loop.call_later(0.5 * HOUR_SECONDS, loop.freeze, host)
@@ -54,7 +54,7 @@ def test_a_frozen_host_goes_on_late(loop: VirtualLoop) -> None:
     assert seen == [3.5 * HOUR_SECONDS]
 
 
-def test_nothing_of_a_dead_host_runs_not_even_its_finally(loop: VirtualLoop) -> None:
+def test_nothing_of_a_killed_host_runs_not_even_a_finally(loop: VirtualLoop) -> None:
     host, seen = Host("one"), list[str]()
 
     async def work() -> None:
@@ -70,7 +70,7 @@ def test_nothing_of_a_dead_host_runs_not_even_its_finally(loop: VirtualLoop) -> 
     assert not seen
 
 
-def test_a_server_goes_on_when_its_client_dies(loop: VirtualLoop) -> None:
+def test_a_server_continues_when_its_client_dies(loop: VirtualLoop) -> None:
     host, seen = Host("client"), list[str]()
 
     async def serve() -> None:
@@ -88,6 +88,6 @@ def test_a_server_goes_on_when_its_client_dies(loop: VirtualLoop) -> None:
     assert seen == ["served"]
 
 
-def test_what_can_never_come_is_told(loop: VirtualLoop) -> None:
+def test_waiting_for_nothing_is_reported(loop: VirtualLoop) -> None:
     with pytest.raises(Standstill, match="no timer is set"):
         loop.run_until_complete(loop.create_future())

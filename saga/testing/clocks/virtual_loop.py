@@ -157,13 +157,13 @@ class VirtualLoop(asyncio.BaseEventLoop):
     # -- required by the base class for loops with a selector --------------------------------------------------------------
 
     def _process_events(self, _: object) -> None:
-        """Does nothing: there are no events."""
+        """Ignores events: there are none."""
 
     def _write_to_self(self) -> None:
-        """Does nothing: there is no thread to wake."""
+        """Wakes nothing: there are no threads."""
 
     def _timer_handle_cancelled(self, _: asyncio.TimerHandle) -> None:
-        """Does nothing: a cancelled timer is skipped when its time comes."""
+        """Leaves the timer in place: it is skipped when its time comes."""
 
 
 def _pass_on(task: asyncio.Task[Result], answer: asyncio.Future[Result]) -> None:

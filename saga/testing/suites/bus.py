@@ -32,7 +32,7 @@ def bodies(deliveries: Sequence[Delivery]) -> list[str]:
 
 
 async def take(subscription: Subscription, count: int) -> list[Delivery]:
-    """Receives until that many deliveries are there. Nothing is acknowledged."""
+    """Receives that many deliveries, and acknowledges none."""
     taken: list[Delivery] = []
     async with asyncio.timeout(TIMEOUT_SECONDS):
         while len(taken) < count:
@@ -41,18 +41,16 @@ async def take(subscription: Subscription, count: int) -> list[Delivery]:
 
 
 class BusSuite(abc.ABC):
-    """What a bus promises. That nothing comes is shown by what comes next: the last message of a test ends the waiting."""
+    """The contract of a bus. A test shows that nothing arrives by what arrives next: its last message ends the waiting."""
 
     pytestmark = pytest.mark.asyncio
 
-    keeps_backlog = True  # whether what is published before a topic has any group waits for the first one
-    redelivers_at_once = (
-        True  # whether what a member that went away had in hand comes again while others are subscribed
-    )
+    keeps_backlog = True  # the first group of a topic receives what was published before it existed
+    redelivers_at_once = True  # the deliveries of a member that has left come again to the other members
 
     @abc.abstractmethod
     async def open_bus(self) -> Bus:
-        """Another process's connection to the bus of this test: empty at its first call, the same one at each further call."""
+        """Opens another process's connection to the bus of this test, which is empty at the first call."""
 
     @pytest_asyncio.fixture(autouse=True)
     async def _open_buses(self) -> AsyncIterator[None]:
@@ -60,7 +58,7 @@ class BusSuite(abc.ABC):
             yield
 
     async def bus(self, *topics: str, group: str = GROUP) -> Bus:
-        """A connection, closed after the test, on which the topics are ensured for the group."""
+        """A connection that has ensured the topics for the group; closed after the test."""
         bus = await self.open_bus()
         self._buses.push_async_callback(bus.close)
         await bus.ensure(topics or (TOPIC,), group)

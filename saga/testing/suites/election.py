@@ -18,19 +18,19 @@ from saga.testing.suites.deadline import soon
 
 
 class ElectionSuite(abc.ABC):
-    """What an election promises. A leader that does not renew stands for one that is frozen, dead or cut off."""
+    """The contract of an election. A leader that does not renew stands for one that is frozen, dead or cut off."""
 
     pytestmark = pytest.mark.asyncio
 
-    lease_seconds: float = 10.0  # after how long without a renewal another candidate leads, at the latest
-    clock: Clock = SystemClock()  # the clock that `Leadership.trusted_until` is on
+    lease_seconds: float = 10.0  # without a renewal for this long, another candidate leads
+    clock: Clock = SystemClock()  # the clock of `Leadership.trusted_until`
 
     @abc.abstractmethod
     async def open_election(self) -> Election:
-        """Another candidate in the election of this test: without a leader at its first call, the same one at each further call."""
+        """Opens another candidate in the election of this test, which has no leader at the first call."""
 
     async def advance(self, seconds: float) -> None:
-        """Lets time pass. Real time, unless the adapter's clock can be turned by hand."""
+        """Lets time pass. Override it where a test can advance the adapter's clock."""
         await asyncio.sleep(seconds)
 
     @pytest_asyncio.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""What the author of an outside adapter writes: the shipped suite over the installed distribution."""
+"""The shipped suite over the installed distribution, as the author of an outside adapter writes it."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tests.chaos.system.postgres import Server
-from tests.election.ground import GROUNDS
+from tests.election.election_servers import ELECTION_SERVERS
 from tests.migrated import migrate_database
 from tests.services import kafka, kinesis
 
@@ -117,7 +117,7 @@ async def _kinesis() -> AsyncIterator[Outside]:
 def _elected_by(name: str) -> Opened:
     @contextlib.asynccontextmanager
     async def opened() -> AsyncIterator[Outside]:
-        with GROUNDS[name](1) as ground:
+        with ELECTION_SERVERS[name](1) as ground:
 
             async def crash(_ground: Ground) -> None:
                 ground.crash()

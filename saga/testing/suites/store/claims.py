@@ -1,4 +1,4 @@
-"""Store suite: who may run a command. Pull, admit, fetch, extend."""
+"""Store suite: claims of commands. Poll and admit."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from saga.testing.suites.store.stage import (
 
 
 class ClaimTests(StoreStage):
-    """E2, and the lease of a claim (G1, G7)."""
+    """E2: each command has at most one claim (G1)."""
 
     async def test_a_claim_is_exclusive(self) -> None:
         process, other = await self.process(), await self.process()

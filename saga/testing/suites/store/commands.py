@@ -1,4 +1,4 @@
-"""Store suite: what becomes of a command row. Drops, delays and dispatches."""
+"""Store suite: the life of a command row. Drops, delays and dispatches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def failed(claim: Claim, after_seconds: float = 0.0, *, failures: int = 1, quiet
 
 
 class CommandTests(StoreStage):
-    """Queued, waiting, set aside, gone."""
+    """A command is queued, waiting, parked or dropped."""
 
     async def test_a_drop_ends_its_own_claim(self) -> None:
         process = await self.process()

@@ -1,4 +1,4 @@
-"""Store suite: what outcomes decided is written, as a whole or not at all."""
+"""Store suite: decisions are written as a whole or not at all."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from saga.testing.suites.store.stage import OTHER_SERVICE, StoreStage, graph, mo
 class CommitTests(StoreStage):
     """Versions, fences, joins, transactions."""
 
-    locks_rows = True  # whether a saga that a transaction has written stays locked until it ends
+    locks_rows = True  # a saga that a transaction has written stays locked until the transaction ends
 
     async def test_a_commit_moves_the_saga_to_its_next_version(self) -> None:
         process = await self.process()
@@ -281,7 +281,7 @@ class CommitTests(StoreStage):
         assert await self.held(process, start) == {0}
 
     async def test_after_a_write_conflict_in_a_transaction_the_saga_stays_locked_as_returned(self) -> None:
-        """G2: a transactional step decides again on the row that is locked now."""
+        """G2: a transactional step decides again on the locked row."""
         if not self.locks_rows:
             pytest.skip("this store locks no rows")
         process, other = await self.process(), await self.process()

@@ -70,7 +70,7 @@ class LeaseTests(StoreStage):
         assert await process.extend(kept, taken, dropped) == {taken.number, dropped.number}
 
     async def test_a_newer_claim_of_the_same_process_does_not_extend_the_older_one(self) -> None:
-        """G26: it was given back when its lease was over, and the process, which was frozen, has taken the command again."""
+        """G26: the lease of a frozen process expired, its claim was returned, and the process has claimed the command again."""
         process, other = await self.process(options=StoreOptions(lease_seconds=LEASE_SECONDS)), await self.process()
         await self.started(process)
         older = await process.poll_one()

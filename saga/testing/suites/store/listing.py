@@ -1,4 +1,4 @@
-"""Store suite: what people see. Lists, counts, and one saga with everything around it."""
+"""Store suite: the read models for people. Lists, counts, and the details of one saga."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ HOUR_SECONDS = 3600.0
 
 
 class ListingTests(StoreStage):
-    """Off the hot path, and a moment old at the most."""
+    """Reads may be a moment old."""
 
     async def test_sagas_are_listed_newest_first(self) -> None:
         process = await self.process()

@@ -1,4 +1,4 @@
-"""Store suite: who is alive, and what the dead leave behind."""
+"""Store suite: membership. Live processes, and the claims of dead ones."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SILENCE_SECONDS = 0.2
 
 
 class MemberTests(StoreStage):
-    """Joining, beating, leaving, dying."""
+    """Join, heartbeat, leave, death."""
 
     async def test_processes_see_each_other(self) -> None:
         process = await self.process(SERVICE, OTHER_SERVICE)

@@ -1,4 +1,4 @@
-"""Store suite: what a commit tells other processes whole, and when it may only say where to look."""
+"""Store suite: inline claims and ends in notifications, and references where these are not allowed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from saga.testing.suites.store.stage import EXECUTE, OTHER_SERVICE, StageProcess
 
 
 class NotificationTests(StoreStage):
-    """A whole claim spares the question for it. It is told only of a claim that was made."""
+    """An inline claim saves a query. It is sent only if the claim was made."""
 
-    sends_inline_claims = True  # whether `works` and `endings` of the signals are used; an address does as well
+    sends_inline_claims = (
+        True  # `claims` and `statuses` of the notifications are used; a store may send references instead
+    )
 
     async def test_an_inline_claim_arrives_unchanged(self) -> None:
         process, other = await self._pair()
         start = await self.started(process, "DP")
         claim = await self._claim_of(process, start)
 
-        await process.commit(self._dispatching(start, claim, other), notifications=_telling(other, claim))
+        await process.commit(self._dispatching(start, claim, other), notifications=_notifying(other, claim))
 
         (told,) = await soon(other.heard.claims.get())
         (fetched,) = await other.fetch(CommandRef(start.saga, 1))
@@ -44,7 +46,7 @@ class NotificationTests(StoreStage):
         await process.commit(moved(stale, "SD"))
 
         conflicts = await process.commit(
-            self._dispatching(start, claim, other), moved(stale, "SD"), notifications=_telling(other, claim)
+            self._dispatching(start, claim, other), moved(stale, "SD"), notifications=_notifying(other, claim)
         )
 
         assert [conflict.position for conflict in conflicts] == [1]
@@ -55,7 +57,7 @@ class NotificationTests(StoreStage):
         process, other = await self._pair()
         start = await self.started(process, "DP")
         claim = await self._claim_of(process, start)
-        notifications = _telling(other, claim)
+        notifications = _notifying(other, claim)
         elsewhere = CommandRef(uuid4(), 3)
         notifications.claim_refs[other.id].append(elsewhere)
 
@@ -71,7 +73,7 @@ class NotificationTests(StoreStage):
         claim = replace(await self._claim_of(process, start), input=b'"' + b"x" * 900 + b'"')
         claims = [replace(claim, step=step) for step in range(100)]
 
-        await process.commit(notifications=_telling(other, *claims))
+        await process.commit(notifications=_notifying(other, *claims))
 
         heard: list[Claim] = []
         while len(heard) < len(claims):
@@ -85,7 +87,7 @@ class NotificationTests(StoreStage):
         claim = await self._claim_of(process, start, step=0)
         start.dispatches = [Dispatch(0, EXECUTE, OTHER_SERVICE, other.id, claim.number, 0.0)]
 
-        await process.start(start, notifications=_telling(other, claim))
+        await process.start(start, notifications=_notifying(other, claim))
 
         assert [told.number for told in await soon(other.heard.claims.get())] == [claim.number]
 
@@ -96,7 +98,7 @@ class NotificationTests(StoreStage):
         start = replace(await self.ready(process), key="one")
         claim = await self._claim_of(process, start, step=0)
 
-        await process.start(start, notifications=_telling(other, claim))
+        await process.start(start, notifications=_notifying(other, claim))
 
         assert await soon(other.heard.claim_refs.get()) == [ref(start)]
         assert other.heard.claims.empty()
@@ -104,30 +106,28 @@ class NotificationTests(StoreStage):
     async def test_an_inline_end_arrives_unchanged(self) -> None:
         process, other = await self._pair()
         start = await self.started(process)
-        standing = SagaStatus(start.definition, Phase.COMPLETED, None, start.input, {0: b'{"id":"\\u00e9"}'})
+        status = SagaStatus(start.definition, Phase.COMPLETED, None, start.input, {0: b'{"id":"\\u00e9"}'})
         silent = uuid4()
-        notifications = Notifications(
-            ended={other.id: [start.saga, silent]}, statuses={other.id: {start.saga: standing}}
-        )
+        notifications = Notifications(ended={other.id: [start.saga, silent]}, statuses={other.id: {start.saga: status}})
 
         await process.commit(moved(start, "S", Phase.COMPLETED), notifications=notifications)
 
         heard = await soon(other.heard.ended.get())
         while len(heard) < 2:
             heard |= await soon(other.heard.ended.get())
-        assert heard == {start.saga: standing, silent: None}
+        assert heard == {start.saga: status, silent: None}
 
     async def _pair(self) -> tuple[StageProcess, StageProcess]:
         if not self.sends_inline_claims:
-            pytest.skip("this store tells addresses only")
+            pytest.skip("this store sends references only")
         process, other = await self.process(), await self.process(OTHER_SERVICE)
-        await other.heartbeat()  # from then on it knows the store's clock
+        await other.heartbeat()  # after it the process knows the store's clock
         return process, other
 
     async def _claim_of(self, process: StageProcess, start: Start, *, step: int = 1) -> Claim:
-        """The claim of a step for another process, as the process that makes it knows it."""
+        """The claim of a step for another process, as the committing process writes it."""
         await self.started(process)
-        now = (await process.poll())[0]  # what time it is, on the clock that this store has
+        now = (await process.poll())[0]  # a claim has the time of the store
         return Claim(
             saga=start.saga, step=step, operation=EXECUTE, number=process.for_me().claim or 0,
             definition=start.definition, version=2 if step else 1, state=replace(start.state, vector="SD" if step else "D"),
@@ -141,6 +141,6 @@ class NotificationTests(StoreStage):
         )
 
 
-def _telling(other: StageProcess, *claims: Claim) -> Notifications:
+def _notifying(other: StageProcess, *claims: Claim) -> Notifications:
     refs = [CommandRef(claim.saga, claim.step) for claim in claims]
     return Notifications(claim_refs={other.id: refs}, claims={other.id: list(claims)})

@@ -150,7 +150,7 @@ class OverdueTests(StoreStage):
         assert [set(steps) for steps in (found.held, found.claimed, found.unquiet)] == [{0, 1, 2}, {1}, {0}]
 
     async def overdue_since(self, process: StageProcess, wake_seconds: float) -> Start:
-        """A saga at version 2 that somebody should look after."""
+        """A saga at version 2 with a wake-up time."""
         start = await self.started(process)
         await process.commit(replace(moved(start, "D"), wake_seconds=wake_seconds))
         return start

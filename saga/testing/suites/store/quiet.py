@@ -1,4 +1,4 @@
-"""Store suite: until when a call of an external step may still arrive, although nobody runs it any more."""
+"""Store suite: the quiet time, in which a call of an earlier claim may still arrive."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class QuietTests(StoreStage):
     async def test_the_external_call_of_a_dead_process_may_arrive_until_its_quiet_time_is_over(
         self, vector: str
     ) -> None:
-        """G24, G25: lease, timeout and margin. An undoing as well: before its time is over no abandoned saga ends (G40)."""
+        """G24, G25: lease, timeout and margin. Also for a compensation: no abandoned saga ends before (G40)."""
         again, claim = await self.taken_over(Mode.EXTERNAL, vector)
 
         assert again.quiet_at == pytest.approx(claim.lease_ends + 1.0 + StoreOptions().margin_seconds, abs=1.0)
@@ -53,7 +53,7 @@ class QuietTests(StoreStage):
         assert again.quiet_at < claim.lease_ends
 
     async def test_an_external_call_whose_claim_is_fetched_in_a_pause_may_still_arrive(self) -> None:
-        """G25: its own process asks for its claims, as after an unknown commit, while the call runs."""
+        """G25: the process itself fetches its claims, as after a commit of unknown outcome, while the call runs."""
         process = await self.process()
         start = await self.started(process, definition=graph(step("one", mode=Mode.EXTERNAL), name="paused"))
         claim = await process.poll_one()
@@ -69,7 +69,7 @@ class QuietTests(StoreStage):
     async def test_a_call_that_may_still_arrive_is_known_after_another_process_polls_its_command(
         self, given_up: str
     ) -> None:
-        """G37, G40: the step was set aside by a report of an older claim, or the saga abandoned; the vector calls for nothing."""
+        """G37, G40: the step is quarantined by a report of an older claim, or the saga abandoned; no command is due."""
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         await process.poll()
@@ -89,7 +89,7 @@ class QuietTests(StoreStage):
     async def test_a_call_that_may_still_arrive_is_known_after_its_process_fetches_its_claims(
         self, given_up: str, phase: Phase
     ) -> None:
-        """G37, G40: as after an unknown commit, while the call runs."""
+        """G37, G40: as after a commit of unknown outcome, while the call runs."""
         process = await self.process()
         start = await self.started(process)
         await process.poll()
@@ -101,7 +101,7 @@ class QuietTests(StoreStage):
         assert seen.unquiet == {0}
 
     async def test_an_abandoned_journaled_step_keeps_only_the_command_that_freezes_it(self) -> None:
-        """G40: its journal is asked, so that nothing but the question is called for."""
+        """G40: its journal decides, so that only the question to the journal is due."""
         process, other = await self.process(), await self.process()
         start = await self.started(process, definition=graph(step("one", mode=Mode.JOURNALED), name="journaled"))
         await process.commit(moved(start, "G", Phase.ABANDONING))
@@ -114,7 +114,7 @@ class QuietTests(StoreStage):
         assert [claim.operation for claim in await other.poll()] == [VOID_OR_REPORT]
 
     async def taken_over(self, mode: Mode, vector: str = "D") -> tuple[Claim, Claim]:
-        """A command's claim after that of a process which died, and that one."""
+        """The claim of a command after its process died, and the claim of that process."""
         process, peer = await self.process(), await self.process()
         start = await self.started(process, vector, definition=graph(step("one", mode=mode), name="taken_over"))
         claim = await process.poll_one()

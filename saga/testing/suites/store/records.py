@@ -1,4 +1,4 @@
-"""Store suite: what is overdue, definitions, contracts, reading and housekeeping."""
+"""Store suite: definitions, contracts, statuses, audit and retention."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def contract(handler: str = "reserve", *, version: str | None = "1") -> Contract
 
 
 class RecordTests(StoreStage):
-    """Off the hot path."""
+    """Everything off the hot path."""
 
     async def test_a_definition_is_stored_under_its_number(self) -> None:
         directory = (await self.adapter()).directory

@@ -1,4 +1,4 @@
-"""The stage of the store suite: processes, definitions and sagas made by hand, and the hooks of the adapter."""
+"""The base of the store suite: hooks of the adapter, and processes, definitions and sagas for its tests."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ LETTER_OPERATIONS: Final = {"D": EXECUTE, "U": EXECUTE, "K": COMPENSATE, "W": VO
 
 
 def state(vector: str, phase: Phase = Phase.RUNNING) -> State:
-    """A saga's state, with everything off that is not said."""
+    """The state of a saga, with defaults for everything but vector and phase."""
     return State(phase, vector, rollback_requested=False, paused=False, deadline=None, reason=None)
 
 
 def moved(start: Start, vector: str, phase: Phase = Phase.RUNNING, *, version: int = 1) -> Write:
-    """The next transition of a saga, decided on that version."""
+    """A write of the next transition of a saga, decided on that version."""
     return Write(start.saga, version, changed=True, state=state(vector, phase))
 
 
 def unmoved(start: Start, *, version: int = 1) -> Write:
-    """A write that leaves the saga's row as it is."""
+    """A write that does not change the row of the saga."""
     return Write(start.saga, version, changed=False, state=start.state)
 
 
@@ -109,7 +109,7 @@ def queued(position: int = 0, operation: Operation = EXECUTE, after_seconds: flo
 
 @dataclass
 class Heard:
-    """What a process has been told, in the order in which it was told."""
+    """The notifications that a process has received, in order."""
 
     claim_refs: asyncio.Queue[list[CommandRef]] = field(default_factory=asyncio.Queue)
     queue: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
@@ -131,7 +131,7 @@ class Heard:
 
 @dataclass
 class StageProcess:
-    """One process over the store under test, with the arguments that a test need not name filled in."""
+    """One process over the store under test, with defaults for most arguments."""
 
     adapter: StoreAdapter
     id: int
@@ -185,7 +185,7 @@ class StageProcess:
         return await self.adapter.store.extend(claims, process=self.id, isolated=isolated)
 
     async def notify_service(self, service: str) -> None:
-        """Say that the queue of a service has been filled."""
+        """Notifies a service that its queue has commands."""
         await self.commit(notifications=Notifications(services={service}))
 
     async def heartbeat(self, *, full: bool = False) -> Heartbeat:
@@ -196,7 +196,7 @@ class StageProcess:
         return claim
 
     def for_me(self, position: int = 0, operation: Operation = EXECUTE) -> Dispatch:
-        """A command for this process itself, under a new claim."""
+        """A dispatch to this process itself, under a new claim."""
         return Dispatch(position, operation, SERVICE, self.id, self._next_claims(1) + 1, 0.0)
 
     def _next_claims(self, count: int) -> int:
@@ -210,26 +210,26 @@ class _RolledBack(Exception):
 
 
 class StoreStage(abc.ABC):
-    """The hooks, and what the tests of a store need."""
+    """The hooks of an adapter, and helpers for the tests."""
 
     pytestmark = pytest.mark.asyncio
 
-    has_sessions = True  # whether being alive hangs on a session that can be lost while the process lives on
+    has_sessions = True  # liveness depends on a session that a live process can lose
 
     @abc.abstractmethod
     async def open_store(self, options: StoreOptions) -> StoreAdapter:
-        """Another process's adapter, open, over the store of this test, which is empty at the first call."""
+        """Opens another process's adapter over the store of this test, which is empty at the first call."""
 
     async def kill(self, adapter: StoreAdapter) -> None:
-        """Ends the adapter's process as a crash does: without leaving, seen by its peers."""
+        """Ends the adapter's process as a crash does: without leaving, noticed by its peers."""
         await adapter.close()
 
     async def cut(self, adapter: StoreAdapter) -> None:
-        """Ends the session that says that the process is alive, while the process lives on."""
-        raise NotImplementedError("override `cut`, or lower `has_sessions` and say why")
+        """Ends the session that shows that the process is alive, while the process lives on."""
+        raise NotImplementedError("override `cut`, or lower `has_sessions` with a reason")
 
     async def advance(self, seconds: float) -> None:
-        """Lets time pass on the store's clock. Real time, unless the adapter's clock can be turned by hand."""
+        """Lets time pass on the store's clock. Override it where a test can advance that clock."""
         await asyncio.sleep(seconds)
 
     @pytest_asyncio.fixture(autouse=True)
@@ -245,27 +245,27 @@ class StoreStage(abc.ABC):
 
     @asynccontextmanager
     async def rolled_back(self, process: StageProcess) -> AsyncIterator[object]:
-        """A transaction on the store, for a transactional step, that does not come to its commit."""
+        """A transaction on the store, as of a transactional step, that is rolled back."""
         with suppress(_RolledBack):
             async with process.adapter.transaction() as connection:
                 yield connection
                 raise _RolledBack
 
     async def process(self, *services: str, options: StoreOptions | None = None) -> StageProcess:
-        """A process that has joined and serves these services, or the first one."""
+        """A process that has joined and serves these services, by default the first one."""
         adapter, heard = await self.adapter(options), Heard()
         number = await adapter.membership.join("a process", services or (SERVICE,), 10, heard.listener())
         self._adapters.push_async_callback(adapter.membership.leave)
         return StageProcess(adapter, number, heard)
 
     async def started(self, process: StageProcess, vector: str = "D", *, definition: Graph | None = None) -> Start:
-        """A saga whose vector is as said; what it calls for is queued."""
+        """A started saga with this vector, and its commands in the queues."""
         start = await self.ready(process, vector, definition=definition)
         assert await process.start(start) == []
         return start
 
     async def ready(self, process: StageProcess, vector: str = "D", *, definition: Graph | None = None) -> Start:
-        """A start that is not made yet. Without a definition all steps are external, of the first service."""
+        """A start that is not written yet. Without a definition, all steps are external steps of the first service."""
         steps = (step(f"step_{position}") for position in range(len(vector)))
         plan = definition or graph(*steps, name=f"order_{len(vector)}")
         number = await process.adapter.directory.register(plan, None, activate=True, overwrite=False)
@@ -288,21 +288,21 @@ class StoreStage(abc.ABC):
         )
 
     async def stand(self, process: StageProcess, start: Start) -> tuple[int, State]:
-        """Version and state of a saga, as everybody sees it."""
+        """The stored version and state of a saga."""
         overdue = await process.adapter.ledger.snapshot(start.saga)
         return overdue.version, overdue.state
 
     async def held(self, process: StageProcess, start: Start) -> frozenset[int]:
-        """The steps of a saga that have a command under way."""
+        """The steps of a saga that have a command row."""
         return (await process.adapter.ledger.snapshot(start.saga)).held
 
     async def until_released(self, peer: StageProcess, lost: CommandRef) -> None:
-        """Beat until the claim of a process that died has been given back."""
+        """Sends heartbeats until the claim of a dead process is returned."""
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while lost.step in (await peer.adapter.ledger.snapshot(lost.saga)).claimed:
                 await peer.heartbeat()
 
     async def paused(self, process: StageProcess, start: Start) -> None:
-        """Pause a saga that was just started."""
+        """Pauses a saga that was just started."""
         write = moved(start, start.state.vector)
         assert await process.commit(replace(write, state=replace(write.state, paused=True))) == []

@@ -1,4 +1,4 @@
-"""Store suite: sagas begin."""
+"""Store suite: starts and start keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from saga.testing.suites.store.stage import INPUT, SERVICE, TRACE, StoreStage, d
 
 
 class StartTests(StoreStage):
-    """E1 and start keys."""
+    """E1: sagas are started once."""
 
     async def test_a_started_saga_exists_with_its_input(self) -> None:
         process = await self.process()

@@ -1,4 +1,4 @@
-"""A bus over a folder that several processes of one machine share: file:///var/spool/saga."""
+"""A bus in a folder that processes of one machine share: file:///var/spool/saga."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from saga_file_bus.spool import Spool
 
 
 def open_bus(url: str, namespace: str) -> Bus:
-    """The adapter behind file:// URLs."""
+    """The bus behind file:// URLs."""
     return FileBus(Spool(Path(unquote(urlsplit(url).path)) / namespace))

@@ -1,4 +1,4 @@
-"""The bus port over a spool."""
+"""The bus port over a spool folder."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from saga.ports.bus import Delivery, Message, Subscription
 from saga_file_bus.spool import Spool, translated
 
 POLL_SECONDS: Final = 0.02
-BURY_SECONDS: Final = 1.0  # how soon what a dead member had in hand comes again
+BURY_SECONDS: Final = 1.0  # how soon the deliveries of a dead member come again
 
 
 @dataclass(frozen=True, slots=True)
 class FileDelivery:
-    """See `saga.ports.bus.Delivery`. `path` is the message in the hands of the member."""
+    """See `saga.ports.bus.Delivery`. `path` is the file of the message, claimed by the member."""
 
     path: Path
     message: Message

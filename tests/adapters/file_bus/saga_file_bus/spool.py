@@ -21,14 +21,14 @@ from urllib.parse import quote, unquote
 from saga.errors import Unavailable
 from saga.ports.bus import Message, check_headers
 
-NOBODY: Final = "~nobody"  # the group of a topic that has none yet
+NOBODY: Final = "~nobody"  # the group of a topic without groups
 QUEUE: Final = "queue"
 LENGTH_BYTES: Final = 4
 
 
 @contextlib.contextmanager
 def translated() -> Iterator[None]:
-    """A disk that is full or gone is a server that cannot be reached."""
+    """Maps errors of the disk: a full or missing disk is an unavailable server."""
     try:
         yield
     except OSError as error:
@@ -36,7 +36,7 @@ def translated() -> Iterator[None]:
 
 
 class Spool:
-    """What the processes share."""
+    """The folder that the processes share."""
 
     def __init__(self, root: Path) -> None:
         self._members = root / "members"
@@ -44,7 +44,7 @@ class Spool:
         self._staging = root / "staging"
 
     def ensure(self, topics: Sequence[str], group: str) -> None:
-        """Makes the group; the first one of a topic takes over what was published before."""
+        """Creates the group. The first group of a topic receives what was published before."""
         for folder in (self._members, self._staging):
             folder.mkdir(parents=True, exist_ok=True)
         for topic in topics:
@@ -56,7 +56,7 @@ class Spool:
             queue.mkdir(parents=True, exist_ok=True)
 
     def publish(self, messages: Iterable[Message]) -> None:
-        """Writes each message once, and link it into the queue of each group."""
+        """Writes each message once, and links it into the queue of each group."""
         messages = list(messages)
         for message in messages:
             check_headers(message.headers)
@@ -70,7 +70,7 @@ class Spool:
             staged.unlink()
 
     def join(self) -> tuple[str, IO[bytes]]:
-        """A new member: its name, and the lock that says that it lives."""
+        """Creates a member: its name, and the lock that shows that it is alive."""
         name = uuid.uuid4().hex
         self._members.mkdir(parents=True, exist_ok=True)
         lock = (self._members / name).open("wb")
@@ -78,7 +78,7 @@ class Spool:
         return name, lock
 
     def take(self, topics: Sequence[str], group: str, member: str, limit: int) -> list[tuple[Path, Message]]:
-        """Claim up to `limit` messages, oldest first."""
+        """Claims up to `limit` messages, oldest first."""
         taken: list[tuple[Path, Message]] = []
         for topic in topics:
             hand = self._group(topic, group) / member
@@ -91,16 +91,16 @@ class Spool:
         return taken
 
     def leave(self, member: str, lock: IO[bytes]) -> None:
-        """Puts back what is in the member's hands."""
+        """Returns the messages of a member to the queue."""
         self._put_back(member)
         (self._members / member).unlink(missing_ok=True)
         lock.close()
 
     def bury_dead(self) -> None:
-        """Puts back what is in the hands of members that are gone."""
+        """Returns the messages of dead members to the queue."""
         for path in list(self._members.iterdir()):
             with contextlib.suppress(OSError), path.open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises where the member lives
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # raises if the member is alive
                 self._put_back(path.name)
                 path.unlink(missing_ok=True)
 
@@ -124,12 +124,12 @@ class Spool:
 
 
 def _safe(name: str) -> str:
-    """A name as one component of a path."""
+    """Encodes a name as one component of a path."""
     return quote(name, safe="~")
 
 
 def _written(message: Message) -> bytes:
-    """Headers and key, each with its length before it, and the body."""
+    """Encodes headers and key, each after its length, and the body."""
     parts = (json.dumps(dict(message.headers)).encode(), message.key)
     return b"".join(len(part).to_bytes(LENGTH_BYTES) + part for part in parts) + message.body
 

@@ -1,4 +1,4 @@
-"""The servers of an election, and what can be done to them."""
+"""The servers of an election, and the faults that tests inject into them."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ TTL_SECONDS = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """`end_session` takes the seat away from the leader by hand; `crash` kills every server and starts it again."""
+class ElectionServers:
+    """`end_session` ends the leadership by hand; `crash` kills every server and starts it again."""
 
     name: str
     url: str
     ttl_seconds: float
-    namespace: str | None  # the only one that there is; None: as many as one likes
+    namespace: str | None  # the only one that exists; None: any
     crash: Callable[[], None]
     end_session: Callable[[str], Awaitable[None]]
 
     @contextlib.contextmanager
     def proxied(self) -> Iterator[tuple[str, Sequence[Proxy]]]:
-        """A way to the servers of one's own."""
+        """A URL of these servers through proxies of its own."""
         scheme, _, rest = self.url.partition("://")
         hosts, mark, more = _split(rest)
         account, at, endpoints = hosts.rpartition("@")
@@ -46,14 +46,14 @@ class Ground:
 
 
 def _split(rest: str) -> tuple[str, str, str]:
-    for place, letter in enumerate(rest):
+    for position, letter in enumerate(rest):
         if letter in "/?":
-            return rest[:place], letter, rest[place + 1 :]
+            return rest[:position], letter, rest[position + 1 :]
     return rest, "", ""
 
 
 @contextlib.contextmanager
-def etcd_ground(nodes: int = 1) -> Iterator[Ground]:
+def etcd_servers(nodes: int = 1) -> Iterator[ElectionServers]:
     with etcd.cluster(nodes) as cluster:
 
         def crash() -> None:
@@ -70,11 +70,11 @@ def etcd_ground(nodes: int = 1) -> Iterator[Ground]:
             lease = next(pair["lease"] for pair in keys["kvs"] if int(pair["create_revision"]) == term)
             cluster.call("lease/revoke", {"ID": lease})
 
-        yield Ground("etcd", f"{cluster.url}?ttl={TTL_SECONDS}", TTL_SECONDS, None, crash, end_session)
+        yield ElectionServers("etcd", f"{cluster.url}?ttl={TTL_SECONDS}", TTL_SECONDS, None, crash, end_session)
 
 
 @contextlib.contextmanager
-def zookeeper_ground(nodes: int = 1) -> Iterator[Ground]:
+def zookeeper_servers(nodes: int = 1) -> Iterator[ElectionServers]:
     with zookeeper.ensemble(nodes) as servers:
 
         def crash() -> None:
@@ -89,12 +89,14 @@ def zookeeper_ground(nodes: int = 1) -> Iterator[Ground]:
             client.stop()
             client.close()
 
-        yield Ground("zookeeper", f"{servers.url}?session={TTL_SECONDS}", TTL_SECONDS, None, crash, end_session)
+        yield ElectionServers(
+            "zookeeper", f"{servers.url}?session={TTL_SECONDS}", TTL_SECONDS, None, crash, end_session
+        )
 
 
 @contextlib.contextmanager
-def postgres_ground(nodes: int = 1) -> Iterator[Ground]:
-    """One server: the election is as available as that. The other elections have clusters."""
+def postgres_servers(nodes: int = 1) -> Iterator[ElectionServers]:
+    """One server: Postgres has no cluster here."""
     assert nodes == 1
     with EmbeddedPostgres(settings={"max_connections": "100"}) as server:
         asyncio.run(migrate_database(server.url))
@@ -107,11 +109,11 @@ def postgres_ground(nodes: int = 1) -> Iterator[Ground]:
             cut = "select pg_terminate_backend(pid) from pg_locks where locktype = 'advisory' and granted and objsubid = 1"
             await postgres.administer(server.url, cut)
 
-        yield Ground("postgres", server.url, 2.0, "saga", crash, end_session)
+        yield ElectionServers("postgres", server.url, 2.0, "saga", crash, end_session)
 
 
-GROUNDS: dict[str, Callable[[int], contextlib.AbstractContextManager[Ground]]] = {
-    "etcd": etcd_ground, "postgres": postgres_ground, "zookeeper": zookeeper_ground,
+ELECTION_SERVERS: dict[str, Callable[[int], contextlib.AbstractContextManager[ElectionServers]]] = {
+    "etcd": etcd_servers, "postgres": postgres_servers, "zookeeper": zookeeper_servers,
 }  # fmt: skip
 
 
