@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.election.election_servers import ELECTIONS
+from tests.election.election_servers import ELECTION_SERVERS
 from tests.process.fleet import Fleet
 from tests.runtime.world import Sql, until
 from tests.services.places import or_skip
@@ -23,7 +23,7 @@ def election(request: pytest.FixtureRequest) -> Iterator[str | None]:
     if request.param == "store":
         yield None
         return
-    with or_skip(ELECTIONS[request.param](1)) as ground:
+    with or_skip(ELECTION_SERVERS[request.param](1)) as ground:
         yield ground.url
 
 
