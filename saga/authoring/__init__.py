@@ -1,4 +1,4 @@
-"""How a definition is written in Python: `Definition`, its steps, `Retry` and recorded paths."""
+"""Definitions written in Python: `Definition`, its steps, `Retry` and recorded paths."""
 
 from saga.authoring.definition import Definition, StepHandle
 from saga.authoring.path import Path

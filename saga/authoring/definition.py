@@ -1,4 +1,4 @@
-"""The builder of definitions: what is written here becomes data, and none of it runs in a saga."""
+"""The builder of definitions. It produces data; none of this code runs in a saga."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ InputT = TypeVar("InputT", default=Json)
 
 
 class StepHandle:
-    """A step that has been written: what later steps come after, and whose output they read."""
+    """A step that has been added: later steps name it as a predecessor and read its output."""
 
     __slots__ = ("name", "output")
 
@@ -53,7 +53,7 @@ class _Written:
 
 
 class Definition(Generic[InputT]):
-    """A named, versioned saga: which steps there are, in which order, and what each gets.
+    """A named, versioned saga: its steps, their order, and the input of each.
 
     Steps without a predecessor start at once; several steps after one run in parallel; a step after several waits for
     all of them.
@@ -63,7 +63,7 @@ class Definition(Generic[InputT]):
     pivot has passed; undoing has the `compensation_budget` to itself.
 
     Raises:
-        DefinitionError: a name, a version or a time that no definition can have.
+        DefinitionError: an invalid name, version or duration.
     """
 
     @overload
@@ -118,7 +118,7 @@ class Definition(Generic[InputT]):
 
     @cached_property
     def input_adapter(self) -> TypeAdapter[Json]:
-        """Checks and writes inputs."""
+        """Validates and serialises inputs."""
         return TypeAdapter(Any if self.input_type is None else self.input_type)
 
     @property
@@ -136,7 +136,7 @@ class Definition(Generic[InputT]):
         """The contracts that the definition needs, as "service.handler"."""
         return tuple(dict.fromkeys(written.outline.contract_name for written in self._written.values()))
 
-    def step(  # noqa: PLR0913 (one keyword for each thing that can be said about a step; all but the first have defaults)
+    def step(  # noqa: PLR0913 (one keyword for each attribute of a step; all but the first have defaults)
         self,
         contract: str,
         *,
@@ -155,14 +155,14 @@ class Definition(Generic[InputT]):
 
         `after` names its predecessors; a step also comes after those whose output its `inputs` read. `inputs` is a
         recorded path, or dicts and lists of paths and JSON values; without it the step gets the saga's input. `output`
-        is the type of its result, if paths into it are to be checked. `timeout` is for one attempt, `retry` for all of
-        them; both also hold for its compensation, with `compensation_retry` in the place of `retry`.
+        is the type of its result, needed only to check paths into it. `timeout` limits one attempt, `retry` all of them.
+        For the compensation, the same `timeout` applies, and `compensation_retry`.
 
-        Behind the `pivot` a saga only goes forward. `retriable` promises that the step never rejects: it is needed
-        beside the pivot and goes without saying behind it. A `read_only` step has no effect to undo.
+        Behind the `pivot` a saga only goes forward. `retriable` promises that the step never rejects: it is required
+        beside the pivot and implied behind it. A `read_only` step has no effect to undo.
 
         Raises:
-            DefinitionError: where it is written; what needs the contracts or the whole graph is found by `graph`.
+            DefinitionError: the step is invalid. Faults that need the contracts or the whole graph are found by `graph`.
         """
         service, handler = self._contract(contract)
         title = self._new_name(handler if name is None else name)
@@ -189,15 +189,15 @@ class Definition(Generic[InputT]):
         return handle
 
     def returns(self, value: object) -> None:
-        """Say what a completed saga returns: a recorded path, or dicts and lists of paths and JSON values."""
+        """Sets what a completed saga returns: a recorded path, or dicts and lists of paths and JSON values."""
         place = f"{self}, returns"
         if self._has_returns:
-            raise refused(Code.RETURNS_TWICE, place, "It has been said before what the saga returns.", "Say it once.")
+            raise refused(Code.RETURNS_TWICE, place, "The result of the saga is already set.", "Call returns() once.")
         self._returns = template_from(value, self, place)
         self._has_returns = True
 
     def outline(self) -> Outline:
-        """Write it as data, without what the contracts add."""
+        """Returns the definition as data, without what the contracts add."""
         return Outline(
             name=self.name,
             version=self.version,
@@ -209,11 +209,11 @@ class Definition(Generic[InputT]):
         )
 
     def findings(self, contracts: Mapping[str, Contract]) -> tuple[Finding, ...]:
-        """Find everything that is wrong with it, or looks wrong, errors first."""
+        """Finds every fault and every possible fault, errors first."""
         return check(self.outline(), contracts)
 
     def graph(self, contracts: Mapping[str, Contract]) -> Graph:
-        """Freeze it with the contracts of its steps, which are looked up as "service.handler".
+        """Freezes the definition with the contracts of its steps, looked up as "service.handler".
 
         Raises:
             DefinitionError: with all findings.
@@ -221,7 +221,7 @@ class Definition(Generic[InputT]):
         return accept(self.outline(), contracts)
 
     def _schema(self) -> Json:
-        """The JSON Schema of the input, for people; None where its type has none."""
+        """The JSON Schema of the input, for people; None if the type has none."""
         if self.input_type is None:
             return None
         try:
@@ -238,7 +238,7 @@ class Definition(Generic[InputT]):
     def _contract(self, contract: str) -> tuple[str, str]:
         service, dot, handler = contract.partition(".")
         if not (dot and is_name(service) and is_name(handler)):
-            reason = f"{contract!r} names no handler of a service."
+            reason = f"{contract!r} does not name a handler of a service."
             raise refused(
                 Code.NAME_INVALID, str(self), reason, f"Write service.handler, as in inventory.reserve. {_NAMES}"
             )
@@ -248,19 +248,19 @@ class Definition(Generic[InputT]):
         if not is_name(name):
             raise refused(Code.NAME_INVALID, str(self), f"{name!r} cannot name a step.", _NAMES)
         if name in self._written:
-            reason = f"A step is called {name} already."
+            reason = f"Another step is already called {name}."
             raise refused(Code.NAME_TWICE, f"{self}, step {name}", reason, "Give this one its own name with name=.")
         return name
 
     def _predecessors(
         self, place: str, after: StepHandle | Sequence[StepHandle] | None, read: Sequence[str]
     ) -> tuple[str, ...]:
-        """The steps it comes after: all that are said, and those it reads that are not ordered before it anyway."""
+        """The predecessors of a step: those in `after`, and the steps it reads that are not ordered before it already."""
         said: list[object] = list(after) if isinstance(after, list | tuple) else [] if after is None else [after]
         names: list[str] = []
         for handle in said:
             if not isinstance(handle, StepHandle):
-                raise refused(Code.FOREIGN, place, f"after={handle!r} is no step.", "Pass what step() returned.")
+                raise refused(Code.FOREIGN, place, f"after={handle!r} is not a step.", "Pass what step() returned.")
             if handle not in self.steps:
                 reason = f"{handle!r} is a step of another definition."
                 raise refused(Code.FOREIGN, place, reason, "Use the steps of this one.")
@@ -279,9 +279,9 @@ class Definition(Generic[InputT]):
         try:
             milliseconds = duration_ms(value)
         except UsageError as error:
-            raise refused(Code.TIME_INVALID, place, f"{field}={value!r} is no duration.", str(error)) from error
+            raise refused(Code.TIME_INVALID, place, f"{field}={value!r} is not a duration.", str(error)) from error
         if milliseconds == 0:
-            raise refused(Code.TIME_INVALID, place, f"{field}={value!r} is not above zero.", "Write a longer one.")
+            raise refused(Code.TIME_INVALID, place, f"{field}={value!r} is not above zero.", "Set a longer one.")
         return milliseconds
 
 

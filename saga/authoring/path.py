@@ -1,4 +1,4 @@
-"""Recorded paths: `order.input.sku` is not a value but where to find one, checked on the line where it is written."""
+"""Recorded paths: `order.input.sku` says where a value will be found, and is checked on the line where it is written."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FIELDS_SHOWN_MAX: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a path stands for: a place in the saga's input, or in the output of a step."""
+    """A place in the saga's input, or in the output of a step."""
 
     owner: object  # the definition; by identity
     place: str  # "order v1, input" or "order v1, step charge"
@@ -37,10 +37,10 @@ class Record:
     text: str
 
     def part(self, segment: Segment) -> Record:
-        """Go one step further.
+        """Returns the place of a field or an entry.
 
         Raises:
-            DefinitionError: the type at this place has no such part; the fields that there are.
+            DefinitionError: the type at this place has no such part; the message lists its fields.
         """
         try:
             found = part(self.shape, segment)
@@ -51,7 +51,7 @@ class Record:
         return replace(self, segments=(*self.segments, found.segment), shape=found.shape, text=text)
 
     def template(self) -> Json:
-        """Write it as it is stored."""
+        """Returns the path as it is stored."""
         return input_path(self.segments) if self.step is None else output_path(self.step, self.segments)
 
     def misused(self, purpose: str) -> DefinitionError:
@@ -63,7 +63,7 @@ class Record:
 class Path:
     """A recorded path. Fields are attributes, entries of lists and keys of any spelling are items.
 
-    It has no value while the definition is written: whatever asks for one raises a DefinitionError.
+    It has no value while the definition is written: any use of its value raises a DefinitionError.
     """
 
     __slots__ = ("_record",)
@@ -73,7 +73,7 @@ class Path:
         self._record = record
 
     def __getattr__(self, name: str) -> Path:
-        if name.startswith("_"):  # what copy, pickle and shells look for; fields of that kind are reached as items
+        if name.startswith("_"):  # copy, pickle and shells probe these; such fields are reached as items
             raise AttributeError(name)
         return Path(self._record.part(name))
 
@@ -103,23 +103,23 @@ class Path:
 
 
 def record_of(path: Path) -> Record:
-    """Return what a path stands for. It is no method, because every public name belongs to the fields."""
+    """Returns the record of a path. Not a method, because every public name belongs to the fields."""
     record: Record = object.__getattribute__(path, "_record")
     return record
 
 
 def template_from(value: object, owner: object, place: str) -> Json:
-    """Turn paths, JSON values, and dicts, lists and tuples of both, into the stored form.
+    """Turns paths, JSON values, and dicts, lists and tuples of both into the stored form.
 
     Raises:
-        DefinitionError: a path of another definition, or what is no JSON value.
+        DefinitionError: a path of another definition, or a value that JSON cannot express.
     """
     return _template(value, owner, place, 0)
 
 
 def _template(value: object, owner: object, place: str, depth: int) -> Json:
     if depth > TEMPLATE_DEPTH_MAX:
-        raise _no_template(place, f"it is nested deeper than {TEMPLATE_DEPTH_MAX} levels")
+        raise _invalid_template(place, f"it is nested deeper than {TEMPLATE_DEPTH_MAX} levels")
     if isinstance(value, Path):
         record = record_of(value)
         if record.owner is not owner:
@@ -131,20 +131,20 @@ def _template(value: object, owner: object, place: str, depth: int) -> Json:
     if isinstance(value, dict):
         return {_key(key, place): _template(entry, owner, place, depth + 1) for key, entry in value.items()}
     if isinstance(getattr(value, "output", None), Path):
-        raise _no_template(place, f"{value!r} is a step, not a value; write its .output")
+        raise _invalid_template(place, f"{value!r} is a step, not a value; write its .output")
     fault = value_fault(value)
     if fault is not None:
-        raise _no_template(place, fault)
+        raise _invalid_template(place, fault)
     return value
 
 
 def _key(key: object, place: str) -> str:
     if not isinstance(key, str) or value_fault(key) is not None:
-        raise _no_template(place, f"the key {key!r} is not a JSON string")
+        raise _invalid_template(place, f"the key {key!r} is not a JSON string")
     return literal_key(key)
 
 
-def _no_template(place: str, fault: str) -> DefinitionError:
+def _invalid_template(place: str, fault: str) -> DefinitionError:
     return refused(
         Code.TEMPLATE_INVALID, place, f"In the template, {fault}.", "Use recorded paths and JSON values only."
     )

@@ -1,4 +1,4 @@
-"""How the author of a definition says how failures are tried again."""
+"""Retry policies as the author of a definition writes them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from saga.core.duration import Duration, duration_ms
 from saga.errors import DefinitionError, UsageError
 
 EXECUTE_ATTEMPTS: Final = 5
-FORWARD_ATTEMPTS: Final = 20  # of a step that cannot be rolled back any more: giving up needs a person
+FORWARD_ATTEMPTS: Final = 20  # for a step that can no longer be rolled back: giving up needs an operator
 COMPENSATION_ATTEMPTS: Final = None  # the compensation budget is the limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """When a technical failure is tried again, and when it is given up.
+    """When a technical failure is retried, and when it is given up.
 
     The pause before the second attempt is `first`; each further one is `factor` times as long, at most `cap`, and all
     are made up to `jitter` (0 to 1) longer or shorter. `give_up_after` counts from the first failure.
@@ -27,7 +27,7 @@ class Retry:
     goes forward (retriable, or behind the pivot); no limit for a compensation.
 
     Raises:
-        DefinitionError: a value that no policy can have.
+        DefinitionError: an invalid value.
     """
 
     attempts: int | Literal["auto"] | None = "auto"
@@ -55,7 +55,7 @@ class Retry:
         self._percent("jitter")
 
     def policy(self, automatic_attempts: int | None) -> RetryPolicy:
-        """Write it as data; `automatic_attempts` is what "auto" stands for in its place."""
+        """Returns the policy as data, with `automatic_attempts` for "auto"."""
         return RetryPolicy(
             attempts=automatic_attempts if isinstance(self.attempts, str) else self.attempts,
             first_ms=self._ms("first"),
@@ -78,4 +78,4 @@ class Retry:
         return round(percent)
 
     def _refused(self, field: str, rule: str) -> DefinitionError:
-        return DefinitionError(f"Retry({field}={getattr(self, field)!r}): it has to be {rule}.")
+        return DefinitionError(f"Retry({field}={getattr(self, field)!r}): it must be {rule}.")

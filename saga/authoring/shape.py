@@ -1,6 +1,6 @@
-"""What a Python type says about the JSON of its values: enough to check a recorded path where it is written.
+"""The shape of a Python type's JSON: enough to check a recorded path where it is written.
 
-Whatever is not known for sure is left unchecked. Fields have the names that pydantic writes with `by_alias=True`.
+Whatever is not certain is left unchecked. Fields have the names that pydantic writes with `by_alias=True`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _OBJECTS: Final = frozenset({dict, collections.abc.Mapping})
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a value: the key or the index under which it stands in the JSON, and what is known of it."""
+    """One part of a value: its key or index in the JSON, and its shape."""
 
     segment: Segment
     shape: object
@@ -57,7 +57,7 @@ class NoSuchPartError(Exception):
 
 
 def part(shape: object, segment: Segment) -> Part:
-    """Go one step into a type.
+    """Returns a part of a type.
 
     Raises:
         NoSuchPartError: no value of the type has this part.
@@ -77,7 +77,7 @@ def part(shape: object, segment: Segment) -> Part:
 
 
 def _members(shape: object) -> list[object]:
-    """Take apart unions and whatever only wraps a type; None is no member where there is another one."""
+    """Unwraps unions and wrappers of a type. None does not count as a member if there is another one."""
     if isinstance(shape, str | ForwardRef | TypeVar):
         return [UNKNOWN]
     origin = get_origin(shape)
@@ -107,7 +107,7 @@ def _part(shape: object, segment: Segment) -> Part:
         raise NoSuchPartError(f"has the type {kind.__name__}, which has no parts", "Shorten the path.", ())
     if kind in _OBJECTS:
         if not isinstance(segment, str):
-            raise NoSuchPartError("is a JSON object, whose keys are texts", f"Write [{str(segment)!r}].", ())
+            raise NoSuchPartError("is a JSON object, whose keys are strings", f"Write [{str(segment)!r}].", ())
         return Part(segment, _argument(shape, 1))
     if kind in _LISTS:
         if not isinstance(segment, int):
@@ -144,7 +144,7 @@ def _takes_more(kind: type) -> bool:
 
 
 def _fields(kind: type) -> dict[str, Part] | None:
-    """The fields of a model, dataclass or TypedDict by name; None where the type is none of these or writes itself."""
+    """The fields of a model, dataclass or TypedDict by name; None for any other type, or one with its own serializer."""
     if issubclass(kind, BaseModel):
         return _model_fields(kind)
     declared = getattr(kind, "__pydantic_fields__", None)  # a pydantic dataclass
@@ -161,7 +161,7 @@ def _fields(kind: type) -> dict[str, Part] | None:
 
 
 def _optional(hint: object) -> object:
-    """Take Required and NotRequired away."""
+    """Unwraps Required and NotRequired."""
     name = getattr(get_origin(hint), "__name__", getattr(get_origin(hint), "_name", ""))
     return get_args(hint)[0] if name in {"Required", "NotRequired", "ReadOnly"} else hint
 
@@ -193,5 +193,5 @@ def _shape(info: FieldInfo) -> object:
 
 
 def _is_rewritten(metadata: tuple[object, ...]) -> bool:
-    """Say whether the JSON of a value is made by a serializer of its own."""
+    """Returns whether a custom serializer makes the JSON of a value."""
     return any(type(entry).__name__ in {"PlainSerializer", "WrapSerializer"} for entry in metadata)

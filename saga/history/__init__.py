@@ -1,6 +1,6 @@
-"""Was the protocol kept? An independent checker of the recorded history: it shares no code with the core.
+"""An independent checker of the recorded history: was the protocol kept? It shares no code with the core.
 
-`verify` checks every saga of a store; `check` judges one. The rules are stated a second time, in `saga.history.standing`.
+`verify` checks every saga of a store, `check` a single one. The rules are written down a second time, in `saga.history.replay_state`.
 """
 
 from __future__ import annotations

@@ -1,12 +1,11 @@
-"""Each kind of line: when it may be written, and what it does."""
+"""Each kind of history line: when it may be written, and how it changes the replayed state."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Final
 
-from saga.history.rule import Rule
-from saga.history.standing import (
+from saga.history.replay_state import (
     ABANDONED,
     ABANDONING,
     COMPENSATED,
@@ -17,132 +16,133 @@ from saga.history.standing import (
     TERMINAL,
     ReplayState,
 )
+from saga.history.rule import Rule
 
 OfStep = Callable[[ReplayState, str, int], None]
 OfSaga = Callable[[ReplayState, str], None]
 
 
-def _succeeded(now: ReplayState, said: str, step: int) -> None:
-    if not now.expect(Rule.SUCCESS, said, "DdWw", step=step, phases=RUNNING):
+def _succeeded(now: ReplayState, kind: str, step: int) -> None:
+    if not now.expect(Rule.SUCCESS, kind, "DdWw", step=step, phases=RUNNING):
         return
     now.letters[step] = "S"
-    if now.declared.pop(step, said) == said:
+    if now.declared.pop(step, kind) == kind:
         now.successes.add(step)
     if step == now.plan.pivot:
         now.cancel = False
     now.forward()
 
 
-def _resolved_happened(now: ReplayState, said: str, step: int) -> None:
-    if not now.expect(Rule.SUCCESS, said, _unresolved(now, step), step=step, phases=COMPENSATING):
+def _resolved_happened(now: ReplayState, kind: str, step: int) -> None:
+    if not now.expect(Rule.SUCCESS, kind, _unresolved(now, step), step=step, phases=COMPENSATING):
         return
     now.letters[step] = "S"
-    if now.declared.pop(step, said) == said:
+    if now.declared.pop(step, kind) == kind:
         now.successes.add(step)
     now.settle()
 
 
-def _rejected(now: ReplayState, said: str, step: int) -> None:
+def _rejected(now: ReplayState, kind: str, step: int) -> None:
     rule = Rule.LATE_REJECTION if now.phase == RUNNING and now.is_passed() else Rule.REJECTION
-    if not now.expect(rule, said, "DdWw", step=step, phases=RUNNING):
+    if not now.expect(rule, kind, "DdWw", step=step, phases=RUNNING):
         return
     now.declared.pop(step, None)
     if rule is Rule.LATE_REJECTION:
-        now.complain(rule, f"{now.name(step)} rejects behind the pivot", "quarantined, for a person")
+        now.complain(rule, f"{now.name(step)} rejects behind the pivot", "quarantined, for an operator")
     now.letters[step] = "R"
 
 
-def _resolved_did_not_happen(now: ReplayState, said: str, step: int) -> None:
-    if now.expect(Rule.REJECTION, said, _unresolved(now, step), step=step, phases=COMPENSATING):
+def _resolved_did_not_happen(now: ReplayState, kind: str, step: int) -> None:
+    if now.expect(Rule.REJECTION, kind, _unresolved(now, step), step=step, phases=COMPENSATING):
         now.declared.pop(step, None)
         now.letters[step] = "R" if now.plan.steps[step].mode == "J" else "V"
         now.settle()
 
 
 def _unresolved(now: ReplayState, step: int) -> str:
-    """X is asked until it answers; J's D is unknown until its compensation finds out."""
+    """X is resolved until its outcome is definite; the outcome of J at D is unknown until its compensation finds out."""
     return {"X": "Uu", "J": "D"}.get(now.plan.steps[step].mode, "")
 
 
-def _voided(now: ReplayState, said: str, step: int) -> None:
+def _voided(now: ReplayState, kind: str, step: int) -> None:
     allowed = {"J": "Ww", "X": "Dd"}.get(now.plan.steps[step].mode, "")
     if step != now.plan.pivot:
-        now.complain(Rule.VOIDED, f"{now.name(step)} is voided", "the pivot alone is asked to void or report")
-    elif now.expect(Rule.VOIDED, said, allowed, step=step, phases=RUNNING):
+        now.complain(Rule.VOIDED, f"{now.name(step)} is voided", "only the pivot is asked to void or report")
+    elif now.expect(Rule.VOIDED, kind, allowed, step=step, phases=RUNNING):
         if now.plan.steps[step].mode == "X" and not now.cancel and step not in now.declared:
-            now.complain(Rule.VOIDED, f"{now.name(step)} is voided", "a rollback was asked for before")
+            now.complain(Rule.VOIDED, f"{now.name(step)} is voided", "a rollback was requested before")
         now.declared.pop(step, None)
         now.letters[step] = "V"
 
 
-def _compensated(now: ReplayState, said: str, step: int) -> None:
-    if now.expect(Rule.UNDONE, said, "Kk", step=step, phases=COMPENSATING):
+def _compensated(now: ReplayState, kind: str, step: int) -> None:
+    if now.expect(Rule.UNDONE, kind, "Kk", step=step, phases=COMPENSATING):
         now.declared.pop(step, None)
         now.letters[step] = "Z"
         now.settle()
 
 
-def _nothing_to_compensate(now: ReplayState, said: str, step: int) -> None:
+def _nothing_to_compensate(now: ReplayState, kind: str, step: int) -> None:
     now.uses[Rule.SETTLE] += 1
     if step in now.owed:
         now.owed.remove(step)
     else:
         now.complain(
             Rule.SETTLE,
-            f"{said!r} of {now.name(step)}, which is {now.letters[step]}",
+            f"{kind!r} of {now.name(step)}, which is {now.letters[step]}",
             "S, without a compensation, its successors clear",
         )
 
 
-def _quarantined(now: ReplayState, said: str, step: int) -> None:
+def _quarantined(now: ReplayState, kind: str, step: int) -> None:
     letter = now.letters[step]
     if letter == "R" and now.phase == RUNNING:
         now.uses[Rule.KEPT] += 1
         if not now.is_passed():
             now.complain(
-                Rule.KEPT, f"{now.name(step)} was rejected and is set aside", "a rollback: the pivot has not passed"
+                Rule.KEPT, f"{now.name(step)} was rejected and is quarantined", "a rollback: the pivot has not passed"
             )
         now.letters[step] = "d"
         return
     allowed = {RUNNING: "DdW", COMPENSATING: "UK"}.get(now.phase, "")
-    if not now.expect(Rule.QUARANTINE, said, allowed, step=step, phases=RUNNING + COMPENSATING):
+    if not now.expect(Rule.QUARANTINE, kind, allowed, step=step, phases=RUNNING + COMPENSATING):
         return
     if letter in "Dd" and not now.is_passed() and not (letter == "D" and now.cancel):
-        now.complain(Rule.QUARANTINE, f"{now.name(step)} is set aside", "a rollback, which is still possible")
+        now.complain(Rule.QUARANTINE, f"{now.name(step)} is quarantined", "a rollback, which is still possible")
     now.letters[step] = letter.lower()
 
 
-def _retried(now: ReplayState, said: str, step: int) -> None:
+def _retried(now: ReplayState, kind: str, step: int) -> None:
     allowed = {RUNNING: "dw", COMPENSATING: "uk"}.get(now.phase, "")
-    if now.expect(Rule.OPERATOR, said, allowed, step=step, phases=RUNNING + COMPENSATING):
+    if now.expect(Rule.OPERATOR, kind, allowed, step=step, phases=RUNNING + COMPENSATING):
         now.letters[step] = now.letters[step].upper()
 
 
-def _skipped(now: ReplayState, said: str, step: int) -> None:
-    if not now.expect(Rule.OPERATOR, said, "d", step=step, phases=RUNNING):
+def _skipped(now: ReplayState, kind: str, step: int) -> None:
+    if not now.expect(Rule.OPERATOR, kind, "d", step=step, phases=RUNNING):
         return
     if not now.is_passed():
-        now.complain(Rule.OPERATOR, f"{said!r} of {now.name(step)}", "before the pivot a step is not skipped by hand")
+        now.complain(Rule.OPERATOR, f"{kind!r} of {now.name(step)}", "an operator skips no step before the pivot")
     now.letters[step] = "N"
     now.forward()
 
 
-def _declared(now: ReplayState, said: str, step: int) -> None:
-    allowed = "k" if said.endswith("undone") else "dwu"
-    if now.expect(Rule.OPERATOR, said, allowed, step=step, phases=RUNNING + COMPENSATING):
-        now.declared[step] = said
-    if said.endswith("did not happen") and now.phase == RUNNING and now.is_passed():
-        now.complain(Rule.OPERATOR, f"{said!r} of {now.name(step)}", "no such word behind the pivot")
+def _declared(now: ReplayState, kind: str, step: int) -> None:
+    allowed = "k" if kind.endswith("undone") else "dwu"
+    if now.expect(Rule.OPERATOR, kind, allowed, step=step, phases=RUNNING + COMPENSATING):
+        now.declared[step] = kind
+    if kind.endswith("did not happen") and now.phase == RUNNING and now.is_passed():
+        now.complain(Rule.OPERATOR, f"{kind!r} of {now.name(step)}", "not behind the pivot")
 
 
 def _thawed(letter: str) -> OfStep:
     mode = "X" if letter == "?" else "J"
 
-    def rule(now: ReplayState, said: str, step: int) -> None:
-        if not now.expect(Rule.FROZEN, said, "G", step=step, phases=ABANDONING):
+    def rule(now: ReplayState, kind: str, step: int) -> None:
+        if not now.expect(Rule.FROZEN, kind, "G", step=step, phases=ABANDONING):
             return
         if now.plan.steps[step].mode != mode:
-            now.complain(Rule.FROZEN, f"{said!r} of {now.name(step)}", f"a step of mode {mode}")
+            now.complain(Rule.FROZEN, f"{kind!r} of {now.name(step)}", f"a step of mode {mode}")
         if letter in "SZ":
             now.successes.add(step)
         now.letters[step] = letter
@@ -151,36 +151,36 @@ def _thawed(letter: str) -> OfStep:
 
 
 def _late(rule: Rule) -> OfStep:
-    """An outcome that came too late to count. It did not, if the saga was waiting for it."""
+    """An outcome recorded as too late to count. That is wrong if the saga was waiting for it."""
 
-    def of_step(now: ReplayState, said: str, step: int) -> None:
+    def of_step(now: ReplayState, kind: str, step: int) -> None:
         letter = now.letters[step]
         awaited = {RUNNING: "DdWw", COMPENSATING: _unresolved(now, step)}
         if rule is Rule.UNDONE:
             awaited = {COMPENSATING: "Kk"}
         if letter in awaited.get(now.phase, ""):
-            now.complain(rule, f"{said!r} of {now.name(step)}, which is {letter} in phase {now.phase}", "it counts")
+            now.complain(rule, f"{kind!r} of {now.name(step)}, which is {letter} in phase {now.phase}", "it counts")
 
     return of_step
 
 
 def _nothing(_: ReplayState, __: str, ___: int) -> None:
-    """It tells of something that changes no letter."""
+    """A line that changes no letter."""
 
 
-def _roll_back_refused(now: ReplayState, said: str, _: int) -> None:
+def _rollback_refused(now: ReplayState, kind: str, _: int) -> None:
     now.uses[Rule.ROLL_BACK] += 1
     if now.phase != RUNNING or not now.is_passed():
-        now.complain(Rule.ROLL_BACK, f"{said!r} in phase {now.phase}", "the pivot has passed, or it is granted")
+        now.complain(Rule.ROLL_BACK, f"{kind!r} in phase {now.phase}", "the pivot has passed, or it is granted")
 
 
-def _roll_back_waits(now: ReplayState, said: str, step: int) -> None:
+def _rollback_waits(now: ReplayState, kind: str, step: int) -> None:
     now.uses[Rule.ROLL_BACK] += 1
-    if step in now.due:  # it had been sent off before, in this very transaction
+    if step in now.due:  # it was dispatched before, in this same transaction
         now.letters[step] = "D"
     if now.phase != RUNNING or step != now.plan.pivot or not now.is_pivot_unknown() or now.cancel:
         now.complain(
-            Rule.ROLL_BACK, f"{said!r} for {now.name(step)}", "a journaled or external pivot whose outcome is unknown"
+            Rule.ROLL_BACK, f"{kind!r} for {now.name(step)}", "a journaled or external pivot whose outcome is unknown"
         )
     now.cancel = True
     now.due.discard(step)
@@ -189,11 +189,11 @@ def _roll_back_waits(now: ReplayState, said: str, step: int) -> None:
         now.letters[step] = "W"
 
 
-def _started(now: ReplayState, said: str) -> None:
+def _started(now: ReplayState, kind: str) -> None:
     now.uses[Rule.START] += 1
     if now.phase != RUNNING or set(now.letters) != {"P"}:
         now.complain(
-            Rule.START, f"{said!r} of a saga that was under way", "the first line, and the only one of its kind"
+            Rule.START, f"{kind!r} of a saga that had already started", "the first line, and the only one of its kind"
         )
     now.forward()
 
@@ -203,7 +203,7 @@ def _rolling_back(now: ReplayState, _: str) -> None:
     if now.phase != RUNNING:
         now.complain(Rule.ROLL_BACK, f"a rollback in phase {now.phase}", "only what is running is rolled back")
     elif now.is_passed():
-        now.complain(Rule.ROLL_BACK, "a rollback behind the pivot", "refused: from there it only goes forward")
+        now.complain(Rule.ROLL_BACK, "a rollback behind the pivot", "refused: from there the saga only goes forward")
     elif now.is_pivot_unknown():
         pivot = now.plan.pivot
         was = f"a rollback while {now.name(pivot)} is {now.letters[pivot]}"
@@ -239,7 +239,7 @@ def _abandoned(now: ReplayState, _: str) -> None:
     now.uses[Rule.ABANDONED] += 1
     if now.phase != ABANDONING or "G" in now.letters:
         was = f"abandoned with {''.join(now.letters)} in phase {now.phase}"
-        now.complain(Rule.ABANDONED, was, "nothing frozen is left open")
+        now.complain(Rule.ABANDONED, was, "no step is frozen any more")
     now.phase = ABANDONED
 
 
@@ -260,9 +260,9 @@ def _resumed(now: ReplayState, _: str) -> None:
     now.forward()
 
 
-def _alive(now: ReplayState, said: str) -> None:
+def _alive(now: ReplayState, kind: str) -> None:
     if now.phase in TERMINAL:
-        now.complain(Rule.ENDED, f"{said!r} in phase {now.phase}", "nothing after the end")
+        now.complain(Rule.ENDED, f"{kind!r} in phase {now.phase}", "nothing after the end")
 
 
 OF_STEP: Final[dict[str, OfStep]] = {
@@ -283,8 +283,8 @@ OF_STEP: Final[dict[str, OfStep]] = {
     "frozen: voided": _thawed("V"),
     "frozen: compensated": _thawed("Z"),
     "effect unknown": _thawed("?"),
-    "rollback refused": _roll_back_refused,
-    "rollback waits": _roll_back_waits,
+    "rollback refused": _rollback_refused,
+    "rollback waits": _rollback_waits,
     "failed": _nothing,
     "late success recorded": _late(Rule.SUCCESS),
     "late rejection recorded": _late(Rule.REJECTION),

@@ -1,4 +1,4 @@
-"""A definition, as far as the rules need it: read from its canonical JSON."""
+"""The parts of a definition that the rules need, read from its canonical JSON."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class GraphView:
-    """A whole definition. `pivot` is -1 where there is none; in `downward` each step comes after all its successors."""
+    """A whole definition. `pivot` is -1 if there is none; in `downward` each step comes after all its successors."""
 
     steps: tuple[StepView, ...]
     pivot: int
@@ -73,7 +73,7 @@ def _downward(steps: tuple[StepView, ...]) -> tuple[int, ...]:
     while left:
         free = [position for position in left if left.isdisjoint(steps[position].successors)]
         if not free:
-            raise ValueError("its steps wait for each other in a circle")
+            raise ValueError("its steps wait for each other in a cycle")
         order += free
         left.difference_update(free)
     return tuple(order)

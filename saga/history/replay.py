@@ -1,4 +1,4 @@
-"""One saga's history, transaction by transaction: every line is allowed, every letter accounted for, the row is what comes of it."""
+"""Replays one saga's history: each line must be allowed, each letter explained by lines, and the row must be the result."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from typing import Final
 
 from saga.history.lines import OF_SAGA, OF_STEP, STILL
 from saga.history.plan import GraphView
+from saga.history.replay_state import ABANDONING, COMPENSATING, FINISHED, RUNNING, TERMINAL, ReplayState
 from saga.history.rule import Rule
-from saga.history.standing import ABANDONING, COMPENSATING, FINISHED, RUNNING, TERMINAL, ReplayState
 from saga.history.verdict import Breach, Verdict
 from saga.ports.saga_history import SagaHistory, Transition
 
-_RESULTLESS: Final = frozenset("PDdWwUuRVN")  # a step at these letters has never succeeded
+_RESULTLESS: Final = frozenset("PDdWwUuRVN")  # a step at one of these letters has never succeeded
 _version = attrgetter("version")
 
 
 def check(plan: GraphView, chronicle: SagaHistory, verdict: Verdict) -> list[Breach]:
-    """Every rule that this history breaks; transitions and uses are counted in `verdict`."""
+    """Returns every rule that this history breaks; counts transitions and uses in `verdict`."""
     return _Replay(plan, chronicle, verdict).run()
 
 
@@ -97,12 +97,12 @@ class _Replay:
             )
 
     def _adopt(self, last: Transition) -> None:
-        """Go on from what is recorded: one fault is told once."""
+        """Continues from the recorded state, so that one fault is reported once."""
         self._now.phase, self._now.letters = last.phase, list(last.vector)
         self._now.open(last.vector)
 
     def _unlike(self, step: int, mine: str, theirs: str) -> tuple[Rule, str, str]:
-        """A letter that the lines do not account for: the rule that it breaks."""
+        """Returns the rule that is broken by a letter that the lines do not explain."""
         now, before, rule = self._now, self._now.before[step], Rule.REASON
         if before in "RVZN" or (before == "S" and theirs not in "SKZ"):
             rule = Rule.OUTCOME
@@ -115,27 +115,29 @@ class _Replay:
         return rule, f"{now.name(step)} is {theirs}{self._waits_for(step, theirs)}", mine
 
     def _waits_for(self, step: int, theirs: str) -> str:
-        """For the reader: which of its neighbours are in the way."""
+        """Names, for the reader, the neighbours that the step had to wait for."""
         now, steps = self._now, self._plan.steps
         if theirs == "D":
             names = [steps[before].name for before in steps[step].after if now.letters[before] not in FINISHED]
-            held = " while the saga is paused" if now.paused else " while a rollback is asked for" if now.cancel else ""
+            held = " while the saga is paused" if now.paused else " while a rollback is requested" if now.cancel else ""
             return f" before {', '.join(names)} finished" if names else held
         names = [steps[after].name for after in steps[step].successors if after not in now.clear()]
         return f" before {', '.join(names)} clear" if theirs == "K" and names else ""
 
     def _unfinished(self) -> None:
-        """What the transaction should have done as well."""
+        """Complains about everything that the transaction failed to do."""
         for rule, was, expected in _owed(self._now):
             self._complain(rule, was, expected)
 
     def _still(self, notes: Sequence[Transition]) -> None:
-        """Lines that changed nothing: they tell a state that the saga was in."""
+        """Checks lines that changed nothing: they must show a state that the saga was in."""
         for note in notes:
             self._process = note.process
-            is_set_aside_again = note.kind == "quarantined" and note.step is not None and note.vector[note.step] == "d"
-            if note.kind not in STILL and not is_set_aside_again:
-                self._complain(Rule.KIND, f"{note.kind!r} without a version", "a line that changes nothing")
+            is_quarantined_again = (
+                note.kind == "quarantined" and note.step is not None and note.vector[note.step] == "d"
+            )
+            if note.kind not in STILL and not is_quarantined_again:
+                self._complain(Rule.KIND, f"{note.kind!r} without a version", "a kind of line that changes nothing")
             elif (note.phase, note.vector) not in self._seen:
                 self._complain(
                     Rule.REASON, f"{note.kind!r} at {note.phase} {note.vector}", "a state that the saga was in"
@@ -169,8 +171,8 @@ def _owed(now: ReplayState) -> Iterator[tuple[Rule, str, str]]:
             yield Rule.DISPATCH, f"{now.name(step)} is P, and its turn has come", "D"
     for step in now.owed:
         yield Rule.SETTLE, f"{now.name(step)} is Z without a line", "'nothing to compensate'"
-    for step, said in now.declared.items():
-        yield Rule.OPERATOR, f"{said!r} of {now.name(step)} without an outcome", "the outcome in the same transition"
+    for step, kind in now.declared.items():
+        yield Rule.OPERATOR, f"{kind!r} of {now.name(step)} without an outcome", "the outcome in the same transition"
     if now.phase == RUNNING:
         yield from _owed_forward(now, vector)
     elif now.phase == COMPENSATING and len(now.clear()) == len(vector):

@@ -1,4 +1,4 @@
-"""The rules that a history is held against, by the rows and guards of docs/concepts/protocol.md."""
+"""The rules that a history must keep, after the rows and guards of docs/concepts/protocol.md."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Rule(Enum):
-    """The value is what people read; a finding names one."""
+    """Each breach names one. People read the value."""
 
     VERSION = "one version a transition"
     START = "E1 start"

@@ -1,4 +1,4 @@
-"""What the checker says about a store."""
+"""The verdict of the checker on a store."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from uuid import UUID
 
 from saga.history.rule import Rule
 
-FINDINGS_MAX: Final = 1_000  # kept; the others are counted
+FINDINGS_MAX: Final = 1_000  # kept; further ones are only counted
 
 
 @dataclass(frozen=True, slots=True)
 class Breach:
-    """A rule that one saga's history breaks. `version` is the transition's, None where it is about none; `process` wrote it."""
+    """A rule that one saga's history breaks. `version` names the transition, if it is about one; `process` wrote it."""
 
     saga: UUID
     version: int | None
@@ -31,9 +31,9 @@ class Breach:
 
 @dataclass(slots=True)
 class Verdict:
-    """How many sagas and transitions were looked at, how often each rule was used, and what is wrong.
+    """How many sagas and transitions were checked, how often each rule applied, and the breaches.
 
-    `unverifiable`: why some sagas cannot be judged, and how many; their history is gone or of a newer Saga.
+    `unverifiable`: why sagas could not be checked, and how many: their history is gone, or a newer Saga wrote it.
     """
 
     sagas: int = 0
@@ -50,7 +50,7 @@ class Verdict:
         return self.findings_found == 0
 
     def add(self, findings: list[Breach]) -> None:
-        """What is wrong with one saga."""
+        """Adds the breaches of one saga."""
         self.broken_sagas += bool(findings)
         self.findings_found += len(findings)
         self.findings += findings[: FINDINGS_MAX - len(self.findings)]

@@ -1,4 +1,4 @@
-"""From page to page over a store's sagas. However many they are, one page is in memory."""
+"""Checks a store's sagas page by page: only one page is in memory."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LAST: Final = UUID(int=2**128 - 1)
 
 
 class Source(Protocol):
-    """Where histories come from: a store's `listing`."""
+    """A source of histories: a store's `listing`."""
 
     async def histories(self, first: UUID, limit: int) -> HistoryPage: ...
 
@@ -30,10 +30,10 @@ async def verify(
     saga: UUID | None = None,
     on_page: Callable[[Verdict], None] | None = None,
 ) -> Verdict:
-    """Judge every saga of a store; `on_page` is told after each page how it stands.
+    """Checks every saga of a store; `on_page` gets the verdict so far after each page.
 
-    `since`: only those that started at this moment (seconds since the epoch) or later. `saga`: only this one; where it is not there, no
-    saga was looked at.
+    `since`: only sagas that started at this time (seconds since the epoch) or later. `saga`: only this one; if it does not exist,
+    the verdict counts no saga.
     """
     verdict, plans = Verdict(), dict[int, GraphView | str]()
     first = saga or (_FIRST if since is None else UUID(int=int(since * 1_000) << _TIME_BITS))

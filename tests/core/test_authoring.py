@@ -244,7 +244,7 @@ def test_a_retry_is_stored_in_whole_milliseconds_and_percents() -> None:
         ({"attempts": 0}, "Retry(attempts=0)"),
         ({"attempts": "many"}, "Retry(attempts='many')"),
         ({"first": "1 second"}, "Retry(first=...): '1 second' cannot be used as a duration"),
-        ({"first": "1m"}, "Retry(cap='30s'): it has to be not below first='1m'."),
+        ({"first": "1m"}, "Retry(cap='30s'): it must be not below first='1m'."),
         ({"factor": 0.5}, "Retry(factor=0.5)"),
         ({"factor": float("nan")}, "Retry(factor=nan)"),
         ({"factor": 1.005}, "at most two decimals"),

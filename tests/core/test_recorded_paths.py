@@ -179,7 +179,7 @@ def test_a_part_that_a_type_may_have_is_accepted(
         (Parcel, lambda path: path.next_.zip, "order.input.next_ has the type Parcel, which has no field 'zip'."),
         (Draft, lambda path: path.note.zip, "order.input.note has the type Line, which has no field 'zip'."),
         (Alias, lambda path: path.zip, "order.input has the type Line, which has no field 'zip'."),
-        (dict[str, Line], lambda path: path[0], "order.input is a JSON object, whose keys are texts."),
+        (dict[str, Line], lambda path: path[0], "order.input is a JSON object, whose keys are strings."),
         (dict[str, Line], lambda path: path.a.zip, "order.input.a has the type Line, which has no field 'zip'."),
         (str, lambda path: path.a, "order.input has the type str, which has no parts."),
     ],

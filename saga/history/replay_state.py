@@ -1,7 +1,6 @@
-"""Where a saga stands while its history is read, and what each kind of line does to it: the rules of the protocol, said once more.
+"""The state of a saga while its history is replayed, and the rules of the protocol, written down a second time.
 
-This is not how the core decides: it is told what was decided, and asks of every line whether it was allowed, and of every letter whether
-a line accounts for it.
+Unlike the core, it does not decide. It reads what was decided and checks that every line was allowed, and that lines explain every letter.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ RUNNING, COMPENSATING, ABANDONING, COMPLETED, COMPENSATED, ABANDONED = "R", "C",
 TERMINAL: Final = frozenset({COMPLETED, COMPENSATED, ABANDONED})
 FINISHED: Final = frozenset("SN")
 OPEN: Final = frozenset("DdWw")
-BLOCKING: Final = {"J": OPEN, "X": OPEN}  # a pivot of these modes and letters: nobody knows whether it has executed
+BLOCKING: Final = {"J": OPEN, "X": OPEN}  # by mode: the letters of a pivot of unknown outcome
 
 Complain = Callable[[Rule, str, str], None]
 
 
 class ReplayState:
-    """`letters`, `phase`, the two flags; within a transaction also what it still owes.
+    """Letters, phase and two flags; within a transaction also what it still owes.
 
-    `due`: pending steps whose turn has come: dispatched, unless the saga is held back in the same transaction, which makes them `held`.
-    `owed`: steps that are Z because there is nothing to compensate, whose line is still to come. `declared`: what a person has said of
-    which step, whose outcome is still to come. `before`, `target`: the vectors around the transaction, as recorded. `turned`: the rule by
-    which many letters change at once, if it was applied.
+    `due`: pending steps that are ready; they are dispatched, unless the saga is held back in the same transaction (`held`). `owed`: steps
+    at Z with nothing to compensate, whose line is still missing. `declared`: steps that an operator has resolved, whose outcome is still
+    missing. `before`, `target`: the recorded vectors before and after the transaction. `turned`: the rule that changed many letters at
+    once, if one was applied.
     """
 
     __slots__ = (
@@ -48,11 +47,11 @@ class ReplayState:
         self.held: set[int] = set()
         self.owed: set[int] = set()
         self.declared: dict[int, str] = {}
-        self.successes: set[int] = set()  # by a report, which brings a result
+        self.successes: set[int] = set()  # reported, so that a result is stored
         self.before = self.target = ""
 
     def open(self, target: str) -> None:
-        """A transaction begins, after which the vector is `target`."""
+        """Begins a transaction, after which the vector is `target`."""
         self.before, self.target = "".join(self.letters), target
         self.turned = None
         self.due.clear()
@@ -64,7 +63,7 @@ class ReplayState:
         return self.plan.steps[step].name
 
     def is_passed(self) -> bool:
-        """The pivot has succeeded or was skipped: no way back."""
+        """The pivot has succeeded or was skipped: no rollback any more."""
         return self.plan.pivot >= 0 and self.letters[self.plan.pivot] in FINISHED
 
     def is_pivot_unknown(self) -> bool:
@@ -72,7 +71,7 @@ class ReplayState:
         return pivot >= 0 and self.letters[pivot] in BLOCKING.get(self.plan.steps[pivot].mode, ())
 
     def clear(self) -> set[int]:
-        """Steps that need no more undoing."""
+        """Returns the steps that need no more undoing."""
         found: set[int] = set()
         for step in self.plan.downward:
             if self.letters[step] in "RVZ" or (
@@ -81,20 +80,20 @@ class ReplayState:
                 found.add(step)
         return found
 
-    def expect(self, rule: Rule, said: str, allowed: str, *, step: int, phases: str) -> bool:
-        """Complain unless the saga is in one of these phases and the step at one of these letters."""
+    def expect(self, rule: Rule, kind: str, allowed: str, *, step: int, phases: str) -> bool:
+        """Complains unless the saga is in one of these phases and the step at one of these letters."""
         self.uses[rule] += 1
         letter = self.letters[step]
         if self.phase in phases and letter in allowed:
             return True
-        was = f"{said!r} of {self.name(step)}, which is {letter} in phase {self.phase}"
+        was = f"{kind!r} of {self.name(step)}, which is {letter} in phase {self.phase}"
         self.complain(rule, was, f"{' or '.join(allowed)} in phase {' or '.join(phases)}")
         return False
 
     # -- forward -------------------------------------------------------------------------------------------------------
 
     def forward(self) -> None:
-        """E5: the turn of every step has come whose predecessors are all finished, unless the saga is held back."""
+        """E5: a step is due when all its predecessors are finished, unless the saga is held back."""
         if self.phase != RUNNING or self.cancel or self.paused or "P" not in self.letters:
             return
         for step, letter in enumerate(self.letters):
@@ -102,12 +101,12 @@ class ReplayState:
                 self.due.add(step)
 
     def hold(self) -> None:
-        """Nothing is dispatched from here on; what was dispatched in this very transaction may have been."""
+        """Nothing is dispatched from here on. Steps that were due earlier in this transaction may have been dispatched."""
         self.held |= self.due
         self.due.clear()
 
     def dispatch(self) -> None:
-        """What was due is what the record says: dispatched, or skipped, which makes others due."""
+        """Steps that were due get the recorded letter: dispatched, or skipped, which makes others due."""
         count = -1
         while count != len(self.due):
             count = len(self.due)
@@ -120,7 +119,7 @@ class ReplayState:
     # -- backward ------------------------------------------------------------------------------------------------------
 
     def turn(self) -> None:
-        """E6: every step is void, or unknown in the way of its mode."""
+        """E6: pending steps are void; steps of unknown outcome are settled by mode."""
         self.phase, self.cancel, self.turned = COMPENSATING, False, Rule.DOUBT
         for step, letter in enumerate(self.letters):
             if letter in OPEN or (letter == "P" and self._was_dispatched(step)):
@@ -132,7 +131,7 @@ class ReplayState:
         self.settle()
 
     def _was_dispatched(self, step: int) -> bool:
-        """It was due, and the same transaction turned back: the record says whether it had been sent off before."""
+        """It was due, and the same transaction rolled back: the record shows whether it had been dispatched first."""
         return step in self.due | self.held and step != self.plan.pivot and self.target[step] != "V"
 
     def _doubted(self, step: int) -> str:
@@ -161,7 +160,7 @@ class ReplayState:
     # -- by force ------------------------------------------------------------------------------------------------------
 
     def freeze(self) -> None:
-        """E13: what may still happen is frozen first."""
+        """E13: freeze the steps that may still take effect."""
         self.phase, self.cancel, self.paused, self.turned = ABANDONING, False, False, Rule.FREEZE
         for step, letter in enumerate(self.letters):
             mode = self.plan.steps[step].mode
