@@ -17,6 +17,13 @@ ADDRESS = re.compile(r"[\w.+-]+@[\w-]+\.[a-z]{2,}", re.IGNORECASE)
 HEAD = re.compile(r"^## \[(?P<version>[^\]]+)\](?: - (?P<date>\d{4}-\d{2}-\d{2}))?$")
 KINDS = {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 ADR = re.compile(r"(\d{4})-[a-z0-9-]+\.md")
+PAGES_WITH_PLACES = [
+    "docs/concepts/protocol.md",
+    "docs/contributing/architecture.md",
+    "docs/contributing/code-shaped-by-speed.md",
+]
+NOT_IN_THE_CODE = {"SAGA_LOCAL_SOCKET"}
+"""A setting's name in the environment is made of parts."""
 ADR_PARTS = ["Context", "Decision", "Consequences", "What else was considered"]
 DECISIONS = sorted(path for path in (ROOT / "docs/adr").glob("*.md") if path.name != "README.md")
 
@@ -94,18 +101,20 @@ def test_every_guard_and_rule_is_on_the_page_of_the_protocol() -> None:
     assert {f"E{n}" for n in range(1, 14)} <= set(re.findall(r"^\| (E\d+)", text, re.MULTILINE))
 
 
-def test_every_place_that_the_page_of_the_protocol_names_exists() -> None:
-    """A module is looked up by its path, a function or SQL function by its name anywhere in the code."""
-    names = [name for code in page("docs/concepts/protocol.md").inline_code() for name in code.split(".")[-1:]]
+@pytest.mark.parametrize("name", PAGES_WITH_PLACES)
+def test_every_place_that_a_page_about_the_code_names_exists(name: str) -> None:
+    """Modules are found by path; classes, functions and SQL functions by their names, anywhere in the code."""
+    names = [quoted for quoted in page(name).inline_code() if not quoted.endswith((".py", ".sql", ".md", ".toml"))]
+    parts = [part for quoted in names for part in quoted.removesuffix("()").split(".")]
     code = "\n".join(
         path.read_text(encoding="utf-8")
         for folder in ("saga", "adapters")
         for kind in ("*.py", "*.sql")
         for path in (ROOT / folder).rglob(kind)
     )
-    words = [name for name in names if re.fullmatch(r"_?[a-z_]{3,}", name) and name not in {"md", "py", "sql"}]
+    words = {part for part in parts if re.fullmatch(r"_{0,2}[A-Za-z_]{3,}", part)} - NOT_IN_THE_CODE
 
-    assert [word for word in words if not re.search(rf"\b{word}\b", code)] == []
+    assert [word for word in sorted(words) if not re.search(rf"\b{word}\b", code)] == []
 
 
 def test_every_module_that_a_page_names_exists() -> None:
