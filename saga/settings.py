@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -69,7 +69,9 @@ class _GuardedYaml(YamlConfigSettingsSource):
 class Settings(BaseSettings):
     """Every setting except the store has a default. Durations are written as "10s", "2m", "1d" or seconds."""
 
-    model_config = SettingsConfigDict(env_prefix="SAGA_", env_nested_delimiter="__", extra="ignore")
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        env_prefix="SAGA_", env_nested_delimiter="__", extra="ignore"
+    )
 
     store: Url = Field(
         default=SecretStr(""), description="URL of the saga store, e.g. postgresql://user:password@host/database"

@@ -36,8 +36,8 @@ class StepHandle:
     __slots__ = ("name", "output")
 
     def __init__(self, name: str, output: Path) -> None:
-        self.name = name
-        self.output = output
+        self.name: str = name
+        self.output: Path = output
 
     def __repr__(self) -> str:
         return f"<step {self.name}>"

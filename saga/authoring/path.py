@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final, NoReturn
+from typing import ClassVar, Final, NoReturn
 
 from saga.authoring.shape import NoSuchPartError, part
 from saga.core.check.finding import Code, refused
@@ -93,7 +93,7 @@ class Path:
     def __eq__(self, other: object) -> NoReturn:
         raise self._record.misused("be compared")
 
-    __hash__ = object.__hash__
+    __hash__: ClassVar[Callable[[object], int]] = object.__hash__
 
     def __iter__(self) -> Iterator[Path]:
         raise self._record.misused("be looped over")

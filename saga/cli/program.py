@@ -108,13 +108,13 @@ _SERVER: Final = (
     ),
     Command("saga.cli.server.bus:bus", "Manage the bus that carries commands.", "saga bus ensure orders"),
 )
-GROUPS: Final = {
+GROUPS: Final[dict[str, tuple[Command, ...]]] = {
     "Processes": _PROCESSES,
     "Sagas": _SAGAS,
     "When a saga needs an operator": _OPERATORS,
     "Server": _SERVER,
 }
-COMMANDS: Final = {command.name: command for commands in GROUPS.values() for command in commands}
+COMMANDS: Final[dict[str, Command]] = {command.name: command for commands in GROUPS.values() for command in commands}
 
 
 def build_program(*, is_overview: bool) -> App:

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import Final
 
 FORMATS_READ: Final = (1, 2)
-KNOWN: Final = {"kind": "call", "join": "all", "condition": None}  # what a step of format 2 may say
+KNOWN: Final[dict[str, str | None]] = {
+    "kind": "call",
+    "join": "all",
+    "condition": None,
+}  # what a step of format 2 may say
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,19 +36,21 @@ class ReplayState:
     )  # fmt: skip
 
     def __init__(self, plan: GraphView, uses: Counter[Rule], complain: Complain) -> None:
-        self.plan = plan
-        self.uses = uses
-        self.complain = complain
-        self.phase = RUNNING
-        self.letters = ["P"] * len(plan.steps)
-        self.cancel = self.paused = False
+        self.plan: GraphView = plan
+        self.uses: Counter[Rule] = uses
+        self.complain: Complain = complain
+        self.phase: str = RUNNING
+        self.letters: list[str] = ["P"] * len(plan.steps)
+        self.cancel: bool = False
+        self.paused: bool = False
         self.turned: Rule | None = None
         self.due: set[int] = set()
         self.held: set[int] = set()
         self.owed: set[int] = set()
         self.declared: dict[int, str] = {}
         self.successes: set[int] = set()  # reported, so that a result is stored
-        self.before = self.target = ""
+        self.before: str = ""
+        self.target: str = ""
 
     def open(self, target: str) -> None:
         """Begins a transaction, after which the vector is `target`."""

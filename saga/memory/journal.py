@@ -19,7 +19,7 @@ class ServiceDatabase:
     def __init__(self) -> None:
         self.rows: dict[str, Any] = {}  # the effects of its steps
         self.journal: dict[tuple[UUID, int], JournalRow] = {}
-        self.locks = Locks()
+        self.locks: Locks = Locks()
 
 
 class MemoryJournal:

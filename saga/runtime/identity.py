@@ -7,7 +7,7 @@ class ProcessIdentity:
     """`number` is 0 until the process has joined; a process that joins again gets a new one."""
 
     def __init__(self) -> None:
-        self.number = 0
+        self.number: int = 0
         self._claims = 0
 
     def enter(self, number: int) -> None:

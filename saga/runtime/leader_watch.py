@@ -19,7 +19,7 @@ class LeaderWatch:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self.heartbeat_at = float("-inf")
+        self.heartbeat_at: float = float("-inf")
         self._leader_seen_at = float("-inf")
         self._patient_until = float("-inf")
 

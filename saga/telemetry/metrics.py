@@ -90,20 +90,20 @@ class Metrics:
     """Implements `saga.runtime.telemetry.Meter`. The counters are its attributes, keyed by label values."""
 
     def __init__(self) -> None:
-        self.definition = Names(DEFINITIONS_MAX).bounded
-        self.service = Names(SERVICES_MAX).bounded
+        self.definition: Callable[[str], str] = Names(DEFINITIONS_MAX).bounded
+        self.service: Callable[[str], str] = Names(SERVICES_MAX).bounded
         self.attempts: dict[int, Attempts] = {}
         self.started_sagas: Counter[str] = Counter()
         self.endings: defaultdict[tuple[str, str], Histogram] = defaultdict(lambda: Histogram(catalogue.SLOW))
         self.redrives: Counter[str] = Counter()
         self.rollbacks: Counter[tuple[str, str]] = Counter()
         self.quarantined: Counter[tuple[str, str]] = Counter()
-        self.lateness = _fast()
-        self.released_claims = 0
+        self.lateness: Histogram = _fast()
+        self.released_claims: int = 0
         self.commit_sagas: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(catalogue.SIZES))
         self.commit_seconds: defaultdict[str, Histogram] = defaultdict(_fast)
         self.bus_lag: defaultdict[str, Histogram] = defaultdict(_fast)
-        self.loop_lag = _fast()
+        self.loop_lag: Histogram = _fast()
         self.survey: Survey | None = None
 
     # -- a step ---------------------------------------------------------------------------------------------------------------

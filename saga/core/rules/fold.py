@@ -32,15 +32,15 @@ class Fold:
     )
 
     def __init__(self, graph: Graph, state: State, now: float, *, enforce_deadline: bool) -> None:
-        self.graph = graph
-        self.phase = state.phase
-        self.letters = list(state.vector)
-        self.rollback_requested = state.rollback_requested
-        self.paused = state.paused
-        self.deadline = state.deadline
-        self.reason = state.reason
-        self.now = now
-        self.enforce_deadline = enforce_deadline
+        self.graph: Graph = graph
+        self.phase: Phase = state.phase
+        self.letters: list[str] = list(state.vector)
+        self.rollback_requested: bool = state.rollback_requested
+        self.paused: bool = state.paused
+        self.deadline: float | None = state.deadline
+        self.reason: str | None = state.reason
+        self.now: float = now
+        self.enforce_deadline: bool = enforce_deadline
         self.commands: dict[int, tuple[Operation, float]] = {}
         self.entries: list[tuple[HistoryKind, int, str | None]] = []
 

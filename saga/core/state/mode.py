@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
+from typing import ClassVar
 
 
 class Mode(Enum):
@@ -12,4 +14,4 @@ class Mode(Enum):
     JOURNALED = "J"
     EXTERNAL = "X"
 
-    __hash__ = object.__hash__
+    __hash__: ClassVar[Callable[[object], int]] = object.__hash__

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
+from typing import ClassVar
 
 
 class Operation(Enum):
@@ -15,4 +17,4 @@ class Operation(Enum):
     def __init__(self, letter: str) -> None:
         self.letter = letter
 
-    __hash__ = object.__hash__
+    __hash__: ClassVar[Callable[[object], int]] = object.__hash__

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
-from typing import Final
+from typing import ClassVar, Final
 
 
 class Phase(Enum):
@@ -18,9 +19,9 @@ class Phase(Enum):
 
     def __init__(self, letter: str) -> None:
         self.letter = letter  # the value, without the detour that Enum makes
-        self.is_terminal = letter in "DZX"
+        self.is_terminal: bool = letter in "DZX"
 
-    __hash__ = object.__hash__  # by identity: Enum hashes names, in Python
+    __hash__: ClassVar[Callable[[object], int]] = object.__hash__  # by identity: Enum hashes names, in Python
 
 
 TERMINAL_PHASES: Final = frozenset(phase for phase in Phase if phase.is_terminal)

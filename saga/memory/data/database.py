@@ -142,19 +142,19 @@ class Database:
         self.epoch = epoch
         self.sagas: dict[UUID, SagaRow] = {}
         self.start_keys: dict[tuple[str, str], tuple[UUID, bytes]] = {}
-        self.commands = Commands()
-        self.wake = DueQueue[UUID]()
+        self.commands: Commands = Commands()
+        self.wake: DueQueue[UUID] = DueQueue[UUID]()
         self.definitions: dict[int, DefinitionRow] = {}
         self.contracts: dict[str, Contract] = {}
         self.members: dict[int, Member] = {}
         self.members_ever = 0
-        self.reign = Reign()
+        self.reign: Reign = Reign()
         self.leader: Leader | None = None
         self.history: deque[HistoryRow] = deque(maxlen=HISTORY_ENTRIES_MAX)
         self.history_since: float | None = None  # what is older was dropped
         self.audit: deque[AuditEntry] = deque(maxlen=AUDIT_ENTRIES_MAX)
         self.rows: dict[str, Any] = {}  # the effects of transactional steps
-        self.locks = Locks()
+        self.locks: Locks = Locks()
 
     def now(self) -> float:
         return self.clock.monotonic()

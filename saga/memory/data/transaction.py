@@ -71,7 +71,7 @@ class Transaction:
         ] = {}  # what this transaction has made of them, before anybody else can see it
         self.start_keys: dict[tuple[str, str], tuple[UUID, bytes]] = {}
         self.keys: list[Hashable] = []
-        self.ended = asyncio.Event()
+        self.ended: asyncio.Event = asyncio.Event()
         self._is_aborted = False
 
     async def get(self, key: str) -> Value:

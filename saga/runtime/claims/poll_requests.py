@@ -16,7 +16,7 @@ class PollRequests:
     """Collects requests until the poller takes them: to poll the queues, and to fetch claims that exist already."""
 
     def __init__(self, lease_seconds: float) -> None:
-        self.wants_poll = False
+        self.wants_poll: bool = False
         self._lease_seconds = lease_seconds
         self._wants_all = False
         self._refs: set[CommandRef] = set()

@@ -18,7 +18,7 @@ class Backoff:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._seconds = FIRST_SECONDS
-        self.is_retry = False
+        self.is_retry: bool = False
 
     async def pause(self) -> None:
         """An attempt has ended without an answer: wait before the next one."""

@@ -25,7 +25,7 @@ class NotYet(Exception):
 
     def __init__(self, after: Duration = "1s") -> None:
         super().__init__(f"not yet, again in {after}")
-        self.after_seconds = duration_ms(after) / 1000
+        self.after_seconds: float = duration_ms(after) / 1000
 
 
 class DidNotHappen(Exception):

@@ -85,7 +85,7 @@ class Context:
         heartbeat: HeartbeatSender | None = None,
         task: asyncio.Task[None] | None = None,
     ) -> None:
-        self.step = step
+        self.step: str = step
         self._claim = claim
         self._heartbeat = heartbeat
         # Weak, because the variables of the task hold this context: a cycle would be left to the garbage collector.

@@ -26,16 +26,18 @@ class HandlerFunction:
     def __init__(self, function: Handler, place: str, *, values: int) -> None:
         self.function = function
         self.place = place
-        self.is_async = inspect.iscoroutinefunction(function)
+        self.is_async: bool = inspect.iscoroutinefunction(function)
         hints = _hints(function, place)
         parameters = list(inspect.signature(function).parameters.values())
-        self.context_name = next((p.name for p in parameters if hints.get(p.name) is Context or p.name == "ctx"), None)
+        self.context_name: str | None = next(
+            (p.name for p in parameters if hints.get(p.name) is Context or p.name == "ctx"), None
+        )
         named = [p for p in parameters if p.name != self.context_name]
         if len(named) > values or any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in named):
             raise UsageError(
                 f"{place}: a handler takes at most {values} value(s) and a ctx: Context, not {inspect.signature(function)}"
             )
-        self.value_count = len(named)
+        self.value_count: int = len(named)
         self.accepted: Adapter = _adapter(hints.get(named[0].name, Value)) if named else _ANYTHING
         self.returned: Adapter = _adapter(hints.get("return", Value))
 

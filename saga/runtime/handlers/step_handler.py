@@ -39,12 +39,12 @@ class StepHandler(Generic[Parameters, Returned]):
     ) -> None:
         self._function = function
         self.service = service
-        self.name = name or function.__name__
+        self.name: str = name or function.__name__
         check_name(self.name, "step")
         self.external = external
         self.read_only = read_only
         self.version = version
-        self.execute_function = HandlerFunction(function, self.full_name, values=1)
+        self.execute_function: HandlerFunction = HandlerFunction(function, self.full_name, values=1)
         self.compensate_function: HandlerFunction | None = None
         self.probe_function: HandlerFunction | None = None
         self.output: Adapter = self.execute_function.returned

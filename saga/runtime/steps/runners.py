@@ -28,8 +28,10 @@ class StepRunners:
         telemetry: Telemetry,
     ) -> None:
         self._telemetry = telemetry
-        self.transactional = self._watched(TransactionalRunner(adapter, clock, identity, planner, after_commit))
-        self.external = self._watched(ExternalRunner(clock, adapter.options.margin_seconds))
+        self.transactional: StepRunner = self._watched(
+            TransactionalRunner(adapter, clock, identity, planner, after_commit)
+        )
+        self.external: StepRunner = self._watched(ExternalRunner(clock, adapter.options.margin_seconds))
 
     def journaled(self, journal: Journal) -> StepRunner:
         """The runner of journaled steps on this journal."""

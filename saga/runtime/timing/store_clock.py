@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Coroutine
+
 from saga.ports.clock import Clock
 
 
@@ -12,9 +14,9 @@ class StoreClock:
     """
 
     def __init__(self, clock: Clock) -> None:
-        self.monotonic = clock.monotonic
-        self.sleep = clock.sleep
-        self.offset = 0.0
+        self.monotonic: Callable[[], float] = clock.monotonic
+        self.sleep: Callable[[float], Coroutine[None, None, None]] = clock.sleep
+        self.offset: float = 0.0
 
     def now(self) -> float:
         """Seconds since the epoch on the store's clock."""

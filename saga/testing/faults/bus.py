@@ -21,8 +21,9 @@ class FaultyBus:
         self._loop = loop
         self._faults = faults
         self._arrivals = arrivals
-        self.ensure = inner.ensure
-        self.close = inner.close
+
+    async def ensure(self, topics: Sequence[str], group: str) -> None:
+        await self._inner.ensure(topics, group)
 
     async def publish(self, messages: Sequence[Message]) -> None:
         await self._pass("publish:before")
@@ -38,6 +39,9 @@ class FaultyBus:
 
     def subscribe(self, topics: Sequence[str], group: str, *, limit: int) -> AbstractAsyncContextManager[Subscription]:
         return self._inner.subscribe(topics, group, limit=limit)
+
+    async def close(self) -> None:
+        await self._inner.close()
 
     def _arrive(self, message: Message) -> None:
         self._loop.begin_outside(self._inner.publish([message]))

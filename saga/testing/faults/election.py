@@ -14,7 +14,6 @@ class FaultyElection:
     def __init__(self, inner: Election, session: Session) -> None:
         self._inner = inner
         self._session = session
-        self.close = inner.close
 
     async def campaign(self, candidate: str) -> Leadership:
         await self._session.pass_point("campaign:before")
@@ -29,6 +28,9 @@ class FaultyElection:
 
     async def resign(self, leadership: Leadership) -> None:
         await self._session.call("resign", lambda: self._inner.resign(leadership))
+
+    async def close(self) -> None:
+        await self._inner.close()
 
     def _local(self, leadership: Leadership) -> Leadership:
         """The leadership with its trust on the clock of this process."""

@@ -19,8 +19,12 @@ class FaultyJournal:
         self._inner = inner
         self._session = session
         self._open: dict[Transaction, None] = {}
-        self.open = inner.open
-        self.close = inner.close
+
+    async def open(self) -> None:
+        await self._inner.open()
+
+    async def close(self) -> None:
+        await self._inner.close()
 
     def abort(self) -> None:
         """Rolls back the open transactions, as the server does."""

@@ -43,7 +43,7 @@ async def take(subscription: Subscription, count: int) -> list[Delivery]:
 class BusSuite(abc.ABC):
     """The contract of a bus. A test shows that nothing arrives by what arrives next: its last message ends the waiting."""
 
-    pytestmark = pytest.mark.asyncio
+    pytestmark: pytest.MarkDecorator = pytest.mark.asyncio
 
     keeps_backlog = True  # the first group of a topic receives what was published before it existed
     redelivers_at_once = True  # the deliveries of a member that has left come again to the other members

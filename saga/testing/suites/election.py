@@ -20,7 +20,7 @@ from saga.testing.suites.deadline import soon
 class ElectionSuite(abc.ABC):
     """The contract of an election. A leader that does not renew stands for one that is frozen, dead or cut off."""
 
-    pytestmark = pytest.mark.asyncio
+    pytestmark: pytest.MarkDecorator = pytest.mark.asyncio
 
     lease_seconds: float = 10.0  # without a renewal for this long, another candidate leads
     clock: Clock = SystemClock()  # the clock of `Leadership.trusted_until`

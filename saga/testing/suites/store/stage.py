@@ -212,7 +212,7 @@ class _RolledBack(Exception):
 class StoreStage(abc.ABC):
     """The hooks of an adapter, and helpers for the tests."""
 
-    pytestmark = pytest.mark.asyncio
+    pytestmark: pytest.MarkDecorator = pytest.mark.asyncio
 
     has_sessions = True  # liveness depends on a session that a live process can lose
 
