@@ -118,7 +118,7 @@ async def test_too_few_copies_are_reported(kafka_url: str, doctor: BusDoctor) ->
 
     found = wrong(await findings(strict, TOPIC))
 
-    assert any("1 broker, where the URL asks for 3 copies" in told for told in found)
+    assert any("1 broker, but the URL asks for 3 copies" in told for told in found)
     assert any("has 1 of the 3 copies" in told for told in found)
     assert any("min.insync.replicas=1" in told for told in found)
     await strict.close()

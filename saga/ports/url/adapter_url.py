@@ -30,7 +30,7 @@ class AdapterUrl:
     """
 
     scheme: str
-    user: str
+    user: str = field(repr=False)
     password: str = field(repr=False)
     host: str = field(repr=False)
     path: str = field(repr=False)
@@ -39,7 +39,7 @@ class AdapterUrl:
 
     @classmethod
     def read(cls, url: str, options: Sequence[Option[Any]], *, is_strict: bool = False) -> Self:
-        """Takes a URL apart. `options` are all that it can have; of an option that is given twice the last value counts.
+        """Reads a URL. `options` are all that it can have; of an option that is given twice, the last value counts.
 
         A strict URL has each option at most once, and always with a value.
 
