@@ -1,4 +1,4 @@
-"""One Postgres as the store of a process: the parts of the port over shared connections."""
+"""One Postgres as the store of a process: the parts of the port on shared connections."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from saga_postgres.schema.store_check import inspect
 
 
 class PostgresAdapter:
-    """See `saga.ports.store.StoreAdapter`.
+    """See `saga.ports.adapter.StoreAdapter`.
 
-    The framework's own statements and transactional handlers have a pool each: a slow handler never holds up a commit.
+    The framework's statements and transactional handlers have a pool each, so that a slow handler never delays a commit.
     """
 
     queues_commands = True
@@ -49,7 +49,7 @@ class PostgresAdapter:
 
     @property
     def place(self) -> str:
-        """The database, for people: no password."""
+        """The database, for messages: no password."""
         return self.pool.place
 
     async def open(self) -> None:
@@ -58,18 +58,18 @@ class PostgresAdapter:
         await self.announcer.open()
 
     async def close(self) -> None:
-        """A process that has not left counts as dead from here on."""
+        """Disconnect. A process that has not left counts as dead from now on."""
         self.membership.close()
         await self._handlers.close()
         await self.pool.close()
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """A transaction on the store's database, for one transactional step; committed at the end, rolled back on an exception."""
+        """A transaction in the store's database for one transactional step; committed at the end, rolled back on an exception."""
         async with self._handlers.transaction() as connection:
             yield connection
 
 
 def open_store(url: str, options: StoreOptions) -> StoreAdapter:
-    """The adapter behind postgresql:// URLs."""
+    """The store for postgresql:// URLs."""
     return PostgresAdapter(url, options)

@@ -37,7 +37,7 @@ _FIND_NEWEST: Final = _SQL["find_default"]
 
 
 class PostgresDirectory:
-    """See `saga.ports.store.Directory`."""
+    """See `saga.ports.directory.Directory`."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

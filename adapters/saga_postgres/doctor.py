@@ -1,4 +1,4 @@
-"""What may be wrong with a Postgres and with the processes on it, each with its remedy."""
+"""Checks a Postgres and the processes on it; each problem comes with a remedy."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ORPHANS: Final = _SQL["orphaned_services"]
 
 
 async def examine(url: str, namespace: str) -> AsyncIterator[Check]:
-    """Findings in the order in which they matter. Where one makes the others senseless it is the last."""
+    """Yields checks in the order of their importance; after one that makes the others pointless it stops."""
     place, schema = place_of(url), checked_namespace(namespace)
     try:
         with translated(place):
@@ -47,8 +47,8 @@ async def examine(url: str, namespace: str) -> AsyncIterator[Check]:
         yield failed("server", str(error), "start the server, or correct the URL (user, password, host, database)")
         return
     try:
-        async for finding in _examined(connection, url, schema):
-            yield finding
+        async for found in _examined(connection, url, schema):
+            yield found
     finally:
         connection.terminate()
 
@@ -67,17 +67,17 @@ async def _examined(connection: Connection, url: str, schema: str) -> AsyncItera
     except SagaError as error:
         yield failed("schema", str(error), f"saga migrate (namespace {schema})")
         return
-    yield passed("schema", f"schema {schema!r} is the one that this build needs")
-    for ask in _OF_THE_SAGAS:
-        async with connection.transaction(readonly=True):  # so that it also holds behind a pooler
+    yield passed("schema", f"schema {schema!r} is the one this build needs")
+    for check_sagas in _SAGA_CHECKS:
+        async with connection.transaction(readonly=True):  # for this transaction only, as behind a pooler
             await connection.execute("select set_config('search_path', $1, true)", schema)
-            finding = await ask(connection)
-        yield finding
+            found = await check_sagas(connection)
+        yield found
 
 
 def _version(settings: Mapping[str, Any]) -> Check:
     if settings["is_standby"]:
-        return failed("version", "this server is a standby, which cannot be written to", "use the URL of the primary")
+        return failed("version", "this server is a standby, which is read-only", "use the URL of the primary")
     if settings["major"] < VERSION_MIN:
         return failed("version", f"PostgreSQL {settings['version']}", f"upgrade it to {VERSION_MIN} or newer")
     return passed("version", f"PostgreSQL {settings['version']}")
@@ -87,17 +87,15 @@ def _durability(settings: Mapping[str, Any]) -> Check:
     names = ("fsync", "synchronous_commit", "full_page_writes")
     off = [name for name in names if settings[name] == "off"]
     if off:
-        detail = f"{', '.join(off)} off: a crash of the server loses what was acknowledged, or the whole database"
+        detail = f"{', '.join(off)} off: a crash of the server loses acknowledged commits, or the whole database"
         return failed("durability", detail, f"set {', '.join(off)} to on")
     return passed("durability", ", ".join(f"{name} {settings[name]}" for name in names))
 
 
 async def _pooler(url: str) -> Check:
     if await is_pooled_at(url, timeout_seconds=CONNECT_TIMEOUT_SECONDS):
-        detail = (
-            "a pooler in transaction mode (PgBouncer?) is in front: session locks and LISTEN do not work through it"
-        )
-        return failed("pooler", detail, "use the server's own address, or a pool in session mode")
+        detail = "a pooler in transaction mode (PgBouncer?) is in front: session locks and LISTEN do not work behind it"
+        return failed("pooler", detail, "use the address of the server itself, or a pool in session mode")
     return passed("pooler", "no transaction pooler in front")
 
 
@@ -106,7 +104,11 @@ async def _clock(connection: Connection) -> Check:
     theirs: float = await connection.fetchval(_CLOCK)
     skew = theirs - (asked_at + time.time()) / 2
     is_close = abs(skew) <= CLOCK_SKEW_SECONDS_MAX
-    remedy = None if is_close else "run NTP on both; deadlines follow the server's clock, ids and logs this machine's"
+    remedy = (
+        None
+        if is_close
+        else "run NTP on both machines: deadlines use the server's clock, ids and logs use this machine's"
+    )
     return Check(
         "clock", is_close, f"the server's clock is {abs(skew):.3f} s {'ahead' if skew > 0 else 'behind'}", remedy
     )
@@ -115,15 +117,17 @@ async def _clock(connection: Connection) -> Check:
 async def _horizon(connection: Connection) -> Check:
     oldest = await connection.fetchrow(_HORIZON, TRANSACTION_SECONDS_MAX)
     if oldest is None:
-        return passed("vacuum", "no transaction holds vacuum back")
-    detail = f"{oldest['who']} has been in a transaction for {oldest['age']:.0f} s and keeps vacuum from the queues"
+        return passed("vacuum", "no old transaction blocks vacuum")
+    detail = (
+        f"{oldest['who']} has been in a transaction for {oldest['age']:.0f} s and keeps vacuum from removing dead rows"
+    )
     return failed("vacuum", detail, "end it, and set idle_in_transaction_session_timeout")
 
 
 async def _replication(connection: Connection) -> Check:
     row = await connection.fetchrow(_STANDBYS)
     if row["standbys"] == 0:
-        detail = "no standby, so no failover; after restoring a backup check journaled and external steps by hand"
+        detail = "no standby, so no failover; after restoring a backup, check journaled and external steps by hand"
         return passed("replication", detail)
     if row["synchronous"] and row["waits"]:
         return passed("replication", f"{row['synchronous']} of {row['standbys']} standbys are synchronous (RPO 0)")
@@ -156,14 +160,16 @@ async def _unserved(connection: Connection) -> Check:
     if not rows:
         return passed("queues", "every service with due commands has a live process")
     waiting = (f"{row['service']} ({row['commands']} commands, the oldest for {row['oldest']:.0f} s)" for row in rows)
-    return failed("queues", f"due, and nobody alive to take them: {', '.join(waiting)}", "start a process of each")
+    return failed(
+        "queues", f"commands are due, but no process is alive: {', '.join(waiting)}", "start a process of each"
+    )
 
 
 async def _leader(connection: Connection) -> Check:
     row = await connection.fetchrow(_LEADER)
     remedy = "start a supervisor: saga supervisor"
     if row is None:
-        return failed("supervisor", "nobody has ever led: deadlines are not enforced", remedy)
+        return failed("supervisor", "no supervisor has ever run: deadlines are not enforced", remedy)
     detail = f"term {row['term']}, {row['holder'] or 'resigned'}, last seen {row['silence']:.0f} s ago"
     if row["holder"] is None or row["silence"] > LEADER_SILENCE_SECONDS_MAX:
         return failed("supervisor", detail, remedy)
@@ -174,7 +180,7 @@ async def _orphans(connection: Connection) -> Check:
     services = [row["service"] for row in await connection.fetch(_ORPHANS)]
     if not services:
         return passed("contracts", "every service with a contract has a live process")
-    return failed("contracts", f"published, but nobody alive: {', '.join(services)}", "start a process of each")
+    return failed("contracts", f"published, but no process is alive: {', '.join(services)}", "start a process of each")
 
 
 async def _definitions(connection: Connection) -> Check:
@@ -187,11 +193,11 @@ async def _definitions(connection: Connection) -> Check:
 async def _stuck(connection: Connection) -> Check:
     rows = await connection.fetch(_STUCK)
     if not rows:
-        return passed("stuck", "no saga waits for a person")
+        return passed("stuck", "no saga waits for an operator")
     each = (f"{row['sagas']} of {row['definition']} (the oldest for {row['oldest']:.0f} s)" for row in rows)
-    return failed("stuck", f"sagas that wait for a person: {', '.join(each)}", "saga ls --stuck, then saga why ID")
+    return failed("stuck", f"sagas wait for an operator: {', '.join(each)}", "saga ls --stuck, then saga why ID")
 
 
-_OF_THE_SAGAS: Final[tuple[Callable[[Connection], Awaitable[Check]], ...]] = (
+_SAGA_CHECKS: Final[tuple[Callable[[Connection], Awaitable[Check]], ...]] = (
     _dead_rows, _participants, _unserved, _leader, _orphans, _definitions, _stuck,
 )  # fmt: skip

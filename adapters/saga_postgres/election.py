@@ -1,14 +1,14 @@
-"""Who leads, by a session's advisory lock and a row with the number of the reign.
+"""Leader election by the advisory lock of a session, and a row with the number of the term.
 
-The lock goes with the session, and the session goes with its process: when that dies, the kernel closes the socket;
-when it is suspended or cut off, the server ends a session that has been silent for SESSION_IDLE_MS, and a statement that
-waits for longer than that. A renewal is one statement in that session: its answer proves that the lock is still ours. A
-leader trusts itself for less than the server's patience, counted on its own monotonic clock from the moment of *asking*.
-A session can also end early (a restart of the server, an administrator, a proxy): who then gets the lock waits as long as
-the server's patience from the last renewal that it saw, see `LeaseWatch`. Nobody else leads while a leader trusts itself.
+The lock ends with the session, and the session with its process. When a process dies, the kernel closes its connection;
+when it is suspended or cut off, the server ends the session after SESSION_IDLE_MS of silence, and cancels a statement that
+waits for longer than that. A renewal is one statement in this session, whose answer proves that the lock is still held. A
+leader trusts itself for less than SESSION_IDLE_MS, counted on its own monotonic clock from the moment of *asking*. A session can
+also end early (a restart of the server, an administrator, a proxy): the process that then gets the lock waits for
+SESSION_IDLE_MS from the last renewal that it saw, see `LeaseWatch`. So no process leads while another one trusts itself.
 
-Candidates ask with pg_try_advisory_lock: a statement that waits for the lock would hold a snapshot, and vacuum with it,
-for a whole reign.
+Candidates use pg_try_advisory_lock: a statement that waits for the lock would hold a snapshot for a whole term, and keep
+vacuum from removing dead rows.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from saga_postgres.connection.pool import Connection, Pool
 from saga_postgres.statements import statements
 
 SESSION_IDLE_MS: Final = 2000
-TRUST_SECONDS: Final = 1.7  # the rest is for clocks that run at different speeds
+TRUST_SECONDS: Final = 1.7  # less than SESSION_IDLE_MS, since clocks run at different speeds
 ASK_TIMEOUT_SECONDS: Final = 1.5
-POLL_SECONDS: Final = (0.2, 0.5)  # of a candidate; a resignation wakes it at once
+POLL_SECONDS: Final = (0.2, 0.5)  # of a candidate; a resignation notifies it at once
 
 _TRY: Final = "select pg_try_advisory_lock(hashtextextended($1, 0))"
-_LOOK: Final = "select term, seen_at from leader where name = $1 and holder is not null"
+_READ: Final = "select term, seen_at from leader where name = $1 and holder is not null"
 _SQL: Final = statements("election")
 _BEGIN: Final = _SQL["begin_term"]
 _RENEW: Final = _SQL["renew"]
@@ -46,20 +46,19 @@ class PostgresElection:
 
     def __init__(self, url: str, namespace: str, name: str = "supervisor") -> None:
         self._pool = Pool(url, namespace, connections_max=1, application=f"saga election {name}")
-        self._row = (
-            f"{name} election"  # the row of the supervisor's name says who was seen at work, whatever elected him
-        )
+        # The row `supervisor` shows which supervisor was seen working, whichever election chose it
+        self._row = f"{name} election"
         self._lock = f"saga.leader.{namespace}.{name}"
         self._channel = f"saga_{namespace}_leader"
         self._session: asyncpg.Connection[asyncpg.Record] | None = None
         self._term = 0
-        self._turn = asyncio.Lock()  # one operation a session
+        self._turn = asyncio.Lock()  # a session runs one operation at a time
         self._closed = False
 
     async def campaign(self, candidate: str) -> Leadership:
         if self._closed:
             raise Closed("this election was closed")
-        self._forget()
+        self._end_session()
         session = await self._pool.dedicated(
             idle_session_timeout=str(SESSION_IDLE_MS), statement_timeout=str(SESSION_IDLE_MS)
         )
@@ -75,26 +74,26 @@ class PostgresElection:
         return Leadership(term, asked_at + TRUST_SECONDS)
 
     async def _wait_for_turn(self, session: Connection) -> None:
-        vigil = LeaseWatch()
-        await self._wait_for_lock(session, vigil)
-        await self._look(session, vigil)  # the lock is ours: from here on no older reign can be renewed
-        while left := vigil.left_seconds(time.monotonic()):
+        watch = LeaseWatch()
+        await self._wait_for_lock(session, watch)
+        await self._read(session, watch)  # the lock is held: from now on no older term can be renewed
+        while left := watch.left_seconds(time.monotonic()):
             await asyncio.sleep(min(left, POLL_SECONDS[0]))
-            await self._look(session, vigil)
+            await self._read(session, watch)
 
-    async def _look(self, session: Connection, vigil: LeaseWatch) -> None:
-        row = await session.fetchrow(_LOOK, self._row, timeout=ASK_TIMEOUT_SECONDS)
-        vigil.saw(None if row is None else tuple(row), SESSION_IDLE_MS / 1000, time.monotonic())
+    async def _read(self, session: Connection, watch: LeaseWatch) -> None:
+        row = await session.fetchrow(_READ, self._row, timeout=ASK_TIMEOUT_SECONDS)
+        watch.saw(None if row is None else tuple(row), SESSION_IDLE_MS / 1000, time.monotonic())
 
-    async def _wait_for_lock(self, session: Connection, vigil: LeaseWatch) -> None:
+    async def _wait_for_lock(self, session: Connection, watch: LeaseWatch) -> None:
         vacant = asyncio.Event()
         await session.add_listener(self._channel, lambda *_: vacant.set())
         while not await session.fetchval(_TRY, self._lock, timeout=ASK_TIMEOUT_SECONDS):
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(random.uniform(*POLL_SECONDS)):  # noqa: S311 (spreads candidates, guards nothing)
+                async with asyncio.timeout(random.uniform(*POLL_SECONDS)):  # noqa: S311 (spreads candidates, protects nothing)
                     await vacant.wait()
             vacant.clear()
-            await self._look(session, vigil)
+            await self._read(session, watch)
 
     async def renew(self, leadership: Leadership) -> Leadership:
         async with self._turn:
@@ -119,7 +118,7 @@ class PostgresElection:
         return self._session
 
     def _lost(self, leadership: Leadership, why: str) -> LeadershipLost:
-        self._forget()
+        self._end_session()
         return LeadershipLost(f"{self._pool.place}: term {leadership.term} is over: {why}")
 
     async def resign(self, leadership: Leadership) -> None:
@@ -132,18 +131,18 @@ class PostgresElection:
                     await session.execute(_RESIGN, self._row, leadership.term, timeout=ASK_TIMEOUT_SECONDS)
                     await session.execute(_UNLOCK, self._lock, self._channel, timeout=ASK_TIMEOUT_SECONDS)
             finally:
-                self._forget()
+                self._end_session()
 
     async def close(self) -> None:
         self._closed = True
-        self._forget()
+        self._end_session()
 
-    def _forget(self) -> None:
+    def _end_session(self) -> None:
         session, self._session, self._term = self._session, None, 0
         if session is not None:
             session.terminate()
 
 
 def open_election(url: str, namespace: str) -> Election:
-    """The adapter behind postgresql:// URLs."""
+    """The election for postgresql:// URLs."""
     return PostgresElection(url, namespace)

@@ -1,6 +1,6 @@
-"""The reference adapter of every port: store, bus and election within one process, for tests, trials and simulations.
+"""The reference adapter of every port: store, bus and election within one process, for tests, first steps and simulations.
 
-`memory://name` is the same store, bus and election for everybody in the process who uses that name, until `forget`.
+`memory://name` is the same store, bus and election wherever the process uses this name, until `forget`.
 """
 
 from __future__ import annotations
@@ -20,37 +20,37 @@ from saga.ports.election import Election
 
 
 @dataclass(frozen=True, slots=True)
-class _World:
+class _Instance:
     database: Database
     broker: Broker
 
 
-_worlds: dict[tuple[str, str], _World] = {}
+_instances: dict[tuple[str, str], _Instance] = {}
 
 
 def open_store(url: str, options: StoreOptions) -> StoreAdapter:
-    """The adapter behind memory:// URLs. Namespaces of one name are worlds of their own."""
-    return MemoryAdapter(_world(url, options.namespace).database, options)
+    """The store for memory:// URLs. Each namespace of a name has a store of its own."""
+    return MemoryAdapter(_instance(url, options.namespace).database, options)
 
 
 def open_bus(url: str, namespace: str) -> Bus:
-    return MemoryBus(_world(url, namespace).broker)
+    return MemoryBus(_instance(url, namespace).broker)
 
 
 def open_election(url: str, namespace: str) -> Election:
-    """For processes of one event loop; any store goes with it."""
-    return MemoryElection(_world(url, namespace).database, LEASE_SECONDS)
+    """An election among processes of one event loop, with any store."""
+    return MemoryElection(_instance(url, namespace).database, LEASE_SECONDS)
 
 
 def forget(url: str) -> None:
-    """Throw away what is under this name, in all namespaces. Who has it open keeps what he has."""
-    for key in [key for key in _worlds if key[0] == urlsplit(url).netloc]:
-        del _worlds[key]
+    """Discard the store and bus of this name, in all namespaces. Adapters that are already open keep working."""
+    for key in [key for key in _instances if key[0] == urlsplit(url).netloc]:
+        del _instances[key]
 
 
-def _world(url: str, namespace: str) -> _World:
+def _instance(url: str, namespace: str) -> _Instance:
     key = (urlsplit(url).netloc, namespace)
-    if key not in _worlds:
+    if key not in _instances:
         clock = SystemClock()
-        _worlds[key] = _World(Database(clock, time.time() - clock.monotonic()), Broker())
-    return _worlds[key]
+        _instances[key] = _Instance(Database(clock, time.time() - clock.monotonic()), Broker())
+    return _instances[key]

@@ -23,7 +23,7 @@ from saga.ports.store import Store
 
 
 class MemoryAdapter:
-    """See `saga.ports.store.StoreAdapter`. Several over one database are several processes of one event loop."""
+    """See `saga.ports.adapter.StoreAdapter`. Several adapters of one database are several processes on one event loop."""
 
     queues_commands = True
 
@@ -43,26 +43,26 @@ class MemoryAdapter:
 
     @property
     def place(self) -> str:
-        """The database, for people."""
+        """The database, for messages."""
         return "memory of this process"
 
     async def open(self) -> None:
-        """Nothing can fail here; a closed adapter stays closed."""
+        """Cannot fail, except that a closed adapter stays closed."""
         if self._is_closed:
             raise Closed("this store is closed")
 
     async def close(self) -> None:
-        """A process that has not left counts as dead from here on."""
+        """Disconnect. A process that has not left counts as dead from now on."""
         self._is_closed = True
         self._store.close()
         self._membership.kill()
 
     def kill(self) -> None:
-        """For tests: the process dies. Nothing is given back, nothing is heard any more, and a peer will find out."""
+        """For tests: the process dies. It gives nothing back and receives nothing; a peer will find it dead."""
         self._membership.kill()
 
     def cut(self) -> None:
-        """For tests: the process lives on, but its session is gone. It is told so, and its peers take it for dead."""
+        """For tests: the process lives on, but loses its session. It is notified, and its peers consider it dead."""
         self._membership.cut()
 
     @asynccontextmanager

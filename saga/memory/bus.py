@@ -14,7 +14,7 @@ from saga.ports.bus import Delivery, Message, Subscription, check_headers
 
 BODY_BYTES_MAX: Final = 1024 * 1024
 GROUP_MESSAGES_MAX: Final = 100_000
-NOBODY: Final = ""  # the group of a topic that has none yet
+UNASSIGNED: Final = ""  # holds the messages of a topic that has no group yet
 
 
 @dataclass(eq=False, slots=True)
@@ -26,7 +26,7 @@ class MemoryDelivery:
 
 
 class ConsumerGroup:
-    """The messages of one consumer group of one topic that nobody has in hands."""
+    """The messages of one topic for one consumer group that are not delivered to a member."""
 
     def __init__(self) -> None:
         self.waiting: deque[MemoryDelivery] = deque()
@@ -34,20 +34,20 @@ class ConsumerGroup:
 
 @dataclass(slots=True)
 class Broker:
-    """What all memory buses of one name share."""
+    """The topics and groups that all memory buses of one name share."""
 
     groups: dict[str, dict[str, ConsumerGroup]] = field(default_factory=dict)  # topic -> name -> group
     filled: asyncio.Event = field(default_factory=asyncio.Event)
 
     def group(self, topic: str, name: str) -> ConsumerGroup:
-        """The group of that name. The first one of a topic takes over what was published before."""
+        """The group of this name. The first group of a topic gets what was published before."""
         groups = self.groups.setdefault(topic, {})
-        return groups.setdefault(name, groups.pop(NOBODY, ConsumerGroup()))
+        return groups.setdefault(name, groups.pop(UNASSIGNED, ConsumerGroup()))
 
     def groups_of(self, topic: str) -> list[ConsumerGroup]:
         groups = self.groups.setdefault(topic, {})
         if not groups:
-            groups[NOBODY] = ConsumerGroup()
+            groups[UNASSIGNED] = ConsumerGroup()
         return list(groups.values())
 
     def announce(self) -> None:
@@ -57,9 +57,9 @@ class Broker:
 
 
 class MemoryBus:
-    """See `saga.ports.bus.Bus`. What is published before a topic has any group waits for the first one.
+    """See `saga.ports.bus.Bus`. Messages published before a topic has a group wait for the first one.
 
-    A group holds at most `GROUP_MESSAGES_MAX` messages: a publish that would pass it is refused as a whole.
+    A group holds at most `GROUP_MESSAGES_MAX` messages: a publish that exceeds it is refused as a whole.
     """
 
     def __init__(self, broker: Broker) -> None:
@@ -83,7 +83,9 @@ class MemoryBus:
                 arrivals.setdefault(group, []).append(MemoryDelivery(message, group))
         for group, deliveries in arrivals.items():
             if len(group.waiting) + len(deliveries) > GROUP_MESSAGES_MAX:
-                raise Unavailable(f"a group has {len(group.waiting)} messages waiting: nobody reads them fast enough")
+                raise Unavailable(
+                    f"a group has {len(group.waiting)} messages waiting: its members do not read them fast enough"
+                )
         for group, deliveries in arrivals.items():
             group.waiting.extend(deliveries)
         self._broker.announce()
@@ -100,7 +102,7 @@ class MemoryBus:
             subscription.give_back()
 
     async def close(self) -> None:
-        """Iterations of its subscriptions end."""
+        """End the iterations of its subscriptions."""
         self._is_closed = True
         self._broker.announce()
 
@@ -114,7 +116,7 @@ class MemoryBus:
 
 
 class MemorySubscription:
-    """See `saga.ports.bus.Subscription`. What is not acknowledged goes back, to the front, when the member goes."""
+    """See `saga.ports.bus.Subscription`. Unacknowledged messages return to the front of the queue when the member leaves."""
 
     def __init__(self, bus: MemoryBus, broker: Broker, groups: list[ConsumerGroup], limit: int) -> None:
         self._bus = bus

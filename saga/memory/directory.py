@@ -1,4 +1,4 @@
-"""Definitions and contracts, over memory."""
+"""Definitions and contracts in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from saga.memory.data.database import Database, DefinitionRow
 
 
 class MemoryDirectory:
-    """See `saga.ports.store.Directory`. A definition is built again from its canonical JSON, as from a table."""
+    """See `saga.ports.directory.Directory`. A definition is built from its canonical JSON, as it would be from a table."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -30,7 +30,7 @@ class MemoryDirectory:
         rows = self._database.definitions
         holder = self._named(graph.name, graph.version)
         if holder is not None and holder.graph.hash != graph.hash:
-            self._make_way(holder, graph, overwrite=overwrite)
+            self._free_version(holder, graph, overwrite=overwrite)
         same = next((row for row in rows.values() if row.graph.hash == graph.hash), None)
         if same is None:
             stored = replace(graph_from_document(json.loads(graph.canonical)), input_schema=input_schema)
@@ -64,8 +64,8 @@ class MemoryDirectory:
                 return row
         return None
 
-    def _make_way(self, holder: DefinitionRow, graph: Graph, *, overwrite: bool) -> None:
-        """A version that is overwritten stays under its number: its ended sagas still point to it."""
+    def _free_version(self, holder: DefinitionRow, graph: Graph, *, overwrite: bool) -> None:
+        """An overwritten version stays under its number: its ended sagas still refer to it."""
         name = f"definition {graph.name!r} version {graph.version}"
         if not overwrite:
             changes = "; ".join(difference(holder.graph, graph))
@@ -73,5 +73,5 @@ class MemoryDirectory:
         sagas = [saga for saga in self._database.sagas.values() if saga.definition == holder.number]
         running = sum(not saga.state.phase.is_terminal for saga in sagas)
         if running:
-            raise Conflict(f"{name} cannot be overwritten while {running} of its sagas run: give it the next version")
+            raise Conflict(f"{name} cannot be overwritten while {running} of its sagas run: use the next version")
         self._database.definitions[holder.number] = replace(holder, is_overwritten=True, activation=None)

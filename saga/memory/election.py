@@ -12,11 +12,12 @@ from saga.memory.data.database import Database
 from saga.ports.election import Leadership
 
 LEASE_SECONDS: Final = 10.0
-TRUSTED_SHARE: Final = 0.8  # of its lease a leader trusts itself, so that it has stopped before another can begin
+TRUSTED_SHARE: Final = 0.8
+"""The part of its lease for which a leader trusts itself, so that it has stopped before another can begin."""
 
 
 class MemoryElection:
-    """See `saga.ports.election.Election`. One candidate an object."""
+    """See `saga.ports.election.Election`. One object is one candidate."""
 
     def __init__(self, database: Database, lease_seconds: float) -> None:
         self._database = database
@@ -25,55 +26,55 @@ class MemoryElection:
         self._is_closed = False
 
     async def campaign(self, candidate: str) -> Leadership:
-        """Raises UsageError where this object leads or campaigns already: an object is one candidate."""
+        """Raises UsageError if this object leads or campaigns already."""
         if self._campaigns or self._leads():
             raise UsageError(f"{candidate!r} campaigns or leads already")
         self._campaigns += 1
         try:
             while True:
                 self._check_open()
-                reign = self._database.reign
-                if reign.holder is None or reign.ends_at <= self._database.now():
-                    reign.term, reign.holder = reign.term + 1, self
+                term = self._database.term
+                if term.holder is None or term.ends_at <= self._database.now():
+                    term.number, term.holder = term.number + 1, self
                     return self._extended()
-                await self._until_changed(reign.changed, reign.ends_at - self._database.now())
+                await self._until_changed(term.changed, term.ends_at - self._database.now())
         finally:
             self._campaigns -= 1
 
     async def renew(self, leadership: Leadership) -> Leadership:
         self._check_open()
-        if not self._leads() or self._database.reign.term != leadership.term:
+        if not self._leads() or self._database.term.number != leadership.term:
             raise LeadershipLost(f"term {leadership.term} is over")
         return self._extended()
 
     async def resign(self, leadership: Leadership) -> None:
-        reign = self._database.reign
-        if reign.holder is self and reign.term == leadership.term:
+        term = self._database.term
+        if term.holder is self and term.number == leadership.term:
             self._give_up()
 
     async def close(self) -> None:
         self._is_closed = True
-        if self._database.reign.holder is self:
+        if self._database.term.holder is self:
             self._give_up()
         else:
-            self._announce()  # a campaign of this object that waits finds it closed
+            self._announce()  # a waiting campaign of this object finds it closed
 
     def _leads(self) -> bool:
-        reign = self._database.reign
-        return reign.holder is self and self._database.now() < reign.ends_at
+        term = self._database.term
+        return term.holder is self and self._database.now() < term.ends_at
 
     def _extended(self) -> Leadership:
-        reign, now = self._database.reign, self._database.now()
-        reign.ends_at = now + self._lease_seconds
-        return Leadership(reign.term, now + TRUSTED_SHARE * self._lease_seconds)
+        term, now = self._database.term, self._database.now()
+        term.ends_at = now + self._lease_seconds
+        return Leadership(term.number, now + TRUSTED_SHARE * self._lease_seconds)
 
     def _give_up(self) -> None:
-        reign = self._database.reign
-        reign.holder, reign.ends_at = None, -math.inf
+        term = self._database.term
+        term.holder, term.ends_at = None, -math.inf
         self._announce()
 
     def _announce(self) -> None:
-        changed, self._database.reign.changed = self._database.reign.changed, asyncio.Event()
+        changed, self._database.term.changed = self._database.term.changed, asyncio.Event()
         changed.set()
 
     def _check_open(self) -> None:
@@ -81,7 +82,7 @@ class MemoryElection:
             raise Closed("this election is closed")
 
     async def _until_changed(self, changed: asyncio.Event, seconds: float) -> None:
-        """Wait for the end of a reign: told, or by time."""
+        """Wait until the term ends: by an announcement or by time."""
         waits = [asyncio.ensure_future(changed.wait()), asyncio.ensure_future(self._database.clock.sleep(seconds))]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

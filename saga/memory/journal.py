@@ -1,4 +1,4 @@
-"""A service's journal over memory: the effect and its row are one transaction."""
+"""The journal of a service in memory: an effect and its journal row are one transaction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from saga.ports.journal import JournalRow, JournalTransaction, Mark
 
 
 class ServiceDatabase:
-    """What the processes of one service share: its rows and its journal."""
+    """The rows and the journal that the processes of one service share."""
 
     def __init__(self) -> None:
         self.rows: dict[str, Any] = {}  # the effects of its steps
@@ -29,7 +29,7 @@ class MemoryJournal:
         self._database = database
 
     async def open(self) -> None:
-        """Nothing can fail here."""
+        """Does nothing, and cannot fail."""
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[JournalTransaction]:
@@ -47,13 +47,13 @@ class MemoryJournal:
 
     async def purge(self, sagas: list[UUID]) -> int:
         wanted = set(sagas)
-        gone = [key for key in self._database.journal if key[0] in wanted]
-        for key in gone:
+        purged = [key for key in self._database.journal if key[0] in wanted]
+        for key in purged:
             del self._database.journal[key]
-        return len(gone)
+        return len(purged)
 
     async def close(self) -> None:
-        """Nothing was taken."""
+        """Does nothing: there is no connection."""
 
 
 class MemoryJournalTransaction:

@@ -1,4 +1,4 @@
-"""Being alive, over memory."""
+"""Membership of the processes of one event loop."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX, Heartbeat, Peer, P
 
 
 class MemoryMembership:
-    """See `saga.ports.store.Membership`. `kill` and `cut`: see `MemoryAdapter`."""
+    """See `saga.ports.membership.Membership`. `kill` and `cut`: see `MemoryAdapter`."""
 
     def __init__(self, database: Database, options: StoreOptions) -> None:
         self._database = database
@@ -23,25 +23,25 @@ class MemoryMembership:
         if self._member is not None:
             raise UsageError("this process has joined already")
         database = self._database
-        database.members_ever += 1
-        self._member = Member(database.members_ever, name, frozenset(services), capacity, listener, database.now())
+        database.last_member += 1
+        self._member = Member(database.last_member, name, frozenset(services), capacity, listener, database.now())
         database.members[self._member.id] = self._member
-        database.tell_peers()
+        database.notify_peers()
         return self._member.id
 
     async def announce(self, services: Sequence[str], capacity: int) -> None:
         if self._member is None:
-            raise UsageError("a process joins before it announces what it serves")
+            raise UsageError("join before announcing services")
         self._member.services |= frozenset(services)
         self._member.capacity = capacity
-        self._database.tell_peers()
+        self._database.notify_peers()
 
     async def heartbeat(self, in_flight: int, *, full: bool) -> Heartbeat:
         database, own = self._database, self._member
         if own is None or not own.is_alive or own.id not in database.members:
-            raise Unavailable("this process is not in the list of the living")
+            raise Unavailable("this process was considered dead and removed")
         own.seen_at, own.in_flight = database.now(), in_flight
-        has_dead = self._bury_dead()
+        has_dead = self._remove_dead()
         released = self._release_claims() if has_dead or full else 0
         now, leader = database.now(), database.leader
         return Heartbeat(
@@ -56,7 +56,7 @@ class MemoryMembership:
         now, before = self._database.now(), self._database.leader
         silent_seconds = 0.0 if before is None else now - before.seen_at
         if before is not None and before.term > term and silent_seconds < LEADER_SILENCE_SECONDS_MAX:
-            raise LeadershipLost(f"{before.name} is seen leading in term {before.term}, and this is {term}")
+            raise LeadershipLost(f"{before.name} was seen leading in term {before.term}, later than {term}")
         is_kept = before is not None and silent_seconds > silence_seconds_max
         self._database.leader = Leader(term, name, before.seen_at if before is not None and is_kept else now)
         return silent_seconds
@@ -70,8 +70,8 @@ class MemoryMembership:
         for row in held:
             self._database.give_back(row, self._options.margin_seconds)
             row.deliveries, row.isolated_attempts = max(row.deliveries - 1, 0), max(row.isolated_attempts - 1, 0)
-        self._database.tell_services({row.service for row in held})
-        self._database.tell_peers()
+        self._database.notify_services({row.service for row in held})
+        self._database.notify_peers()
 
     def kill(self) -> None:
         member, self._member = self._member, None
@@ -84,28 +84,28 @@ class MemoryMembership:
         if member is not None:
             member.listener.on_session_lost()
 
-    def _bury_dead(self) -> bool:
+    def _remove_dead(self) -> bool:
         members = self._database.members
         dead = [member.id for member in members.values() if not member.is_alive]
         for process in dead:
             del members[process]
         if dead:
-            self._database.tell_peers()
+            self._database.notify_peers()
         return bool(dead)
 
     def _release_claims(self) -> int:
-        """Give back the claims whose process is gone or whose lease is over."""
+        """Give back the claims whose process is gone or whose lease has ended."""
         database, now = self._database, self._database.now()
-        over = [
+        lost = [
             row
             for row in database.commands.owned()
             if database.locks.is_free(row.ref)
             and (row.owner not in database.members or (row.lease_until is not None and row.lease_until < now))
         ]
-        for row in over:
+        for row in lost:
             database.give_back(row, self._options.margin_seconds)
-        database.tell_services({row.service for row in over})
-        return len(over)
+        database.notify_services({row.service for row in lost})
+        return len(lost)
 
 
 def _peer(member: Member, now: float) -> Peer:

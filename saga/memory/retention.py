@@ -1,4 +1,4 @@
-"""Housekeeping, over memory."""
+"""Retention in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DAY_SECONDS: Final = 86_400.0
 
 
 class MemoryRetention:
-    """See `saga.ports.store.Retention`."""
+    """See `saga.ports.retention.Retention`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""The store's hot path over memory. It says in Python what the functions of the Postgres store say in SQL."""
+"""The store's hot path in memory: in Python what the functions of the Postgres store do in SQL."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from saga.memory.data.changes import insert_saga, state_after, write_saga
 from saga.memory.data.commands import CommandRow
 from saga.memory.data.database import Database, SagaRow, ref_order
 from saga.memory.data.transaction import Transaction
+from saga.memory.rows import claim_of, overdue_of
 from saga.ports.adapter import StoreOptions
 from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications
@@ -29,9 +30,9 @@ from saga.ports.values.write import Write, WriteConflict
 
 
 class MemoryStore:
-    """See `saga.ports.store.Store`. Every call lets others run first: cancelled there, it did nothing.
+    """See `saga.ports.store.Store`. Every call yields to the event loop first; cancelled there, it has done nothing.
 
-    `durable` is accepted and means nothing: what is in memory is as durable as the process.
+    `durable` has no effect: memory is as durable as the process.
     """
 
     def __init__(self, database: Database, options: StoreOptions) -> None:
@@ -56,22 +57,22 @@ class MemoryStore:
             taken: list[TakenKey] = []
             for position, start in sorted(enumerate(starts), key=_by_start_key):
                 await transaction.lock(start.saga)
-                is_there = start.saga in self._database.sagas or start.saga in transaction.sagas
-                if is_there and not is_retry:
+                exists = start.saga in self._database.sagas or start.saga in transaction.sagas
+                if exists and not is_retry:
                     raise AlreadyExists(f"saga {start.saga} was started before")
-                owner = await self._owner_of_key(transaction, start)
-                if owner is not None:
-                    taken.append(TakenKey(position, owner[0], owner[1] == start.input_hash))
-                if is_there or owner is not None:
+                holder = await self._holder_of_key(transaction, start)
+                if holder is not None:
+                    taken.append(TakenKey(position, holder[0], holder[1] == start.input_hash))
+                if exists or holder is not None:
                     continue
                 transaction.sagas[start.saga] = (1, start.state)
                 insert = partial(insert_saga, self._database, self._options, start, process=process, waiter=waiter)
                 transaction.then(insert)
-            transaction.then(lambda: self._database.tell(notifications, is_whole=not taken and not is_retry))
+            transaction.then(lambda: self._database.notify(notifications, is_whole=not taken and not is_retry))
         return sorted(taken, key=lambda key: key.position)
 
-    async def _owner_of_key(self, transaction: Transaction, start: Start) -> tuple[UUID, bytes] | None:
-        """Who has the key: None where it was free, and is now this start's."""
+    async def _holder_of_key(self, transaction: Transaction, start: Start) -> tuple[UUID, bytes] | None:
+        """The saga that has the start key, and the hash of its input. None: the key was free, and is now this start's."""
         if start.key is None:
             return None
         key = (start.definition_name, start.key)
@@ -103,11 +104,11 @@ class MemoryStore:
                     version, before = self._seen(transaction, write.saga)
                     transaction.sagas[write.saga] = (version + 1, state_after(write, before or write.state))
                 transaction.then(partial(write_saga, self._database, self._options, write, process=process))
-            transaction.then(lambda: self._database.tell(notifications, is_whole=not conflicts))
+            transaction.then(lambda: self._database.notify(notifications, is_whole=not conflicts))
         return sorted(conflicts, key=lambda conflict: conflict.position)
 
     async def _is_current(self, transaction: Transaction, write: Write, *, wait: bool) -> bool:
-        """G4: what was decided on is there, and stays so until we have written. G27: only the newest claim rejects."""
+        """G4: the state on which the decision was based is current and locked. G27: only the newest claim rejects."""
         if write.changed:
             if not wait and transaction.is_locked_elsewhere(write.saga):
                 return False
@@ -123,7 +124,7 @@ class MemoryStore:
         return True
 
     def _seen(self, transaction: Transaction, saga: UUID) -> tuple[int, State | None]:
-        """A saga as this transaction sees it: its own changes, then what is committed."""
+        """A saga as this transaction sees it: with its own changes, else as committed."""
         if saga in transaction.sagas:
             return transaction.sagas[saga]
         row = self._database.sagas.get(saga)
@@ -149,10 +150,10 @@ class MemoryStore:
         for number, row in enumerate(claimed, first_claim + 1):
             row.deliveries += 1
             database.commands.claim(row, process, number, self._lease_end())
-        claim = self._work_of(claimed)
-        if len(claim) < len(claimed):
+        claims = self._claims(claimed)
+        if len(claims) < len(claimed):
             self._refuse(claimed, None)
-        return claim
+        return claims
 
     async def admit(
         self,
@@ -172,14 +173,14 @@ class MemoryStore:
                 await transaction.lock(ref)
             claimed: dict[CommandRef, CommandRow] = {}
             for ref, claim, operation, service in asked:
-                row = self._admitted(ref, operation, service)
+                row = self._admit_one(ref, operation, service)
                 if row is not None and ref not in claimed:
                     self._database.commands.claim(row, process, claim, self._lease_end())
                     claimed[ref] = row
-            return self._work_of(claimed.values())
+            return self._claims(claimed.values())
 
-    def _admitted(self, ref: CommandRef, operation: Operation, service: str) -> CommandRow | None:
-        """The row of a delivered command, counted, where the vector calls for it now (G1) and nobody holds it."""
+    def _admit_one(self, ref: CommandRef, operation: Operation, service: str) -> CommandRow | None:
+        """The row of a delivered command, with the delivery counted. None: the vector does not call for it (G1), or it is claimed."""
         saga, commands, now = self._database.sagas.get(ref.saga), self._database.commands, self._database.now()
         if saga is None or saga.state.paused or self._called_for(saga, ref.step) is not operation:
             return None
@@ -190,7 +191,7 @@ class MemoryStore:
             row = CommandRow(ref, operation, service, due_at=now)
             commands.add(row)
         elif row.operation is not operation:
-            row.begin_anew(operation)
+            row.reset(operation)
             row.progress = None
         elif row.owner is not None or row.due_at > now:
             return None
@@ -202,14 +203,14 @@ class MemoryStore:
         commands = self._database.commands
         rows = [commands.get(ref) for ref in refs] if refs else commands.of_owner(process)
         held = [row for row in rows if row is not None and row.owner == process]
-        claim = self._work_of(held)
-        if len(claim) < len(held):
+        claims = self._claims(held)
+        if len(claims) < len(held):
             async with self._using(None) as transaction:
                 for row in sorted(held, key=lambda row: ref_order(row.ref)):
                     await transaction.lock(row.ref)
                 still = [row for row in held if commands.get(row.ref) is row and row.owner == process]
                 self._refuse(still, self._options.margin_seconds)
-        return claim
+        return claims
 
     async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
         await self._enter()
@@ -245,7 +246,7 @@ class MemoryStore:
 
     @asynccontextmanager
     async def _using(self, connection: Transaction | None) -> AsyncIterator[Transaction]:
-        """The caller's transaction, which it ends; or one of our own."""
+        """The caller's transaction, which the caller ends; or a new one."""
         await self._enter()
         if connection is not None:
             yield connection
@@ -274,47 +275,20 @@ class MemoryStore:
         step = self._database.definitions[saga.definition].graph.steps[row.ref.step]
         return keeps_command(saga.state.vector[row.ref.step], step.mode)
 
-    def _work_of(self, rows: Iterable[CommandRow]) -> list[Claim]:
-        """Claims with all that is needed to run them; those that the vector does not call for are left out."""
+    def _claims(self, rows: Iterable[CommandRow]) -> list[Claim]:
+        """Claims with everything needed to run them, except those that the vector does not call for."""
         found = [(row, self._database.sagas.get(row.ref.saga)) for row in rows]
         return [
-            self._work(row, saga)
+            claim_of(self._database, row, saga)
             for row, saga in found
             if saga and not saga.state.paused and self._is_called_for(saga, row)
         ]
 
-    def _work(self, row: CommandRow, saga: SagaRow) -> Claim:
-        now, step = self._database.now(), row.ref.step
-        reads = set(self._database.definitions[saga.definition].graph.steps[step].reads)
-        if row.operation is Operation.COMPENSATE:
-            reads.add(step)
-        return Claim(
-            saga=saga.id,
-            step=step,
-            operation=row.operation,
-            number=row.claim or 0,
-            definition=saga.definition,
-            version=saga.version,
-            state=saga.state,
-            waiter=saga.waiter,
-            input=saga.input,
-            results={read: value for read, value in saga.values().items() if read in reads},
-            deliveries=row.deliveries,
-            failures=row.failures,
-            first_failed_ago=0.0 if row.first_failed_at is None else now - row.first_failed_at,
-            lease_ends=now if row.lease_until is None else row.lease_until,
-            quiet_at=now if row.quiet_at is None else row.quiet_at,
-            progress=row.progress,
-            store_clock=self._database.epoch,
-            trace=saga.trace,
-            isolated_attempts=row.isolated_attempts,
-        )
-
     def _refuse(self, rows: Sequence[CommandRow], margin_seconds: float | None) -> None:
-        """G1: what the vector does not call for is dropped, or set aside where the step keeps it; so is what is paused.
+        """G1: commands that the vector does not call for are deleted, or parked where the step keeps them; so are those of paused sagas.
 
-        `margin_seconds` None: the claims were made just now. Else they may run already: their calls can still arrive, and count; the next
-        pull sets them aside.
+        `margin_seconds` None: the claims were made in this call. Otherwise they may be running already, and their calls can still arrive
+        and count: the next poll parks them.
         """
         for row in rows:
             saga = self._database.sagas.get(row.ref.saga)
@@ -328,25 +302,8 @@ class MemoryStore:
                     self._database.give_back(row, margin_seconds)
 
 
-def overdue_of(database: Database, saga: SagaRow) -> OverdueSaga:
-    """A saga with its commands under way."""
-    commands, now = database.commands.of_saga(saga.id), database.now()
-    return OverdueSaga(
-        saga=saga.id,
-        version=saga.version,
-        definition=saga.definition,
-        state=saga.state,
-        waiter=saga.waiter,
-        held=frozenset(row.ref.step for row in commands),
-        claimed=frozenset(row.ref.step for row in commands if row.owner is not None),
-        unquiet=frozenset(row.ref.step for row in commands if row.quiet_at is not None and row.quiet_at > now),
-        store_clock=database.epoch,
-        trace=saga.trace,
-    )
-
-
 def _by_start_key(item: tuple[int, Start]) -> tuple[str, str, int]:
-    """Keys are locked in one order everywhere; within a batch the first of two equal keys wins."""
+    """Start keys are locked in one order everywhere; within a batch the first of two equal keys wins."""
     position, start = item
     return start.definition_name, start.key or "", position
 

@@ -1,4 +1,4 @@
-"""A bus on Postgres, in a database that need not be the store's: the store's own commands are rows already."""
+"""A bus on Postgres, in any database. The store's own does not need it: its commands are rows already."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _ACK: Final = "select bus_ack($1)"
 class PostgresBus:
     """See `saga.ports.bus.Bus`.
 
-    Delivery: a published message is a durable row for each group until that group acknowledges it, or a week is over.
-    What is published before a topic has any group waits for the first one. Ordering: none; oldest first as a rule.
-    Idempotence: none. Cancellation: a cancelled publish is unknown.
+    Delivery: a published message is a durable row for each group until the group acknowledges it, or for a week. Messages
+    published before a topic has a group wait for the first one. Ordering: none guaranteed; oldest first as a rule.
+    Idempotence: none. Cancellation: whether a cancelled publish took effect is unknown.
     """
 
     def __init__(self, url: str, namespace: str) -> None:
@@ -49,7 +49,7 @@ class PostgresBus:
                 )
             check_headers(message.headers)
         topics = [message.topic for message in messages]
-        woken = " ".join(sorted(set(topics)))
+        payload = " ".join(sorted(set(topics)))
         async with pool.connection() as connection:
             await connection.execute(
                 _PUBLISH,
@@ -58,7 +58,7 @@ class PostgresBus:
                 [message.body for message in messages],
                 [json.dumps(dict(message.headers)) if message.headers else None for message in messages],
                 self._channel,
-                woken if len(woken) <= PAYLOAD_CHARS_MAX else "",
+                payload if len(payload) <= PAYLOAD_CHARS_MAX else "",
             )
 
     @asynccontextmanager
@@ -90,5 +90,5 @@ class PostgresBus:
 
 
 def open_bus(url: str, namespace: str) -> Bus:
-    """The adapter behind postgresql:// URLs."""
+    """The bus for postgresql:// URLs."""
     return PostgresBus(url, namespace)

@@ -20,9 +20,12 @@ from saga.ports.bus import Delivery, Message
 from saga_postgres.connection.failures import translated
 from saga_postgres.connection.pool import Pool
 
-LEASE_SECONDS: Final = 30.0  # of what a live member has in hand; what a dead one had comes again at once
-POLL_SECONDS: Final = 2.0  # back-up for notifications, and the patience with dead members
-RETRY_SECONDS: Final = (0.05, 2.0)  # after the server was lost: first pause, longest pause
+LEASE_SECONDS: Final = 30.0
+"""After which an unacknowledged message of a live member is delivered again; those of a dead member are at once."""
+POLL_SECONDS: Final = 2.0
+"""How often members poll without a notification, and look for dead members."""
+RETRY_SECONDS: Final = (0.05, 2.0)
+"""First and longest pause after the connection was lost."""
 KEPT_SECONDS: Final = 7 * 86400.0
 TIDY_MESSAGES_MAX: Final = 1000
 LEAVE_TIMEOUT_SECONDS: Final = 5.0
@@ -46,7 +49,7 @@ class PostgresDelivery:
 
 
 class ConsumerMembership:
-    """The session of one member: its number, a lock on it that dies with the session, and an ear on the channel."""
+    """The session of one member: its number, an advisory lock on it, and a listener on the channel."""
 
     def __init__(self, pool: Pool, channel: str, topics: tuple[str, ...], group: str) -> None:
         self._pool = pool
@@ -60,7 +63,7 @@ class ConsumerMembership:
         self.woken = asyncio.Event()
 
     async def take(self, limit: int) -> list[PostgresDelivery]:
-        """Messages for this member; none where there are none. Raises Unavailable."""
+        """Up to `limit` messages for this member, possibly none. Raises Unavailable."""
         session = await self._joined()
         with translated(self._pool.place):
             if time.monotonic() >= self._tidy_at:
@@ -72,7 +75,7 @@ class ConsumerMembership:
         return [PostgresDelivery(row["id"], _message(row)) for row in rows]
 
     async def leave(self) -> None:
-        """Give back what is in hand. Where the server cannot be told, the end of the session tells it."""
+        """Give back unacknowledged messages. If the server cannot be reached, the end of the session has the same effect."""
         session, self._session = self._session, None
         if session is None:
             return
@@ -105,7 +108,7 @@ class ConsumerMembership:
 
 
 class PostgresSubscription:
-    """See `saga.ports.bus.Subscription`. It joins again by itself after the server was lost."""
+    """See `saga.ports.bus.Subscription`. It rejoins by itself after the connection was lost."""
 
     def __init__(
         self, member: ConsumerMembership, acknowledge: Callable[[Sequence[Delivery]], Awaitable[None]], limit: int
@@ -119,7 +122,7 @@ class PostgresSubscription:
         return self
 
     async def __anext__(self) -> Sequence[Delivery]:
-        """The next batch. Cancelling it leaves the fetching to go on; the next call gets what it brings."""
+        """The next batch. Cancelling it does not cancel the fetch, whose batch the next call returns."""
         if self._fetching is None:
             self._fetching = asyncio.create_task(self._fetch())
         fetching = self._fetching
@@ -144,7 +147,7 @@ class PostgresSubscription:
             try:
                 batch = await self._member.take(self._limit)
             except Unavailable as error:
-                _log.warning("the bus is out of reach, trying again: %s", error)
+                _log.warning("bus unavailable, retrying: %s", error)
                 await asyncio.sleep(pause * _jitter())
                 pause = min(pause * 2, longest)
                 continue
@@ -162,4 +165,4 @@ def _message(row: asyncpg.Record) -> Message:
 
 
 def _jitter() -> float:
-    return random.uniform(0.7, 1.3)  # noqa: S311 (spreads members, guards nothing)
+    return random.uniform(0.7, 1.3)  # noqa: S311 (spreads members, protects nothing)

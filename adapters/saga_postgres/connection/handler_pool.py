@@ -1,4 +1,4 @@
-"""Connections for the handlers of steps: asyncpg's own pool, whose proxies take a connection away from a handler that has ended."""
+"""Connections for the handlers of steps: asyncpg's own pool, whose proxies are invalidated when the handler returns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from saga_postgres.connection.pool import (
 
 
 class HandlerPool:
-    """A lazy pool. Handlers have the role's own search path, and what they SET in a session is theirs to undo (SET LOCAL)."""
+    """A lazy pool. Handlers have the search path of the role; what they SET lasts for the session, so they use SET LOCAL."""
 
     def __init__(self, url: str, *, connections_max: int, settings: Mapping[str, str]) -> None:
         self.place = place_of(url)
@@ -36,7 +36,7 @@ class HandlerPool:
         """Raises Unavailable or AccessRefused."""
         async with self._opening:
             if self._is_closed:
-                raise UsageError(f"{self.place} is not open (any more)")
+                raise UsageError(f"{self.place} is closed")
             if self._pool is not None:
                 return
             with translated(self.place):
@@ -67,15 +67,15 @@ class HandlerPool:
 
 
 async def _keep_session(_: Connection) -> None:
-    """The pool's RESET ALL would be a round trip a step."""
+    """Deliberate: the RESET ALL of asyncpg's pool would be one more round trip per step."""
 
 
 @asynccontextmanager
 async def step_transaction(pool: asyncpg.Pool[asyncpg.Record], place: str) -> AsyncIterator[Connection]:
-    """A transaction for a step's handler. What the handler raises leaves as it is; what the connection raises, as Saga's.
+    """A transaction for the handler of a step. Errors of the handler are passed on; errors of the connection become Saga's.
 
     Raises:
-        Unavailable: at the end: it is unknown whether it was committed; the connection is thrown away.
+        Unavailable: at the end: it is unknown whether the transaction was committed; the connection is discarded.
     """
     with translated(place):
         connection = await pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS)
@@ -91,7 +91,7 @@ async def step_transaction(pool: asyncpg.Pool[asyncpg.Record], place: str) -> As
         with translated(place):
             await _commit(connection, transaction)
     finally:
-        with contextlib.suppress(Exception):  # a connection that broke is replaced by the pool
+        with contextlib.suppress(Exception):  # the pool replaces a broken connection
             await pool.release(connection)
 
 

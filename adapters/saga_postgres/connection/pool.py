@@ -1,6 +1,6 @@
 """The framework's own connections to one Postgres, in the schema of one namespace.
 
-A pool of our own: asyncpg's shields, wraps and times every use, which was a quarter of what a participant does for a step.
+Deliberate: a pool beside asyncpg's, which shields, wraps and times every use: that was a quarter of the work of a participant for a step.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ CANCEL_SECONDS: Final = 1.0
 KEEPALIVE: Final = {"tcp_keepalives_idle": "5", "tcp_keepalives_interval": "2", "tcp_keepalives_count": "3"}
 NO_TUNING: Final[Mapping[str, str]] = MappingProxyType({})
 HOT: Final[Mapping[str, str]] = MappingProxyType({"plan_cache_mode": "force_generic_plan"})
-"""For our own few statements: planning them once, and never again, is half of a commit."""
+"""Generic plans for the framework's few statements: planning them at each call took half of a commit."""
 _NAMESPACE: Final = re.compile(r"[a-z][a-z0-9_]{0,19}")
 
-Connection = Any  # asyncpg.Connection or a pool's proxy of one: the same methods, no common type
+Connection = Any  # asyncpg.Connection, or a pool's proxy of one, which has the same methods but no common type
 Row = Any  # a driver's record: read by position or by name
 
 
 def checked_namespace(namespace: str) -> str:
-    """A namespace is a schema's name and part of channel names."""
+    """The namespace, if it can be the name of a schema and a part of channel names. Raises UsageError."""
     if not _NAMESPACE.fullmatch(namespace):
-        raise UsageError(f"namespace {namespace!r}: use 1 to 20 of a-z, 0-9 and _, beginning with a letter")
+        raise UsageError(f"namespace {namespace!r}: use 1 to 20 characters of a-z, 0-9 and _, beginning with a letter")
     return namespace
 
 
 def place_of(url: str) -> str:
-    """A URL for people: without user, password and parameters."""
+    """The database of a URL, for messages: no user, password or parameters."""
     parts = urlsplit(url)
     host = parts.hostname or "localhost"
     return f"postgres at {host}:{parts.port or 5432}/{parts.path.lstrip('/')}"
 
 
 class Pool:
-    """Connections that are made when they are needed; the one used last is used first. They see the namespace's schema first.
+    """Opens connections when they are needed and reuses the last one used first. Their search path begins with the namespace's schema.
 
-    A connection on which anything but an answer of the server was raised is thrown away: what it was doing is unknown.
+    A connection is discarded after any error that is not an answer of the server: its state is unknown.
     """
 
     def __init__(
@@ -69,55 +69,55 @@ class Pool:
         self._tuning = {"search_path": f"{self.namespace},public", **tuning}
         self._idle: list[asyncpg.Connection[asyncpg.Record]] = []
         self._used: set[asyncpg.Connection[asyncpg.Record]] = set()
-        self._being_made = 0
+        self._opening = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._is_open = False
 
     async def open(self) -> None:
-        """Make the first connection. Raises Unavailable or AccessRefused."""
+        """Open the first connection. Raises Unavailable or AccessRefused."""
         if not self._is_open:
             self._is_open = True
             try:
                 with translated(self.place):
-                    self._give(await self._take())
+                    self._release(await self._acquire())
             except BaseException:
                 self._is_open = False
                 raise
 
     async def fetch(self, query: str, *arguments: object) -> list[Row]:
-        """Run one statement; driver errors leave as Saga's."""
+        """Run one statement. Raises errors of Saga, see `failures`."""
         try:
-            connection = self._idle_one() or await self._take()
+            connection = self._pop_idle() or await self._acquire()
             try:
                 rows: list[Row] = await connection.fetch(query, *arguments)
             except BaseException as error:
-                await self._after(connection, error)
+                await self._release_after(connection, error)
                 raise
         except Exception as error:
             translate(error, self.place)
             raise
-        self._give(connection)
+        self._release(connection)
         return rows
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
-        """A connection of the pool, for several statements; driver errors leave as Saga's."""
+        """A connection for several statements. Raises errors of Saga, see `failures`."""
         with translated(self.place):
-            connection = self._idle_one() or await self._take()
+            connection = self._pop_idle() or await self._acquire()
             try:
                 yield connection
             except BaseException as error:
-                await self._after(connection, error)
+                await self._release_after(connection, error)
                 raise
-            self._give(connection)
+            self._release(connection)
 
     async def dedicated(self, **settings: str) -> asyncpg.Connection[asyncpg.Record]:
-        """A connection of one's own, for session locks and LISTEN."""
+        """A connection outside the pool, for session locks and LISTEN."""
         with translated(self.place):
             return await self._connect(**settings)
 
     async def close(self) -> None:
-        """Break off all of them."""
+        """Terminate all connections."""
         self._is_open = False
         for connection in (*self._idle, *self._used):
             connection.terminate()
@@ -125,7 +125,7 @@ class Pool:
         self._used.clear()
         self._wake(len(self._waiting))
 
-    def _idle_one(self) -> asyncpg.Connection[asyncpg.Record] | None:
+    def _pop_idle(self) -> asyncpg.Connection[asyncpg.Record] | None:
         while self._idle:
             connection = self._idle.pop()
             if not connection.is_closed():
@@ -133,30 +133,30 @@ class Pool:
                 return connection
         return None
 
-    async def _take(self) -> asyncpg.Connection[asyncpg.Record]:
+    async def _acquire(self) -> asyncpg.Connection[asyncpg.Record]:
         give_up_at = asyncio.get_running_loop().time() + CONNECT_TIMEOUT_SECONDS
         while True:
             if not self._is_open:
-                raise UsageError(f"{self.place} is not open (any more)")
-            connection = self._idle_one()
+                raise UsageError(f"{self.place} is closed")
+            connection = self._pop_idle()
             if connection is not None:
                 return connection
-            if len(self._used) + self._being_made < self._connections_max:
-                return await self._make()
-            await self._until_freed(give_up_at)
+            if len(self._used) + self._opening < self._connections_max:
+                return await self._open_one()
+            await self._wait_for_free(give_up_at)
 
-    async def _make(self) -> asyncpg.Connection[asyncpg.Record]:
-        self._being_made += 1
+    async def _open_one(self) -> asyncpg.Connection[asyncpg.Record]:
+        self._opening += 1
         try:
             connection = await self._connect()
         except BaseException:
-            self._wake(1)  # somebody else may have more luck
+            self._wake(1)  # another waiter may succeed
             raise
         finally:
-            self._being_made -= 1
+            self._opening -= 1
         if not self._is_open:
             connection.terminate()
-            raise UsageError(f"{self.place} is not open (any more)")
+            raise UsageError(f"{self.place} is closed")
         self._used.add(connection)
         return connection
 
@@ -174,7 +174,7 @@ class Pool:
             },
         )
 
-    async def _until_freed(self, give_up_at: float) -> None:
+    async def _wait_for_free(self, give_up_at: float) -> None:
         loop = asyncio.get_running_loop()
         freed: asyncio.Future[None] = loop.create_future()
         self._waiting.append(freed)
@@ -183,30 +183,32 @@ class Pool:
                 await freed
         except BaseException as error:
             if freed.done() and not freed.cancelled():
-                self._wake(1)  # we were told, and will not take it
+                self._wake(1)  # a connection is free, and this waiter will not take it
             elif freed in self._waiting:
                 self._waiting.remove(freed)
             if isinstance(error, TimeoutError):
-                raise Unavailable(f"{self.place}: all {self._connections_max} connections are in use") from None
+                raise Unavailable(
+                    f"{self.place}: all {self._connections_max} connections are in use (setting: connections)"
+                ) from None
             raise
 
-    async def _after(self, connection: asyncpg.Connection[asyncpg.Record], error: BaseException) -> None:
-        """Keep a connection only if the server itself has answered, and no transaction was left open.
+    async def _release_after(self, connection: asyncpg.Connection[asyncpg.Record], error: BaseException) -> None:
+        """Keep a connection only if the server answered and no transaction is open.
 
-        What is cancelled here is cancelled in the server too: a statement that waits for a lock would be run when nobody expects it.
+        A statement that is cancelled here is cancelled in the server, too: one that waits for a lock would otherwise run much later.
         """
         is_answer = isinstance(error, asyncpg.PostgresError) and not connection.is_closed()
         try:
             if isinstance(error, asyncio.CancelledError):
-                with suppress(Exception):  # then it is broken off, and what becomes of the statement is unknown
+                with suppress(Exception):  # then the connection is lost, and the outcome of the statement unknown
                     async with asyncio.timeout(CANCEL_SECONDS):
                         await connection.close()
             elif not is_answer or connection.is_in_transaction():
                 connection.terminate()
         finally:
-            self._give(connection)
+            self._release(connection)
 
-    def _give(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    def _release(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         self._used.discard(connection)
         if not connection.is_closed():
             self._idle.append(connection)

@@ -1,4 +1,4 @@
-"""Whether a pooler in transaction mode stands in front of a server: it breaks session locks and LISTEN in silence."""
+"""Detects a pooler in transaction mode in front of a server: it silently breaks session locks and LISTEN."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _READ = "select current_setting('saga.probe', true)"
 
 
 async def is_pooled(first: Connection, second: Connection) -> bool:
-    """Whether `first` loses its session to `second`. Both are clients of one address, idle, outside a transaction.
+    """Whether `first` loses its server session to `second`. Both are connected to one address, idle and outside a transaction.
 
-    A pooler in transaction mode lends `first` another server session as soon as `second` sits on the one that it had.
+    A pooler in transaction mode gives `first` another server session as soon as `second` occupies the one that it had.
     """
     mark = secrets.token_hex(8)
     await first.execute(_MARK, mark)
@@ -25,9 +25,9 @@ async def is_pooled(first: Connection, second: Connection) -> bool:
 
 
 async def is_pooled_at(url: str, *, timeout_seconds: float) -> bool:
-    """The same for a URL, with two connections of its own. Driver errors leave as they are.
+    """The same for a URL, with two connections of its own. Raises errors of the driver.
 
-    The cache of prepared statements is off: through a pooler it would fail before the question is asked.
+    Without the cache of prepared statements, which would fail behind a pooler before the check is made.
     """
     first = await asyncpg.connect(url, timeout=timeout_seconds, statement_cache_size=0)
     try:

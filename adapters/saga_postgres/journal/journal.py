@@ -47,7 +47,7 @@ class _Transaction:
 
 
 class PostgresJournal:
-    """See `saga.ports.journal.Journal`. Where the schema grants no CREATE, the table has to be there."""
+    """See `saga.ports.journal.Journal`. A role without the right to CREATE needs the table to exist."""
 
     def __init__(self, url: str, *, connections_max: int, application: str) -> None:
         self.place = place_of(url)
@@ -71,7 +71,7 @@ class PostgresJournal:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[_Transaction]:
-        assert self._pool is not None  # noqa: S101 (opened before it is served)
+        assert self._pool is not None  # noqa: S101 (opened before the service runs)
         async with step_transaction(self._pool, self.place) as connection:
             yield _Transaction(connection)
 
@@ -94,9 +94,9 @@ class PostgresJournal:
 
 
 async def _keep_session(_: Connection) -> None:
-    """A step leaves nothing behind in the session but what it SETs: use SET LOCAL."""
+    """A step leaves nothing in the session except what it SETs: handlers use SET LOCAL."""
 
 
 def open_journal(url: str, connections_max: int, application: str) -> Journal:
-    """The journal behind postgresql:// URLs."""
+    """The journal for postgresql:// URLs."""
     return PostgresJournal(url, connections_max=connections_max, application=application)

@@ -1,4 +1,4 @@
-"""Make the journal's table in a service's own database."""
+"""Creates the table of the journal in a service's own database."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ _ENTER: Final = "select set_config('search_path', quote_ident($1), true)"
 
 
 async def ensure_journal(connection: Connection, schema: str | None = None) -> None:
-    """Create `saga_journal` where it is missing, in `schema` or in the first schema of the search path.
+    """Create `saga_journal` if it is missing, in `schema` or in the first schema of the search path.
 
-    Processes that race wait for each other; a role without the right to create needs the table to be there. Call it
-    outside a transaction of your own.
+    Processes that race wait for each other; a role without the right to create needs the table to exist. Call it
+    outside a transaction.
 
     Raises:
         AccessRefused: the table is missing and this role may not create it.
-        SchemaMismatch: there is a table of this name that is not a journal.
+        SchemaMismatch: a table of this name is not a journal.
         UsageError: the schema does not exist.
     """
     home: str | None = await connection.fetchval(_SCHEMA, schema)
     if home is None:
-        raise UsageError("the journal has no schema to live in: create one, or name it in the search_path of the URL")
-    if await _is_there(connection, home):
+        raise UsageError("there is no schema for the journal: create one, or name it in the search_path of the URL")
+    if await _exists(connection, home):
         return
     async with connection.transaction(isolation="read_committed"):
         await connection.execute(_LOCK, home)
-        if await _is_there(connection, home):
+        if await _exists(connection, home):
             return
         if not await _may_create(connection, home):
             raise AccessRefused(
-                f"table {home}.saga_journal is missing and this role may not create it: let the schema's owner run "
+                f"table {home}.saga_journal is missing and this role may not create it: let the owner of the schema run "
                 "saga_postgres/sql/journal.sql, and grant select, insert, update and delete"
             )
         await connection.execute(_ENTER, home)
         await connection.execute(_TABLE.read_text(encoding="utf-8"))
 
 
-async def _is_there(connection: Connection, schema: str) -> bool:
+async def _exists(connection: Connection, schema: str) -> bool:
     found: list[str] | None = await connection.fetchval(_FOUND, schema)
     if found and (missing := COLUMNS.difference(found)):
         columns = ", ".join(sorted(missing))
         raise SchemaMismatch(
-            f"table {schema}.saga_journal is no journal of Saga (it lacks {columns}): rename it, or use another schema"
+            f"table {schema}.saga_journal is not a journal of Saga (it lacks {columns}): rename it, or use another schema"
         )
     return bool(found)
 

@@ -1,4 +1,4 @@
-"""The history of many sagas, page by page, along the primary key."""
+"""The history of many sagas, page by page in the order of the primary key."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KEPT_SINCE: Final = _SQL["kept_since"]
 
 
 async def read_histories(connection: Connection, first: UUID, limit: int) -> HistoryPage:
-    """One snapshot: the rows, their results and their lines are of the same moment."""
+    """One snapshot: sagas, results and history are of the same moment."""
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         rows = await connection.fetch(_SAGAS, first, limit)
         kept_since: float | None = await connection.fetchval(_KEPT_SINCE)

@@ -1,4 +1,4 @@
-"""One saga with everything around it, read at one moment."""
+"""One saga with everything around it, read in one snapshot."""
 
 from __future__ import annotations
 

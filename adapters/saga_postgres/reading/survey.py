@@ -1,4 +1,4 @@
-"""All sagas that have not ended at once, for numbers: bounded, by indexes only, and never on the hot path."""
+"""Counts over all sagas that have not ended: bounded, through indexes only, and never on the hot path."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PROCESSES: Final = _SQL["processes"]
 
 
 async def read_survey(connection: Connection, limit: int) -> Survey:
-    """The numbers of one moment, or nearly so."""
+    """Counts of nearly the same moment."""
     sagas = await connection.fetch(_SAGAS, limit)
     queues = await connection.fetch(_QUEUES, limit)
     numbers = sorted({number for row in sagas for number in row["numbers"]})

@@ -1,4 +1,4 @@
-"""The role of the participants: what it may do, as SQL to read and to run."""
+"""The rights of the role of the participants, as SQL to read and to run."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ _EXISTS: Final = "select exists (select from pg_roles where rolname = $1)"
 
 
 def grants(namespace: str, role: str) -> str:
-    """The SQL that lets a role take part in the sagas of a namespace.
+    """Returns the SQL that lets a role take part in the sagas of a namespace.
 
     Raises:
-        UsageError: a name that would need quoting.
+        UsageError: the name of the role would need quoting.
     """
     if not _ROLE.fullmatch(role) or role == "public":
-        raise UsageError(f"{role!r} cannot be a role: lower-case letters, digits and _, at most 63, no digit first")
+        raise UsageError(f"{role!r} cannot be a role: use at most 63 of a-z, 0-9 and _, not beginning with a digit")
     schema, text = f'"{checked_namespace(namespace)}"', _SQL.read_text(encoding="utf-8")
     return text.replace(":schema", schema).replace(":role", f'"{role}"')
 
 
 async def grant(connection: asyncpg.Connection[asyncpg.Record], *, namespace: str, role: str) -> bool:
-    """Make the role if it is missing, without a password, and give it its rights; return whether it was made.
+    """Create the role if it is missing, without a password, and grant it its rights; returns whether it was created.
 
-    One transaction. How the role proves who it is (a password, a certificate) stays the administrator's business.
+    One transaction. How the role authenticates (a password, a certificate) is left to the administrator.
     """
     sql = grants(namespace, role)
     async with connection.transaction():

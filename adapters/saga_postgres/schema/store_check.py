@@ -1,4 +1,4 @@
-"""Whether a process can work on a Postgres, before it does: each reason why not is one sentence."""
+"""Checks a Postgres before a process works on it; each reason for a refusal is one sentence."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ from saga_postgres.connection.pool import Pool
 from saga_postgres.connection.pooler import is_pooled
 from saga_postgres.schema.migrate import check
 
-MAJOR_MIN: Final = 14  # idle_session_timeout: without it a suspended leader would lead for ever
+MAJOR_MIN: Final = 14
+"""The first version with idle_session_timeout, without which a suspended leader would never lose its lock."""
 
 
 async def inspect(pool: Pool) -> None:
-    """Return where everything is as it must be.
+    """Return if a process can work on this database.
 
     Raises:
-        AccessRefused, Unavailable: it cannot be asked.
+        AccessRefused, Unavailable: the database cannot be reached.
         SchemaMismatch: the tables are missing, or of another version.
-        UsageError: the server is too old, is a standby, or is a pooler in transaction mode.
+        UsageError: the server is too old, a standby, or a pooler in transaction mode.
     """
     async with pool.connection() as connection:
         other = await pool.dedicated()
@@ -33,7 +34,7 @@ async def inspect(pool: Pool) -> None:
         if major < MAJOR_MIN:
             raise UsageError(f"{pool.place} is PostgreSQL {major}: upgrade it to {MAJOR_MIN} or newer")
         if await connection.fetchval("select pg_is_in_recovery()"):
-            raise UsageError(f"{pool.place} is a standby, which cannot be written to: use the address of the primary")
+            raise UsageError(f"{pool.place} is a standby, which is read-only: use the address of the primary")
         try:
             await check(connection, pool.namespace)
         except SchemaMismatch as error:

@@ -1,4 +1,4 @@
-"""The changes that a transaction makes at its end: what `start_batch` and `commit_batch` do to the rows."""
+"""The changes that a transaction makes when it commits: what `start_batch` and `commit_batch` do to rows in SQL."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def insert_saga(database: Database, options: StoreOptions, start: Start, *, proc
     if row.key is not None:
         database.start_keys[row.key] = (row.id, start.input_hash)
     for dispatch in start.dispatches:
-        _send(database, options, row, dispatch, process=process)
+        _dispatch(database, options, row, dispatch, process=process)
     for entry in start.entries:
         database.history.append(HistoryRow(now, row.id, row.version, process, state, entry))
 
 
 def write_saga(database: Database, options: StoreOptions, write: Write, *, process: int) -> None:
-    """One saga's outcomes, checked and locked before."""
+    """Write the outcomes of one saga, which was checked and locked before."""
     now, row = database.now(), database.sagas.get(write.saga)
     if row is not None and write.changed:
         _move(database, row, write, process=process)
@@ -60,7 +60,7 @@ def write_saga(database: Database, options: StoreOptions, write: Write, *, proce
     if row is None:
         return
     for dispatch in write.dispatches:
-        _send(database, options, row, dispatch, process=process)
+        _dispatch(database, options, row, dispatch, process=process)
     for result in write.results:
         row.results.setdefault(result.step, ResultRow(now, process, result.attempts, result.value))
     version = row.version if write.changed else None
@@ -69,7 +69,7 @@ def write_saga(database: Database, options: StoreOptions, write: Write, *, proce
 
 
 def state_after(write: Write, before: State) -> State:
-    """What a write makes of a saga. A deadline that is not moved stays as it is stored."""
+    """The state of a saga after a write. A deadline that is not moved stays as stored."""
     return write.state if write.is_deadline_moved else write.state.due(before.deadline)
 
 
@@ -99,7 +99,7 @@ def _drop(database: Database, write: Write, drop: Drop) -> None:
 
 
 def _delay(database: Database, write: Write, delay: Delay) -> None:
-    """A try without an outcome. One that did not fail is counted neither as a failure nor as a delivery."""
+    """Ends an attempt without an outcome. If it did not fail, it counts neither as a failure nor as a delivery."""
     now, row = database.now(), database.commands.get(CommandRef(write.saga, delay.step))
     if row is None or row.claim != delay.claim:
         return
@@ -114,7 +114,7 @@ def _delay(database: Database, write: Write, delay: Delay) -> None:
     database.commands.queue(row, now + delay.after_seconds if delay.after_seconds < PARKED_SECONDS else math.inf)
 
 
-def _send(database: Database, options: StoreOptions, saga: SagaRow, dispatch: Dispatch, *, process: int) -> None:
+def _dispatch(database: Database, options: StoreOptions, saga: SagaRow, dispatch: Dispatch, *, process: int) -> None:
     """Write a command. A row that a process holds for the same operation is left alone."""
     ref, now = CommandRef(saga.id, dispatch.step), database.now()
     owner = database.owner_of(dispatch.owner, process)
@@ -125,18 +125,18 @@ def _send(database: Database, options: StoreOptions, saga: SagaRow, dispatch: Di
     elif row.operation is dispatch.operation and row.owner is not None:
         return
     else:
-        _renew(row, dispatch, is_claimed=owner is not None)
+        _reuse(row, dispatch, is_claimed=owner is not None)
     database.commands.queue(row, now + dispatch.after_seconds)
     row.claim = None
     if owner is not None:
         database.commands.claim(row, owner, dispatch.claim, now + options.lease_seconds)
 
 
-def _renew(row: CommandRow, dispatch: Dispatch, *, is_claimed: bool) -> None:
-    """The same operation goes on with what it has counted, unless it was set aside; another one begins anew."""
+def _reuse(row: CommandRow, dispatch: Dispatch, *, is_claimed: bool) -> None:
+    """The same operation keeps its counters, unless it was parked; another operation starts with new ones."""
     is_same = row.operation is dispatch.operation
     row.progress = row.progress if is_same else None
     if not is_same or row.due_at == math.inf:
-        row.begin_anew(dispatch.operation)
+        row.reset(dispatch.operation)
     row.deliveries += is_claimed
     row.error = None

@@ -1,4 +1,4 @@
-"""The command table: one row for each instruction under way, queued or claimed."""
+"""The command table: one row for each outstanding command, queued or claimed."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from saga.ports.values.claim import CommandRef
 
 @dataclass(slots=True)
 class CommandRow:
-    """Times are on the store's monotonic clock. No owner: queued, due at `due_at`; infinity: set aside.
+    """Times are on the store's monotonic clock. No owner: queued, due at `due_at`; infinity: parked.
 
-    Owner, lease and due time are changed by `Commands` only, which keeps its indexes by them.
+    Only `Commands` changes owner, lease and due time, by which it has indexes.
     """
 
     ref: CommandRef
@@ -34,8 +34,8 @@ class CommandRow:
     error: str | None = None
     progress: bytes | None = None
 
-    def begin_anew(self, operation: Operation) -> None:
-        """Nothing of what was counted so far counts any more."""
+    def reset(self, operation: Operation) -> None:
+        """Set the operation, with new counters."""
         self.operation, self.first_failed_at = operation, None
         self.deliveries = self.failures = self.isolated_attempts = 0
 
@@ -90,7 +90,7 @@ class Commands:
         self._index(row)
 
     def queue(self, row: CommandRow, due_at: float) -> None:
-        """Take a row from its process, if it has one; it is due at `due_at`. The number of its newest claim stays."""
+        """End the claim of a row, if it has one, and make it due at `due_at`. The number of its newest claim stays."""
         self._unindex(row)
         row.owner, row.lease_until, row.due_at = None, None, due_at
         self._index(row)

@@ -1,4 +1,4 @@
-"""What all processes over one memory store share: the rows, the locks, the list of processes, the clock."""
+"""The tables that all processes of one memory store share, with their locks, the list of processes and the clock."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ AUDIT_ENTRIES_MAX: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
-    """What a step that succeeded has left behind."""
+    """The result of a step that succeeded."""
 
     finished_at: float
     process: int
@@ -43,7 +43,7 @@ class ResultRow:
 
 @dataclass(slots=True)
 class SagaRow:
-    """Times are on the store's monotonic clock, but for the deadline within `state`."""
+    """Times are on the store's monotonic clock, except the deadline within `state`."""
 
     id: UUID
     definition: int
@@ -62,23 +62,23 @@ class SagaRow:
     results: dict[int, ResultRow] = field(default_factory=dict)
 
     def values(self) -> dict[int, bytes]:
-        """The recorded results that there are."""
+        """The values that steps returned, by position."""
         return {step: row.value for step, row in self.results.items() if row.value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class DefinitionRow:
-    """A registered definition. A start by name takes the version that was activated last."""
+    """A registered definition. A start by name uses the version that was activated last."""
 
     number: int
     graph: Graph
     activation: int | None = None  # the order in which versions were activated; None: never
-    is_overwritten: bool = False  # another graph has its name and version now
+    is_overwritten: bool = False  # another graph now has its name and version
 
 
 @dataclass(frozen=True, slots=True)
 class HistoryRow:
-    """One line of history; `version` is None where the saga's row did not change."""
+    """One line of the history; `version` is None if the saga row did not change."""
 
     at: float
     saga: UUID
@@ -90,7 +90,7 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What a person did."""
+    """What an operator did."""
 
     at: float
     actor: str
@@ -103,7 +103,7 @@ class AuditEntry:
 
 @dataclass(slots=True)
 class Member:
-    """A process in the list. One that is not alive any more stays in it until a peer finds it dead."""
+    """A process in the list. A dead one stays in it until a peer finds it dead."""
 
     id: int
     name: str
@@ -116,10 +116,10 @@ class Member:
 
 
 @dataclass(slots=True)
-class Reign:
-    """Who has been elected. `holder` is the election object that won `term`."""
+class Term:
+    """The current leadership. `holder` is the election object that won it."""
 
-    term: int = 0
+    number: int = 0
     holder: object | None = None
     ends_at: float = -math.inf
     changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -127,7 +127,7 @@ class Reign:
 
 @dataclass(frozen=True, slots=True)
 class Leader:
-    """Who was seen leading, and when last. `name` is None after a resignation."""
+    """The supervisor that was last seen working, and when. `name` is None after a resignation."""
 
     term: int
     name: str | None
@@ -147,11 +147,11 @@ class Database:
         self.definitions: dict[int, DefinitionRow] = {}
         self.contracts: dict[str, Contract] = {}
         self.members: dict[int, Member] = {}
-        self.members_ever = 0
-        self.reign: Reign = Reign()
+        self.last_member = 0
+        self.term: Term = Term()
         self.leader: Leader | None = None
         self.history: deque[HistoryRow] = deque(maxlen=HISTORY_ENTRIES_MAX)
-        self.history_since: float | None = None  # what is older was dropped
+        self.history_since: float | None = None  # older lines were dropped
         self.audit: deque[AuditEntry] = deque(maxlen=AUDIT_ENTRIES_MAX)
         self.rows: dict[str, Any] = {}  # the effects of transactional steps
         self.locks: Locks = Locks()
@@ -161,7 +161,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        """Committed at the end of the block, rolled back where an exception leaves it."""
+        """Committed at the end of the block, rolled back if an exception leaves it."""
         transaction = Transaction(self.locks, self.rows)
         try:
             yield transaction
@@ -178,50 +178,50 @@ class Database:
             self.wake.put(row.id, at)
 
     def owner_of(self, owner: int | None, process: int) -> int | None:
-        """Where a command goes: to its process if that one is still there, else into the queue."""
+        """The process that gets a claim, if it is alive. None: the command is queued."""
         return owner if owner == process or owner in self.members else None
 
     def give_back(self, row: CommandRow, margin_seconds: float) -> None:
-        """End a claim without a report: until lease + timeout + margin a call may be on its way (G24, G25)."""
+        """End a claim without an outcome: until lease + timeout + margin a call of it may still arrive (G24, G25)."""
         step = self.definitions[self.sagas[row.ref.saga].definition].graph.steps[row.ref.step]
         if step.mode is Mode.EXTERNAL and row.lease_until is not None:
             quiet_at = row.lease_until + step.timeout_seconds + margin_seconds
             row.quiet_at = quiet_at if row.quiet_at is None else max(row.quiet_at, quiet_at)
         self.commands.queue(row, self.now())
 
-    def tell(self, notifications: Notifications, *, is_whole: bool) -> None:
-        """Reach processes as a notification does: soon, not at once, and only those that are alive. `is_whole`: every write was made."""
+    def notify(self, notifications: Notifications, *, is_whole: bool) -> None:
+        """Notify processes: soon but not at once, and only live ones. `is_whole`: every write of the commit was made."""
         claims = notifications.claims if is_whole else {}
         for process, refs in notifications.claim_refs.items():
-            whole = [self._sent(claim) for claim in claims.get(process, ())]
-            if whole:
-                self._call(self.members.get(process), methodcaller("on_claims", whole))
-            told = {CommandRef(claim.saga, claim.step) for claim in whole}
-            if rest := [ref for ref in refs if ref not in told]:
+            inline = [self._received(claim) for claim in claims.get(process, ())]
+            if inline:
+                self._call(self.members.get(process), methodcaller("on_claims", inline))
+            sent = {CommandRef(claim.saga, claim.step) for claim in inline}
+            if rest := [ref for ref in refs if ref not in sent]:
                 self._call(self.members.get(process), methodcaller("on_claim_refs", rest))
         for process, sagas in notifications.ended.items():
             known = notifications.statuses.get(process, {}) if is_whole else {}
             self._call(self.members.get(process), methodcaller("on_ended", {saga: known.get(saga) for saga in sagas}))
-        self.tell_services(notifications.services)
+        self.notify_services(notifications.services)
 
-    def _sent(self, claim: Claim) -> Claim:
-        """As it arrives: a copy, with its time on the receiver's clock, which is ours."""
+    def _received(self, claim: Claim) -> Claim:
+        """The claim as it arrives: a copy, with its times on the receiver's clock, which is this one."""
         lease_ends = claim.lease_ends + claim.store_clock - self.epoch
         return replace(claim, results=dict(claim.results), lease_ends=lease_ends, store_clock=self.epoch)
 
-    def tell_services(self, services: Iterable[str]) -> None:
+    def notify_services(self, services: Iterable[str]) -> None:
         for service in sorted(services):
             for member in self.members.values():
                 if service in member.services:
                     self._call(member, methodcaller("on_queue", service))
 
-    def tell_peers(self) -> None:
+    def notify_peers(self) -> None:
         for member in self.members.values():
             self._call(member, methodcaller("on_peers_changed"))
 
-    def _call(self, member: Member | None, tell: Callable[[ProcessListener], None]) -> None:
+    def _call(self, member: Member | None, call: Callable[[ProcessListener], None]) -> None:
         if member is not None:
-            asyncio.get_running_loop().call_soon(lambda: tell(member.listener) if member.is_alive else None)
+            asyncio.get_running_loop().call_soon(lambda: call(member.listener) if member.is_alive else None)
 
 
 def ref_order(ref: CommandRef) -> tuple[int, int]:

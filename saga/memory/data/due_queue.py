@@ -13,7 +13,7 @@ STALE_ENTRIES_MAX: Final = 1_024
 
 
 class DueQueue(Generic[Key]):
-    """Each key has at most one due time. A time that is moved leaves a stale entry, which is skipped and swept."""
+    """Each key has at most one due time. Moving it leaves a stale entry, which is skipped, and removed now and then."""
 
     def __init__(self) -> None:
         self._heap: list[tuple[float, int, Key]] = []

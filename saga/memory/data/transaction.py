@@ -1,4 +1,4 @@
-"""Transactions over memory: row locks, buffered changes, all or nothing at the end."""
+"""Transactions in memory: row locks and buffered changes, which are all made at the end, or none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from uuid import UUID
 from saga.core.state.saga_state import State
 from saga.errors import Conflict, Unavailable
 
-Value = Any  # whatever a step keeps in a row
+Value = Any  # what a step stores in a row
 
 
 class Locks:
@@ -28,7 +28,7 @@ class Locks:
         return self._holders.get(key, transaction) is transaction
 
     async def acquire(self, transaction: Transaction, key: Hashable) -> None:
-        """Wait for the row. Raises Conflict where the holder waits for this transaction."""
+        """Wait for the row. Raises Conflict if its holder waits for this transaction."""
         while not self.is_free_for(transaction, key):
             holder = self._holders[key]
             self._refuse_deadlock(transaction, holder)
@@ -51,14 +51,14 @@ class Locks:
         while other is not None:
             other = self._waits.get(other)
             if other is transaction:
-                raise Conflict("two transactions wait for each other: lock rows in one order everywhere, or try again")
+                raise Conflict("two transactions wait for each other: lock rows in one order everywhere, or retry")
 
 
 class Transaction:
-    """Changes are kept aside, invisible to others, until the end; then all of them are made without a pause, or none.
+    """Buffers changes, which others do not see, until the end; then makes all of them at once, or none.
 
     Rows that are read for an update or changed stay locked until then. A transactional step gets this object as its
-    connection: its effects are rows of `get` and `put`, or anything that `then` is told to do at the end.
+    connection: its effects are rows written by `put`, or whatever it passes to `then`.
     """
 
     def __init__(self, locks: Locks, rows: dict[str, Value]) -> None:
@@ -66,27 +66,26 @@ class Transaction:
         self._rows = rows
         self._changes: list[Callable[[], None]] = []
         self._written: dict[str, Value] = {}
-        self.sagas: dict[
-            UUID, tuple[int, State]
-        ] = {}  # what this transaction has made of them, before anybody else can see it
+        # Versions and states that this transaction has written, which no other can see yet
+        self.sagas: dict[UUID, tuple[int, State]] = {}
         self.start_keys: dict[tuple[str, str], tuple[UUID, bytes]] = {}
         self.keys: list[Hashable] = []
         self.ended: asyncio.Event = asyncio.Event()
         self._is_aborted = False
 
     async def get(self, key: str) -> Value:
-        """Lock a row and read it; None where it does not exist."""
+        """Lock a row and read it; None if it does not exist."""
         await self.lock(("row", key))
         return self._written.get(key, self._rows.get(key))
 
     async def put(self, key: str, value: Value) -> None:
-        """Write a row, None deletes it."""
+        """Write a row; None deletes it."""
         await self.lock(("row", key))
         self._written[key] = value
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
-        """A savepoint: an exception that leaves the block undoes what was done in it and goes on. Locks are kept."""
+        """A savepoint: an exception that leaves the block rolls back what it did, and is passed on. Locks are kept."""
         marks = len(self._changes), dict(self._written), dict(self.sagas), dict(self.start_keys)
         try:
             yield
@@ -96,7 +95,7 @@ class Transaction:
             raise
 
     def then(self, change: Callable[[], None]) -> None:
-        """Do this at the end. It must not fail and must not wait: everything that can go wrong is checked before."""
+        """Make this change at the end. It must neither fail nor wait: everything that can go wrong is checked before."""
         self._changes.append(change)
 
     async def lock(self, key: Hashable) -> None:
@@ -118,16 +117,16 @@ class Transaction:
         self.roll_back()
 
     def abort(self) -> None:
-        """The connection is gone: rolled back here and now. Whoever goes on with it is told."""
+        """Roll back because the connection is lost. Further calls raise Unavailable."""
         self._is_aborted = True
         self.roll_back()
 
     def _check(self) -> None:
         if self._is_aborted:
-            raise Unavailable("the connection is gone, and its transaction with it")
+            raise Unavailable("the connection is lost, and its transaction with it")
 
     def roll_back(self) -> None:
-        """Forget what was not committed, and give the locks back."""
+        """Discard what was not committed, and release the locks."""
         self._changes.clear()
         self._written.clear()
         self._locks.release(self)

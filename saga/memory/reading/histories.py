@@ -1,4 +1,4 @@
-"""The history of many sagas, over memory."""
+"""The history of many sagas in memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from saga.ports.saga_history import HistoryPage, SagaHistory, Transition
 
 
 def histories(database: Database, first: UUID, limit: int) -> HistoryPage:
-    """One look over the whole history for each page."""
+    """Reads the whole history for each page."""
     later = (row for row in database.sagas.values() if row.id >= first)
     rows = heapq.nsmallest(limit, later, key=lambda row: row.id.int)
     notes: dict[UUID, list[Transition]] = {row.id: [] for row in rows}
@@ -48,7 +48,7 @@ def _by_version(note: Transition) -> tuple[bool, int]:
 
 
 def _kept_since(database: Database) -> float | None:
-    """What does not fit any more, or is old, has gone."""
+    """Since when the history is complete: lines that were too old or too many were dropped."""
     history = database.history
     if len(history) == history.maxlen:
         return database.epoch + history[0].at

@@ -1,4 +1,4 @@
-"""Reading sagas, one by one and in lists, over memory."""
+"""Reads sagas in memory, one by one and in lists."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from saga.memory.data.database import AuditEntry, Database, SagaRow
 from saga.memory.reading.histories import histories
 from saga.memory.reading.saga_detail import case_of
 from saga.memory.reading.survey import survey_of
-from saga.memory.store import overdue_of
+from saga.memory.rows import overdue_of
 from saga.ports.ledger import Snapshot
 from saga.ports.listing import LINES_MAX, Counts, DefinitionLine, SagaFilter, SagaLine, Survey
 from saga.ports.saga_detail import SagaDetail
@@ -26,7 +26,7 @@ from saga.ports.values.notification import SagaStatus
 
 
 class MemoryLedger:
-    """See `saga.ports.store.Ledger` and `saga.ports.listing.Listing`."""
+    """See `saga.ports.ledger.Ledger` and `saga.ports.listing.Listing`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""One saga with everything around it, over memory."""
+"""One saga with everything around it, in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from saga.ports.saga_detail import HISTORY_LINES_MAX, CommandDetail, HistoryLine
 
 
 def case_of(database: Database, row: SagaRow) -> SagaDetail:
-    """The same as of a table."""
+    """The detail as a database would return it."""
     epoch = database.epoch
     history = [_moment(database, entry) for entry in database.history if entry.saga == row.id]
     return SagaDetail(

@@ -1,4 +1,4 @@
-"""All sagas that have not ended at once, for numbers, over memory."""
+"""Counts over all sagas that have not ended, in memory."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def _queue(database: Database, service: str, now: float, limit: int) -> QueueDep
 
 
 def _overdue(database: Database, rows: Iterable[SagaRow], now: float) -> Iterable[float]:
-    """How long ago deadlines passed on which somebody should have acted."""
+    """For how long deadlines have passed without a rollback."""
     for row in rows:
         state, graph = row.state, database.definitions[row.definition].graph
         if state.deadline is None or state.phase is not Phase.RUNNING or state.rollback_requested:

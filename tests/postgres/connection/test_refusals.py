@@ -148,7 +148,7 @@ async def test_a_pooler_in_transaction_mode(opening: Opening, pgbouncer_url: str
     error = await refusal(opening, pgbouncer_url)
 
     assert isinstance(error, UsageError)
-    assert "use the server's own address" in str(error)
+    assert "use the address of the server itself" in str(error)
 
 
 async def test_a_pooler_in_transaction_mode_that_swallows_settings(silent_pgbouncer_server: str) -> None:
@@ -156,7 +156,7 @@ async def test_a_pooler_in_transaction_mode_that_swallows_settings(silent_pgboun
         error = await refusal(store, url)
 
     assert isinstance(error, UsageError)
-    assert "use the server's own address" in str(error)
+    assert "use the address of the server itself" in str(error)
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ async def test_a_role_that_may_not_create_tables_uses_the_one_that_is_there(post
 async def test_another_table_of_this_name_is_refused(postgres: Connection) -> None:
     await postgres.execute("create table saga_journal (id integer, saga uuid)")
 
-    with pytest.raises(SchemaMismatch, match=r"public\.saga_journal is no journal .*lacks at, reason, result"):
+    with pytest.raises(SchemaMismatch, match=r"public\.saga_journal is not a journal .*lacks at, reason, result"):
         await ensure_journal(postgres)
 
 

@@ -91,7 +91,7 @@ class WatchedDatabase(Database):
         for saga in transaction.sagas:
             self.watcher.committed(saga)
 
-    def tell(self, notifications: Notifications, *, is_whole: bool) -> None:
+    def notify(self, notifications: Notifications, *, is_whole: bool) -> None:
         claims, endings = notifications.claims if is_whole else {}, notifications.statuses if is_whole else {}
         for process, refs in notifications.claim_refs.items():
             self._send("claims", Notifications(claim_refs={process: refs}, claims={process: claims.get(process, [])}))
@@ -102,11 +102,13 @@ class WatchedDatabase(Database):
 
     def _send(self, what: str, notifications: Notifications) -> None:
         for n, seconds in enumerate(self._arrivals(what)):
-            tell = partial(super().tell, notifications, is_whole=n == 0)  # a claim is sent inline once, as NOTIFY does
+            notify = partial(
+                super().notify, notifications, is_whole=n == 0
+            )  # a claim is sent inline once, as NOTIFY does
             if seconds <= 0:
-                tell()
+                notify()
             else:
-                self._loop.call_later(seconds, tell, context=OUTSIDE.copy())
+                self._loop.call_later(seconds, notify, context=OUTSIDE.copy())
 
 
 class WatchedStore(MemoryStore):

@@ -264,9 +264,9 @@ class World:
 
     def _elect_another(self) -> None:
         """Ends the leader's lease while the leader still trusts it."""
-        reign = self.database.reign
-        reign.holder, reign.ends_at = None, -math.inf
-        changed, reign.changed = reign.changed, asyncio.Event()
+        term = self.database.term
+        term.holder, term.ends_at = None, -math.inf
+        changed, term.changed = term.changed, asyncio.Event()
         changed.set()
 
     async def _until_ended(self) -> None:
