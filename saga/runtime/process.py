@@ -52,6 +52,27 @@ class Process:
     A claim goes in a circle: `poller` -> `intake` -> `executor` -> a step runner -> `outcomes` -> `committer` -> `follow_up` -> `intake`.
     """
 
+    name: str
+    store_clock: StoreClock
+    identity: ProcessIdentity
+    definitions: DefinitionCache
+    end_waiters: EndWaiters
+    outcomes: OutcomeQueue
+    poll_requests: PollRequests
+    intake: Intake
+    router: Router
+    poller: Poller
+    leases: LeaseRenewal
+    refusals: Refusals
+    dispatcher: Dispatcher | None
+    follow_up: FollowUp
+    committer: Committer
+    starter: Starter
+    runners: StepRunners
+    executor: Executor
+    heartbeat: HeartbeatLoop
+    redriver: Redriver
+
     def __init__(
         self,
         adapter: StoreAdapter,
@@ -64,25 +85,22 @@ class Process:
     ) -> None:
         self.adapter = adapter
         self.clock = clock
-        self.name: str = name or f"{socket.gethostname()}:{os.getpid()}"
+        self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         self.telemetry = telemetry
         store, lease_seconds = adapter.store, adapter.options.lease_seconds
-        now = StoreClock(clock)
-        self.store_clock: StoreClock = now
-        identity = ProcessIdentity()
-        self.identity: ProcessIdentity = identity
-        self.definitions: DefinitionCache = DefinitionCache(adapter.directory)
-        self.end_waiters: EndWaiters = EndWaiters(adapter.ledger, clock)
-        self.outcomes: OutcomeQueue = OutcomeQueue()
-        self.poll_requests: PollRequests = PollRequests(lease_seconds)
-        self.intake: Intake = Intake(clock, self.poll_requests)
-        router = Router(clock, identity, self.intake, queues_commands=bus is None)
-        self.router: Router = router
-        self.poller: Poller = Poller(store, clock, identity, self.poll_requests, self.intake, self.outcomes)
-        self.leases: LeaseRenewal = LeaseRenewal(store, clock, identity, self.intake, self.outcomes, lease_seconds)
-        self.refusals: Refusals = Refusals(clock)
-        self.dispatcher: Dispatcher | None = None if bus is None else self._dispatcher(bus, bus_options)
-        self.follow_up: FollowUp = FollowUp(
+        self.store_clock = now = StoreClock(clock)
+        self.identity = identity = ProcessIdentity()
+        self.definitions = DefinitionCache(adapter.directory)
+        self.end_waiters = EndWaiters(adapter.ledger, clock)
+        self.outcomes = OutcomeQueue()
+        self.poll_requests = PollRequests(lease_seconds)
+        self.intake = Intake(clock, self.poll_requests)
+        self.router = router = Router(clock, identity, self.intake, queues_commands=bus is None)
+        self.poller = Poller(store, clock, identity, self.poll_requests, self.intake, self.outcomes)
+        self.leases = LeaseRenewal(store, clock, identity, self.intake, self.outcomes, lease_seconds)
+        self.refusals = Refusals(clock)
+        self.dispatcher = None if bus is None else self._dispatcher(bus, bus_options)
+        self.follow_up = FollowUp(
             clock,
             router,
             self.intake,
@@ -94,19 +112,13 @@ class Process:
         )
         leader_watch = LeaderWatch(clock)
         planner = CommitPlanner(now, router, leader_watch, lease_seconds)
-        self.committer: Committer = Committer(
-            store, clock, identity, self.outcomes, planner, self.follow_up, telemetry.meter
-        )
-        self.starter: Starter = Starter(store, now, router, lease_seconds, self.follow_up, telemetry.meter)
-        self.runners: StepRunners = StepRunners(adapter, now, identity, planner, self.follow_up, telemetry)
-        self.executor: Executor = Executor(
-            adapter, now, identity, self.definitions, self.outcomes, planner, self.follow_up
-        )
+        self.committer = Committer(store, clock, identity, self.outcomes, planner, self.follow_up, telemetry.meter)
+        self.starter = Starter(store, now, router, lease_seconds, self.follow_up, telemetry.meter)
+        self.runners = StepRunners(adapter, now, identity, planner, self.follow_up, telemetry)
+        self.executor = Executor(adapter, now, identity, self.definitions, self.outcomes, planner, self.follow_up)
         self.intake.run_with(self.executor)
-        self.heartbeat: HeartbeatLoop = self._heartbeat_loop(leader_watch)
-        self.redriver: Redriver = Redriver(
-            store, clock, self.definitions, self.outcomes, router, adapter.options.redrive_seconds
-        )
+        self.heartbeat = self._heartbeat_loop(leader_watch)
+        self.redriver = Redriver(store, clock, self.definitions, self.outcomes, router, adapter.options.redrive_seconds)
         self._tasks: list[asyncio.Task[None]] = []
         self._log = structlog.get_logger("saga.process")
 
