@@ -107,7 +107,9 @@ def test_a_saga_that_has_ended_never_changes(at: int) -> None:
 def test_a_remembered_decision_is_what_the_rules_decide(at: int) -> None:
     graph, _ = CASES[at]
     successes = [(before, event) for before, event, _ in reached(at).decisions if isinstance(event, ev.Succeeded)]
-    asked = [(before.due(NOW + later), event) for before, event in successes for later in (-1.0, 0.0, 1.0, 2.0)]
+    asked = [
+        (before.with_deadline(NOW + later), event) for before, event in successes for later in (-1.0, 0.0, 1.0, 2.0)
+    ]
     asked += [(replace(before, reason=f"written by hand at {at}"), event) for before, event in successes]
     asked += [(replace(before, phase=Phase.ABANDONING, reason=None), event) for before, event in successes]
     folds = [(Fold(graph, before, NOW, enforce_deadline=True), before, event) for before, event in asked]

@@ -39,7 +39,7 @@ def decide(
         made = memo.get((state.vector, event.step))
         if made is None:
             made = _decided_once(graph, state, event)
-        after = made.state.due(state.deadline) if made.changed else state
+        after = made.state.with_deadline(state.deadline) if made.changed else state
         return Decision(after, made.changed, made.commands, made.entries)
     return _folded(Fold(graph, state, now, enforce_deadline=enforce_deadline), state, events, jitter)
 
@@ -60,7 +60,7 @@ def _is_undisturbed(state: State, now: float, *, enforce_deadline: bool) -> bool
 
 
 def _decided_once(graph: Graph, state: State, event: ev.Succeeded) -> Decision:
-    timeless = state.due(None)
+    timeless = state.with_deadline(None)
     made = _folded(Fold(graph, timeless, 0.0, enforce_deadline=False), timeless, (event,), 0.0)
     remember(graph, state.vector, event.step, made)
     return made

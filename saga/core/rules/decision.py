@@ -1,4 +1,4 @@
-"""What `decide` returns: the new state, the commands to dispatch and the history to record."""
+"""The result of `decide`: the new state, the commands to dispatch and the history to record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Command(NamedTuple):
 
 
 class HistoryEntry(NamedTuple):
-    """One line of the saga's history; `step` is -1 where it is about the whole saga."""
+    """One line of the saga's history; `step` is -1 if it is about the whole saga."""
 
     kind: HistoryKind
     step: int
@@ -28,7 +28,7 @@ class HistoryEntry(NamedTuple):
 
 
 class Decision(Struct, frozen=True):
-    """What is to be committed, and published only afterwards. `state` is the very same object where nothing changed."""
+    """Commit it first, publish the commands afterwards. `state` is the identical object if nothing changed."""
 
     state: State
     changed: bool

@@ -1,4 +1,4 @@
-"""What can happen to a saga: the inputs of `decide`. Each class names the rule of the protocol that it triggers."""
+"""Events: everything that can happen to a saga, as input of `decide`. Each names the rule of the protocol that it triggers."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ class Started(Struct, frozen=True):
 
 
 class Succeeded(Struct, frozen=True):
-    """E3: the effect of this step is there; from any claim, however late."""
+    """E3: the step has taken effect. From any claim, however late."""
 
     step: int
 
 
 class Rejected(Struct, frozen=True):
-    """E4: the step has no effect and never will have one. The caller vouches for G25 (quiet) and G27 (newest claim)."""
+    """E4: the step has no effect and never will have one. The caller ensures G25 (quiet) and G27 (newest claim)."""
 
     step: int
     reason: str
 
 
 class Failed(Struct, frozen=True):
-    """A technical failure, outcome unknown: tried again, or given up (E10) when the policy says so.
+    """A technical failure of unknown outcome: retried, or given up (E10) when the policy is exhausted.
 
-    `failures` counts this one; `first_failure_ago_seconds` is for `give_up_after`; `final` gives up at once;
+    `failures` includes this one; `first_failure_ago_seconds` is for `give_up_after`; `final` gives up at once;
     `quiet_in_seconds` is how long the step must rest before another answer can count (external steps, G25). `operation`
-    is what has failed: where the step calls for another one by now, its failures are not those of this one.
+    is the one that failed: if the step calls for another one by now, this failure does not count against it.
     """
 
     step: int
@@ -44,20 +44,20 @@ class Failed(Struct, frozen=True):
 
 
 class Ongoing(Struct, frozen=True):
-    """The step says: not yet, ask again. Never counted as a failure."""
+    """The step is not finished: ask again later. Never counted as a failure."""
 
     step: int
     again_in_seconds: float
 
 
 class Compensated(Struct, frozen=True):
-    """E8: the effect of this step is undone, or it never was there and never will be."""
+    """E8: the effect of the step is undone, or it never existed and never will."""
 
     step: int
 
 
 class JournalReport(Enum):
-    """What a service's journal says when it is asked to void a step or to report it."""
+    """The answer of a service's journal to void-or-report."""
 
     EXECUTED = "executed"
     VOIDED = "voided"
@@ -65,53 +65,53 @@ class JournalReport(Enum):
 
 
 class Reported(Struct, frozen=True):
-    """E9, E13: the answer to void-or-report. VOIDED: a tombstone or a rejection is in the journal, no effect can come any more."""
+    """E9, E13: the answer to void-or-report. VOIDED: the journal holds a tombstone or a rejection, so no effect can follow."""
 
     step: int
     report: JournalReport
 
 
 class Absent(Struct, frozen=True):
-    """A probe's definite 'it did not happen' (G28: no claim could call when it was asked)."""
+    """A probe's definite 'it did not happen' (G28: no claim could make a call when the probe was called)."""
 
     step: int
 
 
 class Quiet(Struct, frozen=True):
-    """E13: no claim of this external step can call any more."""
+    """E13: no call of this external step can arrive any more."""
 
     step: int
 
 
 class RollbackRequested(Struct, frozen=True):
-    """E6: somebody asks for a rollback. `deadline` marks the one that the clock asks for."""
+    """E6: a rollback is requested, by an operator or, with `deadline`, by the clock."""
 
     reason: str
     deadline: bool = False
 
 
 class Redriven(Struct, frozen=True):
-    """E11: publish again what the vector calls for, except for the steps that are held by a live claim or a queued command."""
+    """E11: send again what the vector calls for, except for steps that a live claim or a queued command holds."""
 
     held: frozenset[int] = frozenset()
 
 
 class Paused(Struct, frozen=True):
-    """An operator holds the saga: no claim, dispatch or redrive. Outcomes are still recorded, the deadline goes on."""
+    """An operator pauses the saga: no claim, dispatch or redrive. Outcomes are still recorded; the deadline still applies."""
 
 
 class Resumed(Struct, frozen=True):
-    """An operator lets a paused saga go on."""
+    """An operator resumes a paused saga."""
 
 
 class Retried(Struct, frozen=True):
-    """E10o: an operator sends a quarantined step round again."""
+    """E10o: an operator retries a quarantined step."""
 
     step: int
 
 
 class Happened(Struct, frozen=True):
-    """E10o: an operator has evidence that the effect of a quarantined step is there."""
+    """E10o: an operator has evidence that a quarantined step took effect."""
 
     step: int
 
@@ -123,7 +123,7 @@ class DidNotHappen(Struct, frozen=True):
 
 
 class Skipped(Struct, frozen=True):
-    """E10o: behind the pivot an operator goes on without a quarantined step. The caller vouches that no effect of it can come any more."""
+    """E10o: behind the pivot, an operator skips a quarantined step. The caller ensures that it can no longer take effect."""
 
     step: int
 
@@ -135,11 +135,11 @@ class CompensatedByHand(Struct, frozen=True):
 
 
 class Abandoned(Struct, frozen=True):
-    """E13: forced and audited; freezes first, ends when nothing frozen is open."""
+    """E13: forced and audited. Freezes first, and ends when no step is frozen any more."""
 
 
 class Extended(Struct, frozen=True):
-    """The deadline moves by the length of an outage that was not the saga's fault."""
+    """The deadline moves by the length of an outage, which is not the saga's fault."""
 
     by_seconds: float
 

@@ -1,4 +1,4 @@
-"""The state machine for people: Markdown with Mermaid diagrams, generated from the tables that `decide` is tested against."""
+"""The page on the state machine: Markdown with Mermaid diagrams, generated from the tables that `decide` is tested against."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from saga.core.state.transitions import PHASE_TRANSITIONS, STEP_TRANSITIONS, Ste
 _ALL_MODES: Final = "TJX"
 _TITLES: Final = {
     Phase.RUNNING: ("Forward", "The letters of a step while its saga is RUNNING."),
-    Phase.COMPENSATING: ("Backward", "What becomes of each step once the saga is rolled back."),
-    Phase.ABANDONING: ("Abandoned", "A forced end: freeze first, be final afterwards."),
+    Phase.COMPENSATING: ("Backward", "The letters of a step while its saga is rolled back."),
+    Phase.ABANDONING: ("Abandoned", "The letters of a step while its saga is ended by force."),
 }
 _HEAD: Final = """\
 # The state machine
@@ -42,7 +42,7 @@ def _phases() -> Iterator[str]:
 
 
 def _steps(rows: Iterable[StepTransition]) -> Iterator[str]:
-    """One arrow for each pair of letters, with all its rules."""
+    """One arrow per pair of letters, labelled with all its rules."""
     rules: dict[tuple[str, str], list[str]] = {}
     for row in rows:
         rules.setdefault((row.before, row.after), []).append(f"{row.rule}{_only(row)}")
@@ -55,7 +55,7 @@ def _only(row: StepTransition) -> str:
 
 
 def _identifier(letter: str) -> str:
-    """Mermaid takes no spaces and brackets in the name of a state."""
+    """Mermaid allows no spaces or brackets in the name of a state."""
     return WORDS[letter].replace(" (", "_").replace(")", "").replace(" ", "_")
 
 

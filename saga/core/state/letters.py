@@ -1,6 +1,6 @@
 """The letters of the state vector: one letter per step, stored in the saga row.
 
-A letter says how far one step is. Rules, read models and messages use the names below, never the raw letters: only this
+A letter says how far one step has come. Rules, read models and messages use the names below, never the raw letters: only this
 package, the independent checker in `saga.history`, the test suites and the tests spell a letter out.
 """
 
@@ -23,7 +23,7 @@ COMPENSATED: Final = "Z"
 FROZEN: Final = "G"
 UNKNOWN: Final = "?"
 
-# The quarantined twins: the same step, set aside until an operator acts on it.
+# The quarantined twins: the same state of a step, waiting for an operator.
 QUARANTINED_DISPATCHED: Final = "d"
 QUARANTINED_VOIDING: Final = "w"
 QUARANTINED_RESOLVING: Final = "u"
@@ -45,11 +45,11 @@ ANY_RESOLVING: Final = frozenset((RESOLVING, QUARANTINED_RESOLVING))
 ANY_COMPENSATING: Final = frozenset((COMPENSATING, QUARANTINED_COMPENSATING))
 
 QUARANTINED_LETTERS: Final = frozenset(RELEASED_FROM)
-"""Waits for an operator."""
+"""The step waits for an operator."""
 FINISHED_LETTERS: Final = frozenset((SUCCEEDED, SKIPPED))
-"""Successors may run."""
+"""The successors may run."""
 OPEN_LETTERS: Final = ANY_DISPATCHED | ANY_VOIDING
-"""Asked for going forward, outcome not known."""
+"""Dispatched while the saga goes forward, outcome unknown."""
 ACTIVE_LETTERS: Final = frozenset(QUARANTINE_OF)
 """A participant is asked to do something."""
 UNDER_WAY_LETTERS: Final = ACTIVE_LETTERS | QUARANTINED_LETTERS | {FROZEN}
@@ -83,5 +83,5 @@ LETTERS: Final = frozenset(WORDS)
 
 
 def keeps_command(letter: str, mode: Mode) -> bool:
-    """G37, G40: nothing is called for, but the command knows until when a call may still arrive."""
+    """G37, G40: nothing is called for, but the command row still records until when a call may arrive."""
     return letter in QUARANTINED_LETTERS or (letter == FROZEN and mode is Mode.EXTERNAL)

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 
 class Mode(Enum):
-    """How a step makes its effect; it decides what an unknown outcome means."""
+    """How a step makes its effect, and so what an unknown outcome means."""
 
     TRANSACTIONAL = "T"
     JOURNALED = "J"

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 
 class Operation(Enum):
-    """What a command asks a participant to do."""
+    """An instruction to a participant."""
 
     EXECUTE = "E"
     COMPENSATE = "C"

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 
 
 class Phase(Enum):
-    """Where a whole saga stands. The value is the letter stored in the table."""
+    """The phase of a whole saga. The value is the letter stored in the table."""
 
     RUNNING = "R"
     COMPENSATING = "C"
@@ -18,10 +18,10 @@ class Phase(Enum):
     ABANDONED = "X"
 
     def __init__(self, letter: str) -> None:
-        self.letter = letter  # the value, without the detour that Enum makes
+        self.letter = letter  # the value; reading Enum.value is slower
         self.is_terminal: bool = letter in "DZX"
 
-    __hash__: ClassVar[Callable[[object], int]] = object.__hash__  # by identity: Enum hashes names, in Python
+    __hash__: ClassVar[Callable[[object], int]] = object.__hash__  # by identity; Enum hashes names in Python code
 
 
 TERMINAL_PHASES: Final = frozenset(phase for phase in Phase if phase.is_terminal)

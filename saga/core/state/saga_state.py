@@ -10,7 +10,7 @@ from saga.core.state.phase import Phase
 
 
 class State(Struct, frozen=True, array_like=True):
-    """A saga as its row says it: one letter a step; `deadline` in seconds since the epoch, on the store's clock."""
+    """A saga as its row stores it: one letter per step; `deadline` in seconds since the epoch, on the store's clock."""
 
     phase: Phase
     vector: str
@@ -23,13 +23,13 @@ class State(Struct, frozen=True, array_like=True):
     def is_stuck(self) -> bool:
         return not QUARANTINED_LETTERS.isdisjoint(self.vector)
 
-    def due(self, deadline: float | None) -> State:
-        """The same state with this deadline."""
+    def with_deadline(self, deadline: float | None) -> State:
+        """Returns the same state with this deadline."""
         return State(self.phase, self.vector, self.rollback_requested, self.paused, deadline, self.reason)
 
 
 def initial_state(graph: Graph, *, now: float) -> State:
-    """A saga before its first event; the deadline counts from now."""
+    """Returns a saga before its first event; the deadline counts from now."""
     seconds = graph.deadline_seconds
     return State(
         phase=Phase.RUNNING,

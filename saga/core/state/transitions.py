@@ -1,7 +1,7 @@
-"""Phases of a saga, letters of its steps, and the table of every transition that exists.
+"""The table of every legal change of a saga's phase and of its steps' letters.
 
-The saga row is the truth: a phase and a vector with one letter a step. Everything that is not in `STEP_TRANSITIONS` and
-`PHASE_TRANSITIONS` is illegal; `decide` is tested against them and the diagrams in the documentation are generated from them.
+Any change that is not in `STEP_TRANSITIONS` or `PHASE_TRANSITIONS` is illegal. `decide` is tested against them, and the
+diagrams in the documentation are generated from them.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from saga.core.state.phase import Phase
 
 @dataclass(frozen=True, slots=True)
 class StepTransition:
-    """One legal change of a step's letter: by which rule of the protocol, for which modes."""
+    """One legal change of a step's letter, with its rule of the protocol and its modes."""
 
     before: str
     after: str
     rule: str
-    phase: Phase  # in which the change is made: a rejection that rolls back is recorded while RUNNING
+    phase: Phase  # before the change: a rejection that rolls back is recorded while RUNNING
     modes: str = "TJX"
 
 

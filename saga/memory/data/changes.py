@@ -70,11 +70,11 @@ def write_saga(database: Database, options: StoreOptions, write: Write, *, proce
 
 def state_after(write: Write, before: State) -> State:
     """The state of a saga after a write. A deadline that is not moved stays as stored."""
-    return write.state if write.is_deadline_moved else write.state.due(before.deadline)
+    return write.state if write.is_deadline_moved else write.state.with_deadline(before.deadline)
 
 
 def _due(start: Start, deadline: float) -> State:
-    return start.state.due(deadline)
+    return start.state.with_deadline(deadline)
 
 
 def _move(database: Database, row: SagaRow, write: Write, *, process: int) -> None:

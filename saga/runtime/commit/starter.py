@@ -155,7 +155,9 @@ class Starter:
         seconds = request.graph.deadline_seconds
         if seconds is None:
             return first
-        return Decision(first.state.due(self._clock.now() + seconds), first.changed, first.commands, first.entries)
+        return Decision(
+            first.state.with_deadline(self._clock.now() + seconds), first.changed, first.commands, first.entries
+        )
 
     def _answer(self, batch: Sequence[_PendingStart], decided: Sequence[Decision], taken: Sequence[TakenKey]) -> None:
         others = {entry.position: entry for entry in taken}
