@@ -25,6 +25,8 @@ app = App(help=__doc__)
 def main(*, sabotage: bool = False, bus: Literal["postgres", "kafka", "kinesis"] = "postgres") -> None:
     """Run the demo; with --sabotage one shipment is removed, and the audit must find it."""
     console = Console()
+    if bus != "postgres":
+        console.print(f"starting a broker for {bus}, which may take a minute")
     try:
         with BUSES[bus]() as broker:
             figures = asyncio.run(demo(console, broker, is_sabotaged=sabotage))
