@@ -26,7 +26,7 @@ class NotMeasured(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Stand:
+class Setup:
     """The place and the length of a measurement: `seconds`, or exactly `count` sagas if that is given."""
 
     server: Server
@@ -35,4 +35,4 @@ class Stand:
     count: int | None = None
 
 
-Measure: TypeAlias = Callable[[Stand], Figures]
+Measure: TypeAlias = Callable[[Setup], Figures]

@@ -12,7 +12,7 @@ from statistics import median
 from bench.environment.server import Server
 from bench.instruments.wire_proxy import counted
 from bench.jobs import Job
-from bench.measurement import Figures, Measure, NotMeasured, Stand
+from bench.measurement import Figures, Measure, NotMeasured, Setup
 
 SIDES = ("ours", "peer")
 DATABASE = "bench"
@@ -67,7 +67,7 @@ def _order(sides: dict[str, Side], number: int) -> Iterator[str]:
 
 def _round(side: Side, measure: Measure, server: Server, seconds: float) -> None:
     try:
-        side.rounds.append(measure(Stand(server, server.fresh(DATABASE), seconds)))
+        side.rounds.append(measure(Setup(server, server.fresh(DATABASE), seconds)))
     except NotMeasured as reason:
         side.error = str(reason)
 
@@ -83,15 +83,15 @@ def _count(side: Side, measure: Measure, server: Server) -> None:
 
 def _counted(measure: Measure, server: Server, count: int) -> dict[str, float]:
     with counted(server.fresh(DATABASE)) as wire:
-        found = measure(Stand(server, wire.url, 0.0, count))
+        found = measure(Setup(server, wire.url, 0.0, count))
     steps = found["sagas"] * found["steps_per_saga"]
     return {"steps": steps, "statements": wire.statements, "round_trips": wire.round_trips}
 
 
 def _peer(job: Job) -> Measure:
-    def measure(stand: Stand) -> Figures:
-        length = ["--seconds", str(stand.seconds)] if stand.count is None else ["--count", str(stand.count)]
-        return _script([str(job.peer), "--url", stand.url, "--part", job.part, *length])
+    def measure(setup: Setup) -> Figures:
+        length = ["--seconds", str(setup.seconds)] if setup.count is None else ["--count", str(setup.count)]
+        return _script([str(job.peer), "--url", setup.url, "--part", job.part, *length])
 
     return measure
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from urllib.parse import quote
 
-from bench.measurement import Figures, Measure, Stand
+from bench.measurement import Figures, Measure, Setup
 from bench.measurements import latency, throughput
 from tests.services import kafka, kinesis
 
@@ -51,20 +51,20 @@ def _named(url: str) -> Iterator[None]:
 BUSES: dict[str, Callable[[], AbstractContextManager[None]]] = {"kafka": kafka_bus, "kinesis": kinesis_bus}
 
 
-def fresh_url(stand: Stand) -> str:
+def fresh_url(setup: Setup) -> str:
     """The bus, with new topics, so that a run does not read messages of an earlier one. Its leases are beside the saga tables."""
     url = f"{os.environ[VARIABLE]}&prefix=bench{next(_numbers)}."
-    return f"{url}&leases={quote(stand.url, safe='')}" if url.startswith("kinesis:") else url
+    return f"{url}&leases={quote(setup.url, safe='')}" if url.startswith("kinesis:") else url
 
 
 def on_fresh_topics(measure: Measure) -> Measure:
     """The same measurement on new topics."""
 
-    def measured(stand: Stand) -> Figures:
+    def measured(setup: Setup) -> Figures:
         shared = os.environ[VARIABLE]
-        os.environ[VARIABLE] = fresh_url(stand)
+        os.environ[VARIABLE] = fresh_url(setup)
         try:
-            return measure(stand)
+            return measure(setup)
         finally:
             os.environ[VARIABLE] = shared
 

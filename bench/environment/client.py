@@ -58,7 +58,7 @@ async def serve_windows(line: Line, url: str, shop: Shop) -> None:
         await _registered(app, definition)
         loops.settle()
         line.say("ready")
-        while (window := await line.hear()) is not None:
+        while (window := await line.receive()) is not None:
             line.say(await run_window(app, definition, window))
 
 

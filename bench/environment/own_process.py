@@ -31,7 +31,7 @@ class Line:
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
 
-    async def hear(self) -> Any:
+    async def receive(self) -> Any:
         """Waits for the next message of the parent; None means that there is none."""
         try:
             return await asyncio.to_thread(self._pipe.recv)
@@ -55,9 +55,9 @@ class Child:
     def ask(self, question: object, seconds_max: float | None = None) -> Any:
         """Sends a message and waits for the answer."""
         self.pipe.send(question)
-        return self.hear(seconds_max)
+        return self.receive(seconds_max)
 
-    def hear(self, seconds_max: float | None = None) -> Any:
+    def receive(self, seconds_max: float | None = None) -> Any:
         """Waits for the next answer.
 
         Raises:

@@ -10,7 +10,7 @@ from bench.instruments.number import number
 from bench.measurement import NotMeasured
 
 ENDED = "select count(*) from saga.saga where phase = %s and vector = %s and ended_at is not null"
-TOLD = "select count(distinct saga) from saga.event where kind = %s"
+RECORDED_END = "select count(distinct saga) from saga.event where kind = %s"
 # The steps that have happened, each with its result.
 RECORDED = (
     "select count(*) from saga.step s join saga.saga on saga.id = s.saga where s.step < %s and s.result is not null"
@@ -24,7 +24,7 @@ class Ending:
     phase: str
     vector: str
     succeeded: int
-    told: str
+    history_kind: str
 
 
 COMPLETED = Ending("D", "SSSSS", 5, "completed")
@@ -40,12 +40,12 @@ def verify(url: str, sagas: int, ending: Ending) -> None:
     with psycopg.connect(url) as connection:
         total = number(connection, "select count(*) from saga.saga")
         ended = number(connection, ENDED, ending.phase, ending.vector)
-        told = number(connection, TOLD, ending.told)
+        recorded_ends = number(connection, RECORDED_END, ending.history_kind)
         recorded = number(connection, RECORDED, ending.succeeded)
         commands = number(connection, "select count(*) from saga.command")
-    if not total == ended == told == sagas or recorded != sagas * ending.succeeded or commands:
+    if not total == ended == recorded_ends == sagas or recorded != sagas * ending.succeeded or commands:
         raise NotMeasured(
-            f"of {sagas} sagas {total} are there, {ended} ended as {ending.phase} {ending.vector}, {told} have it in their "
+            f"of {sagas} sagas {total} are there, {ended} ended as {ending.phase} {ending.vector}, {recorded_ends} have it in their "
             f"history, {recorded} results of {sagas * ending.succeeded} are recorded, {commands} commands are left"
         )
 

@@ -24,17 +24,17 @@ ALL_CALLS = "select sum(calls) from pg_stat_statements where toplevel"
 
 
 @dataclass(slots=True)
-class Watch:
+class Sampler:
     """The samples. Times are seconds; a series has one entry per second."""
 
     postmaster: int
     processes: Mapping[str, int]
     backlog: list[int] = field(default_factory=list)
     statements: list[int] = field(default_factory=list)  # since the sampling began
-    looks_ms: list[float] = field(
+    query_ms: list[float] = field(
         default_factory=list
     )  # of the statement that finds overdue sagas, per sample: mostly one each
-    looks: int = 0
+    queries: int = 0
     seconds: float = 0.0
     load: float = 0.0
     _first: dict[int, float] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Watch:
     def _spent(self, pid: int) -> float:
         return self._last[pid] - self._first[pid]
 
-    def look(self, *, is_first: bool) -> None:
+    def sample(self, *, is_first: bool) -> None:
         """Samples the processor time of each process; one that appeared after the first sample counts from zero."""
         for pid in (*self.processes.values(), *_children(self.postmaster)):
             now = cpu_seconds(pid)
@@ -73,38 +73,38 @@ class Watch:
 
 
 @contextmanager
-def watching(url: str, postmaster: int, processes: Mapping[str, int]) -> Iterator[Watch]:
+def sampling(url: str, postmaster: int, processes: Mapping[str, int]) -> Iterator[Sampler]:
     """Samples for the length of the block. The sampling itself runs some five counts a second, which are part of the samples."""
-    watch, is_over = Watch(postmaster, processes), threading.Event()
+    sampler, is_over = Sampler(postmaster, processes), threading.Event()
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("select pg_stat_statements_reset()")
-        watch.look(is_first=True)
+        sampler.sample(is_first=True)
         began = time.monotonic()
-        thread = threading.Thread(target=_watch, args=(watch, connection, is_over))
+        thread = threading.Thread(target=_sample, args=(sampler, connection, is_over))
         thread.start()
         try:
-            yield watch
+            yield sampler
         finally:
             is_over.set()
             thread.join(JOIN_SECONDS_MAX)
-            watch.look(is_first=False)
-            watch.seconds, watch.load = time.monotonic() - began, os.getloadavg()[0]
+            sampler.sample(is_first=False)
+            sampler.seconds, sampler.load = time.monotonic() - began, os.getloadavg()[0]
 
 
-def _watch(watch: Watch, connection: psycopg.Connection[tuple[object, ...]], is_over: threading.Event) -> None:
+def _sample(sampler: Sampler, connection: psycopg.Connection[tuple[object, ...]], is_over: threading.Event) -> None:
     calls, total_ms, second_at = 0, 0.0, time.monotonic()
     while not is_over.wait(LOOK_SECONDS):
-        watch.look(is_first=False)
+        sampler.sample(is_first=False)
         rows = connection.execute(CALLS).fetchall()
         now_calls, now_ms = sum(int(str(row[0])) for row in rows), sum(float(str(row[1])) for row in rows)
         if now_calls > calls:
-            watch.looks_ms.append((now_ms - total_ms) / (now_calls - calls))
-        watch.looks = calls = now_calls
+            sampler.query_ms.append((now_ms - total_ms) / (now_calls - calls))
+        sampler.queries = calls = now_calls
         total_ms = now_ms
         if time.monotonic() >= second_at:
             second_at += 1
-            watch.backlog.append(_number(connection, BACKLOG))
-            watch.statements.append(_number(connection, ALL_CALLS))
+            sampler.backlog.append(_number(connection, BACKLOG))
+            sampler.statements.append(_number(connection, ALL_CALLS))
 
 
 def _number(connection: psycopg.Connection[tuple[object, ...]], query: str) -> int:

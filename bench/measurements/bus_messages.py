@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack
 from bench.drivers import kafka, kinesis
 from bench.drivers.payload import BATCH, BODY, GROUP, TOPIC
 from bench.environment.buses import fresh_url
-from bench.measurement import Figures, Stand
+from bench.measurement import Figures, Setup
 from saga import loops, registry
 from saga.ports.bus import Message
 
@@ -21,10 +21,10 @@ SECONDS_MAX = 60.0
 Run = Callable[[], Awaitable[object]]
 
 
-def commands(stand: Stand) -> Figures:
+def commands(setup: Setup) -> Figures:
     """`ours_per_second`, `bare_per_second` and `share` of the one in the other."""
-    bare, count = BARE[fresh_url(stand).partition(":")[0]]
-    seconds = [loops.run(_timed(work, fresh_url(stand), count)) for work in (_ours, bare)]
+    bare, count = BARE[fresh_url(setup).partition(":")[0]]
+    seconds = [loops.run(_timed(work, fresh_url(setup), count)) for work in (_ours, bare)]
     ours, theirs = (count / each for each in seconds)
     return {"ours_per_second": ours, "bare_per_second": theirs, "share": ours / theirs}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from bench.measurement import Figures, Stand
+from bench.measurement import Figures, Setup
 from saga.core.definition.graph import Graph
 from saga.core.definition.retry_policy import RetryPolicy
 from saga.core.definition.step import Call, Step
@@ -24,7 +24,7 @@ RETRY = RetryPolicy(
 )
 
 
-def core(stand: Stand) -> Figures:
+def core(setup: Setup) -> Figures:
     """Returns the time of a step. A step costs one decision; the decision that starts the saga is shared among its steps."""
     graph = _graph()
     events: list[Event] = [Started(), *map(Succeeded, range(STEPS))]

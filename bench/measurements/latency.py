@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.environment.client import Tally, Window
 from bench.instruments import recorded_sagas
-from bench.measurement import Figures, Stand
+from bench.measurement import Figures, Setup
 from bench.measurements.throughput import SECONDS_MAX, five_services
 from bench.peers.trial import percentile
 
@@ -13,17 +13,17 @@ WARM_SAGAS = 50
 IN_FLIGHT = 64
 
 
-def latency(stand: Stand) -> Figures:
+def latency(setup: Setup) -> Figures:
     """`single_p50_ms`, `single_p99_ms`, `in_flight_64_p99_ms`."""
-    with five_services(stand) as (_, client):
+    with five_services(setup) as (_, client):
         windows = (
             Window(IN_FLIGHT, SECONDS_MAX, WARM_SAGAS * IN_FLIGHT // 8),
             Window(1, SECONDS_MAX, WARM_SAGAS),
             Window(1, SECONDS_MAX, SINGLE_SAGAS),
-            Window(IN_FLIGHT, stand.seconds),
+            Window(IN_FLIGHT, setup.seconds),
         )
         tallies: list[Tally] = [client.ask(window) for window in windows]
-        recorded_sagas.verify(stand.url, sum(tally.sagas for tally in tallies), recorded_sagas.COMPLETED)
+        recorded_sagas.verify(setup.url, sum(tally.sagas for tally in tallies), recorded_sagas.COMPLETED)
     single, loaded = tallies[2].latencies_ms, tallies[3].latencies_ms
     return {
         "single_p50_ms": percentile(single, 0.5),

@@ -17,7 +17,7 @@ import saga
 from bench.environment.fleet import Fleet, fleet, migrate
 from bench.environment.saga_copies import COPY_ID, NEXT_LOOK, Db
 from bench.instruments.number import number
-from bench.instruments.sampler import Watch, watching
+from bench.instruments.sampler import Sampler, sampling
 from bench.measurement import Figures, NotMeasured
 from bench.measurements.waiting import PROCESSES, described, start
 from bench.shop import external
@@ -126,7 +126,7 @@ def _after(postgres: EmbeddedPostgres, url: str, services: Fleet, connection: Db
     marks: dict[str, float] = {}
     claims, queued = 0, 0
     pids = start(services, url, TARGET)
-    with watching(url, postgres.pid or 0, pids) as watch:
+    with sampling(url, postgres.pid or 0, pids) as sampler:
         while "all ended, s" not in marks:
             here = time.monotonic() - began
             claims, queued = max(claims, number(connection, CLAIMS_MAX)), max(queued, number(connection, QUEUED))
@@ -139,7 +139,7 @@ def _after(postgres: EmbeddedPostgres, url: str, services: Fleet, connection: Db
             if here > SECONDS_MAX:
                 raise NotMeasured(f"{number(connection, RUNNING)} sagas have not ended after {SECONDS_MAX:.0f} s")
             time.sleep(POLL_SECONDS)
-        memory = {f"{name} MB": watch.megabytes(name) for name in PROCESSES}
+        memory = {f"{name} MB": sampler.megabytes(name) for name in PROCESSES}
     return {
         **marks,
         "deadlines extended": number(connection, EXTENDED),
@@ -147,15 +147,15 @@ def _after(postgres: EmbeddedPostgres, url: str, services: Fleet, connection: Db
         "completed": number(connection, COMPLETED) - 1,
         "queued at most": queued,
         "claims of one process at most": claims,
-        "statements/s in the first minute, mean": _first_minute(watch)[0],
-        "statements/s in the first minute, max": _first_minute(watch)[1],
+        "statements/s in the first minute, mean": _first_minute(sampler)[0],
+        "statements/s in the first minute, max": _first_minute(sampler)[1],
         **memory,
-        **described(watch),
+        **described(sampler),
     }
 
 
-def _first_minute(watch: Watch) -> tuple[float, float]:
-    each = [later - earlier for earlier, later in pairwise([0, *watch.statements[: STORM_SECONDS + 1]])]
+def _first_minute(sampler: Sampler) -> tuple[float, float]:
+    each = [later - earlier for earlier, later in pairwise([0, *sampler.statements[: STORM_SECONDS + 1]])]
     return sum(each) / len(each), max(each)
 
 

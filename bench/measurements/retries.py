@@ -17,7 +17,7 @@ from bench.environment.fleet import migrate
 from bench.environment.own_process import Child, Line, child
 from bench.instruments import recorded_sagas, server_cost
 from bench.instruments.number import number
-from bench.measurement import Figures, NotMeasured, Stand
+from bench.measurement import Figures, NotMeasured, Setup
 from bench.shop import failing
 from bench.shop.order import order_of
 from saga import loops
@@ -37,38 +37,38 @@ with due as (update saga.command set due_at = to_timestamp(%s) returning 1) sele
 RETRIED = recorded_sagas.Ending("D", "S", 1, "completed")
 
 
-def parked(stand: Stand) -> Figures:
+def parked(setup: Setup) -> Figures:
     """Returns `kilobytes` (of 1,000 bytes) of a saga of five steps, tables and indexes included.
 
     One figure is for a saga whose first step waits, one for a saga whose third step waits, with two results and their history.
     """
-    first, third = (_parked_bytes(stand, position) for position in (0, 2))
+    first, third = (_parked_bytes(setup, position) for position in (0, 2))
     return {"parked_kilobytes": first / 1000, "parked_at_third_step_kilobytes": third / 1000}
 
 
-def retries(stand: Stand) -> Figures:
+def retries(setup: Setup) -> Figures:
     """`dispatched_per_second` of retries that are all due at one instant, until the last one's handler is called."""
-    migrate(stand.url)
-    with _parking(stand, failing.one_step) as service:
+    migrate(setup.url)
+    with _parking(setup, failing.one_step) as service:
         service.ask(RETRIES, SECONDS_MAX)
-        _until_waiting(stand.url, RETRIES)
+        _until_waiting(setup.url, RETRIES)
         due_at = time.time() + DUE_IN_SECONDS
         due_at_monotonic = time.monotonic() + DUE_IN_SECONDS
-        with psycopg.connect(stand.url, autocommit=True) as connection:
+        with psycopg.connect(setup.url, autocommit=True) as connection:
             if number(connection, FALL_DUE, due_at) != RETRIES:
                 raise NotMeasured("not every saga was waiting")
         calls: list[float] = service.ask("second attempts", SECONDS_MAX)
-        _until(lambda: _count(stand.url, "select count(*) from saga.command") == 0, "some retries have no outcome")
-        recorded_sagas.verify(stand.url, RETRIES, RETRIED)
+        _until(lambda: _count(setup.url, "select count(*) from saga.command") == 0, "some retries have no outcome")
+        recorded_sagas.verify(setup.url, RETRIES, RETRIED)
     if len(calls) != RETRIES or min(calls) < due_at_monotonic:
         raise NotMeasured(f"{len(calls)} second attempts of {RETRIES}, or one before it was due")
     return {"dispatched_per_second": RETRIES / (max(calls) - due_at_monotonic)}
 
 
-def _parked_bytes(stand: Stand, position: int) -> float:
-    url = stand.server.fresh(stand.url.rpartition("/")[2])
+def _parked_bytes(setup: Setup, position: int) -> float:
+    url = setup.server.fresh(setup.url.rpartition("/")[2])
     migrate(url)
-    with _parking(Stand(stand.server, url, stand.seconds), partial(failing.five_steps, position)) as service:
+    with _parking(Setup(setup.server, url, setup.seconds), partial(failing.five_steps, position)) as service:
         service.ask(PARKED_FIRST, SECONDS_MAX)
         before = _bytes(url, PARKED_FIRST)
         service.ask(PARKED, SECONDS_MAX)
@@ -100,13 +100,13 @@ def _count(url: str, query: str) -> int:
 
 
 @contextmanager
-def _parking(stand: Stand, definition: Callable[[], saga.Definition]) -> Iterator[Child]:
+def _parking(setup: Setup, definition: Callable[[], saga.Definition]) -> Iterator[Child]:
     """A process that serves the failing steps and starts sagas."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        child(Path(folder) / "service.log", _serve, stand.url, definition) as service,
+        child(Path(folder) / "service.log", _serve, setup.url, definition) as service,
     ):
-        service.hear(SECONDS_MAX)
+        service.receive(SECONDS_MAX)
         yield service
 
 
@@ -118,7 +118,7 @@ async def _serve(line: Line, url: str, made: Callable[[], saga.Definition]) -> N
         loops.settle()
         line.say("ready")
         started = 0
-        while (wish := await line.hear()) is not None:
+        while (wish := await line.receive()) is not None:
             if isinstance(wish, int):
                 await _start(app, definition, wish)
                 started += wish

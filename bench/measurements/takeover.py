@@ -18,7 +18,7 @@ from bench.environment.fleet import Fleet, fleet, migrate
 from bench.environment.own_process import child
 from bench.instruments import recorded_sagas
 from bench.instruments.number import number
-from bench.measurement import Figures, NotMeasured, Stand
+from bench.measurement import Figures, NotMeasured, Setup
 from bench.measurements.throughput import READY_SECONDS_MAX, Made
 from bench.shop import slow
 
@@ -37,26 +37,26 @@ select c.saga from saga.command c join saga.participant p on p.id = c.owner wher
 DONE = "select count(*) from saga.step where saga = any (%s)"
 
 
-def take_over(stand: Stand) -> Figures:
+def take_over(setup: Setup) -> Figures:
     """`take_over_seconds`, the median of several kills, and the worst of them."""
-    migrate(stand.url)
+    migrate(setup.url)
     found: list[tuple[float, int]] = []
     sagas = 0
     with tempfile.TemporaryDirectory() as name, fleet(Path(name)) as services:
-        victim = services.start(stand.url, "participant", TARGET)
-        services.start(stand.url, "participant", TARGET)
-        services.wait_until_joined(stand.url, 2)
-        with child(Path(name) / "client.log", serve_windows, stand.url, _slow) as client:
-            client.hear(READY_SECONDS_MAX)
+        victim = services.start(setup.url, "participant", TARGET)
+        services.start(setup.url, "participant", TARGET)
+        services.wait_until_joined(setup.url, 2)
+        with child(Path(name) / "client.log", serve_windows, setup.url, _slow) as client:
+            client.receive(READY_SECONDS_MAX)
             for _ in range(REPETITIONS):
                 client.pipe.send(Window(IN_FLIGHT, WINDOW_SECONDS))
                 time.sleep(BEFORE_SECONDS)
-                found.append(_kill(stand.url, services, victim))
-                tally: Tally = client.hear(WINDOW_SECONDS + TAKE_OVER_SECONDS_MAX)
+                found.append(_kill(setup.url, services, victim))
+                tally: Tally = client.receive(WINDOW_SECONDS + TAKE_OVER_SECONDS_MAX)
                 sagas += tally.sagas
-                victim = services.start(stand.url, "participant", TARGET)
-                services.wait_until_joined(stand.url, 2)
-            recorded_sagas.verify(stand.url, sagas, recorded_sagas.Ending("D", "S", 1, "completed"))
+                victim = services.start(setup.url, "participant", TARGET)
+                services.wait_until_joined(setup.url, 2)
+            recorded_sagas.verify(setup.url, sagas, recorded_sagas.Ending("D", "S", 1, "completed"))
     seconds = [one for one, _ in found]
     return {
         "take_over_seconds": median(seconds),

@@ -16,7 +16,7 @@ import saga
 from bench.environment.fleet import Fleet, fleet, migrate
 from bench.environment.saga_copies import Db, copy_waiting
 from bench.instruments.number import number
-from bench.instruments.sampler import Watch, watching
+from bench.instruments.sampler import Sampler, sampling
 from bench.measurement import Figures, NotMeasured
 from bench.measurements.retries import WAITING
 from bench.shop import failing
@@ -82,9 +82,9 @@ def _window(postgres: EmbeddedPostgres, url: str, services: Fleet, connection: D
     time.sleep(WARM_SECONDS)
     vacuums = number(connection, VACUUMS)
     from_, dead = time.time(), [number(connection, DEAD)]
-    with watching(url, postgres.pid or 0, pids) as watch:
+    with sampling(url, postgres.pid or 0, pids) as sampler:
         time.sleep(seconds)
-        memory = {name: watch.megabytes(name) for name in PROCESSES}
+        memory = {name: sampler.megabytes(name) for name in PROCESSES}
     to = time.time()
     time.sleep(TAIL_SECONDS)
     dead.append(number(connection, DEAD))
@@ -94,9 +94,9 @@ def _window(postgres: EmbeddedPostgres, url: str, services: Fleet, connection: D
         raise NotMeasured(f"{len(late)} of {due} deadlines were enforced")
     cuts = quantiles(late, n=100)
     return {
-        **described(watch),
+        **described(sampler),
         **{f"{name} MB": value for name, value in memory.items()},
-        "redriven, sagas/s": number(connection, LOOKS, from_, to) / watch.seconds,
+        "redriven, sagas/s": number(connection, LOOKS, from_, to) / sampler.seconds,
         "deadlines due": due,
         "deadlines enforced": len(late),
         "lateness p50, s": cuts[49],
@@ -117,22 +117,22 @@ def start(services: Fleet, url: str, target: str) -> dict[str, int]:
     return dict(zip(PROCESSES, [supervisor.pid, *(one.pid for one in participants)], strict=True))
 
 
-def described(watch: Watch) -> Figures:
+def described(sampler: Sampler) -> Figures:
     """Returns the samples of a window, under names that are the same for every window."""
-    looks: Sequence[float] = watch.looks_ms if len(watch.looks_ms) > 1 else [0.0, 0.0]
+    queries: Sequence[float] = sampler.query_ms if len(sampler.query_ms) > 1 else [0.0, 0.0]
     return {
-        "seconds": watch.seconds,
-        "load average": watch.load,
-        "looks/s": watch.looks / watch.seconds,
-        "redrive query mean, ms": sum(looks) / len(looks),
-        "redrive query p99, ms": quantiles(looks, n=100)[98],
-        **{f"{name}, % of a core": watch.core_percent(name) for name in PROCESSES},
-        "Postgres, % of a core": watch.server_core_percent,
-        "autovacuum, % of a core": watch.vacuum_core_percent,
-        "statements/s": watch.statements[-1] / watch.seconds if watch.statements else 0.0,
-        "backlog first": watch.backlog[0] if watch.backlog else 0,
-        "backlog max": max(watch.backlog, default=0),
-        "backlog last": watch.backlog[-1] if watch.backlog else 0,
+        "seconds": sampler.seconds,
+        "load average": sampler.load,
+        "redrive queries/s": sampler.queries / sampler.seconds,
+        "redrive query mean, ms": sum(queries) / len(queries),
+        "redrive query p99, ms": quantiles(queries, n=100)[98],
+        **{f"{name}, % of a core": sampler.core_percent(name) for name in PROCESSES},
+        "Postgres, % of a core": sampler.server_core_percent,
+        "autovacuum, % of a core": sampler.vacuum_core_percent,
+        "statements/s": sampler.statements[-1] / sampler.seconds if sampler.statements else 0.0,
+        "backlog first": sampler.backlog[0] if sampler.backlog else 0,
+        "backlog max": max(sampler.backlog, default=0),
+        "backlog last": sampler.backlog[-1] if sampler.backlog else 0,
     }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from bench.instruments.server_cost import Work, cost, figures, read
-from bench.peers.workers import Crew, Tally, Window, crew
+from bench.peers.workers import Tally, Window, Workers, workers
 
 SCRIPTS = ("dbos_steps", "dbos_compensation", "dbos_transactions")
 
@@ -43,7 +43,7 @@ def main() -> None:
     trial: Trial = importlib.import_module(f"bench.peers.{options.script}").TRIAL
     trial.prepare(options.url)
     shape = {"processes": options.processes, "threads": options.threads}
-    with crew(trial.module, options.url, **shape) as members:
+    with workers(trial.module, options.url, **shape) as members:
         measure = PARTS[options.part]
         found = measure(trial, members, options)
         # Inside the block of the workers: DBOS must have no work of its own left.
@@ -70,7 +70,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _throughput(trial: Trial, members: Crew, options: argparse.Namespace) -> dict[str, float]:
+def _throughput(trial: Trial, members: Workers, options: argparse.Namespace) -> dict[str, float]:
     threads = options.threads
     window = Window(threads, threads, options.seconds)
     if options.count:
@@ -89,7 +89,7 @@ def _throughput(trial: Trial, members: Crew, options: argparse.Namespace) -> dic
     return found | {"p50_ms": percentile(latencies, 0.5), "p99_ms": percentile(latencies, 0.99)}
 
 
-def _latencies(trial: Trial, members: Crew, options: argparse.Namespace) -> dict[str, float]:
+def _latencies(trial: Trial, members: Workers, options: argparse.Namespace) -> dict[str, float]:
     single = _all(members.run(Window(1, 1, SECONDS_MAX, SINGLE_SAGAS), members=1))
     # Of 64 sagas in flight four run and sixty wait their turn. Giving each one a thread of its
     # own (2 x 32) was tried: the same median, and a p99 that is a fifth longer.

@@ -58,7 +58,7 @@ class Tally:
 
 
 @dataclass(slots=True)
-class Crew:
+class Workers:
     """The processes, each behind a pipe, and the number of sagas that they have run in all."""
 
     pipes: list[Connection]
@@ -75,7 +75,7 @@ class Crew:
 
 
 @contextmanager
-def crew(module: str, url: str, *, processes: int, threads: int) -> Iterator[Crew]:
+def workers(module: str, url: str, *, processes: int, threads: int) -> Iterator[Workers]:
     """Starts the processes, each with the peer of this module launched in it."""
     context = multiprocessing.get_context("spawn")
     pipes: list[Connection] = []
@@ -90,7 +90,7 @@ def crew(module: str, url: str, *, processes: int, threads: int) -> Iterator[Cre
         # One after the other, because the first one migrates the schema.
         _receive(here, START_SECONDS_MAX)
     try:
-        yield Crew(pipes, sagas=processes)
+        yield Workers(pipes, sagas=processes)
     finally:
         for pipe in pipes:
             pipe.send(None)

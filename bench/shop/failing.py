@@ -15,7 +15,7 @@ second_attempts: list[float] = []
 """The time at which each second attempt began, on this process's monotonic clock."""
 
 
-class Away(Exception):
+class Unavailable(Exception):
     """The error of a step whose service is down."""
 
 
@@ -31,7 +31,7 @@ async def release(order: Order, receipt: Receipt) -> None: ...
 @inventory.step(external=True)
 async def count(order: Order, ctx: Context) -> Receipt:
     if ctx.attempt == 1:
-        raise Away("connection refused")
+        raise Unavailable("connection refused")
     second_attempts.append(time.monotonic())
     return Receipt(order=order.number)
 

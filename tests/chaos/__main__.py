@@ -40,8 +40,8 @@ def main() -> int:
     figures = loops.run(_until_told(plan, folder))
     REPORT.parent.mkdir(exist_ok=True)
     REPORT.write_text(json.dumps(figures.document(), indent=2) + "\n")
-    said, code = closing(figures)
-    print("\n".join(said))
+    messages, code = closing(figures)
+    print("\n".join(messages))
     return code
 
 
@@ -61,12 +61,12 @@ def closing(figures: Figures) -> tuple[list[str], int]:
 
 def too_little(figures: Figures) -> list[str]:
     """The figures that a run must reach before its silence means anything."""
-    said = []
+    messages = []
     if figures.sagas_per_second < SAGAS_PER_SECOND_MIN:
-        said.append(f"{figures.sagas_per_second:.0f} sagas/s, at least {SAGAS_PER_SECOND_MIN:.0f} are wanted")
+        messages.append(f"{figures.sagas_per_second:.0f} sagas/s, at least {SAGAS_PER_SECOND_MIN:.0f} are wanted")
     if figures.kills.hits < HITS_MIN:
-        said.append(f"{figures.kills.hits} kills hit held claims, at least {HITS_MIN} are wanted")
-    return said
+        messages.append(f"{figures.kills.hits} kills hit held claims, at least {HITS_MIN} are wanted")
+    return messages
 
 
 def _options() -> argparse.Namespace:

@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tests.chaos.system.customer import Told
+from tests.chaos.system.customer import Answers
 from tests.chaos.system.provider import Line
 from tests.chaos.system.shop import DECLINED, must_complete
 
@@ -49,7 +49,7 @@ class Evidence:
     sagas: Sequence[Saga]
     tables: Mapping[str, Sequence[Row]]
     provider: Sequence[Line]
-    told: Told
+    answers: Answers
     leaked: Sequence[str] = ()
     broken: Sequence[str] = ()
     transitions: int = 0
@@ -148,18 +148,18 @@ def _compared(name: str, found: list[int], wanted: list[int]) -> Iterator[tuple[
 def _told(evidence: Evidence) -> Iterator[tuple[str, str]]:
     by_key = {saga.key: saga for saga in evidence.sagas}
     by_id = {saga.id: saga for saga in evidence.sagas}
-    for number, started in evidence.told.started.items():
+    for number, started in evidence.answers.started.items():
         saga = by_key.get(str(number))
         if saga is None or saga.id != started:
             yield "lost start", f"the start of {number} as {started} was acknowledged, the store has {saga}"
-    for ended, status in evidence.told.ended.items():
+    for ended, status in evidence.answers.ended.items():
         saga = by_id.get(ended)
         if saga is None or ENDINGS.get(saga.phase) != status:
             yield "told wrong", f"a customer was told that {ended} is {status}, the store has {saga}"
     for (definition, key), times in Counter((saga.definition, saga.key) for saga in evidence.sagas).items():
         if times > 1:
             yield "start keys", f"{times} sagas of {definition} have the start key {key}"
-    for line in evidence.told.refused:
+    for line in evidence.answers.refused:
         yield "refused", line
 
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from tests.chaos.system.environment import LEASE_SECONDS, Ground
 from tests.chaos.system.external_systems import Fault
 from tests.chaos.system.processes import Member
+from tests.chaos.system.site import LEASE_SECONDS, Site
 from tests.runtime.world import until
 from tests.services.proxy import Direction, Proxy
 
@@ -27,98 +27,98 @@ BACKENDS = 4
 HOLDER = "select holder from leader"
 
 
-async def participant_frozen(ground: Ground) -> None:
-    await _frozen(ground.chance.choice(ground.participants))
+async def participant_frozen(site: Site) -> None:
+    await _frozen(site.chance.choice(site.participants))
 
 
-async def leader_killed(ground: Ground) -> None:
-    leader = await _leader(ground)
+async def leader_killed(site: Site) -> None:
+    leader = await _leader(site)
     leader.kill()
     leader.start()
 
 
-async def leader_frozen(ground: Ground) -> None:
-    await _frozen(await _leader(ground))
+async def leader_frozen(site: Site) -> None:
+    await _frozen(await _leader(site))
 
 
-async def customer_killed(ground: Ground) -> None:
-    ground.replace(ground.chance.choice(ground.customers))
+async def customer_killed(site: Site) -> None:
+    site.replace(site.chance.choice(site.customers))
 
 
-async def provider_killed(ground: Ground) -> None:
-    ground.provider.kill()
+async def provider_killed(site: Site) -> None:
+    site.provider.kill()
     await asyncio.sleep(HOLD_SECONDS)
-    ground.provider.start()
+    site.provider.start()
 
 
-async def provider_frozen(ground: Ground) -> None:
-    await _frozen(ground.provider)
+async def provider_frozen(site: Site) -> None:
+    await _frozen(site.provider)
 
 
-async def provider_answers_lost(ground: Ground) -> None:
-    await _answers_lost(ground.places.provider_network)
+async def provider_answers_lost(site: Site) -> None:
+    await _answers_lost(site.places.provider_network)
 
 
-async def provider_black_hole(ground: Ground) -> None:
-    await _black_hole(ground, ground.places.provider_network)
+async def provider_black_hole(site: Site) -> None:
+    await _black_hole(site, site.places.provider_network)
 
 
-async def store_backends_terminated(ground: Ground) -> None:
-    await ground.places.store.terminate_backends(BACKENDS)
+async def store_backends_terminated(site: Site) -> None:
+    await site.places.store.terminate_backends(BACKENDS)
 
 
-async def store_stopped(ground: Ground) -> None:
-    await ground.places.store.crash()
-    await ground.places.store.start()
+async def store_stopped(site: Site) -> None:
+    await site.places.store.crash()
+    await site.places.store.start()
 
 
-async def store_killed(ground: Ground) -> None:
-    await ground.places.store.kill()
+async def store_killed(site: Site) -> None:
+    await site.places.store.kill()
     await asyncio.sleep(SILENCE_SECONDS)
-    await ground.places.store.start()
+    await site.places.store.start()
 
 
-async def store_network_cut(ground: Ground) -> None:
-    await _cut(ground.places.store_network)
+async def store_network_cut(site: Site) -> None:
+    await _cut(site.places.store_network)
 
 
-async def store_network_slow(ground: Ground) -> None:
-    await _slow(ground.places.store_network)
+async def store_network_slow(site: Site) -> None:
+    await _slow(site.places.store_network)
 
 
-async def store_answers_lost(ground: Ground) -> None:
-    await _answers_lost(ground.places.store_network)
+async def store_answers_lost(site: Site) -> None:
+    await _answers_lost(site.places.store_network)
 
 
-async def store_commit_answers_lost(ground: Ground) -> None:
-    await _commit_answers_lost(ground.places.store_network)
+async def store_commit_answers_lost(site: Site) -> None:
+    await _commit_answers_lost(site.places.store_network)
 
 
-async def store_black_hole(ground: Ground) -> None:
-    await _black_hole(ground, ground.places.store_network)
+async def store_black_hole(site: Site) -> None:
+    await _black_hole(site, site.places.store_network)
 
 
-async def stock_backends_terminated(ground: Ground) -> None:
-    await ground.places.stock.terminate_backends(BACKENDS)
+async def stock_backends_terminated(site: Site) -> None:
+    await site.places.stock.terminate_backends(BACKENDS)
 
 
-async def stock_stopped(ground: Ground) -> None:
-    await ground.places.stock.crash()
+async def stock_stopped(site: Site) -> None:
+    await site.places.stock.crash()
     await asyncio.sleep(HOLD_SECONDS)
-    await ground.places.stock.start()
+    await site.places.stock.start()
 
 
-async def stock_commit_answers_lost(ground: Ground) -> None:
-    await _commit_answers_lost(ground.places.stock_network)
+async def stock_commit_answers_lost(site: Site) -> None:
+    await _commit_answers_lost(site.places.stock_network)
 
 
-async def stock_black_hole(ground: Ground) -> None:
-    await _black_hole(ground, ground.places.stock_network)
+async def stock_black_hole(site: Site) -> None:
+    await _black_hole(site, site.places.stock_network)
 
 
-async def disk_full(ground: Ground) -> None:
+async def disk_full(site: Site) -> None:
     """The store can write nothing, and ends when its log does not fit; then it gets space again."""
-    disk, store = ground.places.disk, ground.places.store
+    disk, store = site.places.disk, site.places.store
     assert disk is not None
     disk.fill()
     try:
@@ -128,21 +128,21 @@ async def disk_full(ground: Ground) -> None:
         await store.start()
 
 
-async def standby_away(ground: Ground) -> None:
+async def standby_away(site: Site) -> None:
     """No commit is answered while the synchronous standby is away; when it is back, all of them are."""
-    store = ground.places.store
+    store = site.places.store
     async with store.replicated():
         await store.standby_goes_away()
         await asyncio.sleep(SILENCE_SECONDS)
         await store.standby_returns()
-        await ground.progress()
+        await site.progress()
 
 
-async def store_fails_over(ground: Ground) -> None:
+async def store_fails_over(site: Site) -> None:
     """The primary is lost for good; its synchronous standby has every commit that was answered."""
-    store = ground.places.store
+    store = site.places.store
     async with store.replicated():
-        await ground.progress()
+        await site.progress()
         await store.fail_over()
 
 
@@ -156,19 +156,19 @@ STOCK: Final = (stock_backends_terminated, stock_stopped, stock_commit_answers_l
 DISK: Final = (disk_full,)
 
 
-def faults_of(ground: Ground) -> Mapping[str, Fault]:
+def faults_of(site: Site) -> Mapping[str, Fault]:
     """Every fault that is possible here, by name."""
-    chosen = (*PROCESSES, *PROVIDER, *STORE, *STORE_NETWORK, *STOCK, *(DISK if ground.places.disk else ()))
+    chosen = (*PROCESSES, *PROVIDER, *STORE, *STORE_NETWORK, *STOCK, *(DISK if site.places.disk else ()))
     named: dict[str, Fault] = {fault.__name__.replace("_", " "): fault for fault in chosen}
-    return MappingProxyType({**named, **ground.places.outside.faults})
+    return MappingProxyType({**named, **site.places.outside.faults})
 
 
-async def _leader(ground: Ground) -> Member:
-    async with ground.looking() as sql:
+async def _leader(site: Site) -> Member:
+    async with site.looking() as sql:
         holder = await sql.fetchval(HOLDER)
     pid = int(str(holder or ":0").rpartition(":")[2])
-    leading = [one for one in ground.supervisors if one.is_running and one.pid == pid]
-    return (leading or ground.supervisors)[0]
+    leading = [one for one in site.supervisors if one.is_running and one.pid == pid]
+    return (leading or site.supervisors)[0]
 
 
 async def _frozen(member: Member) -> None:
@@ -216,10 +216,10 @@ async def _commit_answers_lost(network: Proxy) -> None:
         network.heal()
 
 
-async def _black_hole(ground: Ground, network: Proxy) -> None:
+async def _black_hole(site: Site, network: Proxy) -> None:
     """Messages are held back for longer than a lease; then they arrive late, or never."""
     network.hold()
     await asyncio.sleep(SILENCE_SECONDS)
-    if ground.chance.random() < 0.5:
+    if site.chance.random() < 0.5:
         network.cut()
     network.heal()

@@ -10,8 +10,8 @@ from functools import partial
 
 import asyncpg
 
-from tests.chaos.system.environment import Ground
 from tests.chaos.system.processes import Member
+from tests.chaos.system.site import Site
 from tests.runtime.world import until
 
 SETTLE_SECONDS = 0.03
@@ -33,38 +33,38 @@ class Kills:
     hits: int = 0
     claims: int = 0
 
-    async def run(self, ground: Ground, every_seconds: float) -> None:
+    async def run(self, site: Site, every_seconds: float) -> None:
         """Kills until cancelled; every process that is killed is started again.
 
         Some sagas must end between two kills, however slow the machine is: a command that is delivered ten times without an
         answer is quarantined, and rightly.
         """
         while True:
-            enough = ground.told_bytes() + BETWEEN_BYTES
+            enough = site.told_bytes() + BETWEEN_BYTES
             await asyncio.sleep(every_seconds)
-            await until(partial(_is_told, ground, enough), "sagas are done between two kills", seconds=WORK_SECONDS)
-            victim = ground.chance.choice(ground.participants)
+            await until(partial(_is_told, site, enough), "sagas are done between two kills", seconds=WORK_SECONDS)
+            victim = site.chance.choice(site.participants)
             claims = 0
             with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 async with asyncio.timeout(LOOK_SECONDS_MAX):
-                    claims = await _frozen_with_claims(ground, victim)
+                    claims = await _frozen_with_claims(site, victim)
             if not victim.is_running:
                 continue  # it has ended by itself, which the run reports
             victim.kill()
             self.kills += 1
             self.hits += claims > 0
             self.claims += claims
-            await asyncio.sleep(ground.chance.uniform(0, AWAY_SECONDS_MAX))
+            await asyncio.sleep(site.chance.uniform(0, AWAY_SECONDS_MAX))
             victim.start()
 
 
-def _is_told(ground: Ground, enough_bytes: int) -> bool:
-    return ground.told_bytes() >= enough_bytes
+def _is_told(site: Site, enough_bytes: int) -> bool:
+    return site.told_bytes() >= enough_bytes
 
 
-async def _frozen_with_claims(ground: Ground, victim: Member) -> int:
+async def _frozen_with_claims(site: Site, victim: Member) -> int:
     """Freezes the process when it holds claims; returns how many. It reports nothing while frozen, so the kill hits these claims."""
-    async with ground.looking() as sql:
+    async with site.looking() as sql:
         while True:
             if await sql.fetchval(HELD, str(victim.pid)):
                 victim.send(signal.SIGSTOP)

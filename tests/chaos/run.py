@@ -17,8 +17,8 @@ from tests.chaos import evidence
 from tests.chaos.audit import Verdict, audit
 from tests.chaos.faults import faults_of
 from tests.chaos.killer import Kills
-from tests.chaos.system.environment import Ground, ground
-from tests.chaos.system.external_systems import BUSES, ELECTIONS, Fault, Outside
+from tests.chaos.system.external_systems import BUSES, ELECTIONS, ExternalSystem, Fault
+from tests.chaos.system.site import Site, site
 from tests.runtime.world import Sql, until
 
 KEEP_SECONDS = 0.2
@@ -118,9 +118,9 @@ class Figures:
 
 
 async def run(plan: Plan, folder: Path, say: Say) -> Figures:
-    """Break things for `plan.seconds`; `folder` keeps the logs and what was told."""
+    """Break things for `plan.seconds`; `folder` keeps the logs and what was answers."""
     figures = Figures(plan)
-    async with _outside(plan) as outside, ground(folder, plan.seed, outside) as made:
+    async with _outside(plan) as outside, site(folder, plan.seed, outside) as made:
         figures.disk = made.places.disk.kind if made.places.disk else made.no_disk
         await until(made.is_ready, "the definitions are registered", seconds=WARM_SECONDS)
         made.hire(plan.rate, plan.open_max)
@@ -132,18 +132,18 @@ async def run(plan: Plan, folder: Path, say: Say) -> Figures:
         await _settled(made, figures)
         say(f"everything else has come to its end after {figures.drain_seconds:.1f} s")
         found = await evidence.collect(made.places.store.url, made.places.stock.url, folder)
-    figures.acknowledged = len(found.told.started)
+    figures.acknowledged = len(found.answers.started)
     figures.verdict = audit(replace(found, died=figures.died))
     return figures
 
 
 @asynccontextmanager
-async def _outside(plan: Plan) -> AsyncIterator[Outside]:
+async def _outside(plan: Plan) -> AsyncIterator[ExternalSystem]:
     async with BUSES[plan.bus]() as bus, ELECTIONS[plan.election]() as election:
         yield bus | election
 
 
-async def _broken(made: Ground, figures: Figures, began_at: float, say: Say) -> None:
+async def _broken(made: Site, figures: Figures, began_at: float, say: Say) -> None:
     """Injects one fault after the other, and kills all the time."""
     tasks = [
         asyncio.create_task(figures.kills.run(made, figures.plan.kill_every_seconds)),
@@ -174,7 +174,7 @@ async def _broken(made: Ground, figures: Figures, began_at: float, say: Say) -> 
             one.start()
 
 
-def _deck(made: Ground, plan: Plan) -> Iterator[tuple[str, Fault]]:
+def _deck(made: Site, plan: Plan) -> Iterator[tuple[str, Fault]]:
     """Yields every fault in a random order, and again in another one."""
     chance = random.Random(plan.seed)
     faults = sorted((name, fault) for name, fault in faults_of(made).items() if plan.only in name)
@@ -185,14 +185,14 @@ def _deck(made: Ground, plan: Plan) -> Iterator[tuple[str, Fault]]:
         yield from faults
 
 
-async def _keep_running(made: Ground, figures: Figures) -> None:
+async def _keep_running(made: Site, figures: Figures) -> None:
     """Starts ended processes again, as a process manager does."""
     while True:
         _look_for_the_dead(made, figures)
         await asyncio.sleep(KEEP_SECONDS)
 
 
-def _look_for_the_dead(made: Ground, figures: Figures) -> None:
+def _look_for_the_dead(made: Site, figures: Figures) -> None:
     """No fault may end a serving process. A process that starts while the store is away reports it and ends, and is started again."""
     for one in made.members:
         if one.has_ended_by_itself:
@@ -203,7 +203,7 @@ def _look_for_the_dead(made: Ground, figures: Figures) -> None:
             one.start()
 
 
-async def _settled(made: Ground, figures: Figures) -> None:
+async def _settled(made: Site, figures: Figures) -> None:
     """Ends a run: the customers start no more, everything ends, and then every process stops cleanly."""
     began_at = time.monotonic()
     await asyncio.gather(*(one.stop(SETTLED_SECONDS) for one in made.customers))

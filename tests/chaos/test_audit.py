@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from tests.chaos.audit import Evidence, Row, Saga, audit
-from tests.chaos.system.customer import Told
+from tests.chaos.system.customer import Answers
 from tests.chaos.system.provider import Line
 
 ORDER = Saga("a", "order", "1", 1, "D", "SSS")
@@ -24,10 +24,10 @@ CHARGES = (
     Line("effect", "kd", "d", 10),
     Line("effect", "kd'", "d", -10),
 )
-TOLD = Told(
+ANSWERS = Answers(
     started={saga.number: saga.id for saga in SAGAS}, ended={"a": "completed", "b": "compensated", "d": "compensated"}
 )
-SOUND = Evidence(SAGAS, {"noted": DONE, "reserved": DONE, "confirmed": (Row("c", 5),)}, CHARGES, TOLD)
+SOUND = Evidence(SAGAS, {"noted": DONE, "reserved": DONE, "confirmed": (Row("c", 5),)}, CHARGES, ANSWERS)
 
 
 def without(rows: tuple[Row, ...], row: Row) -> tuple[Row, ...]:
@@ -90,22 +90,24 @@ def test_an_effect_of_no_saga_is_found() -> None:
 
 
 def test_an_acknowledged_start_that_is_missing_is_found() -> None:
-    lost = replace(SOUND, told=replace(TOLD, started={**TOLD.started, 2: "e"}))
+    lost = replace(SOUND, answers=replace(ANSWERS, started={**ANSWERS.started, 2: "e"}))
     assert audit(lost).violations == {"lost start": 1}
 
 
 def test_a_start_that_was_acknowledged_as_another_saga_is_found() -> None:
-    other = replace(SOUND, told=replace(TOLD, started={**TOLD.started, 1: "e"}))
+    other = replace(SOUND, answers=replace(ANSWERS, started={**ANSWERS.started, 1: "e"}))
     assert audit(other).violations == {"lost start": 1}
 
 
 def test_an_end_that_is_not_what_the_customer_was_told_is_found() -> None:
-    wrong = replace(SOUND, told=replace(TOLD, ended={"a": "compensated"}))
+    wrong = replace(SOUND, answers=replace(ANSWERS, ended={"a": "compensated"}))
     assert audit(wrong).violations == {"told wrong": 1}
 
 
 def test_a_refused_call_is_found() -> None:
-    assert audit(replace(SOUND, told=replace(TOLD, refused=["refused 9 Conflict: x"]))).violations == {"refused": 1}
+    assert audit(replace(SOUND, answers=replace(ANSWERS, refused=["refused 9 Conflict: x"]))).violations == {
+        "refused": 1
+    }
 
 
 def test_two_sagas_with_one_start_key_are_found() -> None:
@@ -115,7 +117,7 @@ def test_two_sagas_with_one_start_key_are_found() -> None:
 
 @pytest.mark.parametrize("vector", ["SSd", "SSD"])
 def test_a_saga_that_has_not_ended_is_found(vector: str) -> None:
-    found = audit(replace(with_saga(replace(ORDER, phase="R", vector=vector)), told=Told()))
+    found = audit(replace(with_saga(replace(ORDER, phase="R", vector=vector)), answers=Answers()))
     assert found.violations == {"stuck": 1}
 
 
@@ -124,7 +126,7 @@ def test_a_rollback_without_a_business_answer_is_found_although_everything_is_un
         with_saga(replace(ORDER, phase="Z", vector="ZZZ")),
         tables={"noted": (*DONE, Row("a", -1)), "reserved": (*DONE, Row("a", -1)), "confirmed": (Row("c", 5),)},
         provider=(*CHARGES, Line("effect", "ka'", "a", -1)),
-        told=Told(),
+        answers=Answers(),
     )
     assert audit(undone).violations == {"wrong end": 1}
 

@@ -18,21 +18,21 @@ HITS_MIN = 10
 async def test_faults_lose_nothing_duplicate_nothing_and_leave_nothing_open(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said: list[str] = []
+    messages: list[str] = []
 
-    figures = await run(SHORT, tmp_path, said.append)
+    figures = await run(SHORT, tmp_path, messages.append)
 
     with capsys.disabled():
         print("", *figures.lines(), sep="\n")
-    assert figures.verdict.violations == {}, "\n".join([*said, *figures.lines()])
+    assert figures.verdict.violations == {}, "\n".join([*messages, *figures.lines()])
     assert figures.kills.hits >= HITS_MIN
 
 
-def test_a_run_that_shows_too_little_fails_and_says_so() -> None:
-    said, code = closing(Figures(SHORT, faulty_seconds=40.0))
+def test_a_run_that_shows_too_little_fails_with_a_reason() -> None:
+    messages, code = closing(Figures(SHORT, faulty_seconds=40.0))
 
     assert code == 1
-    assert said[-2:] == [
+    assert messages[-2:] == [
         "shows too little: 0 sagas/s, at least 200 are wanted",
         "shows too little: 0 kills hit held claims, at least 30 are wanted",
     ]

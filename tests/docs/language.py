@@ -106,6 +106,13 @@ RULES: Final = (
     _rule("set aside", _TEXT, r"\b(?:set|sets|setting) aside\b", "quarantined, parked"),
     _rule("residue", _TEXT, r"\bresidues?\b", "effect unknown"),
     _rule("whoever", _CODE, r"\bwhoever\b", "a process which, the function that, or its name"),
+    _rule(
+        "somebody",
+        _CODE,
+        r"\b(?:somebody|anybody|everybody)\b",
+        "an operator, a process, the caller",
+    ),
+    _rule("became of", _CODE, r"\bwhat (?:becomes|became|has become) of\b", "the outcome of, what happened to"),
     _rule("he", _CODE, r"\b(?:he|himself|his)\b", "it, itself, its"),
     _rule(
         "who",

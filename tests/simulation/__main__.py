@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from typing import Final
 
 from tests.simulation.counts import Table
-from tests.simulation.runs import run_part, told
+from tests.simulation.runs import failures_in_words, run_part
 from tests.simulation.seeds.chance import Edits
 from tests.simulation.shrink import story
 from tests.simulation.worlds.world import Report
@@ -51,7 +51,7 @@ def judge(table: Table, failed: list[Report]) -> int:
     for line in missing:
         say(f"too rare: {line}")
     if failed:
-        say(told(failed))
+        say(failures_in_words(failed))
     return 1 if failed or missing else 0
 
 

@@ -20,7 +20,7 @@ def run_part(seeds: Iterable[int]) -> tuple[Table, list[Report]]:
     return table, failed
 
 
-def told(failed: list[Report]) -> str:
+def failures_in_words(failed: list[Report]) -> str:
     """Returns the failures, one per line, and the shortest of them shrunk to a story."""
     lines = [f"seed {report.seed}: {report.violation} {report.text}" for report in failed]
     shortest = min(failed, key=lambda report: len(report.injected))
@@ -36,5 +36,5 @@ def prove(seeds: range, record_property: Callable[[str, object], None]) -> None:
     }  # plain values, which can be sent to another process
     record_property("simulation", {"seeds": table.seeds, "virtual_seconds": table.virtual_seconds, **counted})
 
-    assert not failed, told(failed)
+    assert not failed, failures_in_words(failed)
     assert not list(table.shortfalls()), table.text()

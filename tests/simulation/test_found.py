@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.runs import run_part, told
+from tests.simulation.runs import failures_in_words, run_part
 
 FOUND = {
     2196: "a claim that was fetched before the answer that made it waited twice for room, and was run twice",
@@ -19,4 +19,4 @@ FOUND = {
 def test_a_fault_that_was_found_stays_fixed(seed: int) -> None:
     _, failed = run_part([seed])
 
-    assert not failed, told(failed)
+    assert not failed, failures_in_words(failed)

@@ -18,11 +18,11 @@ from saga.settings import load
 from tests.chaos.system.shop import GIFTS, gift, order
 
 TICK_SECONDS = 0.02
-TOLD = ".told"
+SUFFIX = ".answers"
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Answers:
     """The answers to the customers: acknowledged starts (number -> saga), ends (saga -> status), refusals."""
 
     started: dict[int, str] = field(default_factory=dict)
@@ -30,20 +30,20 @@ class Told:
     refused: list[str] = field(default_factory=list)
 
 
-def read(folder: Path) -> Told:
+def read(folder: Path) -> Answers:
     """The records of all customers of a run."""
-    told = Told()
-    for file in folder.glob(f"*{TOLD}"):
+    answers = Answers()
+    for file in folder.glob(f"*{SUFFIX}"):
         whole, _, _ = file.read_text().rpartition("\n")
         for line in whole.splitlines():
             match line.split(maxsplit=2):
                 case "started", number, started:
-                    told.started[int(number)] = started
+                    answers.started[int(number)] = started
                 case "ended", ended, status:
-                    told.ended[ended] = status
+                    answers.ended[ended] = status
                 case _:
-                    told.refused.append(line)
-    return told
+                    answers.refused.append(line)
+    return answers
 
 
 def serve(file: Path, first: int, rate: float, open_max: int) -> None:

@@ -19,33 +19,33 @@ from tests.migrated import migrate_database
 from tests.services import kafka, kinesis
 
 if TYPE_CHECKING:
-    from tests.chaos.system.environment import Ground
+    from tests.chaos.system.site import Site
 
 KINESIS_OPTIONS: Final = "create=yes&shards=2&poll=100ms&idle=300ms&lease=2s&timeout=2s&publish_timeout=3s"
 FROZEN_SECONDS: Final = 3.0
 
-Fault: TypeAlias = Callable[["Ground"], Awaitable[None]]
+Fault: TypeAlias = Callable[["Site"], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outside:
+class ExternalSystem:
     """Additions to the environment of every process, and the faults of the servers (name -> fault and recovery)."""
 
     settings: Mapping[str, str] = field(default_factory=dict)
     faults: Mapping[str, Fault] = field(default_factory=dict)
 
-    def __or__(self, other: Outside) -> Outside:
-        return Outside({**self.settings, **other.settings}, {**self.faults, **other.faults})
+    def __or__(self, other: ExternalSystem) -> ExternalSystem:
+        return ExternalSystem({**self.settings, **other.settings}, {**self.faults, **other.faults})
 
 
 @contextlib.asynccontextmanager
-async def _store() -> AsyncIterator[Outside]:
+async def _store() -> AsyncIterator[ExternalSystem]:
     """Nothing outside the store: commands travel through it, and leases are its rows."""
-    yield Outside()
+    yield ExternalSystem()
 
 
 @contextlib.asynccontextmanager
-async def _postgres_bus() -> AsyncIterator[Outside]:
+async def _postgres_bus() -> AsyncIterator[ExternalSystem]:
     with tempfile.TemporaryDirectory(prefix="saga-chaos-bus-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         folder.chmod(0o755)  # noqa: ASYNC240 (servers have an account of their own)
@@ -54,32 +54,32 @@ async def _postgres_bus() -> AsyncIterator[Outside]:
 
 
 @contextlib.asynccontextmanager
-async def _bus_on(server: Server) -> AsyncIterator[Outside]:
+async def _bus_on(server: Server) -> AsyncIterator[ExternalSystem]:
     try:
         await server.start()
         await migrate_database(server.url)
 
-        async def stop(_ground: Ground) -> None:
+        async def stop(_ground: Site) -> None:
             await server.crash()
             await server.start()
 
-        async def terminate(_ground: Ground) -> None:
+        async def terminate(_ground: Site) -> None:
             await server.terminate_backends(3)
 
-        yield Outside({"SAGA_BUS": server.url}, {"bus stopped": stop, "bus backends terminated": terminate})
+        yield ExternalSystem({"SAGA_BUS": server.url}, {"bus stopped": stop, "bus backends terminated": terminate})
     finally:
         await server.close()
 
 
 @contextlib.asynccontextmanager
-async def _kafka_bus() -> AsyncIterator[Outside]:
+async def _kafka_bus() -> AsyncIterator[ExternalSystem]:
     with kafka.cluster() as cluster:
 
-        async def kill(_ground: Ground) -> None:
+        async def kill(_ground: Site) -> None:
             await asyncio.to_thread(cluster.kill, 1)
             await asyncio.to_thread(cluster.start, 1)
 
-        async def freeze(_ground: Ground) -> None:
+        async def freeze(_ground: Site) -> None:
             cluster.freeze(1)
             try:
                 await asyncio.sleep(FROZEN_SECONDS)
@@ -87,28 +87,28 @@ async def _kafka_bus() -> AsyncIterator[Outside]:
                 cluster.thaw(1)
 
         url = f"{cluster.url}&session=6s"
-        yield Outside({"SAGA_BUS": url}, {"kafka broker killed": kill, "kafka broker frozen": freeze})
+        yield ExternalSystem({"SAGA_BUS": url}, {"kafka broker killed": kill, "kafka broker frozen": freeze})
 
 
 @contextlib.asynccontextmanager
-async def _kinesis() -> AsyncIterator[Outside]:
+async def _kinesis() -> AsyncIterator[ExternalSystem]:
     """A stand-in for Kinesis. Its leases are beside the saga tables, so that faults of the store hit them too."""
     with kinesis.Kinesalite() as server:
 
-        async def kill(_ground: Ground) -> None:
+        async def kill(_ground: Site) -> None:
             server.kill()
             server.start()
 
-        async def freeze(ground: Ground) -> None:
+        async def freeze(site: Site) -> None:
             server.signal(signal.SIGSTOP)
-            await asyncio.sleep(ground.chance.uniform(0.5, FROZEN_SECONDS))
+            await asyncio.sleep(site.chance.uniform(0.5, FROZEN_SECONDS))
             server.signal(signal.SIGCONT)
 
-        async def expire(_ground: Ground) -> None:
+        async def expire(_ground: Site) -> None:
             server.expire_iterators()
 
         url = f"kinesis://test:test@us-east-1?endpoint_url={server.endpoint}&{KINESIS_OPTIONS}"
-        yield Outside(
+        yield ExternalSystem(
             {"SAGA_BUS": url},
             {"kinesis killed": kill, "kinesis frozen": freeze, "kinesis iterators expired": expire},
         )
@@ -116,18 +116,18 @@ async def _kinesis() -> AsyncIterator[Outside]:
 
 def _elected_by(name: str) -> Opened:
     @contextlib.asynccontextmanager
-    async def opened() -> AsyncIterator[Outside]:
-        with ELECTION_SERVERS[name](1) as ground:
+    async def opened() -> AsyncIterator[ExternalSystem]:
+        with ELECTION_SERVERS[name](1) as site:
 
-            async def crash(_ground: Ground) -> None:
-                ground.crash()
+            async def crash(_ground: Site) -> None:
+                site.crash()
 
-            yield Outside({"SAGA_ELECTION": ground.url}, {"election servers killed": crash})
+            yield ExternalSystem({"SAGA_ELECTION": site.url}, {"election servers killed": crash})
 
     return opened
 
 
-Opened: TypeAlias = Callable[[], AbstractAsyncContextManager[Outside]]
+Opened: TypeAlias = Callable[[], AbstractAsyncContextManager[ExternalSystem]]
 BUSES: Final[Mapping[str, Opened]] = MappingProxyType(
     {"store": _store, "postgres": _postgres_bus, "kafka": _kafka_bus, "kinesis": _kinesis}
 )

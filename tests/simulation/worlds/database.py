@@ -30,8 +30,8 @@ class Watcher(Protocol):
 
     def committed(self, saga: UUID) -> None: ...
     def claimed(self, row: CommandRow) -> None: ...
-    def given(self, claims: Sequence[Claim]) -> None: ...
-    def driven_again(self) -> None: ...
+    def received(self, claims: Sequence[Claim]) -> None: ...
+    def redriven(self) -> None: ...
 
 
 class WatchedCommands(Commands):
@@ -124,7 +124,7 @@ class WatchedStore(MemoryStore):
         claims = await super().poll(services, limit, process=process, first_claim=first_claim, durable=durable)
         if durable:
             self._watched.watched.flush()
-        self._watched.watcher.given(claims)
+        self._watched.watcher.received(claims)
         return claims
 
     async def admit(
@@ -137,7 +137,7 @@ class WatchedStore(MemoryStore):
         durable: bool,
     ) -> list[Claim]:
         claims = await super().admit(deliveries, services, process=process, first_claim=first_claim, durable=durable)
-        self._watched.watcher.given(claims)
+        self._watched.watcher.received(claims)
         return claims
 
     async def commit(
@@ -156,7 +156,7 @@ class WatchedStore(MemoryStore):
                 before, after = row.state.vector, write.state.vector
                 for dispatch in write.dispatches:
                     if before[dispatch.step] == after[dispatch.step] in _UNDER_WAY:
-                        self._watched.watcher.driven_again()
+                        self._watched.watcher.redriven()
         return await super().commit(
             writes, notifications, process=process, durable=durable, wait=wait, connection=connection
         )

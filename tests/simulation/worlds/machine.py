@@ -100,7 +100,7 @@ class Machine:
             await process.start()
             await self._serve(process)
         except SagaError as error:
-            world.observer.tell(f"{self.host.name} cannot start: {error}")
+            world.observer.record(f"{self.host.name} cannot start: {error}")
             self.kill()
             return
         self.sagas = SimulatedSagas(process, world)
@@ -140,7 +140,7 @@ class Machine:
         if self.host.is_dead:
             return
         world = self.world
-        world.observer.tell(f"{self.host.name} is killed")
+        world.observer.record(f"{self.host.name} is killed")
         world.loop.kill(self.host)
         self.sagas = None
         self._abort()
@@ -163,13 +163,13 @@ class Machine:
         host, world = self.host, self.world
         if host.is_frozen:
             return
-        world.observer.tell(f"{host.name} is frozen for {seconds:.2f} s")
+        world.observer.record(f"{host.name} is frozen for {seconds:.2f} s")
         world.loop.freeze(host)
         world.later(seconds, lambda: self.thaw(host))
 
     def thaw(self, host: Host) -> None:
         if not host.is_dead and host.is_frozen:
-            self.world.observer.tell(f"{host.name} goes on")
+            self.world.observer.record(f"{host.name} goes on")
             self.world.loop.thaw(host)
 
     async def strike(self, kind: str, share: float) -> None:
@@ -210,7 +210,7 @@ class _Faults:
 
     async def _strike(self, point: str, drawn: Drawn) -> None:
         machine = self._machine
-        machine.world.observer.tell(f"{machine.host.name}, {point}: {drawn.what}")
+        machine.world.observer.record(f"{machine.host.name}, {point}: {drawn.what}")
         if drawn.kind in (CRASH, FROZEN):
             await machine.strike(drawn.kind, drawn.share)
         elif drawn.kind in (SLOW, STALE):

@@ -87,7 +87,7 @@ class Observer:
         """A fingerprint of all events."""
         return self._trace.hexdigest()
 
-    def tell(self, line: str) -> None:
+    def record(self, line: str) -> None:
         """Records an event, for the fingerprint and the story."""
         self._trace.update(f"{self._now():.9f} {line}\n".encode())
         if self.story is not None:
@@ -96,7 +96,7 @@ class Observer:
     def broken(self, name: str, text: str) -> None:
         if self.violation is None:
             self.violation = InvariantBroken(name, text)
-            self.tell(f"*** {name}: {text}")
+            self.record(f"*** {name}: {text}")
             self._stop()
 
     # -- the world outside ----------------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ class Observer:
     def effect(self, saga: UUID, step: int) -> None:
         seen = self.sagas[saga]
         name = self._name(seen, step)
-        self.tell(f"{name} takes effect")
+        self.record(f"{name} takes effect")
         if seen.graph.steps[step].read_only:
             seen.reads.add(step)
             return
@@ -132,7 +132,7 @@ class Observer:
     def undo(self, saga: UUID, step: int) -> None:
         seen = self.sagas[saga]
         name = self._name(seen, step)
-        self.tell(f"{name} is undone")
+        self.record(f"{name} is undone")
         seen.undone[step] += 1
         if seen.undone[step] > seen.effects[step]:
             self.broken("I2", f"{name} was compensated without effect or twice")
@@ -170,7 +170,7 @@ class Observer:
         for row in rows_of(seen.graph, before, state, is_new=seen.version == 0):
             self.rows[row] += 1
         seen.version = version
-        self.tell(f"saga {seen.number} v{version} {state.phase.name} {state.vector}{_flags(state)}")
+        self.record(f"saga {seen.number} v{version} {state.phase.name} {state.vector}{_flags(state)}")
         if before.phase.is_terminal and state.phase is not before.phase:
             self.broken(
                 "I5", f"the outcome of saga {seen.number} changed from {before.phase.name} to {state.phase.name}"

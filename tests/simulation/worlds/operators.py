@@ -88,7 +88,7 @@ class Operators:
     async def _do(self, sagas: SimulatedSagas, saga: UUID, what: str, share: float) -> None:
         operations, seen = sagas.operations, self._world.observer.sagas[saga]
         words: Words = {"actor": "ops", "reason": "because"}
-        self._world.observer.tell(f"an operator: {what} saga {seen.number}")
+        self._world.observer.record(f"an operator: {what} saga {seen.number}")
         try:
             match what:
                 case "roll back":
@@ -108,7 +108,7 @@ class Operators:
                 case "void":
                     await self._void(saga, share)
         except SagaError as error:
-            self._world.observer.tell(f"an operator is told: {error}")
+            self._world.observer.record(f"an operator is told: {error}")
 
     async def _resolve(self, sagas: SimulatedSagas, saga: UUID, share: float) -> None:
         seen = self._world.observer.sagas[saga]
@@ -122,7 +122,7 @@ class Operators:
         name = seen.graph.steps[step].name
         if what == "happened":
             seen.resolved.add(step)
-        self._world.observer.tell(f"an operator: {name} of saga {seen.number}: {what}")
+        self._world.observer.record(f"an operator: {name} of saga {seen.number}: {what}")
         await sagas.operations.resolve(saga, name, what, actor="ops", reason="seen")
 
     async def _skip(self, sagas: SimulatedSagas, saga: UUID, share: float) -> None:
@@ -145,7 +145,7 @@ class Operators:
             step = steps[int(share * len(steps))]
             async with MemoryJournal(self._world.service_database).transaction() as transaction:
                 is_written = await transaction.write(saga, step, JournalRow(Mark.TOMBSTONE, None, None))
-            self._world.observer.tell(f"an operator voids {seen.graph.steps[step].name}: {is_written}")
+            self._world.observer.record(f"an operator voids {seen.graph.steps[step].name}: {is_written}")
 
     def _evidence(self, seen: ObservedSaga, saga: UUID, step: int) -> str | None:
         """Returns the true outcome of a step; None if nobody can tell."""

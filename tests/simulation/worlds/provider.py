@@ -52,7 +52,7 @@ class Provider:
     async def execute(self, call: Call, result: str, menu: Menu) -> str:
         """Charges, once for each key."""
         drawn = self._chance.draw(call.place, menu)
-        self._observer.tell(f"{call.place}: called{_words(drawn)}")
+        self._observer.record(f"{call.place}: called{_words(drawn)}")
         answered = self._observer.called(call.saga, call.step, self._latest(call))
         answer = self._loop.ask(self._execute(call, result, drawn))
         if drawn is not None and drawn.kind in (CRASH, FROZEN):
@@ -68,7 +68,7 @@ class Provider:
     async def undo(self, call: Call, menu: Menu) -> None:
         """Refunds, once for each key."""
         drawn = self._chance.draw(call.place, menu)
-        self._observer.tell(f"{call.place}: called{_words(drawn)}")
+        self._observer.record(f"{call.place}: called{_words(drawn)}")
         answered = self._observer.called(call.saga, call.step, self._latest(call))
         answer = self._loop.ask(self._undo(call, drawn))
         if drawn is not None and drawn.kind in (CRASH, FROZEN):
@@ -82,7 +82,7 @@ class Provider:
         found = await self._loop.ask(self._look(call))
         if drawn is not None:
             raise ConnectionResetError("the answer of the probe was lost")
-        self._observer.tell(f"{call.place}: {'it happened' if found else 'no trace'}")
+        self._observer.record(f"{call.place}: {'it happened' if found else 'no trace'}")
         if found is None:
             raise DidNotHappen
         return found

@@ -160,7 +160,7 @@ class _Step:
         result = self._check_input(value, ctx)
         place = self._place(ctx, "run")
         drawn = services._chance.draw(place, self._execute_menu)
-        observer.tell(f"{place}{'' if drawn is None else f': {drawn.what}'}")
+        observer.record(f"{place}{'' if drawn is None else f': {drawn.what}'}")
         await asyncio.sleep(WORK_SECONDS)
         if drawn is not None and drawn.kind in (CRASH, FROZEN):
             await services._strike(drawn.kind, drawn.share)
@@ -185,7 +185,7 @@ class _Step:
         self._check_result(value, result, ctx)
         place = self._place(ctx, "undo")
         drawn = services._chance.draw(place, self._undo_menu)
-        observer.tell(f"{place}{'' if drawn is None else f': {drawn.what}'}")
+        observer.record(f"{place}{'' if drawn is None else f': {drawn.what}'}")
         await asyncio.sleep(WORK_SECONDS)
         if drawn is not None and drawn.kind in (CRASH, FROZEN):
             await services._strike(drawn.kind, drawn.share)
@@ -212,7 +212,7 @@ class _Step:
         call = self._call_of(ctx, "refund")
         drawn = self._services._chance.draw(f"{call.place}, before", self._give_up_menu)
         if drawn is not None:
-            self._services._observer.tell(f"{call.place}: gives up")
+            self._services._observer.record(f"{call.place}: gives up")
             raise GiveUp("cannot be refunded")
         await self._services._provider.undo(call, self._call_undo_menu)
 
@@ -234,10 +234,10 @@ class _Step:
         names = {step.name: position for position, step in enumerate(seen.graph.steps)}
         for before in self._step.after:
             name = self._plan.steps[before].name
-            said, wanted = value["befores"].get(name), f"{seen.number}.{name}"
-            if said != wanted and not (said is None and names[name] in seen.resolved):
+            actual, wanted = value["befores"].get(name), f"{seen.number}.{name}"
+            if actual != wanted and not (actual is None and names[name] in seen.resolved):
                 self._services._observer.broken(
-                    "DATA", f"{ctx.step} of saga {seen.number} was given {said!r}, not {wanted!r}"
+                    "DATA", f"{ctx.step} of saga {seen.number} was given {actual!r}, not {wanted!r}"
                 )
         return f"{seen.number}.{ctx.step}"
 

@@ -124,7 +124,7 @@ class World:
         drawn = self.chance.draw(place, self.plan.message_menu)
         if drawn is None:
             return [0.0]
-        self.observer.tell(f"{place}: {drawn.what}")
+        self.observer.record(f"{place}: {drawn.what}")
         return {
             DROP: [],
             DUPLICATE: [0.0, drawn.share * DELAY_SECONDS_MAX],
@@ -138,7 +138,7 @@ class World:
         graph = self.database.definitions[saga.definition].graph
         self.observer.claimed(graph, row.ref.step, row.operation)
 
-    def given(self, claims: Sequence[Claim]) -> None:
+    def received(self, claims: Sequence[Claim]) -> None:
         """Records the claims that a process has received."""
         for claim in claims:
             phase = self.database.sagas[claim.saga].state.phase
@@ -148,7 +148,7 @@ class World:
                     "I6", f"step {claim.step} of saga {number} was claimed after the saga was {phase.name}"
                 )
 
-    def driven_again(self) -> None:
+    def redriven(self) -> None:
         """Counts a redrive (E11)."""
         self.observer.rows["E11"] += 1
 
@@ -234,7 +234,7 @@ class World:
 
     def _calm(self) -> None:
         """Stops the faults: frozen machines continue, dead ones are started again."""
-        self.observer.tell("faults stop")
+        self.observer.record("faults stop")
         self.chance.is_over = True
         for machine in self.machines:
             machine.thaw(machine.host)
@@ -243,7 +243,7 @@ class World:
         """Injects a planned fault."""
         if not self.chance.planned(fault.name, fault.kind):
             return
-        self.observer.tell(fault.name)
+        self.observer.record(fault.name)
         machine = self.machines[fault.machine % len(self.machines)]
         match fault.kind:
             case chance_kinds.CRASH:
@@ -258,7 +258,7 @@ class World:
                 self._elect_another()
             case chance_kinds.DATABASE:
                 lost = self.database.watched.lose()
-                self.observer.tell(f"the database is back, {lost} claims are lost")
+                self.observer.record(f"the database is back, {lost} claims are lost")
                 for each in self.machines:
                     each.cut()
 

@@ -1,4 +1,4 @@
-"""The environment of a run: the servers, the networks before them, and the processes."""
+"""The site of a run: the servers, the networks before them, and the processes."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from pathlib import Path
 from saga_postgres.embedded.child import LOOPBACK, free_port
 from tests.chaos import evidence
 from tests.chaos.system import processes, provider
-from tests.chaos.system.customer import TOLD
+from tests.chaos.system.customer import SUFFIX
 from tests.chaos.system.disk import Disk, NoDisk, disk
-from tests.chaos.system.external_systems import Outside
+from tests.chaos.system.external_systems import ExternalSystem
 from tests.chaos.system.postgres import Server
 from tests.chaos.system.processes import Member
 from tests.migrated import migrate_database
@@ -47,11 +47,11 @@ class Places:
     stock_network: Proxy
     provider_network: Proxy
     disk: Disk | None
-    outside: Outside
+    outside: ExternalSystem
 
 
 @dataclass(slots=True)
-class Ground:
+class Site:
     """The servers and processes of a run, and its source of chance."""
 
     folder: Path
@@ -78,7 +78,7 @@ class Ground:
 
     def told_bytes(self) -> int:
         """The number of answers to customers so far."""
-        return sum(file.stat().st_size for file in self.folder.glob(f"*{TOLD}"))
+        return sum(file.stat().st_size for file in self.folder.glob(f"*{SUFFIX}"))
 
     async def progress(self) -> float:
         """Waits until a customer gets an answer; returns the seconds that it took."""
@@ -91,7 +91,7 @@ class Ground:
             name = f"customer.{index}"
             environment = {**SETTINGS, **self.places.outside.settings, "SAGA_STORE": self.places.store.url}
             one = Member(
-                name, processes.customer, self.folder / f"{name}{TOLD}", index * NUMBERS_EACH + 1, rate / 2, open_max // 2,
+                name, processes.customer, self.folder / f"{name}{SUFFIX}", index * NUMBERS_EACH + 1, rate / 2, open_max // 2,
                 log=self.folder / f"{name}.log", environment=environment,
             )  # fmt: skip
             one.start()
@@ -107,7 +107,7 @@ class Ground:
 
 
 @contextlib.asynccontextmanager
-async def ground(folder: Path, seed: int, outside: Outside) -> AsyncIterator[Ground]:
+async def site(folder: Path, seed: int, outside: ExternalSystem) -> AsyncIterator[Site]:
     """Starts the servers and the processes; at the end only the logs and records of the run are left."""
     async with contextlib.AsyncExitStack() as stack:
         no_disk, small = "", None
@@ -136,7 +136,7 @@ async def ground(folder: Path, seed: int, outside: Outside) -> AsyncIterator[Gro
         yield made
 
 
-def _manned(folder: Path, places: Places, provider_port: int, seed: int) -> Ground:
+def _manned(folder: Path, places: Places, provider_port: int, seed: int) -> Site:
     """Yields the processes. Of every two with the same services, one reaches its databases through the networks that break, and one has no
     local socket.
     """
@@ -160,7 +160,7 @@ def _manned(folder: Path, places: Places, provider_port: int, seed: int) -> Grou
 
     file, log = folder / provider.FILE, folder / "provider.log"
     provided = Member("provider", processes.run_provider, file, provider_port, log=log, environment={})
-    return Ground(
+    return Site(
         folder=folder,
         places=places,
         chance=random.Random(seed),
@@ -175,6 +175,6 @@ def _manned(folder: Path, places: Places, provider_port: int, seed: int) -> Grou
     )
 
 
-async def _ended(made: Ground) -> None:
+async def _ended(made: Site) -> None:
     for one in made.members:
         one.kill()
