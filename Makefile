@@ -70,7 +70,7 @@ docs: setup ## the documentation as a site in build/site; a warning is an error
 
 coverage: setup ## branch coverage of the core and the runtime; fails below the floor in pyproject.toml
 	@$(PYTHON) -m coverage erase
-	@$(PYTHON) -m coverage run -m pytest -q -n $(WORKERS) -m "not slow" tests/core tests/runtime
+	@$(PYTHON) -m coverage run -m pytest -q -n $(WORKERS) --hypothesis-profile=coverage -m "not slow" tests/core tests/runtime
 	@$(PYTHON) -m coverage combine --quiet
 	@$(PYTHON) -m coverage report
 

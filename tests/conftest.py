@@ -1,4 +1,4 @@
-"""Fixtures that give a real server. Where there is none a test is skipped aloud, and in the CI it fails."""
+"""Fixtures that provide real servers. Where a server is missing, its tests are skipped with a warning; in CI they fail."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import asyncpg
+import hypothesis
 import pytest
 
 from tests.services import postgres as services
 from tests.services.places import NOT_TESTED, or_skip
 
 pytest.register_assert_rewrite("saga.testing")  # before anything imports it
+hypothesis.settings.register_profile(  # `make coverage`: measuring takes time
+    "coverage", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 
 
 @pytest.fixture(autouse=True)
 def _collector() -> Iterator[None]:
-    """A command that ran in this very process leaves its own pace of the garbage collector behind."""
+    """Restores the thresholds of the garbage collector, which a command that runs in this process changes."""
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)
@@ -25,7 +29,7 @@ def _collector() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
-    """The administrator's URL of one PostgreSQL for each test process."""
+    """The administrator's URL of a PostgreSQL, one for each test process."""
     with or_skip(services.postgres()) as url:
         yield url
 
