@@ -8,7 +8,10 @@ from typing import Final, Protocol
 
 
 class Clock(Protocol):
-    """A monotonic clock and the only way in which the runtime sleeps, so that a simulation can turn it by hand."""
+    """The monotonic clock of a process, and the sleeps of its loops.
+
+    Timeouts and short timers use the event loop's clock instead. A simulation therefore drives both: this clock and the loop.
+    """
 
     def monotonic(self) -> float:
         """Returns seconds that never go back."""

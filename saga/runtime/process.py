@@ -87,62 +87,51 @@ class Process:
         self.clock = clock
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         self.telemetry = telemetry
-        store, lease_seconds = adapter.store, adapter.options.lease_seconds
-        self.store_clock = now = StoreClock(clock)
-        self.identity = identity = ProcessIdentity()
         self.definitions = DefinitionCache(adapter.directory)
-        self.end_waiters = EndWaiters(adapter.ledger, clock)
-        self.outcomes = OutcomeQueue()
-        self.poll_requests = PollRequests(lease_seconds)
-        self.intake = Intake(clock, self.poll_requests)
-        self.router = router = Router(clock, identity, self.intake, queues_commands=bus is None)
-        self.poller = Poller(store, clock, identity, self.poll_requests, self.intake, self.outcomes)
-        self.leases = LeaseRenewal(store, clock, identity, self.intake, self.outcomes, lease_seconds)
+        self.end_waiters = waiters = EndWaiters(adapter.ledger, clock)
+        self.identity = identity = ProcessIdentity()
+        self.store_clock = store_clock = StoreClock(clock)
         self.refusals = Refusals(clock)
-        self.dispatcher = None if bus is None else self._dispatcher(bus, bus_options)
-        self.follow_up = FollowUp(
-            clock,
-            router,
-            self.intake,
-            self.poll_requests,
-            self.end_waiters,
-            self.dispatcher,
-            telemetry.meter,
-            lease_seconds,
+        store, meter, lease_seconds = adapter.store, telemetry.meter, adapter.options.lease_seconds
+
+        # In the order of the circle. What follows a commit closes it, with `run_with`.
+        self.outcomes = outcomes = OutcomeQueue()
+        self.poll_requests = requests = PollRequests(lease_seconds)
+        self.intake = intake = Intake(clock, requests)
+        self.poller = Poller(store, clock, identity, requests, intake, outcomes)
+        self.leases = LeaseRenewal(store, clock, identity, intake, outcomes, lease_seconds)
+        self.router = router = Router(clock, identity, intake, queues_commands=bus is None)
+        envelopes = Envelopes(adapter.options.namespace, self.definitions, self.refusals, bus_options.keys, store_clock)
+        self.dispatcher = dispatcher = (
+            None if bus is None else Dispatcher(bus, bus_options.also_read, envelopes, adapter, router, intake)
+        )
+        self.follow_up = follow_up = FollowUp(
+            clock, router, intake, requests, waiters, dispatcher, meter, lease_seconds
         )
         leader_watch = LeaderWatch(clock)
-        planner = CommitPlanner(now, router, leader_watch, lease_seconds)
-        self.committer = Committer(store, clock, identity, self.outcomes, planner, self.follow_up, telemetry.meter)
-        self.starter = Starter(store, now, router, lease_seconds, self.follow_up, telemetry.meter)
-        self.runners = StepRunners(adapter, now, identity, planner, self.follow_up, telemetry)
-        self.executor = Executor(adapter, now, identity, self.definitions, self.outcomes, planner, self.follow_up)
-        self.intake.run_with(self.executor)
-        self.heartbeat = self._heartbeat_loop(leader_watch)
-        self.redriver = Redriver(store, clock, self.definitions, self.outcomes, router, adapter.options.redrive_seconds)
+        planner = CommitPlanner(store_clock, router, leader_watch, lease_seconds)
+        self.committer = Committer(store, clock, identity, outcomes, planner, follow_up, meter)
+        self.starter = Starter(store, store_clock, router, lease_seconds, follow_up, meter)
+        self.runners = StepRunners(adapter, store_clock, identity, planner, follow_up, telemetry)
+        self.executor = Executor(adapter, store_clock, identity, self.definitions, outcomes, planner, follow_up)
+        intake.run_with(self.executor)
+
+        self.heartbeat = HeartbeatLoop(
+            self.name,
+            adapter.membership,
+            store_clock,
+            router,
+            leader_watch,
+            intake,
+            requests,
+            waiters,
+            follow_up,
+            meter,
+        )
+        redrive_seconds = adapter.options.redrive_seconds
+        self.redriver = Redriver(store, clock, self.definitions, outcomes, router, redrive_seconds)
         self._tasks: list[asyncio.Task[None]] = []
         self._log = structlog.get_logger("saga.process")
-
-    def _dispatcher(self, bus: Bus, options: BusOptions) -> Dispatcher:
-        envelopes = Envelopes(
-            self.adapter.options.namespace, self.definitions, self.refusals, options.keys, self.store_clock
-        )
-        return Dispatcher(bus, options.also_read, envelopes, self.adapter, self.router, self.intake)
-
-    def _heartbeat_loop(self, leader_watch: LeaderWatch) -> HeartbeatLoop:
-        return HeartbeatLoop(
-            self.name,
-            self.adapter.membership,
-            self.store_clock,
-            self.router,
-            leader_watch,
-            self.intake,
-            self.poll_requests,
-            self.end_waiters,
-            self.follow_up,
-            self.telemetry.meter,
-        )
-
-    # -- life -----------------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Joins the other processes and begins to work. Raises Unavailable."""
@@ -199,8 +188,6 @@ class Process:
             except Exception:  # noqa: BLE001 (whatever it is, the other loops must not stand still)
                 self._log.exception("loop died, restarting", loop=loop.__qualname__)
                 await self.clock.sleep(RESTART_SECONDS)
-
-    # -- for those outside ----------------------------------------------------------------------------------------------------
 
     @property
     def number(self) -> int:

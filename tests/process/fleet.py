@@ -56,12 +56,12 @@ class Fleet:
                 print(f"--- {member.name}\n{member.log()[-3000:]}")  # noqa: T201 (pytest shows it with the failure)
 
     async def participant(self, *services: str) -> Member:
-        """Start a process that serves these participants of the shop; returns when it does."""
+        """Starts a process that serves these participants of the shop; returns when it does."""
         targets = [f"tests.process.shop:{service}" for service in services]
         return await self.serve(*targets)
 
     async def serve(self, *targets: str) -> Member:
-        """Start a process that serves these; returns when it does."""
+        """Starts a process that serves these; returns when it does."""
         return await self._start("participant", *targets, ready='"serving"')
 
     async def supervisor(self) -> Member:
@@ -115,7 +115,7 @@ class Member:
         self._process.wait()
 
     async def ended(self) -> int:
-        """Wait until it has ended by itself; returns its exit code."""
+        """Waits until it has ended by itself; returns its exit code."""
         await until(lambda: not self.is_running, f"{self.name} has ended", seconds=END_SECONDS)
         return self._process.wait()
 
@@ -158,7 +158,7 @@ async def held_back(effects: str) -> AsyncIterator[asyncio.Event]:
 
 
 async def calls_under_way(effects: str, count: int) -> None:
-    """Wait until so many calls of `post.hold` are held back."""
+    """Waits until so many calls of `post.hold` are held back."""
     waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted and objid = $1"
     async with connected(effects) as outside:
         await until(lambda: _is(outside, waiting, count), f"{count} calls are under way")
@@ -169,7 +169,7 @@ async def _is(sql: Sql, query: str, count: int) -> bool:
 
 
 async def audit(store: str, effects: str) -> dict[str, int]:
-    """Compare what the services' own tables say with how the sagas ended; returns how many ended how.
+    """Compares what the services' own tables say with how the sagas ended; returns how many ended how.
 
     A completed order has each effect once; one that was rolled back has it and its undoing once each, or neither.
     """

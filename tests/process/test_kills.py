@@ -77,9 +77,7 @@ async def test_a_second_supervisor_leads_when_the_first_is_killed(fleet: Fleet, 
         assert ending.reason == "deadline passed"
 
 
-async def test_a_step_that_kills_its_process_is_set_aside_and_those_that_were_beside_it_are_not(
-    fleet: Fleet, sql: Sql
-) -> None:
+async def test_a_step_that_kills_its_process_is_quarantined_and_its_neighbours_are_not(fleet: Fleet, sql: Sql) -> None:
     victim = await fleet.participant("post", "doom")
     async with saga.connect(settings=settings_of(fleet)) as client, held_back(fleet.effects) as gate:
         innocent = [await client.start(parcel, number) for number in range(CLAIMS)]
@@ -99,7 +97,7 @@ async def test_a_step_that_kills_its_process_is_set_aside_and_those_that_were_be
         assert all([(await handle.result(20)).is_completed for handle in innocent])
 
 
-async def test_a_process_that_is_told_to_end_gives_back_what_it_cannot_finish(fleet: Fleet, sql: Sql) -> None:
+async def test_a_process_that_is_stopped_gives_back_what_it_cannot_finish(fleet: Fleet, sql: Sql) -> None:
     first = await fleet.participant("post")
     async with saga.connect(settings=settings_of(fleet)) as client, held_back(fleet.effects) as gate:
         handles = [await client.start(parcel, number) for number in range(CLAIMS)]
@@ -113,7 +111,7 @@ async def test_a_process_that_is_told_to_end_gives_back_what_it_cannot_finish(fl
         assert all([(await handle.result(20)).is_completed for handle in handles])
 
 
-async def test_a_process_that_is_told_to_end_finishes_what_it_can(fleet: Fleet) -> None:
+async def test_a_process_that_is_stopped_finishes_what_it_can(fleet: Fleet) -> None:
     member = await fleet.participant("post")
     async with saga.connect(settings=settings_of(fleet)) as client, held_back(fleet.effects) as gate:
         handles = [await client.start(parcel, number) for number in range(CLAIMS)]

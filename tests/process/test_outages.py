@@ -57,7 +57,7 @@ class Load:
                 continue
 
     async def more(self, count: int) -> None:
-        """Return when so many more have been acknowledged."""
+        """Returns when so many more have been acknowledged."""
         wanted = len(self.acknowledged) + count
         await until(lambda: len(self.acknowledged) >= wanted, f"{count} more starts", seconds=END_SECONDS)
 
@@ -104,7 +104,7 @@ async def stop_and_start(server: EmbeddedPostgres, thread: ThreadPoolExecutor) -
 
 
 async def outages(tmp_path: Path, effects: str, stops: int, between: int) -> tuple[dict[str, int], int]:
-    """Stop Postgres so often in immediate mode, with so many starts between."""
+    """Stops Postgres so often in immediate mode, with so many starts between."""
     with ThreadPoolExecutor(max_workers=1) as thread, EmbeddedPostgres(settings={"max_connections": "100"}) as server:
         await migrate_database(server.url)
         await prepare(server.url, effects)

@@ -38,7 +38,7 @@ def garbage() -> list[object]:
 
 @pytest.mark.usefixtures("collector")
 @pytest.mark.parametrize("word", ["good", "bad"])
-async def test_steps_of_every_mode_and_their_compensations_leave_nothing(
+async def test_steps_of_every_mode_and_their_compensations_leave_no_garbage(
     world: World, fresh_database: Database, word: str
 ) -> None:
     participants, definition = shop(await prepared(world.url), await prepared(await fresh_database()), Provider())
@@ -50,7 +50,7 @@ async def test_steps_of_every_mode_and_their_compensations_leave_nothing(
 
 
 @pytest.mark.usefixtures("collector")
-async def test_steps_that_fail_beat_take_too_long_or_are_synchronous_leave_nothing(any_world: World) -> None:
+async def test_failing_long_and_synchronous_steps_leave_no_garbage(any_world: World) -> None:
     service = Participant("service")
 
     @service.step(external=True, read_only=True)

@@ -117,7 +117,7 @@ async def test_the_same_version_with_another_graph_is_a_conflict(any_world: Worl
         await sagas.register(other)
 
 
-async def test_a_definition_whose_contract_nobody_published_says_which(any_world: World) -> None:
+async def test_a_definition_without_a_published_contract_is_refused_with_its_name(any_world: World) -> None:
     definition = Definition("lonely")
     definition.step("nobody.act")
     sagas = await any_world.join()
@@ -262,7 +262,7 @@ async def test_a_transaction_whose_commit_was_cut_off_makes_its_effect_once(worl
         (lambda _: "no url", UsageError),
     ],
 )
-async def test_a_store_that_cannot_be_used_is_named_in_one_sentence(
+async def test_a_store_that_cannot_be_used_is_reported_in_one_sentence(
     world: World, change: object, error: type[Exception]
 ) -> None:
     assert callable(change)

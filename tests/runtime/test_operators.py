@@ -55,7 +55,7 @@ async def quarantined(world: World, stall: Stall, sagas: Any) -> Any:
 
 
 @pytest.mark.parametrize("rejects", [False, True])
-async def test_a_failure_behind_the_pivot_is_quarantined_and_can_be_retried(any_world: World, rejects: bool) -> None:  # noqa: FBT001
+async def test_a_failure_after_the_pivot_is_quarantined_and_can_be_retried(any_world: World, rejects: bool) -> None:  # noqa: FBT001
     stall = Stall(rejects=rejects)
     sagas = await any_world.join(stall.participant)
     handle = await quarantined(any_world, stall, sagas)
@@ -80,7 +80,7 @@ async def test_a_retried_step_starts_counting_from_the_beginning(any_world: Worl
     assert (await handle.result(10)).value == "delivered"
 
 
-async def test_a_roll_back_behind_the_pivot_is_refused(any_world: World) -> None:
+async def test_a_rollback_after_the_pivot_is_refused(any_world: World) -> None:
     stall = Stall()
     sagas = await any_world.join(stall.participant)
     handle = await quarantined(any_world, stall, sagas)
@@ -88,7 +88,7 @@ async def test_a_roll_back_behind_the_pivot_is_refused(any_world: World) -> None
         await sagas.operations.roll_back(handle.id, **BY)
 
 
-async def test_what_happened_by_other_means_can_be_declared(any_world: World) -> None:
+async def test_an_operator_can_declare_that_a_step_happened(any_world: World) -> None:
     stall = Stall()
     sagas = await any_world.join(stall.participant)
     handle = await quarantined(any_world, stall, sagas)
@@ -96,7 +96,7 @@ async def test_what_happened_by_other_means_can_be_declared(any_world: World) ->
     assert (await handle.result(10)).is_completed
 
 
-async def test_every_act_is_written_down_with_who_why_and_what_it_changed(world: World, sql: Sql) -> None:
+async def test_every_action_is_audited_with_actor_reason_and_change(world: World, sql: Sql) -> None:
     stall = Stall()
     sagas = await world.join(stall.participant)
     handle = await quarantined(world, stall, sagas)
@@ -171,7 +171,7 @@ async def test_an_operation_does_not_wait_for_the_traffic_of_others(world: World
     gate.open()
 
 
-async def test_a_journaled_step_is_not_declared_void_by_a_person(world: World, fresh_database: Any) -> None:
+async def test_a_journaled_step_is_not_declared_void_by_an_operator(world: World, fresh_database: Any) -> None:
     own = await fresh_database()
     service, gate = Participant("service", database=own), Gate()
 
@@ -226,7 +226,7 @@ async def quarantined_send(sagas: Any, definition: Definition) -> Any:
     return handle
 
 
-async def test_a_journaled_rejection_behind_the_pivot_can_be_tried_again(world: World, fresh_database: Any) -> None:
+async def test_a_journaled_rejection_after_the_pivot_can_be_retried(world: World, fresh_database: Any) -> None:
     service = Participant("service", database=await fresh_database())
     answers = [Reject("not today"), None]
 
@@ -304,7 +304,7 @@ async def test_an_abandoned_saga_is_not_final_while_a_call_of_it_may_arrive(any_
     assert time.monotonic() - began_at > 3.0, "the end of the call's timeout and the margin"
 
 
-async def test_an_abandoned_saga_is_looked_at_soon_however_old_it_is(world: World) -> None:
+async def test_an_abandoned_saga_is_redriven_soon_however_old_it_is(world: World) -> None:
     """It ends by being looked at, and nothing else does that; others that have waited for long are looked at rarely."""
     service, gate = Participant("service"), Gate()
 
@@ -329,7 +329,7 @@ async def test_an_abandoned_saga_is_looked_at_soon_however_old_it_is(world: Worl
     assert (await handle.result(10)).is_completed
 
 
-async def test_behind_the_pivot_a_step_that_nobody_needs_can_be_skipped(any_world: World) -> None:
+async def test_after_the_pivot_a_step_whose_result_is_not_read_can_be_skipped(any_world: World) -> None:
     stall = Stall(returns=False)
     sagas = await any_world.join(stall.participant, margin=0.5)
     handle = await quarantined(any_world, stall, sagas)
@@ -360,7 +360,7 @@ async def test_a_step_of_which_a_call_may_still_arrive_is_not_skipped(any_world:
         await sagas.operations.skip(handle.id, "deliver", **BY)
 
 
-async def test_a_dry_run_says_what_would_be_and_changes_nothing(any_world: World) -> None:
+async def test_a_dry_run_returns_the_saga_as_it_would_be_and_changes_nothing(any_world: World) -> None:
     stall = Stall()
     sagas = await any_world.join(stall.participant)
     handle = await quarantined(any_world, stall, sagas)

@@ -13,7 +13,7 @@ SILENT_LEADER = (
 LED = "select holder from leader where name = 'supervisor'"
 
 
-async def test_deadlines_that_passed_while_nobody_led_are_extended(world: World, sql: Sql) -> None:
+async def test_deadlines_that_passed_without_a_leader_are_extended(world: World, sql: Sql) -> None:
     gate = Gate()
     service, definition, undone = slow_saga(gate, "1s")
     sagas = await world.join(service, scan=0.1, outage_grace=5)
@@ -58,7 +58,7 @@ async def test_a_leader_is_not_seen_before_it_has_extended_the_last_deadline(wor
     assert ((await handle.result(10)).value, undone) == ("through", [])
 
 
-async def test_nobody_rolls_back_before_the_new_leader_has_extended_deadlines(world: World, sql: Sql) -> None:
+async def test_no_process_rolls_back_before_the_new_leader_has_extended_deadlines(world: World, sql: Sql) -> None:
     gate = Gate()
     service, definition, _ = slow_saga(gate, "1s")
     sagas = await world.join(service)

@@ -60,7 +60,7 @@ async def test_a_deadline_rolls_a_saga_back_whose_participant_hangs(any_world: W
     gate.open()
 
 
-async def test_a_deadline_is_kept_although_the_saga_was_looked_after_shortly_before(world: World, sql: Sql) -> None:
+async def test_a_deadline_is_kept_although_the_saga_was_redriven_shortly_before(world: World, sql: Sql) -> None:
     gate = Gate()
     service, definition, _ = slow_saga(gate, "2s")
     sagas = await world.join(service, scan=0.1)
@@ -74,7 +74,7 @@ async def test_a_deadline_is_kept_although_the_saga_was_looked_after_shortly_bef
     gate.open()
 
 
-async def test_a_deadline_behind_the_pivot_changes_nothing(world: World) -> None:
+async def test_a_deadline_after_the_pivot_changes_nothing(world: World) -> None:
     service, gate = Participant("service"), Gate()
 
     @service.step(external=True)
@@ -98,7 +98,7 @@ async def test_a_deadline_behind_the_pivot_changes_nothing(world: World) -> None
     assert (await handle.result(10)).value == "shipped"
 
 
-async def test_who_leads_is_seen_in_the_store_whichever_election_it_was(world: World, sql: Sql) -> None:
+async def test_the_leader_is_recorded_in_the_store_for_every_election(world: World, sql: Sql) -> None:
     sagas = await world.join(scan=0.1, election=f"memory://{uuid.uuid4()}")
     supervision = asyncio.create_task(sagas.supervisor().run())
     await until(lambda: sql.fetchval(LED), "it is seen leading")
@@ -141,7 +141,7 @@ async def test_a_second_supervisor_takes_over_when_the_first_ends(any_world: Wor
     await ended(waiting)
 
 
-async def test_a_saga_whose_command_was_lost_is_driven_again(world: World, sql: Sql) -> None:
+async def test_a_saga_whose_command_was_lost_is_redriven(world: World, sql: Sql) -> None:
     gate = Gate()
     gate.open()
     service, definition, _ = slow_saga(gate, None)
@@ -156,7 +156,7 @@ async def test_a_saga_whose_command_was_lost_is_driven_again(world: World, sql: 
     assert (await handle.result(10)).is_completed
 
 
-async def test_the_supervisor_looks_after_sagas_whose_services_are_all_gone(world: World, sql: Sql) -> None:
+async def test_the_supervisor_redrives_sagas_whose_services_are_all_gone(world: World, sql: Sql) -> None:
     gate = Gate()
     service, definition, _ = slow_saga(gate, "1s")
     worker = await world.join(service)
@@ -170,7 +170,7 @@ async def test_the_supervisor_looks_after_sagas_whose_services_are_all_gone(worl
     gate.open()
 
 
-async def test_a_purge_takes_finished_sagas_that_are_old_enough(world: World, sql: Sql) -> None:
+async def test_a_purge_deletes_finished_sagas_that_are_old_enough(world: World, sql: Sql) -> None:
     gate = Gate()
     gate.open()
     service, definition, _ = slow_saga(gate, None)
@@ -204,7 +204,7 @@ async def test_full_batches_follow_each_other_without_waiting_for_the_next_scan(
     gate.open()
 
 
-async def test_a_look_at_a_broken_definition_does_not_stop_the_others(world: World, sql: Sql) -> None:
+async def test_a_broken_definition_does_not_stop_the_redrive_of_other_sagas(world: World, sql: Sql) -> None:
     gate = Gate()
     gate.open()
     service, definition, _ = slow_saga(gate, None)
@@ -240,7 +240,7 @@ async def test_a_handler_sees_the_deadline_of_its_saga(any_world: World) -> None
     assert abs(seen[0] - time.time() - 3600) < 60
 
 
-async def test_a_look_that_changes_nothing_leaves_a_line_of_history(any_world: World) -> None:
+async def test_a_redrive_that_changes_nothing_leaves_a_line_of_history(any_world: World) -> None:
     service, gate = Participant("service"), Gate()
 
     @service.step(external=True)

@@ -58,7 +58,7 @@ class World:
         return app
 
     async def supervise(self, app: App) -> Supervisor:
-        """Run a supervisor on the connections of a process, until the end of the test or of the task."""
+        """Runs a supervisor on the connections of a process, until the end of the test or of the task."""
         supervisor = app.supervisor()
         task = asyncio.create_task(supervisor.run())
         self._stack.push_async_callback(ended, task)
@@ -66,7 +66,7 @@ class World:
         return supervisor
 
     async def verify(self) -> None:
-        """Hold what the store has recorded against the rules of the protocol."""
+        """Holds what the store has recorded against the rules of the protocol."""
         if self.is_forged or not self._is_joined:
             return
         adapter = open_adapter(Settings(store=SecretStr(self.url)), "checker")
@@ -131,7 +131,7 @@ class Gate:
 async def until(
     condition: Callable[[], Awaitable[object] | object], what: str, *, seconds: float = WAIT_SECONDS
 ) -> float:
-    """Wait until something holds, with a deadline; returns after how many seconds it did."""
+    """Waits until something holds, with a deadline; returns after how many seconds it did."""
     began_at = time.monotonic()
     while True:
         found = condition()
@@ -145,7 +145,7 @@ async def until(
 
 
 async def ended(task: asyncio.Task[Any]) -> None:
-    """Cancel a task and wait for its end."""
+    """Cancels a task and wait for its end."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

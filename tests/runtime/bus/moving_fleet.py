@@ -115,7 +115,7 @@ class MovingFleet:
         assert self.effects() == sorted(word for word in self.started.values() if word.startswith("good"))
 
     async def more(self, count: int) -> None:
-        """Wait until so many sagas more have been started."""
+        """Waits until so many sagas more have been started."""
         load, wanted = self._load, len(self.started) + count
         assert load is not None
         await until(
@@ -125,7 +125,7 @@ class MovingFleet:
         )
 
     async def finish(self) -> list[str]:
-        """Start no more, and wait for every saga; returns how each ended that ended otherwise than its input says."""
+        """Starts no more, and wait for every saga; returns how each ended that ended otherwise than its input says."""
         assert self._load is not None
         assert self._client is not None
         self._is_ending = True

@@ -132,7 +132,7 @@ def services(provider: Provider) -> tuple[list[Participant], Definition]:
     return [first, second], definition
 
 
-async def test_what_the_bus_loses_is_driven_again(world: World) -> None:
+async def test_a_command_that_the_bus_loses_is_redriven(world: World) -> None:
     provider, bus_url = Provider(), "memory://unreliable"
     participants, definition = services(provider)
     workers = [await world.join(participant, bus=bus_url, redrive=1) for participant in participants]
@@ -148,7 +148,7 @@ async def test_what_the_bus_loses_is_driven_again(world: World) -> None:
     memory.forget(bus_url)
 
 
-async def test_what_is_driven_again_carries_the_trace_of_its_saga(any_world: World) -> None:
+async def test_a_redriven_command_carries_the_trace_of_its_saga(any_world: World) -> None:
     bus_url = "memory://listening"
     participants, definition = services(Provider())
     for participant in participants:
@@ -169,7 +169,7 @@ async def test_what_is_driven_again_carries_the_trace_of_its_saga(any_world: Wor
     memory.forget(bus_url)
 
 
-async def test_a_message_that_is_no_command_is_put_aside(world: World, sql: Sql) -> None:
+async def test_a_message_that_is_not_a_command_is_dropped(world: World, sql: Sql) -> None:
     bus_url = "memory://strange"
     participants, definition = services(Provider())
     workers = [await world.join(participant, bus=bus_url, redrive=1) for participant in participants]
@@ -245,7 +245,7 @@ async def test_a_process_starts_while_the_bus_is_away_and_joins_it_later(world: 
         assert away.joined == 2
 
 
-async def test_what_could_not_be_published_follows_when_the_bus_is_back(world: World) -> None:
+async def test_messages_that_could_not_be_published_follow_when_the_bus_is_back(world: World) -> None:
     """The redrive is far away: it is not what sends it."""
     bus_url = "memory://back"
     client, definition, away = await without_its_bus(world, bus_url)
@@ -261,7 +261,7 @@ async def test_what_could_not_be_published_follows_when_the_bus_is_back(world: W
     memory.forget(bus_url)
 
 
-async def test_what_waits_longer_than_a_re_drive_is_left_to_that(world: World) -> None:
+async def test_messages_older_than_a_redrive_are_left_to_the_redrive(world: World) -> None:
     bus_url = "memory://long_away"
     client, definition, _ = await without_its_bus(world, bus_url, redrive=1)
     dispatcher = dispatcher_of(client)
@@ -289,7 +289,7 @@ async def test_no_more_waits_for_the_bus_than_there_is_room_for(world: World, mo
     memory.forget(bus_url)
 
 
-async def test_what_could_not_be_published_is_tried_once_more_at_the_end(world: World) -> None:
+async def test_messages_that_could_not_be_published_are_retried_at_shutdown(world: World) -> None:
     bus_url = "memory://farewell"
     client, definition, away = await without_its_bus(world, bus_url)
     dispatcher = dispatcher_of(client)
@@ -306,7 +306,7 @@ async def test_what_could_not_be_published_is_tried_once_more_at_the_end(world: 
     memory.forget(bus_url)
 
 
-async def test_a_process_that_joins_a_busy_topic_runs_what_it_was_given_first(world: World) -> None:
+async def test_a_process_that_joins_a_busy_topic_runs_the_first_delivery(world: World) -> None:
     """A bus may deliver before the process has said how much it can run."""
     bus_url = "memory://busy"
     participants, definition = services(Provider())

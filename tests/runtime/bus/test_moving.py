@@ -15,7 +15,7 @@ from tests.services import postgres as services
 OLD, NEW = "old=" + "o" * 40, "new=" + "n" * 40
 
 
-async def test_a_fabric_moves_to_another_bus_and_loses_no_saga(
+async def test_an_installation_moves_to_another_bus_and_loses_no_saga(
     store_url: str, postgres_server: str, migrated_template: str
 ) -> None:
     old = "memory://moving"

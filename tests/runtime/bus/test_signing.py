@@ -44,7 +44,7 @@ def refusal(message: Message, *keys: str, now: float = NOW, service: str = "paym
     return caught.value.reason
 
 
-def test_a_signed_command_says_where_it_goes_and_how_long_it_counts() -> None:
+def test_a_signed_command_contains_its_topic_and_its_period() -> None:
     command = ring(NEW).verified(signed(NEW), "payments", NOW)
 
     assert command == replace(COMMAND, topic=EMPTY.topic, issued=int(NOW), expires=int(NOW + LIFETIME_SECONDS))
@@ -54,7 +54,7 @@ def test_a_build_that_does_not_sign_reads_a_signed_command() -> None:
     assert decode(signed(NEW)).delivery == COMMAND.delivery
 
 
-def test_the_first_key_signs_and_all_are_believed() -> None:
+def test_the_first_key_signs_and_all_are_accepted() -> None:
     message = signed(NEW, OLD)
 
     assert message.headers[KID] == "new"
@@ -95,7 +95,7 @@ def test_a_command_from_the_future_is_refused() -> None:
     assert refusal(message, NEW, now=NOW - 1) == "early"
 
 
-def test_a_service_with_a_key_of_its_own_believes_no_other() -> None:
+def test_a_service_with_a_key_of_its_own_accepts_no_other() -> None:
     assert refusal(signed(NEW), NEW, OWN) == "unknown key"
     assert ring(NEW, OWN).verified(signed(NEW, OWN), "payments", NOW).saga == SAGA
     assert ring(NEW).signed(COMMAND, EMPTY, "inventory", NOW).headers[KID] == "new"
@@ -106,7 +106,7 @@ def test_a_process_without_the_key_of_a_service_cannot_command_it() -> None:
         ring(OWN).signed(COMMAND, EMPTY, "inventory", NOW)
 
 
-def test_what_was_signed_and_is_no_command_is_refused() -> None:
+def test_a_signed_body_that_is_not_a_command_is_refused() -> None:
     key_ring = ring(NEW)
     strange = key_ring.signed(replace(COMMAND, step=-1), EMPTY, "payments", NOW)
 
@@ -114,7 +114,7 @@ def test_what_was_signed_and_is_no_command_is_refused() -> None:
         key_ring.verified(strange, "payments", NOW)
 
 
-def test_of_ten_thousand_mutated_commands_none_is_accepted() -> None:
+def test_none_of_ten_thousand_mutated_commands_is_accepted() -> None:
     chance, key_ring, tried = random.Random(20), ring(NEW, OLD), Counter[str]()  # noqa: S311 (has to come again)
     sent = [key_ring.signed(replace(COMMAND, step=step), EMPTY, "payments", NOW) for step in range(20)]
     while tried.total() < MUTATIONS:
@@ -193,7 +193,7 @@ MUTATORS: Final[list[Callable[[Message, random.Random], Message]]] = [
         (" ".join(f"k{number}={'s' * 40}" for number in range(65)), "1 to 64 keys"),
     ],
 )
-def test_a_ring_that_cannot_be_read_is_refused_without_a_word_of_it(text: str, said: str) -> None:
+def test_a_key_ring_that_cannot_be_parsed_is_refused_without_showing_it(text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said) as caught:
         KeyRing.read(text, LIFETIME_SECONDS)
 
@@ -201,11 +201,11 @@ def test_a_ring_that_cannot_be_read_is_refused_without_a_word_of_it(text: str, s
     assert "sss" not in str(caught.value)
 
 
-def test_a_ring_shows_no_secret() -> None:
+def test_a_key_ring_shows_no_secret() -> None:
     assert "nnn" not in repr(ring(NEW)._keys)
 
 
-async def test_refusals_are_counted_and_told_once_a_minute() -> None:
+async def test_refusals_are_counted_and_logged_once_a_minute() -> None:
     clock = HandClock(0.0)
     with structlog.testing.capture_logs() as lines:
         refusals = Refusals(clock)

@@ -42,12 +42,12 @@ def message(body: bytes, key: bytes = b"") -> Message:
     return Message("saga.saga.inventory", key, body)
 
 
-def test_a_command_without_optional_fields_is_written_as_ever() -> None:
+def test_a_command_without_optional_fields_is_written_as_by_the_first_build() -> None:
     assert json.loads(encode(WireCommand(SAGA, 1))) == {"v": 1, "saga": str(SAGA), "step": 1, "op": "E"}
 
 
 @given(commands)
-def test_what_is_written_is_read_and_fits_the_schema(command: WireCommand) -> None:
+def test_a_written_command_is_read_and_fits_the_schema(command: WireCommand) -> None:
     body = encode(command)
 
     assert decode(message(body)) == command
@@ -109,7 +109,7 @@ def test_the_schema_has_the_fields_and_defaults_of_the_code() -> None:
         b'{"input": "%s"}' % (b"a" * 65), b'{"\\ud800": "\\ud800", "v": "\\ud800"}',
     ],
 )  # fmt: skip
-def test_what_is_no_command_is_refused_by_name_and_schema(body: bytes) -> None:
+def test_a_body_that_is_not_a_command_is_refused_by_reader_and_schema(body: bytes) -> None:
     with pytest.raises(NoCommand):
         decode(message(body, SAGA.bytes))
     try:
@@ -121,7 +121,7 @@ def test_what_is_no_command_is_refused_by_name_and_schema(body: bytes) -> None:
             jsonschema.validate(document, SCHEMA)
 
 
-def test_a_command_without_a_saga_is_refused_where_the_key_is_none_either() -> None:
+def test_a_command_without_a_saga_is_refused_unless_its_key_is_one() -> None:
     with pytest.raises(NoCommand, match="saga"):
         decode(message(b"{}", b"key"))
 

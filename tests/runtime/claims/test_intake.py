@@ -86,7 +86,7 @@ async def claims() -> AsyncIterator[Claims]:
     await claims.poller.drain(0.0)
 
 
-async def test_a_claim_that_is_told_twice_is_run_once(claims: Claims) -> None:
+async def test_a_claim_that_is_notified_twice_is_run_once(claims: Claims) -> None:
     claims.let_end()
     claims.intake.add_notified([work_of(1)])
     await until(lambda: claims.intake.in_flight == 0, "it has ended")
@@ -112,7 +112,7 @@ async def test_a_claim_that_was_fetched_before_the_answer_that_made_it_is_run_on
     assert (claims.intake.in_flight, claims.ran) == (0, [1, 2])
 
 
-async def test_what_was_told_is_not_remembered_for_ever(claims: Claims, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_notified_claims_are_not_remembered_for_ever(claims: Claims, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "NOTIFIED_MAX", 10)
     claims.let_end()
 
@@ -122,7 +122,7 @@ async def test_what_was_told_is_not_remembered_for_ever(claims: Claims, monkeypa
     assert len(claims.intake._notified) == 10
 
 
-async def test_of_many_claims_the_first_have_ended_before_the_last_begin(claims: Claims) -> None:
+async def test_the_first_of_many_claims_end_before_the_last_begin(claims: Claims) -> None:
     """So that what they came to is being committed while the others run."""
     claims.serve(10 * module.BEGUN_AT_ONCE)
     claims.let_end()
@@ -150,7 +150,7 @@ async def test_claims_that_take_their_time_run_together(claims: Claims) -> None:
     claims.let_end()
 
 
-async def test_no_more_is_pulled_than_can_run_at_once(claims: Claims) -> None:
+async def test_no_more_is_polled_than_can_run_at_once(claims: Claims) -> None:
     """Though of many claims not all have begun yet."""
     claims.serve(2 * module.BEGUN_AT_ONCE)
     claims.queued = [work_of(claim) for claim in range(10 * module.BEGUN_AT_ONCE)]
@@ -164,7 +164,7 @@ async def test_no_more_is_pulled_than_can_run_at_once(claims: Claims) -> None:
     await until(lambda: len(claims.ran) == 10 * module.BEGUN_AT_ONCE, "all have run")
 
 
-async def test_what_ends_soon_is_pulled_ahead(claims: Claims) -> None:
+async def test_claims_are_polled_ahead_of_slots_that_free_soon(claims: Claims) -> None:
     """So that something runs while the store is asked for more."""
     await claims.are_quick(7)
     claims.queued = [work_of(claim) for claim in range(100, 200)]
@@ -175,7 +175,7 @@ async def test_what_ends_soon_is_pulled_ahead(claims: Claims) -> None:
     assert (claims.pulled, claims.intake.in_flight) == ([1 + 7], 1 + 7)
 
 
-async def test_how_soon_claims_end_is_not_judged_by_a_moment(claims: Claims) -> None:
+async def test_the_rate_is_not_measured_over_a_moment(claims: Claims) -> None:
     """A heartbeat may come right after a pull: three claims within a millisecond are not 750 in a quarter of a second."""
     await claims.are_quick(7)
     claims.intake.measure_rate()
@@ -189,7 +189,7 @@ async def test_how_soon_claims_end_is_not_judged_by_a_moment(claims: Claims) -> 
     assert await claims.intake.wait_for_room() == 1 + 7
 
 
-async def test_a_part_of_much_room_is_pulled_at_a_time(claims: Claims) -> None:
+async def test_a_large_free_capacity_is_polled_for_in_parts(claims: Claims) -> None:
     await claims.are_quick(10 * POLLED_AT_ONCE)
     claims.queued = [work_of(claim) for claim in range(100_000, 101_000)]
 
@@ -199,7 +199,7 @@ async def test_a_part_of_much_room_is_pulled_at_a_time(claims: Claims) -> None:
     assert set(claims.pulled) == {POLLED_AT_ONCE}
 
 
-async def test_where_claims_take_their_time_each_free_place_is_pulled_for(claims: Claims) -> None:
+async def test_each_free_slot_is_polled_for_while_claims_are_slow(claims: Claims) -> None:
     claims.serve(9)
     claims.queued = [work_of(claim) for claim in range(20)]
     await until(lambda: claims.intake.in_flight == 10, "as many run as can")
@@ -211,7 +211,7 @@ async def test_where_claims_take_their_time_each_free_place_is_pulled_for(claims
     assert claims.pulled[-4:] == [10, 1, 1, 1]
 
 
-async def test_while_there_is_enough_to_go_on_with_no_single_place_is_pulled_for(claims: Claims) -> None:
+async def test_no_single_slot_is_polled_for_while_claims_are_quick(claims: Claims) -> None:
     await claims.are_quick(99)
     claims.queued = [work_of(claim) for claim in range(100, 300)]
     claims.requests.poll()
@@ -224,7 +224,7 @@ async def test_while_there_is_enough_to_go_on_with_no_single_place_is_pulled_for
     assert (claims.pulled, claims.intake.in_flight) == ([100, 50, 50], 100)
 
 
-async def test_from_time_to_time_few_places_are_pulled_for_too(claims: Claims) -> None:
+async def test_a_few_free_slots_are_polled_for_from_time_to_time(claims: Claims) -> None:
     """Else what is handed over from step to step would take each place first, and what is queued would wait for ever."""
     await claims.are_quick(99)
     claims.queued = [work_of(claim) for claim in range(100, 300)]
@@ -240,7 +240,7 @@ async def test_from_time_to_time_few_places_are_pulled_for_too(claims: Claims) -
     assert claims.pulled == [100, 4]
 
 
-async def test_who_is_about_to_end_pulls_nothing(claims: Claims) -> None:
+async def test_a_process_that_is_stopping_polls_nothing(claims: Claims) -> None:
     await claims.are_quick(7)
     await claims.poller.drain(0.0)
     claims.queued = [work_of(100)]

@@ -12,7 +12,7 @@ from saga.runtime.claims.isolation import ISOLATED_ATTEMPTS_MAX, SUSPECT_AFTER
 from tests.runtime.world import Gate, Sql, World, until
 
 
-async def test_a_command_that_kills_its_process_again_and_again_is_set_aside(world: World, sql: Sql) -> None:
+async def test_a_command_that_kills_its_process_again_and_again_is_quarantined(world: World, sql: Sql) -> None:
     service, gate = Participant("service"), Gate()
 
     @service.step(external=True)
@@ -55,9 +55,7 @@ async def test_a_command_that_was_there_when_many_processes_died_is_run_all_the_
 
 
 @pytest.mark.parametrize("answer", [ConnectionError(), NotYet(0)], ids=repr)
-async def test_a_suspect_that_answers_is_no_poison_however_often_it_is_tried(
-    world: World, sql: Sql, answer: Exception
-) -> None:
+async def test_a_suspect_that_answers_is_never_poison(world: World, sql: Sql, answer: Exception) -> None:
     service, tries = Participant("service"), list[int]()
 
     @service.step(external=True)

@@ -16,7 +16,7 @@ from tests.runtime.world import Gate, Sql, World, until
 QUICK = Retry(attempts=5, first="10ms", cap="20ms")
 
 
-async def test_the_next_attempt_sees_how_far_the_last_one_was(any_world: World) -> None:
+async def test_the_next_attempt_gets_the_progress_of_the_last_one(any_world: World) -> None:
     service, seen = Participant("service"), list[Any]()
 
     @service.step(external=True)
@@ -78,7 +78,7 @@ async def test_a_compensation_does_not_see_the_progress_of_its_step(any_world: W
 
 
 @pytest.mark.parametrize("mode", ["transactional", "external"])
-async def test_a_heartbeat_stops_a_step_that_is_not_wanted_any_more(world: World, sql: Sql, mode: str) -> None:
+async def test_a_heartbeat_stops_a_step_that_is_no_longer_wanted(world: World, sql: Sql, mode: str) -> None:
     service, gate = Participant("service", database=world.url), Gate()
     stopped: list[str] = []
 
@@ -190,7 +190,7 @@ async def test_an_outcome_that_waits_to_be_committed_keeps_its_claim(world: Worl
     assert gate.reached == 1
 
 
-async def test_who_prolongs_many_claims_holds_none_while_it_waits_for_another(world: World, sql: Sql) -> None:
+async def test_renewing_many_leases_locks_none_while_waiting_for_another(world: World, sql: Sql) -> None:
     service, gate = Participant("service"), Gate()
 
     @service.step(external=True)
@@ -239,7 +239,7 @@ async def test_a_heartbeat_during_an_outage_of_the_store_does_not_stop_the_step(
     assert (await handle.result(15)).value == "done"
 
 
-async def test_nothing_is_pulled_while_too_many_outcomes_wait_for_their_commit(world: World, sql: Sql) -> None:
+async def test_nothing_is_polled_while_too_many_outcomes_wait_for_their_commit(world: World, sql: Sql) -> None:
     """Handlers that end at once would else take over a whole backlog, and hold it for longer than anybody can commit it."""
     service, gate = Participant("service"), Gate()
     gate.open()

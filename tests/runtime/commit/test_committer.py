@@ -55,7 +55,7 @@ class RefusingStore:
         return []
 
 
-async def test_a_poisoned_outcome_does_not_silence_what_committed_steps_had_to_tell() -> None:
+async def test_an_outcome_that_cannot_be_stored_does_not_suppress_other_notifications() -> None:
     store = RefusingStore(InputRefused("a result that cannot be written"))
     committer = committer_over(store)
     committer.queue.notify(Notifications(claim_refs={PEER: [CommandRef(OTHER, 0)]}))
@@ -69,7 +69,7 @@ async def test_a_poisoned_outcome_does_not_silence_what_committed_steps_had_to_t
     assert CommandRef(OTHER, 0) in store.told
 
 
-async def test_what_a_failed_commit_was_to_tell_whole_is_told_by_address() -> None:
+async def test_inline_claims_of_a_failed_commit_are_sent_as_references() -> None:
     for error in (Unavailable("the answer was lost"), InputRefused("a result that cannot be written")):
         store = RefusingStore(error)
         committer = committer_over(store)
@@ -87,7 +87,7 @@ async def test_what_a_failed_commit_was_to_tell_whole_is_told_by_address() -> No
         assert OTHER not in {claim.saga for claim in store.told_whole}
 
 
-async def test_of_the_claims_of_two_tries_only_that_of_the_last_is_told_whole() -> None:
+async def test_only_the_claim_of_the_last_attempt_is_sent_inline() -> None:
     store = RefusingStore(Unavailable("the answer was lost"))
     committer = committer_over(store, serving="service")
     committer.queue.add(poisoned_group("XX"))
@@ -101,7 +101,7 @@ async def test_of_the_claims_of_two_tries_only_that_of_the_last_is_told_whole() 
     assert [claim.number for claim in store.told_whole] == [made]
 
 
-async def test_of_two_successes_of_a_step_in_one_batch_the_next_step_gets_the_one_that_is_recorded() -> None:
+async def test_the_next_step_gets_the_recorded_one_of_two_successes_in_a_batch() -> None:
     store = RefusingStore(None)
     committer = committer_over(store, serving="service")
     group = poisoned_group("XX")
@@ -118,9 +118,7 @@ async def test_of_two_successes_of_a_step_in_one_batch_the_next_step_gets_the_on
     assert [claim.results for claim in store.told_whole] == [{0: b"1"}]
 
 
-async def test_a_result_that_somebody_else_recorded_meanwhile_is_never_handed_on_from_a_plan_that_met_a_conflict() -> (
-    None
-):
+async def test_a_result_from_a_plan_that_met_a_conflict_is_never_handed_over() -> None:
     graph, claim = shaped(((), (), (0, 1)), "XXX"), work_of(SAGA)
     state = decide(
         graph, initial_state(graph, now=0.0), [ev.Started()], now=0.0, jitter=0.0, enforce_deadline=False
@@ -141,7 +139,7 @@ async def test_a_result_that_somebody_else_recorded_meanwhile_is_never_handed_on
     assert [(claim.step, claim.results) for claim in store.told_whole] == [(2, {1: b'"b"'})]
 
 
-async def test_the_conflicts_of_a_batch_are_tried_again_together_and_at_last_each_alone() -> None:
+async def test_the_conflicts_of_a_batch_are_retried_together_and_at_last_each_alone() -> None:
     store = ConflictingStore(times=CONFLICTS_MAX)
     committer = committer_over(store)
     for number in range(3):

@@ -61,7 +61,7 @@ async def running(shelf: Shelf) -> AsyncIterator[EndWaiters]:
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def test_a_saga_that_was_just_started_is_looked_at_only_when_it_has_ended() -> None:
+async def test_a_saga_that_was_just_started_is_looked_up_only_when_it_has_ended() -> None:
     shelf, saga = Shelf(), uuid4()
     async with running(shelf) as found:
         waiting = asyncio.create_task(found.wait(saga, is_new=True))
@@ -75,7 +75,7 @@ async def test_a_saga_that_was_just_started_is_looked_at_only_when_it_has_ended(
     assert shelf.questions == [[saga]]
 
 
-async def test_an_end_that_comes_before_anybody_waits_is_remembered() -> None:
+async def test_an_end_before_any_waiter_is_remembered() -> None:
     shelf, saga = Shelf(), uuid4()
     shelf.found[saga] = COMPLETED
     async with running(shelf) as found:
@@ -83,7 +83,7 @@ async def test_an_end_that_comes_before_anybody_waits_is_remembered() -> None:
         assert await found.wait(saga, is_new=True) is COMPLETED
 
 
-async def test_an_end_that_comes_while_it_is_looked_is_not_missed() -> None:
+async def test_an_end_during_the_lookup_is_not_lost() -> None:
     shelf, saga = Shelf(), uuid4()
     shelf.found[saga] = RUNNING
     async with running(shelf) as found:
@@ -95,7 +95,7 @@ async def test_an_end_that_comes_while_it_is_looked_is_not_missed() -> None:
         assert await waiting is COMPLETED
 
 
-async def test_ends_that_are_heard_together_are_read_together() -> None:
+async def test_ends_that_are_notified_together_are_looked_up_together() -> None:
     shelf, sagas = Shelf(), [uuid4() for _ in range(10)]
     shelf.found = dict.fromkeys(sagas, COMPLETED)
     async with running(shelf) as found, asyncio.TaskGroup() as waiting:
@@ -114,7 +114,7 @@ async def test_a_lost_notification_is_made_up_for(monkeypatch: pytest.MonkeyPatc
         assert await found.wait(saga, is_new=True) is COMPLETED
 
 
-async def test_who_has_looked_and_is_told_the_end_does_not_look_again() -> None:
+async def test_a_waiter_that_is_notified_of_the_end_does_not_look_it_up_again() -> None:
     shelf, saga = Shelf(), uuid4()
     shelf.found[saga] = RUNNING
     async with running(shelf) as found:
@@ -126,7 +126,7 @@ async def test_who_has_looked_and_is_told_the_end_does_not_look_again() -> None:
     assert shelf.questions == [[saga]]
 
 
-async def test_those_who_have_waited_for_long_look_together(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_lookups_of_patient_waiters_are_batched(monkeypatch: pytest.MonkeyPatch) -> None:
     shelf, sagas = Shelf(), [uuid4() for _ in range(50)]
     shelf.found = dict.fromkeys(sagas, COMPLETED)
     async with running(shelf) as found, asyncio.TaskGroup() as waiting:
@@ -147,13 +147,13 @@ async def test_a_store_that_is_away_is_asked_again(monkeypatch: pytest.MonkeyPat
     assert len(shelf.questions) == 3
 
 
-async def test_a_saga_that_is_not_there_is_not_found() -> None:
+async def test_an_unknown_saga_is_not_found() -> None:
     async with running(Shelf()) as found:
         with pytest.raises(NotFound):
             await found.wait(uuid4(), is_new=False)
 
 
-async def test_nobody_is_left_waiting_when_the_process_stops() -> None:
+async def test_no_waiter_is_left_when_the_process_stops() -> None:
     shelf, saga = Shelf(), uuid4()
     shelf.found[saga] = RUNNING
     async with running(shelf) as found:
@@ -163,7 +163,7 @@ async def test_nobody_is_left_waiting_when_the_process_stops() -> None:
         await waiting
 
 
-async def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
+async def test_a_cancelled_waiter_leaves_nothing_behind() -> None:
     shelf, saga = Shelf(), uuid4()
     async with running(shelf) as found:
         with pytest.raises(TimeoutError):

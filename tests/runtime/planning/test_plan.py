@@ -29,7 +29,7 @@ SAGA = UUID(int=1)
 UNDOING = State(Phase.COMPENSATING, "k", rollback_requested=False, paused=False, deadline=None, reason=None)
 
 
-def test_a_command_is_set_aside_only_on_the_row_that_was_decided_on() -> None:
+def test_a_command_is_parked_only_on_the_row_that_was_decided_on() -> None:
     """An operator has sent it round again meanwhile: set aside by a writer that knows nothing of that, it would stay so for ever."""
     failed = ev.Failed(0, "down", 2, 1.0, operation=Operation.COMPENSATE)
 
@@ -39,7 +39,7 @@ def test_a_command_is_set_aside_only_on_the_row_that_was_decided_on() -> None:
     assert made.write.changed, "the version is checked"
 
 
-def test_a_step_that_was_set_aside_goes_through_its_row_also_over_an_outside_bus() -> None:
+def test_a_quarantined_step_is_retried_through_its_row_even_with_a_bus() -> None:
     """The row is due at the end of time, and would refuse a delivery."""
     made = planned([], ev.Retried(0), queues_commands=False)
 
@@ -47,7 +47,7 @@ def test_a_step_that_was_set_aside_goes_through_its_row_also_over_an_outside_bus
     assert not made.messages
 
 
-def test_what_a_pause_has_set_aside_goes_through_its_row_also_over_an_outside_bus() -> None:
+def test_a_step_parked_by_a_pause_is_resumed_through_its_row_even_with_a_bus() -> None:
     paused = replace(UNDOING, vector="K", paused=True)
 
     made = planned([], ev.Resumed(), state=paused, queues_commands=False)
@@ -69,7 +69,7 @@ def test_an_abandoned_external_step_keeps_the_command_that_knows_of_its_calls() 
     assert (quiet.write.state.phase, [drop.step for drop in quiet.write.drops]) == (Phase.ABANDONED, [0])
 
 
-def test_an_abandoned_journaled_step_keeps_only_the_command_that_asks_its_journal() -> None:
+def test_an_abandoned_journaled_step_keeps_only_the_command_that_reads_its_journal() -> None:
     """One that executes, kept in its place, would hold the question off for ever. Found by a seed."""
     frozen = replace(UNDOING, phase=Phase.ABANDONING, vector="G")
     late = Outcome(replace(work_on(frozen), operation=Operation.EXECUTE), ev.Succeeded(0), b"1")
@@ -92,7 +92,7 @@ def test_outcomes_of_two_claims_of_a_step_leave_the_command_that_knows_of_their_
     assert made.write.dispatches == []
 
 
-def test_a_step_that_was_set_aside_is_driven_again_whatever_an_older_claim_reports_with_it() -> None:
+def test_a_quarantined_step_is_retried_whatever_an_older_claim_reports_with_it() -> None:
     """The report moves its own claim's row, and the row is that of a newer one: it would stay set aside for ever. Found by a seed."""
     running = replace(UNDOING, phase=Phase.RUNNING, vector="d")
     older = replace(work_on(running), operation=Operation.EXECUTE, number=1)
@@ -117,7 +117,7 @@ def test_a_late_outcome_leaves_the_command_of_the_operation_that_followed() -> N
     assert [(drop.step, drop.claim) for drop in made.write.drops] == [(1, None), (0, 1)]
 
 
-def test_what_steps_are_given_for_the_first_time_is_new_and_nothing_else() -> None:
+def test_a_write_is_new_only_if_it_gives_its_steps_their_first_rows() -> None:
     """A store writes it without looking for what may be there already."""
     running = replace(UNDOING, phase=Phase.RUNNING, vector="DP")
     claim = replace(work_on(running), operation=Operation.EXECUTE)

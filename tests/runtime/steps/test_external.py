@@ -101,7 +101,7 @@ async def test_an_unknown_charge_is_resolved_before_it_is_refunded(any_world: Wo
     assert not payments.provider.effects
 
 
-async def test_a_probe_is_asked_instead_of_calling_again(any_world: World) -> None:
+async def test_a_probe_is_called_instead_of_the_step(any_world: World) -> None:
     payments = Payments(retry=ONCE, probed=True)
     payments.silent = 1
     sagas = await any_world.join(payments.participant, margin=0.05)

@@ -14,7 +14,7 @@ from tests.runtime.world import World, until
 QUICK = Retry(attempts=3, first="10ms", cap="20ms")
 
 
-async def test_a_failing_step_is_tried_again_until_it_succeeds(any_world: World) -> None:
+async def test_a_failing_step_is_retried_until_it_succeeds(any_world: World) -> None:
     service = Participant("service")
     attempts: list[int] = []
 
@@ -53,9 +53,7 @@ async def test_pauses_between_attempts_grow(any_world: World) -> None:
 
 
 @pytest.mark.parametrize(("error", "failures"), [(ConnectionError("down"), 3), (GiveUp("no use"), 1)])
-async def test_a_step_that_goes_on_failing_rolls_the_saga_back(
-    any_world: World, error: Exception, failures: int
-) -> None:
+async def test_a_step_that_keeps_failing_rolls_the_saga_back(any_world: World, error: Exception, failures: int) -> None:
     service = Participant("service")
     calls: list[int] = []
     undone: list[str] = []
@@ -92,7 +90,7 @@ async def test_a_step_that_goes_on_failing_rolls_the_saga_back(
     assert "given up" in (ending.reason or "")
 
 
-async def test_not_yet_asks_again_and_is_never_counted_as_a_failure(any_world: World) -> None:
+async def test_not_yet_is_attempted_again_and_never_counted_as_a_failure(any_world: World) -> None:
     service = Participant("service")
     attempts: list[int] = []
 
@@ -111,7 +109,7 @@ async def test_not_yet_asks_again_and_is_never_counted_as_a_failure(any_world: W
     assert set(attempts) == {1}
 
 
-async def test_a_result_that_its_annotation_does_not_allow_is_no_success(any_world: World) -> None:
+async def test_a_result_that_its_annotation_does_not_allow_is_not_a_success(any_world: World) -> None:
     service = Participant("service")
 
     @service.step(external=True, read_only=True)
@@ -212,7 +210,7 @@ async def test_a_handler_that_cancels_itself_has_failed(any_world: World) -> Non
     assert (await (await sagas.start(definition)).result(10)).value == "done"
 
 
-async def test_a_step_that_takes_too_long_is_tried_again(any_world: World) -> None:
+async def test_a_step_that_takes_too_long_is_retried(any_world: World) -> None:
     service = Participant("service")
     calls: list[int] = []
 
@@ -229,7 +227,7 @@ async def test_a_step_that_takes_too_long_is_tried_again(any_world: World) -> No
     assert (await (await sagas.start(definition)).result(10)).value == "done"
 
 
-async def test_a_handler_that_swallows_its_time_out_can_still_succeed(any_world: World) -> None:
+async def test_a_handler_that_swallows_its_timeout_can_still_succeed(any_world: World) -> None:
     service = Participant("service")
 
     @service.step(external=True)
@@ -246,7 +244,7 @@ async def test_a_handler_that_swallows_its_time_out_can_still_succeed(any_world:
     assert (await (await sagas.start(definition)).result(10)).value == "anyway"
 
 
-async def test_a_rejection_by_a_compensation_is_a_failure_and_tried_again(world: World) -> None:
+async def test_a_rejection_by_a_compensation_is_a_failure_and_retried(world: World) -> None:
     service = Participant("service", database=world.url)
     asked: list[int] = []
 
@@ -357,7 +355,7 @@ async def test_a_join_runs_once_when_all_its_branches_have_finished(any_world: W
     await until(lambda: finished[-1] == "join", "the last join ran")
 
 
-async def test_a_reason_that_no_notification_can_hold_rolls_back_all_the_same(world: World) -> None:
+async def test_a_reason_too_long_for_a_notification_still_rolls_back(world: World) -> None:
     first, second = Participant("first"), Participant("second")
     undone: list[str] = []
 

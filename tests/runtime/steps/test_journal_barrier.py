@@ -25,7 +25,7 @@ ABANDONING = State(Phase.ABANDONING, "SG", rollback_requested=False, paused=Fals
 
 
 @pytest.mark.parametrize("mark", [None, Mark.REJECTED])
-async def test_a_worker_that_is_late_does_not_execute_what_abandoning_has_barred(mark: Mark | None) -> None:
+async def test_a_late_worker_does_not_execute_a_step_that_abandoning_has_barred(mark: Mark | None) -> None:
     """It was claimed behind the pivot, where a person may have a rejection set aside (G38)."""
     database = ServiceDatabase()
     runner = JournaledRunner(MemoryJournal(database))

@@ -165,7 +165,7 @@ async def test_a_compensation_that_comes_first_leaves_a_tombstone_that_refuses_t
 
 
 @pytest.mark.parametrize(("state", "why"), [("T", "voided before it was executed"), ("F", "no, for ever")])
-async def test_what_the_journal_refused_before_the_pivot_stays_refused(
+async def test_a_step_that_the_journal_refused_before_the_pivot_stays_refused(
     world: World, own: str, state: str, why: str
 ) -> None:
     service, definition, ran = service_on(own)
@@ -187,7 +187,7 @@ async def test_what_the_journal_refused_before_the_pivot_stays_refused(
     assert ran == ["make"]  # the first delivery does not ask; nothing of it stays
 
 
-async def test_a_pivot_in_doubt_is_asked_to_void_or_report(world: World, own: str) -> None:
+async def test_a_pivot_of_unknown_outcome_is_asked_to_void_or_report(world: World, own: str) -> None:
     service, gate = Participant("service", database=own), Gate()
 
     @service.step

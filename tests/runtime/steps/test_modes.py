@@ -170,7 +170,7 @@ async def test_handlers_get_models_dataclasses_and_plain_types(any_world: World)
     assert ending.value == [{"total": 15, "lines": ["tea"]}, 15]
 
 
-async def test_a_synchronous_handler_runs_beside_the_event_loop(any_world: World) -> None:
+async def test_a_synchronous_handler_does_not_block_the_event_loop(any_world: World) -> None:
     service = Participant("service")
     loop_goes_on = threading.Event()
 

@@ -35,7 +35,7 @@ def test_an_item_is_called_when_it_is_due_and_at_most_a_tick_later() -> None:
         assert due <= called <= due + TICK_SECONDS
 
 
-def test_what_was_discarded_is_not_called_and_the_others_are_in_their_order() -> None:
+def test_discarded_items_are_not_called_and_the_others_keep_their_order() -> None:
     async def main() -> list[str]:
         called: list[str] = []
         ticks = CoarseTimers[str](TICK_SECONDS, called.append)

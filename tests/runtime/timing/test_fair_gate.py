@@ -15,7 +15,7 @@ async def test_many_run_side_by_side() -> None:
     assert all(task.done() for task in began)
 
 
-async def test_no_more_run_at_once_than_may() -> None:
+async def test_no_more_run_at_once_than_are_allowed() -> None:
     turns = FairGate(2)
     assert turns.try_enter()
     assert turns.try_enter()
@@ -33,7 +33,7 @@ async def test_no_more_run_at_once_than_may() -> None:
     assert turns.try_enter()
 
 
-async def test_who_wants_to_be_alone_waits_for_those_that_run() -> None:
+async def test_an_exclusive_entry_waits_for_running_ones() -> None:
     turns = FairGate()
     for _ in range(2):
         await turns.enter(alone=False)
@@ -47,7 +47,7 @@ async def test_who_wants_to_be_alone_waits_for_those_that_run() -> None:
     assert await done(suspect)
 
 
-async def test_nobody_begins_beside_who_is_alone() -> None:
+async def test_nothing_enters_beside_an_exclusive_entry() -> None:
     turns = FairGate()
     await turns.enter(alone=True)
 
@@ -58,7 +58,7 @@ async def test_nobody_begins_beside_who_is_alone() -> None:
     assert await done(*others)
 
 
-async def test_two_that_want_to_be_alone_run_one_after_the_other() -> None:
+async def test_two_exclusive_entries_run_one_after_the_other() -> None:
     turns = FairGate()
     await turns.enter(alone=True)
 
@@ -69,7 +69,7 @@ async def test_two_that_want_to_be_alone_run_one_after_the_other() -> None:
     assert await done(second)
 
 
-async def test_who_comes_later_waits_for_who_waits_to_be_alone() -> None:
+async def test_later_entries_queue_behind_a_waiting_exclusive_entry() -> None:
     turns = FairGate()
     await turns.enter(alone=False)
     suspect = await came(turns, alone=True)
@@ -84,7 +84,7 @@ async def test_who_comes_later_waits_for_who_waits_to_be_alone() -> None:
     assert await done(later)
 
 
-async def test_who_gives_up_waiting_holds_nobody_back() -> None:
+async def test_a_cancelled_entry_holds_nothing_back() -> None:
     turns = FairGate()
     await turns.enter(alone=False)
     suspect = await came(turns, alone=True)
@@ -95,7 +95,7 @@ async def test_who_gives_up_waiting_holds_nobody_back() -> None:
     assert await done(later)
 
 
-async def test_who_is_stopped_at_its_turn_passes_it_on() -> None:
+async def test_an_entry_cancelled_at_its_turn_admits_the_next() -> None:
     turns = FairGate()
     await turns.enter(alone=False)
     suspect = await came(turns, alone=True)

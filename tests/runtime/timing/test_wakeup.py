@@ -21,7 +21,7 @@ async def test_one_of_two_workers_wakes() -> None:
         worker.cancel()
 
 
-async def test_a_ring_while_nobody_waits_is_heard_once() -> None:
+async def test_a_ring_while_no_worker_waits_wakes_one_later() -> None:
     bell = Wakeup()
     bell.ring()
     bell.ring()
@@ -33,7 +33,7 @@ async def test_a_ring_while_nobody_waits_is_heard_once() -> None:
     await second
 
 
-async def test_a_worker_that_is_cancelled_when_it_was_rung_for_leaves_the_ring_to_another() -> None:
+async def test_a_worker_that_is_cancelled_when_woken_leaves_the_ring_to_another() -> None:
     bell = Wakeup()
     first, second = asyncio.create_task(bell.wait()), asyncio.create_task(bell.wait())
     await _settled()
