@@ -26,5 +26,5 @@ class SystemClock:
     monotonic: Final = staticmethod(time.monotonic)
 
     async def sleep(self, seconds: float) -> None:
-        """Sleep on the event loop."""
+        """Sleeps on the event loop."""
         await asyncio.sleep(seconds)

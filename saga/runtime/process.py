@@ -108,8 +108,8 @@ class Process:
         self.follow_up = follow_up = FollowUp(
             clock, router, intake, requests, waiters, dispatcher, meter, lease_seconds
         )
-        leader_watch = LeaderWatch(clock)
-        planner = CommitPlanner(store_clock, router, leader_watch, lease_seconds)
+        leaders = LeaderWatch(clock)
+        planner = CommitPlanner(store_clock, router, leaders, lease_seconds)
         self.committer = Committer(store, clock, identity, outcomes, planner, follow_up, meter)
         self.starter = Starter(store, store_clock, router, lease_seconds, follow_up, meter)
         self.runners = StepRunners(adapter, store_clock, identity, planner, follow_up, telemetry)
@@ -117,16 +117,7 @@ class Process:
         intake.run_with(self.executor)
 
         self.heartbeat = HeartbeatLoop(
-            self.name,
-            adapter.membership,
-            store_clock,
-            router,
-            leader_watch,
-            intake,
-            requests,
-            waiters,
-            follow_up,
-            meter,
+            self.name, adapter.membership, store_clock, router, leaders, intake, requests, waiters, follow_up, meter
         )
         redrive_seconds = adapter.options.redrive_seconds
         self.redriver = Redriver(store, clock, self.definitions, outcomes, router, redrive_seconds)

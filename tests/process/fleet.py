@@ -1,4 +1,4 @@
-"""Operating-system processes of a test, and what they leave behind in the databases."""
+"""Operating-system processes of a test, and their databases."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ create table charged (key text primary key, saga uuid, amount integer);
 
 
 class Fleet:
-    """Starts `saga` commands. What still runs at the end is killed, by its own pid."""
+    """Starts `saga` commands. Processes that still run at the end are killed, by their own pids."""
 
     def __init__(self, folder: Path, store: str, effects: str, **settings: str) -> None:
         self._folder = folder
@@ -109,7 +109,7 @@ class Member:
         self._process.send_signal(number)
 
     def kill(self) -> None:
-        """kill -9, and the end of it. A stopped process ends by it, too."""
+        """Kills the process with SIGKILL, which ends a stopped process too, and waits for its end."""
         if self.is_running:
             self._process.kill()
         self._process.wait()
@@ -158,7 +158,7 @@ async def held_back(effects: str) -> AsyncIterator[asyncio.Event]:
 
 
 async def calls_under_way(effects: str, count: int) -> None:
-    """Waits until so many calls of `post.hold` are held back."""
+    """Waits until that many calls of `post.hold` are held back."""
     waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted and objid = $1"
     async with connected(effects) as outside:
         await until(lambda: _is(outside, waiting, count), f"{count} calls are under way")
@@ -169,7 +169,7 @@ async def _is(sql: Sql, query: str, count: int) -> bool:
 
 
 async def audit(store: str, effects: str) -> dict[str, int]:
-    """Compares what the services' own tables say with how the sagas ended; returns how many ended how.
+    """Compares the services' own tables with the ends of the sagas. Returns the number of sagas by end.
 
     A completed order has each effect once; one that was rolled back has it and its undoing once each, or neither.
     """

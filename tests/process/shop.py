@@ -79,7 +79,7 @@ async def swallow(order: int) -> None:
 
 
 async def _once(ctx: Context, amount: int) -> None:
-    """What a provider does with an idempotency key."""
+    """The provider's answer to an idempotency key."""
     connection = await asyncpg.connect(os.environ["EFFECTS_DB"])
     try:
         await connection.execute(

@@ -1,4 +1,4 @@
-"""Processes that are killed, suspended, or told to end."""
+"""Processes that are killed, suspended, or stopped."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ async def test_a_step_that_kills_its_process_is_quarantined_and_its_neighbours_a
         assert await victim.ended() == 1
         await fleet.participant("post", "doom")
         stuck = "select vector = 'd' from saga where id = $1"
-        await until(lambda: sql.fetchval(stuck, poison.id), "the poison is set aside")
+        await until(lambda: sql.fetchval(stuck, poison.id), "the poison is quarantined")
         assert all([(await handle.result(20)).is_completed for handle in innocent])
 
 

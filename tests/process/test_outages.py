@@ -1,4 +1,4 @@
-"""Postgres that goes away under load: what was acknowledged is there, everything ends, and every process recovers by itself."""
+"""Postgres goes away under load: acknowledged starts exist, everything ends, and every process recovers by itself."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ALL_ENDED = "select not exists (select from saga where ended_at is null)"
 
 
 class Load:
-    """Starts orders as long as it runs, never more than AT_ONCE starts under way; remembers which were acknowledged."""
+    """Starts orders while it runs, at most AT_ONCE at a time, and remembers which were acknowledged."""
 
     def __init__(self, client: App) -> None:
         self._client = client
@@ -57,7 +57,7 @@ class Load:
                 continue
 
     async def more(self, count: int) -> None:
-        """Returns when so many more have been acknowledged."""
+        """Returns when that many more have been acknowledged."""
         wanted = len(self.acknowledged) + count
         await until(lambda: len(self.acknowledged) >= wanted, f"{count} more starts", seconds=END_SECONDS)
 
@@ -81,7 +81,7 @@ async def loaded(fleet: Fleet) -> AsyncIterator[Load]:
 
 
 async def everything_ended(fleet: Fleet, load: Load) -> dict[str, int]:
-    """What was acknowledged is in the table, nothing else is, and all of it has come to an end that the effects agree with."""
+    """Asserts that the acknowledged orders are in the table, and no others, and that their ends agree with the effects."""
     async with connected(fleet.store, search_path="saga") as sql:
         try:
             await until(lambda: sql.fetchval(ALL_ENDED), "all sagas ended", seconds=END_SECONDS)
@@ -104,7 +104,7 @@ async def stop_and_start(server: EmbeddedPostgres, thread: ThreadPoolExecutor) -
 
 
 async def outages(tmp_path: Path, effects: str, stops: int, between: int) -> tuple[dict[str, int], int]:
-    """Stops Postgres so often in immediate mode, with so many starts between."""
+    """Stops Postgres that many times in immediate mode, with that many starts in between."""
     with ThreadPoolExecutor(max_workers=1) as thread, EmbeddedPostgres(settings={"max_connections": "100"}) as server:
         await migrate_database(server.url)
         await prepare(server.url, effects)

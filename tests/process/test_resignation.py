@@ -1,4 +1,4 @@
-"""A supervisor that is told to end hands over to another one at once, whichever election it is."""
+"""A supervisor that is stopped hands over to another one at once, in every election."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SEEN = "select term, holder from leader where name = 'supervisor' and holder is 
 
 @pytest.fixture(params=["store", "etcd", "zookeeper"])
 def election(request: pytest.FixtureRequest) -> Iterator[str | None]:
-    """The URL of an election, None: the store's."""
+    """The URL of an election, or None for the store's."""
     if request.param == "store":
         yield None
         return

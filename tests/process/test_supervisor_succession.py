@@ -1,4 +1,4 @@
-"""Supervisors that are told to stop, and who leads then."""
+"""Supervisors that are stopped, and their successors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def test_on_sigterm_a_successor_leads_within_a_second(fleet: Fleet, sql: S
 
 
 def leads(member: Member) -> tuple[int, float] | None:
-    """The term that it began last, and when, in seconds since the epoch; None where it has never led."""
+    """Its latest term, and when that began (seconds since the epoch); None if it has never led."""
     lines = [json.loads(line) for line in member.log().splitlines() if '"leading"' in line]
     if not lines:
         return None

@@ -15,7 +15,7 @@ from tests.services import postgres as services
 
 @pytest.fixture
 async def world(store_url: str) -> AsyncIterator[World]:  # noqa: F811
-    """A fabric on Postgres; what was connected is closed at the end."""
+    """An installation on Postgres; its processes are stopped at the end."""
     async with World(store_url) as world:
         yield world
         await world.verify()
@@ -27,7 +27,7 @@ async def any_world(
     postgres_server: str,
     migrated_template: str,  # noqa: F811
 ) -> AsyncIterator[World]:
-    """The same, and once more over memory."""
+    """The same, and once more on the memory store."""
     if request.param == "postgresql":
         async with services.database(postgres_server, template=migrated_template) as url, World(url) as world:
             yield world
@@ -42,7 +42,7 @@ async def any_world(
 
 @pytest.fixture
 async def sql(store_url: str) -> AsyncIterator[Sql]:  # noqa: F811
-    """A connection that sees the store's tables, for looking at them and for breaking them."""
+    """A connection to the store's tables, for reading and for breaking them."""
     connection = await asyncpg.connect(store_url, server_settings={"search_path": "saga, public"})
     yield connection
     await connection.close()

@@ -1,4 +1,4 @@
-"""What has run is gone at once: reference counts free it. A step that left a cycle behind would stop its process for the collector."""
+"""Reference counts free everything that a step has used. A step that leaves a cycle behind makes its process collect garbage."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAGAS = 5
 
 @pytest.fixture
 def collector() -> Iterator[None]:
-    """Nothing is collected during the test, so that only reference counts free anything."""
+    """Disables the collector during the test, so that only reference counts free objects."""
     gc.collect()
     gc.disable()
     yield
@@ -27,7 +27,7 @@ def collector() -> Iterator[None]:
 
 
 def garbage() -> list[object]:
-    """Claims and contexts of handlers that nobody refers to any more and that are still in memory."""
+    """Claims and contexts that are unreachable and still in memory."""
     gc.set_debug(gc.DEBUG_SAVEALL)
     gc.collect()
     gc.set_debug(0)

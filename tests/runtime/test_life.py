@@ -1,4 +1,4 @@
-"""A process among others: what it takes on, what it refuses, and how it ends."""
+"""The life of a process: joining, serving, stopping."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people do to sagas, and what is written down about it."""
+"""Actions of operators on sagas, and their audit."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ BY: By = {"actor": "ann", "reason": "a test"}
 
 
 class Stall:
-    """A pivot, then a step that fails until it is repaired, and a first step whose undoing can be broken."""
+    """A first step whose compensation can fail, a pivot, and a step that fails until it is repaired."""
 
     def __init__(self, *, rejects: bool = False, returns: bool = True) -> None:
         self.is_broken = True
@@ -274,7 +274,7 @@ async def test_an_abandoned_saga_makes_no_effect_any_more(world: World) -> None:
 
 @pytest.mark.parametrize("is_undone", [False, True])
 async def test_an_abandoned_saga_is_not_final_while_a_call_of_it_may_arrive(any_world: World, is_undone: bool) -> None:  # noqa: FBT001
-    """G40, also for a call that undoes: the saga ended once at the next look, with the handler at work."""
+    """G40, for a compensating call too: the saga once ended at the next redrive while the handler was running."""
     service, gate = Participant("service"), Gate()
 
     @service.step(external=True)
@@ -305,7 +305,7 @@ async def test_an_abandoned_saga_is_not_final_while_a_call_of_it_may_arrive(any_
 
 
 async def test_an_abandoned_saga_is_redriven_soon_however_old_it_is(world: World) -> None:
-    """It ends by being looked at, and nothing else does that; others that have waited for long are looked at rarely."""
+    """Only redrives end it; other sagas that have waited for long are redriven rarely."""
     service, gate = Participant("service"), Gate()
 
     @service.step(external=True)
@@ -381,7 +381,7 @@ async def test_a_dry_run_of_what_would_change_nothing_is_refused_like_the_real_o
 
 
 async def until_quiet(sagas: Any, handle: Any) -> None:
-    """No call of the step that was set aside can arrive any more."""
+    """No call of the quarantined step can arrive any more."""
 
     async def is_quiet() -> bool:
         return not (await sagas.snapshot(handle.id)).unquiet

@@ -1,4 +1,4 @@
-"""What happens to deadlines that passed while the store or every leader was away."""
+"""Deadlines that passed while the store or every leader was away."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ async def test_deadlines_that_passed_without_a_leader_are_extended(world: World,
 
 
 async def test_a_leader_is_not_seen_before_it_has_extended_the_last_deadline(world: World, sql: Sql) -> None:
-    """However many there are: while it is not seen, no participant rolls anything back."""
+    """However many deadlines there are: while no leader is seen, no participant rolls anything back."""
     gate = Gate()
     service, definition, undone = slow_saga(gate, "1h")
     sagas = await world.join(service, scan=0.1, outage_grace=5)

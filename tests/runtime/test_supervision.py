@@ -1,4 +1,4 @@
-"""What happens when something does not: deadlines, supervisors that come and go, and sagas that nobody has looked after."""
+"""Deadlines, supervisors that come and go, and sagas that need a redrive."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LED = "select holder from leader where name = 'supervisor'"
 
 
 class Deaf(MemoryElection):
-    """One whose renewals get no answer."""
+    """An election whose renewals get no answer."""
 
     def __init__(self, database: Database, lease_seconds: float) -> None:
         super().__init__(database, lease_seconds)
@@ -200,7 +200,7 @@ async def test_full_batches_follow_each_other_without_waiting_for_the_next_scan(
 
     await world.supervise(sagas)
 
-    await until(lambda: sql.fetchval("select count(*) = 0 from saga where wake_at <= now()"), "all are looked after")
+    await until(lambda: sql.fetchval("select count(*) = 0 from saga where wake_at <= now()"), "all are redriven")
     gate.open()
 
 
@@ -259,6 +259,6 @@ async def test_a_redrive_that_changes_nothing_leaves_a_line_of_history(any_world
     async def is_looked_after() -> bool:
         return "redriven" in await kinds()
 
-    await until(is_looked_after, "the supervisor looks after it")
+    await until(is_looked_after, "the supervisor redrives it")
     gate.open()
     assert (await handle.result(10)).is_completed

@@ -1,4 +1,4 @@
-"""What the tests of the runtime share: processes within one event loop, a provider, and waiting with a deadline."""
+"""Shared by the tests of the runtime: processes within one event loop, a provider, and waiting with a deadline."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 class By(TypedDict):
-    """Who acts, and why."""
+    """The actor of an operation, and the reason."""
 
     actor: str
     reason: str
 
 
 class World:
-    """Processes on one store. `join` connects one, `kill` ends one as kill -9 would."""
+    """Processes on one store. `join` connects one, `kill` ends one as kill -9 does."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.is_forged = False  # a test that writes a saga's row by hand says so: its history does not account for that
+        self.is_forged = False  # set by a test that writes a row by hand: the history does not explain it
         self._is_joined = False
         self._stack = contextlib.AsyncExitStack()
 
@@ -62,11 +62,11 @@ class World:
         supervisor = app.supervisor()
         task = asyncio.create_task(supervisor.run())
         self._stack.push_async_callback(ended, task)
-        await until(lambda: supervisor.term is not None, "somebody leads")
+        await until(lambda: supervisor.term is not None, "a supervisor leads")
         return supervisor
 
     async def verify(self) -> None:
-        """Holds what the store has recorded against the rules of the protocol."""
+        """Checks the recorded histories against the rules of the protocol."""
         if self.is_forged or not self._is_joined:
             return
         adapter = open_adapter(Settings(store=SecretStr(self.url)), "checker")
@@ -78,7 +78,7 @@ class World:
         assert verdict.is_kept, "\n".join(map(str, verdict.findings))
 
     async def kill(self, app: App) -> None:
-        """Its loops stop in the middle and its connections break off; nothing is given back."""
+        """Stops the loops of a process in the middle and breaks its connections; nothing is given back."""
         process = app.process
         for _, task in list(process.intake._running.values()):
             task.cancel()
@@ -93,7 +93,7 @@ class World:
 
 
 class Provider:
-    """Somebody else's API: one effect for each idempotency key, however often it is asked."""
+    """An external API: one effect for each idempotency key, however often it is called."""
 
     def __init__(self) -> None:
         self.effects: dict[str, str] = {}
@@ -108,7 +108,7 @@ class Provider:
 
 
 class Gate:
-    """A place where a handler waits until the test lets it go; `reached` counts who came."""
+    """A place where handlers wait until the test opens it; `reached` counts them."""
 
     def __init__(self) -> None:
         self.reached = 0
@@ -131,7 +131,7 @@ class Gate:
 async def until(
     condition: Callable[[], Awaitable[object] | object], what: str, *, seconds: float = WAIT_SECONDS
 ) -> float:
-    """Waits until something holds, with a deadline; returns after how many seconds it did."""
+    """Waits until a condition holds, with a deadline. Returns how many seconds that took."""
     began_at = time.monotonic()
     while True:
         found = condition()
@@ -145,7 +145,7 @@ async def until(
 
 
 async def ended(task: asyncio.Task[Any]) -> None:
-    """Cancels a task and wait for its end."""
+    """Cancels a task and waits for its end."""
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
 

@@ -39,19 +39,19 @@ class GuardedConnection:
         self._connection = connection
 
     async def execute(self, query: str, *arguments: object, **options: object) -> Row:
-        """Run a statement; returns its command tag."""
+        """Runs a statement; returns its command tag."""
         return await self._connection.execute(_checked(query), *arguments, **options)
 
     async def fetch(self, query: str, *arguments: object, **options: object) -> Row:
-        """Run a query; returns all its rows."""
+        """Runs a query; returns all its rows."""
         return await self._connection.fetch(_checked(query), *arguments, **options)
 
     async def fetchrow(self, query: str, *arguments: object, **options: object) -> Row:
-        """Run a query; returns its first row, or None."""
+        """Runs a query; returns its first row, or None."""
         return await self._connection.fetchrow(_checked(query), *arguments, **options)
 
     async def fetchval(self, query: str, *arguments: object, **options: object) -> Row:
-        """Run a query; returns the first column of its first row, or None."""
+        """Runs a query; returns the first column of its first row, or None."""
         return await self._connection.fetchval(_checked(query), *arguments, **options)
 
     def __getattr__(self, name: str) -> Row:

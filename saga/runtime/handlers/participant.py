@@ -99,7 +99,7 @@ class StepDecorator:
         self._version = version
 
     def __call__(self, function: Callable[Parameters, Returned], /) -> StepHandler[Parameters, Returned]:
-        """Register the handler."""
+        """Registers the handler."""
         handler = StepHandler(
             self._participant.service,
             function,

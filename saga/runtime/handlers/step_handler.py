@@ -124,7 +124,7 @@ class StepHandler(Generic[Parameters, Returned]):
 
 
 def check_name(name: str, kind: str) -> None:
-    """Refuse a name that a service or a step cannot have."""
+    """Refuses a name that a service or a step cannot have."""
     if not is_name(name):
         raise UsageError(f"{name!r} cannot name a {kind}: use {NAME_RULE}")
 

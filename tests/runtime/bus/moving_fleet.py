@@ -1,4 +1,4 @@
-"""A fabric under load whose processes are replaced one after another, each by one with other settings."""
+"""An installation under load whose processes are replaced one by one, each by one with other settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SAGAS_A_PHASE: Final = 40
 
 
 class MovingFleet:
-    """Two workers for each of two services and a client that starts sagas all the time, over whatever `settings` say."""
+    """Two workers for each of two services, and a client that starts sagas all the time."""
 
     def __init__(self, store_url: str) -> None:
         self.provider = Provider()
@@ -47,7 +47,7 @@ class MovingFleet:
             await stack.aclose()
 
     async def replace_all(self, **settings: Any) -> None:
-        """Every process in its turn: the new one works before the old one goes."""
+        """Replaces every process in turn: the new one works before the old one stops."""
         for name in ("first a", "second a", "first b", "second b", "client"):
             await self._replace(name, settings)
 
@@ -91,18 +91,18 @@ class MovingFleet:
         return participant
 
     def refused(self) -> Counter[str]:
-        """What the processes of all phases have refused."""
+        """The messages that the processes of all phases have refused, by reason."""
         return sum((app.process.refusals.counts for app in self._apps), Counter())
 
     def effects(self) -> list[str]:
-        """What stands at the provider."""
+        """The effects at the provider."""
         return sorted(self.provider.effects.values())
 
     def begin(self) -> None:
         self._load = asyncio.create_task(self._start_sagas())
 
     async def move(self, old: str, new: str) -> None:
-        """Under load from one bus to another, as the how-to says; no saga is lost, and every effect is there once."""
+        """Moves from one bus to another under load, as the how-to describes. No saga is lost, and every effect exists once."""
         await self.replace_all(bus=old)
         self.begin()
         for settings in ({"bus": old, "also_consume": [new]}, {"bus": new, "also_consume": [old]}, {"bus": new}):
@@ -115,7 +115,7 @@ class MovingFleet:
         assert self.effects() == sorted(word for word in self.started.values() if word.startswith("good"))
 
     async def more(self, count: int) -> None:
-        """Waits until so many sagas more have been started."""
+        """Waits until that many more sagas have been started."""
         load, wanted = self._load, len(self.started) + count
         assert load is not None
         await until(
@@ -125,7 +125,7 @@ class MovingFleet:
         )
 
     async def finish(self) -> list[str]:
-        """Starts no more, and wait for every saga; returns how each ended that ended otherwise than its input says."""
+        """Starts no more sagas, and waits for all. Returns the ends that differ from what the input asks for."""
         assert self._load is not None
         assert self._client is not None
         self._is_ending = True
@@ -150,6 +150,6 @@ class MovingFleet:
             handle = await client.start(self.definition, word, key=word)
             self.started[handle.id] = word
             with contextlib.suppress(TimeoutError):
-                await handle.result(1.0)  # a pace: so many at once
+                await handle.result(1.0)  # a pace: that many at once
         finally:
             self._slots.release()

@@ -1,4 +1,4 @@
-"""Commands over a bus that is not the store: it may lose, double and reorder them."""
+"""Commands over a bus: it may lose, double and reorder them."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def dispatcher_of(app: App) -> Dispatcher:
 
 
 async def without_its_bus(world: World, bus_url: str, redrive: int = 30) -> tuple[App, Definition, Away]:
-    """A client that cannot publish, and participants that could hear it."""
+    """A client that cannot publish, and participants that read the bus."""
     participants, definition = services(Provider())
     for participant in participants:
         await world.join(participant, bus=bus_url, redrive=redrive)
@@ -202,7 +202,7 @@ async def test_a_command_that_comes_after_its_saga_has_ended_does_nothing(world:
 
 
 async def test_no_more_is_claimed_from_the_bus_than_can_be_run(world: World, sql: Sql) -> None:
-    """What waits on the bus can be run by others; what is claimed and waits here loses its lease."""
+    """Commands on the bus can be run by others; claims that wait here lose their leases."""
     bus_url, gate = "memory://small", Gate()
     small = Participant("small", concurrency=2)
 
@@ -246,7 +246,7 @@ async def test_a_process_starts_while_the_bus_is_away_and_joins_it_later(world: 
 
 
 async def test_messages_that_could_not_be_published_follow_when_the_bus_is_back(world: World) -> None:
-    """The redrive is far away: it is not what sends it."""
+    """The redrive is far away, so it is not what sends the command."""
     bus_url = "memory://back"
     client, definition, away = await without_its_bus(world, bus_url)
     dispatcher = dispatcher_of(client)
@@ -307,7 +307,7 @@ async def test_messages_that_could_not_be_published_are_retried_at_shutdown(worl
 
 
 async def test_a_process_that_joins_a_busy_topic_runs_the_first_delivery(world: World) -> None:
-    """A bus may deliver before the process has said how much it can run."""
+    """A bus may deliver before the process has announced its capacity."""
     bus_url = "memory://busy"
     participants, definition = services(Provider())
     await world.join(participants[1], bus=bus_url)

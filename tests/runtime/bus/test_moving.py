@@ -1,4 +1,4 @@
-"""A fabric moves from one bus to another, or from one key to the next, and goes on working all the while."""
+"""An installation moves from one bus to another, or from one key to the next, while it works."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signed commands: what is forged, stale, or meant for somebody else is refused, counted, and told once a minute."""
+"""Signed commands: forged, stale and redirected ones are refused, counted, and logged once a minute."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wire format: what it says, and that old and new builds read each other."""
+"""The wire format, and that old and new builds read each other."""
 
 from __future__ import annotations
 

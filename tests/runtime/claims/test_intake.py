@@ -1,4 +1,4 @@
-"""What comes in, by whatever way, is run once: a claim is one permission to call (G24). Found by seeds of the simulation."""
+"""A claim is run once, however often it arrives: it is one permission to call (G24). Found by seeds of the simulation."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RUNNING = State(Phase.RUNNING, "D", rollback_requested=False, paused=False, dead
 
 
 class Claims:
-    """A store of which only the claims are asked, and a process with room for one of them at a time."""
+    """A store that only returns claims, and a process that runs one of them at a time."""
 
     def __init__(self) -> None:
         self.held: list[Claim] = []
@@ -38,9 +38,9 @@ class Claims:
         self.clock = clock = HandClock(1.0)
         adapter = MemoryAdapter(Database(clock, 0.0), StoreOptions())
         adapter.store.fetch = self._fetch  # type: ignore[method-assign, assignment]
-        adapter.store.poll = self._pull  # type: ignore[method-assign, assignment]
+        adapter.store.poll = self._poll  # type: ignore[method-assign, assignment]
         self.queued: list[Claim] = []
-        self.pulled: list[int] = []  # how many were asked for, each time
+        self.polled: list[int] = []  # how many were asked for, each time
         self.requests = PollRequests(lease_seconds=30.0)
         self.intake = Intake(clock, self.requests)
         self.intake.run_with(self)
@@ -53,8 +53,8 @@ class Claims:
     async def _fetch(self, _refs: Sequence[CommandRef], **_: object) -> list[Claim]:
         return list(self.held)
 
-    async def _pull(self, _services: Sequence[str], limit: int, **_: object) -> list[Claim]:
-        self.pulled.append(limit)
+    async def _poll(self, _services: Sequence[str], limit: int, **_: object) -> list[Claim]:
+        self.polled.append(limit)
         claims, self.queued = self.queued[:limit], self.queued[limit:]
         return claims
 
@@ -63,17 +63,17 @@ class Claims:
         await self._ends.acquire()
 
     def let_end(self, count: int = 10_000) -> None:
-        """So many may end, those that begin later too."""
+        """Lets that many claims end, later ones too."""
         for _ in range(count):
             self._ends.release()
 
     async def are_quick(self, count: int) -> None:
-        """So many claims end, within the time for which a claim may wait here."""
+        """Lets that many claims end within HOLD_SECONDS."""
         self.let_end(count)
         self.intake.add([work_of(claim) for claim in range(count)])
         await until(lambda: self.intake.in_flight == 0, "they have ended")
         await self.clock.advance(module.HOLD_SECONDS)
-        self.pulled.clear()
+        self.polled.clear()
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ async def test_a_claim_that_is_notified_twice_is_run_once(claims: Claims) -> Non
 
 
 async def test_a_claim_that_was_fetched_before_the_answer_that_made_it_is_run_once(claims: Claims) -> None:
-    """The answer of the admission comes late, after everything was fetched: while one runs, and the other waits for room."""
+    """The reply to the admission comes after everything was fetched: one claim is running, the other waits for room."""
     claims.held = [work_of(1), work_of(2)]
     claims.requests.poll(everything=True)
     await until(lambda: claims.intake.in_flight == 2, "they are fetched")
@@ -123,7 +123,7 @@ async def test_notified_claims_are_not_remembered_for_ever(claims: Claims, monke
 
 
 async def test_the_first_of_many_claims_end_before_the_last_begin(claims: Claims) -> None:
-    """So that what they came to is being committed while the others run."""
+    """Their outcomes are committed while the others run."""
     claims.serve(10 * module.BEGUN_AT_ONCE)
     claims.let_end()
     begun: list[int] = []
@@ -151,7 +151,7 @@ async def test_claims_that_take_their_time_run_together(claims: Claims) -> None:
 
 
 async def test_no_more_is_polled_than_can_run_at_once(claims: Claims) -> None:
-    """Though of many claims not all have begun yet."""
+    """Even while not all of many claims have begun."""
     claims.serve(2 * module.BEGUN_AT_ONCE)
     claims.queued = [work_of(claim) for claim in range(10 * module.BEGUN_AT_ONCE)]
 
@@ -165,18 +165,18 @@ async def test_no_more_is_polled_than_can_run_at_once(claims: Claims) -> None:
 
 
 async def test_claims_are_polled_ahead_of_slots_that_free_soon(claims: Claims) -> None:
-    """So that something runs while the store is asked for more."""
+    """Something then runs while the store is polled."""
     await claims.are_quick(7)
     claims.queued = [work_of(claim) for claim in range(100, 200)]
 
     claims.requests.poll()
 
-    await until(lambda: claims.pulled, "the queue was asked")
-    assert (claims.pulled, claims.intake.in_flight) == ([1 + 7], 1 + 7)
+    await until(lambda: claims.polled, "the queue was asked")
+    assert (claims.polled, claims.intake.in_flight) == ([1 + 7], 1 + 7)
 
 
 async def test_the_rate_is_not_measured_over_a_moment(claims: Claims) -> None:
-    """A heartbeat may come right after a pull: three claims within a millisecond are not 750 in a quarter of a second."""
+    """A heartbeat may come right after a poll: three claims within a millisecond are not 750 in a quarter of a second."""
     await claims.are_quick(7)
     claims.intake.measure_rate()
     claims.let_end(3)
@@ -196,7 +196,7 @@ async def test_a_large_free_capacity_is_polled_for_in_parts(claims: Claims) -> N
     claims.requests.poll()
 
     await until(lambda: claims.intake.in_flight == 1000, "all are here")
-    assert set(claims.pulled) == {POLLED_AT_ONCE}
+    assert set(claims.polled) == {POLLED_AT_ONCE}
 
 
 async def test_each_free_slot_is_polled_for_while_claims_are_slow(claims: Claims) -> None:
@@ -208,36 +208,36 @@ async def test_each_free_slot_is_polled_for_while_claims_are_slow(claims: Claims
         claims.let_end(1)
         await claims.clock.advance(0.0)
 
-    assert claims.pulled[-4:] == [10, 1, 1, 1]
+    assert claims.polled[-4:] == [10, 1, 1, 1]
 
 
 async def test_no_single_slot_is_polled_for_while_claims_are_quick(claims: Claims) -> None:
     await claims.are_quick(99)
     claims.queued = [work_of(claim) for claim in range(100, 300)]
     claims.requests.poll()
-    await until(lambda: claims.pulled, "the queue was asked")
+    await until(lambda: claims.polled, "the queue was asked")
 
     for _ in range(100):
         claims.let_end(1)
         await claims.clock.advance(0.0)
 
-    assert (claims.pulled, claims.intake.in_flight) == ([100, 50, 50], 100)
+    assert (claims.polled, claims.intake.in_flight) == ([100, 50, 50], 100)
 
 
 async def test_a_few_free_slots_are_polled_for_from_time_to_time(claims: Claims) -> None:
-    """Else what is handed over from step to step would take each place first, and what is queued would wait for ever."""
+    """Otherwise handovers take every free slot first, and queued commands wait for ever."""
     await claims.are_quick(99)
     claims.queued = [work_of(claim) for claim in range(100, 300)]
     claims.requests.poll()
-    await until(lambda: claims.pulled, "the queue was asked")
+    await until(lambda: claims.polled, "the queue was asked")
     claims.let_end(3)
     await claims.clock.advance(POLL_SECONDS)
-    assert claims.pulled == [100]
+    assert claims.polled == [100]
 
     claims.let_end(1)
 
-    await until(lambda: len(claims.pulled) > 1, "the queue was asked again")
-    assert claims.pulled == [100, 4]
+    await until(lambda: len(claims.polled) > 1, "the queue was asked again")
+    assert claims.polled == [100, 4]
 
 
 async def test_a_process_that_is_stopping_polls_nothing(claims: Claims) -> None:
@@ -248,7 +248,7 @@ async def test_a_process_that_is_stopping_polls_nothing(claims: Claims) -> None:
     claims.requests.poll()
     await claims.clock.advance(0.0)
 
-    assert claims.pulled == []
+    assert claims.polled == []
 
 
 def work_of(claim: int) -> Claim:

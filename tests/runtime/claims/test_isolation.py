@@ -1,4 +1,4 @@
-"""Steps that are handed out again and again without an answer: which of them kills its process, and who only was there."""
+"""Steps that are delivered again and again without an answer: one kills its process, the others were only there."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def test_a_command_that_kills_its_process_again_and_again_is_quarantined(w
         await world.kill(victim)
         victim = await world.join(service, lease=2)
     stuck = "select vector = 'd' from saga where id = $1"
-    await until(lambda: sql.fetchval(stuck, handle.id), "it is set aside")
+    await until(lambda: sql.fetchval(stuck, handle.id), "it is quarantined")
     assert gate.reached == deaths
     assert (await (await client.start(definition, "harmless")).result(10)).value == "harmless"
 
@@ -139,7 +139,7 @@ async def test_a_suspect_does_not_hold_up_its_process_for_as_long_as_a_long_step
 async def suspected(
     world: World, service: Participant, definition: Definition, sql: Sql, value: str | None = None
 ) -> tuple[App, Handle]:
-    """A saga whose first command was handed out often without an answer, and waits in the queue; and who has started it."""
+    """A saga whose first command was delivered often without an answer, and waits in the queue."""
     first = await world.join(service)
     await first.register(definition)
     await first.process.stop(0)

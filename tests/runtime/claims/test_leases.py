@@ -1,4 +1,4 @@
-"""Long steps: they stay claimed, note how far they are, and stop when they are not wanted any more."""
+"""Long steps: they stay claimed, note their progress, and stop when they are no longer wanted."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ async def test_a_heartbeat_during_an_outage_of_the_store_does_not_stop_the_step(
 
 
 async def test_nothing_is_polled_while_too_many_outcomes_wait_for_their_commit(world: World, sql: Sql) -> None:
-    """Handlers that end at once would else take over a whole backlog, and hold it for longer than anybody can commit it."""
+    """Otherwise quick handlers claim a whole backlog, and hold it for longer than its outcomes take to commit."""
     service, gate = Participant("service"), Gate()
     gate.open()
 

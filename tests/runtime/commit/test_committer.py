@@ -1,4 +1,4 @@
-"""The group committer over a store that refuses what it is told to refuse."""
+"""The group committer over a store that refuses on demand."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ PEER = 7
 
 
 class RefusingStore:
-    """Refuses the first commit, takes the others, and keeps what they wrote and whom they told."""
+    """Refuses the first commit, accepts the others, and keeps their writes and notifications."""
 
     def __init__(self, error: SagaError | None) -> None:
         self.error = error
@@ -171,7 +171,7 @@ async def test_claims_are_unsettled_until_their_outcomes_are_committed() -> None
 
 
 class ConflictingStore(RefusingStore):
-    """Conflicts with every write that many times, as if somebody held its row; `tries` are (writes, whether it was to wait)."""
+    """Conflicts with every write that many times, as if its row was locked; `tries` are (writes, `wait`)."""
 
     def __init__(self, times: int) -> None:
         super().__init__(None)
@@ -188,7 +188,7 @@ class ConflictingStore(RefusingStore):
 
 
 class MovingStore(RefusingStore):
-    """Conflicts with the first write: somebody has moved the row to `state`."""
+    """Conflicts with the first write: another process has moved the row to `state`."""
 
     def __init__(self, state: State) -> None:
         super().__init__(None)
@@ -220,7 +220,7 @@ class AlwaysEnforced:
 
 
 class Nothing:
-    """Nothing follows from a commit."""
+    """Does nothing after a commit."""
 
     def committed(self, group: OutcomeGroup, plan: CommitPlan) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Waiting for ends: nobody looks before there is something to see, and who looks, looks together."""
+"""Waiting for ends: no lookup before a saga can have ended, and lookups in batches."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMPLETED = SagaStatus(1, Phase.COMPLETED, None, b"{}", {})
 
 
 class Shelf:
-    """A ledger of which only the statuses are read; it counts the questions."""
+    """A ledger of which only the statuses are read; it counts the queries."""
 
     def __init__(self) -> None:
         self.found: dict[UUID, SagaStatus] = {}

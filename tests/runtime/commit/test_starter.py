@@ -1,4 +1,4 @@
-"""Starting sagas: keys, other people's transactions, limits."""
+"""Starting sagas: keys, the caller's transaction, limits."""
 
 from __future__ import annotations
 

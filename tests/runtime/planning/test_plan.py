@@ -1,4 +1,4 @@
-"""What a decision is turned into. Each fact here was found by a seed of the simulation."""
+"""From a decision to a write. Each fact here was found by a seed of the simulation."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ UNDOING = State(Phase.COMPENSATING, "k", rollback_requested=False, paused=False,
 
 
 def test_a_command_is_parked_only_on_the_row_that_was_decided_on() -> None:
-    """An operator has sent it round again meanwhile: set aside by a writer that knows nothing of that, it would stay so for ever."""
+    """An operator has retried it meanwhile. A writer that does not know of that must not park it for ever."""
     failed = ev.Failed(0, "down", 2, 1.0, operation=Operation.COMPENSATE)
 
     made = planned([Outcome(work_on(UNDOING), failed)], queues_commands=True)
@@ -40,7 +40,7 @@ def test_a_command_is_parked_only_on_the_row_that_was_decided_on() -> None:
 
 
 def test_a_quarantined_step_is_retried_through_its_row_even_with_a_bus() -> None:
-    """The row is due at the end of time, and would refuse a delivery."""
+    """The row is parked, and refuses a delivery."""
     made = planned([], ev.Retried(0), queues_commands=False)
 
     assert [dispatch.operation for dispatch in made.write.dispatches] == [Operation.COMPENSATE]
@@ -56,7 +56,7 @@ def test_a_step_parked_by_a_pause_is_resumed_through_its_row_even_with_a_bus() -
 
 
 def test_an_abandoned_external_step_keeps_the_command_that_knows_of_its_calls() -> None:
-    """G40: it was dropped once, and the saga was final although a call was on its way."""
+    """G40: the row was dropped once, and the saga was final although a call was on its way."""
     running = replace(UNDOING, phase=Phase.RUNNING, vector="D")
     abandoned = planned([], ev.Abandoned(), state=running, queues_commands=True)
     assert (abandoned.write.state.vector, abandoned.write.drops) == ("G", [])
@@ -70,7 +70,7 @@ def test_an_abandoned_external_step_keeps_the_command_that_knows_of_its_calls() 
 
 
 def test_an_abandoned_journaled_step_keeps_only_the_command_that_reads_its_journal() -> None:
-    """One that executes, kept in its place, would hold the question off for ever. Found by a seed."""
+    """A command that executes, kept in its place, blocks the question to the journal for ever. Found by a seed."""
     frozen = replace(UNDOING, phase=Phase.ABANDONING, vector="G")
     late = Outcome(replace(work_on(frozen), operation=Operation.EXECUTE), ev.Succeeded(0), b"1")
 
@@ -80,7 +80,7 @@ def test_an_abandoned_journaled_step_keeps_only_the_command_that_reads_its_journ
 
 
 def test_outcomes_of_two_claims_of_a_step_leave_the_command_that_knows_of_their_calls() -> None:
-    """The second was taken for that of a command which is over, and its row was dropped with the quiet time on it. Found by a seed."""
+    """The second outcome was treated as that of an obsolete command, and its row was dropped with its quiet time. Found by a seed."""
     running = replace(UNDOING, phase=Phase.RUNNING, vector="D")
     first, second = (replace(work_on(running), operation=Operation.EXECUTE, number=number) for number in (1, 2))
     failed = Outcome(first, ev.Failed(0, "no answer in time", 1, 0.0), quiet_seconds=5.0)
@@ -93,7 +93,7 @@ def test_outcomes_of_two_claims_of_a_step_leave_the_command_that_knows_of_their_
 
 
 def test_a_quarantined_step_is_retried_whatever_an_older_claim_reports_with_it() -> None:
-    """The report moves its own claim's row, and the row is that of a newer one: it would stay set aside for ever. Found by a seed."""
+    """The report moves the row of its own claim, but the row belongs to a newer claim: the step stayed parked. Found by a seed."""
     running = replace(UNDOING, phase=Phase.RUNNING, vector="d")
     older = replace(work_on(running), operation=Operation.EXECUTE, number=1)
     late = Outcome(older, ev.Failed(0, "no answer in time", 1, 0.0), quiet_seconds=5.0)
@@ -106,7 +106,7 @@ def test_a_quarantined_step_is_retried_whatever_an_older_claim_reports_with_it()
 
 
 def test_a_late_outcome_leaves_the_command_of_the_operation_that_followed() -> None:
-    """It comes together with one that changes the saga; whoever undoes the step meanwhile keeps its claim."""
+    """It comes together with one that changes the saga; a process that compensates the step meanwhile keeps its claim."""
     undoing = replace(UNDOING, vector="KK")
     executed = replace(work_on(undoing), operation=Operation.EXECUTE, number=1)
     late = Outcome(executed, ev.Failed(0, "no answer in time", 1, 0.0, operation=Operation.EXECUTE))
@@ -118,7 +118,7 @@ def test_a_late_outcome_leaves_the_command_of_the_operation_that_followed() -> N
 
 
 def test_a_write_is_new_only_if_it_gives_its_steps_their_first_rows() -> None:
-    """A store writes it without looking for what may be there already."""
+    """A store writes it without checking for existing rows."""
     running = replace(UNDOING, phase=Phase.RUNNING, vector="DP")
     claim = replace(work_on(running), operation=Operation.EXECUTE)
     once, twice = (
@@ -151,7 +151,7 @@ def test_no_version_is_written_without_a_line_of_history() -> None:
 def test_a_success_is_planned_as_the_general_case_would_plan_it(
     after: list[tuple[int, ...]], modes: str, pivot: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Every vector of three steps, in order, side by side and joined."""
+    """Every vector of three steps, in a chain, in parallel and joined."""
     graph = shaped(after, modes, pivot=pivot)
     groups = [
         group_of(graph, State(Phase.RUNNING, "".join(letters), is_cancelled, is_paused, deadline, None), event, extra)

@@ -13,13 +13,13 @@ ONCE = Retry(attempts=1)
 
 
 class Payments:
-    """A service whose provider answers late, or never, when it is told to; a last step that always rejects, if wanted."""
+    """A service whose provider answers late or never, on demand; and a last step that can reject."""
 
     def __init__(
         self, *, retry: Retry = QUICK, timeout: str = "300ms", probed: bool = False, rejects: bool = True
     ) -> None:
         self.provider = Provider()
-        self.silent = 0  # so many calls take effect but are not answered
+        self.silent = 0  # that many calls take effect but are not answered
         self.declines_from: int | None = None  # from this call on it declines
         self.undone: list[str] = []
         self.undo_keys: list[str] = []

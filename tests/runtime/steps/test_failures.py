@@ -1,4 +1,4 @@
-"""Technical failures, refusals and what becomes of them."""
+"""Technical failures and refusals."""
 
 from __future__ import annotations
 

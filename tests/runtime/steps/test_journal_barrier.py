@@ -1,4 +1,4 @@
-"""What abandoning writes into a journal is final, whatever a late worker believes. Found by a seed of the simulation."""
+"""The journal rows that abandoning writes are final, even for a late worker. Found by a seed of the simulation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ABANDONING = State(Phase.ABANDONING, "SG", rollback_requested=False, paused=Fals
 
 @pytest.mark.parametrize("mark", [None, Mark.REJECTED])
 async def test_a_late_worker_does_not_execute_a_step_that_abandoning_has_barred(mark: Mark | None) -> None:
-    """It was claimed behind the pivot, where a person may have a rejection set aside (G38)."""
+    """It was claimed after the pivot, where an operator may have a rejection retried (G38)."""
     database = ServiceDatabase()
     runner = JournaledRunner(MemoryJournal(database))
     if mark is not None:

@@ -83,7 +83,7 @@ def service_on(url: str, gate: Gate | None = None) -> tuple[Participant, Definit
 
 
 async def claim_again(app: App, saga: UUID, step: int, operation: str = "E") -> Claim:
-    """A second delivery of a command, as if the first one's report had never come."""
+    """Delivers a command a second time, as if the first report was lost."""
     snapshot = await app.snapshot(saga)
     return Claim(
         saga=saga,

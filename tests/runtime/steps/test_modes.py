@@ -1,4 +1,4 @@
-"""The three modes end to end, and what handlers get and give."""
+"""The three modes end to end, and the arguments and results of handlers."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def prepared(url: str) -> str:
 
 
 def shop(transactional: str | None, journaled: str | None, provider: Provider) -> tuple[list[Participant], Definition]:
-    """One step in each mode and a last one that rejects where the input says so. All effects can be undone."""
+    """One step in each mode, and a last one that rejects on demand. All effects can be undone."""
     books = Participant("books", database=transactional)
     stock = Participant("stock", database=journaled)
     money = Participant("money")

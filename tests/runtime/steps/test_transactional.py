@@ -1,4 +1,4 @@
-"""Transactional steps: an effect is there exactly where the saga's row says so, whoever is late."""
+"""Transactional steps: an effect exists exactly where the saga's row says so, even if a process is late."""
 
 from __future__ import annotations
 

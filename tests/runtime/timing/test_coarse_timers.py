@@ -1,4 +1,4 @@
-"""Shared timers: never early, at most a tick late, and none for what was discarded."""
+"""Shared timers: never early, at most a tick late, and never for discarded items."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who runs beside whom: everybody, as many at once as may, but who wants to be alone."""
+"""The fair gate: many entries side by side, or one alone, in order of arrival."""
 
 from __future__ import annotations
 
@@ -109,14 +109,14 @@ async def test_an_entry_cancelled_at_its_turn_admits_the_next() -> None:
 
 
 async def came(turns: FairGate, *, alone: bool = False) -> asyncio.Task[None]:
-    """Somebody who wants to run, and has got as far as that goes."""
+    """A task that enters the gate."""
     task = asyncio.create_task(turns.enter(alone=alone))
     await asyncio.sleep(0)
     return task
 
 
 async def done(*tasks: asyncio.Task[None]) -> bool:
-    """Whether all of them are, after a few turns of the loop."""
+    """Returns whether all of them have entered, after a few turns of the loop."""
     for _ in range(5):
         await asyncio.sleep(0)
     return all(task.done() for task in tasks)

@@ -1,4 +1,4 @@
-"""A bell wakes one worker, and no ring is lost."""
+"""A ring wakes one worker, and no ring is lost."""
 
 from __future__ import annotations
 
