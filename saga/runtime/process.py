@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from typing import Final
-
-import structlog
 
 from saga.errors import SagaError
 from saga.ports.adapter import StoreAdapter
@@ -38,11 +36,11 @@ from saga.runtime.leader_watch import LeaderWatch
 from saga.runtime.planning.planner import CommitPlanner
 from saga.runtime.planning.router import Router
 from saga.runtime.redrive import Redriver
+from saga.runtime.restart import keep_running
 from saga.runtime.steps.runners import StepRunners
 from saga.runtime.telemetry import SILENT, Telemetry
 from saga.runtime.timing.store_clock import StoreClock
 
-RESTART_SECONDS: Final = 0.5
 DRAIN_SECONDS: Final = 10.0
 
 
@@ -53,20 +51,17 @@ class Process:
     """
 
     name: str
-    store_clock: StoreClock
-    identity: ProcessIdentity
     definitions: DefinitionCache
     end_waiters: EndWaiters
+    identity: ProcessIdentity
+    store_clock: StoreClock
+    refusals: Refusals
     outcomes: OutcomeQueue
     poll_requests: PollRequests
     intake: Intake
-    router: Router
     poller: Poller
-    leases: LeaseRenewal
-    refusals: Refusals
+    router: Router
     dispatcher: Dispatcher | None
-    follow_up: FollowUp
-    committer: Committer
     starter: Starter
     runners: StepRunners
     executor: Executor
@@ -99,18 +94,16 @@ class Process:
         self.poll_requests = requests = PollRequests(lease_seconds)
         self.intake = intake = Intake(clock, requests)
         self.poller = Poller(store, clock, identity, requests, intake, outcomes)
-        self.leases = LeaseRenewal(store, clock, identity, intake, outcomes, lease_seconds)
+        self._leases = LeaseRenewal(store, clock, identity, intake, outcomes, lease_seconds)
         self.router = router = Router(clock, identity, intake, queues_commands=bus is None)
         envelopes = Envelopes(adapter.options.namespace, self.definitions, self.refusals, bus_options.keys, store_clock)
         self.dispatcher = dispatcher = (
             None if bus is None else Dispatcher(bus, bus_options.also_read, envelopes, adapter, router, intake)
         )
-        self.follow_up = follow_up = FollowUp(
-            clock, router, intake, requests, waiters, dispatcher, meter, lease_seconds
-        )
+        follow_up = FollowUp(clock, router, intake, requests, waiters, dispatcher, meter, lease_seconds)
         leaders = LeaderWatch(clock)
         planner = CommitPlanner(store_clock, router, leaders, lease_seconds)
-        self.committer = Committer(store, clock, identity, outcomes, planner, follow_up, meter)
+        self._committer = Committer(store, clock, identity, outcomes, planner, follow_up, meter)
         self.starter = Starter(store, store_clock, router, lease_seconds, follow_up, meter)
         self.runners = StepRunners(adapter, store_clock, identity, planner, follow_up, telemetry)
         self.executor = Executor(adapter, store_clock, identity, self.definitions, outcomes, planner, follow_up)
@@ -122,7 +115,6 @@ class Process:
         redrive_seconds = adapter.options.redrive_seconds
         self.redriver = Redriver(store, clock, self.definitions, outcomes, router, redrive_seconds)
         self._tasks: list[asyncio.Task[None]] = []
-        self._log = structlog.get_logger("saga.process")
 
     async def start(self) -> None:
         """Joins the other processes and begins to work. Raises Unavailable."""
@@ -130,15 +122,15 @@ class Process:
         loops = [
             self.heartbeat.run,
             self.redriver.run,
-            self.committer.run,
+            self._committer.run,
             self.starter.run,
             self.poller.run,
-            self.leases.run,
+            self._leases.run,
             self.end_waiters.run,
         ]
         if self.dispatcher is not None:
             loops += [self.dispatcher.run, self.dispatcher.run_late]
-        self._tasks = [asyncio.create_task(self._keep_running(loop)) for loop in loops]
+        self._tasks = [asyncio.create_task(keep_running(loop, self.clock)) for loop in loops]
 
     async def serve(self, services: Sequence[str], capacity: int, *, durable: bool) -> None:
         """Accepts commands of these services, besides those served already. `capacity`: how many more claims may run at once."""
@@ -170,15 +162,6 @@ class Process:
             await self.dispatcher.close(drain_seconds)
         with contextlib.suppress(SagaError, TimeoutError):
             await self.adapter.membership.leave()
-
-    async def _keep_running(self, loop: Callable[[], Coroutine[None, None, None]]) -> None:
-        """Restarts a loop that dies of a bug. What it had in hand comes back when the leases end."""
-        while True:
-            try:
-                await loop()
-            except Exception:  # noqa: BLE001 (whatever it is, the other loops must not stand still)
-                self._log.exception("loop died, restarting", loop=loop.__qualname__)
-                await self.clock.sleep(RESTART_SECONDS)
 
     @property
     def number(self) -> int:
