@@ -158,7 +158,8 @@ def _describe(graph: Graph, snapshot: Snapshot) -> str:
     if state.phase is Phase.RUNNING and is_pivot_passed(graph, state.vector):
         return f"saga {snapshot.saga} has passed its pivot {graph.steps[graph.pivot].name} and only goes forward"
     flags = (", paused" if state.paused else "") + (", rollback requested" if state.rollback_requested else "")
-    return f"saga {snapshot.saga} is {state.phase.name.lower()}{flags}"
+    way_out = "" if state.phase.is_terminal else f" (saga why {snapshot.saga} says what it waits for)"
+    return f"saga {snapshot.saga} is {state.phase.name.lower()}{flags}{way_out}"
 
 
 def _is_same(before: Snapshot, after: Snapshot) -> bool:
@@ -180,5 +181,5 @@ def _obstacle_to_skip(graph: Graph, snapshot: Snapshot, position: int) -> str | 
         if position in other.reads and letter not in FINISHED_LETTERS
     ]
     if graph.returns is not None and step.name in reads(graph.returns):
-        readers.append("what the saga returns")
+        readers.append("the saga for its return value")
     return f"its result is read by {', '.join(readers)}; resolve it as happened instead" if readers else None

@@ -21,7 +21,7 @@ class Mark(Enum):
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
-    """What the journal holds about a step: its mark and, if it executed, its result."""
+    """The row of a step: its mark and, if it executed, its result."""
 
     mark: Mark
     result: bytes | None

@@ -147,6 +147,14 @@ async def test_why_says_what_a_saga_waits_for(
     assert_golden(f"why_{create.__name__}", said.replace("; ", ";\n  ") + "\n")
 
 
+async def test_a_client_explains_a_saga_as_the_command_does(counter: Counter) -> None:
+    detail = await running(counter)
+
+    answer = await counter.away.why(detail.saga)
+
+    assert (answer.situation, answer.step, answer.who) == (Situation.RUNNING, "charge", ("shop",))
+
+
 async def test_the_document_has_times_as_numbers(counter: Counter) -> None:
     answer = json.loads(json.dumps(why(await running(counter)).document()))
 

@@ -347,7 +347,7 @@ async def test_a_step_whose_result_is_read_is_not_skipped(any_world: World) -> N
     handle = await quarantined(any_world, stall, sagas)
 
     await until_quiet(sagas, handle)
-    with pytest.raises(Conflict, match="its result is read by what the saga returns"):
+    with pytest.raises(Conflict, match="its result is read by the saga for its return value"):
         await sagas.operations.skip(handle.id, "deliver", **BY)
 
 

@@ -56,7 +56,7 @@ class Selection:
     stuck
         Only sagas that wait for an operator.
     all
-        Every saga that has not ended.
+        Select every saga that has not ended.
     """
 
     definition: Annotated[str | None, Parameter(group=_GROUP)] = None

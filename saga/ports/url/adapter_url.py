@@ -70,7 +70,7 @@ class AdapterUrl:
         return tuple(f"{match[1]}:{match[2] or port_default}" for match in matches if match)
 
     def has(self, option: Option[Value]) -> bool:
-        """Whether the URL has this option, perhaps with an empty value."""
+        """Tells whether the URL has this option, perhaps with an empty value."""
         return option.name in self._given
 
     def value(self, option: Option[Value]) -> Value:
