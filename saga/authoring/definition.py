@@ -151,7 +151,7 @@ class Definition(Generic[InputT]):
         retriable: bool = False,
         read_only: bool = False,
     ) -> StepHandle:
-        """Add a step: the handler `contract`, as in "inventory.reserve".
+        """Adds a step: the handler `contract`, as in "inventory.reserve".
 
         `after` names its predecessors; a step also comes after those whose output its `inputs` read. `inputs` is a
         recorded path, or dicts and lists of paths and JSON values; without it the step gets the saga's input. `output`
@@ -221,7 +221,7 @@ class Definition(Generic[InputT]):
         return accept(self.outline(), contracts)
 
     def _schema(self) -> Json:
-        """The JSON Schema of the input, for people; None if the type has none."""
+        """The JSON Schema of the input, for people; None for a type without one."""
         if self.input_type is None:
             return None
         try:

@@ -58,7 +58,7 @@ def duration_text(milliseconds: int) -> str:
 def _text_ms(text: str) -> int:
     match = _PATTERN.fullmatch(text.strip())
     if match is None or not any(match.groups()):
-        raise _refused(text, "it has none of the known forms")
+        raise _refused(text, "its form is unknown")
     sizes = zip(match.groups(), _UNITS_MS.values(), strict=True)
     total = sum((Decimal(number) * size for number, size in sizes if number is not None), Decimal(0))
     if total != total.to_integral_value():

@@ -162,7 +162,7 @@ class ReplayState:
     # -- by force ------------------------------------------------------------------------------------------------------
 
     def freeze(self) -> None:
-        """E13: freeze the steps that may still take effect."""
+        """E13: freezes the steps that may still take effect."""
         self.phase, self.cancel, self.paused, self.turned = ABANDONING, False, False, Rule.FREEZE
         for step, letter in enumerate(self.letters):
             mode = self.plan.steps[step].mode

@@ -31,7 +31,7 @@ class Breach:
 
 @dataclass(slots=True)
 class Verdict:
-    """How many sagas and transitions were checked, how often each rule applied, and the breaches.
+    """The numbers of sagas and transitions that were checked, the uses of each rule, and the breaches.
 
     `unverifiable`: why sagas could not be checked, and how many: their history is gone, or a newer Saga wrote it.
     """

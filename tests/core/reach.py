@@ -1,6 +1,6 @@
 """Every state that some sequence of events leads to, and every change of a letter or a phase on the way.
 
-Any event may come at any time, also one that no participant would send: `decide` has to cope, and the tables to hold.
+Any event may come at any time, even one that no participant sends: `decide` must handle it, and the tables must hold.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NOW = 1_000.0
 
 
 class Change(NamedTuple):
-    """A letter that became another, in the phase in which that was done."""
+    """A change of a letter, and the phase in which it was made."""
 
     before: str
     after: str
@@ -36,7 +36,7 @@ class Change(NamedTuple):
 
 
 class _Letters(list[str]):
-    """A vector that tells of its changes."""
+    """A vector that records its changes."""
 
     def __init__(self, letters: list[str], fold: RecordingFold) -> None:
         super().__init__(letters)
@@ -52,7 +52,7 @@ class _Letters(list[str]):
 
 
 class RecordingFold(Fold):
-    """The production rules, which tell of every change that they make."""
+    """A fold that records every change that the rules make."""
 
     __slots__ = ("changes", "phases")
 
@@ -67,7 +67,7 @@ CHANGES: set[Change] = set()
 
 @dataclass
 class Reached:
-    """What was found: the states, the decisions made on them, and the changes of phase and letters."""
+    """The states that were found, the decisions made on them, and the changes of phase and letters."""
 
     states: set[State] = field(default_factory=set)
     decisions: list[tuple[State, ev.Event, Decision]] = field(default_factory=list)
@@ -75,7 +75,7 @@ class Reached:
 
 
 def reach(plain: Graph, *, skipped: tuple[int, ...]) -> Reached:
-    """Visit every state of this graph; `skipped`: the steps whose condition is false."""
+    """Visits every state of this graph; `skipped`: the steps whose condition is false."""
     graph = conditional(plain, skipped=skipped, any_joins=())
     found = Reached()
     todo = [initial_state(graph, now=NOW)]
@@ -122,7 +122,7 @@ def every_event(graph: Graph) -> Iterator[ev.Event]:
 
 
 def _plain(state: State) -> State:
-    """Without the texts and the clock, which would make every state another one."""
+    """The state without texts and clock, which would make every state unique."""
     return State(
         phase=state.phase,
         vector=state.vector,

@@ -52,7 +52,7 @@ def test_the_schema_of_the_input_is_kept_for_people() -> None:
 
 
 @pytest.mark.parametrize("kind", [None, Path, "Order"])
-def test_an_input_type_without_a_schema_is_no_hindrance(kind: object) -> None:
+def test_an_input_type_without_a_schema_is_accepted(kind: object) -> None:
     definition = Definition("order", input=kind)
     definition.step("shop.reserve")
 
@@ -298,7 +298,7 @@ def test_a_read_only_step_needs_no_compensation() -> None:
     assert definition.graph(contracts("reserve")).steps[0].read_only
 
 
-def test_an_error_of_a_definition_is_no_usage_error() -> None:
-    """Who catches a wrong call must not swallow a wrong definition."""
+def test_an_error_of_a_definition_is_not_a_usage_error() -> None:
+    """A handler for wrong calls must not catch faults of a definition."""
     assert not issubclass(DefinitionError, UsageError)
     assert isinstance(order().step("shop.reserve"), StepHandle)

@@ -86,7 +86,7 @@ def test_format_1_has_no_other_fields(field: str) -> None:
         graph_from_json(json.dumps(document))
 
 
-def test_the_schema_of_the_input_is_no_part_of_the_identity() -> None:
+def test_the_schema_of_the_input_does_not_affect_the_identity() -> None:
     with_schema = replace(order(), input_schema={"type": "object"})
 
     assert with_schema.hash == order().hash
@@ -132,7 +132,7 @@ def test_graphs_differ_in_words_exactly_if_their_hashes_differ(one: Graph, other
 
 
 @given(graphs(), st.data())
-def test_a_change_of_one_step_is_told_in_words(graph: Graph, data: st.DataObject) -> None:
+def test_a_change_of_one_step_is_described_in_words(graph: Graph, data: st.DataObject) -> None:
     fields = {
         "mode": st.sampled_from(Mode),
         "pivot": st.booleans(),

@@ -32,7 +32,7 @@ def test_the_deadline_counts_from_the_start() -> None:
     assert initial_state(graph, now=NOW).deadline == NOW + 60
 
 
-def test_a_definition_without_a_deadline_has_none() -> None:
+def test_a_saga_of_a_definition_without_a_deadline_is_never_late() -> None:
     assert initial_state(graphs.chain("J"), now=NOW).deadline is None
 
 
@@ -81,7 +81,7 @@ def test_a_deadline_that_is_not_enforced_ends_nothing() -> None:
     assert decision.state.vector == "SD"
 
 
-def test_a_compensation_over_its_budget_is_set_aside() -> None:
+def test_a_compensation_over_its_budget_is_quarantined() -> None:
     state = state_of("KV", phase=Phase.COMPENSATING, deadline=NOW - 1)
     failure = ev.Failed(0, "down", failures=1, first_failure_ago_seconds=0.0)
 

@@ -120,7 +120,7 @@ def test_a_remembered_decision_is_what_the_rules_decide(at: int) -> None:
     assert 0 < len(MEMOS[id(graph)]) < len(asked)
 
 
-def test_of_a_definition_with_many_ways_not_all_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_memo_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("saga.core.rules.memo.REMEMBERED_MAX", 4)
     graph = graphs.shaped(((), (), ()), "XXX", pivot=-1)
     for order in itertools.permutations(range(3)):
@@ -147,7 +147,7 @@ def test_a_command_is_what_the_new_state_calls_for(at: int) -> None:
 
 @every_case
 def test_what_is_newly_called_for_is_sent_at_once(at: int) -> None:
-    """Nothing waits for a redrive that a decision could have sent itself."""
+    """No command waits for a redrive that the decision could have sent itself."""
     graph, _ = CASES[at]
     forgotten = [
         (before, event, decision.state)
@@ -189,7 +189,7 @@ def any_history(draw: st.DrawFn) -> tuple[Graph, list[ev.Event]]:
 
 @st.composite
 def any_state(draw: st.DrawFn) -> tuple[Graph, State]:
-    """Also states that no saga can be in."""
+    """Any state, also one that no saga can be in."""
     graph = draw(any_graph())
     size = len(graph.steps)
     return graph, State(
@@ -247,8 +247,8 @@ def test_the_successes_of_parallel_steps_commute(graph: Graph, data: st.DataObje
 
 
 @given(any_graph(), st.data())
-def test_what_is_resolved_during_a_roll_back_commutes(graph: Graph, data: st.DataObject) -> None:
-    """Success, rejection or compensation: the order in which parallel steps report does not decide where it ends."""
+def test_outcomes_resolved_during_a_rollback_commute(graph: Graph, data: st.DataObject) -> None:
+    """Success, rejection or compensation: the order in which parallel steps report does not affect the end."""
     state = _rolled_back(graph, data)
     reports = [_report(letter, step, data) for step, letter in enumerate(state.vector) if letter in "UK"]
     shuffled = data.draw(st.permutations(reports))
@@ -257,7 +257,7 @@ def test_what_is_resolved_during_a_roll_back_commutes(graph: Graph, data: st.Dat
 
 
 @given(any_graph(), st.data())
-def test_a_roll_back_ends_when_everybody_reports(graph: Graph, data: st.DataObject) -> None:
+def test_a_rollback_ends_when_every_step_reports(graph: Graph, data: st.DataObject) -> None:
     state = _rolled_back(graph, data)
     for _ in range(3 * len(graph.steps)):
         for step, letter in enumerate(state.vector):
@@ -270,7 +270,7 @@ def test_a_roll_back_ends_when_everybody_reports(graph: Graph, data: st.DataObje
 
 
 def _rolled_back(graph: Graph, data: st.DataObject) -> State:
-    """Some steps have succeeded, some are under way, and somebody cancels."""
+    """A saga that is rolled back after some steps have succeeded, and while others are under way."""
     state = _decided(graph, initial_state(graph, now=NOW), ev.Started()).state
     for _ in range(data.draw(st.integers(0, 4))):
         running = [step for step, letter in enumerate(state.vector) if letter == "D"]

@@ -28,7 +28,7 @@ OTHER_MEANINGS: Final = {
     ("saga/ports/journal.py", "Z"): "a mark of the journal, which is not the saga's vector",
     ("saga/telemetry/endpoint.py", "?"): "begins the query of a URL",
 }
-"""A file, and a text in it that is made of letters but does not mean them."""
+"""Texts that consist of letters of the vector but mean something else, by file."""
 
 SQL: Final = {path.relative_to(ROOT).as_posix(): path.read_text() for path in (ROOT / "adapters").rglob("*.sql")}
 SETS: Final = (
@@ -83,7 +83,7 @@ def test_sql_has_the_words_of_the_core(function: str, words: dict[str, str]) -> 
 
 
 def test_every_set_of_letters_in_sql_is_a_set_of_the_core() -> None:
-    """As in `letter in ('S', 'N')` or `vector ~ '[dwuk]'`."""
+    """A set is written as `letter in ('S', 'N')` or `vector ~ '[dwuk]'`."""
     listed = re.compile(r"in \(('.'(?:, ?'.')+)\)")
     matched = re.compile(rf"'\[([{''.join(sorted(LETTERS - {'?'}))}]+)\]'")
     found = {

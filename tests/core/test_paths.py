@@ -94,7 +94,7 @@ def test_a_literal_that_looks_like_a_path_reads_nothing() -> None:
     assert resolve(escaped(literal), ORDER, RESULTS) == literal
 
 
-def test_parts_that_are_no_names_are_quoted() -> None:
+def test_parts_that_are_not_names_are_quoted() -> None:
     assert path_text(("input", "a.b", 0, "c")) == "input['a.b'][0].c"
 
 
@@ -131,7 +131,7 @@ def test_a_malformed_path_is_a_fault(template: Json) -> None:
         ((1, 2), "(1, 2) is a tuple, which is not a JSON value"),
     ],
 )
-def test_what_is_no_canonical_json_is_a_fault(template: Json, fault: str) -> None:
+def test_a_value_without_canonical_json_is_a_fault(template: Json, fault: str) -> None:
     assert template_faults(template) == (fault,)
 
 

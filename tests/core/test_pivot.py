@@ -101,7 +101,7 @@ def test_a_closing_step_without_compensation_becomes_the_pivot() -> None:
 
 
 @pytest.mark.parametrize("contract", [replace(CONTRACT, handler="ship"), replace(plain("ship"), read_only=True)])
-def test_a_closing_step_that_is_undone_or_has_no_effect_is_no_pivot(contract: Contract) -> None:
+def test_a_closing_step_that_is_undone_or_has_no_effect_is_not_the_pivot(contract: Contract) -> None:
     assert accept(CHAIN, contracts(CHAIN, contract)).pivot == -1
 
 
@@ -113,7 +113,7 @@ def test_a_single_step_needs_nothing() -> None:
 def test_what_is_accepted_can_always_be_undone_or_finished(
     after: list[list[int]], uncompensated: set[int], pivot: int | None, retriable: set[int]
 ) -> None:
-    """What can be rolled back when it has succeeded has a compensation; what can fail runs before the pivot."""
+    """A step that can be rolled back after its success has a compensation; a step that can reject runs before the pivot."""
     names = [f"s{number}" for number in range(len(after))]
     steps = [
         replace(

@@ -1,4 +1,4 @@
-"""What a rollback would do is what it does."""
+"""The preview of a rollback is what the rollback does."""
 
 from __future__ import annotations
 

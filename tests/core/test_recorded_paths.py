@@ -215,7 +215,7 @@ def test_a_path_has_no_value_while_the_definition_is_written(use: Callable[[Any]
     assert "order.input.sku has no value while the definition is written" in finding.reason
 
 
-def test_a_path_is_no_trap_for_tools_that_look_for_hidden_names() -> None:
+def test_a_path_does_not_trap_tools_that_look_for_hidden_names() -> None:
     path = order().input
 
     assert not hasattr(path, "_repr_html_")

@@ -137,7 +137,7 @@ def test_a_step_with_an_invalid_name_is_refused() -> None:
 
 
 @pytest.mark.parametrize("timeout_ms", [0, DURATION_MS_MAX + 1])
-def test_a_time_out_outside_its_range_is_refused(timeout_ms: int) -> None:
+def test_a_timeout_outside_its_range_is_refused(timeout_ms: int) -> None:
     finding = the_finding(change(CHAIN, "charge", timeout_ms=timeout_ms))
 
     assert finding.code is Code.TIME_INVALID
@@ -189,7 +189,7 @@ def test_pauses_beyond_the_deadline_are_a_warning(changed: dict[str, int]) -> No
         replace(RETRY, attempts=1_000_000, first_ms=0),
     ],
 )
-def test_a_retry_that_ends_within_the_deadline_is_no_finding(policy: RetryPolicy) -> None:
+def test_a_retry_that_ends_within_the_deadline_is_accepted(policy: RetryPolicy) -> None:
     assert findings(change(CHAIN, "reserve", retry=policy)) == []
 
 
@@ -211,7 +211,7 @@ def test_a_malformed_template_is_refused_where_it_stands(template: object) -> No
 # -- edges and what is read along them --------------------------------------------------------------------------------
 
 
-def test_a_predecessor_that_is_no_step_is_refused() -> None:
+def test_a_predecessor_that_is_not_a_step_is_refused() -> None:
     finding = the_finding(outline(step("a"), step("b", "a", "c")))
 
     assert finding.code is Code.UNKNOWN_PREDECESSOR
@@ -285,7 +285,7 @@ def test_a_probe_of_a_step_that_is_not_external_is_a_warning(mode: Mode) -> None
     assert (finding.code, finding.severity) == (Code.PROBE_WITHOUT_USE, Severity.WARNING)
 
 
-def test_a_probe_of_an_external_step_is_no_finding() -> None:
+def test_a_probe_of_an_external_step_is_accepted() -> None:
     assert findings(CHAIN, replace(CONTRACT, handler="charge", has_probe=True)) == []
 
 
@@ -324,7 +324,7 @@ def test_a_contract_that_is_gone_is_found() -> None:
     assert finding.code is Code.CONTRACT_MISSING
 
 
-def test_a_contract_that_offers_more_than_before_is_no_finding() -> None:
+def test_a_contract_that_offers_more_than_before_is_accepted() -> None:
     graph = accept(CHAIN, contracts(CHAIN, plain("ship")))
 
     assert check_frozen(graph, contracts(CHAIN, replace(CONTRACT, handler="ship", has_probe=True))) == ()

@@ -1,4 +1,4 @@
-"""What surely does not fit a JSON Schema is found, and what pydantic would take passes."""
+"""A certain misfit with a JSON Schema is found, and what pydantic would take passes."""
 
 from __future__ import annotations
 

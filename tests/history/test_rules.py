@@ -45,7 +45,7 @@ PAIRS = {
     "a resolved step was unknown": Pair(
         Rule.SUCCESS, XXX, (STARTED, "C UVV  rolling back", "C KVV  resolved: it happened 0"),
         (STARTED, "C UVV  rolling back", "C USV  resolved: it happened 1")),
-    "a kept rejection is set aside when the pivot has passed": Pair(
+    "a kept rejection is quarantined when the pivot has passed": Pair(
         Rule.KEPT, FORK_PIVOT, (*BOTH, "R SDR  rejected 2; rollback waits 1", "R SSd  succeeded 1; rollback refused 1; quarantined 2"),
         (*BOTH, "R SDR  rejected 2; rollback waits 1", "R SSR  succeeded 1; rollback refused 1")),
     "a rejection is kept only until the pivot has passed": Pair(
@@ -57,7 +57,7 @@ PAIRS = {
     "an unknown call is not declared void twice": Pair(
         Rule.REJECTION, XXX, (STARTED, "C UVV  rolling back", "Z VVV  resolved: it did not happen 0; compensated all"),
         (STARTED, "C UVV  rolling back", "C UVV  resolved: it did not happen 1")),
-    "a rejection behind the pivot is set aside": Pair(
+    "a rejection behind the pivot is quarantined": Pair(
         Rule.LATE_REJECTION, TTT_PIVOT, (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSd  quarantined 2"),
         (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSR  rejected 2")),
     "a step is dispatched behind its predecessors": Pair(
@@ -134,12 +134,12 @@ PAIRS = {
         Rule.VOIDED, XXX_PIVOT,
         (STARTED, "R SDP  succeeded 0", "R SDP  rollback waits 1", "C KVV  voided 1; rolling back"),
         (STARTED, "R SDP  succeeded 0", "C KVV  voided 1; rolling back")),
-    "a step is set aside only where no rollback is possible": Pair(
+    "a step is quarantined only where no rollback is possible": Pair(
         Rule.QUARANTINE, XXX, (STARTED, "C UVV  failed 0; rolling back", "C uVV  failed 0; quarantined 0"),
         (STARTED, "R dPP  failed 0; quarantined 0")),
-    "what has an outcome is not set aside": Pair(
+    "a step with an outcome is not quarantined": Pair(
         Rule.QUARANTINE, TTT_PIVOT, (STARTED, "R SDP  succeeded 0"), (STARTED, "R SDP  succeeded 0", "R sDP  quarantined 0")),
-    "an operator retries what was set aside": Pair(
+    "an operator retries a quarantined step": Pair(
         Rule.OPERATOR, XXX,
         (STARTED, "C UVV  rolling back", "C uVV  quarantined 0", "C UVV  retried by an operator 0"),
         (STARTED, "C UVV  rolling back", "C UVV  retried by an operator 0")),

@@ -1,6 +1,6 @@
-"""`python -m tests.mutants.hunt 5,12 0-400 3`: these seeds, then others until three have broken an invariant. A JSON line for each.
+"""`python -m tests.mutants.hunt 5,12 0-400 3` runs these seeds, then others until three break an invariant, a JSON line each.
 
-It runs whatever `saga` is first on the path: a copy with a guard taken out.
+It runs the `saga` that is first on the path: a copy without a guard.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ def seeds(known: str, others: str) -> Iterator[int]:
 
 
 def broken(seed: int) -> dict[str, object]:
-    """What this seed breaks. An exception or a timeout is something else than an invariant."""
+    """Returns the invariant that this seed breaks. An exception or a timeout is not an invariant."""
     signal.signal(signal.SIGALRM, _out_of_time)
     signal.alarm(SEED_SECONDS_MAX)
     try:
         report = run_seed(seed)
-    except Exception as error:  # noqa: BLE001 (whatever a mutant may raise)
+    except Exception as error:  # noqa: BLE001 (a mutant may raise anything)
         return {"seed": seed, "invariant": type(error).__name__, "text": str(error)}
     finally:
         signal.alarm(0)

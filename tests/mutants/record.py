@@ -1,4 +1,4 @@
-"""The seeds that kill each mutant, kept in `kills.json`, and the page that shows them."""
+"""The seeds that kill each mutant, recorded in `kills.json`, and the page that shows them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Kills = Mapping[str, Sequence[Kill]]
 
 
 def read_kills() -> dict[str, list[Kill]]:
-    """By the number of the guard."""
+    """Returns the recorded kills by the number of the guard."""
     if not FILE.exists():
         return {}
     recorded = json.loads(FILE.read_text(encoding="utf-8"))

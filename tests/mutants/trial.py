@@ -1,4 +1,4 @@
-"""One guard taken out of a copy of the product, and which seeds of the simulation find out."""
+"""Removes a guard from a copy of the product, and finds the seeds of the simulation that notice."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Kill:
 
 @contextmanager
 def mutated(guard: Guard) -> Iterator[Path]:
-    """A copy of the packages without this guard. Raises CalledProcessError where its patch does not apply."""
+    """Yields a copy of the packages without this guard. Raises AssertionError if its patch does not apply."""
     with tempfile.TemporaryDirectory(prefix=f"saga-{guard.number}-") as folder:
         copy = Path(folder)
         for package in PACKAGES:
@@ -46,9 +46,9 @@ def mutated(guard: Guard) -> Iterator[Path]:
 
 
 def kills(guard: Guard, known: Sequence[int], others: range, wanted: int) -> tuple[list[Kill], list[str]]:
-    """The seeds that kill it by a named invariant, and what else happened: exceptions, timeouts, dead loops.
+    """Returns the seeds that kill it by a named invariant, and anomalies: exceptions, timeouts, dead loops.
 
-    Where the product itself breaks an invariant, a seed proves nothing of the guard: it is left out.
+    Leaves out seeds in which the unchanged product breaks an invariant too: they prove nothing about the guard.
     """
     killed: list[Kill] = []
     with mutated(guard) as copy:

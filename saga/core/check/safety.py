@@ -1,4 +1,4 @@
-"""What a definition must satisfy before a saga may run on it: checked when it is registered, never at run time."""
+"""The check that a definition must pass before a saga may run on it: at registration, never at run time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How technical failures are retried, as a definition stores it."""
+"""The retry policy of a step, as a definition stores it."""
 
 from __future__ import annotations
 

@@ -12,13 +12,13 @@ from saga.core.state.mode import Mode
 
 
 class StepKind(Enum):
-    """What a step does when its turn comes."""
+    """The kind of a step: what it does once it is dispatched."""
 
     CALL = "call"
 
 
 class Join(Enum):
-    """Which predecessors must be finished before a step is dispatched."""
+    """The predecessors that must be finished before a step is dispatched."""
 
     ALL = "all"
 
@@ -38,7 +38,7 @@ class StepFields:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFields(StepFields):
-    """What the author of a definition says about a call of a service's handler."""
+    """A call of a service's handler, as far as the author of the definition describes it."""
 
     service: str
     handler: str

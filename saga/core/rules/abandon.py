@@ -32,7 +32,7 @@ _THAWED: Final = {
 
 
 def on_abandoned(fold: Fold, _: ev.Abandoned) -> None:
-    """Freeze first, be final afterwards. A pause ends here: it would keep the journals from being asked."""
+    """Freezes first; letters become final afterwards. A pause ends here: it would keep the journals from being asked."""
     if fold.phase.is_terminal or fold.phase is _ABANDONING:
         return
     fold.phase, fold.rollback_requested, fold.paused, fold.deadline = _ABANDONING, False, False, None
@@ -53,7 +53,7 @@ def on_quiet(fold: Fold, event: ev.Quiet) -> None:
 
 
 def thaw_by_journal(fold: Fold, event: ev.Reported) -> bool:
-    """Apply a journal's report if it is about a frozen step; returns whether it is."""
+    """Applies a journal's report if it is about a frozen step; returns whether it is."""
     is_frozen = fold.phase is _ABANDONING and fold.letters[event.step] == FROZEN
     if not is_frozen or fold.graph.steps[event.step].mode is not _JOURNALED:
         return False
@@ -72,7 +72,7 @@ def freeze(fold: Fold, step: int) -> None:
 
 
 def thaw(fold: Fold, step: int, letter: str, kind: HistoryKind) -> None:
-    """Give a frozen step its final letter."""
+    """Gives a frozen step its final letter."""
     fold.letters[step] = letter
     fold.note(kind, step)
     end_if_thawed(fold)

@@ -21,7 +21,7 @@ _COMPENSATING, _JOURNALED = Phase.COMPENSATING, Mode.JOURNALED
 
 
 def settle(fold: Fold) -> None:
-    """Compensate each step whose successors are all clear (G11, G13); when all steps are clear, end the saga."""
+    """Compensates each step whose successors are all clear (G11, G13); when all steps are clear, ends the saga."""
     letters = fold.letters
     clear: set[int] = set()
     for step in fold.graph.downward:

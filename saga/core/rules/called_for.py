@@ -1,4 +1,4 @@
-"""Which operation a step's letter calls for. A command is run only if the vector calls for it at that moment (G1)."""
+"""The operation that a step's letter calls for. A command is run only if the vector calls for it at that moment (G1)."""
 
 from __future__ import annotations
 

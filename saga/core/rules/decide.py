@@ -25,7 +25,7 @@ _RUNNING = Phase.RUNNING
 def decide(
     graph: Graph, state: State, events: Sequence[ev.Event], *, now: float, jitter: float, enforce_deadline: bool
 ) -> Decision:
-    """Fold the events into the state.
+    """Folds the events into the state.
 
     `now` is the store's clock in seconds since the epoch; `jitter` in [0, 1) spreads retries. `enforce_deadline` says
     that the saga itself is late, and not an outage to blame: only then does a deadline that has passed end anything.

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class HistoryKind(StrEnum):
-    """What one line of the history records. The value is the text that the store keeps and people read."""
+    """The kind of a history line. The value is the text that the store keeps and people read."""
 
     STARTED = "started"
     SUCCEEDED = "succeeded"

@@ -11,10 +11,10 @@ from saga.core.rules.decision import Decision
 REMEMBERED_MAX: Final = 1_024  # decisions of one definition
 
 Memo = dict[tuple[str, int], Decision]
-"""By the vector before, and the step that succeeds."""
+"""The decisions of one graph, by the vector before and the step that succeeds."""
 
 MEMOS: Final[dict[int, Memo]] = {}
-"""By the `id` of the graph: hashing a graph on each step would cost more than the decision."""
+"""All memos, by the `id` of their graph: to hash a graph on each step costs more than the decision."""
 
 
 NO_MEMO: Final[Memo] = {}

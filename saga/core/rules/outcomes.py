@@ -83,7 +83,7 @@ def is_unresolved(fold: Fold, step: int) -> bool:
 
 
 def record_rejection(fold: Fold, step: int, reason: str) -> None:
-    """E4: roll back, or quarantine the step if the pivot has passed (G34)."""
+    """E4: rolls back, or quarantines the step if the pivot has passed (G34)."""
     letter = fold.letters[step]
     if fold.phase is _RUNNING and letter in OPEN_LETTERS:
         if pivot.is_pivot_passed(fold.graph, fold.letters):

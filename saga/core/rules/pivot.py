@@ -27,7 +27,7 @@ def is_pivot_passed(graph: Graph, vector: Sequence[str]) -> bool:
 
 
 def hold_for_pivot(fold: Fold, reason: str) -> bool:
-    """G31, G32: record a rollback request while the pivot's outcome is unknown; the outcome decides about it.
+    """G31, G32: records a rollback request while the pivot's outcome is unknown; the outcome decides about it.
 
     Returns False if nothing holds the rollback up. A transactional pivot does not: its commit finds the saga rolled back.
     """
@@ -47,7 +47,7 @@ def hold_for_pivot(fold: Fold, reason: str) -> bool:
 
 
 def pass_pivot(fold: Fold) -> None:
-    """The pivot has succeeded: refuse a waiting rollback (G33), quarantine rejections kept until now (G35)."""
+    """The pivot has succeeded: refuses a waiting rollback (G33), quarantines the rejections kept until now (G35)."""
     if fold.rollback_requested:
         fold.note(HistoryKind.ROLLBACK_REFUSED, fold.graph.pivot, f"{fold.reason}: the pivot has passed")
     fold.rollback_requested, fold.reason = False, None

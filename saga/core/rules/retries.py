@@ -38,7 +38,7 @@ def on_ongoing(fold: Fold, event: ev.Ongoing) -> None:
 
 
 def exhaust(fold: Fold, step: int, detail: str) -> None:
-    """G36: roll back if that is still possible, otherwise quarantine the step for an operator."""
+    """G36: rolls back if that is still possible, otherwise quarantines the step for an operator."""
     letter = fold.letters[step]
     if fold.phase is _RUNNING and letter == DISPATCHED:
         rollback.request_rollback(fold, f"{fold.graph.steps[step].name}: {detail}")
@@ -56,7 +56,7 @@ def _is_given_up(fold: Fold, event: ev.Failed, policy: RetryPolicy) -> bool:
 
 
 def _ask_again(fold: Fold, step: int, operation: Operation, after_seconds: float) -> None:
-    """Send the command again later, if the vector still calls for it.
+    """Sends the command again later, if the vector still calls for it.
 
     An external step that is rolled back meanwhile keeps its pause (G25).
     """

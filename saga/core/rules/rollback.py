@@ -35,7 +35,7 @@ def on_extended(fold: Fold, event: ev.Extended) -> None:
 
 
 def roll_back_if_overdue(fold: Fold) -> bool:
-    """Roll back a saga whose deadline has passed. Returns whether it is no longer running."""
+    """Rolls back a saga whose deadline has passed. Returns whether it is no longer running."""
     if fold.deadline is None or fold.now < fold.deadline or not fold.enforce_deadline or fold.rollback_requested:
         return False
     if pivot.is_pivot_passed(fold.graph, fold.letters):
@@ -45,7 +45,7 @@ def roll_back_if_overdue(fold: Fold) -> bool:
 
 
 def request_rollback(fold: Fold, reason: str) -> None:
-    """Roll back, unless the pivot has passed or its outcome has to be known first."""
+    """Rolls back, unless the pivot has passed or its outcome has to be known first."""
     if fold.phase is not _RUNNING:  # G5
         return
     if pivot.is_pivot_passed(fold.graph, fold.letters):  # G29
@@ -68,7 +68,7 @@ def roll_back(fold: Fold, reason: str) -> None:
 
 
 def mark_unknown(fold: Fold, step: int) -> None:
-    """G14: settle a dispatched step of unknown outcome by its mode."""
+    """G14: settles a dispatched step of unknown outcome by its mode."""
     mode = fold.graph.steps[step].mode
     if mode is _TRANSACTIONAL or fold.graph.steps[step].read_only:
         fold.letters[step] = VOID  # a transactional commit will find the saga rolled back

@@ -24,7 +24,7 @@ from saga.core.state.saga_state import State
 
 
 class UndoAction(Enum):
-    """What a rollback does about one step. People read the value."""
+    """The action of a rollback on one step. People read the value."""
 
     COMPENSATE = "compensate"
     FIND_OUT = "find out whether it happened, and compensate it if it did"
@@ -53,7 +53,7 @@ class RollbackPreview:
 
 
 def preview_rollback(graph: Graph, state: State, *, now: float) -> RollbackPreview:
-    """Decide the rollback on a copy, by the rules themselves, assuming that every compensation succeeds."""
+    """Decides the rollback on a copy, by the rules themselves, assuming that every compensation succeeds."""
     state = replace(state, paused=False)
     if state.phase is Phase.RUNNING:
         begun = decide(

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 
 class Mode(Enum):
-    """How a step makes its effect, and so what an unknown outcome means."""
+    """The way in which a step makes its effect; it determines what an unknown outcome means."""
 
     TRANSACTIONAL = "T"
     JOURNALED = "J"
