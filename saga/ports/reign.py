@@ -67,7 +67,7 @@ class ReignElection(abc.ABC, Generic[Held]):
 
     @abc.abstractmethod
     async def _record_resignation(self, held: Held) -> None:
-        """Write that nobody leads, under the guard of the candidacy. A failure is suppressed: the lease ends by time."""
+        """Writes that nobody leads, under the guard of the candidacy. A failure is suppressed: the lease ends by time."""
 
     @abc.abstractmethod
     async def _release(self, held: Held) -> None:

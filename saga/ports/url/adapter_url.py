@@ -57,7 +57,7 @@ class AdapterUrl:
             host=host,
             path=parts.path,
             place=place,
-            _given=_given(parts.query, place, [option.name for option in options], is_strict=is_strict),
+            _given=_options_in(parts.query, place, [option.name for option in options], is_strict=is_strict),
         )
 
     def servers(self, port_default: int) -> tuple[str, ...]:
@@ -116,7 +116,7 @@ def _place(parts: SplitResult, host: str) -> str:
     return f"{parts.scheme}://{credentials}{host}" if is_safe else f"{parts.scheme}://{_HIDDEN}"
 
 
-def _given(query: str, place: str, known: Sequence[str], *, is_strict: bool) -> dict[str, str]:
+def _options_in(query: str, place: str, known: Sequence[str], *, is_strict: bool) -> dict[str, str]:
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=is_strict and bool(query))
     except ValueError:

@@ -23,7 +23,7 @@ class HandClock:
         return self._now
 
     async def sleep(self, seconds: float) -> None:
-        """Wait until the test has moved the clock this far."""
+        """Waits until the test has moved the clock this far."""
         if seconds <= 0:
             await asyncio.sleep(0)
             return

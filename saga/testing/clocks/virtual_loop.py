@@ -68,7 +68,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         *args: *Values,
         context: Context | None = None,
     ) -> asyncio.TimerHandle:
-        """Call at a virtual time: at least one tick from now, so that a loop of zero delays makes time pass."""
+        """Calls at a virtual time: at least one tick from now, so that a loop of zero delays makes time pass."""
         return self.call_at(self._now + max(delay, TICK_SECONDS), callback, *args, context=context)
 
     def run_as(self, host: Host, coroutine: Coroutine[None, None, None]) -> None:

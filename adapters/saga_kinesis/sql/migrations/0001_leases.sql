@@ -1,4 +1,4 @@
--- What the readers of Kinesis streams agree on: who reads which shard, and how far it is. One schema for each namespace, beside
+-- The agreement of the readers of Kinesis streams: the owner and the progress of each shard. One schema for each namespace, beside
 -- the saga tables or in a database of its own. Everything is conditional: a reader that lost a lease changes nothing any more.
 
 create table lease (
@@ -15,14 +15,14 @@ create table lease (
     finished_at timestamptz,
     primary key (group_name, stream, incarnation, shard)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
-comment on table lease is 'One row for each shard and consumer group: who reads it, and how far it is';
+comment on table lease is 'One row for each shard and consumer group: its owner, and its progress';
 comment on column lease.incarnation is
     'When the stream was created, in milliseconds: a stream that was created again under its name starts afresh';
 comment on column lease.parents is
     'The shards that this one was split off or merged from; it is read when all of them are finished';
-comment on column lease.term is 'The number of the reign, one more with each new owner: saving is conditional on it';
+comment on column lease.term is 'Grows by one with each new owner: saving is conditional on it';
 comment on column lease.beat is
-    'Grows while the owner lives. Observers judge by their own clocks whether it still does';
+    'Grows while the owner is alive. Observers judge its death by their own clocks';
 comment on column lease.checkpoint is 'Sequence number up to which everything is acknowledged; null: nothing yet';
 comment on column lease.beyond is
     'Sequence numbers that were acknowledged beyond the checkpoint, with commas between them';
@@ -36,7 +36,7 @@ create table reader (
     seen_at    timestamptz not null default now(),
     primary key (group_name, stream, id)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.0, autovacuum_vacuum_threshold = 1000);
-comment on table reader is 'Who shares the shards of a stream within a group; `name` is host and process, for people';
+comment on table reader is 'The readers that share the shards of a stream within a group; `name` is host and process, for operators';
 
 create table parcel (
     id        bigint generated always as identity primary key,
@@ -66,7 +66,7 @@ begin
     returning l.shard;
 end $$;
 comment on function lease_sync is
-    'Takes over the list of shards; returns those whose end nobody read before Kinesis forgot them';
+    'Stores the list of shards; returns those that Kinesis forgot before they were read to their end';
 
 create function lease_beat(p_group text, p_stream text, p_incarnation bigint, p_reader uuid, p_name text, p_shards text[], p_terms bigint[])
 returns setof lease language plpgsql set search_path from current as $$
@@ -86,7 +86,7 @@ begin
     select * from lease l where l.group_name = p_group and l.stream = p_stream and l.incarnation = p_incarnation order by l.shard;
 end $$;
 comment on function lease_beat is
-    'A sign of life of a reader and of the leases that it holds; returns all leases of the stream';
+    'Records the heartbeat of a reader and of its leases; returns all leases of the stream';
 
 -- Only from the state that was looked at, and only when every parent is finished.
 create function lease_take(p_group text, p_stream text, p_incarnation bigint, p_reader uuid, p_shard text, p_term bigint, p_beat bigint)
@@ -136,7 +136,7 @@ create function reader_leave(p_group text, p_stream text, p_reader uuid, p_beat 
 language sql set search_path from current as $$
     delete from reader r where r.group_name = p_group and r.stream = p_stream and r.id = p_reader and r.beat = coalesce(p_beat, r.beat);
 $$;
-comment on function reader_leave is 'A reader goes in good order, or others found it dead at this beat';
+comment on function reader_leave is 'Removes a reader that leaves, or that others found dead at this heartbeat';
 
 create function parcel_put(p_body bytea, p_seconds float8) returns bigint language plpgsql set search_path from current as $$
 declare
@@ -147,4 +147,4 @@ begin
     insert into parcel (body, expire_at) values (p_body, now() + make_interval(secs => p_seconds)) returning id into v_id;
     return v_id;
 end $$;
-comment on function parcel_put is 'Keeps a body until its record is gone';
+comment on function parcel_put is 'Stores a body until its record expires';

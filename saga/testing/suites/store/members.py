@@ -16,7 +16,7 @@ SILENCE_SECONDS = 0.2
 
 
 class MemberTests(StoreStage):
-    """Join, heartbeat, leave, death."""
+    """The life of a process: it joins, sends heartbeats, leaves or dies."""
 
     async def test_processes_see_each_other(self) -> None:
         process = await self.process(SERVICE, OTHER_SERVICE)

@@ -30,14 +30,14 @@ class NotificationTests(StoreStage):
 
         await process.commit(self._dispatching(start, claim, other), notifications=_notifying(other, claim))
 
-        (told,) = await soon(other.heard.claims.get())
+        (received,) = await soon(other.heard.claims.get())
         (fetched,) = await other.fetch(CommandRef(start.saga, 1))
-        assert replace(told, lease_ends=0.0, store_clock=0.0) == replace(claim, lease_ends=0.0, store_clock=0.0)
+        assert replace(received, lease_ends=0.0, store_clock=0.0) == replace(claim, lease_ends=0.0, store_clock=0.0)
         assert replace(fetched, lease_ends=0.0, store_clock=0.0, quiet_at=0.0) == replace(
-            told, lease_ends=0.0, store_clock=0.0
+            received, lease_ends=0.0, store_clock=0.0
         )
-        assert told.lease_ends == pytest.approx(fetched.lease_ends, abs=1.0)
-        assert told.store_clock == pytest.approx(fetched.store_clock, abs=0.5)
+        assert received.lease_ends == pytest.approx(fetched.lease_ends, abs=1.0)
+        assert received.store_clock == pytest.approx(fetched.store_clock, abs=0.5)
 
     async def test_a_commit_with_a_write_conflict_sends_references_only(self) -> None:
         process, other = await self._pair()
@@ -64,8 +64,8 @@ class NotificationTests(StoreStage):
         await process.commit(self._dispatching(start, claim, other), notifications=notifications)
 
         assert await soon(other.heard.claim_refs.get()) == [elsewhere]
-        (told,) = await soon(other.heard.claims.get())
-        assert told.number == claim.number
+        (received,) = await soon(other.heard.claims.get())
+        assert received.number == claim.number
 
     async def test_many_inline_claims_arrive(self) -> None:
         process, other = await self._pair()
@@ -78,8 +78,8 @@ class NotificationTests(StoreStage):
         heard: list[Claim] = []
         while len(heard) < len(claims):
             heard += await soon(other.heard.claims.get())
-        assert sorted(told.step for told in heard) == list(range(100))
-        assert {told.input for told in heard} == {claim.input}
+        assert sorted(received.step for received in heard) == list(range(100))
+        assert {received.input for received in heard} == {claim.input}
 
     async def test_a_start_sends_its_first_claim_inline(self) -> None:
         process, other = await self._pair()
@@ -89,7 +89,7 @@ class NotificationTests(StoreStage):
 
         await process.start(start, notifications=_notifying(other, claim))
 
-        assert [told.number for told in await soon(other.heard.claims.get())] == [claim.number]
+        assert [received.number for received in await soon(other.heard.claims.get())] == [claim.number]
 
     async def test_a_start_with_a_taken_key_sends_references_only(self) -> None:
         process, other = await self._pair()
