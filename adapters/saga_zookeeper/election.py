@@ -1,12 +1,12 @@
 """Elects a leader by ZooKeeper's recipe: numbered nodes that end with their session, in the order of their numbers.
 
-The candidate with the lowest number leads, and the transaction id that created its node is the term. A renewal writes the reign in a
+The candidate with the lowest number leads, and the transaction id that created its node is the term. A renewal writes the record in a
 transaction that is guarded by that node: a majority has agreed to it, which the answer to a read does not prove (a server that is cut off
 from the others answers reads for seconds). A renewal is trusted for TRUSTED_SHARE of the time that the ensemble grants a silent session,
 counted on the local monotonic clock from the moment of *asking*; the rest is for the way of the sign of life from the server that was
 asked to the server that counts.
 
-The node `/saga/NAMESPACE/supervisor/reign` holds the `Reign` in JSON.
+The node `/saga/NAMESPACE/supervisor/reign` holds the `LeadershipRecord` in JSON.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from typing import Final
 
 from saga.errors import AccessRefused, LeadershipLost, NotFound, Unavailable
 from saga.ports.election import Election, Leadership, LeaseWatch
-from saga.ports.reign import Reign, ReignElection
+from saga.ports.guarded_election import GuardedElection, LeadershipRecord
 from saga_zookeeper.options import Options
 from saga_zookeeper.session import Session, SessionOver
 
 TRUSTED_SHARE: Final = 2 / 3
-WATCH_SECONDS: Final = 0.5  # how often a candidate reads the reign
+WATCH_SECONDS: Final = 0.5  # how often a candidate reads the record
 OPEN_TIMEOUT_SECONDS: Final = 10.0
 RESIGN_TIMEOUT_SECONDS: Final = 1.0
 
@@ -48,14 +48,14 @@ class Candidacy:
         return self.trust_seconds / 2
 
 
-class ZooKeeperElection(ReignElection[Candidacy]):
+class ZooKeeperElection(GuardedElection[Candidacy]):
     """See `saga.ports.election.Election`. An object is one candidate, with a session while it campaigns or leads."""
 
     def __init__(self, options: Options, namespace: str, name: str = "supervisor") -> None:
         super().__init__(options.place)
         self._options = options
         self._candidates_path = f"/saga/{namespace}/{name}/candidates"
-        self._reign_path = f"/saga/{namespace}/{name}/reign"
+        self._record_path = f"/saga/{namespace}/{name}/reign"
         self._campaigning: Session | None = None
 
     async def _win(self, candidate: str) -> tuple[Candidacy, Leadership]:
@@ -76,7 +76,7 @@ class ZooKeeperElection(ReignElection[Candidacy]):
     async def _enter(self, session: Session, candidate: str) -> Candidacy:
         timeout = session.seconds
         await session.create_lasting(self._candidates_path, timeout)
-        await session.create_lasting(self._reign_path, timeout)
+        await session.create_lasting(self._record_path, timeout)
         node = await session.create_numbered(f"{self._candidates_path}/c-", candidate.encode(), timeout)
         term = await session.creation(node, timeout)
         if term is None:
@@ -89,14 +89,14 @@ class ZooKeeperElection(ReignElection[Candidacy]):
         while (before := await self._predecessor(held)) is not None:
             changed.clear()
             if await held.session.creation(before, held.request_seconds, wake) is not None:
-                await self._watch_reign(held, watch)
+                await self._watch_leader(held, watch)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(WATCH_SECONDS):
                         await changed.wait()
-        await self._watch_reign(held, watch)  # first in the queue: from here on no older reign can be renewed
+        await self._watch_leader(held, watch)  # first in the queue: from here on no older term can be renewed
         while left := watch.left_seconds(time.monotonic()):
             await asyncio.sleep(min(left, WATCH_SECONDS))
-            await self._watch_reign(held, watch)
+            await self._watch_leader(held, watch)
 
     async def _predecessor(self, held: Candidacy) -> str | None:
         """The candidate directly before this one; None if this one is first."""
@@ -107,14 +107,14 @@ class ZooKeeperElection(ReignElection[Candidacy]):
         position = names.index(own)
         return f"{self._candidates_path}/{names[position - 1]}" if position else None
 
-    async def _watch_reign(self, held: Candidacy, watch: LeaseWatch) -> None:
-        value, changed = await held.session.read(self._reign_path, held.request_seconds)
+    async def _watch_leader(self, held: Candidacy, watch: LeaseWatch) -> None:
+        value, changed = await held.session.read(self._record_path, held.request_seconds)
         held.session.live_for(held.session.seconds)
-        reign = Reign.decoded(value)
-        if reign is None:
+        record = LeadershipRecord.decoded(value)
+        if record is None:
             watch.saw(None, 0.0, time.monotonic())
         else:
-            watch.saw(changed, reign.trust_seconds, time.monotonic())
+            watch.saw(changed, record.trust_seconds, time.monotonic())
 
     async def _prove(self, held: Candidacy) -> Leadership:
         asked_at = time.monotonic()
@@ -132,10 +132,10 @@ class ZooKeeperElection(ReignElection[Candidacy]):
             await self._try_write(held, holder=None, timeout=RESIGN_TIMEOUT_SECONDS)
 
     async def _try_write(self, held: Candidacy, *, holder: str | None, timeout: float) -> bool:
-        """Writes the reign if the candidate's node still exists; a resignation deletes the node."""
-        reign = Reign(held.term, holder, held.trust_seconds)
+        """Writes the record if the candidate's node still exists; a resignation deletes the node."""
+        record = LeadershipRecord(held.term, holder, held.trust_seconds)
         return await held.session.try_write(
-            self._reign_path, reign.encoded(), guard=held.node, deletes_guard=holder is None, timeout=timeout
+            self._record_path, record.encoded(), guard=held.node, deletes_guard=holder is None, timeout=timeout
         )
 
     async def _release(self, held: Candidacy) -> None:

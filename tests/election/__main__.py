@@ -44,9 +44,9 @@ async def run(servers: ElectionServers, faults: Sequence[str], rounds: int) -> d
         figures[fault] = {"rounds": rounds, "p50_seconds": _rank(seconds, 0.5), "p99_seconds": _rank(seconds, 0.99)}
         print(f"{servers.name:10} {fault:28}", " ".join(f"{name} {value:g}" for name, value in figures[fault].items()))
     with tempfile.TemporaryDirectory(prefix="saga-election-") as folder:
-        reigns = await churn(servers, Path(folder), candidates=20)
-    figures["20 candidates joining and leaving"] = {"reigns": reigns}
-    print(f"{servers.name:10} 20 candidates joining and leaving: {reigns} reigns, never two at a time")
+        terms = await churn(servers, Path(folder), candidates=20)
+    figures["20 candidates joining and leaving"] = {"terms": terms}
+    print(f"{servers.name:10} 20 candidates joining and leaving: {terms} terms, never two at a time")
     return figures
 
 

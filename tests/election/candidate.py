@@ -41,7 +41,7 @@ class Book:
         os.write(self._file, json.dumps({"at": time.monotonic(), "what": what, **facts}).encode() + b"\n")
 
 
-class RecordedElection:
+class NotedElection:
     """See `saga.ports.election.Election`."""
 
     def __init__(self, inner: Election, book: Book) -> None:
@@ -70,7 +70,7 @@ class RecordedElection:
         await self._inner.resign(leadership)
 
 
-class RecordedStore(MemoryStore):
+class NotedStore(MemoryStore):
     """Notes the first action of a leader: only a leader queries overdue sagas of all services."""
 
     book: Book
@@ -84,11 +84,11 @@ class RecordedStore(MemoryStore):
 async def main(url: str, namespace: str, name: str, path: str) -> None:
     book, clock = Book(Path(path)), SystemClock()
     adapter = MemoryAdapter(Database(clock, epoch=0.0), StoreOptions())
-    store = RecordedStore(adapter.database, adapter.options)
+    store = NotedStore(adapter.database, adapter.options)
     store.book, adapter.store = book, store
     process = Process(adapter, clock, name=name)
     await process.start()
-    election = RecordedElection(registry.open_election(url, namespace), book)
+    election = NotedElection(registry.open_election(url, namespace), book)
     options = SupervisorOptions(scan_seconds=SCAN_SECONDS)
     supervision = asyncio.create_task(Supervisor(process, election, clock, options).run())
     loop = asyncio.get_running_loop()

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from tests.election.contest import contest
 from tests.election.election_servers import ElectionServers
-from tests.election.history import reigns_of
+from tests.election.history import trusted_terms_of
 
 
 async def churn(servers: ElectionServers, folder: Path, candidates: int) -> int:
-    """Starts this many candidates. Each leader resigns or is killed, until none is left. Returns the number of reigns."""
+    """Starts this many candidates. Each leader resigns or is killed, until none is left. Returns the number of terms."""
     async with contest(servers, folder, candidates) as fight:
         for number in range(candidates):
             leader, _ = await fight.arena.leader()
@@ -25,4 +25,4 @@ async def churn(servers: ElectionServers, folder: Path, candidates: int) -> int:
                 waiting[-1].kill()  # this one never led
             if len(waiting) <= 1:
                 break
-        return sum(len(reigns_of(one.name, one.notes)) for one in fight.arena.candidates)
+        return sum(len(trusted_terms_of(one.name, one.notes)) for one in fight.arena.candidates)

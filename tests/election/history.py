@@ -21,7 +21,7 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
-class Reign:
+class TrustedTerm:
     """The time in which a candidate trusted itself to lead, in one term."""
 
     candidate: str
@@ -36,34 +36,34 @@ def notes_in(path: Path) -> list[Note]:
     return [Note(**json.loads(line)) for line in lines]
 
 
-def reigns_of(candidate: str, notes: Sequence[Note], died_at: float = math.inf) -> list[Reign]:
-    """The reigns of a candidate. One ends by time, by a note, or with the process; suspending the process does not end it."""
+def trusted_terms_of(candidate: str, notes: Sequence[Note], died_at: float = math.inf) -> list[TrustedTerm]:
+    """The terms of a candidate. One ends by time, by a note, or with the process; suspending the process does not end it."""
     by_term: dict[int, list[Note]] = {}
     for note in notes:
         if note.what in {"leads", "over"}:
             by_term.setdefault(note.term, []).append(note)
-    reigns = []
+    terms = []
     for term, noted in by_term.items():
         over_at = min((note.at for note in noted if note.what == "over"), default=math.inf)
         until = max(note.until for note in noted)
-        reigns.append(Reign(candidate, term, noted[0].at, min(until, over_at, died_at)))
-    return reigns
+        terms.append(TrustedTerm(candidate, term, noted[0].at, min(until, over_at, died_at)))
+    return terms
 
 
 def faults(books: Mapping[str, Sequence[Note]], died_at: Mapping[str, float]) -> list[str]:
     """The violations of an election; empty if it is correct."""
-    reigns = {name: reigns_of(name, notes, died_at.get(name, math.inf)) for name, notes in books.items()}
-    found = _overlaps(itertools.chain.from_iterable(reigns.values()))
+    terms = {name: trusted_terms_of(name, notes, died_at.get(name, math.inf)) for name, notes in books.items()}
+    found = _overlaps(itertools.chain.from_iterable(terms.values()))
     for name, notes in books.items():
         for note in notes:
-            if note.what == "acts" and not any(reign.begins <= note.at <= reign.ends for reign in reigns[name]):
+            if note.what == "acts" and not any(trusted.begins <= note.at <= trusted.ends for trusted in terms[name]):
                 found.append(f"{name} acts at {note.at:.3f}, when it does not lead")
     return found
 
 
-def _overlaps(reigns: Iterable[Reign]) -> list[str]:
+def _overlaps(terms: Iterable[TrustedTerm]) -> list[str]:
     found = []
-    ordered = sorted(reigns, key=lambda reign: reign.begins)
+    ordered = sorted(terms, key=lambda trusted: trusted.begins)
     for before, after in itertools.pairwise(ordered):
         if after.begins < before.ends:
             found.append(f"{after} begins before {before} has ended")

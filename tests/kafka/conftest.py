@@ -1,4 +1,4 @@
-"""A Kafka of one broker for each test process, and a corner of it for each test."""
+"""A Kafka of one broker for each test process, and a topic prefix for each test."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def kafka_server() -> Iterator[str]:
 
 @pytest.fixture
 def kafka_url(kafka_server: str) -> str:
-    """The URL of a bus whose topics and groups nobody else has."""
+    """The URL of a bus with topics and groups for this test alone."""
     return f"{kafka_server}&prefix=t{uuid.uuid4().hex[:12]}."

@@ -1,4 +1,4 @@
-"""A member of a group as a process of its own: `python -m tests.kafka.member URL`. It prints what it has read, then acknowledges."""
+"""A member of a group in its own process: `python -m tests.kafka.member URL`. It prints each batch, then acknowledges it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ RETRY_SECONDS = 0.5
 
 
 async def read(url: str) -> None:
-    told = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    stopped = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stopped.set)
     reading = asyncio.create_task(_read(url))
-    await told.wait()
+    await stopped.wait()
     reading.cancel()
     await asyncio.wait([reading])
 

@@ -1,4 +1,4 @@
-"""The bus suite over Kafka, with no flag lowered."""
+"""The bus suite over Kafka, without a lowered flag."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class TestKafkaBus(BusSuite):
 
 @pytest.fixture(scope="module")
 def three_brokers() -> Iterator[str]:
-    """Three copies of everything, two of which have to be there."""
+    """Three brokers: each message has three copies, and two must be in sync."""
     with or_skip(cluster(Shape(nodes=3))) as brokers:
         yield brokers.url
 

@@ -1,4 +1,4 @@
-"""Brokers die and connections go silent; nothing that was published is lost, and it goes on by itself."""
+"""Brokers die and connections go silent: no published message is lost, and the bus recovers by itself."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def one_broker() -> Iterator[Cluster]:
 
 
 class Buses:
-    """Connections that are closed at the end, on a corner of the cluster of their own."""
+    """Connections on a topic prefix of their own, closed at the end."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -111,7 +111,7 @@ async def test_cut_and_silent_connections_are_replaced() -> None:
             assert proxy.cut() > 0
             await log.more(WARM)
             proxy.hold()
-            await until(lambda: log.failures["Unavailable"], "a publish into the black hole is given up", seconds=20)
+            await until(lambda: log.failures["Unavailable"], "a publish into the black hole fails", seconds=20)
             proxy.release()
             await log.more(WARM)
         async with log.reading(reader):

@@ -1,4 +1,4 @@
-"""Members of a group: what they have in hand at a rebalance, how they come back, and what a backlog costs them."""
+"""Members of a group: their deliveries at a rebalance, how they return, and the cost of a backlog."""
 
 from __future__ import annotations
 
@@ -59,15 +59,15 @@ async def test_deliveries_acknowledged_during_a_rebalance_do_not_come_again(conn
             await until(lambda: revoked._epoch > 0, "the group is being rebalanced")
             await subscription.ack(held)
             await bus.publish(numbered([20]))
-            await until(lambda: log.arrived[20] or revoked._ready, "somebody has the next one")
+            await until(lambda: log.arrived[20] or revoked._ready, "a member has the next one")
     async with log.reading(bus):
-        await until(lambda: log.arrived[20], "the last one arrives")
+        await until(lambda: log.arrived[20], "the last one has arrived")
     assert set(log.arrived) == {20}
 
 
 async def test_deliveries_not_acknowledged_at_a_rebalance_go_to_the_new_owner(connect: Connect) -> None:
     bus, other, log = await connect(), await connect(), DeliveryLog()
-    for number in range(20):  # one by one, so that there are some on each partition
+    for number in range(20):  # one by one, so that each partition has some
         await bus.publish(numbered([number]))
     async with bus.subscribe([TOPIC], GROUP, limit=100) as subscription:
         held: list[Delivery] = []
@@ -84,7 +84,7 @@ async def test_deliveries_not_acknowledged_at_a_rebalance_go_to_the_new_owner(co
 
 
 async def test_a_slow_handler_does_not_end_the_membership(connect: Connect) -> None:
-    """The group notices only the polling, which goes on while a batch is in somebody's hands."""
+    """The group only sees the polling, which continues while the consumer holds a batch."""
     bus = await connect()
     await bus.publish(numbered(range(2_000)))
     async with bus.subscribe([TOPIC], GROUP, limit=10) as subscription:

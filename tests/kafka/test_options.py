@@ -1,4 +1,4 @@
-"""kafka:// URLs: what they can say, and how wrong ones are refused."""
+"""kafka:// URLs: their options, and how wrong ones are refused."""
 
 from __future__ import annotations
 

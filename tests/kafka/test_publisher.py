@@ -1,4 +1,4 @@
-"""Publishing: what ends a producer for good is healed by another one."""
+"""Publishing: a failed producer is replaced, and limits are checked first."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def arrived(bus: Bus, count: int) -> list[bytes]:
 
 
 async def test_a_batch_refused_by_a_broker_does_not_end_the_publisher(kafka_url: str, bus: KafkaBus) -> None:
-    """The refused batch has used up numbers of the idempotent producer: the next one is out of order, which is fatal."""
+    """A refused batch uses up sequence numbers of the idempotent producer: the next batch is out of order, which is fatal."""
     await make_topic(kafka_url, **{"max.message.bytes": "2000"})
     await bus.publish(numbered([1]))
 
@@ -65,7 +65,7 @@ async def test_a_failed_producer_is_replaced_within_the_same_publish(bus: KafkaB
         first._txn_manager.increment_sequence_number(place, 100)
 
     last = 1
-    while publisher._producer is first:  # the partition of each message is drawn by lot
+    while publisher._producer is first:  # the partition of each message is drawn at random
         last += 1
         assert last < MESSAGES_MAX, "the partition of the first message is never drawn"
         await bus.publish(numbered([last]))

@@ -19,7 +19,7 @@ from tests.services.postgres import administer, with_database
 
 @pytest.fixture(scope="session")
 def kinesis_endpoint() -> Iterator[str]:
-    """One stand-in for each test process; a test has a prefix of its own on it."""
+    """One stand-in for each test process; each test has its own prefix."""
     with or_skip(services.kinesis()) as endpoint:
         yield endpoint
 

@@ -1,4 +1,4 @@
-"""kinesis:// URLs: what they can say, how wrong ones are refused, and that no secret is shown."""
+"""kinesis:// URLs: their options, how wrong ones are refused, and that no secret is shown."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def choice(name: str, default: str, *choices: str) -> Option[str]:
 
 
 def identifier(name: str, *, chars_max: int) -> Option[str]:
-    """At most `chars_max` characters of which the names of topics and streams are made; empty by default."""
+    """At most `chars_max` characters that are allowed in the names of topics and streams; empty by default."""
 
     def parse(text: str) -> str:
         if len(text) > chars_max or not _NAME.fullmatch(text):

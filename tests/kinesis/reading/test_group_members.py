@@ -45,7 +45,7 @@ async def test_a_frozen_reader_hands_out_nothing_from_shards_that_others_took_ov
         await log.publish(publisher, 20)
         sleeper = await readers.join("step")
         sleeper.step()
-        await until(lambda: sleeper.own, "it has one delivery in hand, and others ready")
+        await until(lambda: sleeper.own, "it holds one delivery, and has others ready")
         sleeper.freeze()
         async with log.reading(heir):
             await log.complete()

@@ -17,7 +17,7 @@ from saga.testing.suites.store.stage import EXECUTE, OTHER_SERVICE, StageProcess
 
 
 class NotificationTests(StoreStage):
-    """An inline claim saves a query. It is sent only if the claim was made."""
+    """An inline claim saves a query. It is sent only if the claim was written."""
 
     sends_inline_claims = (
         True  # `claims` and `statuses` of the notifications are used; a store may send references instead

@@ -1,4 +1,4 @@
-"""Elections that record the reign beside their candidates, under a guard: what etcd and ZooKeeper have in common.
+"""Elections that record the leadership beside their candidates, under a guard: what etcd and ZooKeeper have in common.
 
 An election object is one candidate. How a candidacy is won and proved differs from system to system, and stays in its adapter.
 """
@@ -16,8 +16,8 @@ from saga.ports.election import Leadership
 
 
 @dataclass(frozen=True, slots=True)
-class Reign:
-    """The record of a reign, in JSON. `holder` is None after a resignation; `trust_seconds` is how long a renewal is trusted."""
+class LeadershipRecord:
+    """The record of a leadership, in JSON. `holder` is None after a resignation; `trust_seconds` is how long a renewal is trusted."""
 
     term: int
     holder: str | None
@@ -29,7 +29,7 @@ class Reign:
 
     @classmethod
     def decoded(cls, data: bytes) -> Self | None:
-        """The reign that others may still trust; None where nobody has led yet, or the last leader has resigned."""
+        """The leadership that others may still trust; None where nobody has led yet, or the last leader has resigned."""
         record = json.loads(data or b"{}")
         if record.get("holder") is None:
             return None
@@ -37,7 +37,7 @@ class Reign:
 
 
 class Candidacy(Protocol):
-    """A candidate's place in the queue. The term is that of the reign that it may begin."""
+    """A candidate's place in the queue. The term is that of the leadership that it may begin."""
 
     @property
     def term(self) -> int:
@@ -47,7 +47,7 @@ class Candidacy(Protocol):
 Held = TypeVar("Held", bound=Candidacy)
 
 
-class ReignElection(abc.ABC, Generic[Held]):
+class GuardedElection(abc.ABC, Generic[Held]):
     """See `saga.ports.election.Election`. One campaign at a time; renewals and resignations take turns."""
 
     def __init__(self, place: str) -> None:
@@ -63,7 +63,7 @@ class ReignElection(abc.ABC, Generic[Held]):
 
     @abc.abstractmethod
     async def _prove(self, held: Held) -> Leadership:
-        """Writes the reign under the guard of the candidacy, so that a majority agrees. Raises LeadershipLost, Unavailable."""
+        """Writes the record under the guard of the candidacy, so that a majority agrees. Raises LeadershipLost, Unavailable."""
 
     @abc.abstractmethod
     async def _record_resignation(self, held: Held) -> None:
