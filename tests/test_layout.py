@@ -39,9 +39,7 @@ CROWDED_FOLDERS: dict[str, str] = {
     "saga/core/rules": "one module for each family of rules",
     "tests/core": "one module for each subject of the core",
 }
-LONG_MODULES: dict[str, str] = {
-    "saga/memory/store.py": "the reference store: one class that has all of the port",
-}
+LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
 SLEEPS: dict[str, str] = {
     "tests/adapters/file_bus/saga_file_bus/bus.py": "an adapter and no test: a folder tells nobody that a file has come",

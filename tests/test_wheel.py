@@ -1,4 +1,4 @@
-"""What is released: the wheel, built and installed in an empty environment, where no source tree can help it."""
+"""The wheel that is released, built and installed in an empty environment, out of reach of the source tree."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def test_the_wheel_holds_every_file_of_its_packages(wheel: Path) -> None:
     assert {"saga/py.typed", "saga_postgres/py.typed", "saga_postgres/sql/migrations/0001_tables.sql"} <= held
 
 
-def test_the_wheel_works_where_there_is_nothing_else(installed: Path, tmp_path: Path) -> None:
+def test_the_wheel_works_in_an_empty_environment(installed: Path, tmp_path: Path) -> None:
     report = json.loads(wheels.output(tmp_path, installed, "-c", REPORT))
 
     assert all(place.startswith(str(installed.parent.parent)) for place in report["places"])

@@ -20,7 +20,7 @@ def build(project: Path, target: Path) -> Path:
 
 
 def environment(folder: Path, *requirements: str | Path) -> Path:
-    """The interpreter of an environment that holds these, their pinned dependencies and nothing else."""
+    """The interpreter of an environment with these requirements, their pinned dependencies and nothing else."""
     place = folder / "venv"
     python = place / "bin" / "python"
     install: list[str | Path]
@@ -35,7 +35,7 @@ def environment(folder: Path, *requirements: str | Path) -> Path:
 
 
 def output(folder: Path, *command: str | Path) -> str:
-    """What a command says that sees nothing of our source tree; it has to succeed."""
+    """The output of a command that cannot see our source tree and must succeed."""
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST"))}
     done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, env=variables)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -43,7 +43,7 @@ def output(folder: Path, *command: str | Path) -> str:
 
 
 def _pins(folder: Path) -> Path:
-    """The pinned versions without their hashes, which would be asked of our own wheel too."""
+    """The pinned versions without hashes, which would be required of our own wheel as well."""
     pins = [line.removesuffix(" \\") for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line]
     file = folder / "pins.txt"
     file.write_text("\n".join(pin for pin in pins if not pin.lstrip().startswith(("#", "--"))) + "\n")

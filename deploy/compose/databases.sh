@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Run once by the image of PostgreSQL: the databases of the order example's services, beside that of the store.
+# The PostgreSQL image runs this once: it creates the databases of the example's services, beside that of the store.
 set -euo pipefail
 psql -v ON_ERROR_STOP=1 --quiet --username "$POSTGRES_USER" --dbname store \
     --command "create database inventory" --command "create database shipping"

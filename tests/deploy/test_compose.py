@@ -1,4 +1,4 @@
-"""docker-compose.yml: what it brings up, that its URLs are ones, and that Compose itself takes it."""
+"""docker-compose.yml: its services, its URLs, and that Compose accepts it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ COMPOSE = ("docker-compose", "github.com/docker/compose/v2/cmd", "v2.40.3")
 
 @pytest.fixture
 def compose() -> str:
-    """Compose, built from its sources: some minutes, once."""
+    """Compose, built from its sources once, which takes some minutes."""
     return str(go_binary(*COMPOSE))
 
 
@@ -35,12 +35,12 @@ def test_each_service_has_a_supervisor_as_its_sidecar(service: str) -> None:
     assert (sidecar["command"], sidecar["network_mode"]) == (["supervisor"], f"service:{service}")
 
 
-def test_what_the_services_stand_on_is_there() -> None:
+def test_the_services_have_all_that_they_depend_on() -> None:
     assert {"postgres", "kafka-1", "kafka-2", "kafka-3", "kinesis", "provider", "migrate", "topics"} <= SERVICES.keys()
 
 
 @pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if service.get("build")])
-def test_every_command_is_one_that_the_program_takes(name: str) -> None:
+def test_the_program_accepts_every_command(name: str) -> None:
     service = SERVICES[name]
     if "entrypoint" in service:
         python, option, module = service["entrypoint"]
@@ -51,7 +51,7 @@ def test_every_command_is_one_that_the_program_takes(name: str) -> None:
         build_program(is_overview=False).parse_args(service["command"], print_error=False, exit_on_error=False)
 
 
-async def test_the_buses_that_it_names_can_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_every_bus_that_it_names_can_be_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     environment = SERVICES["inventory"]["environment"]
     monkeypatch.setenv("SAGA_STORE", environment["SAGA_STORE"])
     (default,) = re.findall(r"^\$\{SAGA_BUS:-(.*)\}$", environment["SAGA_BUS"])
@@ -69,7 +69,7 @@ def test_ports_are_published_on_loopback_only() -> None:
     assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
 
 
-def test_every_file_that_is_mounted_exists() -> None:
+def test_every_mounted_file_exists() -> None:
     mounts = [volume for service in SERVICES.values() for volume in service.get("volumes", ()) if volume[0] == "."]
 
     assert [mount for mount in mounts if not (ROOT / mount.split(":")[0]).exists()] == []
@@ -83,7 +83,7 @@ def test_prometheus_scrapes_every_process() -> None:
 
 @pytest.mark.chaos
 @pytest.mark.timeout(1_800)
-def test_compose_takes_the_file(compose: str) -> None:
+def test_compose_accepts_the_file(compose: str) -> None:
     done = subprocess.run(
         [compose, "--file", str(FILE), "config", "--format", "yaml"],
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The Dockerfile, by hadolint, and what it installs, against what is tested here."""
+"""The Dockerfile: hadolint accepts it, and it installs the versions that are tested here."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_hadolint_would_find_something(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)
-def test_an_image_has_the_versions_that_are_tested(path: Path) -> None:
+def test_an_image_has_the_tested_versions(path: Path) -> None:
     tested = set(PIN.findall((ROOT / "constraints.txt").read_text()))
     installed = PIN.findall(path.read_text())
 
@@ -43,7 +43,7 @@ def test_an_image_has_the_versions_that_are_tested(path: Path) -> None:
     assert [pin for pin in installed if pin not in tested] == []
 
 
-def test_an_image_has_all_that_the_distribution_depends_on() -> None:
+def test_an_image_has_every_dependency_of_the_distribution() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     needed = {re.split(r"[^a-z0-9_-]", dependency)[0] for dependency in project["dependencies"]}
     installed = {name for name, _ in PIN.findall((ROOT / "deploy" / "requirements.txt").read_text())}
@@ -51,7 +51,7 @@ def test_an_image_has_all_that_the_distribution_depends_on() -> None:
     assert needed - installed == set()
 
 
-def test_what_is_copied_is_there_and_sent_to_the_engine() -> None:
+def test_copied_files_exist_and_are_in_the_build_context() -> None:
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", DOCKERFILE.read_text(), re.MULTILINE)
     sources = {source for line in copied for source in line.split()}
     sent = re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.MULTILINE)
@@ -61,7 +61,7 @@ def test_what_is_copied_is_there_and_sent_to_the_engine() -> None:
     assert "deploy/*.txt" in sent
 
 
-def test_the_program_is_the_process_and_no_shell() -> None:
+def test_the_program_runs_without_a_shell() -> None:
     text = DOCKERFILE.read_text()
 
     assert 'ENTRYPOINT ["saga"]' in text

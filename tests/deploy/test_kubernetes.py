@@ -1,4 +1,4 @@
-"""The manifests, against Kubernetes' own schemas, and against what the processes serve."""
+"""The manifests fit the schemas of Kubernetes and what the processes serve."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_a_manifest_fits_its_schema(document: dict[str, Any], version: str) -> N
     kubernetes_validate.validate(document, version, strict=True)
 
 
-def test_a_wrong_manifest_is_noticed() -> None:
+def test_a_wrong_manifest_is_refused() -> None:
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate({**DEPLOYMENT, "spec": {"replica": 2}}, VERSIONS[0], strict=True)
 
@@ -56,7 +56,7 @@ def test_a_container_is_probed_where_it_listens(container: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize("container", POD["containers"], ids=lambda container: container["name"])
-def test_a_container_may_do_no_more_than_it_must(container: dict[str, Any]) -> None:
+def test_a_container_has_no_rights_that_it_does_not_need(container: dict[str, Any]) -> None:
     security = container["securityContext"]
 
     assert (security["allowPrivilegeEscalation"], security["readOnlyRootFilesystem"]) == (False, True)
@@ -64,8 +64,8 @@ def test_a_container_may_do_no_more_than_it_must(container: dict[str, Any]) -> N
     assert "memory" in container["resources"]["limits"]
 
 
-def test_a_pod_is_given_the_time_that_draining_takes() -> None:
+def test_a_pod_has_enough_time_to_drain() -> None:
     config = next(document for _, document in MANIFESTS if document["kind"] == "ConfigMap")
     settings = load(store="postgresql://host/saga", **yaml.safe_load(config["data"]["saga.yaml"]))
 
-    assert settings.drain * 2 < POD["terminationGracePeriodSeconds"]  # steps, then what they leave to be committed
+    assert settings.drain * 2 < POD["terminationGracePeriodSeconds"]  # steps, then the commits of their outcomes

@@ -1,4 +1,4 @@
-"""Alert rules and dashboard, held against promtool and against the metrics that there are."""
+"""Alert rules and dashboard: promtool accepts them, and the metrics they use exist."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def queries() -> list[str]:
     return [target["expr"] for panel in panels for target in panel.get("targets", ())]
 
 
-def test_prometheus_takes_the_rules(tool: str) -> None:
+def test_prometheus_accepts_the_rules(tool: str) -> None:
     assert f"SUCCESS: {len(rules())} rules found" in run(tool, "check", "rules", str(ALERTS))
 
 
@@ -56,14 +56,14 @@ def test_the_rules_fire_when_they_should(tool: str) -> None:
     assert "SUCCESS" in run(tool, "test", "rules", str(ALERTS_TEST))
 
 
-def test_every_rule_is_seen_firing() -> None:
+def test_every_rule_has_a_test_in_which_it_fires() -> None:
     tested = ALERTS_TEST.read_text()
 
     assert [rule["alert"] for rule in rules() if not re.search(rf"\b{rule['alert']}\b", tested)] == []
 
 
-def test_every_query_of_the_dashboard_is_one(tool: str, tmp_path: Path) -> None:
-    """As expressions of recording rules, which promtool parses; Grafana's variables stand for something plain."""
+def test_every_query_of_the_dashboard_is_valid(tool: str, tmp_path: Path) -> None:
+    """The queries become recording rules, which promtool parses, with plain values for Grafana's variables."""
     plain = [
         expr.replace("$__rate_interval", "5m").replace("$job", ".*").replace("$definition", ".*") for expr in queries()
     ]
@@ -75,7 +75,7 @@ def test_every_query_of_the_dashboard_is_one(tool: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("expr", [*(rule["expr"] for rule in rules()), *queries()])
-def test_every_metric_and_label_that_is_asked_for_exists(expr: str) -> None:
+def test_every_metric_and_label_in_a_query_exists(expr: str) -> None:
     assert set(METRIC.findall(expr)) <= LABELS.keys()
     for name, selector in SELECTOR.findall(expr):
         assert {part.strip() for part in re.findall(r"(\w+)\s*=", selector)} <= LABELS[name]
@@ -89,7 +89,7 @@ def test_every_metric_is_on_the_dashboard() -> None:
     ] == []
 
 
-def test_panels_have_numbers_of_their_own_and_do_not_overlap() -> None:
+def test_panels_have_distinct_numbers_and_do_not_overlap() -> None:
     panels = json.loads(DASHBOARD.read_text())["panels"]
     cells = [
         (x, y)

@@ -1,4 +1,4 @@
-"""roles.sql, by psql on a real server: what the owner may do, and what the role of the services may not."""
+"""roles.sql, run by psql on a real server: the rights of the owner and of the role of the services."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FILE = Path(__file__).parents[2] / "deploy" / "postgres" / "roles.sql"
 
 @pytest.fixture
 async def roles(postgres: Connection) -> AsyncIterator[tuple[str, str]]:
-    """Names of two roles that are gone afterwards: roles are the whole server's."""
+    """Names of two roles, which are dropped afterwards, since roles belong to the whole server."""
     owner, role = (f"{kind}_{uuid.uuid4().hex[:12]}" for kind in ("owner", "services"))
     yield owner, role
     for name in (owner, role):
@@ -38,7 +38,7 @@ def run_roles(url: str, owner: str, role: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-async def test_the_owner_makes_the_tables_and_the_services_only_use_them(
+async def test_the_owner_creates_the_tables_and_the_services_only_use_them(
     postgres: Connection, postgres_url: str, roles: tuple[str, str]
 ) -> None:
     owner, role = roles

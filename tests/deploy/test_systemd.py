@@ -1,4 +1,4 @@
-"""The units: systemd takes them, and they run commands that there are."""
+"""The units: systemd accepts them, and they run commands that exist."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read(path: Path) -> configparser.ConfigParser:
 
 
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
-def test_a_unit_runs_a_command_that_there_is(path: Path) -> None:
+def test_a_unit_runs_a_command_that_exists(path: Path) -> None:
     binary, *arguments = read(path)["Service"]["ExecStart"].split()
 
     assert Path(binary).name == "saga"
@@ -45,8 +45,8 @@ def test_a_unit_waits_longer_than_draining_takes(path: Path) -> None:
 
 @pytest.mark.skipif(ANALYZE is None, reason="NO systemd-analyze: the units are only read by this test")
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.name)
-def test_systemd_takes_the_unit(path: Path, tmp_path: Path) -> None:
-    """A copy, with a program and an account that this machine has."""
+def test_systemd_accepts_the_unit(path: Path, tmp_path: Path) -> None:
+    """Checks a copy that names a program and an account of this machine."""
     here = tmp_path / path.name.replace("@", "@shop")
     text = re.sub(r"/opt/saga/bin/saga\b", "/bin/true", path.read_text())
     here.write_text(re.sub(r"^(User|Group)=saga$", r"\1=root", text, flags=re.MULTILINE).replace("%i", "shop"))
