@@ -9,7 +9,7 @@ from typing import Final
 
 from tests.history.alteration import ALTERATIONS, altered
 from tests.history.decided import decided
-from tests.history.told import findings
+from tests.history.handwritten import findings
 
 HISTORIES: Final = 2_000
 

@@ -1,4 +1,4 @@
-"""Sagas that the core drives, on events in any order, and what a store has recorded of them."""
+"""Sagas that the core drives with events in any order, and the history that a store records of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from saga.core.state.saga_state import State, initial_state
 from saga.ports.saga_history import SagaHistory, Transition
 from tests.core.graphs import chain, graph, shaped, step
 from tests.core.reach import NOW, every_event
-from tests.history.told import SAGA
+from tests.history.handwritten import SAGA
 
 TRANSITIONS_MAX: Final = 14
 BRANCHES: Final = ((), (0,), (0,))
@@ -35,7 +35,7 @@ FROM_OUTSIDE: Final = (
 
 
 class Decided:
-    """A saga that was driven by the core, and what a store has recorded of it."""
+    """A saga that the core drives, and the history that a store records of it."""
 
     def __init__(self, plan: Graph) -> None:
         self.graph = plan
@@ -47,8 +47,8 @@ class Decided:
 
     def happen(self, events: Sequence[ev.Event]) -> None:
         decision = decide(self.graph, self.state, events, now=NOW, jitter=0.5, enforce_deadline=True)
-        is_looked_after = not self.state.phase.is_terminal and any(isinstance(event, FROM_OUTSIDE) for event in events)
-        is_written = decision.changed or is_looked_after
+        is_redriven = not self.state.phase.is_terminal and any(isinstance(event, FROM_OUTSIDE) for event in events)
+        is_written = decision.changed or is_redriven
         self.version += is_written
         self._note(decision.state, decision.entries or (REDRIVEN if is_written else ()), is_written=is_written)
         self.state = decision.state
@@ -63,7 +63,7 @@ class Decided:
                 self.results.add(at)
 
     def chronicle(self) -> SagaHistory:
-        """A result that a person has declared is left out by its step's own operator line."""
+        """A success that an operator declared has no result."""
         declared = {note.step for note in self.notes if note.kind == "resolved by an operator: it happened"}
         notes = sorted(self.notes, key=lambda note: (note.version is None, note.version or 0))
         results = frozenset(self.results - declared)
@@ -72,7 +72,7 @@ class Decided:
 
 
 def decided(rng: Random) -> Decided:
-    """A dozen transitions. Nobody reports on what was not dispatched before: the report of a claim comes after the claim."""
+    """A dozen transitions. No report concerns a step that was not dispatched: a report needs a claim."""
     saga = Decided(rng.choice(GRAPHS))
     everything = [event for event in every_event(saga.graph) if not isinstance(event, ev.Started)]
     for _ in range(rng.randint(0, TRANSITIONS_MAX)):

@@ -15,7 +15,7 @@ from saga.ports.saga_history import Transition
 from tests.history import alteration
 from tests.history.alteration import Alteration, altered
 from tests.history.decided import decided
-from tests.history.told import findings
+from tests.history.handwritten import findings
 
 randoms = st.randoms(use_true_random=False)
 

@@ -1,4 +1,4 @@
-"""For each rule a history that keeps it and one that breaks it: the first passes, the second is refused by the name of the rule."""
+"""For each rule, a history that keeps it and one that breaks it: the first passes, the second is refused by the rule's name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from saga.core.definition.graph import Graph
 from saga.history import Rule
 from saga.ports.saga_history import Transition
 from tests.core.graphs import chain, graph, shaped, step
-from tests.history.told import chronicle, findings, findings_of, still, told
+from tests.history.handwritten import chronicle, findings, findings_of, transitions, unversioned
 
 TTT, TTT_PIVOT = chain("TTT"), chain("TTT", pivot=1)
 XXX, JJJ = chain("XXX"), chain("JJJ")
@@ -60,18 +60,18 @@ PAIRS = {
     "a rejection behind the pivot is quarantined": Pair(
         Rule.LATE_REJECTION, TTT_PIVOT, (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSd  quarantined 2"),
         (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSR  rejected 2")),
-    "a step is dispatched behind its predecessors": Pair(
+    "a step is dispatched after its predecessors": Pair(
         Rule.DISPATCH, TTT, (STARTED, "R SDP  succeeded 0"), (STARTED, "R SDD  succeeded 0")),
-    "a step is dispatched when its turn has come": Pair(
+    "a ready step is dispatched": Pair(
         Rule.DISPATCH, TTT, (STARTED, "R SDP  succeeded 0"), (STARTED, "R SPP  succeeded 0")),
     "nothing is dispatched while the saga is paused": Pair(
         Rule.DISPATCH, TTT, (STARTED, "R DPP  paused", "R SPP  succeeded 0", "R SDP  resumed"),
         (STARTED, "R DPP  paused", "R SDP  succeeded 0")),
-    "nothing is dispatched while a rollback is asked for": Pair(
+    "nothing is dispatched while a rollback is requested": Pair(
         Rule.DISPATCH, shaped([(), (), (1,)], "XXX", pivot=0),
         ("R DDP  started", "R DDP  rollback waits 0", "R DSP  succeeded 1"),
         ("R DDP  started", "R DDP  rollback waits 0", "R DSD  succeeded 1")),
-    "a pivot that has succeeded releases what was held": Pair(
+    "a pivot that succeeds releases the steps held back": Pair(
         Rule.DISPATCH, XXX_PIVOT,
         (STARTED, "R SDP  succeeded 0", "R SDP  rollback waits 1", "R SSD  succeeded 1; rollback refused 1"),
         (STARTED, "R SDP  succeeded 0", "R SDP  rollback waits 1", "R SSP  succeeded 1; rollback refused 1")),
@@ -80,7 +80,7 @@ PAIRS = {
         (*BOTH, "D SSD  succeeded 1; completed")),
     "a saga whose steps are finished is complete": Pair(
         Rule.COMPLETED, FORK, (*BOTH, "D SSS  succeeded 1; succeeded 2; completed"), (*BOTH, "R SSS  succeeded 1; succeeded 2")),
-    "only what is running is rolled back": Pair(
+    "only a running saga is rolled back": Pair(
         Rule.ROLL_BACK, XXX, (STARTED, "C UVV  rolling back"), (STARTED, "C UVV  rolling back", "C UVV  rolling back")),
     "nothing is rolled back behind the pivot": Pair(
         Rule.ROLL_BACK, TTT_PIVOT, (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSD  rollback refused 1"),
@@ -91,10 +91,10 @@ PAIRS = {
     "nothing is rolled back while an external pivot is unknown": Pair(
         Rule.ROLL_BACK, XXX_PIVOT, (STARTED, "R SDP  succeeded 0", "R SDP  rollback waits 1"),
         (STARTED, "R SDP  succeeded 0", "C SUV  rolling back")),
-    "a rollback waits for the pivot alone": Pair(
+    "a rollback waits only for the pivot": Pair(
         Rule.ROLL_BACK, XXX_PIVOT, (STARTED, "R SDP  succeeded 0", "R SDP  rollback waits 1"),
         (STARTED, "R DPP  rollback waits 0")),
-    "a rollback is refused behind the pivot alone": Pair(
+    "a rollback is refused only behind the pivot": Pair(
         Rule.ROLL_BACK, TTT_PIVOT, (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSD  rollback refused 1"),
         (STARTED, "R DPP  rollback refused 1")),
     "a rejection rolls back": Pair(
@@ -120,17 +120,17 @@ PAIRS = {
         Rule.COMPENSATED, XXX, (STARTED, "C UVV  rolling back"), (STARTED, "Z UVV  rolling back; compensated all")),
     "a saga whose steps are clear is compensated": Pair(
         Rule.COMPENSATED, TTT, (STARTED, "Z VVV  rolling back; compensated all"), (STARTED, "C VVV  rolling back")),
-    "only what is compensating is compensated": Pair(
+    "only a compensating saga ends compensated": Pair(
         Rule.UNDONE, JJJ, (STARTED, "C KVV  rolling back", "Z ZVV  compensated 0; compensated all"),
         (STARTED, "C KVV  rolling back", "C KZV  compensated 1")),
     "a compensation that is awaited counts": Pair(
         Rule.UNDONE, JJJ, (STARTED, "C KVV  rolling back", "Z ZVV  compensated 0; compensated all"),
         (STARTED, "C KVV  rolling back", "C KVV  late compensation recorded 0")),
-    "the pivot alone is voided": Pair(
+    "only the pivot is voided": Pair(
         Rule.VOIDED, JJJ_PIVOT,
         (STARTED, "R SDP  succeeded 0", "R SWP  rollback waits 1", "C KVV  voided 1; rolling back"),
         (STARTED, "Z VVV  voided 0; rolling back; compensated all")),
-    "a pivot is voided when it was asked to": Pair(
+    "a pivot is voided only when it was asked to": Pair(
         Rule.VOIDED, XXX_PIVOT,
         (STARTED, "R SDP  succeeded 0", "R SDP  rollback waits 1", "C KVV  voided 1; rolling back"),
         (STARTED, "R SDP  succeeded 0", "C KVV  voided 1; rolling back")),
@@ -143,11 +143,11 @@ PAIRS = {
         Rule.OPERATOR, XXX,
         (STARTED, "C UVV  rolling back", "C uVV  quarantined 0", "C UVV  retried by an operator 0"),
         (STARTED, "C UVV  rolling back", "C UVV  retried by an operator 0")),
-    "behind the pivot an operator goes on without a step": Pair(
+    "behind the pivot an operator skips a step": Pair(
         Rule.OPERATOR, TTT_PIVOT,
         (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSd  quarantined 2", "D SSN  skipped by an operator 2; completed"),
         (STARTED, "R SDP  succeeded 0", "R SND  skipped by an operator 1")),
-    "an operator's word has its outcome with it": Pair(
+    "an operator's resolution comes with its outcome": Pair(
         Rule.OPERATOR, XXX,
         (STARTED, "C UVV  rolling back", "C uVV  quarantined 0",
          "C KVV  resolved by an operator: it happened 0; resolved: it happened 0"),
@@ -164,11 +164,11 @@ PAIRS = {
     "an ended saga is not revived": Pair(
         Rule.ENDED, chain("T"), ("R D  started", "D S  succeeded 0; completed"),
         ("R D  started", "D S  succeeded 0; completed", "C K  rolling back")),
-    "what may still happen is frozen": Pair(
+    "a step that may still take effect is frozen": Pair(
         Rule.FREEZE, JJJ, (STARTED, "A GVV  abandoning", "X VVV  frozen: voided 0; abandoned"), (STARTED, "X VVV  abandoning; abandoned")),
     "a saga is abandoned once": Pair(
         Rule.FREEZE, JJJ, (STARTED, "A GVV  abandoning"), (STARTED, "A GVV  abandoning", "A GVV  abandoning")),
-    "a journal tells what is frozen": Pair(
+    "a journal reports on a frozen step": Pair(
         Rule.FROZEN, XXX, (STARTED, "A GVV  abandoning", "X ?VV  effect unknown 0; abandoned"),
         (STARTED, "A GVV  abandoning", "X VVV  frozen: voided 0; abandoned")),
     "a saga is abandoned when nothing is frozen": Pair(
@@ -176,9 +176,9 @@ PAIRS = {
         (STARTED, "X GVV  abandoning; abandoned")),
     "a saga without frozen steps is abandoned": Pair(
         Rule.ABANDONED, TTT, (STARTED, "X VVV  abandoning; abandoned"), (STARTED, "A VVV  abandoning")),
-    "what is not paused is not resumed": Pair(
+    "only a paused saga is resumed": Pair(
         Rule.PAUSE, TTT, (STARTED, "R DPP  paused", "R DPP  resumed"), (STARTED, "R DPP  resumed")),
-    "what is paused is not paused again": Pair(
+    "a paused saga is not paused again": Pair(
         Rule.PAUSE, TTT, (STARTED, "R DPP  paused"), (STARTED, "R DPP  paused", "R DPP  paused")),
     "an outcome stays": Pair(
         Rule.OUTCOME, TTT, (STARTED, "R SDP  succeeded 0", "D SSS  succeeded 1; redriven")[:2],
@@ -195,9 +195,9 @@ PAIRS = {
         Rule.REASON, TTT, (STARTED,), ("R DP  started",)),
     "a line is of a known kind": Pair(
         Rule.KIND, TTT, (STARTED, "R DPP  redriven"), (STARTED, "R DPP  wandered off")),
-    "a line about the saga is about no step": Pair(
+    "a line about the saga names no step": Pair(
         Rule.KIND, TTT, (STARTED, "R DPP  failed 0"), (STARTED, "R DPP  failed")),
-    "a line is about a step that there is": Pair(
+    "a line names an existing step": Pair(
         Rule.KIND, TTT, (STARTED, "R DPP  failed 0"), (STARTED, "R DPP  failed 3")),
 }  # fmt: skip
 
@@ -218,7 +218,7 @@ def test_every_rule_is_broken_somewhere_here() -> None:
     assert {pair.rule for pair in PAIRS.values()} | on_the_row == set(Rule)
 
 
-GOOD = told(STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1")
+GOOD = transitions(STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1")
 
 
 def test_a_finding_names_the_saga_the_version_the_process_and_both_letters() -> None:
@@ -259,7 +259,7 @@ def test_a_result_without_a_success_and_a_success_without_a_result_are_found(res
 
 
 def test_what_a_person_has_declared_has_no_result() -> None:
-    notes = told(
+    notes = transitions(
         STARTED, "C UVV  rolling back", "C uVV  quarantined 0",
         "C KVV  resolved by an operator: it happened 0; resolved: it happened 0",
     )  # fmt: skip
@@ -268,15 +268,15 @@ def test_what_a_person_has_declared_has_no_result() -> None:
 
 
 def test_lines_of_one_transition_have_one_vector() -> None:
-    notes = told(STARTED, "R DPP  failed 0; redriven")
+    notes = transitions(STARTED, "R DPP  failed 0; redriven")
     notes[1] = notes[1]._replace(vector="DDP")
 
     assert Rule.REASON in {finding.rule for finding in findings(TTT, chronicle(notes))}
 
 
 def test_a_line_that_changes_nothing_tells_a_state_that_there_was() -> None:
-    assert findings(TTT, chronicle([*GOOD, *still("R DPP  failed 0")])) == []
-    assert findings(TTT, chronicle([*GOOD, *still("R DDP  failed 0")]))[0].rule is Rule.REASON
+    assert findings(TTT, chronicle([*GOOD, *unversioned("R DPP  failed 0")])) == []
+    assert findings(TTT, chronicle([*GOOD, *unversioned("R DDP  failed 0")]))[0].rule is Rule.REASON
 
 
 @pytest.mark.parametrize("kind", ["succeeded", "completed", "quarantined"])
@@ -287,9 +287,9 @@ def test_a_line_that_changes_something_has_a_version(kind: str) -> None:
 
 
 def test_a_second_rejection_behind_the_pivot_changes_nothing() -> None:
-    notes = told(STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSd  quarantined 2")
+    notes = transitions(STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSd  quarantined 2")
 
-    assert findings(TTT_PIVOT, chronicle([*notes, *still("R SSd  quarantined 2")])) == []
+    assert findings(TTT_PIVOT, chronicle([*notes, *unversioned("R SSd  quarantined 2")])) == []
 
 
 def test_a_skipped_step_finishes_and_is_clear_when_its_successors_are() -> None:

@@ -1,4 +1,4 @@
-"""What nobody decides on the row: the bus, time, crashes, failovers, and people who ask for something."""
+"""The environment of the saga row: the bus, time, crashes, failovers, and requests by people."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def bus(model: Model, world: World) -> Iterator[Move]:
 
 
 def _deliver(model: Model, sketch: Sketch, command: int) -> Iterator[Move]:
-    """Admission: one transaction. The claim is committed, and the command acknowledged."""
+    """Admission, in one transaction: the claim is committed, then the command is acknowledged."""
     operation, step, label = OPERATIONS[command // model.size], command % model.size, model.labels[command]
     world, config, mode = sketch.world(), model.config, model.config.modes[command % model.size]
     row = model.row(world)
@@ -85,7 +85,7 @@ def _is_admissible(model: Model, world: World, operation: str, step: int) -> boo
 
 
 def crash(model: Model, world: World, worker: Worker) -> Iterator[Move]:
-    """A process dies with what it holds; a call that it had sent may still arrive."""
+    """A process dies with its claims; a call that it sent may still arrive."""
     if not world.budget[CRASH] or worker.stage == "y":
         return
     label = model.labels[worker.command]
@@ -101,7 +101,7 @@ def crash(model: Model, world: World, worker: Worker) -> Iterator[Move]:
 
 
 def tick(model: Model, world: World, step: int) -> Iterator[Move]:
-    """Time passes: leases end, what the vector calls for is driven again by anybody, attempts are exhausted."""
+    """Time passes: leases end, any process redrives what the vector calls for, attempts are exhausted."""
     yield from _end_lease(model, world, step)
     wanted = model.wanted(world, step)
     if wanted != "-" and model.has("redrive") and world.claims[step] != wanted:
@@ -145,7 +145,7 @@ def _end_lease(model: Model, world: World, step: int) -> Iterator[Move]:
 
 
 def requests(model: Model, world: World) -> Iterator[Move]:
-    """Rollbacks, decided on a read that may be old by the time they are applied; a forced end."""
+    """Rollbacks, decided on a read that may be out of date when they are applied; a forced end."""
     pivot = model.config.pivot
     if world.budget[CANCEL] and world.phase == RUNNING and not (pivot >= 0 and world.vector[pivot] == "S"):
         sketch = Sketch(world)
@@ -166,7 +166,7 @@ def requests(model: Model, world: World) -> Iterator[Move]:
 
 
 def clock(model: Model, world: World) -> Iterator[Move]:
-    """The deadline passes: from now on every decider sees it, and sooner or later a supervisor acts on it."""
+    """The deadline passes: every later decision sees it, and at some time a supervisor acts on it."""
     if world.budget[LATE] and not world.overdue and world.phase == RUNNING:
         sketch = Sketch(world)
         sketch.spend(LATE)

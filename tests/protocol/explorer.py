@@ -1,4 +1,4 @@
-"""Every interleaving, breadth first: the first counterexample is a shortest one."""
+"""Explores every interleaving, breadth first: the first counterexample is a shortest one."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STATES_MAX = 1_500_000
 
 @dataclass(frozen=True)
 class Result:
-    """`violation` is empty where every invariant holds; the trace leads to it. `ends`: the terminal phases reached."""
+    """`violation` is empty if every invariant holds; the trace leads to it. `ends`: the terminal phases reached."""
 
     name: str
     violation: str
@@ -33,7 +33,7 @@ class Result:
         return self.violation.partition(" ")[0]
 
     def story(self) -> str:
-        """The counterexample, one line a step."""
+        """The counterexample, one line per step."""
         lines = [f"{self.name}: {self.violation}"]
         for number, (label, world) in enumerate(self.trace, 1):
             letters = " ".join(f"{name}={letter}" for name, letter in zip(NAMES, world.vector, strict=False))
@@ -44,7 +44,7 @@ class Result:
 
 
 def explore(config: Config, mutant: Mutant = PRODUCTION, *, states_max: int = STATES_MAX) -> Result:
-    """Visit every world that can be reached.
+    """Visits every world that can be reached.
 
     Raises:
         RuntimeError: there are more than `states_max` of them.
@@ -119,7 +119,7 @@ class _Exploration:
         return len(self.worlds) - 1
 
     def check_ends(self) -> Result:
-        """L1: without faults and people every world leads to an end or waits for a person. L2: then to an end."""
+        """L1: without faults and people, every world leads to an end or waits for an operator. L2: with one, to an end."""
         sources, targets = self.free
         ended = self.backwards(sources, targets, lambda world: world.phase in TERMINAL or _waits_for_person(world))
         if not all(ended):
@@ -132,7 +132,7 @@ class _Exploration:
         return self.result("", 0, ())
 
     def backwards(self, sources: array[int], targets: array[int], is_goal: Callable[[World], bool]) -> bytearray:
-        """Which worlds lead to a goal along these moves."""
+        """Returns the worlds that lead to a goal along these moves."""
         arrivals: list[list[int]] = [[] for _ in self.worlds]
         for source, target in zip(sources, targets, strict=True):
             arrivals[target].append(source)

@@ -1,4 +1,4 @@
-"""What must be true of every world, and of every change from one to the next."""
+"""The invariants of every world, and of every change from one world to the next."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tests.protocol.world import COMPENSATED, COMPENSATING, COMPLETED, NAMES, TE
 
 
 def check(model: Model, before: World, after: World, label: str) -> None:
-    """Raise Violation, which names the invariant."""
+    """Raises Violation, which names the invariant."""
     row, effects = (after.vector, after.phase), (after.effects, after.undone)
     if row == (before.vector, before.phase) and effects == (before.effects, before.undone):
         granted = after.claims != before.claims and len(after.workers) > len(before.workers)
@@ -63,7 +63,7 @@ def _check_outcome(model: Model, after: World) -> None:
 
 
 def _is_done(model: Model, world: World, step: int) -> bool:
-    """Done for its successors: its effect is there, or it is skipped and its predecessors are done."""
+    """Done, as its successors see it: its effect exists, or it is skipped and its predecessors are done."""
     return world.effects[step] > 0 or (world.vector[step] == "N" and _is_ready(model, world, step))
 
 
@@ -74,7 +74,7 @@ def _is_ready(model: Model, world: World, step: int) -> bool:
 
 
 def _stands_on(model: Model, world: World, step: int) -> bool:
-    """An effect of a successor, or of one behind skipped steps, stands."""
+    """The effect of a successor, or of one behind skipped steps, stands."""
     return any(
         world.effects[after] != world.undone[after] or (world.vector[after] == "N" and _stands_on(model, world, after))
         for after in model.after[step]

@@ -1,4 +1,4 @@
-"""The model: what can be done to a world. The rules of the row are asked of the production code (see `verdicts`)."""
+"""The model: every change that can be made to a world. The production code decides about the saga row (see `verdicts`)."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from tests.protocol.world import (
 )
 
 FREE, FAULT, OPERATOR = range(3)
-Move = tuple[str, int, World]  # what happens, of which kind, and what becomes of it
+Move = tuple[str, int, World]  # the description of a change, its kind, and the world after it
 
-# Guards that live outside of `decide`: in the admission, the committer, the journal, the calls of providers. Each is a
-# switch of the model. Those inside of `decide` are taken away by the mutants.
+# Guards outside of `decide`: in the admission, the committer, the journal, the calls of providers. Each is a switch of the
+# model. The mutants remove those inside of `decide`.
 GUARDS: Final = {
     "admit": "G1", "recheck_exec": "G2", "recheck_comp": "G3", "version": "G4", "redrive": "G6", "lease": "G7",
     "pinned": "G9", "j_dedup": "G15", "j_reject": "G16", "j_tombstone": "G17", "j_undo_once": "G18", "j_purge": "G19",
@@ -78,13 +78,13 @@ class Model:
     # -- the saga row --------------------------------------------------------------------------------------------------
 
     def row(self, world: World | Sketch) -> Row | None:
-        """What a writer keeps of the row that it reads."""
+        """The part of the row that a writer remembers."""
         if not self.config.optimistic:
             return None
         return Row(world.version, world.phase, world.vector, world.cancel, world.paused)
 
     def begin(self, sketch: Sketch, seen: Row | None) -> None:
-        """Begin a transaction on the saga row, which is locked and read again unless `seen` is still what is there."""
+        """Begins a transaction on the saga row, which is locked and read again unless it still equals `seen`."""
         if self.config.claims_lost:
             sketch.previous = None  # a durable commit makes the claims before it durable too
         elif sketch.budget[FAILOVER]:
@@ -104,7 +104,7 @@ class Model:
         )
 
     def decide(self, sketch: Sketch, event: ev.Event) -> str:
-        """Write what the production code decides, and publish its commands. Says in short what became of the row."""
+        """Writes what the production code decides, and publishes its commands. Returns the new row in short."""
         row = (sketch.phase, sketch.vector, sketch.cancel, sketch.paused)
         now = AFTER_DEADLINE if sketch.overdue else BEFORE_DEADLINE
         verdict = self.verdicts.decide(row, event, sketch.skipped, now)
@@ -125,7 +125,7 @@ class Model:
         return OPERATIONS.index(operation) * self.size + step
 
     def send(self, sketch: Sketch, operation: str, step: int) -> None:
-        """Publish after the commit. Who dies before it has lost a message; who is late is a slow bus."""
+        """Publishes after the commit. A process that dies before has lost a message; a late one is a slow bus."""
         command = self.command(operation, step)
         copies = sketch.bus[command]
         if copies < COPIES_MAX:
@@ -142,7 +142,7 @@ class Model:
         return sketch
 
     def finish(self, world: World, worker: Worker) -> Sketch:
-        """A worker reports: its claim ends with it."""
+        """A worker reports, which ends its claim."""
         sketch = self.drop(world, worker)
         if worker.newest:
             sketch.claims = with_letter(sketch.claims, worker.command % self.size, "-")

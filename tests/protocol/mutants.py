@@ -1,4 +1,4 @@
-"""The production rules with one guard taken away, and where the explorer must find out."""
+"""The production rules without one guard, and the configuration in which the explorer must notice."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def complete_with_the_leaves(fold: Fold) -> bool:
 
 
 class Settling:
-    """E7 with its conditions one by one."""
+    """E7 with its conditions as separate methods."""
 
     def __init__(self, fold: Fold) -> None:
         self.fold = fold
@@ -165,7 +165,7 @@ NOBODY_HELPS: Final = Mutant(
 
 
 class Case(NamedTuple):
-    """Without this guard, the explorer finds that this invariant does not hold."""
+    """Without this guard, the explorer finds a violation of this invariant."""
 
     guard: str
     mutant: Mutant

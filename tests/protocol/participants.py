@@ -1,4 +1,4 @@
-"""What participants, services and providers do with a command that was admitted, and what they report."""
+"""Participants, services and providers: how they run an admitted command, and what they report."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def work(model: Model, world: World, worker: Worker) -> Iterator[Move]:
 
 
 def _run_transactional(model: Model, world: World, worker: Worker) -> Iterator[Move]:
-    """Handler, step row, then the saga row last and looked at again: all in one transaction."""
+    """Handler, step row, and last the saga row, which is checked again: all in one transaction."""
     operation, step, label = _about(model, worker)
     letter = world.vector[step]
     if operation == "E":
@@ -114,7 +114,7 @@ def _undo_journaled(model: Model, world: World, worker: Worker) -> World:
 
 
 def _call(model: Model, world: World, worker: Worker) -> Iterator[Move]:
-    """A provider is called under the step's key. Stage y: nobody waits for its answer any more."""
+    """A provider is called under the step's key. Stage y: the caller no longer waits for the answer."""
     operation, step, label = _about(model, worker)
     memory, waits = world.memory[step], worker.stage == "c"
     if operation == "C":
@@ -193,7 +193,7 @@ def _about(model: Model, worker: Worker) -> tuple[str, int, str]:
 def _answered(  # noqa: PLR0913 (one argument for each thing that can change)
     model: Model, world: World, worker: Worker, stage: str, *, effects: int = 0, undone: int = 0, memory: str = ""
 ) -> Sketch:
-    """An answer that nobody waits for changes the provider only, and its claim stays until its time is over."""
+    """An answer that nobody awaits changes the provider only; the claim stays until its lease ends."""
     if worker.stage == "c":
         return _goes_on(model, world, worker, stage, effects=effects, undone=undone, memory=memory)
     sketch = model.drop(world, worker)
@@ -204,7 +204,7 @@ def _answered(  # noqa: PLR0913 (one argument for each thing that can change)
 def _goes_on(  # noqa: PLR0913 (one argument for each thing that can change)
     model: Model, world: World, worker: Worker, stage: str, *, effects: int = 0, undone: int = 0, memory: str = ""
 ) -> Sketch:
-    """The worker goes on to this stage, or ends where there is none, and its claim with it."""
+    """The worker continues with this stage; without one, it ends, and its claim too."""
     if stage:
         sketch = model.drop(world, worker)
         model.add(sketch, worker._replace(stage=stage))

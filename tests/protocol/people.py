@@ -1,4 +1,4 @@
-"""What an operator can do about a step that was set aside. Evidence is true when it is given."""
+"""The actions of an operator on a quarantined step. The evidence given is true."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _did_not_happen(model: Model, world: World, step: int) -> Iterator[Move]:
 
 
 def _waived(model: Model, world: World, step: int) -> Iterator[Move]:
-    """Behind the pivot a step is given up whose effect is not there, and cannot come. A journal cannot say that it will not."""
+    """Behind the pivot, an operator skips a step whose effect does not exist and cannot appear, which a journal cannot confirm."""
     if not model.config.waives or world.vector[step] != "d" or model.config.modes[step] == "J":
         return
     if model.is_passed(world) and (world.claims[step] != "E" or not model.has("evidence")):
@@ -51,7 +51,7 @@ def _waived(model: Model, world: World, step: int) -> Iterator[Move]:
 
 
 def _journal(model: Model, world: World, step: int) -> Iterator[Move]:
-    """The service of a step sets a rejection or tombstone aside (G38), or writes a tombstone."""
+    """The service of a step deletes a rejection or tombstone for a retry (G38), or writes a tombstone."""
     letter, memory = world.vector[step], world.memory[step]
     if model.config.modes[step] == "T" or world.phase != RUNNING:
         return

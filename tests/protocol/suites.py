@@ -1,4 +1,4 @@
-"""The configurations that are explored: the whole protocol, and the part of it that fits into every test run."""
+"""The configurations to explore: the whole protocol, and the part of it that fits into every test run."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ WAIVERS: Final = (  # steps behind the pivot are skipped by hand
     Config("par3 TXJ pivot A waive", "par3", "TXJ", pivot=0, waives=True, faults=_PEOPLE),
     Config("par3 XTX pivot B waive abandon", "par3", "XTX", pivot=1, waives=True, faults=_FEW | {"abandon": 1}),
 )
-CLOCKS: Final = (  # deadlines inside of a decision, pauses, technical failures
+CLOCKS: Final = (  # deadlines within a decision, pauses, technical failures
     Config("chain3 TJX late", "chain3", "TJX", faults=_CLOCK),
     Config("chain3 XXX late", "chain3", "XXX", faults=_CLOCK),
     Config("chain3 JJJ pivot B late", "chain3", "JJJ", pivot=1, faults=_CLOCK),
@@ -118,7 +118,7 @@ CLOCKS: Final = (  # deadlines inside of a decision, pauses, technical failures
 )
 WHOLE: Final = (*CHAINS, *PIVOTS, *BRANCHES, *PROBES, *WRITERS, *PEOPLE, *WAIVERS, *CLOCKS)
 
-ASSUMPTIONS: Final = (  # what no guard can replace, and what is not enough: (configuration, the invariant that breaks)
+ASSUMPTIONS: Final = (  # assumptions that no guard replaces: (configuration, the invariants that break without it)
     (Config("J: an acknowledged commit is lost", "chain3", "JJJ", faults={"failover": 1, "cancel": 1}), {"I9"}),
     (Config("X: an acknowledged commit is lost", "chain3", "XXX", faults={"failover": 1, "cancel": 1}), {"I9"}),
     (

@@ -10,8 +10,8 @@ from tests.protocol.explorer import explore
 from tests.protocol.suites import CLOCKS, WHOLE
 from tests.protocol.world import Config
 
-# How many worlds the checker that the protocol was found with visits, with decisions of its own. The same number here
-# says that production reaches the same worlds, not only that it breaks nothing.
+# The number of worlds that the checker of the original protocol visits, with its own decisions. The same number here shows
+# that production reaches the same worlds, not only that it breaks no invariant.
 WORLDS = {
     "chain3 TTT pivot B": 14_423,
     "chain3 XXX pivot B": 37_938,

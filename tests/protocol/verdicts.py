@@ -1,4 +1,4 @@
-"""The decisions on the locked row, made by the production code: the one part of the model that is not the model's."""
+"""The decisions on the locked row, made by the production code: the one part that the model does not imitate."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BEFORE_DEADLINE, AFTER_DEADLINE = 0.0, 2.0
 
 @dataclass(frozen=True)
 class ConditionalGraph(Graph):
-    """A graph with what definitions cannot say yet, but the protocol covers: conditions, joins on any predecessor."""
+    """A graph with features that the protocol covers and definitions lack: conditions, joins on any predecessor."""
 
     skipped: tuple[int, ...] = ()
     any_joins: tuple[int, ...] = ()
@@ -80,7 +80,7 @@ CONDITIONAL: Final = (Replaced(forward, "is_ready", is_ready), Replaced(forward,
 
 
 class Mutant(NamedTuple):
-    """The production rules with something taken away: single rules, or the rules for whole events."""
+    """The production rules without some of their parts: single rules, or the rules for whole events."""
 
     rules: tuple[Replaced, ...] = ()
     events: Mapping[type[ev.Event], Any] = MappingProxyType({})
@@ -90,7 +90,7 @@ PRODUCTION = Mutant()
 
 
 class Verdict(NamedTuple):
-    """What is written to the saga row, and the commands (operation, step) that are published after it."""
+    """The write to the saga row, and the commands (operation, step) that are published after it."""
 
     phase: str
     vector: str
@@ -100,7 +100,7 @@ class Verdict(NamedTuple):
 
 
 class Verdicts:
-    """`decide` for the graphs of one configuration. Every question is asked once: it is a pure function."""
+    """`decide` for the graphs of one configuration. Answers are cached: it is a pure function."""
 
     def __init__(self, config: Config, mutant: Mutant) -> None:
         self._mutant = mutant
@@ -129,7 +129,7 @@ class Verdicts:
         return Verdict(after.phase.value, after.vector, after.rollback_requested, after.paused, commands)
 
     def _wanted(self, row: tuple[str, str, bool, bool]) -> str:
-        """The operation that each step calls for, - where it calls for none."""
+        """The operation that each step calls for, - if it calls for none."""
         found = [called_for(self._graph(()), _state(row), step) for step in range(len(self._after))]
         return "".join("-" if operation is None else operation.value for operation in found)
 

@@ -1,4 +1,4 @@
-"""What the model checker explores: the world of one saga, and the bounds of an exploration."""
+"""The state space of the model checker: the world of one saga, and the bounds of an exploration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MIRRORS: Final = {
     "par3": (1, 2),
     "diamond": (1, 2),
     "vee3": (0, 1),
-}  # branches that look the same when they are swapped
+}  # branches that are symmetric
 NAMES: Final = "ABCD"
 
 # Letters of Phase, as the saga row stores them.
@@ -33,7 +33,7 @@ LOSS, REPLAY, CRASH, CANCEL, REJECT, EXHAUST, ABANDON, FAILOVER, LATE, PAUSE, FA
 
 
 class Row(NamedTuple):
-    """What a writer read of the saga row before it decided."""
+    """The saga row as a writer read it before its decision."""
 
     version: int
     phase: str
@@ -43,7 +43,7 @@ class Row(NamedTuple):
 
 
 class Worker(NamedTuple):
-    """Somebody at work on a command.
+    """A worker that runs a command.
 
     Stages: c claimed, y call in flight and nobody waits for its answer, p q probing (while claims live / none lives);
     and with a report to write: k executed, f rejected, v voided, d compensated, a absent.
@@ -56,7 +56,7 @@ class Worker(NamedTuple):
 
 
 class Previous(NamedTuple):
-    """What a failover that loses the last commit falls back to."""
+    """The state that a failover falls back to when it loses the last commit."""
 
     phase: str
     vector: str
@@ -68,7 +68,7 @@ class Previous(NamedTuple):
 
 
 class World(NamedTuple):
-    """One state of everything: the saga row, the services, the bus, and who is at work."""
+    """One state of everything: the saga row, the services, the bus, and the workers."""
 
     phase: str
     vector: str
@@ -81,11 +81,11 @@ class World(NamedTuple):
         str  # journal or provider: - none, X executed, F rejected, T tombstone, Z compensated, A executed and frozen
     )
     claims: str  # the operation of the live claim of each step
-    bus: str  # how many copies of each command are under way
+    bus: str  # the number of copies of each command under way
     sent: int  # the commands that were ever sent, as bits
     workers: tuple[Worker, ...]
     undecided: tuple[Row | None, ...]  # supervisors and people who have read the row and want to roll back
-    budget: tuple[int, ...]  # faults that are left, in the order of FAULTS
+    budget: tuple[int, ...]  # remaining faults, in the order of FAULTS
     skipped: tuple[int, ...]  # steps whose condition is false
     purged: bool
     previous: Previous | None
@@ -93,7 +93,7 @@ class World(NamedTuple):
 
 
 class Sketch:
-    """A world while one transition is being made of it."""
+    """A world while a transition changes it."""
 
     __slots__ = World._fields
     phase: str

@@ -1,8 +1,8 @@
-"""Histories written by hand. A line is a transition: the phase and the vector after it, then what is noted, separated by `;`.
+"""Histories written by hand. A line is a transition: the phase and the vector after it, then its notes, separated by `;`.
 
     R SDP  succeeded 0; failed 1
 
-The number is the step; without one the note is about the saga.
+The number is the step; a note without one is about the saga.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ SAGA = UUID(int=7)
 BRINGS_A_RESULT = ("succeeded", "resolved: it happened", "frozen: executed")
 
 
-def told(*lines: str) -> list[Transition]:
-    """Versions count from 1."""
+def transitions(*lines: str) -> list[Transition]:
+    """Reads one transition per line. Versions count from 1."""
     return [note for version, line in enumerate(lines, 1) for note in _notes(version, line)]
 
 
@@ -31,13 +31,13 @@ def _notes(version: int | None, line: str) -> Iterator[Transition]:
         yield Transition(version, phase, vector, " ".join(words), step, None, 3)
 
 
-def still(line: str) -> list[Transition]:
-    """Notes of something that changed nothing."""
+def unversioned(line: str) -> list[Transition]:
+    """Reads notes that belong to no transition, because they changed nothing."""
     return list(_notes(None, line))
 
 
 def chronicle(notes: Sequence[Transition]) -> SagaHistory:
-    """The history of a saga whose row is as its last transition has left it, and which has the results that its reports brought."""
+    """The history of a saga whose row agrees with the last transition and has the results of its reports."""
     last = max((note for note in notes if note.version is not None), key=lambda note: note.version or 0)
     results = {note.step for note in notes if note.kind in BRINGS_A_RESULT and note.step is not None}
     assert last.version is not None
@@ -49,4 +49,4 @@ def findings(graph: Graph, recorded: SagaHistory) -> list[Breach]:
 
 
 def findings_of(graph: Graph, *lines: str) -> list[Breach]:
-    return findings(graph, chronicle(told(*lines)))
+    return findings(graph, chronicle(transitions(*lines)))
