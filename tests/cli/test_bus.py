@@ -1,4 +1,4 @@
-"""`saga bus ensure` where there is nothing to ensure. The buses with topics have their own tests."""
+"""`saga bus ensure` where no topic is missing. The buses with topics have their own tests."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import pytest
 from tests.cli.conftest import Command
 
 
-def test_a_bus_without_topics_of_its_own_has_nothing_to_ensure(
-    command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_bus_that_creates_its_own_topics_lacks_none(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAGA_BUS", "memory://")
 
     ran = command("bus", "ensure", "stock", "--store", "memory://")
@@ -24,7 +22,7 @@ def test_ensuring_without_a_bus_says_how_to_name_one(command: Command) -> None:
     assert "SAGA_BUS" in ran.err
 
 
-def test_a_bus_that_nothing_answers_to_is_named(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bus_without_an_adapter_is_named(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SAGA_BUS", "pigeon://loft")
 
     ran = command("bus", "ensure", "stock", "--store", "memory://")

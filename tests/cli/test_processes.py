@@ -1,4 +1,4 @@
-"""The commands that serve, as processes of their own: what they print, how they drain, how they end."""
+"""The commands that serve, as processes of their own: their output, how they drain, how they end."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ pytestmark = pytest.mark.timeout(2 * TIMEOUT_SECONDS)
 
 @asynccontextmanager
 async def running(*arguments: str, folder: Path, **environment: str) -> AsyncIterator[Process]:
-    """A command in a process of its own, which is gone afterwards. Its stdout and stderr are one stream."""
+    """Runs a command in a process of its own, and ends it after the block. Its stdout and stderr are one stream."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "saga.cli", *arguments, cwd=folder, stdout=PIPE, stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, "SAGA_LOG_FORMAT": "json", "PYTHONUNBUFFERED": "1", **environment},
@@ -82,7 +82,7 @@ async def running(*arguments: str, folder: Path, **environment: str) -> AsyncIte
 
 
 async def line_with(process: Process, text: str) -> str:
-    """The next line with this text; fails with everything that was printed if the process ends first."""
+    """Returns the next line with this text; fails with all output if the process ends first."""
     assert process.stdout is not None
     seen = []
     async for line in process.stdout:
@@ -92,8 +92,8 @@ async def line_with(process: Process, text: str) -> str:
     raise AssertionError(f"never said {text!r}:\n{''.join(seen)}")
 
 
-async def told_to_stop(process: Process, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
-    """Its exit code and the last it said."""
+async def stopped(process: Process, number: signal.Signals = signal.SIGTERM) -> tuple[int, str]:
+    """Stops the process; returns its exit code and its last output."""
     process.send_signal(number)
     out, _ = await process.communicate()
     assert process.returncode is not None
@@ -118,7 +118,7 @@ async def inventory_db(fresh_database: Callable[..., AsyncIterator[str]]) -> str
 
 @pytest.mark.slow
 async def test_dev_runs_a_shop_from_nothing(shop: Path, apart: AsyncCommand) -> None:
-    """A database for $INVENTORY_DB with the tables of inventory.sql, everything served, and the store found by the other commands."""
+    """It creates a database with the tables of inventory.sql, serves everything, and other commands find its store."""
     try:
         choose(None)
     except MissingDriver as error:
@@ -145,7 +145,7 @@ async def test_dev_runs_a_shop_from_nothing(shop: Path, apart: AsyncCommand) -> 
         assert {finding["name"] for finding in json.loads(doctor.out) if not finding["ok"]} == set()
         assert doctor.code == 0
 
-        assert (await told_to_stop(process))[0] == 0
+        assert (await stopped(process))[0] == 0
     assert not (shop / ".saga" / "dev.json").exists()
 
 
@@ -170,18 +170,16 @@ async def test_participants_and_a_supervisor_serve_and_end_in_order(shop: Path, 
                 handle = await sagas.start("order", {"sku": "A-1", "quantity": 1})
                 charging = json.loads(await line_with(payments, "charging"))
                 assert (charging["saga"], charging["step"]) == (str(handle.id), "charge")
-                code, said = await told_to_stop(payments)  # in the middle of the charge
+                code, said = await stopped(payments)  # in the middle of the charge
                 assert (code, "stopping" in said) == (0, True)
                 assert (await handle.result(TIMEOUT_SECONDS)).value == "charged A-1"
 
-        assert (await told_to_stop(inventory, signal.SIGINT))[0] == 0
-        assert (await told_to_stop(supervisor))[0] == 0
+        assert (await stopped(inventory, signal.SIGINT))[0] == 0
+        assert (await stopped(supervisor))[0] == 0
 
 
 @pytest.mark.slow
-async def test_a_definition_that_stands_for_another_graph_ends_the_process(
-    shop: Path, store: str, inventory_db: str
-) -> None:
+async def test_a_definition_with_another_graph_ends_the_process(shop: Path, store: str, inventory_db: str) -> None:
     environment = {"SAGA_STORE": store, "INVENTORY_DB": inventory_db}
     async with running("participant", "shop", folder=shop, **environment) as first:
         await line_with(first, "definition registered")
@@ -194,7 +192,7 @@ async def test_a_definition_that_stands_for_another_graph_ends_the_process(
             assert await second.wait() == 1
 
 
-def test_migrate_can_be_run_twice_and_asked(command: Command, postgres_url: str) -> None:
+def test_migrate_can_be_run_twice_and_can_check(command: Command, postgres_url: str) -> None:
     assert command("migrate", "--check", "--store", postgres_url).code == 1
     first = command("migrate", "--store", postgres_url)
     again = command("migrate", "--json", "--store", postgres_url)

@@ -1,4 +1,4 @@
-"""`saga verify` on real histories: kept, and broken behind the store's back."""
+"""`saga verify` on real histories: intact, and changed behind the store's back."""
 
 from __future__ import annotations
 
@@ -86,14 +86,14 @@ async def test_sagas_are_chosen_by_their_start(counter: Counter, store: str, apa
     assert (recent["sagas"], later["sagas"]) == (1, 0)
 
 
-async def test_a_saga_that_is_not_there_is_an_error(store: str, apart: AsyncCommand) -> None:
+async def test_a_saga_that_does_not_exist_is_an_error(store: str, apart: AsyncCommand) -> None:
     ran = await apart("verify", "--store", store, "--saga", "01999999-0000-7000-8000-000000000000")
 
     assert (ran.code, ran.out) == (1, "")
     assert "there is no saga 01999999" in ran.err
 
 
-async def test_one_saga_and_many_are_not_asked_for_at_once(store: str, apart: AsyncCommand) -> None:
+async def test_one_saga_and_many_are_not_checked_at_once(store: str, apart: AsyncCommand) -> None:
     ran = await apart("verify", "--store", store, "--saga", "order:a", "--since", "1d")
 
     assert ran.code == 2

@@ -23,7 +23,7 @@ from saga.history import verify as verdict_of
 from saga.loops import run
 from saga.settings import Settings
 
-FINDINGS_SHOWN: Final = 20
+BREACHES_SHOWN_MAX: Final = 20
 
 
 def verify(
@@ -91,10 +91,10 @@ def _show(verdict: Verdict, console: Console) -> None:
         if verdict.uses[rule]:
             table.add_row(rule.value, f"{verdict.uses[rule]:,}")
     console.print(table)
-    for finding in verdict.findings[:FINDINGS_SHOWN]:
-        console.print(Text(str(finding), style="red"), soft_wrap=True)
-    if verdict.findings_found > FINDINGS_SHOWN:
-        console.print(f"... and {verdict.findings_found - FINDINGS_SHOWN:,} more")
+    for breach in verdict.findings[:BREACHES_SHOWN_MAX]:
+        console.print(Text(str(breach), style="red"), soft_wrap=True)
+    if verdict.findings_found > BREACHES_SHOWN_MAX:
+        console.print(f"... and {verdict.findings_found - BREACHES_SHOWN_MAX:,} more")
     for reason, sagas in verdict.unverifiable.items():
         console.print(Text(f"{sagas:,} sagas cannot be verified: {reason}", style="yellow"), soft_wrap=True)
     checked = f"{verdict.sagas:,} sagas, {verdict.transitions:,} transitions"
@@ -116,13 +116,13 @@ def _document(verdict: Verdict) -> dict[str, Any]:
         "findings_found": verdict.findings_found,
         "findings": [
             {
-                "saga": str(finding.saga),
-                "version": finding.version,
-                "rule": finding.rule.value,
-                "was": finding.was,
-                "expected": finding.expected,
-                "process": finding.process,
+                "saga": str(breach.saga),
+                "version": breach.version,
+                "rule": breach.rule.value,
+                "was": breach.was,
+                "expected": breach.expected,
+                "process": breach.process,
             }
-            for finding in verdict.findings
+            for breach in verdict.findings
         ],
     }
