@@ -158,7 +158,7 @@ class Client:
             except grpc.aio.AioRpcError as error:
                 if "authentication is not enabled" not in details(error):
                     raise
-                self._token = ""  # a cluster without users admits everybody
+                self._token = ""  # a cluster without users needs no token
         return (("token", self._token),) if self._token else ()
 
     def _channel(self) -> grpc.aio.Channel:

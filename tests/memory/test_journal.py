@@ -10,7 +10,7 @@ import pytest
 from saga.errors import NotFound
 from saga.memory.journal import MemoryJournal, ServiceDatabase
 from saga.ports.journal import JournalRow, Mark
-from saga.testing.suites.deadline import soon
+from saga.testing.suites.timeout import soon
 
 SAGA = uuid4()
 EXECUTED = JournalRow(Mark.EXECUTED, b"7", None)

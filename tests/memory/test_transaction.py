@@ -11,7 +11,7 @@ from saga.errors import Conflict
 from saga.memory.data.database import Database
 from saga.memory.data.transaction import Transaction
 from saga.testing.clocks.hand_clock import HandClock
-from saga.testing.suites.deadline import soon
+from saga.testing.suites.timeout import soon
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest_asyncio
 from saga.errors import Closed, LeadershipLost
 from saga.ports.clock import Clock, SystemClock
 from saga.ports.election import Election, Leadership
-from saga.testing.suites.deadline import soon
+from saga.testing.suites.timeout import soon
 
 
 class ElectionSuite(abc.ABC):

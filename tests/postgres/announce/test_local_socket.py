@@ -22,9 +22,9 @@ from saga.ports.values.claim import CommandRef
 from saga.ports.values.notification import Notifications
 from saga.ports.values.start import Start
 from saga.ports.values.write import Dispatch, Drop
-from saga.testing.suites.deadline import TIMEOUT_SECONDS, soon
 from saga.testing.suites.store.notifications import NotificationTests
 from saga.testing.suites.store.stage import EXECUTE, OTHER_SERVICE, Heard, StageProcess, moved
+from saga.testing.suites.timeout import TIMEOUT_SECONDS, soon
 from saga_postgres.adapter import PostgresAdapter
 from saga_postgres.announce import local_socket as module
 from saga_postgres.announce.channels import process_channel

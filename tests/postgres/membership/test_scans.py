@@ -7,8 +7,8 @@ import asyncio
 import asyncpg
 
 from saga.ports.adapter import StoreOptions
-from saga.testing.suites.deadline import TIMEOUT_SECONDS
 from saga.testing.suites.store.stage import StageProcess
+from saga.testing.suites.timeout import TIMEOUT_SECONDS
 from tests.stores import OnPostgres
 
 LEASE_SECONDS = 0.1

@@ -17,8 +17,8 @@ from saga.core.state.phase import Phase
 from saga.ports.values.claim import CommandRef
 from saga.ports.values.notification import Notifications
 from saga.ports.values.write import Delay, Drop, Result, Write
-from saga.testing.suites.deadline import soon
 from saga.testing.suites.store.stage import OTHER_SERVICE, StoreStage, graph, moved, queued, ref, state, step, unmoved
+from saga.testing.suites.timeout import soon
 
 
 class CommitTests(StoreStage):
@@ -33,7 +33,7 @@ class CommitTests(StoreStage):
 
         assert await process.commit(replace(moved(start, "SD"), state=after)) == []
 
-        assert await self.stand(process, start) == (2, after)
+        assert await self.version_and_state(process, start) == (2, after)
 
     async def test_a_commit_without_durability_is_visible_like_any_other(self) -> None:
         process = await self.process()
@@ -41,7 +41,7 @@ class CommitTests(StoreStage):
 
         assert await process.commit(moved(start, "SD"), durable=False) == []
 
-        assert await self.stand(process, start) == (2, state("SD"))
+        assert await self.version_and_state(process, start) == (2, state("SD"))
 
     async def test_a_commit_is_all_or_nothing(self) -> None:
         process = await self.process()
@@ -58,7 +58,7 @@ class CommitTests(StoreStage):
         (conflict,) = await process.commit(replace(everything, fences=[(0, claim - 1)]))
 
         assert (conflict.position, conflict.version) == (0, 1)
-        assert await self.stand(process, start) == (1, state("DP"))
+        assert await self.version_and_state(process, start) == (1, state("DP"))
         assert await self.held(process, start) == {0}
         assert (await process.adapter.ledger.snapshot(start.saga)).results == {}
         assert await process.commit(everything) == []
@@ -91,7 +91,7 @@ class CommitTests(StoreStage):
         conflicts = await process.commit(*(moved(start, "SD") for start in starts))
 
         assert [conflict.position for conflict in conflicts] == [1]
-        assert [await self.stand(process, start) for start in starts] == [(2, state("SD"))] * 3
+        assert [await self.version_and_state(process, start) for start in starts] == [(2, state("SD"))] * 3
 
     async def test_a_write_to_a_missing_saga_is_a_write_conflict_without_a_state(self) -> None:
         process = await self.process()
@@ -119,7 +119,7 @@ class CommitTests(StoreStage):
         rejection = moved(start, "R", Phase.COMPENSATED)
 
         assert len(await process.commit(replace(rejection, fences=[(0, older.number)]))) == 1
-        assert await self.stand(process, start) == (1, state("D"))
+        assert await self.version_and_state(process, start) == (1, state("D"))
         assert await process.commit(replace(rejection, fences=[(0, newer.number)])) == []
 
     async def test_a_rejection_of_a_returned_claim_counts_until_there_is_a_newer_claim(self) -> None:
@@ -178,7 +178,7 @@ class CommitTests(StoreStage):
             return len(write.dispatches)
 
         assert sum(await asyncio.gather(finish(0), finish(1))) == 1
-        assert await self.stand(one, start) == (3, state("SSD"))
+        assert await self.version_and_state(one, start) == (3, state("SSD"))
         assert await self.held(one, start) == {2}
 
     async def test_many_commits_on_one_version_have_one_winner(self) -> None:
@@ -196,7 +196,7 @@ class CommitTests(StoreStage):
 
         assert await process.commit(replace(unmoved(start, version=9), drops=[Drop(0, claim.number)])) == []
 
-        assert await self.stand(process, start) == (1, state("D"))
+        assert await self.version_and_state(process, start) == (1, state("D"))
 
     @pytest.mark.parametrize("is_new", [False, True])
     async def test_a_result_is_recorded_once(self, *, is_new: bool) -> None:
@@ -254,9 +254,9 @@ class CommitTests(StoreStage):
 
         async with process.adapter.transaction() as connection:
             assert await process.commit(moved(start, "S"), wait=True, connection=connection) == []
-            assert await self.stand(process, start) == (1, state("D"))
+            assert await self.version_and_state(process, start) == (1, state("D"))
 
-        assert await self.stand(process, start) == (2, state("S"))
+        assert await self.version_and_state(process, start) == (2, state("S"))
 
     async def test_a_commit_in_a_transaction_finds_a_row_that_was_assumed_to_be_new(self) -> None:
         process = await self.process()
@@ -266,7 +266,7 @@ class CommitTests(StoreStage):
             write = replace(moved(start, "D"), dispatches=[queued()], is_new=True)
             assert await process.commit(write, wait=True, connection=connection) == []
 
-        assert await self.stand(process, start) == (2, state("D"))
+        assert await self.version_and_state(process, start) == (2, state("D"))
 
     async def test_a_commit_in_a_transaction_is_rolled_back_with_it(self) -> None:
         process = await self.process()
@@ -277,7 +277,7 @@ class CommitTests(StoreStage):
             write = replace(moved(start, "S"), drops=[Drop(0, claim)])
             await process.commit(write, wait=True, connection=connection)
 
-        assert await self.stand(process, start) == (1, state("D"))
+        assert await self.version_and_state(process, start) == (1, state("D"))
         assert await self.held(process, start) == {0}
 
     async def test_after_a_write_conflict_in_a_transaction_the_saga_stays_locked_as_returned(self) -> None:
@@ -294,7 +294,7 @@ class CommitTests(StoreStage):
             again = moved(start, "SS", version=conflict.version)
             assert await process.commit(again, wait=True, connection=connection) == []
 
-        assert await self.stand(process, start) == (3, state("SS"))
+        assert await self.version_and_state(process, start) == (3, state("SS"))
 
     async def test_a_locked_saga_is_a_write_conflict_for_a_caller_that_does_not_wait(self) -> None:
         if not self.locks_rows:
@@ -307,7 +307,7 @@ class CommitTests(StoreStage):
             conflicts = await soon(other.commit(moved(free, "S"), moved(locked, "R")))
 
         assert [(conflict.position, conflict.version, conflict.state) for conflict in conflicts] == [(1, 1, state("D"))]
-        assert await self.stand(process, free) == (2, state("S"))
+        assert await self.version_and_state(process, free) == (2, state("S"))
 
     async def test_a_commit_that_waits_for_a_locked_saga_gets_it_at_the_end_of_the_transaction(self) -> None:
         if not self.locks_rows:
@@ -337,5 +337,5 @@ class CommitTests(StoreStage):
             waiting.cancel()
             await asyncio.wait([waiting])
 
-        assert await self.stand(process, start) == (1, state("D"))
+        assert await self.version_and_state(process, start) == (1, state("D"))
         assert await other.commit(moved(start, "S")) == []

@@ -8,8 +8,8 @@ import pytest
 
 from saga.errors import LeadershipLost, Unavailable
 from saga.ports.adapter import StoreOptions
-from saga.testing.suites.deadline import TIMEOUT_SECONDS, soon
 from saga.testing.suites.store.stage import OTHER_SERVICE, SERVICE, StoreStage, ref
+from saga.testing.suites.timeout import TIMEOUT_SECONDS, soon
 
 LEASE_SECONDS = 0.2
 SILENCE_SECONDS = 0.2

@@ -12,8 +12,8 @@ from saga.ports.values.claim import Claim, CommandRef
 from saga.ports.values.notification import Notifications, SagaStatus
 from saga.ports.values.start import Start
 from saga.ports.values.write import Dispatch, Write
-from saga.testing.suites.deadline import soon
 from saga.testing.suites.store.stage import EXECUTE, OTHER_SERVICE, StageProcess, StoreStage, moved, ref
+from saga.testing.suites.timeout import soon
 
 
 class NotificationTests(StoreStage):

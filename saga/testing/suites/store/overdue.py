@@ -89,17 +89,19 @@ class OverdueTests(StoreStage):
         write = replace(moved(start, "S"), state=replace(claim.state, vector="S"), is_deadline_moved=is_moved)
         await process.commit(write)
 
-        assert (await self.stand(process, start))[1].deadline == pytest.approx(claim.state.deadline, abs=1e-6)
+        assert (await self.version_and_state(process, start))[1].deadline == pytest.approx(
+            claim.state.deadline, abs=1e-6
+        )
 
     async def test_a_deadline_that_is_not_moved_stays_regardless_of_the_write(self) -> None:
         process = await self.process()
         start = replace(await self.ready(process), deadline_seconds=HOUR_SECONDS)
         await process.start(start)
-        before = (await self.stand(process, start))[1].deadline
+        before = (await self.version_and_state(process, start))[1].deadline
 
         await process.commit(moved(start, "S"))
 
-        assert (await self.stand(process, start))[1].deadline == before
+        assert (await self.version_and_state(process, start))[1].deadline == before
 
     async def test_a_deadline_can_be_removed(self) -> None:
         process = await self.process()
@@ -108,7 +110,7 @@ class OverdueTests(StoreStage):
 
         await process.commit(replace(moved(start, "S"), is_deadline_moved=True))
 
-        assert (await self.stand(process, start))[1].deadline is None
+        assert (await self.version_and_state(process, start))[1].deadline is None
 
     async def test_an_ended_saga_is_never_overdue(self) -> None:
         process = await self.process()

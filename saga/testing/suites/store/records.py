@@ -180,8 +180,8 @@ class RecordTests(StoreStage):
 
         assert await process.adapter.retention.purge(HOUR_SECONDS, 10) == 0
 
-        assert (await self.stand(process, running))[0] == 1
-        assert (await self.stand(process, young))[0] == 2
+        assert (await self.version_and_state(process, running))[0] == 1
+        assert (await self.version_and_state(process, young))[0] == 2
 
     async def test_a_purge_deletes_at_most_its_limit(self) -> None:
         process = await self.process()
@@ -199,4 +199,4 @@ class RecordTests(StoreStage):
             await process.adapter.retention.keep_history(30.0)
         await process.commit(replace(unmoved(start), dispatches=[queued()]))
 
-        assert (await self.stand(process, start))[0] == 1
+        assert (await self.version_and_state(process, start))[0] == 1

@@ -30,7 +30,7 @@ from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications, SagaStatus
 from saga.ports.values.start import Start, TakenKey
 from saga.ports.values.write import Dispatch, Write, WriteConflict
-from saga.testing.suites.deadline import TIMEOUT_SECONDS
+from saga.testing.suites.timeout import TIMEOUT_SECONDS
 
 CLAIMS_PER_PROCESS: Final = 1_000_000
 SERVICE: Final = "stock"
@@ -287,7 +287,7 @@ class StoreStage(abc.ABC):
             entries=(),
         )
 
-    async def stand(self, process: StageProcess, start: Start) -> tuple[int, State]:
+    async def version_and_state(self, process: StageProcess, start: Start) -> tuple[int, State]:
         """The stored version and state of a saga."""
         overdue = await process.adapter.ledger.snapshot(start.saga)
         return overdue.version, overdue.state

@@ -11,8 +11,8 @@ from saga.core.state.phase import Phase
 from saga.errors import NotFound, SagaError
 from saga.ports.values.notification import Notifications
 from saga.ports.values.start import TakenKey
-from saga.testing.suites.deadline import soon
 from saga.testing.suites.store.stage import INPUT, SERVICE, TRACE, StoreStage, delivery, graph, queued, ref, state, step
+from saga.testing.suites.timeout import soon
 
 
 class StartTests(StoreStage):
@@ -144,7 +144,7 @@ class StartTests(StoreStage):
 
         assert await process.start(first, second, is_retry=True) == []
 
-        assert await self.stand(process, first) == (1, first.state)
+        assert await self.version_and_state(process, first) == (1, first.state)
         assert {claim.saga for claim in await process.poll()} == {first.saga, second.saga}
 
     async def test_a_repeated_start_finds_its_own_key(self) -> None:

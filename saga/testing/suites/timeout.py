@@ -1,4 +1,4 @@
-"""A deadline for everything that the suites wait for."""
+"""The timeout of everything that the suites wait for."""
 
 from __future__ import annotations
 
