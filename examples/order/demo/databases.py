@@ -40,6 +40,7 @@ async def databases() -> AsyncIterator[Urls]:
     else:
         with EmbeddedPostgres() as embedded:
             yield await _make_databases(embedded.url, "shop")
+            embedded.crash()  # its data is discarded, so it need not write a checkpoint
 
 
 @asynccontextmanager
