@@ -68,7 +68,7 @@ class Ending(Generic[ResultT]):
 
     @property
     def is_completed(self) -> bool:
-        """Whether the saga went forward to its end."""
+        """True if the saga went forward to its end."""
         return self.status == "completed"
 
 

@@ -31,7 +31,7 @@ async def store_url(postgres_server: str, migrated_template: str) -> AsyncIterat
 
 
 def _run(claim: Coroutine[None, None, None]) -> None:
-    """As `asyncio.run`, which would throw away the loop that pytest-asyncio has set for this thread, unclosed."""
+    """Runs it like `asyncio.run`, which would discard, unclosed, the loop that pytest-asyncio has set for this thread."""
     with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
         runner.run(claim)
 

@@ -20,7 +20,7 @@ class Histogram:
         self.total += value
 
     def add(self, other: Histogram) -> None:
-        """Add the counts of another histogram with the same bounds."""
+        """Adds the counts of another histogram with the same bounds."""
         self.counts = [own + more for own, more in zip(self.counts, other.counts, strict=True)]
         self.total += other.total
 

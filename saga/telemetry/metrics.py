@@ -112,7 +112,7 @@ class Metrics:
         return _MeasuredRunner(runner, self.count)
 
     def count(self, attempt: Attempt, found: Outcome | Committed, seconds: float) -> None:
-        """Count one attempt."""
+        """Counts one attempt."""
         claim = attempt.claim
         key = (claim.definition << 18) | (claim.step << 2) | _CODES[claim.operation._value_]
         known = self.attempts.get(key)
@@ -153,7 +153,7 @@ class Metrics:
         self.released_claims += claims
 
     def delivered(self, service: str, seconds: float) -> None:
-        """Record the time from publication to delivery of a command on an outside bus."""
+        """Records the time from publication to delivery of a command on an outside bus."""
         self.bus_lag[self.service(service)].observe(max(seconds, 0.0))
 
     def _count_phase(self, group: OutcomeGroup, made: CommitPlan) -> None:

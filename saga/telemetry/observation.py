@@ -29,12 +29,12 @@ def telemetry(*, is_counting: bool) -> Telemetry:
 
 
 def watch(bus: Bus | None, watched: Telemetry) -> Bus | None:
-    """Wrap the bus of a process so that its lag is measured, if the process counts."""
+    """Wraps the bus of a process so that its lag is measured, if the process counts."""
     return bus if bus is None or not isinstance(watched.meter, Metrics) else WatchedBus(bus, watched.meter)
 
 
 def set_clock(bus: Bus | None, process: Process) -> None:
-    """Measure lags on the store's clock, now that there is a process that knows it."""
+    """Measures lags on the store's clock, now that there is a process that knows it."""
     if isinstance(bus, WatchedBus):
         bus.now = process.store_clock.now
 
@@ -43,7 +43,7 @@ def set_clock(bus: Bus | None, process: Process) -> None:
 async def observed(
     process: Process, supervisor: Supervisor | None, host: str, port: int
 ) -> AsyncIterator[tuple[str, int]]:
-    """Serve /livez, /readyz and /metrics until the block ends; yields the address.
+    """Serves /livez, /readyz and /metrics until the block ends; yields the address.
 
     Raises:
         UsageError: the address is not available.

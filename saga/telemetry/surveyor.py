@@ -38,7 +38,7 @@ class Surveyor:
             self._metrics.survey = None
 
     async def _survey(self) -> None:
-        """Replace the survey. It is None while the store is unreachable, since an old number would look like a current one."""
+        """Replaces the survey. It is None while the store is unreachable, since an old number would look like a current one."""
         if self._supervisor.term is None:
             self._metrics.survey = None
             return

@@ -68,7 +68,7 @@ class SagaTracer:
             yield span
 
     def record(self, span: trace.Span, found: Outcome | Committed) -> None:
-        """Put the outcome of an attempt into its span."""
+        """Puts the outcome of an attempt into its span."""
         outcome = found.group.outcomes[0] if isinstance(found, Committed) else found
         span.set_attribute("saga.outcome", word_of(type(outcome.event)))
         if isinstance(outcome.event, ev.Failed):

@@ -1,4 +1,4 @@
-"""What a release leaves for the builds after it: the commands and definitions that it wrote, and the schema it relies on."""
+"""The record of a release for later builds: the commands and definitions that it wrote, and the schema it relies on."""
 
 from __future__ import annotations
 

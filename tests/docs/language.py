@@ -109,7 +109,7 @@ RULES: Final = (
     _rule(
         "somebody",
         _CODE,
-        r"\b(?:somebody|anybody|everybody)\b",
+        r"\b(?:somebody|anybody|everybody)\b(?! else|'s)",
         "an operator, a process, the caller",
     ),
     _rule("became of", _CODE, r"\bwhat (?:becomes|became|has become) of\b", "the outcome of, what happened to"),
@@ -138,7 +138,7 @@ RULES: Final = (
     _rule(
         "imperative",
         (Kind.DOCSTRING,),
-        rf"\A(?:{_VERBS})\b(?!-)(?! (?:is|are|was|of|for|in|to|that|which|and|or|by)\b)",
+        rf"\A(?:{_VERBS})\b(?![-,])(?! (?:is|are|was|of|for|in|to|that|which|and|or|by)\b)",
         "begin with a verb in the third person or a noun phrase",
         is_exact=True,
     ),

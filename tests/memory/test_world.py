@@ -1,4 +1,4 @@
-"""What memory:// URLs share, and what they do not."""
+"""The state that memory:// URLs share, and the state that they do not."""
 
 from __future__ import annotations
 

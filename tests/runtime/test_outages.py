@@ -64,7 +64,7 @@ async def test_no_process_rolls_back_before_the_new_leader_has_extended_deadline
     sagas = await world.join(service)
     await sql.execute(SILENT_LEADER)
     await until(lambda: sagas.process.heartbeat.leader_watch._leader_seen_at > float("-inf"), "the silence was noticed")
-    await sql.execute("update leader set seen_at = now() + interval '1 hour'")  # somebody leads again
+    await sql.execute("update leader set seen_at = now() + interval '1 hour'")  # a supervisor leads again
     handle = await sagas.start(definition)
     await gate.somebody_waits()
     due = await sagas.snapshot(handle.id)

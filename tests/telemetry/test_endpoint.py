@@ -34,7 +34,7 @@ async def address() -> AsyncIterator[Address]:
 
 
 async def exchange(address: Address, request: bytes, *, ends: bool = False) -> bytes:
-    """Send these bytes and return everything the server answers until it closes. `ends`: half-close after sending."""
+    """Sends these bytes and returns everything the server answers until it closes. `ends`: half-close after sending."""
     async with asyncio.timeout(ANSWER_SECONDS):
         reader, writer = await asyncio.open_connection(*address)
         try:

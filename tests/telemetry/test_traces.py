@@ -48,7 +48,7 @@ def spans_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 async def client(count: int, *options: str, **settings: str) -> dict[str, str]:
-    """Run the client in its own process; returns how each saga has ended."""
+    """Runs the client in its own process; returns how each saga has ended."""
     environment = {**os.environ, **{f"SAGA_{name.upper()}": value for name, value in settings.items()}}
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.telemetry.traced", str(count), *options, cwd=ROOT, env=environment,

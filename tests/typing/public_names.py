@@ -1,4 +1,4 @@
-"""What users see of our types. mypy checks this file with the tree, pyright in `test_public_types.py`; nothing runs it."""
+"""The public types, as users see them. mypy checks this file with the tree, pyright in `test_public_types.py`; nothing runs it."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class ActionOptions:
     reason
         Why; it is recorded in the audit.
     actor
-        Who acts; the default is the name of your account.
+        The operator who acts; the default is the name of your account.
     dry_run
         Show what would change, and change nothing.
     yes
