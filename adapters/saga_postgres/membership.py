@@ -87,7 +87,7 @@ class PostgresMembership:
             self._listener.on_session_lost()
 
     async def listen(self) -> None:
-        """Receive notifications from now on, and whenever this process joins again. Raises Unavailable."""
+        """Receives notifications from now on, and whenever this process joins again. Raises Unavailable."""
         self._must_listen = True
         connection, listener = self._connection, self._listener
         if connection is None or listener is None or connection is self._listening or connection.is_closed():
@@ -164,7 +164,7 @@ class PostgresMembership:
             connection.terminate()
 
     def close(self) -> None:
-        """End the session without leaving: from now on this process counts as dead."""
+        """Ends the session without leaving: from now on this process counts as dead."""
         self._announcer.socket.close()
         self._end_session()
 

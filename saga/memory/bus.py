@@ -51,7 +51,7 @@ class Broker:
         return list(groups.values())
 
     def announce(self) -> None:
-        """Wake every waiting member."""
+        """Wakes every waiting member."""
         filled, self.filled = self.filled, asyncio.Event()
         filled.set()
 
@@ -102,7 +102,7 @@ class MemoryBus:
             subscription.give_back()
 
     async def close(self) -> None:
-        """End the iterations of its subscriptions."""
+        """Ends the iterations of its subscriptions."""
         self._is_closed = True
         self._broker.announce()
 

@@ -82,7 +82,7 @@ class MemoryElection:
             raise Closed("this election is closed")
 
     async def _until_changed(self, changed: asyncio.Event, seconds: float) -> None:
-        """Wait until the term ends: by an announcement or by time."""
+        """Waits until the term ends: by an announcement or by time."""
         waits = [asyncio.ensure_future(changed.wait()), asyncio.ensure_future(self._database.clock.sleep(seconds))]
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)

@@ -94,7 +94,7 @@ class MemoryMembership:
         return bool(dead)
 
     def _release_claims(self) -> int:
-        """Give back the claims whose process is gone or whose lease has ended."""
+        """Gives back the claims whose process is gone or whose lease has ended."""
         database, now = self._database, self._database.now()
         lost = [
             row

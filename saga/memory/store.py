@@ -303,7 +303,7 @@ class MemoryStore:
 
 
 def _by_start_key(item: tuple[int, Start]) -> tuple[str, str, int]:
-    """Start keys are locked in one order everywhere; within a batch the first of two equal keys wins."""
+    """The order in which start keys are locked everywhere; within a batch the first of two equal keys wins."""
     position, start = item
     return start.definition_name, start.key or "", position
 

@@ -57,7 +57,7 @@ async def add_saga(tables: Tables, definition: int, vector: str, *, age_seconds:
 
 
 async def add_command(tables: Tables, saga: UUID, step: int, *, due_in_seconds: float = 0.0, **columns: Any) -> None:
-    """A command of the service `service`; negative seconds: it has been due for so long."""
+    """A command of the service `service`; negative seconds: for this long it has been due."""
     values = {"saga": saga, "step": step, "op": b"E", "service": "service", **columns}
     places = ", ".join(f"${n}" for n in range(2, len(values) + 2))
     moment = "now() + make_interval(secs => $1::float8)"

@@ -1,4 +1,4 @@
-"""How processes hear of each other's commits: by NOTIFY, and within one machine by local sockets.
+"""Announces commits to other processes: by NOTIFY, and within one machine over local sockets.
 
 The store prepares an `Announcement` for each commit and delivers it afterwards; the membership listens, and connects to the peers of its
 machine. How a notification travels, in which form and encrypted with what, is known in this package only:
@@ -48,12 +48,12 @@ class Announcer:
         self.channel_prefix = prefix(options.namespace)
 
     async def open(self) -> None:
-        """Read the key of the namespace."""
+        """Reads the key of the namespace."""
         ((key,),) = await self._pool.fetch(KEY)
         self._cipher.use(key)
 
     def prepare(self, notifications: Notifications, *, in_transaction: bool) -> Announcement:
-        """What a commit will announce. In a caller's transaction, whose end we do not see, all of it goes by NOTIFY."""
+        """The announcement of a commit. In a caller's transaction, whose end is not seen here, all of it goes by NOTIFY."""
         if in_transaction:
             local, remote = _NOTHING, notifications
         else:
@@ -71,7 +71,7 @@ class Announcer:
             await self._pool.fetch(_NOTIFY, channels, payloads)
 
     async def listen(self, connection: Connection, process: int, listener: ProcessListener) -> None:
-        """Receive what is announced to this process, and changes among its peers, on this session."""
+        """Receives what is announced to this process, and changes among its peers, on this session."""
 
         def on_process(_: object, __: int, channel: str, payload: str) -> None:
             self.inbox.on_notification(listener, channel, payload)
@@ -82,7 +82,7 @@ class Announcer:
     async def listen_to_services(
         self, connection: Connection, services: Sequence[str], listener: ProcessListener
     ) -> None:
-        """Receive news of the queues of these services."""
+        """Receives news of the queues of these services."""
         for service in services:
             channel = service_channel(self._namespace, service)
             await connection.add_listener(channel, partial(_on_queue, listener, service))
@@ -103,7 +103,7 @@ class Announcer:
 
 
 class Announcement:
-    """What one commit announces. Frames are encoded while the commit is in progress and sent as soon as its answer is there."""
+    """The notifications of one commit. Frames are encoded while the commit is in progress and sent as soon as its answer is there."""
 
     def __init__(
         self,
@@ -137,9 +137,10 @@ class Announcement:
         return message_columns(self._remote, self._namespace, self._cipher)
 
     def deliver(self, *, is_whole: bool) -> None:
-        """Persist, then send: call it after the commit. Not whole: a part of it was not written, and only references are sent.
+        """Sends the frames: call it after the commit (persist, then send). Not whole: a part of it was not written, and only references
+        are sent.
 
-        Whoever cannot be reached over the local socket is notified through the database.
+        A process that cannot be reached over the local socket is notified through the database.
         """
         if not self._is_local:
             return
@@ -159,7 +160,7 @@ class Announcement:
 
 
 def _split(notifications: Notifications, socket: LocalSocket) -> tuple[Notifications, Notifications]:
-    """What goes over the local socket, and what by NOTIFY, as do queues, which concern any process."""
+    """Splits notifications between the local socket and NOTIFY. Those of queues concern any process and go by NOTIFY."""
     local, remote = Notifications(), Notifications(services=notifications.services)
     for process, refs in notifications.claim_refs.items():
         to = local if socket.reaches(process) else remote

@@ -41,7 +41,7 @@ class MessageCipher:
         self._seen_since = 0.0
 
     def use(self, key: bytes) -> None:
-        """Set the key of the namespace, 32 bytes."""
+        """Sets the key of the namespace, 32 bytes."""
         self._key = key
         self._ciphers = {self._sender: self._cipher_of(self._sender)}
 

@@ -1,4 +1,4 @@
-"""What is sent over the local socket: one frame for each process that a commit concerns."""
+"""Frames of the local socket: one for each process that a commit concerns."""
 
 from __future__ import annotations
 

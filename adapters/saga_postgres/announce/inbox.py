@@ -1,4 +1,4 @@
-"""What other processes send to this one, by NOTIFY or over the local socket."""
+"""Receives the notifications of other processes, by NOTIFY or over the local socket."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from saga_postgres.announce.encryption import MessageCipher
 from saga_postgres.announce.frames import decode_frame
 
 CLOCK_SECONDS_MAX: Final = 3.0
-"""How long after a heartbeat the offset of the store's clock that it brought is trusted."""
+"""Seconds after a heartbeat for which its offset of the store's clock is trusted."""
 
 _log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Inbox:
         """Something may have been announced to this process that it did not receive."""
 
     def attach(self, process: int, listener: ProcessListener) -> None:
-        """Receive frames for this number of the process."""
+        """Receives frames for this number of the process."""
         self._process, self._listener = process, listener
 
     def set_clock(self, store_now: float, asked_at: float) -> None:

@@ -37,8 +37,8 @@ _log = logging.getLogger(__name__)
 class LocalSocket:
     """One per process: a socket on which its peers notify it, and connections to theirs.
 
-    The sockets are in a folder that only this user (and root) can enter: whoever can send to us could read our memory as well. A frame
-    arrives whole, once and in order, unless one of the two processes ends before.
+    The sockets are in a folder that only this user (and root) can enter: a process that can send to us could read our memory as well. A
+    frame arrives whole, once and in order, unless one of the two processes ends before.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -80,7 +80,7 @@ class LocalSocket:
         return process in self._peers
 
     def send(self, process: int, data: bytes) -> bool:
-        """Send a frame; False if the process cannot be reached."""
+        """Sends a frame; False if the process cannot be reached."""
         peer = self._peers.get(process)
         if peer is None:
             return False
@@ -119,7 +119,7 @@ class _PeerConnection:
             raise
 
     def send(self, frame: bytes) -> bool:
-        """Send at once: a transport would wait for the next turn of the loop. False: too much is unsent. Raises OSError."""
+        """Sends at once: a transport would wait for the next turn of the loop. False: too much is unsent. Raises OSError."""
         if self._unsent:
             has_room = len(self._unsent) + len(frame) <= UNSENT_BYTES_MAX
             if has_room:
@@ -201,7 +201,7 @@ def _clock() -> str:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the sockets of processes that were killed."""
+    """Removes the sockets of processes that were killed."""
     for path in folder.iterdir():
         with suppress(OSError):
             if time.time() - path.lstat().st_mtime > STALE_SECONDS and not _is_listened_to(path):

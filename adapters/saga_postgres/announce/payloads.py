@@ -59,7 +59,7 @@ def _reference_payloads(kind: str, items: Sequence[bytes]) -> list[str]:
 def _inline_payloads(
     kind: str, documents: Iterable[Sequence[object]], channel: str, cipher: MessageCipher
 ) -> list[str]:
-    """As many documents to a payload as it holds; each is far smaller than that."""
+    """Fills each payload with as many documents as it holds; each is far smaller than a payload."""
     payloads: list[str] = []
     place = kind + channel
     lines: list[bytes] = []

@@ -23,7 +23,7 @@ from saga_postgres.connection.pool import Pool
 LEASE_SECONDS: Final = 30.0
 """After which an unacknowledged message of a live member is delivered again; those of a dead member are at once."""
 POLL_SECONDS: Final = 2.0
-"""How often members poll without a notification, and look for dead members."""
+"""Pause between polls without a notification, and between checks for dead members."""
 RETRY_SECONDS: Final = (0.05, 2.0)
 """First and longest pause after the connection was lost."""
 KEPT_SECONDS: Final = 7 * 86400.0
@@ -75,7 +75,7 @@ class ConsumerMembership:
         return [PostgresDelivery(row["id"], _message(row)) for row in rows]
 
     async def leave(self) -> None:
-        """Give back unacknowledged messages. If the server cannot be reached, the end of the session has the same effect."""
+        """Gives back unacknowledged messages. If the server cannot be reached, the end of the session has the same effect."""
         session, self._session = self._session, None
         if session is None:
             return

@@ -53,7 +53,7 @@ def translated(place: str) -> Iterator[None]:
 
 
 def translate(error: Exception, place: str) -> None:
-    """Raise the error of Saga that an error of the driver means; return if it is not an error of the driver."""
+    """Raises the error of Saga that an error of the driver means; return if it is not an error of the driver."""
     if isinstance(error, REFUSED):
         raise AccessRefused(
             f"{place} answers but refuses ({_reason(error)}): check user, password and database of the URL"

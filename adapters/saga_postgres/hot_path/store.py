@@ -98,7 +98,7 @@ class PostgresStore:
     async def _write_batch(
         self, fetch: Fetch, common: Sequence[object], columns: Sequence[str], *, is_new: bool
     ) -> Sequence[Row]:
-        """Write a batch. If all of it was taken for new but a row exists, the server refuses it, and it is written carefully."""
+        """Writes a batch. If all of it was taken for new but a row exists, the server refuses it, and it is written carefully."""
         if is_new:
             try:
                 return await fetch(self._commit_batch, *common, False, *columns)  # noqa: FBT003 (p_careful)
@@ -163,7 +163,7 @@ class PostgresStore:
 
 
 async def _try_write(fetch: Fetch, call: str, arguments: Sequence[object], announcement: Announcement) -> bool:
-    """Write one saga by a statement of its own, and announce it. False: nothing was written, and the batch has to do it."""
+    """Writes one saga by a statement of its own, and announce it. False: nothing was written, and the batch has to do it."""
     message = announcement.single_message()
     if message is None:
         return False

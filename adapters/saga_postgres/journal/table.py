@@ -19,7 +19,7 @@ _ENTER: Final = "select set_config('search_path', quote_ident($1), true)"
 
 
 async def ensure_journal(connection: Connection, schema: str | None = None) -> None:
-    """Create `saga_journal` if it is missing, in `schema` or in the first schema of the search path.
+    """Creates `saga_journal` if it is missing, in `schema` or in the first schema of the search path.
 
     Processes that race wait for each other; a role without the right to create needs the table to exist. Call it
     outside a transaction.

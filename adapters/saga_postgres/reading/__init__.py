@@ -1,1 +1,1 @@
-"""Read models of the store, for people and monitoring."""
+"""Queries for people and monitoring."""

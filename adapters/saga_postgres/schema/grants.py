@@ -29,7 +29,7 @@ def grants(namespace: str, role: str) -> str:
 
 
 async def grant(connection: asyncpg.Connection[asyncpg.Record], *, namespace: str, role: str) -> bool:
-    """Create the role if it is missing, without a password, and grant it its rights; returns whether it was created.
+    """Creates the role if it is missing, without a password, and grant it its rights; returns whether it was created.
 
     One transaction. How the role authenticates (a password, a certificate) is left to the administrator.
     """

@@ -1,4 +1,4 @@
-"""Bring a schema to the version of this build. The files and their rules are in `saga_postgres.schema.migration`."""
+"""Brings a schema to the version of this build. The files and their rules are in `saga_postgres.schema.migration`."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ class _Applied:
 
 
 async def migrate(connection: asyncpg.Connection, *, schema: str, source: Traversable = SQL) -> list[Migration]:
-    """Apply what is missing and return it, in order.
+    """Applies the files that are missing, and returns them in order.
 
     Each migration is one transaction under one advisory lock, and so are all repeatable files together: runners that race share the work,
-    a file that fails leaves what was applied before it, and a pooler in transaction mode is no obstacle. Cancelling it leaves whole files.
+    a file that fails leaves what was applied before it, and it works behind a pooler in transaction mode. Cancelling it leaves whole files.
 
     Raises:
         SchemaMismatch: the schema is too new for this build, or a migration was edited after it had been applied.
@@ -55,12 +55,12 @@ async def migrate(connection: asyncpg.Connection, *, schema: str, source: Traver
 
 
 async def pending(connection: asyncpg.Connection, *, schema: str, source: Traversable = SQL) -> list[Migration]:
-    """What `migrate` would apply. Raises what `migrate` raises; changes nothing."""
+    """The files that `migrate` will apply. Raises the same errors; changes nothing."""
     return _missing(source, await _applied(connection, schema), schema)
 
 
 async def check(connection: asyncpg.Connection, schema: str, *, source: Traversable = SQL) -> None:
-    """Make sure that this build can work on the schema as it is.
+    """Makes sure that this build can work on the schema.
 
     Raises:
         SchemaMismatch: the tables are missing, older than this build needs, or too new for it.
@@ -119,7 +119,7 @@ async def _applied(connection: asyncpg.Connection, schema: str) -> _Applied:
 
 
 async def _enter(connection: asyncpg.Connection, schema: str) -> None:
-    """Create the schema and its table of migrations if they are missing; set the search path for this transaction."""
+    """Creates the schema and its table of migrations if they are missing, and sets the search path for this transaction."""
     if not await connection.fetchval(_IS_SCHEMA, schema):
         await connection.execute(f'create schema "{schema}"')  # not `if not exists`, which asks for the right to create
     await connection.execute(f'set local search_path to "{schema}"')
@@ -127,7 +127,7 @@ async def _enter(connection: asyncpg.Connection, schema: str) -> None:
 
 
 async def _apply(connection: asyncpg.Connection, file: Migration) -> None:
-    """Run one file inside the caller's transaction and record it."""
+    """Runs one file inside the caller's transaction, and records it."""
     try:
         # asyncpg cannot run a script without a statement, as is a migration that only holds a promise
         await connection.execute(f"{file.sql}\n;select")

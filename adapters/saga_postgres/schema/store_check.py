@@ -15,7 +15,7 @@ MAJOR_MIN: Final = 14
 
 
 async def inspect(pool: Pool) -> None:
-    """Return if a process can work on this database.
+    """Returns if a process can work on this database.
 
     Raises:
         AccessRefused, Unavailable: the database cannot be reached.

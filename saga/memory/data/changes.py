@@ -49,7 +49,7 @@ def insert_saga(database: Database, options: StoreOptions, start: Start, *, proc
 
 
 def write_saga(database: Database, options: StoreOptions, write: Write, *, process: int) -> None:
-    """Write the outcomes of one saga, which was checked and locked before."""
+    """Writes the outcomes of one saga, which was checked and locked before."""
     now, row = database.now(), database.sagas.get(write.saga)
     if row is not None and write.changed:
         _move(database, row, write, process=process)
@@ -115,7 +115,7 @@ def _delay(database: Database, write: Write, delay: Delay) -> None:
 
 
 def _dispatch(database: Database, options: StoreOptions, saga: SagaRow, dispatch: Dispatch, *, process: int) -> None:
-    """Write a command. A row that a process holds for the same operation is left alone."""
+    """Writes a command. A row that a process holds for the same operation is left alone."""
     ref, now = CommandRef(saga.id, dispatch.step), database.now()
     owner = database.owner_of(dispatch.owner, process)
     row = database.commands.get(ref)

@@ -35,7 +35,7 @@ class CommandRow:
     progress: bytes | None = None
 
     def reset(self, operation: Operation) -> None:
-        """Set the operation, with new counters."""
+        """Sets the operation, with new counters."""
         self.operation, self.first_failed_at = operation, None
         self.deliveries = self.failures = self.isolated_attempts = 0
 
@@ -84,13 +84,13 @@ class Commands:
                 self.remove(row)
 
     def claim(self, row: CommandRow, owner: int, claim: int | None, lease_until: float) -> None:
-        """Give a row to a process."""
+        """Gives a row to a process."""
         self._unindex(row)
         row.owner, row.claim, row.lease_until = owner, claim, lease_until
         self._index(row)
 
     def queue(self, row: CommandRow, due_at: float) -> None:
-        """End the claim of a row, if it has one, and make it due at `due_at`. The number of its newest claim stays."""
+        """Ends the claim of a row, if it has one, and make it due at `due_at`. The number of its newest claim stays."""
         self._unindex(row)
         row.owner, row.lease_until, row.due_at = None, None, due_at
         self._index(row)

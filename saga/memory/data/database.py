@@ -90,7 +90,7 @@ class HistoryRow:
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """What an operator did."""
+    """An action of an operator."""
 
     at: float
     actor: str
@@ -182,7 +182,7 @@ class Database:
         return owner if owner == process or owner in self.members else None
 
     def give_back(self, row: CommandRow, margin_seconds: float) -> None:
-        """End a claim without an outcome: until lease + timeout + margin a call of it may still arrive (G24, G25)."""
+        """Ends a claim without an outcome: until lease + timeout + margin a call of it may still arrive (G24, G25)."""
         step = self.definitions[self.sagas[row.ref.saga].definition].graph.steps[row.ref.step]
         if step.mode is Mode.EXTERNAL and row.lease_until is not None:
             quiet_at = row.lease_until + step.timeout_seconds + margin_seconds

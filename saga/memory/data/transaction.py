@@ -79,7 +79,7 @@ class Transaction:
         return self._written.get(key, self._rows.get(key))
 
     async def put(self, key: str, value: Value) -> None:
-        """Write a row; None deletes it."""
+        """Writes a row; None deletes it."""
         await self.lock(("row", key))
         self._written[key] = value
 
@@ -95,7 +95,7 @@ class Transaction:
             raise
 
     def then(self, change: Callable[[], None]) -> None:
-        """Make this change at the end. It must neither fail nor wait: everything that can go wrong is checked before."""
+        """Makes this change at the end. It must neither fail nor wait: everything that can go wrong is checked before."""
         self._changes.append(change)
 
     async def lock(self, key: Hashable) -> None:
@@ -117,7 +117,7 @@ class Transaction:
         self.roll_back()
 
     def abort(self) -> None:
-        """Roll back because the connection is lost. Further calls raise Unavailable."""
+        """Rolls back because the connection is lost. Further calls raise Unavailable."""
         self._is_aborted = True
         self.roll_back()
 

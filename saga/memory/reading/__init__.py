@@ -1,1 +1,1 @@
-"""Read models of the memory store, for people and monitoring."""
+"""Queries on the memory store, for people and monitoring."""

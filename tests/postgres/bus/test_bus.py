@@ -43,7 +43,7 @@ async def bodies_of(subscription: Subscription) -> list[bytes]:
 
 
 async def drained(subscription: Subscription, count: int) -> list[bytes]:
-    """The bodies of so many messages, acknowledged."""
+    """The bodies of the next `count` messages, which are acknowledged."""
     bodies: list[bytes] = []
     while len(bodies) < count:
         batch = await batch_of(subscription)

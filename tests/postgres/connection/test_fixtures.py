@@ -1,4 +1,4 @@
-"""The fixtures themselves: what a test may count on."""
+"""The fixtures: databases and poolers that a test can rely on."""
 
 from __future__ import annotations
 

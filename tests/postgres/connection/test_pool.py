@@ -1,4 +1,4 @@
-"""What becomes of a statement whose caller does not wait for it any more."""
+"""A statement whose caller was cancelled is cancelled in the server, too."""
 
 from __future__ import annotations
 

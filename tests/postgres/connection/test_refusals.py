@@ -1,4 +1,4 @@
-"""What cannot work is refused in one sentence that names the place and the way out."""
+"""A database that cannot be used is refused in one sentence, with the place and the way out."""
 
 from __future__ import annotations
 

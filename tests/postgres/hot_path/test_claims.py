@@ -1,4 +1,4 @@
-"""The statements that read claims, at moments that are hard to hit from outside."""
+"""The statements that read claims, at moments that are hard to reach from outside."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ MINE = {"owner": OWNER, "claim": 3}
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
-async def test_a_claim_that_was_given_back_after_it_was_read_of_is_no_work(tables: Tables) -> None:
+async def test_a_claim_that_was_given_back_meanwhile_is_not_returned(tables: Tables) -> None:
     saga = await add_saga(tables, await add_definition(tables), "DPP")
     await add_command(tables, saga, 0, **MINE)
     await tables.execute("update command set lease_until = now() + interval '1 minute'")
-    assert len(await work_of(tables, saga)) == 1
+    assert len(await claimed(tables, saga)) == 1
 
     await tables.execute("update command set owner = null, lease_until = null")  # as a commit does; the number stays
-    assert await work_of(tables, saga) == []
+    assert await claimed(tables, saga) == []
 
 
 async def test_a_claim_of_a_paused_saga_that_was_given_back_already_counts_as_handed_out_once(tables: Tables) -> None:
@@ -55,7 +55,7 @@ async def refuse(tables: Tables, saga: object) -> None:
     )
 
 
-async def work_of(tables: Tables, saga: object) -> list[object]:
+async def claimed(tables: Tables, saga: object) -> list[object]:
     rows = await tables.fetch(
         "select * from claimed_commands(array[$1]::uuid[], array[0]::smallint[], array[3]::bigint[], null)", saga
     )

@@ -1,4 +1,4 @@
-"""One saga at a time is written by statements of its own: they write what those for batches write, and nothing else is given to them."""
+"""A single saga is written by statements of its own: they write the same rows as a batch, and get nothing that they cannot write."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ WRITES = {
 }
 BEFORE: dict[str, dict[str, Any]] = {
     "a queued command": {"deliveries": 2, "failures": 1, "isolated_attempts": 1, "error": "refused"},
-    "a command that is set aside": {"deliveries": 2, "failures": 1, "error": "set aside"},
+    "a parked command": {"deliveries": 2, "failures": 1, "error": "parked"},
     "a claim": {"owner": 5, "claim": 77, "deliveries": 1},
     "another operation": {"op": b"O", "owner": 5, "claim": 77, "deliveries": 3, "failures": 2},
 }
@@ -123,7 +123,7 @@ async def test_it_writes_what_a_batch_of_one_writes(
         await add_command(tables, saga, 1, owner=process, claim=CLAIM, deliveries=1)
         for dispatch in WRITES[name].dispatches if before else ():
             await add_command(tables, saga, dispatch.step, **BEFORE[before])
-            await tables.execute("update command set due_at = 'infinity' where error = 'set aside'")
+            await tables.execute("update command set due_at = 'infinity' where error = 'parked'")
         write = of(WRITES[name], saga, process)
         assert await adapter.store.commit([write], Notifications(), process=process, durable=True, wait=wait) == []
         return await rows_of(tables, saga)
@@ -302,7 +302,7 @@ def test_a_start_of_more_than_one_step_is_left_to_the_batch() -> None:
     assert single_start(start(entries=(HistoryEntry(HistoryKind.SUCCEEDED, 0, None),))) is None
 
 
-async def test_who_is_told_is_told_once(adapter: PostgresAdapter, tables: Tables) -> None:
+async def test_a_process_is_notified_once(adapter: PostgresAdapter, tables: Tables) -> None:
     saga = await add_saga(tables, await add_definition(tables), "SDP", version=1)
     heard = await listening(tables, 1)
     notifications = Notifications(claim_refs={1: [CommandRef(saga, 2)]})
@@ -312,7 +312,7 @@ async def test_who_is_told_is_told_once(adapter: PostgresAdapter, tables: Tables
     assert await until_told(tables, heard) == ["c"]
 
 
-async def test_two_who_are_told_are_left_to_the_batch(adapter: PostgresAdapter, tables: Tables) -> None:
+async def test_two_processes_to_notify_are_left_to_the_batch(adapter: PostgresAdapter, tables: Tables) -> None:
     saga = await add_saga(tables, await add_definition(tables), "SDP", version=1)
     first, second = await listening(tables, 1), await listening(tables, 2)
     notifications = Notifications(claim_refs={1: [CommandRef(saga, 2)]}, ended={2: [saga]})

@@ -140,7 +140,7 @@ async def test_a_leader_whose_session_was_cut_learns_it_and_another_leads(
         await first.renew(leadership)
 
 
-async def test_who_lost_can_campaign_again(candidate: Candidates, tables: Tables) -> None:
+async def test_a_process_that_lost_can_campaign_again(candidate: Candidates, tables: Tables) -> None:
     election = candidate()
     leadership = await election.campaign("first")
     await tables.fetchval(CUT)

@@ -1,4 +1,4 @@
-"""Who listens: every notification wakes all who do, so those for whom nothing can be meant do not."""
+"""Processes that cannot be notified of anything do not listen, since every notification wakes all listeners."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tests.runtime.world import until
 ASLEEP = "select exists (select from pg_stat_activity where wait_event = 'PgSleep')"
 
 
-async def test_a_process_that_only_looks_after_sagas_does_not_listen(adapter: PostgresAdapter) -> None:
+async def test_a_process_that_only_redrives_sagas_does_not_listen(adapter: PostgresAdapter) -> None:
     await adapter.membership.join("a supervisor", [], 1, listener())
     await adapter.membership.heartbeat(0, full=True)
     assert await channels(adapter) == set()
 
 
-async def test_who_starts_a_saga_listens_before_it_can_end_and_again_after_a_lost_session(
+async def test_a_process_listens_before_its_saga_can_end_and_again_after_a_lost_session(
     adapter: PostgresAdapter,
 ) -> None:
     process = await adapter.membership.join("a client", [], 1, listener())
@@ -43,18 +43,18 @@ async def test_a_start_while_the_session_is_lost_makes_the_next_one_listen(adapt
     assert await channels(adapter)
 
 
-async def test_who_starts_a_saga_while_it_joins_listens(
+async def test_a_process_that_starts_a_saga_while_it_joins_listens(
     adapter: PostgresAdapter, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(membership, "_JOIN", f"{membership._JOIN} returning pg_sleep(0.5)")
     joining = asyncio.create_task(adapter.membership.join("a client", [], 1, listener()))
-    await until(lambda: tables.fetchval(ASLEEP), "it is in the list, as good as")
+    await until(lambda: tables.fetchval(ASLEEP), "it is about to be in the list")
     await start_nothing(adapter, 1)
     await joining
     assert await channels(adapter)
 
 
-async def test_who_cannot_listen_has_not_joined(
+async def test_a_process_that_cannot_listen_has_not_joined(
     adapter: PostgresAdapter, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def broken(*_: object) -> None:
@@ -68,14 +68,16 @@ async def test_who_cannot_listen_has_not_joined(
     )
 
 
-async def test_who_serves_listens_to_its_service_too(adapter: PostgresAdapter) -> None:
+async def test_a_process_that_serves_listens_to_its_service(adapter: PostgresAdapter) -> None:
     process = await adapter.membership.join("a participant", [], 1, listener())
     await adapter.membership.announce(["stock"], 1)
     assert await channels(adapter) == {f"saga_saga_p_{process}", "saga_saga_peers", "saga_saga_s_stock"}
 
 
-async def test_who_joins_again_is_not_taken_for_alive_as_who_it_was(adapter: PostgresAdapter, tables: Tables) -> None:
-    """A beat may fail for other reasons than a session that is gone. Nobody would ever have given back what that one holds."""
+async def test_a_process_that_joins_again_frees_the_lock_of_its_old_number(
+    adapter: PostgresAdapter, tables: Tables
+) -> None:
+    """A heartbeat may fail while the session lives on. Otherwise no process would ever give back the claims of the old number."""
     process = await adapter.membership.join("a participant", ["stock"], 1, listener())
     assert await adapter.membership.join("a participant", ["stock"], 1, listener()) != process
     await until(

@@ -1,4 +1,4 @@
-"""Who looks for leases that are over: one process a second, however many there are."""
+"""One process per second scans for expired leases, however many processes there are."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.stores import OnPostgres
 LEASE_SECONDS = 0.1
 
 
-class TestLooks(OnPostgres):
-    async def test_a_look_of_one_process_spares_the_others_theirs(self) -> None:
+class TestScans(OnPostgres):
+    async def test_a_scan_of_one_process_spares_the_others_theirs(self) -> None:
         other = await self.lease_is_over()
 
         await self.execute("update participant set scanned_at = now() + interval '5 seconds' where id <> $1", other.id)
@@ -24,22 +24,22 @@ class TestLooks(OnPostgres):
         await self.execute("update participant set scanned_at = now() - interval '1 second'")
         assert (await other.heartbeat(full=True)).released == 1
 
-    async def test_a_look_before_the_clock_was_set_back_does_not_count(self) -> None:
+    async def test_a_scan_before_the_clock_was_set_back_does_not_count(self) -> None:
         other = await self.lease_is_over()
         await self.execute("update participant set scanned_at = now() + interval '1 hour' where id <> $1", other.id)
         assert (await other.heartbeat(full=True)).released == 1
 
-    async def test_who_looks_says_so(self) -> None:
+    async def test_a_scan_is_recorded(self) -> None:
         other = await self.lease_is_over()
         assert (await other.heartbeat(full=True)).released == 1
         assert await self.looked(other)
 
-    async def test_who_does_not_look_does_not_say_so(self) -> None:
+    async def test_a_heartbeat_without_a_scan_records_none(self) -> None:
         other = await self.lease_is_over()
         await other.heartbeat()
         assert not await self.looked(other)
 
-    async def test_the_claims_of_the_dead_are_found_whoever_has_looked(self) -> None:
+    async def test_the_claims_of_the_dead_are_found_in_spite_of_a_recent_scan(self) -> None:
         process, other = await self.process(), await self.process()
         await self.started(process)
         await process.poll_one()

@@ -1,4 +1,4 @@
-"""What the doctor finds, and what it advises."""
+"""The checks of the doctor and their remedies."""
 
 from __future__ import annotations
 

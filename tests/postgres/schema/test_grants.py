@@ -1,4 +1,4 @@
-"""What the role of the participants may do, and what it may not."""
+"""The rights of the role of the participants."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ async def test_steps_has_one_row_for_each_step(tables: Tables) -> None:
     assert (rows[1]["attempts"], rows[1]["failures"], rows[1]["error"]) == (2, 1, "timeout")
 
 
-async def test_steps_shows_a_result_that_is_no_text(tables: Tables) -> None:
+async def test_steps_shows_a_result_that_is_not_text(tables: Tables) -> None:
     saga = await add_saga(tables, await add_definition(tables, "X"), "S")
     await tables.execute("insert into step values ($1, 0, now(), null, 1, null, null, '\\xff00')", saga)
 

@@ -1,4 +1,4 @@
--- What most commits are: one step of one saga has its outcome, and one step follows or none. ADR 0015 has the figures.
+-- Most commits: one step of one saga has its outcome, and one step follows or none. ADR 0015 has the figures.
 
 create or replace function commit_one(
     p_process integer, p_lease float8, p_wait boolean, p_durable boolean,

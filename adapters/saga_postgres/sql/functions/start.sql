@@ -93,7 +93,7 @@ create or replace function start_one(
     n_channel text, n_payload text
 ) returns boolean
 language plpgsql set search_path from current set enable_seqscan = off as $$
--- What most starts are: one saga with one first step. False: nothing was written and nobody notified, since the start key is taken or the
+-- Most starts: one saga with one first step. False: nothing was written and nobody notified, since the start key is taken or the
 -- process that was to get the claim is gone; `start_batch` then says which. Its parameters, too; k_key null: there is no start key;
 -- n_channel null: nobody is notified.
 begin

@@ -1,4 +1,4 @@
--- What the letters of a saga row mean. Plain SQL without settings of its own: PostgreSQL inlines these functions where they are called.
+-- The meaning of the letters of a saga row. Plain SQL without settings: PostgreSQL inlines these functions where they are called.
 
 create or replace function is_terminal(phase "char") returns boolean language sql immutable parallel safe as $$
     select phase in ('D', 'Z', 'X')  -- completed, compensated, abandoned

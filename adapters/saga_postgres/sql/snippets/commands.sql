@@ -2,7 +2,7 @@
 -- functions because a call per row would cost more than the row.
 
 -- name: command_counters
--- What a command row keeps when a claim is written over it: its counters for the same operation, unless an operator has released it.
+-- A command row that is written again keeps its counters for the same operation, unless it was parked.
 deliveries = excluded.deliveries + case when c.op = excluded.op and c.due_at <> 'infinity' then c.deliveries else 0 end,
 failures = case when c.op = excluded.op and c.due_at <> 'infinity' then c.failures else 0 end,
 isolated_attempts = case when c.op = excluded.op and c.due_at <> 'infinity' then c.isolated_attempts else 0 end,

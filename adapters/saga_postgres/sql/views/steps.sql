@@ -1,4 +1,4 @@
--- What the steps of a saga do. Start here when one saga does not move.
+-- The steps of a saga. Start here when a saga does not move.
 
 create or replace view steps as
 select s.id as saga,
