@@ -57,7 +57,7 @@ async def test_a_pooler_in_transaction_mode_is_found(pgbouncer_url: str) -> None
     found = await finding(pgbouncer_url, "pooler")
 
     assert not found.ok
-    assert "the server's own address" in str(found.remedy)
+    assert "the address of the server itself" in str(found.remedy)
 
 
 async def test_a_service_with_due_commands_and_nobody_alive_is_found(postgres_url: str, tables: Tables) -> None:
@@ -85,11 +85,11 @@ async def test_a_contract_without_a_live_process_is_found(postgres_url: str, tab
 
     found = await finding(postgres_url, "contracts")
 
-    assert (found.ok, found.detail) == (False, "published, but nobody alive: shipping")
+    assert (found.ok, found.detail) == (False, "published, but no process is alive: shipping")
 
 
 async def test_a_supervisor_is_judged_by_its_last_sign_of_life(postgres_url: str, tables: Tables) -> None:
-    assert "nobody has ever led" in (await finding(postgres_url, "supervisor")).detail
+    assert "no supervisor has ever run" in (await finding(postgres_url, "supervisor")).detail
     await tables.execute("insert into leader values ('supervisor', 3, 'host-1', now())")
     assert (await finding(postgres_url, "supervisor")).ok
 
@@ -121,7 +121,7 @@ async def test_stuck_sagas_are_counted(postgres_url: str, tables: Tables) -> Non
     found = await finding(postgres_url, "stuck")
 
     assert (found.ok, found.remedy) == (False, "saga ls --stuck, then saga why ID")
-    assert found.detail.startswith("sagas that wait for a person: 2 of order (the oldest for 90")
+    assert found.detail.startswith("sagas wait for an operator: 2 of order (the oldest for 90")
 
 
 async def test_a_definition_in_use_that_misses_a_contract_is_found(postgres_url: str, tables: Tables) -> None:

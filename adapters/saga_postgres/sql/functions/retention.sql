@@ -1,5 +1,5 @@
--- Retention, run by the leader. Creating and dropping partitions and deleting history need the rights of the owner: these functions run with
--- them (security definer), so that the role of the participants may only add to history and audit.
+-- Retention, run by the leader. Creating and dropping partitions and deleting history need the rights of the owner: these functions run
+-- with them (security definer), so that the role of the participants may only add to history and audit.
 
 create or replace function first_id_at(p_at timestamptz) returns uuid language sql immutable parallel safe as $$
     select (lpad(to_hex(greatest(0, floor(extract(epoch from p_at) * 1000))::bigint), 12, '0') || repeat('0', 20))::uuid
