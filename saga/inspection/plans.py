@@ -11,10 +11,10 @@ import pydantic_core
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
 from saga.core.definition.paths import resolve
-from saga.core.rules.rollback_preview import PlannedUndo, RollbackPreview, UndoAction, preview_rollback
 from saga.core.state.letters import SUCCEEDED, UNDER_WAY_LETTERS, UNKNOWN
 from saga.core.state.saga_state import State
 from saga.errors import InputRefused
+from saga.inspection.rollback_preview import PlannedUndo, RollbackPreview, UndoAction, preview_rollback
 from saga.inspection.wording import letter_word, phase_word, readable, shortened
 from saga.ports.saga_detail import SagaDetail
 

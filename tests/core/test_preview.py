@@ -8,9 +8,9 @@ from msgspec.structs import replace
 from saga.core.definition.graph import Graph
 from saga.core.rules import events as ev
 from saga.core.rules.decide import decide
-from saga.core.rules.rollback_preview import UndoAction, preview_rollback
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State, initial_state
+from saga.inspection.rollback_preview import UndoAction, preview_rollback
 from tests.core.graphs import chain, graph, shaped, step
 
 NOW = 1_000.0

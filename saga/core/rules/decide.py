@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from saga.core.definition.graph import Graph
-from saga.core.rules import abandon, forward, operators, outcomes, redrive, retries, rollback
+from saga.core.rules import abandon, forward, operators, outcomes, retries, rollback
 from saga.core.rules import events as ev
 from saga.core.rules.decision import Command, Decision, HistoryEntry
 from saga.core.rules.fold import Fold
@@ -114,7 +114,7 @@ _RULES: Final[dict[type[ev.Event], Callable[[Fold, Any], None]]] = {
     ev.Absent: outcomes.on_absent,
     ev.Quiet: abandon.on_quiet,
     ev.RollbackRequested: rollback.on_rollback_requested,
-    ev.Redriven: redrive.on_redriven,
+    ev.Redriven: retries.on_redriven,
     ev.Paused: operators.on_paused,
     ev.Resumed: operators.on_resumed,
     ev.Retried: operators.on_retried,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from saga.core.rules import backward, forward, outcomes, pivot, redrive
+from saga.core.rules import backward, forward, outcomes, pivot, retries
 from saga.core.rules import events as ev
 from saga.core.rules.fold import Fold
 from saga.core.rules.history_kind import HistoryKind
@@ -35,7 +35,7 @@ def on_resumed(fold: Fold, _: ev.Resumed) -> None:
     if fold.phase is Phase.COMPENSATING:
         backward.settle(fold)
     forward.advance_all(fold)
-    redrive.on_redriven(fold, ev.Redriven())
+    retries.on_redriven(fold, ev.Redriven())
 
 
 def on_retried(fold: Fold, event: ev.Retried) -> None:

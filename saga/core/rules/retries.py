@@ -1,4 +1,4 @@
-"""Attempts that brought no outcome (E10): retry after a pause, or give up when the retry policy is exhausted."""
+"""Sending a command again: retry or give up after an attempt without outcome (E10), redrive (E11, G6)."""
 
 from __future__ import annotations
 
@@ -35,6 +35,16 @@ def on_ongoing(fold: Fold, event: ev.Ongoing) -> None:
     operation = fold.operation(event.step)
     if operation is not None:
         _ask_again(fold, event.step, operation, event.again_in_seconds)
+
+
+def on_redriven(fold: Fold, event: ev.Redriven) -> None:
+    """Sends again what the vector calls for, unless a live claim or a queued command holds it."""
+    if fold.phase is _RUNNING:
+        rollback.roll_back_if_overdue(fold)
+    for step in range(len(fold.letters)):
+        operation = fold.operation(step)
+        if operation is not None and step not in event.held and step not in fold.commands:
+            fold.send(step, operation)
 
 
 def exhaust(fold: Fold, step: int, detail: str) -> None:

@@ -17,7 +17,7 @@ from saga.core.state.mode import Mode
 from saga.errors import DefinitionError
 from tests.core.samples import contracts, graphs, outline, plain, policies, step, templates
 
-GOLDEN = Path(__file__).parent / "golden" / "order.json"
+GOLDEN = Path(__file__).parents[1] / "golden" / "order.json"
 
 
 def order() -> Graph:
