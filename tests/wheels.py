@@ -12,7 +12,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def build(project: Path, target: Path) -> Path:
-    """Build the wheel of a project into a folder."""
+    """Builds the wheel of a project into a folder."""
     before = set(target.glob("*.whl"))
     subprocess.run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", target], check=True, cwd=project)
     (wheel,) = set(target.glob("*.whl")) - before

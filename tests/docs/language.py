@@ -187,13 +187,14 @@ def main(*below: str) -> None:
         for place in found:
             print(place)
     else:
-        for folder, count in sorted(Counter(_folder(place.path) for place in found).items()):
+        for folder, count in sorted(Counter(folder_of(place.path) for place in found).items()):
             print(f"{count:5} {folder}")
     by_rule = Counter(place.rule.name for place in found)
     print(f"{len(found):5} places:", ", ".join(f"{name} {count}" for name, count in by_rule.most_common()))
 
 
-def _folder(path: str) -> str:
+def folder_of(path: str) -> str:
+    """Returns the folder by which places are counted: the first two parts of the path."""
     return "/".join(path.split("/")[:2])
 
 

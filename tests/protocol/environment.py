@@ -151,7 +151,7 @@ def requests(model: Model, world: World) -> Iterator[Move]:
         sketch = Sketch(world)
         sketch.spend(CANCEL)
         sketch.undecided = tuple(sorted((*world.undecided, model.row(world)), key=repr))
-        yield "CANCEL: somebody reads RUNNING, decides to roll back", FAULT, sketch.world()
+        yield "CANCEL: an operator reads RUNNING, decides to roll back", FAULT, sketch.world()
     for at, row in enumerate(world.undecided):
         if row not in world.undecided[:at]:
             sketch = Sketch(world)

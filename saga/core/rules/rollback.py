@@ -1,4 +1,4 @@
-"""Rolling back (E6): who may turn a saga round, what becomes of steps that are under way, and the deadline."""
+"""Rolling back (E6): who may turn a saga round, the steps that are in progress, and the deadline."""
 
 from __future__ import annotations
 
