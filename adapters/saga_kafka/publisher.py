@@ -105,31 +105,31 @@ class Publisher:
             by_topic[message.topic].append(message)
         spread: defaultdict[TopicPartition, list[Message]] = defaultdict(list)
         for topic, group in by_topic.items():
-            partitions = await producer.partitions_for(topic)
-            places = [TopicPartition(topic, number) for number in _with_leader(producer, topic) or partitions]
+            numbers = await producer.partitions_for(topic)
+            partitions = [TopicPartition(topic, number) for number in _with_leader(producer, topic) or numbers]
             for start in range(0, len(group), CHUNK_MESSAGES):
-                spread[self._draw(places)] += group[start : start + CHUNK_MESSAGES]
-        return {place: _packed(producer, chunk) for place, chunk in spread.items()}
+                spread[self._draw(partitions)] += group[start : start + CHUNK_MESSAGES]
+        return {partition: _packed(producer, chunk) for partition, chunk in spread.items()}
 
-    def _draw(self, places: Sequence[TopicPartition]) -> TopicPartition:
+    def _draw(self, partitions: Sequence[TopicPartition]) -> TopicPartition:
         now = time.monotonic()
-        prompt = [place for place in places if self._avoided_until.get(place, now) <= now]
-        return random.choice(prompt or places)  # noqa: S311 (spreads chunks)
+        prompt = [partition for partition in partitions if self._avoided_until.get(partition, now) <= now]
+        return random.choice(prompt or partitions)  # noqa: S311 (spreads chunks)
 
-    async def _send(self, producer: AIOKafkaProducer, place: TopicPartition, batches: list[BatchBuilder]) -> None:
+    async def _send(self, producer: AIOKafkaProducer, partition: TopicPartition, batches: list[BatchBuilder]) -> None:
         waiting: list[asyncio.Future[Any]] = []
         try:
             for batch in batches:
-                future = await producer.send_batch(batch, place.topic, partition=place.partition)
+                future = await producer.send_batch(batch, partition.topic, partition=partition.partition)
                 future.add_done_callback(_retrieve_exception)
                 waiting.append(future)
             await asyncio.wait(waiting)
         except asyncio.CancelledError:
-            self._avoided_until[place] = time.monotonic() + AVOID_SECONDS
+            self._avoided_until[partition] = time.monotonic() + AVOID_SECONDS
             raise
         for future in waiting:
             future.result()
-        self._avoided_until.pop(place, None)
+        self._avoided_until.pop(partition, None)
 
     async def _opened(self) -> AIOKafkaProducer:
         async with self._opening:

@@ -39,12 +39,12 @@ CommittedOffsets = Callable[[str, Collection[TopicPartition]], Awaitable[dict[To
 class KafkaDelivery:
     """See `saga.ports.bus.Delivery`. It belongs to one ownership of its partition: after a rebalance, its ack has no effect."""
 
-    __slots__ = ("_record", "_topic", "offset", "place", "progress")
+    __slots__ = ("_record", "_topic", "offset", "partition", "progress")
 
     def __init__(self, record: ConsumerRecord[bytes, bytes], topic: str, progress: OffsetTracker) -> None:
         self._record = record
         self._topic = topic
-        self.place = TopicPartition(record.topic, record.partition)
+        self.partition = TopicPartition(record.topic, record.partition)
         self.offset: int = record.offset
         self.progress = progress
 
@@ -116,7 +116,7 @@ class KafkaSubscription:
                 continue
             self._in_hand.discard(delivery)
             delivery.progress.finish(delivery.offset)
-            self._touched.add(delivery.place)
+            self._touched.add(delivery.partition)
         self._throttle()
         if self._touched:
             self._acked.set()
@@ -152,36 +152,36 @@ class KafkaSubscription:
 
     async def _feed(self, batches: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]) -> None:
         epoch = self._epoch
-        new = [place for place, records in batches.items() if self._is_new(place, records)]
+        new = [partition for partition, records in batches.items() if self._is_new(partition, records)]
         notes = await self._notes(new) if new else {}
         if epoch != self._epoch:
             return  # revoked meanwhile; read again from the last commit, here or by another member
-        for place in new:
-            self._progress[place] = OffsetTracker(batches[place][0].offset, notes.get(place, Note()))
-        for place, records in batches.items():
-            progress = self._progress[place]
+        for partition in new:
+            self._progress[partition] = OffsetTracker(batches[partition][0].offset, notes.get(partition, Note()))
+        for partition, records in batches.items():
+            progress = self._progress[partition]
             for record in records:
                 if progress.try_begin(record.offset):
-                    delivery = KafkaDelivery(record, place.topic[len(self._options.prefix) :], progress)
+                    delivery = KafkaDelivery(record, partition.topic[len(self._options.prefix) :], progress)
                     self._ready.append(delivery)
                     self._ready_bytes += delivery.size
         self._throttle()
         self._arrived.set()
 
-    def _is_new(self, place: TopicPartition, records: list[ConsumerRecord[bytes, bytes]]) -> bool:
+    def _is_new(self, partition: TopicPartition, records: list[ConsumerRecord[bytes, bytes]]) -> bool:
         """Also true for a partition whose offsets start again: its topic was deleted and recreated."""
-        progress = self._progress.get(place)
+        progress = self._progress.get(partition)
         return progress is None or records[0].offset < progress.end
 
-    async def _notes(self, places: list[TopicPartition]) -> dict[TopicPartition, Note]:
+    async def _notes(self, partitions: list[TopicPartition]) -> dict[TopicPartition, Note]:
         try:
-            commits = await self._committed(self._group, places)
+            commits = await self._committed(self._group, partitions)
         except (KafkaError, OSError, TimeoutError) as error:
             _log.info(
                 "kafka: cannot read the notes of the last commit, some messages will be delivered again: %r", error
             )
             return {}
-        return {place: Note.read(commit.metadata, commit.offset) for place, commit in commits.items()}
+        return {partition: Note.read(commit.metadata, commit.offset) for partition, commit in commits.items()}
 
     def _throttle(self) -> None:
         """Pauses all partitions while two batches are ready, resumes them at one. Polling continues."""
@@ -220,8 +220,8 @@ class KafkaSubscription:
 
     async def _commit(self) -> None:
         touched, self._touched = self._touched, set()
-        trackers = {place: self._progress[place] for place in touched if place in self._progress}
-        offsets = {place: (progress.watermark, progress.note()) for place, progress in trackers.items()}
+        trackers = {partition: self._progress[partition] for partition in touched if partition in self._progress}
+        offsets = {partition: (progress.watermark, progress.note()) for partition, progress in trackers.items()}
         if not offsets:
             return
         try:

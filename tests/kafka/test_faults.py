@@ -90,12 +90,12 @@ async def test_a_group_reset_to_the_first_offset_receives_everything_again(buses
     async with log.reading(reader):
         await log.complete()
     options = Options.read(buses.url)
-    places = [TopicPartition(options.prefix + TOPIC, number) for number in range(options.partitions)]
+    partitions = [TopicPartition(options.prefix + TOPIC, number) for number in range(options.partitions)]
     async with AIOKafkaConsumer(
         **options.client(), group_id=f"{options.prefix}saga.saga.{GROUP}", enable_auto_commit=False
     ) as operator:
-        operator.assign(places)
-        await operator.commit(dict.fromkeys(places, 0))
+        operator.assign(partitions)
+        await operator.commit(dict.fromkeys(partitions, 0))
 
     async with log.reading(reader):
         await until(lambda: all(log.arrived[number] == 2 for number in log.published), "all come again")
