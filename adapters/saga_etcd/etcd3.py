@@ -14,7 +14,7 @@ STUBS_MODULE = "etcd3.etcdrpc"
 
 
 def stubs_for_etcd3() -> None:
-    """Install this adapter's stubs where `etcd3` imports its own. Call this before importing `etcd3`; see the extra of that name."""
+    """Installs this adapter's stubs where `etcd3` imports its own. Call this before importing `etcd3`; see the extra of that name."""
     stubs = ModuleType(STUBS_MODULE)
     for module in (rpc_pb2, rpc_pb2_grpc):
         vars(stubs).update({name: value for name, value in vars(module).items() if not name.startswith("_")})

@@ -35,7 +35,7 @@ class KafkaBus:
         self._is_closed = False
 
     async def ensure(self, topics: Sequence[str], group: str) -> None:  # noqa: ARG002
-        """Check the topics. A group needs nothing: it begins at the oldest message."""
+        """Checks the topics. A group needs nothing: it begins at the oldest message."""
         _, existing = self._opened()
         await existing.check([self._name(topic) for topic in topics])
 

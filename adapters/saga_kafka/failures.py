@@ -34,7 +34,7 @@ MISSING: Final = (errors.UnknownTopicOrPartitionError,)
 
 @contextmanager
 def translated(place: str) -> Iterator[None]:
-    """Map driver errors. `place` names the cluster in the message, without credentials."""
+    """Maps driver errors. `place` names the cluster in the message, without credentials."""
     try:
         yield
     except SagaError:

@@ -43,6 +43,6 @@ _filter: Final = RepeatFilter()
 
 
 def limit_repeated_logs() -> None:
-    """Install the filter; harmless if called again. A filter applies to its own logger only, hence the list."""
+    """Installs the filter; harmless if called again. A filter applies to its own logger only, hence the list."""
     for name in LOGGERS:
         logging.getLogger(name).addFilter(_filter)

@@ -36,7 +36,7 @@ OPTIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Where the brokers are, and the settings of the topics that Saga creates. Its representation omits the password."""
+    """The brokers, and the settings of the topics that Saga creates. Its representation omits the password."""
 
     servers: tuple[str, ...]
     is_tls: bool

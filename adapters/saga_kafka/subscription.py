@@ -110,7 +110,7 @@ class KafkaSubscription:
         return batch
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """Commits soon afterwards. After a crash, the acknowledgements of the last half second may be lost."""
+        """Marks deliveries as done, committed soon afterwards. A crash may lose the acknowledgements of the last half second."""
         for delivery in deliveries:
             if not isinstance(delivery, KafkaDelivery) or delivery not in self._in_hand:
                 continue
@@ -169,7 +169,7 @@ class KafkaSubscription:
         self._arrived.set()
 
     def _is_new(self, partition: TopicPartition, records: list[ConsumerRecord[bytes, bytes]]) -> bool:
-        """Also true for a partition whose offsets start again: its topic was deleted and recreated."""
+        """True also for a partition whose offsets start again: its topic was deleted and recreated."""
         progress = self._progress.get(partition)
         return progress is None or records[0].offset < progress.end
 
@@ -243,7 +243,7 @@ class RebalanceListener(ConsumerRebalanceListener):  # type: ignore[misc] # the 
             await self._revoked()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
-        """Nothing to do: the committed offset of a partition is read when its first records arrive."""
+        """Does nothing: the committed offset of a partition is read when its first records arrive."""
 
 
 def _settings(options: Options, group: str) -> dict[str, Any]:

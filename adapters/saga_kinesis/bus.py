@@ -35,7 +35,7 @@ class KinesisBus:
         self._is_closed = False
 
     async def ensure(self, topics: Sequence[str], group: str) -> None:  # noqa: ARG002 (every group begins at the oldest record)
-        """Check that streams and lease tables exist; with `create=yes` in the URL, create those that are missing.
+        """Checks that streams and lease tables exist; with `create=yes` in the URL, creates those that are missing.
 
         Raises:
             NotFound: a stream does not exist; `saga bus ensure` creates it.

@@ -53,7 +53,7 @@ class IteratorExpired(Unavailable):
 
 @contextmanager
 def translated(place: str, stream: str) -> Iterator[None]:
-    """Map driver errors. `place` names the service in the message, without credentials."""
+    """Maps driver errors. `place` names the service in the message, without credentials."""
     try:
         yield
     except ClientError as error:

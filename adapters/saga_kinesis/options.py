@@ -69,9 +69,9 @@ class Options:
     ca: str
     """A file of certificates to trust instead of the system's."""
     prefix: str
-    """Put before the name of each stream, so that several systems can share an account."""
+    """The prefix of each stream name, so that several systems can share an account."""
     create: bool
-    """Create missing streams and lease tables on first use: for tests and demonstrations."""
+    """True to create missing streams and lease tables on first use: for tests and demonstrations."""
     shards: int
     """Shards of a stream that Saga creates: the maximum number of processes that read it at the same time."""
     retention_seconds: float

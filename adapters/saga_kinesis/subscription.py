@@ -36,7 +36,7 @@ class KinesisSubscription:
         raise StopAsyncIteration
 
     async def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """Saved soon afterwards, in groups. After a crash, the last acknowledgements may be lost."""
+        """Marks deliveries as done, which is saved soon afterwards. After a crash, the last acknowledgements may be lost."""
         by_reader: dict[ShardReader, list[int]] = {}
         for delivery in deliveries:
             if isinstance(delivery, KinesisDelivery):

@@ -118,7 +118,7 @@ class GuardedElection(abc.ABC, Generic[Held]):
             await self._release(held)
 
     async def close(self) -> None:
-        """Resign and close all connections."""
+        """Resigns, and closes all connections."""
         self._is_closed = True
         if self._held is not None:
             await self.resign(Leadership(self._held.term, 0.0))

@@ -74,7 +74,7 @@ class Operator:
         return count
 
     async def rows(self, query: str, *arguments: object) -> list[asyncpg.Record]:
-        """Query the lease tables; $1 is the stream."""
+        """Queries the lease tables; $1 is the stream."""
         connection = await asyncpg.connect(self.options.leases, server_settings={"search_path": "saga_kinesis"})
         try:
             return await connection.fetch(query, self.stream, *arguments)

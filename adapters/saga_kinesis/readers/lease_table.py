@@ -95,7 +95,7 @@ class LeaseTable:
                 await check(connection, self.schema, source=SQL)
 
     async def migrate(self) -> list[Migration]:
-        """Migrate the tables to this version. Returns the applied migrations."""
+        """Migrates the tables to this version. Returns the applied migrations."""
         await self._open()
         async with self._pool.connection() as connection:
             return await migrate(connection, schema=self.schema, source=SQL)
@@ -107,7 +107,7 @@ class LeaseTable:
             return await pending(connection, schema=self.schema, source=SQL)
 
     async def sync(self, stream: GroupStream, shards: Sequence[Shard]) -> list[str]:
-        """Store the list of shards. Returns those that Kinesis forgot before they were read to their end."""
+        """Stores the list of shards. Returns those that Kinesis forgot before they were read to their end."""
         parents = [(*shard.parents, None, None)[:2] for shard in shards]
         rows = await self._fetch(
             _SYNC, stream.group, stream.name, stream.incarnation, [shard.id for shard in shards],
@@ -116,7 +116,7 @@ class LeaseTable:
         return [row[0] for row in rows]
 
     async def heartbeat(self, stream: GroupStream, reader: UUID, name: str, held: dict[str, int]) -> list[Lease]:
-        """Record that the reader is alive and holds these shards, each under its term. Returns all leases of the stream."""
+        """Records that the reader is alive and holds these shards, each under its term. Returns all leases of the stream."""
         rows = await self._fetch(
             _HEARTBEAT, stream.group, stream.name, stream.incarnation, reader, name, list(held), list(held.values())
         )
@@ -151,7 +151,7 @@ class LeaseTable:
         await self._fetch(_LEAVE, stream.group, stream.name, reader, heartbeat)
 
     async def put_parcel(self, body: bytes, seconds: float) -> int:
-        """Store a body for this long. Returns its number."""
+        """Stores a body for this long. Returns its number."""
         rows = await self._fetch(_PUT_PARCEL, body, seconds)
         return int(rows[0][0])
 

@@ -118,7 +118,7 @@ class ShardReader:
         )
 
     def mark_saved(self, changes: int) -> None:
-        """Record that the progress up to this number of changes is saved."""
+        """Records that the progress up to this number of changes is saved."""
         self._saved_changes = changes
 
     async def drain(self, seconds: float) -> None:
