@@ -14,9 +14,10 @@ from tests.services import postgres as services
 from tests.services.places import NOT_TESTED, or_skip
 
 pytest.register_assert_rewrite("saga.testing")  # before anything imports it
-hypothesis.settings.register_profile(  # `make coverage`: measuring takes time
-    "coverage", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
+_PATIENT = [hypothesis.HealthCheck.too_slow]  # a busy machine is not a fault of a test
+hypothesis.settings.register_profile("saga", suppress_health_check=_PATIENT)
+hypothesis.settings.register_profile("coverage", suppress_health_check=_PATIENT, deadline=None)  # `make coverage`
+hypothesis.settings.load_profile("saga")
 
 
 @pytest.fixture(autouse=True)

@@ -35,10 +35,7 @@ LOCK_LIKE = ("pyproject.toml", "constraints.txt", "constraints-demo.txt", "Makef
 ADDRESS = re.compile(r"https?://|[\w.+-]+@[\w-]+\.[a-z]{2,}", re.IGNORECASE)
 MACHINE_PATH = re.compile(r"/(root|home/\w+|Users/\w+)/")
 
-CROWDED_FOLDERS: dict[str, str] = {
-    "saga/core/rules": "one module for each family of rules",
-    "tests/core": "one module for each subject of the core",
-}
+CROWDED_FOLDERS: dict[str, str] = {}
 LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
 SLEEPS: dict[str, str] = {
