@@ -34,7 +34,7 @@ class EndWaiters:
         self._waiting: dict[UUID, list[asyncio.Future[SagaStatus | None]]] = {}
         self._unclaimed: OrderedDict[UUID, SagaStatus | None] = OrderedDict()
         self._lookups_due: CoarseTimers[asyncio.Future[SagaStatus | None]] = CoarseTimers(
-            POLL_TICK_SECONDS, lambda heard: _wake(heard, None)
+            POLL_TICK_SECONDS, lambda end: _wake(end, None)
         )
         self._asked: dict[UUID, list[asyncio.Future[SagaStatus]]] = {}
         self._wanted = asyncio.Event()
@@ -58,7 +58,7 @@ class EndWaiters:
             _wake(future, status)
 
     async def wait(self, saga: UUID, *, is_new: bool) -> SagaStatus:
-        """Returns when the saga has ended. `is_new`: this process has just started it, so the first lookup can wait.
+        """Waits for the end of a saga. `is_new`: this process has just started it, so the first lookup can wait.
 
         Raises:
             NotFound: the saga does not exist, or was purged.
@@ -66,42 +66,42 @@ class EndWaiters:
         """
         pause = POLL_FIRST_SECONDS
         if is_new:
-            told = await self._until_ended(saga, self._listen(saga), pause)
-            if told is not None:
-                return told
+            status = await self._until_ended(saga, self._listen(saga), pause)
+            if status is not None:
+                return status
         while True:
-            heard = self._listen(saga)  # before the lookup, so that no end is lost in between
+            end = self._listen(saga)  # before the lookup, so that no end is lost in between
             status = await self._look_up(saga)
             if status.phase.is_terminal:
-                self._forget(saga, heard)
+                self._forget(saga, end)
                 return status
-            told = await self._until_ended(saga, heard, pause)
-            if told is not None:
-                return told
+            status = await self._until_ended(saga, end, pause)
+            if status is not None:
+                return status
             pause = min(pause * POLL_FACTOR, POLL_CAP_SECONDS)
 
     def _listen(self, saga: UUID) -> asyncio.Future[SagaStatus | None]:
-        heard: asyncio.Future[SagaStatus | None] = asyncio.get_running_loop().create_future()
+        end: asyncio.Future[SagaStatus | None] = asyncio.get_running_loop().create_future()
         if saga in self._unclaimed:
-            heard.set_result(self._unclaimed.pop(saga))
+            end.set_result(self._unclaimed.pop(saga))
         else:
-            self._waiting.setdefault(saga, []).append(heard)
-        return heard
+            self._waiting.setdefault(saga, []).append(end)
+        return end
 
     async def _until_ended(
-        self, saga: UUID, heard: asyncio.Future[SagaStatus | None], seconds: float
+        self, saga: UUID, end: asyncio.Future[SagaStatus | None], seconds: float
     ) -> SagaStatus | None:
-        tick = self._lookups_due.add(heard, seconds)
+        tick = self._lookups_due.add(end, seconds)
         try:
-            return await heard
+            return await end
         finally:
-            self._lookups_due.discard(tick, heard)
-            self._forget(saga, heard)
+            self._lookups_due.discard(tick, end)
+            self._forget(saga, end)
 
-    def _forget(self, saga: UUID, heard: asyncio.Future[SagaStatus | None]) -> None:
+    def _forget(self, saga: UUID, end: asyncio.Future[SagaStatus | None]) -> None:
         waiting = self._waiting.get(saga)
-        if waiting is not None and heard in waiting:
-            waiting.remove(heard)
+        if waiting is not None and end in waiting:
+            waiting.remove(end)
             if not waiting:
                 del self._waiting[saga]
 
@@ -158,8 +158,8 @@ class EndWaiters:
                     answer.set_exception(_stopping(saga))
         self._asked.clear()
         for waiting in self._waiting.values():
-            for heard in waiting:
-                _wake(heard, None)
+            for end in waiting:
+                _wake(end, None)
 
 
 def _wake(future: asyncio.Future[SagaStatus | None], status: SagaStatus | None) -> None:
