@@ -52,7 +52,7 @@ async def test_a_store_survives_its_last_connection_until_it_is_forgotten() -> N
     assert await registry.open_store(URL, StoreOptions()).listing.definitions() == []
 
 
-async def test_a_store_sees_who_leads_in_its_world() -> None:
+async def test_a_store_sees_the_leader_of_its_namespace() -> None:
     adapter, other = registry.open_store(URL, StoreOptions()), registry.open_store(URL, StoreOptions())
     await adapter.membership.join("a process", ["stock"], 1, Heard().listener())
 
@@ -81,7 +81,7 @@ async def test_a_closed_store_refuses_its_calls() -> None:
         await adapter.open()
 
 
-async def test_a_group_that_nobody_reads_is_bounded() -> None:
+async def test_the_queue_of_a_group_is_bounded() -> None:
     bus = registry.open_bus(URL, "saga")
     await bus.ensure(["stock"], "stock")
     await bus.publish([Message("stock", b"", b"")] * GROUP_MESSAGES_MAX)

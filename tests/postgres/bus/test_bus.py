@@ -134,7 +134,7 @@ async def test_members_of_a_group_share_its_messages(bus: Bus, postgres_url: str
     await other.close()
 
 
-async def test_what_a_member_did_not_acknowledge_goes_to_the_next_when_it_leaves(bus: Bus) -> None:
+async def test_unacknowledged_messages_go_to_another_member_when_one_leaves(bus: Bus) -> None:
     await bus.publish([message(1)])
     async with bus.subscribe(["payments"], "payments", limit=10) as subscription:
         await batch_of(subscription)
@@ -212,7 +212,7 @@ async def test_a_member_joins_again_after_the_server_cut_it_off(bus: Bus, tables
         assert len(await waiting) == 1
 
 
-async def test_messages_that_nobody_fetched_for_too_long_are_forgotten(
+async def test_messages_that_were_not_acknowledged_for_too_long_are_deleted(
     bus: Bus, tables: Tables, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "KEPT_SECONDS", 60)

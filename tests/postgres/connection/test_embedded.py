@@ -45,17 +45,17 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-async def test_it_takes_connections_as_soon_as_it_is_started(server: EmbeddedPostgres) -> None:
+async def test_it_accepts_connections_as_soon_as_it_is_started(server: EmbeddedPostgres) -> None:
     assert await _ask(server.url, "select 1") == 1
 
 
-async def test_it_is_durable_unless_told_otherwise(server: EmbeddedPostgres) -> None:
+async def test_it_is_durable_by_default(server: EmbeddedPostgres) -> None:
     settings = [await _ask(server.url, f"show {name}") for name in ("fsync", "synchronous_commit", "full_page_writes")]
 
     assert settings == ["on", "on", "on"]
 
 
-async def test_nobody_enters_without_the_password(server: EmbeddedPostgres) -> None:
+async def test_a_connection_without_the_password_is_refused(server: EmbeddedPostgres) -> None:
     with pytest.raises(asyncpg.InvalidPasswordError):
         await _ask(server.url.replace(server.password, "guess"), "select 1")
 

@@ -28,7 +28,7 @@ async def test_a_claim_of_a_paused_saga_that_was_given_back_already_counts_as_ha
     assert await tables.fetchval("select deliveries from command") == 1
 
 
-async def test_a_claim_that_was_given_back_is_not_dropped_by_who_has_read_of_it_before(tables: Tables) -> None:
+async def test_a_claim_that_was_given_back_is_not_dropped_by_its_former_process(tables: Tables) -> None:
     """Its process asks for all its claims, while its own commit sets the step aside: until when a call may arrive stands on that row."""
     saga = await add_saga(tables, await add_definition(tables), "dPP")
     await add_command(tables, saga, 0, claim=MINE["claim"], quiet_at=LATER)
@@ -40,7 +40,7 @@ async def test_a_claim_that_was_given_back_is_not_dropped_by_who_has_read_of_it_
     assert await tables.fetchval("select count(*) from command") == 1
 
 
-async def test_a_claim_that_is_called_for_again_meanwhile_is_given_to_others(tables: Tables) -> None:
+async def test_a_claim_that_is_called_for_again_meanwhile_is_queued(tables: Tables) -> None:
     """It was left out for a pause that has ended since: owned by a process that does not know of it, it would wait for its lease."""
     saga = await add_saga(tables, await add_definition(tables), "DPP")
     await add_command(tables, saga, 0, **MINE, deliveries=1)

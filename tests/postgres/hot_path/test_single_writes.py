@@ -150,7 +150,7 @@ async def test_a_result_that_is_there_stays(adapter: PostgresAdapter, tables: Ta
 
 
 @pytest.mark.parametrize("wait", [False, True])
-async def test_a_saga_that_has_moved_on_is_a_write_conflict_and_nothing_is_written_or_told(
+async def test_a_saga_that_has_moved_on_is_a_write_conflict_and_nothing_is_written(
     adapter: PostgresAdapter, tables: Tables, *, wait: bool
 ) -> None:
     saga = await add_saga(tables, await add_definition(tables), "SDP", version=2)
@@ -224,7 +224,7 @@ MORE: dict[str, Callable[[], Write]] = {
 
 
 @pytest.mark.parametrize("more", MORE)
-def test_what_is_more_is_left_to_the_batch(more: str) -> None:
+def test_a_write_of_more_than_that_is_left_to_the_batch(more: str) -> None:
     assert single_commit(success()) is not None
     assert single_commit(MORE[more]()) is None
 
@@ -257,7 +257,7 @@ STARTS = {
 
 
 @pytest.mark.parametrize("name", STARTS)
-async def test_it_starts_what_a_batch_of_single_starts(
+async def test_it_starts_what_a_batch_of_one_starts(
     adapter: PostgresAdapter, tables: Tables, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     process = await add_process(tables, "we", "service")

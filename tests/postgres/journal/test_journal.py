@@ -71,7 +71,7 @@ async def test_a_schema_that_does_not_exist_is_refused(postgres: Connection) -> 
         await ensure_journal(postgres, "nowhere")
 
 
-async def test_a_mark_that_nobody_knows_is_refused(postgres: Connection) -> None:
+async def test_an_unknown_mark_is_refused(postgres: Connection) -> None:
     await ensure_journal(postgres)
 
     with pytest.raises(asyncpg.CheckViolationError):

@@ -99,7 +99,7 @@ async def test_terms_increase_over_all_candidates(candidate: Candidates) -> None
     assert terms == [1, 2, 3]
 
 
-async def test_the_table_says_who_leads(candidate: Candidates, tables: Tables) -> None:
+async def test_the_table_names_the_leader(candidate: Candidates, tables: Tables) -> None:
     election = candidate()
     leadership = await election.campaign("supervisor-1")
     before = await tables.fetchrow("select name, term, holder, seen_at from leader")
@@ -266,14 +266,14 @@ async def test_namespaces_elect_for_themselves(candidate: Candidates, postgres_u
     await other.close()
 
 
-async def test_nobody_campaigns_without_the_tables(postgres_url: str) -> None:
+async def test_a_campaign_without_the_tables_is_refused(postgres_url: str) -> None:
     election = open_election(postgres_url, "saga")
 
     with pytest.raises(SchemaMismatch, match="saga migrate"):
         await election.campaign("first")
 
 
-async def test_nobody_campaigns_after_close(candidate: Candidates) -> None:
+async def test_a_campaign_after_close_is_refused(candidate: Candidates) -> None:
     election = candidate()
     await election.close()
     await election.close()

@@ -37,7 +37,7 @@ async def test_a_server_out_of_reach_is_the_only_finding() -> None:
     assert "secret" not in finding.detail
 
 
-async def test_a_missing_schema_ends_the_examination(postgres_url: str) -> None:
+async def test_a_missing_schema_ends_the_checks(postgres_url: str) -> None:
     last = list((await findings(postgres_url)).values())[-1]
 
     assert (last.name, last.ok, last.remedy) == ("schema", False, "saga migrate (namespace saga)")
@@ -60,7 +60,7 @@ async def test_a_pooler_in_transaction_mode_is_found(pgbouncer_url: str) -> None
     assert "the address of the server itself" in str(found.remedy)
 
 
-async def test_a_service_with_due_commands_and_nobody_alive_is_found(postgres_url: str, tables: Tables) -> None:
+async def test_a_service_with_due_commands_and_no_live_process_is_found(postgres_url: str, tables: Tables) -> None:
     saga = await add_saga(tables, await add_definition(tables), "DPP")
     await add_command(tables, saga, 0, due_in_seconds=-5)
     await add_process(tables, "payments-0", "service", silent_seconds=60)
@@ -124,7 +124,7 @@ async def test_stuck_sagas_are_counted(postgres_url: str, tables: Tables) -> Non
     assert found.detail.startswith("sagas wait for an operator: 2 of order (the oldest for 90")
 
 
-async def test_a_definition_in_use_that_misses_a_contract_is_found(postgres_url: str, tables: Tables) -> None:
+async def test_a_definition_in_use_that_lacks_a_contract_is_found(postgres_url: str, tables: Tables) -> None:
     await add_definition(tables, "XT")
     await add_contract(tables, "a", "X")
     await add_contract(tables, "b", "J")
@@ -137,7 +137,7 @@ async def test_a_definition_in_use_that_misses_a_contract_is_found(postgres_url:
     )
 
 
-async def test_a_definition_that_nobody_uses_any_more_may_miss_its_contracts(postgres_url: str, tables: Tables) -> None:
+async def test_an_unused_definition_may_lack_its_contracts(postgres_url: str, tables: Tables) -> None:
     await add_definition(tables, "XX")
     await add_definition(tables, "X", version=2)
     await add_contract(tables, "a", "X")

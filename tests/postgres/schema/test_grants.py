@@ -26,7 +26,7 @@ async def participant(tables: Tables) -> AsyncIterator[Tables]:
     await tables.execute(f"reset role; drop owned by {role}; drop role {role}")
 
 
-async def test_it_works_with_sagas(participant: Tables) -> None:
+async def test_the_role_can_run_sagas(participant: Tables) -> None:
     await participant.execute("update saga set version = version + 1")
     await participant.execute("insert into audit (actor, action) values ('ada', 'retry')")
     await participant.execute("select nextval('participant_id'), nextval('bus_member_id')")
@@ -49,12 +49,12 @@ async def test_it_works_with_sagas(participant: Tables) -> None:
         "truncate saga",
     ],
 )
-async def test_it_can_neither_change_the_tables_nor_the_past(participant: Tables, statement: str) -> None:
+async def test_the_role_can_change_neither_the_tables_nor_the_history(participant: Tables, statement: str) -> None:
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await participant.execute(statement)
 
 
-async def test_it_keeps_house_with_the_owner_s_rights(participant: Tables) -> None:
+async def test_the_role_purges_with_the_rights_of_the_owner(participant: Tables) -> None:
     assert await participant.fetchval(PURGED) == 1
     assert await participant.fetchval("select ensure_event_days(1)") >= 1
     await participant.execute("select drop_event_days(30)")

@@ -99,9 +99,7 @@ async def test_a_walk_begins_again_after_its_end(retention: PostgresRetention, t
     assert await retention.purge(DAY, 100) == 1
 
 
-async def test_a_saga_that_somebody_holds_is_left_for_the_next_time(
-    retention: PostgresRetention, tables: Tables
-) -> None:
+async def test_a_locked_saga_is_left_for_the_next_time(retention: PostgresRetention, tables: Tables) -> None:
     saga = await add_saga(tables, await add_definition(tables), "SSS", phase="D", age_seconds=2 * DAY)
 
     async with tables.transaction():

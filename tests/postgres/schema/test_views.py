@@ -109,7 +109,7 @@ async def test_steps_says_what_a_command_does(tables: Tables, due_in_seconds: fl
     assert (await one(tables, "steps", "saga", saga))["command"] == word
 
 
-async def test_stuck_says_why_a_person_is_needed(tables: Tables) -> None:
+async def test_stuck_says_why_an_operator_is_needed(tables: Tables) -> None:
     definition = await add_definition(tables)
     saga = await add_saga(tables, definition, "SkV", phase="C")
     await add_event(tables, saga, "quarantined", step=1, detail="an older reason")
@@ -153,7 +153,7 @@ async def test_waiting_names_the_process_that_runs_a_step_and_the_end_of_its_lea
     assert (row["waits_for"], row["until"]) == ("payments-1, which runs it", until)
 
 
-async def test_waiting_names_those_who_could_act(tables: Tables) -> None:
+async def test_waiting_names_the_processes_that_could_act(tables: Tables) -> None:
     await add_process(tables, "payments-1", "service", "other")
     await add_process(tables, "payments-0", "service", silent_seconds=60)
     await add_process(tables, "shipping-1", "other")
