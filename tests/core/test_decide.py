@@ -59,14 +59,14 @@ def test_a_decision_that_changes_nothing_returns_the_state_itself() -> None:
     assert not decision.changed
 
 
-def test_what_a_later_event_makes_obsolete_is_not_sent() -> None:
+def test_a_command_that_a_later_event_makes_obsolete_is_not_sent() -> None:
     decision = decided(graphs.chain("JJJ"), state_of("DPP"), ev.Succeeded(0), ev.RollbackRequested("cancelled"))
 
     assert decision.state.vector == "SKV"
     assert decision.commands == (Command(1, Operation.COMPENSATE, 0.0),)
 
 
-def test_a_pause_in_the_same_batch_holds_back_what_was_sent() -> None:
+def test_a_pause_in_the_same_batch_holds_back_the_commands() -> None:
     decision = decided(graphs.chain("JJ"), state_of("DP"), ev.Succeeded(0), ev.Paused())
 
     assert decision.state.vector == "SD"

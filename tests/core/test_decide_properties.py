@@ -146,7 +146,7 @@ def test_a_command_is_what_the_new_state_calls_for(at: int) -> None:
 
 
 @every_case
-def test_what_is_newly_called_for_is_sent_at_once(at: int) -> None:
+def test_a_newly_called_for_operation_is_sent_at_once(at: int) -> None:
     """No command waits for a redrive that the decision could have sent itself."""
     graph, _ = CASES[at]
     forgotten = [

@@ -12,7 +12,7 @@ from saga.core.state.transitions import PHASE_TRANSITIONS, STEP_TRANSITIONS
 PAGE = Path(__file__).parents[2] / "docs" / "state_machine.md"
 
 
-def test_the_page_about_the_state_machine_is_what_the_tables_say() -> None:
+def test_the_page_about_the_state_machine_matches_the_tables() -> None:
     generated = state_machine()
     if os.environ.get("SAGA_REWRITE") == "1":
         PAGE.parent.mkdir(exist_ok=True)

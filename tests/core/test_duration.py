@@ -86,7 +86,7 @@ def test_a_negative_duration_is_refused(written: Duration) -> None:
 
 
 @pytest.mark.parametrize("written", ["0.5ms", 0.0001, "0.0001s", timedelta(microseconds=10)])
-def test_what_is_finer_than_a_millisecond_is_refused(written: Duration) -> None:
+def test_a_duration_finer_than_a_millisecond_is_refused(written: Duration) -> None:
     with pytest.raises(UsageError, match="finer than a millisecond"):
         duration_ms(written)
 

@@ -26,7 +26,7 @@ def stages(plan: Graph, vector: str, phase: Phase = Phase.RUNNING) -> list[list[
     return [[(each.step, each.undo) for each in stage] for stage in preview.stages]
 
 
-def test_what_has_happened_is_undone_from_the_end() -> None:
+def test_effects_are_undone_from_the_end() -> None:
     assert stages(chain("XXX"), "SSP") == [[(1, UndoAction.COMPENSATE)], [(0, UndoAction.COMPENSATE)]]
 
 
@@ -54,7 +54,7 @@ def test_a_running_transactional_step_has_nothing_to_undo() -> None:
     assert [(each.step, each.undo) for each in preview.untouched] == [(1, UndoAction.VOID)]
 
 
-def test_what_has_no_compensation_is_named() -> None:
+def test_a_step_without_compensation_is_named() -> None:
     plan = graph(step("look", "X", compensation=False), step("pay", "X", after=(0,)))
     preview = preview_rollback(plan, standing(plan, "SS"), now=NOW)
 

@@ -86,7 +86,7 @@ def test_a_path_implies_the_order() -> None:
     assert after(definition.graph(contracts()), "ship") == ["charge"]
 
 
-def test_a_path_to_what_is_ordered_before_adds_no_edge() -> None:
+def test_a_path_to_an_earlier_step_adds_no_edge() -> None:
     definition = order()
     held = definition.step("shop.reserve")
     paid = definition.step("shop.charge", after=held)
@@ -220,7 +220,7 @@ def test_a_step_beside_the_pivot_has_to_say_that_it_is_retriable() -> None:
 
 
 @pytest.mark.parametrize("attempts", [1, 7, None])
-def test_attempts_that_are_said_hold_everywhere(attempts: int | None) -> None:
+def test_explicit_attempts_apply_everywhere(attempts: int | None) -> None:
     definition = order()
     retry = Retry(attempts=attempts)
     definition.step("shop.reserve", retry=retry, compensation_retry=retry, retriable=True)

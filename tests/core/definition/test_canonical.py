@@ -69,7 +69,7 @@ def test_a_definition_that_format_1_can_express_is_written_in_format_1() -> None
 
 
 @pytest.mark.parametrize(("field", "value"), [("kind", "timer"), ("join", "any"), ("condition", "input.total > 5")])
-def test_what_this_build_cannot_do_is_refused(field: str, value: str) -> None:
+def test_a_kind_join_or_condition_of_a_later_build_is_refused(field: str, value: str) -> None:
     document = json.loads(order().canonical) | {"format": 2}
     document["steps"][0][field] = value
 
@@ -193,7 +193,7 @@ def test_a_difference_names_steps_that_came_and_went() -> None:
     )
 
 
-def test_a_difference_of_edges_is_told_by_names() -> None:
+def test_a_difference_of_edges_names_the_steps() -> None:
     old = freeze(written := outline(step("a"), step("b", "a")), contracts(written))
     new = freeze(written := outline(step("a"), step("b")), contracts(written))
 

@@ -50,7 +50,7 @@ def test_a_step_behind_the_pivot_has_to_be_retriable() -> None:
     assert findings(change(written, "ship", retriable=True)) == []
 
 
-def test_the_pivot_and_what_is_behind_it_need_no_compensation() -> None:
+def test_the_pivot_and_the_steps_behind_it_need_no_compensation() -> None:
     written = change(with_pivot(CHAIN, "charge"), "ship", retriable=True)
 
     assert findings(written, plain("charge"), plain("ship")) == []
@@ -110,7 +110,7 @@ def test_a_single_step_needs_nothing() -> None:
 
 
 @given(edges, st.sets(st.integers(0, 7)), st.none() | st.integers(0, 7), st.sets(st.integers(0, 7)))
-def test_what_is_accepted_can_always_be_undone_or_finished(
+def test_an_accepted_definition_can_always_be_undone_or_finished(
     after: list[list[int]], uncompensated: set[int], pivot: int | None, retriable: set[int]
 ) -> None:
     """A step that can be rolled back after its success has a compensation; a step that can reject runs before the pivot."""

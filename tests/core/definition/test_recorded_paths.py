@@ -287,7 +287,7 @@ def test_a_path_of_another_definition_is_refused() -> None:
     assert "order v2, input" in finding.reason
 
 
-def test_what_a_saga_returns_is_said_once() -> None:
+def test_the_result_of_a_saga_is_set_once() -> None:
     definition = order()
     definition.returns({"ok": True})
 

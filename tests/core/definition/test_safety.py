@@ -358,7 +358,7 @@ def test_errors_come_before_warnings() -> None:
     assert [finding.severity for finding in found] == [Severity.ERROR, Severity.WARNING]
 
 
-def test_a_finding_is_told_as_place_reason_and_remedy() -> None:
+def test_a_finding_reads_as_place_reason_and_remedy() -> None:
     assert str(the_finding(outline())) == "order v1: It has no steps. Add at least one step."
 
 

@@ -47,7 +47,7 @@ SCHEMA = Order.model_json_schema()
         {"lines": [LINE | {"quantity": "2"}], "unknown": True},
     ],
 )
-def test_what_pydantic_takes_fits(value: Any) -> None:
+def test_values_that_pydantic_accepts_fit(value: Any) -> None:
     TypeAdapter(Order).validate_python(value)
 
     assert misfits(SCHEMA, value) == []
@@ -67,7 +67,7 @@ def test_what_pydantic_takes_fits(value: Any) -> None:
         ({"lines": [LINE], "extra": {"a": None}}, "extra.a: null is not of type integer"),
     ],
 )
-def test_what_does_not_fit_is_named_with_its_place(value: Any, reason: str) -> None:
+def test_a_misfit_is_named_with_its_place(value: Any, reason: str) -> None:
     assert misfits(SCHEMA, value) == [reason]
 
 
@@ -79,7 +79,7 @@ def test_a_string_has_a_greatest_length() -> None:
     assert misfits(Strict.model_json_schema(), {"name": "Robert"}) == ["name: it has more than 3 characters"]
 
 
-def test_only_the_first_few_misfits_are_said() -> None:
+def test_only_the_first_few_misfits_are_listed() -> None:
     assert len(misfits(SCHEMA, {"lines": [{}] * 10})) == MISFITS_MAX
 
 
