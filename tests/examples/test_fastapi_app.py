@@ -53,5 +53,5 @@ async def test_a_purchase_waits_for_the_end_of_its_saga(shop: httpx.AsyncClient)
 
 async def test_a_purchase_that_cannot_be_fulfilled_says_why(shop: httpx.AsyncClient) -> None:
     answer = await shop.post("/purchases", json={**TEA, "quantity": 5})
-    assert (answer.status_code, answer.json()) == (409, {"detail": "reserve: there are not 5 of tea"})
+    assert (answer.status_code, answer.json()) == (409, {"detail": "reserve: there are fewer than 5 of tea"})
     assert await app.state.database.fetchval("select free from public.stock") == 3
