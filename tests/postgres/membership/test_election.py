@@ -45,7 +45,7 @@ async def candidate(postgres_url: str, tables: Tables) -> AsyncIterator[Candidat
 
 @asynccontextmanager
 async def other_process(url: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A process that leads; its next line is what becomes of it."""
+    """A process that leads; its next line is its outcome."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, CANDIDATE, url, "saga", stdout=asyncio.subprocess.PIPE
     )
