@@ -39,22 +39,22 @@ CROWDED_FOLDERS: dict[str, str] = {}
 LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
 SLEEPS: dict[str, str] = {
-    "tests/adapters/file_bus/saga_file_bus/bus.py": "an adapter and no test: a folder tells nobody that a file has come",
-    "tests/adapters/delivery_log.py": "publishes at a pace, so that there is load while something fails",
-    "tests/kafka/member.py": "a program that reads; it waits before it joins again",
+    "tests/adapters/file_bus/saga_file_bus/bus.py": "an adapter: a folder does not signal that a file has arrived",
+    "tests/adapters/delivery_log.py": "publishes at a steady rate, so that there is load during a failure",
+    "tests/kafka/member.py": "a reader program; it pauses before it joins again",
     "tests/services/ensemble.py": "polls a starting server, which has no other signal",
     "tests/services/kinesis.py": "polls the port of a starting server, which has no other signal",
-    "tests/services/kafka.py": "waits for the line of a starting broker's log, which has no other signal",
+    "tests/services/kafka.py": "waits for a line in the log of a starting broker, which has no other signal",
     "tests/services/postgres.py": "polls the port of a starting server, which has no other signal",
-    "tests/services/proxy.py": "delays what passes through it",
+    "tests/services/proxy.py": "delays the traffic that passes through it",
     "tests/chaos/system/customer.py": "starts sagas at a steady rate",
     "tests/chaos/faults.py": "a fault lasts for some time",
     "tests/chaos/killer.py": "kills from time to time",
     "tests/chaos/system/external_systems.py": "a fault lasts for some time",
-    "tests/chaos/system/postgres.py": "begins again to fill a disk that is not full yet",
+    "tests/chaos/system/postgres.py": "fills a disk again when space was freed",
     "tests/chaos/run.py": "rests between two faults",
-    "tests/runtime/timing/test_coarse_timers.py": "on virtual time, where a sleep takes none",
-    "tests/runtime/world.py": "waits for what real tables say, with a deadline",
+    "tests/runtime/timing/test_coarse_timers.py": "runs on virtual time, where a sleep takes no real time",
+    "tests/runtime/world.py": "polls real tables, with a deadline",
 }
 """Path of a file (`::name` for a function) -> why it is an exception."""
 
@@ -154,7 +154,7 @@ def test_any_is_rare() -> None:
 def test_no_test_sleeps() -> None:
     """A test awaits a signal with a timeout, or moves a fake clock. `asyncio.sleep(0)` only lets others run.
 
-    In a simulation time is virtual: there a sleep takes none.
+    Simulations run on virtual time, where a sleep takes no real time.
     """
     simulation = ROOT / "tests" / "simulation"
     sleeps = {shown(path) for path in modules("tests") if any(_sleeps(path)) and not path.is_relative_to(simulation)}
