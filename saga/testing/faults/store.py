@@ -47,7 +47,7 @@ CALLS: Final = (
     "overdue",
     "extend",
     "join",
-    "beat",
+    "heartbeat",
     "lead",
     "statuses",
     "step",
@@ -270,7 +270,7 @@ class _FaultyMembership:
             found = await self._inner.membership.heartbeat(in_flight, full=full)
             return self._session.store_now(), found
 
-        served_at, heartbeat = await self._call("beat", served)
+        served_at, heartbeat = await self._call("heartbeat", served)
         self._heartbeat_at = self._session.clock.monotonic()
         self._ahead, self._ahead_max = served_at - self._heartbeat_at, served_at - asked_at
         return replace(heartbeat, store_clock=heartbeat.store_clock + self._ahead)

@@ -42,6 +42,10 @@ CONCURRENCY: Final = 8
 FROZEN_SECONDS_MAX: Final = 5.0
 REBOOT_SECONDS_MAX: Final = 1.2
 
+# The name of a point seeds its random stream. Calls that were renamed keep the stream of their old name, so that each
+# recorded seed goes on drawing the faults that it was recorded with.
+STREAM_NAMES: Final = {"heartbeat": "beat", "poll": "pull", "statuses": "standings"}
+
 
 class SimulatedSagas(Sagas):
     """The client, with ids that are derived from the seed."""
@@ -201,7 +205,8 @@ class _Faults:
             return None
         place = self._places.get(point)
         if place is None:
-            place = self._places[point] = f"{self._machine.role.name}, {point}"
+            call, side = point.split(":")
+            place = self._places[point] = f"{self._machine.role.name}, {STREAM_NAMES.get(call, call)}:{side}"
         drawn = self._chance.draw(place, menu)
         if drawn is None:
             return None
@@ -252,7 +257,7 @@ def stale_menu(scale: float) -> Menu:
 
 _RATES: Final = {
     "start": 0.06, "commit": 0.03, "poll": 0.03, "admit": 0.03, "fetch": 0.03, "overdue": 0.006, "extend": 0.25,
-    "join": 0.02, "beat": 0.003, "statuses": 0.03, "step": 0.04, "journal": 0.04, "publish": 0.03,
+    "join": 0.02, "heartbeat": 0.003, "statuses": 0.03, "step": 0.04, "journal": 0.04, "publish": 0.03,
     "lead": 0.05, "campaign": 0.02, "renew": 0.02,
 }  # fmt: skip
 
