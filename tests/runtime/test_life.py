@@ -136,7 +136,7 @@ def test_two_handlers_of_one_name_are_refused() -> None:
 
 
 async def test_two_participants_of_one_service_are_refused(any_world: World) -> None:
-    with pytest.raises(UsageError, match="two participants serve one service"):
+    with pytest.raises(UsageError, match="two participants have the same service"):
         await any_world.join(Participant("service"), Participant("service"))
 
 
