@@ -1,4 +1,4 @@
-"""A definition as data: the named, versioned graph on which every decision about a saga is made.
+"""A definition as data: the named, versioned graph that every decision about a saga is based on.
 
 Built by `saga.Definition`, stored as canonical JSON.
 """
@@ -26,7 +26,7 @@ DEFINITION_BYTES_MAX: Final = 256 * 1024
 
 @dataclass(frozen=True)
 class Graph:
-    """A whole definition. Immutable; whatever follows from its steps is computed once."""
+    """A whole definition. Immutable; everything that is derived from its steps is computed once."""
 
     name: str
     version: int
@@ -40,8 +40,8 @@ class Graph:
     def successors(self) -> tuple[tuple[int, ...], ...]:
         found: list[list[int]] = [[] for _ in self.steps]
         for position, step in enumerate(self.steps):
-            for before in step.after:
-                found[before].append(position)
+            for predecessor in step.after:
+                found[predecessor].append(position)
         return tuple(tuple(followers) for followers in found)
 
     @cached_property
@@ -51,17 +51,17 @@ class Graph:
 
     @cached_property
     def downward(self) -> tuple[int, ...]:
-        """Positions in the order in which a rollback settles: each step after all its successors."""
+        """The positions of the steps in the order in which a rollback settles them: each after all its successors."""
         order: list[int] = []
         open_successors = [len(followers) for followers in self.successors]
         ready = [position for position, count in enumerate(open_successors) if count == 0]
         while ready:
             position = ready.pop()
             order.append(position)
-            for before in self.steps[position].after:
-                open_successors[before] -= 1
-                if open_successors[before] == 0:
-                    ready.append(before)
+            for predecessor in self.steps[position].after:
+                open_successors[predecessor] -= 1
+                if open_successors[predecessor] == 0:
+                    ready.append(predecessor)
         return tuple(order)
 
     @cached_property
@@ -91,7 +91,7 @@ class Graph:
 
 
 def graph_from_document(document: Mapping[str, Json]) -> Graph:
-    """Rebuilds a graph from its stored form. Raises KeyError, TypeError or ValueError for anything else."""
+    """Rebuilds a graph from its stored form. Raises KeyError, TypeError or ValueError if the form is malformed."""
     if document["format"] not in FORMATS_READ:
         raise ValueError(
             f"definition format {document['format']} is not {' or '.join(map(str, FORMATS_READ))}: a newer Saga wrote it"
@@ -122,6 +122,6 @@ def _check(graph: Graph) -> None:
     check_types(graph, "definition")
     for position, step in enumerate(graph.steps):
         check_types(step, f"step {position}")
-        for before in (*step.after, *step.reads):
-            if type(before) is not int or not 0 <= before < len(graph.steps):
-                raise ValueError(f"step {position} has no predecessor {str(before)[:20]!a}")
+        for predecessor in (*step.after, *step.reads):
+            if type(predecessor) is not int or not 0 <= predecessor < len(graph.steps):
+                raise ValueError(f"step {position} has no predecessor {str(predecessor)[:20]!a}")

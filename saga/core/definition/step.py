@@ -1,4 +1,4 @@
-"""The steps of a definition: a common part, and what each kind of step adds to it."""
+"""The steps of a definition: the fields of every step, and those that each kind of step adds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from saga.core.state.mode import Mode
 
 
 class StepKind(Enum):
-    """The kind of a step: what it does once it is dispatched."""
+    """The kind of a step, which says what happens when it is dispatched."""
 
     CALL = "call"
 
@@ -25,7 +25,7 @@ class Join(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFields:
-    """The common part of every step, written or frozen. `inputs` None means: the saga's input."""
+    """The fields of every step, with or without its contract. `inputs` None stands for the saga's input."""
 
     name: str
     kind: StepKind = field(default=StepKind.CALL, metadata=since(2, implied=StepKind.CALL))
@@ -38,7 +38,7 @@ class StepFields:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFields(StepFields):
-    """A call of a service's handler, as far as the author of the definition describes it."""
+    """A call of a service's handler, with the fields that the author of the definition sets."""
 
     service: str
     handler: str
@@ -50,7 +50,7 @@ class CallFields(StepFields):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call(CallFields):
-    """A frozen call: with what its contract adds. `after` and `reads` are positions in `Graph.steps`."""
+    """A complete call, with the fields that its contract adds. `after` and `reads` are positions in `Graph.steps`."""
 
     mode: Mode
     after: tuple[int, ...]

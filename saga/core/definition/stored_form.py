@@ -1,7 +1,7 @@
-"""The stored form of a definition: JSON documents that follow from the fields of its dataclasses.
+"""The stored form of a definition: JSON documents, derived from the fields of its dataclasses.
 
-A field that a later format has added names the format and the value that documents without it imply. It is left out
-while it has that value, so that a definition that an older format can express keeps its document and its hash.
+A field that a later format has added names that format and an implied value: documents without the field stand for it.
+A field with its implied value is left out, so a definition that an older format can express keeps its document and hash.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ FORMATS_READ: Final = (1, 2)
 WHOLE_MAX: Final = 2**53 - 1
 
 _KEYS: Final = {"compensation_retry": "undo_retry"}
-"""Keys of the document that are not the names of the fields."""
+"""Keys of the document that differ from the names of their fields."""
 _SINCE, _IMPLIED = "since", "implied"
 
 T = TypeVar("T")
@@ -27,14 +27,14 @@ Dataclass = Any  # an instance or a class; the standard library has no public ty
 
 
 def since(format_number: int, *, implied: object) -> dict[str, object]:
-    """The metadata of a field that a format has added."""
+    """Returns the metadata of a field that this format has added."""
     return {_SINCE: format_number, _IMPLIED: implied}
 
 
 def document_of(value: object) -> Json:
     """Writes a value as JSON; a dataclass becomes an object with a key for each field."""
     if is_dataclass(value):
-        return {_key(each): document_of(getattr(value, each.name)) for each in _written(value)}
+        return {_key(field): document_of(getattr(value, field.name)) for field in _written_fields(value)}
     if isinstance(value, Enum):
         return value.value
     return [document_of(entry) for entry in value] if isinstance(value, tuple) else value
@@ -46,18 +46,18 @@ def format_of(value: object) -> int:
         return max(map(format_of, value), default=FIRST_FORMAT)
     if not is_dataclass(value):
         return FIRST_FORMAT
-    written = list(_written(value))
-    numbers: list[int] = [each.metadata.get(_SINCE, FIRST_FORMAT) for each in written]
-    return max(FIRST_FORMAT, *numbers, *(format_of(getattr(value, each.name)) for each in written))
+    written = list(_written_fields(value))
+    numbers: list[int] = [field.metadata.get(_SINCE, FIRST_FORMAT) for field in written]
+    return max(FIRST_FORMAT, *numbers, *(format_of(getattr(value, field.name)) for field in written))
 
 
 def read(kind: type[T], document: Mapping[str, Json], format_number: int) -> T:
-    """Builds a dataclass from its document. Raises KeyError, TypeError or ValueError for anything else."""
+    """Builds a dataclass from its document. Raises KeyError, TypeError or ValueError if the document is malformed."""
     rest, hints = dict(document), _hints(kind)
     values = {
-        each.name: _read_value(hints[each.name], rest.pop(_key(each)), format_number)
-        for each in _stored(kind)
-        if _is_required(each) or (each.metadata[_SINCE] <= format_number and _key(each) in rest)
+        field.name: _read_value(hints[field.name], rest.pop(_key(field)), format_number)
+        for field in _identity_fields(kind)
+        if _is_required(field) or (field.metadata[_SINCE] <= format_number and _key(field) in rest)
     }
     if rest:
         raise TypeError(f"unknown keys: {', '.join(sorted(rest))}")
@@ -65,18 +65,18 @@ def read(kind: type[T], document: Mapping[str, Json], format_number: int) -> T:
 
 
 def keys_of(kind: type) -> tuple[str, ...]:
-    return tuple(_key(each) for each in _stored(kind))
+    return tuple(_key(field) for field in _identity_fields(kind))
 
 
 def check_types(value: object, place: str) -> None:
     """Raises TypeError unless every field holds what its annotation says. Whole numbers are at most 2**53 - 1."""
     hints = _hints(type(value))
-    for each in _stored(type(value)):
-        held, hint = getattr(value, each.name), hints[each.name]
+    for field in _identity_fields(type(value)):
+        held, hint = getattr(value, field.name), hints[field.name]
         if is_dataclass(held):
-            check_types(held, f"{place}.{each.name}")
+            check_types(held, f"{place}.{field.name}")
         elif _is_plain(hint) and (type(held) not in _types(hint) or (type(held) is int and not 0 <= held <= WHOLE_MAX)):
-            raise TypeError(f"{place}.{each.name} cannot be a {type(held).__name__} of this size")
+            raise TypeError(f"{place}.{field.name} has a {type(held).__name__} of the wrong type or size")
 
 
 def _hints(kind: type) -> dict[str, object]:
@@ -88,23 +88,25 @@ def _hints(kind: type) -> dict[str, object]:
 _HINTS: Final[dict[type, dict[str, object]]] = {}
 
 
-def _stored(kind: Dataclass) -> Iterator[Field[object]]:
-    """The fields that belong to the identity."""
-    return (each for each in fields(kind) if each.compare)
+def _identity_fields(kind: Dataclass) -> Iterator[Field[object]]:
+    """Yields the fields that belong to the identity."""
+    return (field for field in fields(kind) if field.compare)
 
 
-def _written(value: Dataclass) -> Iterator[Field[object]]:
+def _written_fields(value: Dataclass) -> Iterator[Field[object]]:
     return (
-        each for each in _stored(value) if _is_required(each) or getattr(value, each.name) != each.metadata[_IMPLIED]
+        field
+        for field in _identity_fields(value)
+        if _is_required(field) or getattr(value, field.name) != field.metadata[_IMPLIED]
     )
 
 
-def _is_required(each: Field[object]) -> bool:
-    return _SINCE not in each.metadata
+def _is_required(field: Field[object]) -> bool:
+    return _SINCE not in field.metadata
 
 
-def _key(each: Field[object]) -> str:
-    return _KEYS.get(each.name, each.name)
+def _key(field: Field[object]) -> str:
+    return _KEYS.get(field.name, field.name)
 
 
 def _read_value(hint: object, value: Json, format_number: int) -> Json:
@@ -116,7 +118,7 @@ def _read_value(hint: object, value: Json, format_number: int) -> Json:
 
 
 def _is_plain(hint: object) -> bool:
-    """Strings, numbers, booleans and None. A tuple is checked by its owner, a template by its own rules."""
+    """True for strings, numbers, booleans and None. The graph checks tuples, and templates have rules of their own."""
     return _types(hint) <= {str, int, bool, NoneType}
 
 

@@ -1,8 +1,8 @@
-"""The one decision: what a saga's state becomes when something happens, and which commands follow.
+"""The one function that decides: from a saga's state and events to its next state, and the commands that follow.
 
-Pure and synchronous. The participant that records an outcome, the supervisor, the tests and the simulator all call
-this function. The rules E1 to E13 and the guards are those of docs/concepts/protocol.md. An event that has lost its
-moment is a normal decision that changes nothing.
+It is pure and synchronous. The process that commits an outcome, the supervisor, the tests and the simulator all call it.
+The rules E1 to E13 and the guards are those of docs/concepts/protocol.md. An event that comes too late is not an error:
+its decision changes nothing.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def decide(
 ) -> Decision:
     """Folds the events into the state.
 
-    `now` is the store's clock in seconds since the epoch; `jitter` in [0, 1) spreads retries. `enforce_deadline` says
-    that the saga itself is late, and not an outage to blame: only then does a deadline that has passed end anything.
+    `now` is the store's clock in seconds since the epoch; `jitter` in [0, 1) spreads retries. `enforce_deadline` is true
+    if the saga itself is late, and an outage is not to blame: only then does a passed deadline have an effect.
     """
     if (
         len(events) == 1
@@ -36,21 +36,21 @@ def decide(
         and _is_undisturbed(state, now, enforce_deadline=enforce_deadline)
     ):
         memo = MEMOS.get(id(graph), NO_MEMO)
-        made = memo.get((state.vector, event.step))
-        if made is None:
-            made = _decided_once(graph, state, event)
-        after = made.state.with_deadline(state.deadline) if made.changed else state
-        return Decision(after, made.changed, made.commands, made.entries)
+        decision = memo.get((state.vector, event.step))
+        if decision is None:
+            decision = _decide_and_remember(graph, state, event)
+        after = decision.state.with_deadline(state.deadline) if decision.changed else state
+        return Decision(after, decision.changed, decision.commands, decision.entries)
     return _folded(Fold(graph, state, now, enforce_deadline=enforce_deadline), state, events, jitter)
 
 
 # Nearly every outcome is the success of a step of an undisturbed saga. Except for the deadline, its decision is the same
-# for all sagas of a definition, so it is made once. This way must agree with `_folded`: the property test
+# for all sagas of a definition, so it is made once. This shortcut must agree with `_folded`: the property test
 # `test_a_remembered_decision_is_what_the_rules_decide` compares the two on every reachable state.
 
 
 def _is_undisturbed(state: State, now: float, *, enforce_deadline: bool) -> bool:
-    """Only the success and the vector decide what comes next."""
+    """Returns whether nothing but the success and the vector decides what comes next."""
     return (
         state.phase is _RUNNING
         and state.reason is None
@@ -59,16 +59,16 @@ def _is_undisturbed(state: State, now: float, *, enforce_deadline: bool) -> bool
     )
 
 
-def _decided_once(graph: Graph, state: State, event: ev.Succeeded) -> Decision:
+def _decide_and_remember(graph: Graph, state: State, event: ev.Succeeded) -> Decision:
     timeless = state.with_deadline(None)
-    made = _folded(Fold(graph, timeless, 0.0, enforce_deadline=False), timeless, (event,), 0.0)
-    remember(graph, state.vector, event.step, made)
-    return made
+    decision = _folded(Fold(graph, timeless, 0.0, enforce_deadline=False), timeless, (event,), 0.0)
+    remember(graph, state.vector, event.step, decision)
+    return decision
 
 
 def _folded(fold: Fold, before: State, events: Sequence[ev.Event], jitter: float) -> Decision:
     for event in events:
-        if type(event) is ev.Failed:  # the only rule that is spread in time
+        if type(event) is ev.Failed:  # the only rule that uses the jitter
             retries.on_failed(fold, event, jitter)
         else:
             _RULES[type(event)](fold, event)

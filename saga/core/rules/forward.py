@@ -25,7 +25,7 @@ def advance_all(fold: Fold) -> None:
 
 
 def advance(fold: Fold, candidates: Iterable[int]) -> None:
-    """Dispatches the candidates that are ready, unless the saga ends here, is overdue or is held back."""
+    """Dispatches the candidates that are ready, unless the saga is complete, overdue, paused or about to roll back."""
     if fold.phase is not _RUNNING or complete_if_done(fold) or rollback.roll_back_if_overdue(fold):
         return
     if fold.rollback_requested or fold.paused:
@@ -36,7 +36,7 @@ def advance(fold: Fold, candidates: Iterable[int]) -> None:
 
 
 def complete_if_done(fold: Fold) -> bool:
-    """G10: completes when every step is finished, not only the leaves. Checked before the deadline: complete is not late."""
+    """G10: completes when every step is finished, not only the leaves. The deadline comes second: a complete saga is not late."""
     if fold.letters.count(SUCCEEDED) + fold.letters.count(SKIPPED) < len(fold.letters):
         return False
     fold.end(Phase.COMPLETED, HistoryKind.COMPLETED)

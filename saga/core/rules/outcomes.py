@@ -77,7 +77,7 @@ def record_success(fold: Fold, step: int) -> None:
 
 
 def is_unresolved(fold: Fold, step: int) -> bool:
-    """While compensating, the outcome is unknown: an external step is being resolved, a journaled one waits."""
+    """Returns whether the outcome is unknown while compensating: an external step is being resolved, a journaled one waits."""
     letter = fold.letters[step]
     return letter in ANY_RESOLVING or (letter in ANY_DISPATCHED and fold.graph.steps[step].mode is _JOURNALED)
 

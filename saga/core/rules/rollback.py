@@ -1,4 +1,4 @@
-"""Rolling back (E6): who may turn a saga round, the steps that are in progress, and the deadline."""
+"""Rollback (E6): the conditions for it, the steps that are in progress, and the deadline."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 
 DEADLINE_PASSED: Final = "deadline passed"
-"""The reason of a rollback for which the clock asked."""
+"""The reason of a rollback that the deadline has caused."""
 _TRANSACTIONAL, _EXTERNAL = Mode.TRANSACTIONAL, Mode.EXTERNAL
 _RUNNING, _COMPENSATING = Phase.RUNNING, Phase.COMPENSATING
 
 
 def on_rollback_requested(fold: Fold, event: ev.RollbackRequested) -> None:
-    """A request by the clock is dropped if the deadline was extended meanwhile, or the pivot has passed."""
+    """Ignores the deadline's request if the deadline was extended meanwhile, or the pivot has passed."""
     if event.deadline and (
         fold.deadline is None or fold.now < fold.deadline or pivot.is_pivot_passed(fold.graph, fold.letters)
     ):
@@ -45,7 +45,7 @@ def roll_back_if_overdue(fold: Fold) -> bool:
 
 
 def request_rollback(fold: Fold, reason: str) -> None:
-    """Rolls back, unless the pivot has passed or its outcome has to be known first."""
+    """Rolls back, unless the pivot has passed or its outcome must be known first."""
     if fold.phase is not _RUNNING:  # G5
         return
     if pivot.is_pivot_passed(fold.graph, fold.letters):  # G29
@@ -73,7 +73,7 @@ def mark_unknown(fold: Fold, step: int) -> None:
     if mode is _TRANSACTIONAL or fold.graph.steps[step].read_only:
         fold.letters[step] = VOID  # a transactional commit will find the saga rolled back
     elif mode is _EXTERNAL:
-        fold.letters[step] = RESOLVING  # G22: driven until the answer is definite
+        fold.letters[step] = RESOLVING  # G22: redriven until the answer is definite
         fold.send(step, Operation.EXECUTE)
     else:
-        fold.letters[step] = DISPATCHED  # needs no more attention: its compensation will find out
+        fold.letters[step] = DISPATCHED  # needs no command now: its compensation will find out
