@@ -27,7 +27,7 @@ _MEANINGS: Final = {
     "U": "an external step that is called again, or probed, until its outcome is definite",
     "K": "its compensation is under way",
     "S": "its effect has happened",
-    "N": "its condition was false, there is no effect (not used yet)",
+    "N": "an operator skipped it after the pivot: there is no effect",
     "R": "it refused: there is no effect and never will be",
     "V": "there is no effect, and the step can no longer execute",
     "Z": "its effect is undone, or there was none",
