@@ -3,7 +3,7 @@
 ## Overview
 
 An election gives the lead to one candidate at a time, for a *term*. The leader renews its lead and resigns when it stops. An election
-saves double work; it does not keep sagas right. Every write of the store is conditional on the version of the saga that it was decided
+avoids duplicate work; sagas stay correct without it. Every write of the store is conditional on the version of the saga that it was decided
 on, so even two leaders at the same time change no saga twice.
 
 ## State model
@@ -28,12 +28,11 @@ The supervisor renews after a third of the remaining time. A negative answer end
 runs out; then the leader cancels everything it has under way, even if a renewal is still waiting. No wall clock is involved, so setting
 it changes nothing. A process that was suspended finds that its trust has run out, and stops before it does anything else.
 
-The servers say who is *elected*; only the leader knows how long it *trusts* itself. The next candidate may be elected while the last
-leader still trusts itself: an administrator has ended its session, the server has restarted, or a cable was cut on one side. Therefore a
-candidate watches the lead (`LeaseWatch`). It sees each renewal, and when the lead becomes vacant it waits, counted from the last renewal
-that it saw and on its own clock, for as long as a renewal is trusted. Only a resignation, which is recorded, makes this wait unnecessary.
-The leader writes the store's row of the leader, which operators, the doctor and the enforcement of deadlines read, whichever election it
-uses.
+The servers say who is *elected*; only the leader knows how long it *trusts* itself. The next candidate may be elected while the last leader
+still trusts itself: an administrator has ended its session, the server has restarted, or the network was cut on one side. Therefore a
+candidate watches the lead (`LeaseWatch`). It sees each renewal. When the lead becomes vacant, it waits until the last renewal that it saw
+can no longer be trusted, by its own clock. Only a resignation, which is recorded, makes this wait unnecessary. Whichever election is used,
+the leader also writes the store's row of the leader, which operators, the doctor and the enforcement of deadlines read.
 
 ## Failures
 
@@ -45,8 +44,8 @@ uses.
 | its network drops everything | stops, by its clock | when the lease has ended |
 | its session is ended for it | learns of it at its next renewal | when the trust that was seen has ended |
 | it is on the side of the minority | cannot renew, and stops by its clock | on the side of the majority, when the lease has ended |
-| the servers are killed and restarted | cannot renew; goes on if they are back in time and know its lease | else when the trust has ended |
-| the store is down, the election is not | leads on and can do nothing; deadlines are extended by the outage later | |
+| the servers are killed and restarted | cannot renew; goes on if they return in time and know its lease | else when the trust has ended |
+| the store is down, the election is not | still leads and can do nothing; deadlines are later extended by the outage | |
 | the machine's clock is set | goes on | |
 | its whole machine is halted | its clock stood still: it trusts itself for some seconds more | meanwhile; versions protect the sagas |
 
@@ -57,11 +56,11 @@ uses.
 | one more system to run | no | yes | yes |
 | a renewal | one statement, not durable | a lease and a guarded transaction | a guarded transaction |
 | a renewal is trusted for | 1.7 s | `ttl` less 1 s (4 s) | two thirds of `session` (3.3 s) |
-| a leader that fell silent is replaced after | about 2 s | `ttl` and up to half a second | `session` and up to a tick |
+| a leader that has fallen silent is replaced after | about 2 s | `ttl` and up to half a second | `session` and up to a tick |
 | it survives the loss of | what the database survives | a minority of the members | a minority of the servers |
 
-Use Postgres unless you have a reason not to. The supervisor can do nothing without the store, so an election that survives the store
-gains little. Reasons are a rule that leases belong in etcd or ZooKeeper, or a store behind a pooler that keeps no sessions. All
+Use Postgres unless you have a reason not to. The supervisor can do nothing without the store, so an election that survives the store gains
+little. Reasons are a company rule that leases belong in etcd or ZooKeeper, or a store behind a pooler that keeps no sessions. All
 supervisors of a namespace must use the same election: a supervisor that finds a leader of a later term in the store steps back.
 
 ## Why there is one leader
