@@ -30,7 +30,7 @@ REJOIN_SECONDS: Final = 0.5
 class HeartbeatLoop:
     """Tells the store that this process is alive, and passes on the reply: peers, clock, leader, due commands.
 
-    What other processes tell this one arrives at its listener: claims go to the intake, ends to those that wait for them.
+    Its listener receives the notifications of other processes: claims go to the intake, ended sagas to the callers that wait.
     """
 
     name: str
@@ -44,7 +44,7 @@ class HeartbeatLoop:
     follow_up: FollowUp
     meter: Meter
     is_session_lost: bool = False
-    _now: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_wanted_now: asyncio.Event = field(default_factory=asyncio.Event)
     _log: structlog.typing.FilteringBoundLogger = field(default_factory=lambda: structlog.get_logger("saga.process"))
 
     async def join(self) -> None:
@@ -54,7 +54,7 @@ class HeartbeatLoop:
             on_claims=self.intake.add_notified,
             on_queue=lambda _: self.requests.poll(),
             on_ended=self.end_waiters.all_ended,
-            on_peers_changed=self._now.set,
+            on_peers_changed=self._is_wanted_now.set,
             on_session_lost=self._on_session_lost,
         )
         self.is_session_lost = False
@@ -63,11 +63,11 @@ class HeartbeatLoop:
         await self._send(full=True)
 
     async def run(self) -> None:
-        """Sends heartbeats until cancelled. Joins again after the session was lost."""
+        """Sends heartbeats until cancelled. Joins again if the session is lost."""
         full_at = self.clock.monotonic()
         while True:
             await self._pause()
-            self._now.clear()
+            self._is_wanted_now.clear()
             try:
                 if self.is_session_lost:
                     await self.join()
@@ -77,15 +77,15 @@ class HeartbeatLoop:
                 await self._send(full=is_full)
                 if is_full:
                     full_at = self.clock.monotonic() + IDLE_SECONDS
-            except SagaError as error:  # even a wrong password, in the middle of a change: it may be right again soon
+            except SagaError as error:  # even a wrong password: an operator may be changing it just now
                 if not self.is_session_lost:
-                    self._log.warning("store away", error=str(error))
+                    self._log.warning("store unavailable", error=str(error))
                 self.is_session_lost = True
                 await self.clock.sleep(REJOIN_SECONDS)
 
     def _on_session_lost(self) -> None:
         self.is_session_lost = True
-        self._now.set()
+        self._is_wanted_now.set()
 
     async def _pause(self) -> None:
         was_active = self.clock.monotonic() - self.follow_up.active_at < BUSY_FOR_SECONDS
@@ -93,7 +93,7 @@ class HeartbeatLoop:
         seconds = BUSY_SECONDS if is_busy else IDLE_SECONDS
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._now.wait()
+                await self._is_wanted_now.wait()
 
     async def _send(self, *, full: bool) -> None:
         self.intake.measure_rate()

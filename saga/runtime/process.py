@@ -1,4 +1,4 @@
-"""One process of an installation: how its parts are wired, and their life from joining to leaving."""
+"""One process of an installation: the wiring of its parts, and its life from joining to leaving."""
 
 from __future__ import annotations
 
@@ -45,9 +45,9 @@ DRAIN_SECONDS: Final = 10.0
 
 
 class Process:
-    """The runtime of one operating-system process. `stop` gives back everything that it holds.
+    """The runtime of one operating-system process. `stop` releases everything that it holds.
 
-    A claim goes in a circle: `poller` -> `intake` -> `executor` -> a step runner -> `outcomes` -> `committer` -> `follow_up` -> `intake`.
+    The circle of a claim: `poller` -> `intake` -> `executor` -> a step runner -> `outcomes` -> `committer` -> `follow_up` -> `intake`.
     """
 
     name: str
@@ -89,7 +89,7 @@ class Process:
         self.refusals = Refusals(clock)
         store, meter, lease_seconds = adapter.store, telemetry.meter, adapter.options.lease_seconds
 
-        # In the order of the circle. What follows a commit closes it, with `run_with`.
+        # In the order of the circle, which `intake.run_with` closes
         self.outcomes = outcomes = OutcomeQueue()
         self.poll_requests = requests = PollRequests(lease_seconds)
         self.intake = intake = Intake(clock, requests)
@@ -133,7 +133,7 @@ class Process:
         self._tasks = [asyncio.create_task(keep_running(loop, self.clock)) for loop in loops]
 
     async def serve(self, services: Sequence[str], capacity: int, *, durable: bool) -> None:
-        """Accepts commands of these services, besides those served already. `capacity`: how many more claims may run at once."""
+        """Accepts commands of these services, in addition to those served already. `capacity`: how many more claims may run at once."""
         self.router.serve(services)
         if self.dispatcher is not None:
             await self.dispatcher.serve(services)
@@ -142,13 +142,13 @@ class Process:
         self.poller.serve(services, durable=durable)
 
     async def broken(self) -> None:
-        """Waits until one of the loops ends. None does by itself: raises what broke it."""
+        """Waits until one of the loops breaks, and raises its error. No loop ends by itself."""
         done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
             task.result()
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
-        """Accepts nothing more, finishes what runs, commits what is done, gives back the rest, and leaves."""
+        """Accepts no more commands, finishes those that run, commits their outcomes, gives back the rest, and leaves."""
         if self.dispatcher is not None:
             await self.dispatcher.stop_reading()
         self.executor.give_back(await self.poller.drain(drain_seconds))
@@ -187,10 +187,10 @@ class Process:
 
     @property
     def is_running(self) -> bool:
-        """True while all loops are running. None ends by itself."""
+        """True while all loops are running. No loop ends by itself."""
         return bool(self._tasks) and not any(task.done() for task in self._tasks)
 
     @property
     def silent_seconds(self) -> float:
-        """Seconds since the store has answered a heartbeat."""
+        """Seconds since the store last answered a heartbeat."""
         return self.clock.monotonic() - self.heartbeat.leader_watch.heartbeat_at

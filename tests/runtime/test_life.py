@@ -172,7 +172,7 @@ async def test_claims_that_never_began_are_given_back_without_being_counted(worl
     definition.step("service.work")
     worker = await world.join(service)
     await worker.register(definition)
-    worker.process.intake._soon = 10  # as if they were quick: it takes more than it can run
+    worker.process.intake._ending_soon = 10  # as if they were quick: it takes more than it can run
     handles = [await worker.start(definition) for _ in range(4)]
     await gate.somebody_waits()
     assert worker.process.intake.in_flight == 4

@@ -1,4 +1,4 @@
-"""Runs claims: finds the handler, has its attempt run, and passes on the outcome."""
+"""Runs claims: finds the handler, makes an attempt, and passes on the outcome."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ UNKNOWN_HANDLER_SECONDS: Final = 5.0
 
 
 class Executor:
-    """One per process. Whatever happens to a claim becomes an outcome, or is left to its lease."""
+    """One per process. Each claim gets an outcome, or is left until its lease ends."""
 
     def __init__(  # noqa: PLR0913, PLR0917 (wired in one place)
         self,
@@ -67,7 +67,7 @@ class Executor:
         self._bound[service, name] = bound
 
     async def run(self, claim: Claim) -> None:
-        """Runs a claim to its outcome, and enqueues that for the committer."""
+        """Runs a claim, and enqueues its outcome for the committer unless the step's own transaction has committed it."""
         try:
             graph = self._definitions.known(claim.definition) or await self._definitions.graph(claim.definition)
         except SagaError as error:
@@ -81,7 +81,7 @@ class Executor:
             attempt = Attempt(claim, graph, bound.handler, bound.caller, self._context(claim, step.name))
             if is_poison(claim):
                 why = (
-                    f"delivered {claim.deliveries} times without an answer, at last alone: it seems to kill its process"
+                    f"delivered {claim.deliveries} times without an answer, lastly alone: it seems to kill its process"
                 )
                 outcome = attempt.failed(RuntimeError(why), is_final=True)
             else:
@@ -97,14 +97,14 @@ class Executor:
         self._outcomes.add(group_of(graph, outcome))
 
     def give_back(self, claims: Sequence[Claim]) -> None:
-        """Returns claims that have not begun to their queues at once: no call of theirs can be on its way (G25)."""
+        """Returns claims that have not begun to their queues at once: they have made no call that could still arrive (G25)."""
         for claim in claims:
             graph = self._definitions.known(claim.definition)
             if graph is not None:
                 self._outcomes.add(group_of(graph, Outcome(claim, None)))
 
     async def _put_back(self, claim: Claim, error: SagaError) -> None:
-        """Leaves a saga whose definition this build cannot read to other processes."""
+        """Leaves the claim to other processes, because this build cannot read its definition."""
         self._log.error(
             "definition cannot be loaded", saga=str(claim.saga), definition=claim.definition, error=str(error)
         )
@@ -112,7 +112,7 @@ class Executor:
             claim.step, claim.number, UNKNOWN_HANDLER_SECONDS, 0.0, claim.failures, str(error), claim.isolated_attempts
         )
         write = Write(claim.saga, claim.version, changed=False, state=claim.state, delays=[delay])
-        with contextlib.suppress(SagaError):  # then the end of the claim's lease brings the command back
+        with contextlib.suppress(SagaError):  # otherwise the command is due again when the lease ends
             await self._adapter.store.commit(
                 [write], Notifications(), process=self._identity.number, durable=False, wait=False
             )
@@ -140,7 +140,7 @@ class Executor:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            # This task was not cancelled: the error comes out of the handler, which may have cancelled a task of its own
+            # This task was not cancelled: the error comes from the handler, which may have cancelled a task of its own
             quiet_seconds = attempt.step.timeout_seconds + self._adapter.options.margin_seconds
             return attempt.failed(error, quiet_seconds=quiet_seconds)
 

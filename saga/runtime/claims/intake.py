@@ -1,4 +1,4 @@
-"""Begins claims when there is room for them. Where they come from does not matter: polled, fetched, delivered, or handed over."""
+"""Runs claims as soon as there is room for them, no matter whether they were polled, fetched, delivered or handed over."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from saga.runtime.claims.poll_requests import PollRequests
 
 # How long a claim may wait here while other processes might have room for it
 HOLD_SECONDS: Final = 0.25
-# After that many it is the committer's turn: the first outcomes are committed while others are made
+# Claims that begin in one turn of the event loop; then the committer runs, and commits the first outcomes meanwhile
 BEGUN_AT_ONCE: Final = 32
-# Some seconds of claims at the highest rate of one process
+# Numbers of notified claims to remember: those of a few seconds, at the highest rate of one process
 NOTIFIED_MAX: Final = 65_536
 
 
@@ -29,7 +29,7 @@ class ClaimRunner(Protocol):
 class Intake:
     """Holds claims until there is room, and runs each at most once.
 
-    There is room for as many claims as can run at once, and for those that will begin within `HOLD_SECONDS` at the present rate.
+    There is room for the claims that can run at once, and for those that will begin within `HOLD_SECONDS` at the present rate.
     """
 
     def __init__(self, clock: Clock, requests: PollRequests) -> None:
@@ -39,26 +39,26 @@ class Intake:
         self._capacity = 0
         self._waiting: deque[Claim] = deque()
         self._running: dict[int, tuple[Claim, asyncio.Task[None]]] = {}  # by claim number
-        # Claims that came other than in the reply to the call that made them.
-        # Ordered: a plain dict finds its oldest entry only behind all deleted ones.
+        # Claims that did not come in the reply to the call that made them.
+        # Not a plain dict, which passes all deleted entries to find its oldest one.
         self._notified: OrderedDict[int, None] = OrderedDict()
         self._ended: set[int] | None = None  # claim numbers, while a fetch is in progress
         self._freed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._finished = 0
-        self._soon = 0  # claims that finish within HOLD_SECONDS, at the present rate
+        self._ending_soon = 0  # claims that finish within HOLD_SECONDS, at the present rate
         self._measured_at = clock.monotonic()
-        self._is_continued = False  # the rest of what waits is begun in the next turn of the loop
+        self._is_continuing = False  # the next turn of the loop begins more of the waiting claims
         self._is_closing = False
 
     def run_with(self, runner: ClaimRunner) -> None:
-        """Closes the circle: a claim is run, its outcome is committed, and the commit hands over the next claim to this intake."""
+        """Sets the runner. It comes later because of a circle: the commit of an outcome hands over the next claim to this intake."""
         self._runner = runner
 
     def serve(self, capacity: int) -> None:
-        """Runs that many claims more at once."""
+        """Allows this many more claims to run at once."""
         self._capacity += capacity
-        self._freed.set()  # a bus may have delivered already, and waits for room
+        self._freed.set()  # deliveries of a bus may already be waiting for room
 
     @property
     def in_flight(self) -> int:
@@ -72,23 +72,23 @@ class Intake:
 
     @property
     def load(self) -> int:
-        """Claims held, except waiting ones that will finish within HOLD_SECONDS at the present rate."""
-        return max(self.in_flight - self._soon, 0)
+        """Claims held, less those that will finish within HOLD_SECONDS at the present rate."""
+        return max(self.in_flight - self._ending_soon, 0)
 
     @property
     def extended_capacity(self) -> int:
-        """Maximum number of claims that are held: those that can run, and those that can soon."""
-        return self._capacity + self._soon
+        """Maximum number of claims that are held: those that can run now, and those that can run soon."""
+        return self._capacity + self._ending_soon
 
     @property
     def is_closing(self) -> bool:
         return self._is_closing
 
     def measure_rate(self) -> None:
-        """Measures how quickly claims finish, unless that was done just now. Called with every heartbeat and every poll."""
+        """Measures how quickly claims finish, unless it was measured just now. Called with every heartbeat and every poll."""
         now = self._clock.monotonic()
         if now - self._measured_at >= HOLD_SECONDS:
-            self._soon = int(self._finished / (now - self._measured_at) * HOLD_SECONDS)
+            self._ending_soon = int(self._finished / (now - self._measured_at) * HOLD_SECONDS)
             self._measured_at, self._finished = now, 0
 
     def has_room(self) -> bool:
@@ -97,10 +97,10 @@ class Intake:
 
     def room(self) -> int:
         """The number of further claims that may be held; not positive where there is no room."""
-        return self._capacity + self._soon - len(self._running) - len(self._waiting)
+        return self._capacity + self._ending_soon - len(self._running) - len(self._waiting)
 
     async def wait_for_room(self) -> int:
-        """Waits until another claim is accepted. Returns how many are."""
+        """Waits until there is room. Returns the number of claims that are accepted."""
         while not self.has_room():
             self._freed.clear()
             await self._freed.wait()
@@ -109,35 +109,35 @@ class Intake:
     def add(self, claims: Sequence[Claim]) -> None:
         """Runs these claims, or keeps them until there is room. A process that stops gives them back.
 
-        Runs each claim at most once. The same claim can arrive twice: notified again, or in the reply to a call after it was already
-        fetched. A second external call would not be covered by what is known of the first (G24).
+        Runs each claim at most once, though it may arrive twice: in a second notification, or in the reply to a call after it was
+        already fetched. The lease and the quiet time of a claim allow for one external call, not for two (G24).
         """
         for claim in claims:
             if claim.number not in self._running and claim.number not in self._notified:
                 self._waiting.append(claim)
-        if not self._is_continued:
+        if not self._is_continuing:
             self._begin()
 
     def add_notified(self, claims: Sequence[Claim]) -> None:
-        """Adds claims that were notified or fetched: they may arrive again by another way."""
+        """Adds claims that were notified or fetched: they may arrive again by another route."""
         self.add(claims)
         self._notified.update(dict.fromkeys(claim.number for claim in claims))
         while len(self._notified) > NOTIFIED_MAX:
             self._notified.popitem(last=False)
 
     def record_ended(self, ended: set[int] | None) -> None:
-        """Adds the numbers of claims that end from now on to this set; None stops that."""
+        """Records the numbers of claims that end from now on in this set; None stops the recording."""
         self._ended = ended
 
     def waiting_numbers(self) -> list[int]:
         return [claim.number for claim in self._waiting]
 
     def held(self) -> list[Claim]:
-        """Claims that run or wait."""
+        """Returns the claims that run or wait."""
         return [*(claim for claim, _ in self._running.values()), *self._waiting]
 
     def cancel(self, claim: Claim) -> bool:
-        """Stops a claim that is running. Returns whether it was."""
+        """Cancels a claim that is running. Returns False if it is not running."""
         running = self._running.get(claim.number)
         if running is None:
             return False
@@ -145,7 +145,7 @@ class Intake:
         return True
 
     def close(self) -> None:
-        """Begins nothing more."""
+        """Begins no more claims."""
         self._is_closing = True
 
     async def drain(self, seconds: float) -> list[Claim]:
@@ -161,11 +161,11 @@ class Intake:
         return waiting
 
     def _begin(self) -> None:
-        """Runs what waits, as far as there is room; a part of it in each turn of the loop."""
+        """Runs waiting claims while there is room, some of them in each turn of the loop."""
         begun = 0
         while self._waiting and len(self._running) < self._capacity and not self._is_closing:
             if begun == BEGUN_AT_ONCE:
-                self._is_continued = True
+                self._is_continuing = True
                 self._loop.call_soon(self._continue)
                 return
             begun += 1
@@ -173,7 +173,7 @@ class Intake:
             self._running[claim.number] = (claim, self._loop.create_task(self._run_one(claim)))
 
     def _continue(self) -> None:
-        self._is_continued = False
+        self._is_continuing = False
         self._begin()
 
     async def _run_one(self, claim: Claim) -> None:
@@ -186,6 +186,6 @@ class Intake:
             if self._ended is not None:
                 self._ended.add(claim.number)
             self._freed.set()
-            if self._waiting and not self._is_continued:
+            if self._waiting and not self._is_continuing:
                 self._begin()
             self._requests.room_freed()

@@ -19,9 +19,9 @@ from saga.runtime.commit.outcome_queue import OutcomeQueue
 from saga.runtime.identity import ProcessIdentity
 
 RETRY_SECONDS: Final = 0.5
-# Outcomes that wait for their commit: with more of them nothing is polled
+# Nothing is polled while this many outcomes wait for their commit
 UNSETTLED_MAX: Final = 1_024
-# Claims of one poll. The next ones are polled while these run
+# Maximum number of claims of one poll. The next ones are polled while these run
 POLLED_AT_ONCE: Final = 256
 # Poll for a few free slots at least this often; otherwise handovers would starve the queue
 POLL_SECONDS: Final = 0.05
@@ -71,12 +71,12 @@ class Poller:
                 self._requests.poll(everything=True)
 
     async def drain(self, seconds: float) -> list[Claim]:
-        """Accepts nothing more, and lets running claims finish within that time. Returns the claims that were not begun."""
+        """Accepts no more claims, and lets running ones finish within that time. Returns the claims that were not begun."""
         self._intake.close()
         self._requests.close()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds), self._asking:
-                pass  # the reply to the last request is here now
+                pass  # the last request has been answered
         return await self._intake.drain(seconds)
 
     async def _fetch(self) -> None:
@@ -85,7 +85,7 @@ class Poller:
             await self._fetch_refs(refs)
 
     async def _fetch_refs(self, refs: Sequence[CommandRef]) -> None:
-        """Adds the claims that are not held here. The reply may still contain claims that end while it is on its way."""
+        """Adds the claims that are not here yet. The reply may contain claims that have ended since the store read them."""
         ended = set(self._outcomes.unsettled())
         self._intake.record_ended(ended)
         try:
@@ -117,8 +117,8 @@ class Poller:
         """The number of commands to poll for now; 0 to wait.
 
         1. Nothing while the process stops, or while too many outcomes wait for their commit.
-        2. All free slots, at most POLLED_AT_ONCE, where that is half of what could be free, or where a handler slot is idle.
-        3. A few slots only every POLL_SECONDS: quick handlers free one slot after another, and each poll is a round trip.
+        2. All free slots, at most POLLED_AT_ONCE, if these are at least half of all slots, or if a handler slot is idle.
+        3. Fewer slots only every POLL_SECONDS: quick handlers free one slot after another, and each poll is a round trip.
         """
         self._intake.measure_rate()
         room = min(self._intake.room(), POLLED_AT_ONCE)
