@@ -77,11 +77,11 @@ class Committer:
                 conflicts = await self._store.commit(writes, notifications, process=process, durable=True, wait=wait)
             except InputRefused as error:  # the only error that an outcome itself can cause
                 notifications.drop_inline()
-                # These include notifications of steps that are already committed. A reference to nothing is harmless.
+                # Some of them are about steps that are already committed. A reference to a claim that does not exist is harmless.
                 self.queue.notify(notifications)
                 await self._commit_one_by_one(groups, error)
                 return
-            except SagaError as error:  # it may have been committed: plan again under the rows' locks
+            except SagaError as error:  # the commit may have been made: plan again under the rows' locks
                 self._log.warning("commit unknown, retrying", sagas=len(groups), error=str(error))
                 notifications.drop_inline()  # the claims of this attempt may not exist
                 wait = True
@@ -107,7 +107,7 @@ class Committer:
     def _rebased(
         self, groups: Sequence[OutcomeGroup], conflicts: Sequence[WriteConflict], *, alone: bool
     ) -> list[OutcomeGroup]:
-        """Moves each group to the row as it is now. Returns those that still have something to commit."""
+        """Moves each conflicting group to the current row of its saga. Returns those that still have something to commit."""
         for conflict in conflicts:
             self._rebase(groups[conflict.position], conflict, alone=alone)
         left = (groups[conflict.position] for conflict in conflicts if conflict.state is not None)
@@ -117,13 +117,15 @@ class Committer:
         self._planner.forget(group)
         if conflict.state is None:
             return
-        if alone and conflict.version == group.version:  # the row has not moved: a rejection is from an older claim
+        if (
+            alone and conflict.version == group.version
+        ):  # the row is unchanged, so the conflict is a rejection from an older claim
             group.outcomes = [outcome for outcome in group.outcomes if not outcome.is_fenced]
         group.version, group.state, group.store_clock = conflict.version, conflict.state, conflict.store_clock
         group.conflicts += 1
 
     async def _retry(self, groups: Sequence[OutcomeGroup]) -> None:
-        """Commits conflicting groups again: together, and those with too many conflicts each alone, waiting for their rows."""
+        """Commits conflicting groups again, all together. One with too many conflicts is committed alone, and waits for its row."""
         alone = [group for group in groups if group.conflicts >= CONFLICTS_MAX]
         if len(alone) < len(groups):
             await self._commit([group for group in groups if group.conflicts < CONFLICTS_MAX], Notifications())

@@ -1,4 +1,4 @@
-"""Starts sagas, in groups as outcomes are committed."""
+"""Starts sagas in groups, as the committer does with outcomes."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class _PendingStart(Struct, eq=False):
 
 
 class Starter:
-    """Commits starts. A first step that this very process gets is handed over from memory."""
+    """Commits starts. If this process gets the first step, its claim is handed over from memory."""
 
     def __init__(
         self,
@@ -59,14 +59,14 @@ class Starter:
         self._meter = meter
         self._pending: list[_PendingStart] = []
         self._timeouts: CoarseTimers[_PendingStart] = CoarseTimers(TIMEOUT_TICK_SECONDS, _time_out)
-        self._first: dict[int, Decision] = {}  # by definition
+        self._first: dict[int, Decision] = {}  # by the number of the definition
         self._wanted = Wakeup()
         self._log = structlog.get_logger("saga.starter")
 
     async def start(self, request: StartRequest, timeout_seconds: float) -> UUID:
         """Starts a saga. Returns its id, or the id of the saga that its key already belongs to.
 
-        Cancelling it leaves it unknown whether the saga was started: start again with the same key.
+        If the call is cancelled, the saga may have been started or not: start it again with the same key.
 
         Raises:
             Conflict: the key was used with another input.
@@ -83,7 +83,7 @@ class Starter:
             self._timeouts.discard(tick, pending)
 
     async def start_within(self, request: StartRequest, connection: Connection) -> UUID:
-        """Starts a saga within the caller's transaction. Returns as `start` does.
+        """Starts a saga within the caller's transaction. Returns what `start` returns.
 
         Raises:
             Conflict: the key was used with another input.
@@ -141,7 +141,7 @@ class Starter:
             else:
                 self._meter.wrote("starts", len(batch), self._clock.monotonic() - sent_at)
                 self._answer(batch, decided, taken)
-                if backoff.is_retry:  # an earlier attempt may have made claims for us, under other numbers
+                if backoff.is_retry:  # an earlier attempt may have made claims for this process, under other numbers
                     self._after_start.recovered()
                 else:
                     self._hand_over(batch, starts, taken, sent_at + self._lease_seconds)
@@ -160,14 +160,14 @@ class Starter:
         )
 
     def _answer(self, batch: Sequence[_PendingStart], decided: Sequence[Decision], taken: Sequence[TakenKey]) -> None:
-        others = {entry.position: entry for entry in taken}
+        taken_at = {key.position: key for key in taken}
         for position, pending in enumerate(batch):
-            other = others.get(position)
-            if other is not None and not other.is_same_input:
-                _fail(pending, Conflict(_other_input(pending.request, other.saga)))
+            key = taken_at.get(position)
+            if key is not None and not key.is_same_input:
+                _fail(pending, Conflict(_other_input(pending.request, key.saga)))
             elif not pending.answer.done():
-                pending.answer.set_result(pending.request.saga if other is None else other.saga)
-            if other is None:
+                pending.answer.set_result(pending.request.saga if key is None else key.saga)
+            if key is None:
                 self._meter.started(pending.request.graph)
                 self._after_start.started(pending.request, decided[position])
 
@@ -184,13 +184,13 @@ class Starter:
     def _hand_over(
         self, batch: Sequence[_PendingStart], starts: Sequence[Start], taken: Sequence[TakenKey], lease_ends: float
     ) -> None:
-        others = {entry.position for entry in taken}
+        taken_at = {key.position for key in taken}
         process = self._routes.identity.number
         claims = [
             self._first_claim(pending.request, start, dispatch, lease_ends)
             for position, (pending, start) in enumerate(zip(batch, starts, strict=True))
             for dispatch in start.dispatches
-            if dispatch.owner == process and position not in others
+            if dispatch.owner == process and position not in taken_at
         ]
         if claims:
             self._after_start.handed_over(claims)
@@ -229,5 +229,5 @@ def _fail(pending: _PendingStart, error: Exception) -> None:
 def _other_input(request: StartRequest, saga: UUID) -> str:
     return (
         f"the start key {request.key!r} of {request.graph.name} belongs to saga {saga}, which was started with another input: "
-        "use a new key for a new order, or the same input to find the saga again"
+        "use a new key for a new saga, or the same input to find the saga again"
     )

@@ -30,7 +30,7 @@ from saga.runtime.planning.outcome_group import OutcomeGroup
 _REDRIVEN: Final = (HistoryEntry(HistoryKind.REDRIVEN, -1, None),)
 _GOING_WELL: Final = (Phase.RUNNING, Phase.COMPLETED)
 _WITH_RESULT: Final = (ev.Succeeded, ev.Reported)  # a tuple: a union would be built anew for each step
-_FRESH_LETTERS: Final = frozenset((PENDING, SUCCEEDED))  # no claim of the command that follows can exist yet
+_FRESH_LETTERS: Final = frozenset((PENDING, SUCCEEDED))  # a claim of the step's next command cannot exist yet
 
 
 def plan(
@@ -42,11 +42,11 @@ def plan(
     jitter: float,
     enforce_deadline: bool,
 ) -> CommitPlan:
-    """Decides what the outcomes of a group call for. Adds to `notifications` whom the commit concerns."""
+    """Decides what follows from the outcomes of a group. Adds the notifications of its commit to `notifications`."""
     events = [outcome.event for outcome in group.outcomes if outcome.event is not None]
     events += group.extra
     decision = decide(group.graph, group.state, events, now=now, jitter=jitter, enforce_deadline=enforce_deadline)
-    is_rescheduled = group.wake_seconds is not None and not group.state.phase.is_terminal  # an end is for ever
+    is_rescheduled = group.wake_seconds is not None and not group.state.phase.is_terminal  # an end is final
     is_written = decision.changed or is_rescheduled
     write = Write(group.saga, group.version, is_written, decision.state, group.wake_seconds, entries=decision.entries)
     write.is_deadline_moved = decision.state.deadline != group.state.deadline
@@ -67,9 +67,9 @@ def plan(
 
 
 def _is_plain_success(group: OutcomeGroup, decision: Decision) -> bool:
-    """A step has succeeded, and the saga goes on or is complete: nearly every group is that.
+    """Returns whether one step has succeeded and the saga goes on or is complete, as in nearly every group.
 
-    A short cut for speed: `_close_claims` would plan the same. `tests/runtime/planning/test_plan.py` holds both against each other.
+    A shortcut for speed: `_close_claims` plans the same. `tests/runtime/planning/test_plan.py` compares the two.
     """
     if len(group.outcomes) != 1 or group.extra or type(group.outcomes[0].event) is not ev.Succeeded:
         return False
@@ -83,7 +83,7 @@ def _close_claims(group: OutcomeGroup, planned: CommitPlan) -> Iterable[Command]
     commands = dict(wanted)
     for outcome in group.outcomes:  # one step may have several, of successive claims
         _close_claim(group, outcome, wanted.get(outcome.claim.step), commands, planned)
-    if write.changed and not write.entries:  # no version without a line of history
+    if write.changed and not write.entries:  # every version has a line of history
         write.entries = _REDRIVEN
     if planned.decision.changed:
         _drop_obsolete(group, commands, write)
@@ -101,11 +101,13 @@ def _close_claim(
     if outcome.event is None:
         _delay(group, outcome, 0.0, planned)
     elif command is not None and command.operation is claim.operation:
-        if not _is_parked(group, step):  # perhaps by a newer claim, whose row this claim does not move
+        if not _is_parked(
+            group, step
+        ):  # if it is parked, a newer claim may have done so, and the delay does not reach its row
             commands.pop(step, None)
         _delay(group, outcome, command.after_seconds, planned)
     elif keeps_command(letter, group.graph.steps[step].mode) or (state.paused and letter in UNDER_WAY_LETTERS):
-        # Parked until something else happens: that must not be decided on a row that has moved (G4)
+        # Parked until something else happens. The saga counts as changed, so that an outdated decision conflicts (G4)
         write.changed = True
         write.delays.append(_delay_of(group, outcome, PARKED_SECONDS, planned))
     elif command is None:
@@ -170,5 +172,5 @@ def _is_new(write: Write, before: str) -> bool:
 
 
 def _is_parked(group: OutcomeGroup, step: int) -> bool:
-    """Its row waits for an operator or for the end of a pause, and would refuse a delivery: it has to be made due again."""
+    """Returns whether the command row waits for an operator or for the end of a pause. No delivery is admitted until it is due."""
     return group.state.paused or group.state.vector[step] in QUARANTINED_LETTERS

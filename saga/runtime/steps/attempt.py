@@ -24,7 +24,7 @@ ERROR_CHARS_MAX: Final = 500
 
 
 class Attempt(Struct):
-    """The part that all modes share: reads the input, calls the handler's functions, and makes the outcome."""
+    """Reads the input, calls the handler's functions, and makes the outcome: the part that all modes share."""
 
     claim: Claim
     graph: Graph

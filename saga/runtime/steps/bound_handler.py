@@ -13,7 +13,7 @@ from saga.runtime.timing.fair_gate import FairGate
 
 @dataclass(frozen=True, slots=True)
 class BoundHandler:
-    """A handler with all that its mode needs. `slots`: of its participant; they limit how many of its handlers run at once."""
+    """A handler with everything that its mode needs. `slots` limits how many handlers of its participant run at once."""
 
     handler: StepHandler
     mode: Mode

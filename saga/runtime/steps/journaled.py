@@ -29,7 +29,7 @@ _REPORTS: Final = {
 
 
 class _Raced(Exception):
-    """Another process has written the journal row meanwhile: nothing of this transaction may stay."""
+    """Another process has written the journal row meanwhile: this transaction must be rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class JournaledRunner:
                 try:
                     return await _run(attempt, self.journal)
                 except _Raced:
-                    attempt.claim.deliveries += 1  # from now on it reads the journal first
+                    attempt.claim.deliveries += 1  # so that the next one reads the journal first
             return attempt.failed(RuntimeError("another process keeps writing the journal of this step"))
         except NotYet as answer:
             return attempt.ongoing(answer.after_seconds)
-        except Exception as error:  # noqa: BLE001 (a handler or its database failed: retried, the journal knows)
+        except Exception as error:  # noqa: BLE001 (a handler or its database failed: the retry asks the journal)
             return attempt.failed(error, is_final=isinstance(error, GiveUp | InputRefused))
 
 
@@ -92,7 +92,7 @@ async def _execute(attempt: Attempt, journal: Journal) -> Outcome:
 def _may_retry(attempt: Attempt, row: JournalRow) -> bool:
     """G38: after the pivot a rejection can no longer cause a rollback, so the step is tried again.
 
-    A tombstone stays: after the pivot only abandoning writes one, and this state may be older than that.
+    A tombstone stays: after the pivot only abandoning writes one, and the claim's state may be older than the tombstone.
     """
     state = attempt.claim.state
     is_passed = state.phase is Phase.RUNNING and is_pivot_passed(attempt.graph, state.vector)

@@ -13,7 +13,7 @@ class StepRunner(Protocol):
     """Runs attempts. A handler is bound to its runner when it is served; a new kind of step is a new implementation."""
 
     async def run(self, attempt: Attempt) -> Outcome | Committed:
-        """Runs one attempt: `Outcome` where it is still to be committed, `Committed` where the step's own transaction has done that.
+        """Runs one attempt. Returns an `Outcome` to commit, or `Committed` if the step's own transaction has committed it.
 
         Whatever the handler raises becomes an outcome. Cancellation is passed on.
         """

@@ -28,7 +28,7 @@ _DONE: Final = {
 
 
 class _Refused(Exception):
-    """The second check says no: the saga has moved on, and the handler's work is rolled back."""
+    """The second check failed: the saga has moved on, and the handler's work is rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class TransactionalRunner:
         except NotYet as answer:
             return attempt.ongoing(answer.after_seconds)
         except _Refused:
-            return Outcome(attempt.claim, None, error="not called for any more")
+            return Outcome(attempt.claim, None, error="no longer called for")
         except Exception as error:  # noqa: BLE001 (whatever a handler raises is a technical failure)
             return self._not_done(attempt, error)
         return committed
@@ -59,12 +59,12 @@ class TransactionalRunner:
     def _not_done(self, attempt: Attempt, error: Exception) -> Outcome:
         if isinstance(error, Reject) and attempt.claim.operation is Operation.EXECUTE:
             return attempt.rejected(error.reason)  # rolled back; the rejection is recorded like any other
-        if isinstance(error, Unavailable):  # the commit may be unknown: the next delivery then meets the true letter
+        if isinstance(error, Unavailable):  # it may have been committed: then the next delivery sees the new letter
             self.after_commit.recovered()
         return attempt.failed(error, is_final=isinstance(error, GiveUp | InputRefused))
 
     async def _record(self, attempt: Attempt, outcome: Outcome, connection: Connection) -> Committed:
-        """Decides on the row that was read with the claim; if that is out of date, on the row that is locked now."""
+        """Decides on the row that was read with the claim; if that is out of date, on the row as it is now, locked."""
         claim = attempt.claim
         group = group_of(attempt.graph, outcome)
         while True:
