@@ -58,7 +58,7 @@ _JSON: Final[Adapter] = TypeAdapter(Value)
 class Ending(Generic[ResultT]):
     """The end of a saga.
 
-    `status` is completed, compensated (rolled back) or abandoned. `value` is what a completed saga returns; None for the others.
+    `status` is completed, compensated (rolled back) or abandoned. `value` is what a completed saga returns; otherwise None.
     """
 
     saga: UUID
@@ -157,12 +157,12 @@ class Sagas:
         """Starts a saga. It is durable when this returns (with `tx`: when the caller commits).
 
         `key`: the same key never starts a second saga of this definition. `tx`: an asyncpg connection to the store's database; the saga
-        starts with its transaction, or not at all. By name, the newest activated version is started, or `version`.
+        starts with its transaction, or not at all. By name, starts the newest activated version, or `version`.
 
         Raises:
             InputRefused: the input does not fit the definition, or is too large.
             Conflict: the key was used with another input.
-            Unavailable: the store is away, and whether the saga was started is unknown: start again with the same key.
+            Unavailable: the store does not answer, and the saga may have been started: start it again with the same key.
         """
         request = await self._request(definition, input, key, version, tags)
         with self.process.telemetry.tracer.starting(request):
@@ -181,7 +181,7 @@ class Sagas:
         return Handle(self, saga, is_new=saga is request.saga)
 
     async def find(self, definition: Definition | str, key: str) -> Handle:
-        """The saga that a start key stands for. Raises NotFound."""
+        """Finds the saga that was started with this key. Raises NotFound."""
         name = definition if isinstance(definition, str) else definition.name
         saga = await self.process.ledger.find_key(name, key)
         if saga is None:
@@ -280,9 +280,9 @@ def _encoded(name: str, adapter: Adapter, value: Value) -> bytes:
 def _check_text(key: str | None, tags: dict[str, str] | None) -> None:
     tags = {} if tags is None else tags
     if not isinstance(tags, dict):
-        raise UsageError("tags must be a dict of texts")
-    for said in ("" if key is None else key, *tags, *tags.values()):
-        if type(said) is not str or _UNSTORABLE.search(said):
+        raise UsageError("tags must be a dict of strings")
+    for text in ("" if key is None else key, *tags, *tags.values()):
+        if type(text) is not str or _UNSTORABLE.search(text):
             raise UsageError(
-                f"start keys and tags must be text without NUL or unpaired surrogates, not {ascii(said)[:80]}"
+                f"start keys and tags must be text without NUL or unpaired surrogates, not {ascii(text)[:80]}"
             )

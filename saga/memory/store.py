@@ -1,4 +1,4 @@
-"""The store's hot path in memory: in Python what the functions of the Postgres store do in SQL."""
+"""The store's hot path in memory: does in Python what the functions of the Postgres store do in SQL."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from saga.ports.values.write import Write, WriteConflict
 
 
 class MemoryStore:
-    """See `saga.ports.store.Store`. Every call yields to the event loop first; cancelled there, it has done nothing.
+    """See `saga.ports.store.Store`. Every call yields to the event loop first; a call that is cancelled there has done nothing.
 
     `durable` has no effect: memory is as durable as the process.
     """
@@ -72,15 +72,15 @@ class MemoryStore:
         return sorted(taken, key=lambda key: key.position)
 
     async def _holder_of_key(self, transaction: Transaction, start: Start) -> tuple[UUID, bytes] | None:
-        """The saga that has the start key, and the hash of its input. None: the key was free, and is now this start's."""
+        """Returns the saga that has the start key, and the hash of its input. None: the key was free, and now belongs to this start."""
         if start.key is None:
             return None
         key = (start.definition_name, start.key)
         await transaction.lock(("start key", *key))
-        known = self._database.start_keys.get(key) or transaction.start_keys.get(key)
-        if known is None:
+        holder = self._database.start_keys.get(key) or transaction.start_keys.get(key)
+        if holder is None:
             transaction.start_keys[key] = (start.saga, start.input_hash)
-        return known
+        return holder
 
     async def commit(
         self,
@@ -124,7 +124,7 @@ class MemoryStore:
         return True
 
     def _seen(self, transaction: Transaction, saga: UUID) -> tuple[int, State | None]:
-        """A saga as this transaction sees it: with its own changes, else as committed."""
+        """Returns a saga as this transaction sees it: with its own changes, else as committed."""
         if saga in transaction.sagas:
             return transaction.sagas[saga]
         row = self._database.sagas.get(saga)
@@ -285,10 +285,10 @@ class MemoryStore:
         ]
 
     def _refuse(self, rows: Sequence[CommandRow], margin_seconds: float | None) -> None:
-        """G1: commands that the vector does not call for are deleted, or parked where the step keeps them; so are those of paused sagas.
+        """G1: deletes commands that the vector does not call for, or parks them where the step keeps them. Parks those of paused sagas.
 
         `margin_seconds` None: the claims were made in this call. Otherwise they may be running already, and their calls can still arrive
-        and count: the next poll parks them.
+        and count. Then they are given back first, and the next poll parks them.
         """
         for row in rows:
             saga = self._database.sagas.get(row.ref.saga)
@@ -303,7 +303,7 @@ class MemoryStore:
 
 
 def _by_start_key(item: tuple[int, Start]) -> tuple[str, str, int]:
-    """The order in which start keys are locked everywhere; within a batch the first of two equal keys wins."""
+    """Orders starts by key, as locks are taken everywhere; of two equal keys in a batch the first wins."""
     position, start = item
     return start.definition_name, start.key or "", position
 

@@ -66,8 +66,8 @@ supervisors of a namespace must use the same election: a supervisor that finds a
 ## Why there is one leader
 
 With a million waiting sagas, of which 50 a second passed their deadlines, one leader used 2.6 % of a core and enforced each deadline
-within 1.2 s (performance.md, "Scale"). On a machine as small and busy as that one, shards with a term each would be needed from about
-two million sagas on.
+within 1.2 s (performance.md, "Scale"). On a machine as small and busy as that one, about two
+million sagas need several leaders, each with a shard and a term of its own.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class Leadership:
 
 @dataclass(slots=True)
 class LeaseWatch:
-    """A candidate's record of the renewals that it saw, which tells when no other leader can trust itself any more.
+    """A candidate's record of the renewals that it saw, which tells when no other leader can still trust itself.
 
     The lead may become vacant while the leader still trusts itself. A candidate that finds it vacant waits, counted from the last
     renewal *that it saw* and on its own monotonic clock, for as long as a renewal is trusted. A resignation ends the wait.

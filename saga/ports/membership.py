@@ -32,7 +32,7 @@ class Heartbeat:
     """The answer to a heartbeat.
 
     `has_due`: commands are due in a queue of this process. `released`: how many claims of dead processes it has freed.
-    `store_clock`: the store's clock minus this process's monotonic clock. `leader_seen_ago_seconds`: None if nobody ever led.
+    `store_clock`: the store's clock minus this process's monotonic clock. `leader_seen_ago_seconds`: None if there was never a leader.
     """
 
     peers: tuple[Peer, ...]
@@ -59,7 +59,7 @@ class ProcessListener:
 
 
 class Membership(Protocol):
-    """Shows other processes that this one is alive. That ends with the process, however the process ends.
+    """Shows other processes that this one is alive. It stops with the process, however the process ends.
 
     Delivery: notifications may be lost or repeated; the heartbeat and the wake-up times of sagas make up for lost ones.
 
@@ -70,7 +70,7 @@ class Membership(Protocol):
     async def join(self, name: str, services: Sequence[str], capacity: int, listener: ProcessListener) -> int:
         """Adds this process to the live processes. Returns its number, which is never used again.
 
-        Notifications for it arrive from then on; at the latest once it serves, or has started a saga whose end it waits for.
+        Notifications for it may arrive from then on. They do once it serves, or has started a saga whose end it waits for.
         """
 
     async def announce(self, services: Sequence[str], capacity: int) -> None:
@@ -83,10 +83,10 @@ class Membership(Protocol):
         """
 
     async def lead(self, term: int, name: str | None, *, silence_seconds_max: float = math.inf) -> float:
-        """Records that `name` leads in this term; None: that it leads no longer. Heartbeats, operators and the next leader read it.
+        """Records that `name` leads in this term; None: that it no longer does. Heartbeats, operators and the next leader read it.
 
-        Returns for how many seconds nobody was seen leading before this call, 0 if nobody ever led. If that is more than
-        `silence_seconds_max`, term and name are recorded, but the leader is not seen as leading yet.
+        Returns for how many seconds before this call no leader was seen, 0 if there never was one. If that is more than
+        `silence_seconds_max`, term and name are recorded, but the leader does not count as seen yet.
 
         Raises:
             LeadershipLost: another process is seen leading in a later term; nothing has changed.

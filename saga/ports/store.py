@@ -1,13 +1,12 @@
 """The store's port for the hot path. The store is the truth; everything else may be lost, duplicated or late.
 
-Every call is one transaction. Outcomes that belong to normal work (a taken key, a write conflict, a lost claim) are returned, not
-raised.
+Every call is one transaction. What happens in normal work (a taken key, a write conflict, a lost claim) is returned, not raised.
 
-Hints for speed: what the caller knows, so that a store can save work. A store may ignore each of them.
+Hints for speed tell the store what the caller knows, so that it can save work. A store may ignore any of them.
 
 - `durable=False`: the caller can repeat the call after a crash of the server, so the store may answer before the commit is on disk.
-- `Write.is_new`: no row that the write inserts should exist. The caller may be wrong, so a store has to notice.
-- `Notifications.claims` and `.statuses`: what `claim_refs` and `ended` refer to, in full, so that receivers need not read it.
+- `Write.is_new`: none of the rows that the write inserts should exist yet. The caller may be wrong, so a store must notice.
+- `Notifications.claims` and `.statuses`: the claims and statuses that `claim_refs` and `ended` refer to; receivers need not read them.
 """
 
 from __future__ import annotations
@@ -86,7 +85,7 @@ class Store(Protocol):
         """
 
     async def fetch(self, refs: Sequence[CommandRef], *, process: int) -> list[Claim]:
-        """Reads claims that this process holds; all of them where `refs` is empty. Drops those that are not called for any more."""
+        """Reads claims that this process holds; all of them where `refs` is empty. Drops those that are no longer called for."""
 
     async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
         """Reads sagas whose wake-up time has passed, the most overdue first.
@@ -97,9 +96,9 @@ class Store(Protocol):
     async def extend(
         self, claims: Sequence[Claim], *, process: int, progress: bytes | None = None, isolated: bool = False
     ) -> set[int]:
-        """Renews the leases of claims. Returns the numbers of the claims that are lost, or not called for any more.
+        """Renews the leases of claims. Returns the numbers of the claims that are lost, or no longer called for.
 
-        A process that has lost a claim may hold a newer claim of the same command; the older one is not renewed by that (G26).
-        `progress`: also record on the command how far it is (JSON), for the next attempt of the same operation. `isolated`: also
-        count an isolated attempt that begins now; a process that leaves in good order takes its last counts back.
+        A claim stays lost even if the process holds a newer claim of the same command (G26).
+        `progress`: also records on the command how far it has got (JSON), for the next attempt of the same operation. `isolated`:
+        also counts an isolated attempt that begins now; a process that leaves in good order takes its last counts back.
         """

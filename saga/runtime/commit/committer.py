@@ -117,9 +117,7 @@ class Committer:
         self._planner.forget(group)
         if conflict.state is None:
             return
-        if (
-            alone and conflict.version == group.version
-        ):  # the row is unchanged, so the conflict is a rejection from an older claim
+        if alone and conflict.version == group.version:  # the row is unchanged: the rejection is of an old claim
             group.outcomes = [outcome for outcome in group.outcomes if not outcome.is_fenced]
         group.version, group.state, group.store_clock = conflict.version, conflict.state, conflict.store_clock
         group.conflicts += 1

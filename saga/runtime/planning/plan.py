@@ -101,9 +101,8 @@ def _close_claim(
     if outcome.event is None:
         _delay(group, outcome, 0.0, planned)
     elif command is not None and command.operation is claim.operation:
-        if not _is_parked(
-            group, step
-        ):  # if it is parked, a newer claim may have done so, and the delay does not reach its row
+        # A newer claim may have parked the row. Then the delay does not reach it, and the command is dispatched too
+        if not _is_parked(group, step):
             commands.pop(step, None)
         _delay(group, outcome, command.after_seconds, planned)
     elif keeps_command(letter, group.graph.steps[step].mode) or (state.paused and letter in UNDER_WAY_LETTERS):

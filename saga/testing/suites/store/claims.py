@@ -81,9 +81,9 @@ class ClaimTests(StoreStage):
         for _ in range(2):
             await self.started(process)
 
-        claim = await process.adapter.store.poll([SERVICE], 10, process=process.id, first_claim=40, durable=False)
+        claims = await process.adapter.store.poll([SERVICE], 10, process=process.id, first_claim=40, durable=False)
 
-        assert sorted(one.number for one in claim) == [41, 42]
+        assert sorted(claim.number for claim in claims) == [41, 42]
 
     async def test_a_claim_has_everything_that_its_execution_needs(self) -> None:
         process = await self.process()
@@ -173,11 +173,11 @@ class ClaimTests(StoreStage):
         starts = [await self.unqueued(process) for _ in range(2)]
         deliveries = [delivery(start) for start in starts]
 
-        claim = await process.adapter.store.admit(
+        claims = await process.adapter.store.admit(
             deliveries, [SERVICE, SERVICE], process=process.id, first_claim=40, durable=False
         )
 
-        assert {one.saga: one.number for one in claim} == {starts[0].saga: 41, starts[1].saga: 42}
+        assert {claim.saga: claim.number for claim in claims} == {starts[0].saga: 41, starts[1].saga: 42}
 
     async def test_two_admissions_of_one_command_claim_once(self) -> None:
         process, other = await self.process(), await self.process()
@@ -192,9 +192,9 @@ class ClaimTests(StoreStage):
         process = await self.process()
         start, other = await self.unqueued(process), await self.unqueued(process)
 
-        claim = await process.admit(delivery(start), delivery(other), delivery(start))
+        claims = await process.admit(delivery(start), delivery(other), delivery(start))
 
-        assert sorted(one.saga for one in claim) == sorted([start.saga, other.saga])
+        assert sorted(claim.saga for claim in claims) == sorted([start.saga, other.saga])
 
     async def test_batches_that_overlap_in_different_order_do_not_deadlock(self) -> None:
         process, other = await self.process(), await self.process()
@@ -222,11 +222,11 @@ class ClaimTests(StoreStage):
         process = await self.process()
         start = await self.unqueued(process)
 
-        claim = await process.adapter.store.admit(
+        claims = await process.adapter.store.admit(
             [delivery(start)], [OTHER_SERVICE], process=process.id, first_claim=40, durable=True
         )
 
-        assert claim == []
+        assert claims == []
         assert await self.held(process, start) == frozenset()
 
     async def test_a_delivery_for_a_paused_saga_is_refused(self) -> None:
