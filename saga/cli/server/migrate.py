@@ -64,4 +64,13 @@ def _show(settings: Settings, migrations: list[Migration], *, check: bool, as_js
     elif not names:
         print(f"{place} is up to date")
     else:
-        print(f"{place}: {'pending' if check else 'applied'} {', '.join(names)}")
+        print(f"{place}: {'pending' if check else 'applied'} {_named(migrations)}")
+
+
+def _named(migrations: list[Migration]) -> str:
+    """Names the migrations, and counts the functions and views that are replaced with them."""
+    names = [migration.name for migration in migrations if migration.number is not None]
+    replaced = len(migrations) - len(names)
+    if replaced:
+        names.append(f"{replaced} files of functions and views")
+    return ", ".join(names)
