@@ -1,4 +1,4 @@
-"""One Postgres as the store of a process: the parts of the port on shared connections."""
+"""Postgres as the store of a process: the parts of the port, wired to shared connections."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from saga_postgres.schema.store_check import inspect
 class PostgresAdapter:
     """See `saga.ports.adapter.StoreAdapter`.
 
-    The framework's statements and transactional handlers have a pool each, so that a slow handler never delays a commit.
+    The framework's statements and transactional handlers use separate pools, so that a slow handler never delays a commit.
     """
 
     queues_commands = True
@@ -49,7 +49,7 @@ class PostgresAdapter:
 
     @property
     def place(self) -> str:
-        """The database, for messages: no password."""
+        """The database as messages name it, without the password."""
         return self.pool.place
 
     async def open(self) -> None:
@@ -58,7 +58,7 @@ class PostgresAdapter:
         await self.announcer.open()
 
     async def close(self) -> None:
-        """Disconnect. A process that has not left counts as dead from now on."""
+        """Closes all connections. A process that has not left counts as dead from now on."""
         self.membership.close()
         await self._handlers.close()
         await self.pool.close()

@@ -1,4 +1,4 @@
-"""Being alive on Postgres: a session that holds an advisory lock on the number of the process, listens, and sends heartbeats."""
+"""Membership on Postgres: a session that holds an advisory lock on the number of the process, listens, and sends heartbeats."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LEAVE: Final = "select leave($1, $2, $3)"
 
 
 class PostgresMembership:
-    """See `saga.ports.membership.Membership`. The lock belongs to the session: when the process dies, the kernel closes the connection."""
+    """See `saga.ports.membership.Membership`. When the process dies, the kernel closes the connection, which ends the lock."""
 
     def __init__(self, pool: Pool, options: StoreOptions, announcer: Announcer, release: str) -> None:
         self._pool = pool
@@ -82,7 +82,7 @@ class PostgresMembership:
         return process
 
     def _on_terminated(self, connection: object) -> None:
-        """Called when the session has ended; the listener is not told if this process has ended it."""
+        """Tells the listener that the session has ended, unless this process has ended it."""
         if self._listener is not None and connection is self._connection:
             self._listener.on_session_lost()
 
@@ -133,7 +133,7 @@ class PostgresMembership:
         )
 
     async def _recover_claims(self, connection: Connection) -> None:
-        """Report all claims of this process to the listener, in case that the announcement of one was missed."""
+        """Reports all claims of this process to the listener, in case a notification of one was missed."""
         self._inbox.may_have_missed = False
         async with self._turn:
             with translated(self._pool.place):

@@ -1,7 +1,7 @@
 """Announces commits to other processes: by NOTIFY, and within one machine over local sockets.
 
 The store prepares an `Announcement` for each commit and delivers it afterwards; the membership listens, and connects to the peers of its
-machine. How a notification travels, in which form and encrypted with what, is known in this package only:
+machine. Only this package knows the routes, the formats and the encryption of notifications:
 
     messages, payloads, channels, encryption    NOTIFY: wakes every listening session of the database
     frames, local_socket                        the local socket: reaches exactly one process of the same machine and user
@@ -53,7 +53,7 @@ class Announcer:
         self._cipher.use(key)
 
     def prepare(self, notifications: Notifications, *, in_transaction: bool) -> Announcement:
-        """The announcement of a commit. In a caller's transaction, whose end is not seen here, all of it goes by NOTIFY."""
+        """Returns the announcement of a commit. In a caller's transaction all of it goes by NOTIFY: its end is not seen here."""
         if in_transaction:
             local, remote = _NOTHING, notifications
         else:
@@ -67,11 +67,11 @@ class Announcer:
 
     async def _notify(self, unsent: Notifications) -> None:
         channels, payloads = zip(*reference_messages(unsent, self._namespace), strict=True)
-        with suppress(SagaError):  # a process that is alive then finds the claim when its lease ends
+        with suppress(SagaError):  # otherwise a process that is alive finds the claim when its lease ends
             await self._pool.fetch(_NOTIFY, channels, payloads)
 
     async def listen(self, connection: Connection, process: int, listener: ProcessListener) -> None:
-        """Receives what is announced to this process, and changes among its peers, on this session."""
+        """Receives on this session the notifications for this process, and those about changes among its peers."""
 
         def on_process(_: object, __: int, channel: str, payload: str) -> None:
             self.inbox.on_notification(listener, channel, payload)
@@ -82,28 +82,28 @@ class Announcer:
     async def listen_to_services(
         self, connection: Connection, services: Sequence[str], listener: ProcessListener
     ) -> None:
-        """Receives news of the queues of these services."""
+        """Receives notifications about the queues of these services."""
         for service in services:
             channel = service_channel(self._namespace, service)
             await connection.add_listener(channel, partial(_on_queue, listener, service))
 
     async def notify_peers(self, connection: Connection) -> None:
-        """Announce that the processes, or their services, have changed."""
+        """Notifies the peers that the processes, or their services, have changed."""
         await connection.execute(_NOTIFY_PEERS, peers_channel(self._namespace))
 
     async def open_socket(self) -> str | None:
-        """Listen on a local socket; returns its path. None: switched off, or impossible here."""
+        """Listens on a local socket, and returns its path. None: switched off, or impossible here."""
         return await self.socket.open(self.inbox.on_frame) if self._has_socket else None
 
     def connect_peers(self, paths: Mapping[int, str | None]) -> None:
-        """Connect to the local sockets of these processes, and to no others."""
+        """Connects to the local sockets of these processes, and to no others."""
         if self._has_socket:
             self.socket.connect_peers({process: path for process, path in paths.items() if path is not None})
             self.inbox.note_peers(paths.keys())
 
 
 class Announcement:
-    """The notifications of one commit. Frames are encoded while the commit is in progress and sent as soon as its answer is there."""
+    """The notifications of one commit. Frames are encoded while the commit is in progress and sent as soon as the store has answered."""
 
     def __init__(
         self,
@@ -126,7 +126,7 @@ class Announcement:
             asyncio.get_running_loop().call_soon(self._inline_frames)
 
     def single_message(self) -> Message | tuple[None, None] | None:
-        """The message of a commit that has at most one, or `NO_MESSAGE`. None: it has several."""
+        """Returns the only message of a commit, or `NO_MESSAGE`. None: it has several."""
         messages = inline_messages(self._remote, self._namespace, self._cipher)
         if len(messages) > 1:
             return None
@@ -137,8 +137,9 @@ class Announcement:
         return message_columns(self._remote, self._namespace, self._cipher)
 
     def deliver(self, *, is_whole: bool) -> None:
-        """Sends the frames: call it after the commit (persist, then send). Not whole: a part of it was not written, and only references
-        are sent.
+        """Sends the frames. To be called after the commit (persist, then send).
+
+        `is_whole` False: a part of the commit was not written, so only references are sent.
 
         A process that cannot be reached over the local socket is notified through the database.
         """
@@ -160,18 +161,18 @@ class Announcement:
 
 
 def _split(notifications: Notifications, socket: LocalSocket) -> tuple[Notifications, Notifications]:
-    """Splits notifications between the local socket and NOTIFY. Those of queues concern any process and go by NOTIFY."""
+    """Splits notifications between the local socket and NOTIFY. Those about queues are for any process and go by NOTIFY."""
     local, remote = Notifications(), Notifications(services=notifications.services)
     for process, refs in notifications.claim_refs.items():
-        to = local if socket.reaches(process) else remote
-        to.claim_refs[process] = refs
+        target = local if socket.reaches(process) else remote
+        target.claim_refs[process] = refs
         if process in notifications.claims:
-            to.claims[process] = notifications.claims[process]
+            target.claims[process] = notifications.claims[process]
     for process, sagas in notifications.ended.items():
-        to = local if socket.reaches(process) else remote
-        to.ended[process] = sagas
+        target = local if socket.reaches(process) else remote
+        target.ended[process] = sagas
         if process in notifications.statuses:
-            to.statuses[process] = notifications.statuses[process]
+            target.statuses[process] = notifications.statuses[process]
     return local, remote
 
 

@@ -19,7 +19,7 @@ SENDER_BYTES: Final = 16
 NONCE_BYTES: Final = 12
 SENDERS_MAX: Final = 1_000
 _HEAD_BYTES: Final = SENDER_BYTES + NONCE_BYTES
-_NOT_OURS: Final = "a notification was not encrypted for this process by one of its namespace"
+_NOT_OURS: Final = "a notification was not encrypted for this process by a process of its namespace"
 
 
 class MessageCipher:
@@ -46,7 +46,7 @@ class MessageCipher:
         self._ciphers = {self._sender: self._cipher_of(self._sender)}
 
     def encrypt(self, place: str, data: bytes) -> str:
-        """The data for processes that know the key, valid at this place only; base64."""
+        """Encrypts data for processes that know the key, valid at this place only. Returns base64."""
         self._encrypted += 1
         nonce = self._encrypted.to_bytes(NONCE_BYTES, "big")
         return b64encode(
@@ -54,7 +54,7 @@ class MessageCipher:
         ).decode()
 
     def decrypt(self, place: str, payload: str) -> bytes:
-        """The data that was encrypted.
+        """Decrypts what `encrypt` returned.
 
         Raises:
             ProtocolViolation: it was not encrypted with this key and for this place, or it was decrypted before.
@@ -77,7 +77,7 @@ class MessageCipher:
         return AESGCM(hmac.digest(self._key, b"notifications of " + sender, "sha256"))
 
     def _remember(self, sender: bytes, cipher: AESGCM) -> None:
-        """Only senders that have proved to know the key, and a limited number of them."""
+        """Keeps the ciphers of a limited number of senders, which have proved that they know the key."""
         if sender not in self._ciphers:
             if len(self._ciphers) > SENDERS_MAX:
                 self._ciphers = {self._sender: self._ciphers[self._sender]}

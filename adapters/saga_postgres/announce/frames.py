@@ -45,7 +45,7 @@ _decode: Final = msgspec.msgpack.Decoder(Frame).decode
 
 
 def decode_frame(frame: bytes) -> Frame:
-    """Raises ProtocolViolation if no process of this build has sent it."""
+    """Decodes a frame. Raises ProtocolViolation if it does not come from a process of this build."""
     try:
         return _decode(frame)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -53,7 +53,7 @@ def decode_frame(frame: bytes) -> Frame:
 
 
 def inline_frames(notifications: Notifications) -> dict[int, bytes]:
-    """For a commit of which every write was made, by process."""
+    """Returns the frames of a commit whose writes were all made, by process."""
     frames = _references(notifications)
     for process, claims in notifications.claims.items():
         frame = frames[process]
@@ -70,7 +70,7 @@ def inline_frames(notifications: Notifications) -> dict[int, bytes]:
 
 
 def reference_frames(notifications: Notifications) -> dict[int, bytes]:
-    """For a commit with a write conflict: references to claims that may not exist, by process."""
+    """Returns the frames of a commit with a write conflict, by process: they refer to claims that may not exist."""
     return _encoded(_references(notifications))
 
 

@@ -32,10 +32,10 @@ class Inbox:
         self.store_clock = self._store_clock_max = 0.0  # the store's clock minus ours is between the two
         self._clock_read_at = -math.inf
         self.may_have_missed = False
-        """Something may have been announced to this process that it did not receive."""
+        """True if this process may have missed a notification."""
 
     def attach(self, process: int, listener: ProcessListener) -> None:
-        """Receives frames for this number of the process."""
+        """Receives the frames that are for this process number."""
         self._process, self._listener = process, listener
 
     def set_clock(self, store_now: float, asked_at: float) -> None:
@@ -70,7 +70,7 @@ class Inbox:
     def on_frame(self, process: int, data: bytes) -> None:
         listener = self._listener
         if listener is None or process != self._process:
-            return  # for the number that this process had before it lost its session
+            return  # the frame is for the number that this process had before it lost its session
         try:
             frame = decode_frame(data)
         except ProtocolViolation as error:  # a peer of another build

@@ -25,7 +25,7 @@ from typing import Final
 HEAD_BYTES: Final = 8  # the length of the data that follows, and the number of the process that it is for
 FRAME_BYTES_MAX: Final = 16 * 1024 * 1024
 UNSENT_BYTES_MAX: Final = 1024 * 1024  # a process that leaves more than this unread is notified through the database
-STALE_SECONDS: Final = 60.0  # a socket of this age on which nobody listens was left behind by a process that was killed
+STALE_SECONDS: Final = 60.0  # a socket of this age on which no process listens was left behind by one that was killed
 BACKLOG: Final = 128
 
 Receive = Callable[[int, bytes], None]
@@ -49,7 +49,7 @@ class LocalSocket:
         self._incoming: set[asyncio.BaseTransport] = set()  # connections of peers to us
 
     async def open(self, receive: Receive) -> str | None:
-        """Listen; returns the path to which peers connect. None: this process cannot have such a socket."""
+        """Listens, and returns the path to which peers connect. None: this process cannot have such a socket."""
         if self._path is None and sys.platform != "win32":
             try:
                 self._server, self._path = await self._listen(receive)
@@ -68,7 +68,7 @@ class LocalSocket:
         return await loop.create_unix_server(partial(_Incoming, receive, self._incoming), path, backlog=BACKLOG), path
 
     def connect_peers(self, paths: Mapping[int, str]) -> None:
-        """Connect to these processes, where that is possible, and disconnect from all others."""
+        """Connects to these processes, where that is possible, and disconnects from all others."""
         for process in self._peers.keys() - paths.keys():
             self._peers.pop(process).close()
         for process, path in paths.items():
@@ -91,7 +91,7 @@ class LocalSocket:
             return False
 
     def close(self) -> None:
-        """Send and receive nothing from now on."""
+        """Closes the socket and all connections."""
         self.connect_peers({})
         for transport in self._incoming:
             transport.close()
@@ -107,7 +107,7 @@ class _PeerConnection:
     def __init__(self, path: str) -> None:
         file = Path(path)
         if not _is_private(file.parent) or file.name.partition("-")[0] != _clock():
-            raise PermissionError(f"{path} is another user's, or has another clock")
+            raise PermissionError(f"{path} belongs to another user, or to a process with another clock")
         self._loop = asyncio.get_running_loop()
         self._unsent = bytearray()
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -196,7 +196,7 @@ def _clock() -> str:
     """Names the monotonic clock: processes of one machine share it, except containers with a time namespace of their own."""
     try:
         return str(Path("/proc/self/ns/time").readlink()).strip("time:[]")
-    except OSError:  # not on Linux, or an old one
+    except OSError:  # not Linux, or an old version of it
         return "0"
 
 

@@ -14,35 +14,37 @@ from saga_postgres.array_literals import array_literals
 Message = tuple[str, str]  # channel and payload
 IF_WRITTEN: Final = "w"
 IF_CONFLICT: Final = "m"
-"""n_when of `commit_batch`: the whole batch was written, or something of it was not."""
+"""n_when of `commit_batch`: the whole batch was written, or a part of it was not."""
 
 
 def inline_messages(notifications: Notifications, namespace: str, cipher: MessageCipher) -> list[Message]:
-    """The messages of a commit of which every write was made."""
+    """Returns the messages of a commit whose writes were all made."""
     messages: list[Message] = []
     for process, refs in notifications.claim_refs.items():
         channel, claims = process_channel(namespace, process), notifications.claims.get(process, ())
         if len(refs) > len(claims):
             inline = {(claim.saga, claim.step) for claim in claims}
-            messages += _to(channel, claim_ref_payloads([ref for ref in refs if (ref.saga, ref.step) not in inline]))
+            messages += _addressed(
+                channel, claim_ref_payloads([ref for ref in refs if (ref.saga, ref.step) not in inline])
+            )
         if claims:
-            messages += _to(channel, claim_payloads(claims, channel, cipher))
+            messages += _addressed(channel, claim_payloads(claims, channel, cipher))
     for process, sagas in notifications.ended.items():
         channel, statuses = process_channel(namespace, process), notifications.statuses.get(process, {})
         if len(sagas) > len(statuses):
-            messages += _to(channel, ended_payloads([saga for saga in sagas if saga not in statuses]))
+            messages += _addressed(channel, ended_payloads([saga for saga in sagas if saga not in statuses]))
         if statuses:
-            messages += _to(channel, status_payloads(statuses, channel, cipher))
+            messages += _addressed(channel, status_payloads(statuses, channel, cipher))
     return messages + _queue_messages(notifications, namespace)
 
 
 def reference_messages(notifications: Notifications, namespace: str) -> list[Message]:
-    """The messages of a commit with a write conflict, or of unknown outcome: references to claims that may not exist."""
+    """Returns the messages of a commit with a write conflict, or of unknown outcome: they refer to claims that may not exist."""
     messages: list[Message] = []
     for process, refs in notifications.claim_refs.items():
-        messages += _to(process_channel(namespace, process), claim_ref_payloads(refs))
+        messages += _addressed(process_channel(namespace, process), claim_ref_payloads(refs))
     for process, sagas in notifications.ended.items():
-        messages += _to(process_channel(namespace, process), ended_payloads(sagas))
+        messages += _addressed(process_channel(namespace, process), ended_payloads(sagas))
     return messages + _queue_messages(notifications, namespace)
 
 
@@ -63,5 +65,5 @@ def _queue_messages(notifications: Notifications, namespace: str) -> list[Messag
     return [(service_channel(namespace, service), "") for service in notifications.services]
 
 
-def _to(channel: str, payloads: Sequence[str]) -> list[Message]:
+def _addressed(channel: str, payloads: Sequence[str]) -> list[Message]:
     return [(channel, payload) for payload in payloads]

@@ -1,6 +1,6 @@
 """The payloads of NOTIFY: new claims and ended sagas, as references or inline.
 
-A payload is ASCII, whatever the encoding of the database: a letter for its kind, then base64. What carries data is encrypted, since every
+A payload is ASCII, whatever the encoding of the database: a letter for its kind, then base64. Payloads with data are encrypted, since every
 role that may connect to the database may listen and notify.
 """
 
@@ -59,7 +59,7 @@ def _reference_payloads(kind: str, items: Sequence[bytes]) -> list[str]:
 def _inline_payloads(
     kind: str, documents: Iterable[Sequence[object]], channel: str, cipher: MessageCipher
 ) -> list[str]:
-    """Fills each payload with as many documents as it holds; each is far smaller than a payload."""
+    """Fills each payload with as many documents as fit. A document is far smaller than a payload."""
     payloads: list[str] = []
     place = kind + channel
     lines: list[bytes] = []
