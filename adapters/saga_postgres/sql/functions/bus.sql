@@ -36,7 +36,7 @@ begin
         cross join lateral (
             select m.id from bus_message m
             where m.group_name = p_group and m.topic = wanted.topic and m.visible_at <= statement_timestamp()
-            order by m.topic, m.id limit p_limit for no key update skip locked  -- by topic too: the index of the queue, not the primary key
+            order by m.topic, m.id limit p_limit for no key update skip locked  -- by topic too: this uses the index of the queue, not the primary key
         ) as picked
         limit p_limit
     )

@@ -9,9 +9,9 @@ create or replace function refuse_claims(p_saga uuid[], p_step smallint[], p_cla
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 -- Claims that the vector does not call for are deleted, or parked where the step keeps its command; claims of paused sagas are parked.
--- A claim that was given back after the caller had read about it has no owner: its row still has the number, and perhaps a quiet time.
+-- A claim that was given back after the caller had read it has no owner, and stays as it is: its row has the number, perhaps a quiet time.
 -- p_margin null: the claims were made by this transaction, which holds the locks on their rows. Otherwise they may be running already:
--- their calls can still arrive, and count. Such a command must not be parked for good in case it is called for again meanwhile: it goes
+-- their calls can still arrive, and count. Such a command may be called for again meanwhile, so it must not be parked for good: it goes
 -- back to the queue, and the next poll parks it.
 begin
     delete from command c
@@ -37,7 +37,7 @@ create or replace function claimed_commands(p_saga uuid[], p_step smallint[], p_
 returns setof claimed_command
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
--- Claims that the vector does not call for are left out and refused, and so are claims that were given back after the caller had read about
+-- Claims that the vector does not call for are left out and refused, and so are claims that were given back after the caller had read
 -- them: a row keeps the number of its last claim. No claim is both returned and refused.
 declare
     v_claimed claimed_command;
@@ -78,7 +78,7 @@ create or replace function poll(
 ) returns setof claimed_command
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
--- E2 for queued commands. p_claim: the numbers above it are the caller's to use.
+-- E2 for queued commands. p_claim: the caller has reserved the numbers above it.
 declare
     v_saga uuid[]; v_step smallint[]; v_claim bigint[];
 begin
@@ -199,7 +199,7 @@ comment on function extend_claims is
 create or replace function give_back(p_saga uuid[], p_step smallint[], p_margin float8) returns integer
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
--- G24, G25: a claim that ends without an outcome may have a call on its way until lease + timeout + margin have passed.
+-- G24, G25: the call of a claim that ends without an outcome may still arrive until lease + timeout + margin have passed.
 declare
     v_count integer;
 begin

@@ -15,18 +15,18 @@ create or replace function commit_batch(
 ) returns setof write_conflict
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
--- Everything that a batch of outcomes calls for, in one transaction. A saga whose version has moved, whose row is locked or whose rejection
+-- Writes what a batch of outcomes calls for, in one transaction. A saga whose version has moved, whose row is locked or whose rejection
 -- does not come from the newest claim (G27) is returned as a write conflict with its current state, and nothing of it is written.
 --
 -- p_process   the process that commits                         p_lease    seconds for which the claims made here hold
 -- p_wait      wait for the saga rows instead of skipping locked ones: for one saga at a time, in the transaction of a step
 -- p_durable   false: the commit does not wait for the disk
--- p_careful   a command or result may have a row already. Otherwise an existing row is an error: to expect one costs more than the row.
+-- p_careful   a command or result may have a row already. Otherwise an existing row is an error: ON CONFLICT costs more.
 --
 -- The other parameters are columns of what is to be written. The prefix names the kind of row; x_s is the position (from 1) of its saga.
--- s_  sagas, one entry each: new phase, vector and so on of the version that was read. s_changed false: only its commands change.
---     s_deadline 'infinity': no deadline any more; null: as it was. s_wake: seconds until it is redriven. Empty s_rollback .. s_wake: no
---     saga of the batch has any of the five.
+-- s_  sagas, one entry each: the version that was read, then the new phase, vector and so on. s_changed false: only its commands change.
+--     s_deadline 'infinity': it has no deadline from now on; null: unchanged. s_wake: seconds until it is redriven. Empty s_rollback ..
+--     s_wake: no saga of the batch has any of the five.
 -- f_  fences: the claims from which rejections come
 -- d_  drops: commands that are over; d_claim null: whatever claim the row has
 -- t_  delays: claims that end without an outcome. t_after: seconds until the next attempt, 1e9 or more: parked; t_quiet: seconds for
@@ -34,7 +34,7 @@ set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as
 -- c_  commands to dispatch. c_owner: the process that gets the claim c_claim; null: queued; c_after: seconds until it is due
 -- r_  results of steps: r_attempts is the number of deliveries
 -- e_  events, the lines of the history; e_step -1: about the saga
--- n_  notifications: n_when 'w' if the whole batch was written, 'm' if something of it was not
+-- n_  notifications: n_when 'w' if the whole batch was written, 'm' if a part of it was not
 declare
     v_held integer[];   -- positions of the sagas that are as they were read, and locked
     v_stale integer[];  -- positions of sagas with a rejection that is not from the newest claim

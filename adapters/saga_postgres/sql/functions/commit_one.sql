@@ -10,10 +10,10 @@ create or replace function commit_one(
     n_channel text, n_payload text
 ) returns boolean
 language plpgsql set search_path from current set enable_seqscan = off as $$
--- Writes what `commit_batch` would write, by plain statements that start sooner. False: nothing was written and nobody notified, since the
+-- Does the same as `commit_batch`, by plain statements that start sooner. False: nothing was written and no process notified, since the
 -- saga has moved on or is locked, or the process that was to get the next claim is gone; `commit_batch` then says which.
 -- The parameters are those of `commit_batch`. r_attempts null: there is no result; c_step null: nothing follows; e_saga: the kind of a line
--- about the saga itself, null: there is none; n_channel null: nobody is notified. The flags of the saga are off afterwards.
+-- about the saga itself, null: there is none; n_channel null: no process is notified. Turns rollback_requested and paused off.
 begin
     if not p_durable then
         perform set_config('synchronous_commit', 'off', true);

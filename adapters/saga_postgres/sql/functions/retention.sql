@@ -12,7 +12,7 @@ create or replace function purge_batch(
 language plpgsql security definer set search_path from current
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 -- Visits p_limit sagas after p_after in the order of their ids, deletes those that ended more than p_older_than seconds ago, and returns
--- the last id visited, from which the next call goes on.
+-- the last id visited, after which the next call continues.
 declare
     v_before timestamptz := now() - make_interval(secs => p_older_than);
     v_ids uuid[];
@@ -60,7 +60,7 @@ declare
     v_name text;
     v_dropped integer := 0;
 begin
-    perform set_config('lock_timeout', '200ms', true);  -- every writer waits behind this one: rather try again another time
+    perform set_config('lock_timeout', '200ms', true);  -- every writer waits behind this one: better to try again later
     for v_name in
         select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
         where i.inhparent = to_regclass('event') and c.relname ~ '^event_\d{8}$'

@@ -5,7 +5,7 @@ create or replace function statuses(p_saga uuid[]) returns table (
 )
 language plpgsql stable set search_path from current
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
--- Input and results come only with completed sagas: then the caller returns the value of the saga.
+-- Input and results only for completed sagas: from them the caller computes the value that the saga returns.
 begin
     return query
     select s.id, s.definition, s.phase, s.reason, case when s.phase = 'D' then s.input end, found.steps, found.results
@@ -23,7 +23,7 @@ create or replace function overdue(p_limit integer, p_services text[]) returns t
 )
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
--- With the steps that have a command row (held), a claim (claimed) or a quiet time that has not passed (unquiet).
+-- Also returns the steps that have a command row (held), a claim (claimed) or a quiet time that has not passed (unquiet).
 -- p_services: only sagas whose definition has a step of one of these; null: all.
 begin
     return query

@@ -11,7 +11,7 @@ create or replace function start_batch(
 ) returns table (n integer, saga uuid, is_same boolean)
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
--- Keys first: a key that is taken returns the saga that has it, and whether its input was the same. Nothing else is inserted for it.
+-- Keys first: for a key that is taken, returns the saga that has it and whether its input was the same, and inserts nothing.
 --
 -- p_process  the process that starts them                 p_lease    seconds for which the claims made here hold
 -- p_redrive  seconds until a saga is redriven             p_waiter   the process to notify of their ends; null: none
@@ -51,7 +51,7 @@ begin
            s_tags[w.n]::jsonb, s_trace[w.n], s_input[w.n]
     from generate_series(1, cardinality(s_id)) as w(n)
     where w.n <> all (v_taken);
-    -- A command goes to its process if that is alive, else into the queue of its service
+    -- A command goes to its owner if that process is alive, otherwise to the queue of its service
     select coalesce(array_agg(p.id), '{}') || p_process into v_alive from participant p where p.id = any (c_owner);
     v_is_owner_gone := not array_remove(c_owner, null) <@ v_alive;
     insert into command (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
@@ -93,9 +93,9 @@ create or replace function start_one(
     n_channel text, n_payload text
 ) returns boolean
 language plpgsql set search_path from current set enable_seqscan = off as $$
--- Most starts: one saga with one first step. False: nothing was written and nobody notified, since the start key is taken or the
--- process that was to get the claim is gone; `start_batch` then says which. Its parameters, too; k_key null: there is no start key;
--- n_channel null: nobody is notified.
+-- Most starts: one saga with one first step. False: nothing was written and no process notified, since the start key is taken or the
+-- process that was to get the claim is gone; `start_batch` then says which. The parameters are those of `start_batch`.
+-- k_key null: there is no start key; n_channel null: no process is notified.
 begin
     if not p_durable then
         perform set_config('synchronous_commit', 'off', true);
