@@ -64,7 +64,7 @@ GUARDS: Final = (
     ),
     Guard("G23", "Timeouts and other indefinite answers are never rejections.", "`runtime/steps/external.py`"),
     Guard("G24", "An external step is claimed by one process at a time.", f"`admit` (SQL){_SQL}"),
-    Guard("G25", "A decline counts only when no earlier call can still arrive.", "`runtime/steps/external.py`"),
+    Guard("G25", "A rejection counts only when no earlier call can still arrive.", "`runtime/steps/external.py`"),
     Guard("G26", "An external call begins only within its claim's lease.", "`runtime/steps/external.py`"),
     Guard("G27", "A rejection counts only from the newest claim of its step.", f"`commit_batch` (SQL){_SQL}"),
     Guard("G28", "A probe's no counts only if no claim could call when it was called.", "`runtime/steps/external.py`"),

@@ -80,9 +80,7 @@ class Executor:
         else:
             attempt = Attempt(claim, graph, bound.handler, bound.caller, self._context(claim, step.name))
             if is_poison(claim):
-                why = (
-                    f"delivered {claim.deliveries} times without an answer, lastly alone: it seems to kill its process"
-                )
+                why = f"delivered {claim.deliveries} times without an answer, the last time alone: it seems to kill its process"
                 outcome = attempt.failed(RuntimeError(why), is_final=True)
             else:
                 found = await self._run(attempt, bound)

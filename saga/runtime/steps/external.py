@@ -1,4 +1,4 @@
-"""External steps: called at least once, always under the same key. A decline counts only when no earlier call can still arrive."""
+"""External steps: called at least once, always under the same key. A rejection counts only when no earlier call can still arrive."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _not_done(attempt: Attempt, error: Exception, asked_at: float, unanswered_se
     """`unanswered_seconds`: how long a call that broke off may still arrive, until the end of its timeout plus the margin."""
     if isinstance(error, Reject) and attempt.claim.operation is Operation.EXECUTE:
         quiet_seconds = attempt.claim.quiet_at - asked_at
-        if quiet_seconds > 0:  # G25: an earlier call may still arrive after this decline
+        if quiet_seconds > 0:  # G25: an earlier call may still arrive after this rejection
             return attempt.ongoing(quiet_seconds, f"declined ({error.reason}), not final yet")
         return attempt.rejected(error.reason)
     is_final = isinstance(error, GiveUp | InputRefused)
