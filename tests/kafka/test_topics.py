@@ -181,7 +181,7 @@ async def test_added_partitions_are_read_and_written_without_a_restart(
             await bus.publish(numbered(range(number, number + 50)))
             number += 50
             deliveries = await anext(aiter(subscription))
-            places |= {delivery.place.partition for delivery in deliveries}  # type: ignore[attr-defined]
+            places |= {delivery.partition.partition for delivery in deliveries}  # type: ignore[attr-defined]
             await subscription.ack(deliveries)
     await bus.close()
 
@@ -199,7 +199,7 @@ async def test_messages_published_together_stay_together_up_to_a_chunk(
         while arrived < messages:
             deliveries = await anext(aiter(subscription))
             arrived += len(deliveries)
-            places |= {delivery.place.partition for delivery in deliveries}  # type: ignore[attr-defined]
+            places |= {delivery.partition.partition for delivery in deliveries}  # type: ignore[attr-defined]
             await subscription.ack(deliveries)
     await bus.close()
 
