@@ -15,7 +15,7 @@ Place = Callable[[Order], Awaitable[Outcome]]
 @dataclass(frozen=True, slots=True)
 class Arrivals:
     per_second: float = 100.0
-    seconds: float = 6.0
+    seconds: float = 4.5
 
     def due_seconds(self, index: int) -> float:
         """Returns when the order of this index arrives, counted from the first one."""
