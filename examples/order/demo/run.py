@@ -35,12 +35,12 @@ DIRECTORY = BUILD / "demo"
 PROVIDER_FILE = DIRECTORY / "provider.jsonl"
 SERVICES = ("inventory", "payments", "shipping", "notifications")
 
-PAYMENTS_KILLED_AFTER_SECONDS = 2.0
+PAYMENTS_KILLED_AFTER_SECONDS = 1.5
 SUPERVISOR_KILLED_AFTER_SECONDS = 1.0
 READY_SECONDS_MAX = 15.0
 # A decline counts only when no earlier call for the same charge can still arrive. A call of the killed process can arrive until
-# its lease, the step's timeout and the margin have passed: 6 s here, and 36 s with the defaults.
-LEASE_SECONDS = 4.0
+# its lease, the step's timeout and the margin have passed: 5 s here, and 36 s with the defaults.
+LEASE_SECONDS = 3.0
 MARGIN_SECONDS = 1.0
 OUTCOMES_SECONDS_MAX = 40.0
 BROKER_SECONDS_MAX = 40.0  # added where a broker is killed and started again
