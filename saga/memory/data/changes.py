@@ -29,7 +29,6 @@ def insert_saga(database: Database, options: StoreOptions, start: Start, *, proc
         state=state,
         wake_at=None,
         waiter=waiter,
-        touched_by=process,
         started_at=now,
         changed_at=now,
         ended_at=now if is_ended else None,
@@ -52,7 +51,7 @@ def write_saga(database: Database, options: StoreOptions, write: Write, *, proce
     """Writes the outcomes of one saga, which was checked and locked before."""
     now, row = database.now(), database.sagas.get(write.saga)
     if row is not None and write.changed:
-        _move(database, row, write, process=process)
+        _move(database, row, write)
     for drop in write.drops:
         _drop(database, write, drop)
     for delay in write.delays:
@@ -77,9 +76,9 @@ def _due(start: Start, deadline: float) -> State:
     return start.state.with_deadline(deadline)
 
 
-def _move(database: Database, row: SagaRow, write: Write, *, process: int) -> None:
+def _move(database: Database, row: SagaRow, write: Write) -> None:
     now, deadline = database.now(), write.state.deadline
-    row.version, row.state, row.touched_by = row.version + 1, state_after(write, row.state), process
+    row.version, row.state = row.version + 1, state_after(write, row.state)
     row.changed_at = now
     row.ended_at = now if write.state.phase.is_terminal else None
     if write.state.phase.is_terminal:

@@ -51,7 +51,6 @@ class SagaRow:
     state: State
     wake_at: float | None
     waiter: int | None
-    touched_by: int
     started_at: float
     changed_at: float
     ended_at: float | None
