@@ -5,6 +5,7 @@ Subclass `UrlSuite`, set `url` and `options`, and implement `read`.
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ SECRET: Final = "s3cret"  # noqa: S105
 NONSENSE: Final = "%21nonsense"
 
 
-class UrlSuite:
+class UrlSuite(abc.ABC):
     """An adapter refuses what it cannot understand, says what to write instead, and shows no password.
 
     `url` is an accepted URL without credentials. `options` are all that the adapter knows.
@@ -27,9 +28,9 @@ class UrlSuite:
     url: str
     options: Sequence[Option[Any]]
 
+    @abc.abstractmethod
     def read(self, url: str) -> object:
         """Reads the URL as the adapter does, without connecting."""
-        raise NotImplementedError
 
     def test_the_url_is_accepted(self) -> None:
         self.read(self.url)

@@ -19,9 +19,8 @@ from saga.testing.suites.timeout import soon
 class NotificationTests(StoreStage):
     """An inline claim saves a query. It is sent only if the claim was written."""
 
-    sends_inline_claims = (
-        True  # `claims` and `statuses` of the notifications are used; a store may send references instead
-    )
+    # `claims` and `statuses` of the notifications are used; a store may send references instead.
+    sends_inline_claims = True
 
     async def test_an_inline_claim_arrives_unchanged(self) -> None:
         process, other = await self._pair()
