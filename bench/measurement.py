@@ -22,7 +22,7 @@ COUNTED = ("statements_per_step", "round_trips_per_step")
 
 
 class NotMeasured(Exception):
-    """There is no figure, and the message says why. A guess must never replace it."""
+    """The figure could not be measured; the message says why. No guess takes its place."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def claim_of(row: Row, asked_at: float, answered_at: float) -> Claim:
 
 
 def conflict_of(row: Row, answered_at: float) -> WriteConflict:
-    """A `write_conflict`; no phase: there is no such saga."""
+    """Reads a `write_conflict`. Its phase is null if the saga does not exist."""
     n, version, phase, *rest, now = row
     state = None if phase is None else State(_PHASES[phase], *rest)
     return WriteConflict(n - 1, version or 0, state, now - answered_at)

@@ -31,7 +31,9 @@ async def ensure_journal(connection: Connection, schema: str | None = None) -> N
     """
     home: str | None = await connection.fetchval(_SCHEMA, schema)
     if home is None:
-        raise UsageError("there is no schema for the journal: create one, or name it in the search_path of the URL")
+        raise UsageError(
+            "the search_path has no schema for the journal: create one, or name it in the search_path of the URL"
+        )
     if await _exists(connection, home):
         return
     async with connection.transaction(isolation="read_committed"):
