@@ -285,21 +285,22 @@ class MemoryStore:
         ]
 
     def _refuse(self, rows: Sequence[CommandRow], margin_seconds: float | None) -> None:
-        """G1: deletes commands that the vector does not call for, or parks them where the step keeps them. Parks those of paused sagas.
+        """G1: deletes commands that the vector does not call for, or parks them where the step keeps them.
 
-        `margin_seconds` None: the claims were made in this call. Otherwise they may be running already, and their calls can still arrive
-        and count. Then they are given back first, and the next poll parks them.
+        `margin_seconds` None: the claims were made in this call, and those of paused sagas are parked. Otherwise they may be running
+        already, and their calls can still arrive and count. A pause does not end such a claim; one that is not called for any more is
+        given back first, and the next poll parks it.
         """
         for row in rows:
             saga = self._database.sagas.get(row.ref.saga)
-            if saga is None or not (self._is_called_for(saga, row) or self._is_kept(saga, row)):
+            is_called_for = saga is not None and self._is_called_for(saga, row)
+            if saga is None or not (is_called_for or self._is_kept(saga, row)):
                 self._database.commands.remove(row)
-            elif saga.state.paused or self._is_kept(saga, row):
-                if margin_seconds is None:
-                    row.deliveries -= 1
-                    self._database.commands.queue(row, math.inf)
-                else:
-                    self._database.give_back(row, margin_seconds)
+            elif margin_seconds is None and (saga.state.paused or not is_called_for):
+                row.deliveries -= 1
+                self._database.commands.queue(row, math.inf)
+            elif margin_seconds is not None and not is_called_for:
+                self._database.give_back(row, margin_seconds)
 
 
 def _by_start_key(item: tuple[int, Start]) -> tuple[str, str, int]:

@@ -85,7 +85,10 @@ class Store(Protocol):
         """
 
     async def fetch(self, refs: Sequence[CommandRef], *, process: int) -> list[Claim]:
-        """Reads claims that this process holds; all of them where `refs` is empty. Drops those that are no longer called for."""
+        """Reads claims that this process holds; all of them where `refs` is empty. Drops those that are no longer called for.
+
+        Claims of paused sagas are not returned, and stay with this process: what runs goes on during a pause.
+        """
 
     async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
         """Reads sagas whose wake-up time has passed, the most overdue first.

@@ -8,11 +8,11 @@
 create or replace function refuse_claims(p_saga uuid[], p_step smallint[], p_claim bigint[], p_margin float8) returns void
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
--- Claims that the vector does not call for are deleted, or parked where the step keeps its command; claims of paused sagas are parked.
+-- Claims that the vector does not call for are deleted, or parked where the step keeps its command; new claims of paused sagas are parked.
 -- A claim that was given back after the caller had read it has no owner, and stays as it is: its row has the number, perhaps a quiet time.
 -- p_margin null: the claims were made by this transaction, which holds the locks on their rows. Otherwise they may be running already:
--- their calls can still arrive, and count. Such a command may be called for again meanwhile, so it must not be parked for good: it goes
--- back to the queue, and the next poll parks it.
+-- their calls can still arrive, and count. A pause lets such a claim run. If it is not called for any more, its command goes back to the
+-- queue, and the next poll parks it: the command may be called for again meanwhile, so it must not be parked for good.
 begin
     delete from command c
     using unnest(p_saga, p_step, p_claim) as refused(saga, step, claim), saga s, definition_step d
@@ -29,7 +29,8 @@ begin
                    else c.quiet_at end
     from unnest(p_saga, p_step, p_claim) as refused(saga, step, claim), saga s, definition_step d
     where c.saga = refused.saga and c.step = refused.step and c.claim = refused.claim and c.owner is not null and s.id = c.saga
-      and d.definition = s.definition and d.step = c.step;
+      and d.definition = s.definition and d.step = c.step
+      and (p_margin is null or called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) is distinct from c.op);
 end $$;
 comment on function refuse_claims is 'G1: ends claims that are not called for';
 
@@ -38,7 +39,7 @@ returns setof claimed_command
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 -- Claims that the vector does not call for are left out and refused, and so are claims that were given back after the caller had read
--- them: a row keeps the number of its last claim. No claim is both returned and refused.
+-- them: a row keeps the number of its last claim. Claims of paused sagas are left out. No claim is both returned and refused.
 declare
     v_claimed claimed_command;
     v_found bigint[] := '{}';

@@ -7,14 +7,17 @@ from uuid import uuid4
 import pytest
 from msgspec.structs import replace
 
+from saga.core.state.mode import Mode
 from saga.ports.adapter import StoreOptions
 from saga.ports.values.claim import CommandRef
 from saga.ports.values.write import Delay, Drop
 from saga.testing.suites.store.stage import (
     StageProcess,
     StoreStage,
+    graph,
     moved,
     ref,
+    step,
     unmoved,
 )
 
@@ -51,6 +54,20 @@ class LeaseTests(StoreStage):
 
         assert await process.fetch() == []
         assert await self.held(process, start) == frozenset()
+
+    @pytest.mark.parametrize("mode", Mode)
+    @pytest.mark.parametrize("vector", ["D", "K"])
+    async def test_a_claim_that_is_fetched_in_a_pause_runs_on(self, mode: Mode, vector: str) -> None:
+        """The process itself fetches its claims, as after a lost notification or a commit of unknown outcome, while the step runs."""
+        process = await self.process()
+        plan = graph(step("one", mode=mode), name=f"paused_{mode.name.lower()}")
+        start = await self.started(process, vector, definition=plan)
+        claim = await process.poll_one()
+        await self.paused(process, start)
+
+        assert await process.fetch() == []
+        assert await process.poll() == []
+        assert await process.extend(claim) == set()
 
     async def test_a_process_without_claims_fetches_nothing(self) -> None:
         process = await self.process()

@@ -52,19 +52,6 @@ class QuietTests(StoreStage):
 
         assert again.quiet_at < claim.lease_ends
 
-    async def test_an_external_call_whose_claim_is_fetched_in_a_pause_may_still_arrive(self) -> None:
-        """G25: the process itself fetches its claims, as after a commit of unknown outcome, while the call runs."""
-        process = await self.process()
-        start = await self.started(process, definition=graph(step("one", mode=Mode.EXTERNAL), name="paused"))
-        claim = await process.poll_one()
-        await self.paused(process, start)
-
-        assert await process.fetch() == []
-
-        await process.commit(replace(moved(start, "D", version=2), dispatches=[queued()]))
-        again = await process.poll_one()
-        assert again.quiet_at == pytest.approx(claim.lease_ends + 1.0 + StoreOptions().margin_seconds, abs=1.0)
-
     @pytest.mark.parametrize("given_up", ["d", "G"])
     async def test_a_call_that_may_still_arrive_is_known_after_another_process_polls_its_command(
         self, given_up: str

@@ -304,5 +304,5 @@ class StoreStage(abc.ABC):
 
     async def paused(self, process: StageProcess, start: Start) -> None:
         """Pauses a saga that was just started."""
-        write = moved(start, start.state.vector)
+        write = moved(start, start.state.vector, start.state.phase)
         assert await process.commit(replace(write, state=replace(write.state, paused=True))) == []
