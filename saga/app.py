@@ -93,7 +93,7 @@ class App(Sagas):
             self._journals[url] = journal
             options = journal_retention_options(self.settings.retention, self.settings.lease)
             retention = JournalRetention(journal, self.process.ledger, self.process.store_clock, options)
-            self._retentions.append(asyncio.create_task(retention.run()))
+            self._retentions.append(self.process.background.start(retention.run))
         return Mode.JOURNALED, runners.journaled(self._journals[url])
 
     def supervisor(self) -> Supervisor:
@@ -125,9 +125,7 @@ class App(Sagas):
     async def close(self) -> None:
         """Drain and leave: the steps that run may finish for the setting `drain`, then claims are given back."""
         await self.process.stop(self.settings.drain)
-        for retention in self._retentions:
-            retention.cancel()
-        await asyncio.gather(*self._retentions, return_exceptions=True)
+        await self.process.background.cancel(self._retentions)
         for journal in self._journals.values():
             await journal.close()
         await self.process.adapter.close()

@@ -16,6 +16,7 @@ from saga.ports.clock import Clock
 from saga.ports.directory import Directory
 from saga.ports.ledger import Ledger
 from saga.ports.listing import Listing
+from saga.runtime.background import BackgroundLoops
 from saga.runtime.bus.dispatcher import ALONE, BusOptions, Dispatcher
 from saga.runtime.bus.envelopes import Envelopes
 from saga.runtime.bus.refusals import Refusals
@@ -36,7 +37,6 @@ from saga.runtime.leader_watch import LeaderWatch
 from saga.runtime.planning.planner import CommitPlanner
 from saga.runtime.planning.router import Router
 from saga.runtime.redrive import Redriver
-from saga.runtime.restart import keep_running
 from saga.runtime.steps.runners import StepRunners
 from saga.runtime.telemetry import SILENT, Telemetry
 from saga.runtime.timing.store_clock import StoreClock
@@ -82,6 +82,7 @@ class Process:
         self.clock = clock
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         self.telemetry = telemetry
+        self.background = background = BackgroundLoops(clock)
         self.definitions = DefinitionCache(adapter.directory)
         self.end_waiters = waiters = EndWaiters(adapter.ledger, clock)
         self.identity = identity = ProcessIdentity()
@@ -98,7 +99,9 @@ class Process:
         self.router = router = Router(clock, identity, intake, queues_commands=bus is None)
         envelopes = Envelopes(adapter.options.namespace, self.definitions, self.refusals, bus_options.keys, store_clock)
         self.dispatcher = dispatcher = (
-            None if bus is None else Dispatcher(bus, bus_options.also_read, envelopes, adapter, router, intake)
+            None
+            if bus is None
+            else Dispatcher((bus, *bus_options.also_read), envelopes, adapter, router, intake, background)
         )
         follow_up = FollowUp(clock, router, intake, requests, waiters, dispatcher, meter, lease_seconds)
         leaders = LeaderWatch(clock)
@@ -130,7 +133,7 @@ class Process:
         ]
         if self.dispatcher is not None:
             loops += [self.dispatcher.run, self.dispatcher.run_late]
-        self._tasks = [asyncio.create_task(keep_running(loop, self.clock)) for loop in loops]
+        self._tasks = [self.background.start(loop) for loop in loops]
 
     async def serve(self, services: Sequence[str], capacity: int, *, durable: bool) -> None:
         """Accepts commands of these services, in addition to those served already. `capacity`: how many more claims may run at once."""
@@ -141,12 +144,6 @@ class Process:
         self.intake.serve(capacity)
         self.poller.serve(services, durable=durable)
 
-    async def broken(self) -> None:
-        """Waits until one of the loops breaks, and raises its error. No loop ends by itself."""
-        done, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
         """Accepts no more commands, finishes those that run, commits their outcomes, gives back the rest, and leaves."""
         if self.dispatcher is not None:
@@ -155,9 +152,7 @@ class Process:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(drain_seconds):
                 await self.outcomes.drained()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.background.cancel(self._tasks)
         if self.dispatcher is not None:
             await self.dispatcher.close(drain_seconds)
         with contextlib.suppress(SagaError, TimeoutError):
@@ -183,12 +178,7 @@ class Process:
     @property
     def is_joined(self) -> bool:
         """True while the other processes see this one: it has a session with the store."""
-        return bool(self._tasks) and not self.heartbeat.is_session_lost
-
-    @property
-    def is_running(self) -> bool:
-        """True while all loops are running. No loop ends by itself."""
-        return bool(self._tasks) and not any(task.done() for task in self._tasks)
+        return self.background.is_running and not self.heartbeat.is_session_lost
 
     @property
     def silent_seconds(self) -> float:

@@ -42,7 +42,7 @@ class Health:
     def liveness(self) -> HealthReport:
         """Check that the event loop turns and that every background loop of the process runs."""
         is_turning = self._pulse.age_seconds < PULSE_SECONDS_MAX
-        is_complete = self._process.is_running
+        is_complete = self._process.background.is_running
         return HealthReport(
             is_turning and is_complete,
             {
@@ -52,17 +52,20 @@ class Health:
         )
 
     async def readiness(self) -> HealthReport:
-        """Check the store, its schema, the membership of this process, and its supervisor."""
+        """Check the store, its schema, the membership of this process, its background loops, and its supervisor."""
         silent_seconds = self._process.silent_seconds
         is_reached = silent_seconds < SILENCE_SECONDS_MAX
         if is_reached:
             await self._check_schema()
-        checks = [is_reached, is_reached and self._is_schema_right, self._process.is_joined]
+        troubles = self._process.background.troubles()
+        checks = [is_reached, is_reached and self._is_schema_right, self._process.is_joined, not troubles]
         findings = {
             "store": "answers" if is_reached else f"has not answered for {silent_seconds:.0f} s",
             "schema": self._schema if is_reached else "cannot be checked",
             "process": f"joined as {self._process.number}" if checks[2] else "is not joined",
         }
+        if troubles:
+            findings["loops"] = "; ".join(troubles)
         if self._supervisor is not None:
             checks.append(self._supervisor.trouble is None)
             findings["supervisor"] = _supervisor_state(self._supervisor)

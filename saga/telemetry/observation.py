@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from http import HTTPStatus
@@ -65,14 +64,12 @@ async def observed(
         return _health_answer(await health.readiness())
 
     pages = {"/livez": live, "/readyz": ready, "/metrics": _metrics_page(metrics, process, supervisor)}
-    tasks = [asyncio.create_task(loop()) for loop in loops]
+    tasks = [process.background.start(loop) for loop in loops]
     try:
         async with Endpoint(pages).listening(host, port) as address:
             yield address
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await process.background.cancel(tasks)
 
 
 def _health_answer(report: HealthReport) -> Answer:

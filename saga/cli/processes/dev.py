@@ -109,7 +109,7 @@ async def _develop(settings: Settings, targets: Targets, folder: Path) -> None:
         settle()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(app.supervisor().run())
-            tasks.create_task(app.process.broken())
+            tasks.create_task(app.process.background.broken())
             await register(app, targets.definitions, overwrite=True)
             print(_greeting(settings, targets), flush=True)
 

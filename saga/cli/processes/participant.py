@@ -41,4 +41,4 @@ async def _serve(settings: Settings, targets: Targets) -> None:
         settle()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(register(app, targets.definitions, overwrite=False))
-            tasks.create_task(app.process.broken())
+            tasks.create_task(app.process.background.broken())

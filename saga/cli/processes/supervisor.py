@@ -29,4 +29,4 @@ async def _supervise(settings: Settings) -> None:
             settle()
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(supervisor.run())
-                tasks.create_task(app.process.broken())
+                tasks.create_task(app.process.background.broken())

@@ -7,6 +7,7 @@ import contextlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -18,6 +19,7 @@ from saga.ports.adapter import StoreAdapter
 from saga.ports.bus import Bus, Message, Subscription
 from saga.ports.bus import Delivery as Delivered
 from saga.ports.values.claim import Claim, DeliveredCommand
+from saga.runtime.background import BackgroundLoops
 from saga.runtime.bus import wire
 from saga.runtime.bus.envelopes import Envelopes, Sending
 from saga.runtime.bus.signing import KeyRing
@@ -46,24 +48,25 @@ ALONE: Final = BusOptions()
 class Dispatcher:
     """The bus is the fast path: the store redrives what it loses, and the claim refuses what it doubles.
 
-    It publishes to one bus and reads from any number: while an installation moves from one bus to another, its processes read both.
+    It publishes to the first of its buses and reads from all: while an installation moves from one bus to another, its processes read both.
     """
 
     def __init__(
         self,
-        bus: Bus,
-        also_read: Sequence[Bus],
+        buses: Sequence[Bus],
         envelopes: Envelopes,
         adapter: StoreAdapter,
         router: Router,
         intake: Intake,
+        background: BackgroundLoops,
     ) -> None:
-        self._bus = bus
-        self._also_read = also_read
+        self._bus = buses[0]
+        self._buses = buses
         self._envelopes = envelopes
         self._adapter = adapter
         self._router = router
         self._intake = intake
+        self._background = background
         self._outbox: list[Message] = []
         self._late: deque[tuple[float, Message]] = deque()  # could not be published, and is retried until this time
         self._wanted = asyncio.Event()
@@ -74,14 +77,16 @@ class Dispatcher:
 
     async def serve(self, services: Sequence[str]) -> None:
         """Reads the topics of these services on every bus, as a member of each service's group. A bus that is away is joined later."""
-        for number, bus in enumerate((self._bus, *self._also_read)):
+        for number, bus in enumerate(self._buses):
             for service in services:
                 if (number, service) not in self._readers:
                     try:
                         await bus.ensure([self._envelopes.topic(service)], service)
                     except Unavailable as error:
                         self._log.warning("bus away, joining later", service=service, error=str(error))
-                    self._readers[number, service] = asyncio.create_task(self._read(bus, service))
+                    self._readers[number, service] = self._background.start(
+                        partial(self._read, bus, service), f"reader of {service}"
+                    )
 
     def publish(self, group: OutcomeGroup, commands: Sequence[Command]) -> None:
         claim = group.outcomes[0].claim if group.outcomes else None
@@ -155,9 +160,7 @@ class Dispatcher:
 
     async def stop_reading(self) -> None:
         """Leaves the groups. Deliveries that are not acknowledged go to other members."""
-        for reader in self._readers.values():
-            reader.cancel()
-        await asyncio.gather(*self._readers.values(), return_exceptions=True)
+        await self._background.cancel(self._readers.values())
 
     async def close(self, timeout_seconds: float) -> None:
         """Publishes what is left, within that time, and closes the buses. `run` must have ended."""
@@ -166,7 +169,7 @@ class Dispatcher:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 await self._publish_all()
-        for bus in (self._bus, *self._also_read):
+        for bus in self._buses:
             try:
                 await bus.close()
             except SagaError as error:
@@ -180,8 +183,6 @@ class Dispatcher:
                     await self._admit_all(service, subscription)
             except SagaError as error:
                 self._log.warning("bus away", service=service, error=str(error))
-            except Exception:  # noqa: BLE001 (whatever it is, the service must not stop reading)
-                self._log.exception("reader died, restarting", service=service)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _admit_all(self, service: str, subscription: Subscription) -> None:

@@ -138,6 +138,10 @@ class Starter:
             except SagaError as error:
                 await self._refuse(batch, error)
                 return
+            except Exception as error:  # noqa: BLE001 (whatever it is, callers wait for an answer)
+                self._log.exception("start failed for a reason that nobody foresaw", sagas=len(batch))
+                await self._refuse(batch, Unavailable(f"the start failed, and may have happened ({error!r})"))
+                return
             else:
                 self._meter.wrote("starts", len(batch), self._clock.monotonic() - sent_at)
                 self._answer(batch, decided, taken)
