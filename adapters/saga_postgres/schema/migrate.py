@@ -119,10 +119,10 @@ async def _applied(connection: asyncpg.Connection, schema: str) -> _Applied:
 
 
 async def _enter(connection: asyncpg.Connection, schema: str) -> None:
-    """Creates the schema and its table of migrations if they are missing, and sets the search path for this transaction."""
+    """Creates the schema and its table of migrations if missing, and sets the search path for the transaction, which its functions keep."""
     if not await connection.fetchval(_IS_SCHEMA, schema):
         await connection.execute(f'create schema "{schema}"')  # not `if not exists`, which asks for the right to create
-    await connection.execute(f'set local search_path to "{schema}"')
+    await connection.execute(f'set local search_path to "{schema}", pg_temp')
     await connection.execute(_SQL["create_table"])
 
 

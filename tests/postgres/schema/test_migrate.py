@@ -165,6 +165,21 @@ async def test_our_own_files_apply_and_satisfy_this_build(postgres: asyncpg.Conn
     await check(postgres, "saga")
 
 
+PATHS = """
+select distinct path from pg_proc p, unnest(p.proconfig) as path
+where p.pronamespace = 'saga'::regnamespace and path ~ '^search_path='"""
+
+
+async def test_every_function_looks_for_temporary_tables_last(postgres: asyncpg.Connection) -> None:
+    await migrate(postgres, schema="saga")
+    await postgres.execute("alter function saga.leave set search_path = saga")  # as earlier builds left it
+    await postgres.execute("delete from saga.schema_migration where version >= 3")
+
+    await migrate(postgres, schema="saga")
+
+    assert [row["path"] for row in await postgres.fetch(PATHS)] == ["search_path=saga, pg_temp"]
+
+
 VERSION = "create or replace function v() returns integer language sql return {};"
 
 

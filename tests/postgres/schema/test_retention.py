@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,7 @@ from saga_postgres.schema.retention import PostgresRetention
 from tests.postgres.rows import Tables, add_command, add_definition, add_event, add_saga
 
 DAY = 86400.0
+ZONES = ("UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Berlin", "Asia/Kathmandu")
 TABLES = ("saga", "step", "command", "start_key", "event")
 
 
@@ -121,9 +123,36 @@ async def test_history_has_partitions_for_the_days_ahead(retention: PostgresRete
     await retention.keep_history(30)
 
     days = await tables.fetch(
-        "select to_char(current_date + n, '\"event_\"YYYYMMDD') as name from generate_series(0, 2) n"
+        "select to_char((now() at time zone 'UTC')::date + n, '\"event_\"YYYYMMDD') as name from generate_series(0, 2) n"
     )
     assert await partitions(tables) == {"event_default", *(row["name"] for row in days)}
+
+
+async def test_days_are_those_of_utc_in_every_time_zone(pool: Pool, tables: Tables) -> None:
+    for zone in ZONES:
+        await tables.execute(f"set timezone = '{zone}'; set datestyle = 'SQL, DMY'")
+        await tables.execute("select ensure_event_days(2)")
+        await tables.execute("select drop_event_days(30)")
+
+    days = await pool.fetch("select begins, ends from event_days() order by begins")
+    assert len(days) == 3
+    assert all(day["begins"].timestamp() % DAY == 0 and day["ends"] - day["begins"] == timedelta(1) for day in days)
+
+
+@pytest.mark.parametrize("zone", ZONES)
+async def test_new_days_follow_those_that_were_cut_in_another_time_zone(
+    retention: PostgresRetention, tables: Tables, zone: str
+) -> None:
+    await tables.execute(f"set timezone = '{zone}'")
+    for n in (0, 1):  # as earlier builds did
+        day, following = [await tables.fetchval("select (current_date + $1::int)::text", n + more) for more in (0, 1)]
+        name = f"event_{day.replace('-', '')}"
+        await tables.execute(f"create table {name} partition of event for values from ('{day}') to ('{following}')")
+
+    await retention.keep_history(30)
+
+    assert await tables.fetchval("select max(ends) - now() from event_days()") > timedelta(days=2)
+    assert await tables.fetchval("select count(*) from event_days()") >= 3
 
 
 async def test_days_of_history_that_are_too_old_are_dropped(retention: PostgresRetention, tables: Tables) -> None:

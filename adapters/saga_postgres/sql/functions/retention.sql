@@ -35,23 +35,40 @@ begin
 end $$;
 comment on function purge_batch is 'Deletes finished sagas with their steps, start keys and history';
 
+-- Days are days of UTC, whatever the time zone of the session: each process, and each build, cuts the same ones. A day may already be covered
+-- in part by a partition that was cut elsewhere: then it begins where that one ends.
+
+create or replace function event_days(out name text, out begins timestamptz, out ends timestamptz) returns setof record
+language sql stable set search_path from current set timezone = 'UTC' set datestyle = 'ISO, YMD' as $$
+    select c.relname::text, bounds[1]::timestamptz, bounds[2]::timestamptz
+    from pg_inherits i
+    join pg_class c on c.oid = i.inhrelid
+    cross join lateral regexp_match(pg_get_expr(c.relpartbound, c.oid), $x$FROM \('([^']+)'\) TO \('([^']+)'\)$x$) as bounds
+    where i.inhparent = 'event'::regclass and c.relname ~ '^event_\d{8}$'
+$$;
+comment on function event_days is 'The daily partitions of the history';
+
 create or replace function ensure_event_days(p_days integer) returns integer
-language plpgsql security definer set search_path from current set plan_cache_mode = force_generic_plan as $$
+language plpgsql security definer set search_path from current set plan_cache_mode = force_generic_plan
+set timezone = 'UTC' set datestyle = 'ISO, YMD' as $$
 declare
     v_day date;
+    v_name text;
+    v_begins timestamptz;
     v_made integer := 0;
 begin
     for v_day in select generate_series(current_date, current_date + p_days, interval '1 day')::date loop
-        if to_regclass(format('%I.%I', current_schema(), 'event_' || to_char(v_day, 'YYYYMMDD'))) is null
-           and not exists (select from event_default e where e.at >= v_day and e.at < v_day + 1) then
-            execute format('create table %I partition of event for values from (%L) to (%L)',
-                           'event_' || to_char(v_day, 'YYYYMMDD'), v_day, v_day + 1);
+        v_name := 'event_' || to_char(v_day, 'YYYYMMDD');
+        select greatest(v_day, max(d.ends)) into v_begins from event_days() as d where d.begins < v_day + 1;
+        if v_begins < v_day + 1 and to_regclass(format('%I.%I', current_schema(), v_name)) is null
+           and not exists (select from event_default e where e.at >= v_begins and e.at < v_day + 1) then
+            execute format('create table %I partition of event for values from (%L) to (%L)', v_name, v_begins, v_day + 1);
             v_made := v_made + 1;
         end if;
     end loop;
     return v_made;
 end $$;
-comment on function ensure_event_days is 'Creates the history partitions for today and the days ahead';
+comment on function ensure_event_days is 'Creates the history partitions for today and the days ahead, in UTC';
 
 create or replace function drop_event_days(p_days float8) returns integer
 language plpgsql security definer set search_path from current as $$
@@ -61,12 +78,7 @@ declare
     v_dropped integer := 0;
 begin
     perform set_config('lock_timeout', '200ms', true);  -- every writer waits behind this one: better to try again later
-    for v_name in
-        select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid
-        where i.inhparent = to_regclass('event') and c.relname ~ '^event_\d{8}$'
-          and to_date(right(c.relname, 8), 'YYYYMMDD') + 1 <= v_before
-        order by c.relname
-    loop
+    for v_name in select d.name from event_days() as d where d.ends <= v_before order by d.name loop
         execute format('drop table %I', v_name);
         v_dropped := v_dropped + 1;
     end loop;
@@ -74,15 +86,3 @@ begin
     return v_dropped;
 end $$;
 comment on function drop_event_days is 'Drops the daily history partitions that are older than this many days';
-
--- A security definer function must not read the caller's temporary tables, which come first in the search path unless they are named last.
-do $$
-declare
-    v_function regprocedure;
-begin
-    foreach v_function in array array[
-        'purge_batch(uuid, float8, integer)', 'drop_event_days(float8)', 'ensure_event_days(integer)']::regprocedure[]
-    loop
-        execute format('alter function %s set search_path = %I, pg_temp', v_function, current_schema());
-    end loop;
-end $$;
