@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, NoReturn
 
@@ -87,19 +87,44 @@ class Path:
     def __repr__(self) -> str:
         return f"<path {self._record.text}>"
 
-    def __bool__(self) -> NoReturn:
-        raise self._record.misused("decide anything")
-
     def __eq__(self, other: object) -> NoReturn:
         raise self._record.misused("be compared")
 
+    def __setattr__(self, name: str, value: object) -> None:
+        if name != "_record":
+            raise self._record.misused("be changed")
+        object.__setattr__(self, name, value)
+
     __hash__: ClassVar[Callable[[object], int]] = object.__hash__
 
-    def __iter__(self) -> Iterator[Path]:
-        raise self._record.misused("be looped over")
 
-    def __format__(self, _: str) -> str:
-        raise self._record.misused("be written into a text")
+def _refusal(purpose: str) -> Callable[..., NoReturn]:
+    def refuse(path: Path, *_: object) -> NoReturn:
+        raise record_of(path).misused(purpose)
+
+    return refuse
+
+
+_BINARY: Final = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and or xor"
+_MISUSES: Final = {
+    "decide anything": "bool",
+    "be compared": "lt le gt ge",
+    "take part in a calculation": f"{_BINARY} r{' r'.join(_BINARY.split())} neg pos abs invert round trunc floor ceil",
+    "become a number": "int float complex index",
+    "be written into a text": "str format bytes fspath",
+    "be measured": "len",
+    "be searched": "contains",
+    "be looped over": "iter next reversed aiter anext",
+    "be called": "call",
+    "be awaited": "await",
+    "be entered": "enter exit aenter aexit",
+    "be changed": "setitem delitem delattr",
+}
+"""Purpose -> the special methods through which Python uses the value of an object for it."""
+
+for _purpose, _methods in _MISUSES.items():
+    for _method in _methods.split():
+        setattr(Path, f"__{_method}__", _refusal(_purpose))
 
 
 def record_of(path: Path) -> Record:

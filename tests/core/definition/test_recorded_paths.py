@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import copy
+import math
+import operator
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -200,6 +203,43 @@ def test_a_part_that_a_type_cannot_have_is_refused(kind: object, write: Callable
         "{}".format,
         lambda path: path == "bolt",
         lambda path: path != "bolt",
+        lambda path: path > 3,
+        lambda path: 3 >= path,  # noqa: SIM300 (the reflected operator)
+        lambda path: sorted([path, path]),
+        lambda path: path + 1,
+        lambda path: 1 - path,
+        lambda path: "id-" + path,
+        lambda path: sum([path]),
+        lambda path: path**2,
+        lambda path: divmod(7, path),
+        lambda path: path and path.other,
+        lambda path: path | {},
+        operator.neg,
+        operator.invert,
+        abs,
+        round,
+        math.floor,
+        math.sqrt,
+        int,
+        float,
+        complex,
+        str,
+        bytes,
+        range,
+        len,
+        iter,
+        next,
+        reversed,
+        hex,
+        os.fspath,
+        lambda path: path(),
+        lambda path: path.__await__(),
+        lambda path: path.__enter__(),
+        lambda path: setattr(path, "text", 1),
+        lambda path: delattr(path, "text"),
+        lambda path: operator.setitem(path, "text", 1),
+        lambda path: operator.delitem(path, 0),
+        lambda path: "%s" % path,  # noqa: UP031
         lambda path: "bolt" in path,
         lambda path: f"{path:>10}",
         lambda path: path[-1],
