@@ -34,7 +34,8 @@ from saga.ports.listing import Listing
 from saga.ports.saga_detail import SagaDetail
 from saga.ports.store import Connection
 from saga.ports.values.notification import SagaStatus
-from saga.runtime.handlers.handler_function import Adapter, Value
+from saga.runtime.handlers.handler_function import Adapter
+from saga.runtime.handlers.handler_shape import Value
 from saga.runtime.handlers.validation_message import validation_message
 from saga.runtime.planning.start_request import StartRequest
 from saga.runtime.process import Process

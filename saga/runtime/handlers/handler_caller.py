@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Final
 
 from saga.runtime.handlers.context import Context
-from saga.runtime.handlers.handler_function import HandlerFunction, Value
+from saga.runtime.handlers.handler_function import HandlerFunction
+from saga.runtime.handlers.handler_shape import Value
 from saga.runtime.timing.coarse_timers import CoarseTimers
 
 TIMEOUT_TICK_SECONDS: Final = 0.02
@@ -36,8 +38,11 @@ class HandlerCaller:
         tick = self._timeouts.add(limit, timeout_seconds)
         try:
             if function.is_async:
-                return await function.call(values, context)
-            return await self._loop.run_in_executor(self._threads, copy_context().run, function.call, values, context)
+                answer = function.call(values, context)
+            else:
+                run = copy_context().run
+                answer = await self._loop.run_in_executor(self._threads, run, function.call, values, context)
+            return await answer if isinstance(answer, Awaitable) else answer  # a decorator may return either
         except asyncio.CancelledError:
             limit.raise_if_expired()
             raise

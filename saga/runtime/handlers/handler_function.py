@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import inspect
-import typing
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import pydantic
 from pydantic import TypeAdapter
 
 from saga.errors import InputRefused, UsageError
 from saga.runtime.handlers.context import Context
+from saga.runtime.handlers.handler_shape import Handler, Value, shape_of
 from saga.runtime.handlers.validation_message import validation_message
 
-Value = Any  # what a handler takes or returns: any type that pydantic knows
-Handler = Callable[..., Value]
 Adapter = TypeAdapter[Value]
 _ANYTHING: Final[Adapter] = TypeAdapter(Value)
 
@@ -23,23 +19,19 @@ _ANYTHING: Final[Adapter] = TypeAdapter(Value)
 class HandlerFunction:
     """A function that executes, compensates or probes a step, with the types of its parameters."""
 
-    def __init__(self, function: Handler, place: str, *, values: int) -> None:
+    def __init__(self, function: Handler, place: str, *, values: int, has_transaction: bool = False) -> None:
         self.function = function
         self.place = place
-        self.is_async: bool = inspect.iscoroutinefunction(function)
-        hints = _hints(function, place)
-        parameters = list(inspect.signature(function).parameters.values())
-        self.context_name: str | None = next(
-            (p.name for p in parameters if hints.get(p.name) is Context or p.name == "ctx"), None
-        )
-        named = [p for p in parameters if p.name != self.context_name]
-        if len(named) > values or any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in named):
+        self.shape = shape = shape_of(function, place, values=values)
+        if has_transaction and shape.takes_context and not shape.is_async:
             raise UsageError(
-                f"{place}: a handler takes at most {values} value(s) and a ctx: Context, not {inspect.signature(function)}"
+                f"{place}: ctx.sql is async, so a handler that takes a ctx in a participant with a database must be async def "
+                "(run blocking code in it with asyncio.to_thread)"
             )
-        self.value_count: int = len(named)
-        self.accepted: Adapter = _adapter(hints.get(named[0].name, Value)) if named else _ANYTHING
-        self.returned: Adapter = _adapter(hints.get("return", Value))
+        self.is_async: bool = shape.is_async
+        self.value_count: int = len(shape.value_hints)
+        self.accepted: Adapter = _adapter(shape.value_hints[0], place) if shape.value_hints else _ANYTHING
+        self.returned: Adapter = _adapter(shape.returned_hint, place)
 
     def read(self, data: bytes) -> Value:
         """Turns stored JSON into the handler's input.
@@ -54,18 +46,20 @@ class HandlerFunction:
 
     def call(self, values: tuple[Value, ...], context: Context) -> Value:
         """Calls the function with as many of the values as it takes, and the context if it takes one."""
+        shape = self.shape
         positional = values[: self.value_count]
-        if self.context_name is None:
-            return self.function(*positional)
-        return self.function(*positional, **{self.context_name: context})
+        if shape.context_position is not None:
+            at = shape.context_position
+            return self.function(*positional[:at], context, *positional[at:])
+        if shape.context_name is not None:
+            return self.function(*positional, **{shape.context_name: context})
+        return self.function(*positional)
 
 
-def _hints(function: Handler, place: str) -> dict[str, Value]:
+def _adapter(annotation: Value, place: str) -> Adapter:
+    if annotation is Value:
+        return _ANYTHING
     try:
-        return typing.get_type_hints(function, include_extras=True)
-    except NameError as error:
-        raise UsageError(f"{place}: the annotation {error.name!r} cannot be found from its module") from error
-
-
-def _adapter(annotation: Value) -> Adapter:
-    return _ANYTHING if annotation is Value else TypeAdapter(type(None) if annotation is None else annotation)
+        return TypeAdapter(annotation)
+    except (pydantic.errors.PydanticUserError, TypeError) as error:
+        raise UsageError(f"{place}: pydantic cannot read and write {annotation!r}: {error}") from error

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final, overload
 
 from saga.errors import UsageError
-from saga.runtime.handlers.handler_function import Handler
+from saga.runtime.handlers.handler_shape import Handler
 from saga.runtime.handlers.step_handler import Parameters, Returned, StepHandler, check_name
 
 CONCURRENCY_DEFAULT: Final = 64

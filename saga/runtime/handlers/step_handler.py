@@ -12,7 +12,8 @@ from saga.core.definition.contract import Contract
 from saga.core.definition.names import NAME_RULE, is_name
 from saga.core.state.mode import Mode
 from saga.errors import InputRefused, UsageError
-from saga.runtime.handlers.handler_function import Adapter, Handler, HandlerFunction, Value
+from saga.runtime.handlers.handler_function import Adapter, HandlerFunction
+from saga.runtime.handlers.handler_shape import Handler, Value
 from saga.runtime.handlers.validation_message import validation_message
 
 RESULT_BYTES_MAX: Final = 1024 * 1024
@@ -39,12 +40,12 @@ class StepHandler(Generic[Parameters, Returned]):
     ) -> None:
         self._function = function
         self.service = service
-        self.name: str = name or function.__name__
+        self.name: str = name or _name_of(function, service)
         check_name(self.name, "step")
         self.external = external
         self.read_only = read_only
         self.version = version
-        self.execute_function: HandlerFunction = HandlerFunction(function, self.full_name, values=1)
+        self.execute_function: HandlerFunction = self._function_of(function, self.full_name, values=1)
         self.compensate_function: HandlerFunction | None = None
         self.probe_function: HandlerFunction | None = None
         self.output: Adapter = self.execute_function.returned
@@ -58,7 +59,7 @@ class StepHandler(Generic[Parameters, Returned]):
         """Registers the semantic undo of a step that happened: called with its input, its recorded result and a Context."""
         if self.compensate_function is not None:
             raise UsageError(f"step {self.full_name} has a compensation already")
-        self.compensate_function = HandlerFunction(function, f"{self.full_name} (compensation)", values=2)
+        self.compensate_function = self._function_of(function, f"{self.full_name} (compensation)", values=2)
         return function
 
     def probe(self, function: Function) -> Function:
@@ -67,8 +68,11 @@ class StepHandler(Generic[Parameters, Returned]):
             raise UsageError(
                 f"step {self.full_name}: only an external step needs a probe; its journal or transaction knows"
             )
-        self.probe_function = HandlerFunction(function, f"{self.full_name} (probe)", values=1)
+        self.probe_function = self._function_of(function, f"{self.full_name} (probe)", values=1)
         return function
+
+    def _function_of(self, function: Handler, place: str, *, values: int) -> HandlerFunction:
+        return HandlerFunction(function, place, values=values, has_transaction=not self.external)
 
     @property
     def full_name(self) -> str:
@@ -127,6 +131,17 @@ def check_name(name: str, kind: str) -> None:
     """Refuses a name that a service or a step cannot have."""
     if not is_name(name):
         raise UsageError(f"{name!r} cannot name a {kind}: use {NAME_RULE}")
+
+
+def _name_of(function: Handler, service: str) -> str:
+    if not callable(function):
+        raise UsageError(
+            f"participant {service}: {function!r} is not a function: write @{service}.step, or .step(name=...)"
+        )
+    name: str | None = getattr(function, "__name__", None)
+    if name is None:
+        raise UsageError(f"participant {service}: {function!r} has no name: give the step one with name=")
+    return name
 
 
 def _schema(adapter: Adapter) -> Value:

@@ -16,7 +16,8 @@ from saga.core.rules import events as ev
 from saga.ports.values.claim import Claim
 from saga.runtime.handlers.context import Context
 from saga.runtime.handlers.handler_caller import HandlerCaller
-from saga.runtime.handlers.handler_function import HandlerFunction, Value
+from saga.runtime.handlers.handler_function import HandlerFunction
+from saga.runtime.handlers.handler_shape import Value
 from saga.runtime.handlers.step_handler import StepHandler
 from saga.runtime.planning.outcome import Outcome
 
