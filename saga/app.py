@@ -10,13 +10,13 @@ from importlib.metadata import version
 from typing import Final
 from urllib.parse import urlsplit
 
-import structlog
 from pydantic import SecretStr
 
 from saga import registry
 from saga.client import Sagas
 from saga.core.state.mode import Mode
 from saga.errors import UsageError
+from saga.logger import get_logger
 from saga.ports.adapter import StoreAdapter, StoreOptions
 from saga.ports.bus import Bus
 from saga.ports.clock import SystemClock
@@ -71,7 +71,7 @@ class App(Sagas):
         capacity = sum(participant.concurrency for participant in participants)
         is_durable = any(contract.mode is Mode.EXTERNAL for contract in contracts)
         await process.serve(names, capacity, durable=is_durable)
-        structlog.get_logger("saga").info(
+        get_logger("saga").info(
             "serving",
             services=names,
             contracts=[f"{contract.name} ({contract.mode.name.lower()})" for contract in contracts],
@@ -147,7 +147,13 @@ async def connect(
         UsageError: a setting is missing or wrong, or a pooler in transaction mode is in the way.
         Unavailable, AccessRefused, SchemaMismatch: the store cannot be used; the message says what to do.
     """
-    settings = settings or load(store=store, bus=bus, namespace=namespace)
+    given = {"store": store, "bus": bus, "namespace": namespace}
+    if settings is None:
+        settings = load(**given)
+    elif both := [name for name, value in given.items() if value is not None]:
+        raise UsageError(
+            f"connect() has settings= and {'=, '.join(both)}=, which the settings contain: give one of them"
+        )
     adapter = open_adapter(settings, name or "saga")
     await adapter.open()
     try:
@@ -161,7 +167,7 @@ async def connect(
         await adapter.close()
         raise
     app = App(process, settings)
-    structlog.get_logger("saga").info(
+    get_logger("saga").info(
         "connected", version=version("saga-coordination"), process=process.number, **described(settings)
     )
     try:

@@ -1,12 +1,12 @@
 """Logging of the commands: structlog on stderr, as JSON lines or for people. Lines of other libraries (`logging`) are written the same way.
 
-`saga.connect` configures nothing: inside your own application the logs are yours. Call `configure` there if you want these.
+`saga.connect` configures nothing: inside your own application the logs are yours (see `saga.logger`). Call `configure` there if
+you want these.
 """
 
 from __future__ import annotations
 
 import logging
-import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,12 +16,12 @@ import pydantic_core
 import structlog
 from structlog.typing import EventDict, Processor
 
+from saga.ports.url.passwords import without_passwords
 from saga.runtime.handlers.context import current_step
 
 Format = Literal["auto", "json", "console"]
 Level = Literal["debug", "info", "warning", "error"]
 
-_PASSWORD: Final = re.compile(r"(://[^\s:/@]*):[^\s@]+@")
 _QUIET: Final = ("asyncio", "asyncpg")  # their DEBUG lines help nobody
 
 
@@ -100,11 +100,6 @@ def _json(_: object, __: str, event: EventDict) -> str:
         **event,
     }
     return pydantic_core.to_json(line, fallback=repr).decode()
-
-
-def without_passwords(text: str) -> str:
-    """The text with the passwords in its URLs replaced by asterisks."""
-    return _PASSWORD.sub(r"\1:***@", text)
 
 
 def _route_standard(stream: IO[str], level: int, shared: list[Processor], ending: list[Processor]) -> None:

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    from saga.logs import without_passwords  # noqa: PLC0415 (the logs import much that a good call does not need)
+    from saga.ports.url.passwords import without_passwords  # noqa: PLC0415 (a good call does not need it)
 
     print(f"saga: {without_passwords(message)}", file=sys.stderr)
     return code

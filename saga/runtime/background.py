@@ -6,8 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection, Coroutine
 from typing import Final
 
-import structlog
-
+from saga.logger import get_logger
 from saga.ports.clock import Clock
 
 RESTART_SECONDS: Final = 0.5
@@ -28,7 +27,7 @@ class BackgroundLoops:
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
         self._deaths: dict[str, tuple[float, str]] = {}
-        self._log = structlog.get_logger("saga.process")
+        self._log = get_logger("saga.process")
 
     def start(self, loop: Loop, name: str | None = None) -> asyncio.Task[None]:
         """Runs a loop until `cancel`; `name` is what the log and `/readyz` call it."""

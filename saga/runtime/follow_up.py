@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import structlog
-
 from saga.core.rules.decision import Decision
+from saga.logger import Logger, get_logger
 from saga.ports.clock import Clock
 from saga.ports.values.claim import Claim, CommandRef
 from saga.runtime.bus.dispatcher import Dispatcher
@@ -38,7 +37,7 @@ class FollowUp:
     meter: Meter
     lease_seconds: float
     active_at: float = float("-inf")
-    _log: structlog.typing.FilteringBoundLogger = field(default_factory=lambda: structlog.get_logger("saga.process"))
+    _log: Logger = field(default_factory=lambda: get_logger("saga.process"))
 
     def committed(self, group: OutcomeGroup, plan: CommitPlan) -> None:
         self.active_at = self.clock.monotonic()

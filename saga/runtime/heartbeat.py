@@ -7,9 +7,8 @@ import contextlib
 from dataclasses import dataclass, field
 from typing import Final
 
-import structlog
-
 from saga.errors import SagaError
+from saga.logger import Logger, get_logger
 from saga.ports.membership import Membership, ProcessListener
 from saga.runtime.claims.intake import Intake
 from saga.runtime.claims.poll_requests import PollRequests
@@ -45,7 +44,7 @@ class HeartbeatLoop:
     meter: Meter
     is_session_lost: bool = False
     _is_wanted_now: asyncio.Event = field(default_factory=asyncio.Event)
-    _log: structlog.typing.FilteringBoundLogger = field(default_factory=lambda: structlog.get_logger("saga.process"))
+    _log: Logger = field(default_factory=lambda: get_logger("saga.process"))
 
     async def join(self) -> None:
         """Enters the list of members, under a new number. Raises Unavailable."""

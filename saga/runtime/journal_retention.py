@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-import structlog
-
 from saga.errors import SagaError
+from saga.logger import get_logger
 from saga.ports.journal import Journal
 from saga.ports.ledger import Ledger
 from saga.runtime.timing.store_clock import StoreClock
@@ -54,7 +53,7 @@ class JournalRetention:
         self._clock = clock
         self._options = options
         self._ended: dict[UUID, float] = {}  # when each was first seen ended
-        self._log = structlog.get_logger("saga.journal")
+        self._log = get_logger("saga.journal")
 
     async def run(self) -> None:
         """Purges from time to time, until cancelled."""

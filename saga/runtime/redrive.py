@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-import structlog
-
 from saga.core.definition.graph import Graph
 from saga.core.ids import uuid7_ms
 from saga.core.rules import events as ev
@@ -18,6 +16,7 @@ from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import FROZEN
 from saga.core.state.phase import Phase
 from saga.errors import DefinitionError, SagaError
+from saga.logger import Logger, get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.values.overdue import OverdueSaga
@@ -42,7 +41,7 @@ class Redriver:
     outcomes: OutcomeQueue
     router: Router
     redrive_seconds: float
-    _log: structlog.typing.FilteringBoundLogger = field(default_factory=lambda: structlog.get_logger("saga.process"))
+    _log: Logger = field(default_factory=lambda: get_logger("saga.process"))
 
     async def run(self) -> None:
         """Redrives overdue sagas until cancelled."""

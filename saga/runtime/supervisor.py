@@ -15,10 +15,9 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-import structlog
-
 from saga.core.rules import events as ev
 from saga.errors import LeadershipLost, SagaError, Unavailable
+from saga.logger import get_logger
 from saga.ports.clock import Clock
 from saga.ports.election import Election, Leadership
 from saga.ports.values.overdue import OverdueSaga
@@ -65,7 +64,7 @@ class Supervisor:
         self._trouble: tuple[str, float] | None = None
         self._seen_at: float | None = None  # when this leader was last reported to the store
         self._silent_seconds = 0.0  # the longest silence by which deadlines are not extended yet
-        self._log = structlog.get_logger("saga.supervisor")
+        self._log = get_logger("saga.supervisor")
 
     @property
     def term(self) -> int | None:

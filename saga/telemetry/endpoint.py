@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-import structlog
-
 from saga.errors import UsageError
+from saga.logger import get_logger
 
 HEAD_BYTES_MAX: Final = 8 * 1024
 HEAD_TIMEOUT_SECONDS: Final = 5.0
@@ -47,7 +46,7 @@ class Endpoint:
 
     def __init__(self, pages: Mapping[str, Page]) -> None:
         self._pages = pages
-        self._log = structlog.get_logger("saga.http")
+        self._log = get_logger("saga.http")
 
     @asynccontextmanager
     async def listening(self, host: str, port: int) -> AsyncIterator[tuple[str, int]]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-import structlog
-
 from saga.errors import SagaError
+from saga.logger import get_logger
 from saga.ports.clock import Clock
 from saga.ports.listing import Listing
 from saga.runtime.supervisor import Supervisor
@@ -26,7 +25,7 @@ class Surveyor:
         self._supervisor = supervisor
         self._metrics = metrics
         self._clock = clock
-        self._log = structlog.get_logger("saga.telemetry")
+        self._log = get_logger("saga.telemetry")
 
     async def run(self) -> None:
         """Survey until cancelled."""

@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import structlog
-
 from saga.app import App
 from saga.authoring import Definition
 from saga.cli.store import did_you_mean
 from saga.errors import DefinitionError, Unavailable
+from saga.logger import get_logger
 
 RETRY_FIRST_SECONDS: Final = 0.1
 RETRY_CAP_SECONDS: Final = 5.0
@@ -23,7 +22,7 @@ async def register(app: App, definitions: Sequence[Definition], *, overwrite: bo
     Raises:
         Conflict: the store has another graph under the same name and version.
     """
-    log = structlog.get_logger("saga")
+    log = get_logger("saga")
     logged: dict[Definition, str] = {}
     waiting, pause = list(definitions), RETRY_FIRST_SECONDS
     while waiting:

@@ -7,7 +7,7 @@ import signal
 from collections.abc import Coroutine
 from typing import Any
 
-import structlog
+from saga.logger import get_logger
 
 
 async def run_until_signalled(work: Coroutine[Any, Any, None]) -> None:
@@ -22,7 +22,7 @@ async def run_until_signalled(work: Coroutine[Any, Any, None]) -> None:
     def stop(name: str) -> None:
         nonlocal is_signalled
         is_signalled = True
-        structlog.get_logger("saga").info("stopping", signal=name)
+        get_logger("saga").info("stopping", signal=name)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
         task.cancel()

@@ -19,9 +19,9 @@ from saga.cli.output import print_json
 from saga.cli.postgres import is_postgres
 from saga.cli.server.bus import topics_known
 from saga.errors import SagaError, UsageError
-from saga.logs import without_passwords
 from saga.loops import run
 from saga.ports.bus_doctor import Check, failed, passed
+from saga.ports.url.passwords import without_passwords
 from saga.settings import Settings
 from saga_postgres.doctor import examine
 

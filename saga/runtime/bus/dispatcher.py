@@ -11,10 +11,9 @@ from functools import partial
 from itertools import islice
 from typing import Final
 
-import structlog
-
 from saga.core.rules.decision import Command, Decision
 from saga.errors import SagaError, Unavailable
+from saga.logger import get_logger
 from saga.ports.adapter import StoreAdapter
 from saga.ports.bus import Bus, Message, Subscription
 from saga.ports.bus import Delivery as Delivered
@@ -73,7 +72,7 @@ class Dispatcher:
         self._has_late = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._readers: dict[tuple[int, str], asyncio.Task[None]] = {}
-        self._log = structlog.get_logger("saga.bus")
+        self._log = get_logger("saga.bus")
 
     async def serve(self, services: Sequence[str]) -> None:
         """Reads the topics of these services on every bus, as a member of each service's group. A bus that is away is joined later."""

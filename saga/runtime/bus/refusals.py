@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-import structlog
-
 from saga.errors import SagaError
+from saga.logger import get_logger
 from saga.ports.clock import Clock
 
 LOG_SECONDS: Final = 60.0
@@ -21,7 +20,7 @@ class Refusals:
         self._clock = clock
         self._unlogged: Counter[str] = Counter()
         self._log_at = float("-inf")
-        self._log = structlog.get_logger("saga.bus")
+        self._log = get_logger("saga.bus")
 
     def add(self, reason: str, topic: str, error: SagaError | str) -> None:
         """Counts one message. A log line that is due has the newest error as its example."""

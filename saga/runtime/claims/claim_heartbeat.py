@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
-import structlog
 from pydantic_core import to_json
 
 from saga.core.definition.json_value import Json
 from saga.errors import Unavailable
+from saga.logger import Logger, get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.values.claim import Claim
@@ -26,9 +26,7 @@ class ClaimHeartbeat:
     identity: ProcessIdentity
     definitions: DefinitionCache
     lease_seconds: float
-    _log: structlog.typing.FilteringBoundLogger = field(
-        default_factory=lambda: structlog.get_logger("saga.participant")
-    )
+    _log: Logger = field(default_factory=lambda: get_logger("saga.participant"))
 
     async def send(self, claim: Claim, task: asyncio.Task[None] | None, progress: Json) -> None:
         """Renews the lease and notes the progress.

@@ -13,6 +13,7 @@ import structlog
 from saga.core.definition.graph import Graph
 from saga.core.rules import events as ev
 from saga.errors import SagaError
+from saga.logger import get_logger
 from saga.ports.adapter import StoreAdapter
 from saga.ports.values.claim import Claim
 from saga.ports.values.notification import Notifications
@@ -59,7 +60,7 @@ class Executor:
         self._heartbeat = ClaimHeartbeat(adapter.store, clock, identity, definitions, lease_seconds)
         self._loop = asyncio.get_running_loop()  # kept, because asking for it is a system call
         self._bound: dict[tuple[str, str], BoundHandler] = {}
-        self._log = structlog.get_logger("saga.participant")
+        self._log = get_logger("saga.participant")
         self._logs_each_step = _is_debug_logged(self._log)
 
     def serve(self, service: str, name: str, bound: BoundHandler) -> None:

@@ -6,10 +6,9 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Final
 
-import structlog
-
 from saga.core.rules import events as ev
 from saga.errors import Unavailable
+from saga.logger import Logger, get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.values.claim import Claim
@@ -47,9 +46,7 @@ class Isolation:
     definitions: DefinitionCache
     lease_seconds: float
     _gate: FairGate = field(default_factory=FairGate)
-    _log: structlog.typing.FilteringBoundLogger = field(
-        default_factory=lambda: structlog.get_logger("saga.participant")
-    )
+    _log: Logger = field(default_factory=lambda: get_logger("saga.participant"))
 
     async def run(self, attempt: Attempt, runner: StepRunner) -> Outcome | Committed:
         """Runs the attempt when it may run."""

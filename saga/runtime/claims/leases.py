@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-import structlog
-
 from saga.errors import Unavailable
+from saga.logger import Logger, get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.values.claim import Claim
@@ -29,7 +28,7 @@ class LeaseRenewal:
     intake: Intake
     outcomes: OutcomeQueue
     lease_seconds: float
-    _log: structlog.typing.FilteringBoundLogger = field(default_factory=lambda: structlog.get_logger("saga.intake"))
+    _log: Logger = field(default_factory=lambda: get_logger("saga.intake"))
 
     async def run(self) -> None:
         """Renews leases until cancelled. Claims that were lost meanwhile are cancelled."""

@@ -7,9 +7,8 @@ import contextlib
 from collections.abc import Sequence
 from typing import Final
 
-import structlog
-
 from saga.errors import Unavailable
+from saga.logger import get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.values.claim import Claim, CommandRef
@@ -49,7 +48,7 @@ class Poller:
         self._is_durable = False
         self._polled_at = 0.0
         self._asking = asyncio.Lock()  # held while the store is asked for claims
-        self._log = structlog.get_logger("saga.intake")
+        self._log = get_logger("saga.intake")
 
     def serve(self, services: Sequence[str], *, durable: bool) -> None:
         """Polls the queues of these services too. `durable`: some of their steps are external, so claims must survive a database crash."""

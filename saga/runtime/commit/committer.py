@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
-import structlog
-
 from saga.core.rules import events as ev
 from saga.errors import InputRefused, SagaError
+from saga.logger import get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.values.notification import Notifications
@@ -48,7 +47,7 @@ class Committer:
         self._planner = planner
         self._after_commit = after_commit
         self._meter = meter
-        self._log = structlog.get_logger("saga.committer")
+        self._log = get_logger("saga.committer")
 
     async def run(self) -> None:
         """Commits until cancelled."""

@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 from uuid import UUID
 
-import structlog
-
 from saga.errors import NotFound, SagaError, UsageError
+from saga.logger import get_logger
 from saga.ports.clock import Clock
 from saga.ports.ledger import Ledger
 from saga.ports.values.notification import SagaStatus
@@ -39,7 +38,7 @@ class EndWaiters:
         self._asked: dict[UUID, list[asyncio.Future[SagaStatus]]] = {}
         self._wanted = asyncio.Event()
         self._is_closed = False
-        self._log = structlog.get_logger("saga.end_waiters")
+        self._log = get_logger("saga.end_waiters")
 
     def all_ended(self, endings: Mapping[UUID, SagaStatus | None]) -> None:
         """These sagas have ended. Where the status is None, the waiters look it up."""

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import Final
 from uuid import UUID
 
-import structlog
 from msgspec import Struct
 
 from saga.core.rules.decision import Decision
 from saga.errors import Conflict, SagaError, Unavailable
+from saga.logger import get_logger
 from saga.ports.store import Connection, Store
 from saga.ports.values.claim import Claim
 from saga.ports.values.notification import Notifications
@@ -61,7 +61,7 @@ class Starter:
         self._timeouts: CoarseTimers[_PendingStart] = CoarseTimers(TIMEOUT_TICK_SECONDS, _time_out)
         self._first: dict[int, Decision] = {}  # by the number of the definition
         self._wanted = Wakeup()
-        self._log = structlog.get_logger("saga.starter")
+        self._log = get_logger("saga.starter")
 
     async def start(self, request: StartRequest, timeout_seconds: float) -> UUID:
         """Starts a saga. Returns its id, or the id of the saga that its key already belongs to.

@@ -10,13 +10,13 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from uuid import UUID
 
-import structlog
 from pydantic_core import from_json
 
 from saga.core.definition.json_value import Json
 from saga.core.ids import idempotency_key, step_path
 from saga.core.state.operation import Operation
 from saga.errors import UsageError
+from saga.logger import Logger, get_logger
 from saga.ports.store import Connection
 from saga.ports.values.claim import Claim
 from saga.runtime.handlers.sqlalchemy_session import session_on
@@ -29,7 +29,6 @@ _TRANSACTION_CONTROL: Final = re.compile(
 )
 
 Row = Any  # what the driver returns
-Logger = structlog.typing.FilteringBoundLogger
 
 
 class GuardedConnection:
@@ -161,9 +160,7 @@ class Context:
     def log(self) -> Logger:
         """A structlog logger with saga and step bound."""
         if self._log is None:
-            self._log = structlog.get_logger("saga.handler").bind(
-                saga=str(self.saga_id), step=self.step, attempt=self.attempt
-            )
+            self._log = get_logger("saga.handler").bind(saga=str(self.saga_id), step=self.step, attempt=self.attempt)
         return self._log
 
     async def heartbeat(self, progress: Json = None) -> None:
