@@ -1,107 +1,113 @@
-"""A service's journal over memory."""
+"""A journaled service on memory, as a test of a user runs it."""
 
 from __future__ import annotations
 
-import asyncio
-from uuid import UUID, uuid4
+from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
+import saga
+from saga import memory
 from saga.errors import NotFound
 from saga.memory.journal import MemoryJournal, ServiceDatabase
-from saga.ports.journal import JournalRow, Mark
-from saga.testing.suites.timeout import soon
+from saga.ports.journal import Mark
 
-SAGA = uuid4()
-EXECUTED = JournalRow(Mark.EXECUTED, b"7", None)
-TOMBSTONE = JournalRow(Mark.TOMBSTONE, None, None)
+STORE, OWN = "memory://journaled_store", "memory://journaled_service"
+inventory = saga.Participant("inventory", database=OWN)
 
 
-@pytest.fixture
-def database() -> ServiceDatabase:
-    return ServiceDatabase()
+@inventory.step
+async def reserve(sku: str, ctx: saga.Context) -> int:
+    free: int = await ctx.sql.get(sku) or 0
+    if not free:
+        raise saga.Reject("out of stock")
+    await ctx.sql.put(sku, free - 1)
+    return free - 1
 
 
-@pytest.fixture
-def journal(database: ServiceDatabase) -> MemoryJournal:
-    return MemoryJournal(database)
+@reserve.compensation
+async def release(sku: str, _left: int, ctx: saga.Context) -> None:
+    await ctx.sql.put(sku, await ctx.sql.get(sku) + 1)
 
 
-async def write(journal: MemoryJournal, row: JournalRow, saga: UUID = SAGA) -> bool:
-    async with journal.transaction() as transaction:
-        return await transaction.write(saga, 0, row)
+@inventory.step
+async def pack(sku: str, ctx: saga.Context) -> None:
+    await ctx.sql.put(f"packed {sku}", 1)
+    raise saga.Reject("no box")
 
 
-async def find(journal: MemoryJournal) -> JournalRow | None:
-    async with journal.transaction() as transaction:
-        return await transaction.find(SAGA, 0)
+@inventory.step
+async def count(sku: str, ctx: saga.Context) -> int:
+    found: int = await ctx.sql.fetchval("select free from stock where sku = $1", sku)
+    return found
 
 
-async def test_effect_and_row_are_one_transaction(journal: MemoryJournal, database: ServiceDatabase) -> None:
-    async with journal.transaction() as transaction:
-        await transaction.connection.put("stock", 6)
-        assert await transaction.write(SAGA, 0, EXECUTED)
-        assert (database.rows, database.journal) == ({}, {})
-
-    assert database.rows == {"stock": 6}
-    assert await find(journal) == EXECUTED
+@inventory.step
+async def model(_sku: str, ctx: saga.Context) -> None:
+    async with ctx.session() as session:
+        await session.commit()
 
 
-async def test_an_exception_leaves_neither_effect_nor_row(journal: MemoryJournal, database: ServiceDatabase) -> None:
-    with pytest.raises(ZeroDivisionError):
-        await _fail(journal)
-
-    assert database.rows == {}
-    assert await find(journal) is None
+order = saga.Definition("order", input=str)
+order.returns(order.step("inventory.reserve").output)
+packed = saga.Definition("packed", input=str)
+packed.step("inventory.pack", after=packed.step("inventory.reserve"))
 
 
-async def test_a_row_is_written_once(journal: MemoryJournal) -> None:
-    assert await write(journal, EXECUTED)
-    assert not await write(journal, TOMBSTONE)
-
-    assert await find(journal) == EXECUTED
-
-
-async def test_a_transaction_sees_its_own_row(journal: MemoryJournal) -> None:
-    async with journal.transaction() as transaction:
-        assert await transaction.find(SAGA, 0) is None
-        await transaction.write(SAGA, 0, EXECUTED)
-        assert await transaction.find(SAGA, 0) == EXECUTED
-        assert not await transaction.write(SAGA, 0, TOMBSTONE)
+@pytest.fixture(autouse=True)
+def rows() -> Iterator[dict[str, object]]:
+    """The rows of the service."""
+    yield memory.service_database(OWN).rows
+    for url in (STORE, OWN):
+        memory.forget(url)
 
 
-async def test_of_two_writers_one_is_told_that_the_other_was_faster(journal: MemoryJournal) -> None:
-    written = await soon(asyncio.gather(write(journal, EXECUTED), write(journal, TOMBSTONE)))
-
-    assert sorted(written) == [False, True]
-
-
-async def test_a_mark_changes_what_the_row_says(journal: MemoryJournal) -> None:
-    await write(journal, EXECUTED)
-
-    async with journal.transaction() as transaction:
-        await transaction.mark(SAGA, 0, Mark.COMPENSATED)
-
-    assert await find(journal) == JournalRow(Mark.COMPENSATED, b"7", None)
+async def ending_of(definition: saga.Definition, sku: str) -> saga.Ending:
+    async with saga.connect(store=STORE) as sagas, sagas.serve(inventory):
+        return await (await sagas.start(definition, sku)).result(timeout_seconds=10)
 
 
-async def test_what_is_not_there_cannot_be_marked(journal: MemoryJournal) -> None:
-    async with journal.transaction() as transaction:
+async def test_a_step_and_its_effect_are_recorded_together(rows: dict[str, object]) -> None:
+    rows["lamp"] = 3
+
+    ending = await ending_of(order, "lamp")
+
+    assert (ending.status, ending.value, rows) == ("completed", 2, {"lamp": 2})
+    assert [row.mark for row in memory.service_database(OWN).journal.values()] == [Mark.EXECUTED]
+
+
+async def test_a_rejection_rolls_back_what_its_step_and_the_steps_before_it_wrote(rows: dict[str, object]) -> None:
+    rows["lamp"] = 3
+
+    ending = await ending_of(packed, "lamp")
+
+    assert (ending.status, ending.reason, rows) == ("compensated", "pack: no box", {"lamp": 3})
+
+
+@pytest.mark.parametrize("step", ["count", "model"])
+async def test_sql_is_refused_with_what_to_use_instead(step: str) -> None:
+    asked = saga.Definition(f"{step}_once", input=str)
+    asked.step(f"inventory.{step}", read_only=True, retry=saga.Retry(attempts=1))
+
+    ending = await ending_of(asked, "lamp")
+
+    assert "memory:// has no SQL" in (ending.reason or "")
+    assert "ctx.sql.put(key, value)" in (ending.reason or "")
+
+
+async def test_the_database_of_the_store_makes_steps_transactional() -> None:
+    same = saga.Participant("same", database=STORE)
+
+    @same.step
+    async def note(text: str, ctx: saga.Context) -> None:
+        await ctx.sql.put(text, 1)
+
+    async with saga.connect(store=STORE) as sagas, sagas.serve(same):
+        assert (await sagas.adapter.directory.contracts())["same.note"].mode.name == "TRANSACTIONAL"
+
+
+async def test_a_row_that_does_not_exist_cannot_be_marked() -> None:
+    async with MemoryJournal(ServiceDatabase()).transaction() as transaction:
         with pytest.raises(NotFound):
-            await transaction.mark(SAGA, 0, Mark.COMPENSATED)
-
-
-async def test_finished_sagas_are_forgotten(journal: MemoryJournal) -> None:
-    other = uuid4()
-    await write(journal, EXECUTED)
-    await write(journal, EXECUTED, other)
-
-    assert await journal.purge([other, uuid4()]) == 1
-    assert await find(journal) == EXECUTED
-
-
-async def _fail(journal: MemoryJournal) -> None:
-    async with journal.transaction() as transaction:
-        await transaction.connection.put("stock", 6)
-        await transaction.write(SAGA, 0, EXECUTED)
-        raise ZeroDivisionError
+            await transaction.mark(uuid4(), 0, Mark.COMPENSATED)

@@ -73,6 +73,11 @@ class Transaction:
         self.ended: asyncio.Event = asyncio.Event()
         self._is_aborted = False
 
+    def __getattr__(self, name: str) -> Value:
+        raise AttributeError(
+            f"memory:// has no SQL and no {name!r}: use `await ctx.sql.get(key)` and `await ctx.sql.put(key, value)`, or PostgreSQL"
+        )
+
     async def get(self, key: str) -> Value:
         """Lock a row and read it; None if it does not exist."""
         await self.lock(("row", key))
