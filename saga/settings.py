@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-    SettingsError,
-    YamlConfigSettingsSource,
-)
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from saga.core.duration import duration_ms
 from saga.errors import SagaError, UsageError
+from saga.logger import get_logger
 from saga.ports.url.adapter_url import split
-from saga.yaml_guard import parsed_yaml
+from saga.settings_sources import (
+    SERVERS,
+    OfEnvironment,
+    OfFile,
+    is_memory,
+    unknown_setting,
+    unknown_variables,
+)
 
-CONFIG_VARIABLE: Final = "SAGA_CONFIG"
-CONFIG_DEFAULT: Final = "saga.yaml"
 LOOPBACK: Final = "127.0.0.1"
 PORT_MAX: Final = 65_535
 
@@ -37,12 +36,13 @@ def _seconds(value: Any) -> float:
 
 
 def _url(value: SecretStr) -> SecretStr:
-    """Refuses a URL of which a later error message might show a piece of the password."""
+    """The URL without white space around it, as the last line of a file has it. Refuses one that cannot be split."""
+    url = value.get_secret_value().strip()
     try:
-        split(value.get_secret_value())
+        split(url)
     except UsageError as error:
         raise ValueError(str(error)) from None
-    return value
+    return SecretStr(url)
 
 
 def _http_address(value: Any) -> str:
@@ -61,16 +61,11 @@ Url = Annotated[SecretStr, AfterValidator(_url)]
 Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 
-class _GuardedYaml(YamlConfigSettingsSource):
-    def _read_file(self, file_path: Any) -> dict[str, Any]:
-        return parsed_yaml(file_path.read_bytes(), str(file_path))
-
-
 class Settings(BaseSettings):
     """Every setting except the store has a default. Durations are written as "10s", "2m", "1d" or seconds."""
 
     model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
-        env_prefix="SAGA_", env_nested_delimiter="__", extra="ignore"
+        env_prefix="SAGA_", env_nested_delimiter="__", env_ignore_empty=True, extra="forbid"
     )
 
     store: Url = Field(
@@ -125,12 +120,23 @@ class Settings(BaseSettings):
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic-settings calls it with all four)
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (pydantic-settings calls it with all four)
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        path = os.environ.get(CONFIG_VARIABLE, CONFIG_DEFAULT)
-        return init_settings, env_settings, _GuardedYaml(settings_cls, yaml_file=path)
+        return init_settings, OfEnvironment(settings_cls), OfFile(settings_cls)
+
+    @model_validator(mode="after")
+    def _check_memory(self) -> Self:
+        """A memory store is in one process, and no server can reach it."""
+        for name in SERVERS if is_memory(self.store) else ():
+            given = getattr(self, name)
+            if any(not is_memory(url) for url in (given if isinstance(given, list) else [given]) if url is not None):
+                raise ValueError(
+                    f"{name} names a server, but the store is memory://, which only this process sees: "
+                    f"leave out {name}, or use a postgresql:// store"
+                )
+        return self
 
 
 class NoStore(UsageError):
@@ -138,27 +144,32 @@ class NoStore(UsageError):
 
 
 def load(**overrides: Any) -> Settings:
-    """Reads the settings. Arguments that are not None override the other sources.
+    """Reads the settings. Arguments that are not None override the other sources. Unknown names in the environment are logged.
 
     Raises:
         NoStore: no store is configured.
-        UsageError: settings have invalid values; the message names all of them.
+        UsageError: settings are unknown or have invalid values; the message names all of them.
     """
-    path = os.environ.get(CONFIG_VARIABLE)
-    if path is not None and not Path(path).exists():
-        raise UsageError(f"{CONFIG_VARIABLE} names {path}, which does not exist")
     try:
         settings = Settings(**{name: value for name, value in overrides.items() if value is not None})
     except SettingsError as error:  # a list in the environment that is not JSON
-        raise UsageError(f"settings cannot be read: {error}") from None
+        what = str(error).partition(" from source ")[0]
+        raise UsageError(f'settings cannot be read: {what}; a list is written as JSON: ["kafka://host:9092"]') from None
     except ValidationError as error:
-        lines = [
-            f"{'.'.join(map(str, detail['loc']))}: {detail['msg'].removeprefix('Value error, ')}"
-            for detail in error.errors()
-        ]
+        lines = [_problem(detail) for detail in error.errors()]
         raise UsageError("settings cannot be read: " + "; ".join(lines)) from None
+    for unknown in unknown_variables(Settings):
+        get_logger("saga").warning(unknown)
     if not settings.store.get_secret_value():
         raise NoStore(
             "no store is configured: pass connect(store=...), or set SAGA_STORE or `store:` in saga.yaml (a postgresql:// URL)"
         )
     return settings
+
+
+def _problem(detail: ErrorDetails) -> str:
+    place = ".".join(map(str, detail["loc"]))
+    if detail["type"] == "extra_forbidden":
+        return unknown_setting(place, Settings)
+    reason = detail["msg"].removeprefix("Value error, ")
+    return f"{place}: {reason}" if place else reason

@@ -214,12 +214,13 @@ def test_saga_bus_ensure_creates_the_topics_of_the_named_services(
     monkeypatch.setenv("SAGA_BUS", kafka_url.replace("create=1", "create=0"))
     prefix = Options.read(kafka_url).prefix
 
-    ran = command("bus", "ensure", "stock", "mail", "--store", "memory://", "--namespace", "shop")
+    ran = command("bus", "ensure", "stock", "mail", "--store", "postgresql://unused", "--namespace", "shop")
 
     assert ran.err == ""
     assert ran.out == f"created {prefix}{topic_of('shop', 'stock')}\ncreated {prefix}{topic_of('shop', 'mail')}\n"
     assert (
-        command("bus", "ensure", "stock", "--store", "memory://", "--namespace", "shop").out == "no topic was missing\n"
+        command("bus", "ensure", "stock", "--store", "postgresql://unused", "--namespace", "shop").out
+        == "no topic was missing\n"
     )
 
 
@@ -230,7 +231,7 @@ def test_saga_bus_ensure_without_services_and_contracts_asks_for_names(
 ) -> None:
     monkeypatch.setenv("SAGA_BUS", kafka_url)
 
-    ran = command("bus", "ensure", "--store", "memory://")
+    ran = command("bus", "ensure", "--store", "postgresql://unused")
 
     assert ran.code == 2
     assert "saga bus ensure orders" in ran.err

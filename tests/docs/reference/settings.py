@@ -22,6 +22,13 @@ A setting is read from `saga.yaml` in the working folder (or the file that `SAGA
 (`SAGA_*`), then from the arguments of the program or of the command line. The last one wins. Durations are written as `"10s"`,
 `"2m"`, `"1h30m"`, `"1d"`, or as a number of seconds. One `saga.yaml` serves every process; secrets come from the environment.
 
+A word in `saga.yaml` that is not a setting is refused. A variable of the environment that begins with `SAGA_` and is not a setting is
+logged as a warning. An empty variable counts as not set.
+
+A `memory://` store is for one process, and meets no server: where the program or the command names it, `bus`, `also_consume` and
+`election` of the environment and of `saga.yaml` are not used, so that a test is not connected to the bus of the shell it runs in. A
+server beside it is refused.
+
 {table(("Setting", "In the environment", "Default", "Meaning"), rows)}
 """
 
