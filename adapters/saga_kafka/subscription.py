@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Sequence
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -17,8 +17,8 @@ from saga.ports.bus import Delivery, Message
 from saga_kafka.failures import translation
 from saga_kafka.offset_tracker import Note, OffsetTracker
 from saga_kafka.options import Options
+from saga_kafka.record_reader import Batches, RecordReader
 
-POLL_MS: Final = 200
 # one fetch is in flight per broker: a partition that was paused when it was sent waits for its end
 FETCH_WAIT_MS: Final = 250
 FETCH_BYTES_MAX: Final = 8 * 1024 * 1024
@@ -76,6 +76,7 @@ class KafkaSubscription:
         self._limit = limit
         self._committed = committed
         self._consumer = AIOKafkaConsumer(**options.client(), **_settings(options, group))
+        self._reader = RecordReader(self._consumer, limit)
         self._ready: deque[KafkaDelivery] = deque()
         self._ready_bytes = 0
         self._in_hand: set[KafkaDelivery] = set()
@@ -91,7 +92,8 @@ class KafkaSubscription:
         """Joins the group. Raises KafkaError."""
         self._consumer.subscribe(list(self._topics), listener=RebalanceListener(self._on_revoked))
         await self._consumer.start()
-        self._tasks = [asyncio.create_task(self._pump()), asyncio.create_task(self._commit_regularly())]
+        loops = (self._pump(), self._commit_regularly())
+        self._tasks = [asyncio.create_task(self._ending_with(loop)) for loop in loops]
 
     def __aiter__(self) -> AsyncIterator[Sequence[Delivery]]:
         return self
@@ -140,17 +142,21 @@ class KafkaSubscription:
         if not stopping.cancelled() and (error := stopping.exception()) is not None:
             _log.warning("kafka: leaving group %s: %r", self._group, error)
 
-    async def _pump(self) -> None:
+    async def _ending_with(self, loop: Coroutine[None, None, None]) -> None:
+        """Runs a loop; whatever ends it ends the iteration as well, so that the caller subscribes again."""
         try:
-            while True:
-                batches = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=self._limit)
-                if batches:
-                    await self._feed(batches)
-        except (KafkaError, OSError, TimeoutError) as error:
+            await loop
+        except Exception as error:  # noqa: BLE001 (a reader that stands still must not look like a topic without messages)
             self._failure = translation(error, self._options.place)
             self._arrived.set()
 
-    async def _feed(self, batches: dict[TopicPartition, list[ConsumerRecord[bytes, bytes]]]) -> None:
+    async def _pump(self) -> None:
+        while True:
+            batches = await self._reader.read()
+            if batches:
+                await self._feed(batches)
+
+    async def _feed(self, batches: Batches) -> None:
         epoch = self._epoch
         new = [partition for partition, records in batches.items() if self._is_new(partition, records)]
         notes = await self._notes(new) if new else {}
@@ -196,6 +202,7 @@ class KafkaSubscription:
     async def _on_revoked(self) -> None:
         """Hands out nothing more, commits what is acknowledged, drops the rest. Does not wait for handlers that run long."""
         self._epoch += 1
+        self._reader.forget()
         self._ready.clear()
         self._ready_bytes = 0
         self._settled.clear()
@@ -227,7 +234,7 @@ class KafkaSubscription:
         try:
             async with asyncio.timeout(COMMIT_TIMEOUT_SECONDS):
                 await self._consumer.commit(offsets)
-        except (KafkaError, OSError, TimeoutError) as error:
+        except Exception as error:  # noqa: BLE001 (the next commit contains this one)
             self._touched |= touched
             _log.info("kafka: failed to commit offsets of group %s: %r", self._group, error)
 

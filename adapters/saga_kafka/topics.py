@@ -80,6 +80,7 @@ class Topics:
         """The settings of a new topic, explicit, whatever the defaults of the cluster are."""
         return {
             "cleanup.policy": "delete",
+            "compression.type": "producer",  # a broker's own default may be a codec that an older member lacks
             "retention.ms": str(self._options.retention_ms),
             "min.insync.replicas": str(self._options.min_insync),
             "unclean.leader.election.enable": "false",
