@@ -39,7 +39,7 @@ def translated(place: str) -> Iterator[None]:
         yield
     except SagaError:
         raise
-    except Exception as error:
+    except (errors.KafkaError, OSError, TimeoutError) as error:
         raise translation(error, place) from error
 
 
@@ -58,8 +58,6 @@ def translation(error: BaseException, place: str) -> SagaError:
         return UsageError(f"{place} cannot do that ({reason}): check partitions, replication and min_insync of the URL")
     if isinstance(error, MISSING):
         return NotFound(f"{place} does not have the topic ({reason}): run `saga bus ensure`")
-    if not isinstance(error, (errors.KafkaError, OSError, TimeoutError)):
-        return Unavailable(f"{place}: the driver failed ({reason})")
     return Unavailable(
         f"{place} cannot be reached or broke off ({reason}): check that the brokers run, and the servers of the URL"
     )

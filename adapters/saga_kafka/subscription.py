@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import KafkaError
 from aiokafka.structs import OffsetAndMetadata
 
-from saga.errors import Closed, SagaError
+from saga.errors import Closed
 from saga.ports.bus import Delivery, Message
 from saga_kafka.failures import translation
 from saga_kafka.offset_tracker import Note, OffsetTracker
@@ -84,7 +84,7 @@ class KafkaSubscription:
         self._touched: set[TopicPartition] = set()
         self._epoch = 0
         self._is_paused = False
-        self._failure: SagaError | None = None
+        self._failure: Exception | None = None
         self._arrived, self._settled, self._acked = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -143,11 +143,14 @@ class KafkaSubscription:
             _log.warning("kafka: leaving group %s: %r", self._group, error)
 
     async def _ending_with(self, loop: Coroutine[None, None, None]) -> None:
-        """Runs a loop; whatever ends it ends the iteration as well, so that the caller subscribes again."""
+        """Runs a loop; whatever ends it ends the iteration as well: a reader that stands still looks like an empty topic."""
         try:
             await loop
-        except Exception as error:  # noqa: BLE001 (a reader that stands still must not look like a topic without messages)
+        except (KafkaError, OSError, TimeoutError) as error:
             self._failure = translation(error, self._options.place)
+        except Exception as error:  # noqa: BLE001 (raised where the subscription is awaited)
+            self._failure = error
+        finally:
             self._arrived.set()
 
     async def _pump(self) -> None:

@@ -14,7 +14,10 @@ from saga_kinesis.readers.shard_reader import KinesisDelivery, ShardReader
 
 
 class KinesisSubscription:
-    """See `saga.ports.bus.Subscription`. It recovers by itself when Kinesis or the database was unavailable."""
+    """See `saga.ports.bus.Subscription`.
+
+    It recovers by itself when Kinesis or the database was unavailable. Any other error of its loops ends the iteration, which raises it.
+    """
 
     def __init__(self, api: Client, table: LeaseTable, topics: Sequence[str], group: str, limit: int) -> None:
         self._limit = limit
@@ -32,6 +35,9 @@ class KinesisSubscription:
             self._filled.clear()
             if batch := self._take():
                 return batch
+            for member in self._members:
+                if member.failure is not None:
+                    raise member.failure
             await self._filled.wait()
         raise StopAsyncIteration
 

@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -35,19 +35,20 @@ class ReaderMembership:
     """Holds a fair share of the stream's shards. One lease after its last heartbeat, other readers take them over.
 
     A living owner gives up a shard in order: it hands out nothing more, waits until the consumer has acknowledged what it holds, saves,
-    and releases the shard. Only the records of a dead owner are read twice.
+    and releases the shard. Only the records of a dead owner are read twice. `failure` is the error that has ended a loop of it.
     """
 
     def __init__(
         self, api: Client, table: LeaseTable, topic: str, group: str, on_deliveries: Callable[[], None]
     ) -> None:
         self.readers: dict[str, ShardReader] = {}
+        self.failure: Exception | None = None
         self._api = api
         self._table = table
         self._topic = topic
         self._stream = api.options.prefix + topic
         self._group = group
-        self._callbacks = ReaderCallbacks(on_deliveries, self._on_progress, self._on_stale_shards)
+        self._callbacks = ReaderCallbacks(on_deliveries, self._on_progress, self._on_stale_shards, self._on_failure)
         self._lease_seconds = api.options.lease_seconds
         self._heartbeat_seconds = min(self._lease_seconds / HEARTBEATS_PER_LEASE, HEARTBEAT_SECONDS_MAX)
         self._id = uuid4()
@@ -60,7 +61,7 @@ class ReaderMembership:
         self._dirty = asyncio.Event()
         self._failing = LogLimiter()
         self._releasing: set[asyncio.Task[None]] = set()
-        self._tasks = [asyncio.create_task(self._run()), asyncio.create_task(self._save_all())]
+        self._tasks = [asyncio.create_task(self._ending_with(loop)) for loop in (self._run(), self._save_all())]
 
     def trusted_readers(self) -> list[ShardReader]:
         """The readers whose deliveries may be handed out now: none if the last successful heartbeat is too long ago."""
@@ -77,10 +78,19 @@ class ReaderMembership:
         self._drop(held)
         if self._group_stream is None:
             return
-        with contextlib.suppress(SagaError, TimeoutError):
+        try:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._save(self._group_stream, held, is_released=True)
                 await self._table.leave(self._group_stream, self._id)
+        except Exception as error:  # noqa: BLE001 (the leases end by themselves)
+            _log.info("group %s could not release its shards of %s: %r", self._group, self._stream, error)
+
+    async def _ending_with(self, loop: Coroutine[None, None, None]) -> None:
+        """Runs a loop; an error that nobody foresaw ends the subscription: readers that stand still look like an empty stream."""
+        try:
+            await loop
+        except Exception as error:  # noqa: BLE001 (raised where the subscription is awaited)
+            self._on_failure(error)
 
     async def _run(self) -> None:
         backoff = Backoff(*RETRY_SECONDS)
@@ -184,7 +194,7 @@ class ReaderMembership:
 
     def _begin_release(self, group_stream: GroupStream, reader: ShardReader) -> None:
         reader.is_leaving = True
-        task = asyncio.create_task(self._release(group_stream, reader))
+        task = asyncio.create_task(self._ending_with(self._release(group_stream, reader)))
         self._releasing.add(task)
         task.add_done_callback(self._releasing.discard)
 
@@ -244,6 +254,10 @@ class ReaderMembership:
     def _on_stale_shards(self) -> None:
         """Reads the list of shards again: a shard has disappeared, so the stream may have been recreated."""
         self._sync_at = float("-inf")
+
+    def _on_failure(self, error: Exception) -> None:
+        self.failure = error
+        self._callbacks.on_deliveries()
 
     def _log_failure(self, error: SagaError) -> None:
         if count := self._failing.count():

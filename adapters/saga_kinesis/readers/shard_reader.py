@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from saga.errors import NotFound, ProtocolViolation, SagaError, UsageError
+from saga.errors import NotFound, SagaError, UsageError
 from saga.ports.bus import Message
 from saga_kinesis.backoff import Backoff, LogLimiter
 from saga_kinesis.client import Client, RecordPage
@@ -41,11 +41,15 @@ class KinesisDelivery:
 
 @dataclass(frozen=True, slots=True)
 class ReaderCallbacks:
-    """Called by a reader: when there are deliveries, when there is progress to save, when the list of shards must be read again."""
+    """Called by a reader: when there are deliveries, when there is progress to save, when the list of shards must be read again.
+
+    `on_failure`: when it has ended by an error that nobody foresaw.
+    """
 
     on_deliveries: Callable[[], None]
     on_progress: Callable[[], None]
     on_stale_shards: Callable[[], None]
+    on_failure: Callable[[Exception], None]
 
 
 class ShardReader:
@@ -141,6 +145,12 @@ class ShardReader:
         self.ready.clear()
 
     async def _run(self) -> None:
+        try:
+            await self._read()
+        except Exception as error:  # noqa: BLE001 (raised where the subscription is awaited)
+            self._callbacks.on_failure(error)
+
+    async def _read(self) -> None:
         backoff, pause = Backoff(*RETRY_SECONDS), self._options.poll_seconds
         while not self._is_at_end:
             await self._wait_for_room()
@@ -201,8 +211,8 @@ class ShardReader:
     def _unpacked(self, data: bytes) -> Envelope | None:
         try:
             return unpack(self._topic, data)
-        except ProtocolViolation as error:
-            _log.debug("record of %s: %s", self._stream, error)
+        except Exception as error:  # noqa: BLE001 (whatever is wrong with a record, it must not stop its shard)
+            _log.debug("record of %s: %r", self._stream, error)
             return None
 
     def _log_failure(self, error: SagaError) -> None:

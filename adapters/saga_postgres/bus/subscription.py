@@ -160,8 +160,18 @@ class PostgresSubscription:
 
 
 def _message(row: asyncpg.Record) -> Message:
-    headers = row["headers"]
-    return Message(row["topic"], row["key"], row["body"], {} if headers is None else json.loads(headers))
+    return Message(row["topic"], row["key"], row["body"], _headers(row["headers"]))
+
+
+def _headers(text: str | None) -> dict[str, str]:
+    """The headers of a message; none if something else than Saga wrote the row."""
+    if text is None:
+        return {}
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return {name: str(value) for name, value in found.items()} if isinstance(found, dict) else {}
 
 
 def _jitter() -> float:

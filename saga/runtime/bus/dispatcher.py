@@ -59,8 +59,7 @@ class Dispatcher:
         intake: Intake,
         background: BackgroundLoops,
     ) -> None:
-        self._bus = buses[0]
-        self._buses = buses
+        self._bus, *self._also_read = buses
         self._envelopes = envelopes
         self._adapter = adapter
         self._router = router
@@ -76,7 +75,7 @@ class Dispatcher:
 
     async def serve(self, services: Sequence[str]) -> None:
         """Reads the topics of these services on every bus, as a member of each service's group. A bus that is away is joined later."""
-        for number, bus in enumerate(self._buses):
+        for number, bus in enumerate((self._bus, *self._also_read)):
             for service in services:
                 if (number, service) not in self._readers:
                     try:
@@ -155,6 +154,8 @@ class Dispatcher:
             self._log.warning(
                 "bus refuses commands, leaving them to the redrive", commands=len(batch), error=str(error)
             )
+        except Exception:  # noqa: BLE001 (trying these messages again and again would hold up all others)
+            self._log.exception("bus failed, leaving commands to the redrive", commands=len(batch))
         return None
 
     async def stop_reading(self) -> None:
@@ -168,7 +169,7 @@ class Dispatcher:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_seconds):
                 await self._publish_all()
-        for bus in self._buses:
+        for bus in (self._bus, *self._also_read):
             try:
                 await bus.close()
             except SagaError as error:

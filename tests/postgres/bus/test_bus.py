@@ -233,6 +233,14 @@ async def test_a_body_over_the_limit_is_refused_and_nothing_is_sent(bus: Bus, ta
     assert await tables.fetchval("select count(*) from bus_message") == 0
 
 
+@pytest.mark.parametrize("headers", ["[1]", "7", '"text"', "null", '{"a": {"b": 1}}', "[" * 2_000 + "]" * 2_000])
+async def test_headers_of_a_stranger_stop_nobody(headers: str, bus: Bus, tables: Tables) -> None:
+    await bus.publish([message(1), message(2)])
+    await tables.execute("update bus_message set headers = $1 where body = 'body 1'", headers)
+    async with bus.subscribe(["payments"], "billing", limit=10) as subscription:
+        assert await bodies_of(subscription) == [b"body 1", b"body 2"]
+
+
 async def test_many_topics_in_one_publish_still_wake_their_members(bus: Bus) -> None:
     topics = [f"saga.shop.service_with_a_long_name_{n}" for n in range(500)]
     async with bus.subscribe(topics[-1:], "g", limit=10) as subscription:

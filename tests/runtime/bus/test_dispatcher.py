@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
 from msgspec.structs import replace
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from saga import App, Definition, Participant, Reject, memory
 from saga.core.rules import events as ev
 from saga.errors import Unavailable
-from saga.ports.bus import Bus, Message, Subscription
+from saga.ports.bus import Bus, Delivery, Message, Subscription
 from saga.runtime.bus.dispatcher import Dispatcher
 from tests.runtime.world import Gate, Provider, Sql, World, until
 
@@ -322,3 +322,71 @@ async def test_a_process_that_joins_a_busy_topic_runs_the_first_delivery(world: 
     intake.serve(capacity)
     assert (await handle.result(10)).is_completed
     memory.forget(bus_url)
+
+
+class Foreign(Unreliable):
+    """A bus whose driver raises, at each step, something that nobody foresaw."""
+
+    def __init__(self, bus: Bus) -> None:
+        super().__init__(bus)
+        self.raised: list[str] = []
+        self.is_serving = False
+
+    async def ensure(self, topics: Sequence[str], group: str) -> None:
+        if self.is_serving:
+            self._raise_once("ensure")
+        self.is_serving = True
+        await self._bus.ensure(topics, group)
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        self._raise_once("publish")
+        await self._bus.publish(messages)
+
+    @asynccontextmanager
+    async def subscribe(self, topics: Sequence[str], group: str, *, limit: int) -> AsyncIterator[Subscription]:
+        self._raise_once("subscribe")
+        async with self._bus.subscribe(topics, group, limit=limit) as subscription:
+            yield ForeignSubscription(subscription, self._raise_once)
+
+    def _raise_once(self, name: str) -> None:
+        if name not in self.raised:
+            self.raised.append(name)
+            raise KeyError(name)
+
+
+class ForeignSubscription:
+    def __init__(self, subscription: Subscription, raise_once: Callable[[str], None]) -> None:
+        self._subscription = subscription
+        self._raise_once = raise_once
+
+    async def __aiter__(self) -> AsyncIterator[Sequence[Delivery]]:
+        self._raise_once("iterate")
+        async for deliveries in self._subscription:
+            yield deliveries
+
+    async def ack(self, deliveries: Sequence[Delivery]) -> None:
+        self._raise_once("ack")
+        await self._subscription.ack(deliveries)
+
+
+async def test_no_error_of_a_bus_stops_a_process(world: World) -> None:
+    participant = Participant("shop")
+
+    @participant.step(external=True)
+    async def reserve(n: int) -> int:
+        return n
+
+    definition = Definition("order", version=1, input=int)
+    definition.step("shop.reserve")
+    sagas = await world.join(bus="memory://foreign", redrive=1, lease=2)
+    dispatcher = dispatcher_of(sagas)
+    bus = dispatcher._bus = Foreign(dispatcher._bus)
+    async with sagas.serve(participant):
+        client = await world.join(bus="memory://foreign", redrive=1)
+        dispatcher_of(client)._bus = bus
+        await client.register(definition)
+        handles = [await client.start("order", n) for n in range(5)]
+        assert all([(await handle.result(30)).is_completed for handle in handles])
+        await until(lambda: set(bus.raised) == {"ensure", "publish", "subscribe", "iterate", "ack"}, "all have raised")
+        assert "reader of shop died: KeyError" in sagas.process.background.troubles()
+    memory.forget("memory://foreign")
