@@ -174,10 +174,11 @@ class Sagas:
             return Handle(self, await self.process.starter.start_within(request, connection))
         try:
             saga = await self.process.starter.start(request, START_TIMEOUT_SECONDS)
-        except TimeoutError:
+        except TimeoutError as late:
+            why = f" ({late})" if str(late) else ""
             raise Unavailable(
-                f"the store did not answer for {START_TIMEOUT_SECONDS:.0f} s: whether {request.graph.name} was started is unknown; "
-                "start again with the same key"
+                f"the store did not answer for {START_TIMEOUT_SECONDS:.0f} s{why}: whether {request.graph.name} was started is "
+                "unknown; start again with the same key"
             ) from None
         return Handle(self, saga, is_new=saga is request.saga)
 

@@ -64,7 +64,11 @@ class LeadershipLost(StaleToken):
 
 
 class Unavailable(SagaError):
-    """A server cannot be reached, or the connection broke. The outcome is unknown; a retry may succeed."""
+    """A server cannot be reached, the connection broke, or the server failed. The outcome is unknown; a retry may succeed."""
+
+
+class ServerFailed(Unavailable):
+    """The server answered with a failure of its own, for which the data is not to blame. A retry may succeed, or only without this data."""
 
 
 class Closed(UsageError):

@@ -109,7 +109,7 @@ class Process:
         self._committer = Committer(store, clock, identity, outcomes, planner, follow_up, meter)
         self.starter = Starter(store, store_clock, router, lease_seconds, follow_up, meter)
         self.runners = StepRunners(adapter, store_clock, identity, planner, follow_up, telemetry)
-        self.executor = Executor(adapter, store_clock, identity, self.definitions, outcomes, planner, follow_up)
+        self.executor = Executor(adapter, store_clock, identity, self.definitions, outcomes, planner, follow_up, router)
         intake.run_with(self.executor)
 
         self.heartbeat = HeartbeatLoop(

@@ -8,7 +8,7 @@ from typing import Final
 
 import asyncpg
 
-from saga.errors import AccessRefused, InputRefused, SchemaMismatch, Unavailable, UsageError
+from saga.errors import AccessRefused, InputRefused, SchemaMismatch, ServerFailed, Unavailable, UsageError
 
 REFUSED: Final = (
     asyncpg.InvalidPasswordError,
@@ -26,20 +26,22 @@ POOLED: Final = (
     asyncpg.DuplicatePreparedStatementError,
     asyncpg.InvalidSQLStatementNameError,
 )
-TRANSIENT: Final = (
+FINAL_CLASSES: Final = ("22", "23")
+"""The SQLSTATE classes that blame the data: a data exception, or a violated constraint. Only these are final for an outcome."""
+CANNOT_BE_REACHED: Final = (
     OSError,
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # raised at a COMMIT whose answer was lost
-    asyncpg.OperatorInterventionError,  # 57P01-03: shut down, crash, starting
-    asyncpg.InsufficientResourcesError,  # 53300: too many connections; disk full
-    asyncpg.TransactionRollbackError,  # 40001, 40P01
+    asyncpg.OperatorInterventionError,  # 57: shut down, starting, cancelled by a statement timeout
+    asyncpg.InsufficientResourcesError,  # 53: too many connections, disk full, out of memory
+    asyncpg.TransactionRollbackError,  # 40: deadlock, serialization
+    asyncpg.InvalidTransactionStateError,  # 25: read-only after a failover, idle for too long, aborted
     asyncpg.LockNotAvailableError,
-    asyncpg.ReadOnlySQLTransactionError,  # a standby, in the middle of a failover
     asyncpg.PostgresSystemError,  # 58: its disk
-    asyncpg.IdleInTransactionSessionTimeoutError,
 )
+"""Errors that say something about the server at this moment. The others of `ServerFailed` may come from one statement's data alone."""
 
 
 @contextmanager
@@ -53,7 +55,11 @@ def translated(place: str) -> Iterator[None]:
 
 
 def translate(error: Exception, place: str) -> None:
-    """Raises the error of Saga that an error of the driver means; return if it is not an error of the driver."""
+    """Raises the error of Saga that an error of the driver means; returns if it is not an error of the driver.
+
+    InputRefused: the data is to blame, see `is_final`. AccessRefused, SchemaMismatch, UsageError: an operator must act.
+    Unavailable, ServerFailed: everything else.
+    """
     if isinstance(error, REFUSED):
         raise AccessRefused(
             f"{place} answers but refuses ({_reason(error)}): check user, password and database of the URL"
@@ -68,15 +74,29 @@ def translate(error: Exception, place: str) -> None:
         raise pooled(place) from error
     if isinstance(error, asyncpg.ProtocolViolationError):
         raise Unavailable(f"{place} ended the connection: {_reason(error)}") from error
-    if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):  # asyncpg's own DataError
+    if isinstance(error, asyncpg.ClientConfigurationError):
+        raise UsageError(f"{place} cannot be connected to: {_reason(error)}: correct the URL") from error
+    if is_final(error):
         raise InputRefused(f"{place} cannot store the data: {_reason(error)}") from error
-    if isinstance(error, TRANSIENT):
+    if isinstance(error, CANNOT_BE_REACHED):
         raise Unavailable(
-            f"{place} cannot be reached or ended the connection ({_reason(error)}): "
+            f"{place} cannot be reached or does not do its work ({_reason(error)}): "
             "check that the server runs, and host and port in the URL"
         ) from error
     if isinstance(error, asyncpg.PostgresError):
-        raise InputRefused(f"{place} refuses the data: {_reason(error)}") from error
+        raise ServerFailed(
+            f"{place} failed (SQLSTATE {error.sqlstate}: {_reason(error)}): it is tried again; see the log of the server"
+        ) from error
+
+
+def is_final(error: Exception) -> bool:
+    """Returns whether an error blames the data, so that the same data is refused again.
+
+    After any other error the outcome is unknown and looked at again, also after a COMMIT.
+    """
+    if isinstance(error, asyncpg.PostgresError):
+        return str(error.sqlstate)[:2] in FINAL_CLASSES
+    return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)  # the driver's own DataError
 
 
 def pooled(place: str) -> UsageError:

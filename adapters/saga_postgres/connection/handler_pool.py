@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from saga.errors import UsageError
+from saga.errors import Closed
 from saga_postgres.connection.failures import translated
 from saga_postgres.connection.pool import (
     COMMAND_TIMEOUT_SECONDS,
@@ -36,7 +36,7 @@ class HandlerPool:
         """Raises Unavailable or AccessRefused."""
         async with self._opening:
             if self._is_closed:
-                raise UsageError(f"{self.place} is closed")
+                raise Closed(f"{self.place} is closed")
             if self._pool is not None:
                 return
             with translated(self.place):

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from saga.errors import Unavailable, UsageError
+from saga.errors import Closed, Unavailable, UsageError
 from saga_postgres.connection.failures import translate, translated
 
 CONNECT_TIMEOUT_SECONDS: Final = 10.0
@@ -99,6 +99,15 @@ class Pool:
         self._release(connection)
         return rows
 
+    async def fetch_within(self, connection: Connection, query: str, *arguments: object) -> list[Row]:
+        """Runs one statement in the transaction of a caller's connection. Raises errors of Saga, see `failures`."""
+        try:
+            rows: list[Row] = await connection.fetch(query, *arguments)
+        except Exception as error:
+            translate(error, self.place)
+            raise
+        return rows
+
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection for several statements. Raises errors of Saga, see `failures`."""
@@ -137,7 +146,7 @@ class Pool:
         give_up_at = asyncio.get_running_loop().time() + CONNECT_TIMEOUT_SECONDS
         while True:
             if not self._is_open:
-                raise UsageError(f"{self.place} is closed")
+                raise Closed(f"{self.place} is closed")
             connection = self._pop_idle()
             if connection is not None:
                 return connection
@@ -156,7 +165,7 @@ class Pool:
             self._opening -= 1
         if not self._is_open:
             connection.terminate()
-            raise UsageError(f"{self.place} is closed")
+            raise Closed(f"{self.place} is closed")
         self._used.add(connection)
         return connection
 

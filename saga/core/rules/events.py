@@ -44,7 +44,7 @@ class Failed(Struct, frozen=True):
 
 
 class Ongoing(Struct, frozen=True):
-    """The step is not finished: ask again later. Never counted as a failure."""
+    """The step has not begun or is not finished: ask again later. Never counted as a failure; a compensation budget ends it."""
 
     step: int
     again_in_seconds: float

@@ -34,6 +34,8 @@ def on_failed(fold: Fold, event: ev.Failed, jitter: float) -> None:
 def on_ongoing(fold: Fold, event: ev.Ongoing) -> None:
     operation = fold.operation(event.step)
     if operation is not None:
+        if _is_over_budget(fold):
+            exhaust(fold, event.step, "not finished when the compensation budget was over")
         _ask_again(fold, event.step, operation, event.again_in_seconds)
 
 
@@ -60,9 +62,12 @@ def exhaust(fold: Fold, step: int, detail: str) -> None:
 
 def _is_given_up(fold: Fold, event: ev.Failed, policy: RetryPolicy) -> bool:
     too_long = policy.give_up_after_ms is not None and event.first_failure_ago_seconds * 1000 >= policy.give_up_after_ms
+    return event.final or too_long or _is_over_budget(fold) or policy.is_exhausted(event.failures)
+
+
+def _is_over_budget(fold: Fold) -> bool:
     is_late = fold.deadline is not None and fold.now >= fold.deadline
-    over_budget = fold.phase is _COMPENSATING and is_late and fold.enforce_deadline
-    return event.final or too_long or over_budget or policy.is_exhausted(event.failures)
+    return fold.phase is _COMPENSATING and is_late and fold.enforce_deadline
 
 
 def _ask_again(fold: Fold, step: int, operation: Operation, after_seconds: float) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pydantic_core import to_json
 
 from saga.core.definition.json_value import Json
-from saga.errors import Unavailable
+from saga.errors import SagaError
 from saga.logger import Logger, get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
@@ -38,7 +38,7 @@ class ClaimHeartbeat:
         asked_at = self.clock.monotonic()
         try:
             lost = await self.store.extend([claim], process=self.identity.number, progress=note)
-        except Unavailable as error:  # no reason to stop: the outcome is retried until the store is back
+        except SagaError as error:  # no reason to stop: the outcome is retried until the store is back
             self._log.warning("heartbeat not stored", **self.definitions.described(claim), error=str(error))
             return
         if not lost:

@@ -21,6 +21,7 @@ from saga.ports.values.write import Delay, Write
 from saga.runtime.after_commit import AfterCommit
 from saga.runtime.claims.claim_heartbeat import ClaimHeartbeat
 from saga.runtime.claims.isolation import Isolation, is_poison
+from saga.runtime.claims.misfits import Misfits, Peers
 from saga.runtime.commit.outcome_queue import OutcomeQueue
 from saga.runtime.definition_cache import DefinitionCache
 from saga.runtime.handlers.context import Context, current_step
@@ -29,7 +30,7 @@ from saga.runtime.planning.commit_plan import Committed
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.planning.outcome_group import group_of
 from saga.runtime.planning.planner import CommitPlanner
-from saga.runtime.steps.attempt import Attempt
+from saga.runtime.steps.attempt import Attempt, DoesNotFit
 from saga.runtime.steps.bound_handler import BoundHandler
 from saga.runtime.timing.store_clock import StoreClock
 
@@ -48,6 +49,7 @@ class Executor:
         outcomes: OutcomeQueue,
         planner: CommitPlanner,
         after_commit: AfterCommit,
+        peers: Peers,
     ) -> None:
         self._adapter = adapter
         self._identity = identity
@@ -58,6 +60,7 @@ class Executor:
         lease_seconds = adapter.options.lease_seconds
         self._isolation = Isolation(adapter.store, clock, identity, definitions, lease_seconds)
         self._heartbeat = ClaimHeartbeat(adapter.store, clock, identity, definitions, lease_seconds)
+        self._misfits = Misfits(clock, peers)
         self._loop = asyncio.get_running_loop()  # kept, because asking for it is a system call
         self._bound: dict[tuple[str, str], BoundHandler] = {}
         self._log = get_logger("saga.participant")
@@ -79,7 +82,8 @@ class Executor:
         if bound is None or bound.mode is not step.mode:
             outcome = self._without_handler(claim, graph)
         else:
-            attempt = Attempt(claim, graph, bound.handler, bound.caller, self._context(claim, step.name))
+            context = self._context(claim, step.name)
+            attempt = Attempt(claim, graph, bound.handler, bound.caller, context, bound.patience)
             if is_poison(claim):
                 why = f"delivered {claim.deliveries} times without an answer, the last time alone: it seems to kill its process"
                 outcome = attempt.failed(RuntimeError(why), is_final=True)
@@ -91,7 +95,7 @@ class Executor:
                     self._after_commit.committed(found.group, found.plan)
                     self._log_done()
                     return
-                outcome = found
+                outcome = found if attempt.misfit is None else self._without_fit(attempt, attempt.misfit)
         self._log_outcome(outcome)
         self._outcomes.add(group_of(graph, outcome))
 
@@ -125,7 +129,18 @@ class Executor:
             mode=step.mode.name.lower(),
         )
         why = f"process {self._identity.number} claimed it and has no such handler"
-        return Outcome(claim, ev.Ongoing(claim.step, UNKNOWN_HANDLER_SECONDS), error=why)
+        left = self._misfits.leave(claim, step.service, why)
+        return left or Outcome(claim, ev.Ongoing(claim.step, UNKNOWN_HANDLER_SECONDS), error=why)
+
+    def _without_fit(self, attempt: Attempt, why: str) -> Outcome:
+        """The retry policy decides once nobody else can run it."""
+        left = self._misfits.leave(attempt.claim, attempt.step.service, why)
+        if left is None:
+            return attempt.failed(DoesNotFit(why))
+        self._log.warning(
+            "input does not fit here, leaving it to others", **self._definitions.described(attempt.claim), error=why
+        )
+        return left
 
     async def _run(self, attempt: Attempt, bound: BoundHandler) -> Outcome | Committed:
         try:

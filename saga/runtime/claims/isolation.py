@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from saga.core.rules import events as ev
-from saga.errors import Unavailable
+from saga.errors import SagaError
 from saga.logger import Logger, get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
@@ -77,7 +77,7 @@ class Isolation:
         self._log.warning("running alone after many deliveries without an answer", **self.definitions.described(claim))
         try:
             lost = await self.store.extend([claim], process=self.identity.number, isolated=True)
-        except Unavailable as error:
+        except SagaError as error:
             return Outcome(claim, None, error=str(error))
         if lost:
             return Outcome(claim, None)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from saga.errors import Unavailable
+from saga.errors import SagaError
 from saga.logger import Logger, get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
@@ -44,7 +44,7 @@ class LeaseRenewal:
         asked_at = self.clock.monotonic()
         try:
             lost = await self.store.extend(ending, process=self.identity.number)
-        except Unavailable as error:
+        except SagaError as error:  # whatever it is: the outcomes that wait for their commit need their leases
             self._log.warning("cannot renew leases", claims=len(ending), error=str(error))
             return
         for claim in ending:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from saga.core.rules import events as ev
-from saga.errors import InputRefused, SagaError
+from saga.errors import InputRefused, SagaError, ServerFailed
 from saga.logger import get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
@@ -47,25 +47,47 @@ class Committer:
         self._planner = planner
         self._after_commit = after_commit
         self._meter = meter
+        self._alone: set[int] = set()  # the sagas that are committed in tasks of their own, by the ids' numbers
         self._log = get_logger("saga.committer")
 
     async def run(self) -> None:
         """Commits until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             for _ in range(COMMITS_AT_ONCE):
-                tasks.create_task(self._work())
+                tasks.create_task(self._work(tasks))
 
-    async def _work(self) -> None:
+    async def _work(self, tasks: asyncio.TaskGroup) -> None:
         while True:
             groups, notifications = await self.queue.take()
             try:
                 await self._commit(groups, notifications)
+            except ServerFailed as error:  # perhaps because of one of them
+                self._log.warning("commit failed, committing each saga alone", sagas=len(groups), error=str(error))
+                self._alone.update(group.saga.int for group in groups)
+                for group in groups:
+                    tasks.create_task(self._commit_alone(group))
             finally:
-                self.queue.release(groups)
+                self.queue.release([group for group in groups if group.saga.int not in self._alone])
+
+    async def _commit_alone(self, group: OutcomeGroup) -> None:
+        """Commits one saga until the server has answered, however long that takes, while others go on."""
+        try:
+            await self._commit([group], Notifications(), wait=True, alone=True)
+        finally:
+            self._alone.discard(group.saga.int)
+            self.queue.release([group])
+
+    def _are_apart(self, groups: Sequence[OutcomeGroup]) -> bool:
+        return bool(groups) and all(group.saga.int in self._alone for group in groups)
 
     async def _commit(
-        self, groups: Sequence[OutcomeGroup], notifications: Notifications, *, wait: bool = False
+        self, groups: Sequence[OutcomeGroup], notifications: Notifications, *, wait: bool = False, alone: bool = False
     ) -> None:
+        """Commits until the store has answered. `alone`: if it is refused, the one outcome is to blame.
+
+        Raises:
+            ServerFailed: the server failed, and others must not wait for these sagas.
+        """
         backoff = Backoff(self._clock)
         while True:
             plans = self._planner.plan(groups, notifications)
@@ -76,11 +98,13 @@ class Committer:
                 conflicts = await self._store.commit(writes, notifications, process=process, durable=True, wait=wait)
             except InputRefused as error:  # the only error that an outcome itself can cause
                 notifications.drop_inline()
-                # Some of them are about steps that are already committed. A reference to a claim that does not exist is harmless.
-                self.queue.notify(notifications)
-                await self._commit_one_by_one(groups, error)
+                await self._refused(groups, notifications, error, alone=alone)
                 return
             except SagaError as error:  # the commit may have been made: plan again under the rows' locks
+                if isinstance(error, ServerFailed) and not self._are_apart(groups):
+                    notifications.drop_inline()
+                    self._notify_later(groups, notifications, error)
+                    raise
                 self._log.warning("commit unknown, retrying", sagas=len(groups), error=str(error))
                 notifications.drop_inline()  # the claims of this attempt may not exist
                 wait = True
@@ -129,18 +153,28 @@ class Committer:
         for group in alone:
             await self._commit([group], Notifications(), wait=True)
 
-    async def _commit_one_by_one(self, groups: Sequence[OutcomeGroup], error: SagaError) -> None:
-        """One outcome that cannot be stored must not fail its batch."""
-        if len(groups) > 1:
+    def _notify_later(self, groups: Sequence[OutcomeGroup], notifications: Notifications, error: SagaError) -> None:
+        """Some are about steps that are already committed. A reference to a claim that does not exist is harmless."""
+        if groups:
+            self.queue.notify(notifications)
+        else:  # nothing else was written, so they are to blame; polls find what they were about
+            self._log.warning("notifications cannot be sent, dropping them", error=str(error))
+
+    async def _refused(
+        self, groups: Sequence[OutcomeGroup], notifications: Notifications, error: SagaError, *, alone: bool
+    ) -> None:
+        """One outcome that cannot be stored must not fail its batch, and a notification that cannot be sent no outcome."""
+        if not alone:
+            self._notify_later(groups, notifications, error)
             for group in groups:
-                await self._commit([group], Notifications())
+                await self._commit([group], Notifications(), alone=True)
             return
-        group = groups[0]
+        (group,) = groups
         self._log.error("outcome cannot be stored", saga=str(group.saga), error=str(error))
         group.outcomes = [_unstorable(outcome, error) for outcome in group.outcomes]
         group.conflicts += 1
         if group.conflicts <= CONFLICTS_MAX:
-            await self._commit([group], Notifications())
+            await self._commit([group], Notifications(), alone=True)
 
 
 def _unstorable(outcome: Outcome, error: SagaError) -> Outcome:

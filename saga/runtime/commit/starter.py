@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from saga.core.rules.decision import Decision
-from saga.errors import Conflict, SagaError, Unavailable
+from saga.errors import Closed, Conflict, InputRefused, SagaError, ServerFailed, Unavailable
 from saga.logger import get_logger
 from saga.ports.store import Connection, Store
 from saga.ports.values.claim import Claim
@@ -37,6 +37,7 @@ TIMEOUT_TICK_SECONDS: Final = 0.25
 class _PendingStart(Struct, eq=False):
     request: StartRequest
     answer: asyncio.Future[UUID]
+    error: str = ""  # why it was not committed yet
 
 
 class Starter:
@@ -70,7 +71,8 @@ class Starter:
 
         Raises:
             Conflict: the key was used with another input.
-            TimeoutError: the store has not answered in time; the start is still being retried.
+            TimeoutError: the store has not answered in time, for the reason in its text; the start is still being retried.
+            InputRefused: the store cannot hold the input, the key or the tags.
         """
         loop = asyncio.get_running_loop()
         pending = _PendingStart(request, loop.create_future())
@@ -87,7 +89,8 @@ class Starter:
 
         Raises:
             Conflict: the key was used with another input.
-            Unavailable: the connection is lost.
+            InputRefused: the store cannot hold the input, the key or the tags.
+            Unavailable: the connection is lost, or the server failed; the caller's transaction cannot be committed.
         """
         notifications = Notifications()
         decision = first_decision(request.graph, self._clock.now())
@@ -117,8 +120,9 @@ class Starter:
             if batch:
                 await self._commit(batch)
 
-    async def _commit(self, batch: Sequence[_PendingStart]) -> None:
+    async def _commit(self, batch: Sequence[_PendingStart], *, is_retry: bool = False) -> None:
         backoff = Backoff(self._clock)
+        backoff.is_retry = is_retry
         while True:
             notifications = Notifications()
             decided = [self._decision(pending.request) for pending in batch]
@@ -132,15 +136,24 @@ class Starter:
                 taken = await self._store.start(
                     starts, notifications, process=process, waiter=process, is_retry=backoff.is_retry
                 )
-            except Unavailable as error:
-                self._log.warning("start unknown, retrying", sagas=len(batch), error=str(error))
-                await backoff.pause()
-            except SagaError as error:
-                await self._refuse(batch, error)
+            except (InputRefused, Closed) as error:
+                await self._refuse(batch, error, is_retry=backoff.is_retry)
                 return
+            except SagaError as error:  # the starts may have been committed
+                self._log.warning("start unknown, retrying", sagas=len(batch), error=str(error))
+                for pending in batch:
+                    pending.error = str(error)
+                await backoff.pause()
+                if isinstance(error, ServerFailed):
+                    batch = [pending for pending in batch if not pending.answer.done()]
+                    await self._separate(batch)
+                    if len(batch) != 1:
+                        return
             except Exception as error:  # noqa: BLE001 (whatever it is, callers wait for an answer)
                 self._log.exception("start failed for a reason that nobody foresaw", sagas=len(batch))
-                await self._refuse(batch, Unavailable(f"the start failed, and may have happened ({error!r})"))
+                await self._refuse(
+                    batch, Unavailable(f"the start failed, and may have happened ({error!r})"), is_retry=True
+                )
                 return
             else:
                 self._meter.wrote("starts", len(batch), self._clock.monotonic() - sent_at)
@@ -213,16 +226,21 @@ class Starter:
             store_clock=self._clock.offset,
         )
 
-    async def _refuse(self, batch: Sequence[_PendingStart], error: SagaError) -> None:
+    async def _refuse(self, batch: Sequence[_PendingStart], error: SagaError, *, is_retry: bool) -> None:
         if len(batch) == 1:
             _fail(batch[0], error)
             return
         for pending in batch:
-            await self._commit([pending])
+            await self._commit([pending], is_retry=is_retry)
+
+    async def _separate(self, batch: Sequence[_PendingStart]) -> None:
+        """The server failed, perhaps because of one of several starts: the others must not wait for it."""
+        if len(batch) > 1:
+            await asyncio.gather(*(self._commit([pending], is_retry=True) for pending in batch))
 
 
 def _time_out(pending: _PendingStart) -> None:
-    _fail(pending, TimeoutError())
+    _fail(pending, TimeoutError(pending.error))
 
 
 def _fail(pending: _PendingStart, error: Exception) -> None:

@@ -20,8 +20,9 @@ from saga.core.state.letters import (
     keeps_command,
 )
 from saga.core.state.phase import Phase
+from saga.ports.values.claim import CommandRef
 from saga.ports.values.notification import Notifications
-from saga.ports.values.write import PARKED_SECONDS, Delay, Drop, Result, Write
+from saga.ports.values.write import PARKED_SECONDS, Delay, Dispatch, Drop, Result, Write
 from saga.runtime.planning.assignment import Routes, dispatch_to_owner, dispatch_to_queue
 from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.outcome import Outcome
@@ -59,6 +60,7 @@ def plan(
         write.is_new = True
     else:
         _dispatch(group, _close_claims(group, planned), planned, routes, notifications)
+        _hand_on(group, planned, routes, notifications)
         write.is_new = _is_new(write, group.state.vector)
     planned.is_ending = decision.changed and decision.state.phase.is_terminal
     if planned.is_ending and group.waiter is not None and group.waiter != routes.identity.number:
@@ -161,6 +163,18 @@ def _dispatch(
         elif dispatch.owner == routes.identity.number:
             planned.handovers.append(dispatch)
         planned.write.dispatches.append(dispatch)
+
+
+def _hand_on(group: OutcomeGroup, planned: CommitPlan, routes: Routes, notifications: Notifications) -> None:
+    """Gives commands that this process cannot run to the processes that their outcomes name, unless they are parked or over."""
+    given_back = {delay.claim for delay in planned.write.delays if delay.after_seconds < PARKED_SECONDS}
+    for outcome in group.outcomes:
+        claim, owner = outcome.claim, outcome.next_process
+        if owner is None or claim.number not in given_back or _is_parked(group, claim.step):
+            continue
+        notifications.claim_refs.setdefault(owner, []).append(CommandRef(group.saga, claim.step))
+        service, number = group.graph.steps[claim.step].service, routes.identity.next_claim()
+        planned.write.dispatches.append(Dispatch(claim.step, claim.operation, service, owner, number, 0.0))
 
 
 def _is_new(write: Write, before: str) -> bool:

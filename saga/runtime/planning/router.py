@@ -58,6 +58,14 @@ class Router:
         """Returns whether a process that shares a service with this one holds claims, which this one takes over if it dies."""
         return any(known.peer.in_flight for service in self.own_services for known in self._by_service.get(service, ()))
 
+    def next_peer(self, service: str) -> int | None:
+        """The live process of a service that follows this one in the order of their numbers, in a ring. None if there is no other."""
+        if self._clock.monotonic() - self._updated_at > SILENT_SECONDS:
+            return None
+        numbers = sorted(known.peer.id for known in self._by_service.get(service, ()))
+        later = (number for number in numbers if number > self.identity.number)
+        return next(later, numbers[0] if numbers else None)
+
     def owner(self, service: str) -> int | None:
         if service in self.own_services:
             return self.identity.number if self._capacity.has_room() else None

@@ -6,32 +6,46 @@ import json
 from typing import Final
 
 import pydantic_core
-from msgspec import Struct
+from msgspec import Struct, field
 
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
 from saga.core.definition.paths import resolve
 from saga.core.definition.step import Step
 from saga.core.rules import events as ev
+from saga.errors import InputRefused, SagaError
 from saga.ports.values.claim import Claim
+from saga.runtime.handlers.answers import GiveUp, NotYet
 from saga.runtime.handlers.context import Context
 from saga.runtime.handlers.handler_caller import HandlerCaller
 from saga.runtime.handlers.handler_function import HandlerFunction
 from saga.runtime.handlers.handler_shape import Value
 from saga.runtime.handlers.step_handler import StepHandler
 from saga.runtime.planning.outcome import Outcome
+from saga.runtime.steps.patience import Patience
 
 ERROR_CHARS_MAX: Final = 500
 
 
+class DoesNotFit(InputRefused):
+    """The input or a recorded result does not fit the handler of this process: nothing has begun. Another build may read it."""
+
+
 class Attempt(Struct):
-    """Reads the input, calls the handler's functions, and makes the outcome: the part that all modes share."""
+    """Reads the input, calls the handler's functions, and makes the outcome: the part that all modes share.
+
+    `has_begun`: a function of the handler was called. What happens before that is not an attempt. `misfit`: why this process
+    cannot run the claim, though another may.
+    """
 
     claim: Claim
     graph: Graph
     handler: StepHandler
     caller: HandlerCaller
     context: Context
+    patience: Patience = field(default_factory=Patience)
+    has_begun: bool = False
+    misfit: str | None = None
 
     @property
     def step(self) -> Step:
@@ -41,30 +55,44 @@ class Attempt(Struct):
         """Runs the step; returns its result as JSON.
 
         Raises:
-            InputRefused: the input or the result does not fit the handler's types.
+            DoesNotFit: the input does not fit the handler's types.
+            InputRefused: its result does not.
             TimeoutError: no answer within the step's timeout.
         """
         handler = self.handler
-        result = await self._call(handler.execute_function, handler.execute_function.read(self.input()))
-        return handler.encode(result)
+        return handler.encode(await self._call(handler.execute_function, self._read(handler.execute_function)))
 
     async def compensate(self, result: bytes | None) -> None:
-        """Compensates the step that had this result."""
+        """Compensates the step that had this result. Raises DoesNotFit."""
         handler = self.handler
         if handler.compensate_function is None:
-            raise LookupError(f"{handler.full_name} has no compensation in this process")
+            raise DoesNotFit(f"{handler.full_name} has no compensation in this process")
         await self._call(
-            handler.compensate_function, handler.compensate_function.read(self.input()), handler.decode(result)
+            handler.compensate_function, self._read(handler.compensate_function), self._read_result(result)
         )
 
     async def probe(self) -> bytes:
-        """Finds out whether the step took effect; returns its result as JSON. Raises DidNotHappen."""
+        """Finds out whether the step took effect; returns its result as JSON. Raises DidNotHappen, DoesNotFit."""
         handler = self.handler
         if handler.probe_function is None:
-            raise LookupError(f"{handler.full_name} has no probe in this process")
-        return handler.encode(await self._call(handler.probe_function, handler.probe_function.read(self.input())))
+            raise DoesNotFit(f"{handler.full_name} has no probe in this process")
+        return handler.encode(await self._call(handler.probe_function, self._read(handler.probe_function)))
+
+    def _read(self, function: HandlerFunction) -> Value:
+        try:
+            return function.read(self.input())
+        except InputRefused as error:
+            raise DoesNotFit(str(error)) from error
+
+    def _read_result(self, result: bytes | None) -> Value:
+        try:
+            return self.handler.decode(result)
+        except InputRefused as error:
+            raise DoesNotFit(str(error)) from error
 
     async def _call(self, function: HandlerFunction, *values: Value) -> Value:
+        self.has_begun = True
+        self.patience.waiting_since = None
         return await self.caller.call(function, values, self.context, self.step.timeout_seconds)
 
     def input(self) -> bytes:
@@ -92,6 +120,21 @@ class Attempt(Struct):
 
     def ongoing(self, after_seconds: float, why: str | None = None) -> Outcome:
         return Outcome(self.claim, ev.Ongoing(self.claim.step, after_seconds), error=why)
+
+    def not_done(self, error: Exception, *, quiet_seconds: float = 0.0) -> Outcome:
+        """The outcome of an attempt that ended with an error, the same in each mode. Rejections are not among them.
+
+        An error of ours before the handler was called is not an attempt: it counts against no retry policy. After that, only what
+        blames the data is final: the result, or its record in the database (SQLSTATE classes 22 and 23).
+        """
+        if isinstance(error, NotYet):
+            return self.ongoing(error.after_seconds)
+        if isinstance(error, DoesNotFit):
+            self.misfit = str(error)
+            return self.ongoing(0.0, self.misfit)
+        if isinstance(error, SagaError) and not self.has_begun:
+            return self.ongoing(self.patience.pause_seconds(), f"not begun: {error}"[:ERROR_CHARS_MAX])
+        return self.failed(error, is_final=isinstance(error, GiveUp | InputRefused), quiet_seconds=quiet_seconds)
 
     def failed(self, error: BaseException, *, is_final: bool = False, quiet_seconds: float = 0.0) -> Outcome:
         """A technical failure: whether the step took effect is unknown."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from saga.core.state.mode import Mode
 from saga.runtime.handlers.handler_caller import HandlerCaller
 from saga.runtime.handlers.step_handler import StepHandler
+from saga.runtime.steps.patience import Patience
 from saga.runtime.steps.runner import StepRunner
 from saga.runtime.timing.fair_gate import FairGate
 
@@ -20,3 +21,4 @@ class BoundHandler:
     runner: StepRunner
     caller: HandlerCaller
     slots: FairGate
+    patience: Patience = field(default_factory=Patience)

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from saga.core.rules import events as ev
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
-from saga.errors import InputRefused
 from saga.ports.clock import Clock
-from saga.runtime.handlers.answers import DidNotHappen, GiveUp, NotYet, Reject
+from saga.runtime.handlers.answers import DidNotHappen, Reject
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.steps.attempt import Attempt
 
@@ -32,8 +31,6 @@ class ExternalRunner:
             if _calls_probe(attempt):
                 return await _probe(attempt, asked_at)
             return attempt.succeeded(await attempt.execute())
-        except NotYet as answer:
-            return attempt.ongoing(answer.after_seconds)
         except Exception as error:  # noqa: BLE001 (whatever a handler raises is a technical failure: G23)
             left_seconds = max(attempt.step.timeout_seconds - (self.clock.monotonic() - asked_at), 0.0)
             return _not_done(attempt, error, asked_at, left_seconds + self.margin_seconds)
@@ -46,8 +43,7 @@ def _not_done(attempt: Attempt, error: Exception, asked_at: float, unanswered_se
         if quiet_seconds > 0:  # G25: an earlier call may still arrive after this rejection
             return attempt.ongoing(quiet_seconds, f"declined ({error.reason}), not final yet")
         return attempt.rejected(error.reason)
-    is_final = isinstance(error, GiveUp | InputRefused)
-    return attempt.failed(error, is_final=is_final, quiet_seconds=unanswered_seconds)
+    return attempt.not_done(error, quiet_seconds=unanswered_seconds)
 
 
 def _calls_probe(attempt: Attempt) -> bool:

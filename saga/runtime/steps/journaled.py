@@ -9,9 +9,8 @@ from saga.core.rules import events as ev
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
-from saga.errors import InputRefused
 from saga.ports.journal import Journal, JournalRow, Mark
-from saga.runtime.handlers.answers import GiveUp, NotYet, Reject
+from saga.runtime.handlers.answers import Reject
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.steps.attempt import Attempt
 
@@ -46,10 +45,8 @@ class JournaledRunner:
                 except _Raced:
                     attempt.claim.deliveries += 1  # so that the next one reads the journal first
             return attempt.failed(RuntimeError("another process keeps writing the journal of this step"))
-        except NotYet as answer:
-            return attempt.ongoing(answer.after_seconds)
         except Exception as error:  # noqa: BLE001 (a handler or its database failed: the retry asks the journal)
-            return attempt.failed(error, is_final=isinstance(error, GiveUp | InputRefused))
+            return attempt.not_done(error)
 
 
 async def _run(attempt: Attempt, journal: Journal) -> Outcome:

@@ -7,13 +7,13 @@ from typing import Final
 
 from saga.core.state.letters import COMPENSATED, HAPPENED_LETTERS
 from saga.core.state.operation import Operation
-from saga.errors import InputRefused, Unavailable
+from saga.errors import Unavailable
 from saga.ports.adapter import StoreAdapter
 from saga.ports.clock import Clock
 from saga.ports.store import Connection
 from saga.ports.values.notification import Notifications
 from saga.runtime.after_commit import AfterCommit
-from saga.runtime.handlers.answers import GiveUp, NotYet, Reject
+from saga.runtime.handlers.answers import Reject
 from saga.runtime.identity import ProcessIdentity
 from saga.runtime.planning.commit_plan import Committed
 from saga.runtime.planning.outcome import Outcome
@@ -48,8 +48,6 @@ class TransactionalRunner:
                 attempt.context.use(connection)
                 outcome = await _handle(attempt)
                 committed = await self._record(attempt, outcome, connection)
-        except NotYet as answer:
-            return attempt.ongoing(answer.after_seconds)
         except _Refused:
             return Outcome(attempt.claim, None, error="no longer called for")
         except Exception as error:  # noqa: BLE001 (whatever a handler raises is a technical failure)
@@ -59,9 +57,11 @@ class TransactionalRunner:
     def _not_done(self, attempt: Attempt, error: Exception) -> Outcome:
         if isinstance(error, Reject) and attempt.claim.operation is Operation.EXECUTE:
             return attempt.rejected(error.reason)  # rolled back; the rejection is recorded like any other
-        if isinstance(error, Unavailable):  # it may have been committed: then the next delivery sees the new letter
+        if (
+            isinstance(error, Unavailable) and attempt.has_begun
+        ):  # if it is committed, the next delivery sees the new letter
             self.after_commit.recovered()
-        return attempt.failed(error, is_final=isinstance(error, GiveUp | InputRefused))
+        return attempt.not_done(error)
 
     async def _record(self, attempt: Attempt, outcome: Outcome, connection: Connection) -> Committed:
         """Decides on the row that was read with the claim; if that is out of date, on the row as it is now, locked."""

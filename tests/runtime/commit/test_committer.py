@@ -12,7 +12,7 @@ from saga.core.rules import events as ev
 from saga.core.rules.decide import decide
 from saga.core.state.operation import Operation
 from saga.core.state.saga_state import State, initial_state
-from saga.errors import InputRefused, SagaError, Unavailable
+from saga.errors import InputRefused, SagaError, ServerFailed, Unavailable
 from saga.memory.adapter import MemoryAdapter
 from saga.memory.data.database import Database
 from saga.ports.adapter import StoreOptions
@@ -31,6 +31,7 @@ from saga.runtime.telemetry import SILENT
 from saga.runtime.timing.store_clock import StoreClock
 from tests.core.graphs import chain, shaped
 from tests.runtime.routers import router_with
+from tests.runtime.world import until
 
 SAGA, OTHER = UUID(int=1), UUID(int=2)
 PEER = 7
@@ -85,6 +86,64 @@ async def test_inline_claims_of_a_failed_commit_are_sent_as_references() -> None
         run.cancel()
         assert CommandRef(OTHER, 0) in store.told
         assert OTHER not in {claim.saga for claim in store.told_whole}
+
+
+class PickyStore(RefusingStore):
+    """Refuses every commit that contains this saga or this notification."""
+
+    def __init__(self, error: SagaError, *, saga: UUID | None = None, ref: CommandRef | None = None) -> None:
+        super().__init__(None)
+        self.refusal: SagaError | None = error
+        self.saga, self.ref = saga, ref
+
+    async def commit(
+        self, writes: Sequence[Write], notifications: Notifications, **options: object
+    ) -> list[WriteConflict]:
+        is_met = self.ref in notifications.claim_refs.get(PEER, []) or any(write.saga == self.saga for write in writes)
+        if self.refusal is not None and is_met:
+            raise self.refusal
+        return await super().commit(writes, notifications, **options)
+
+    def sagas(self) -> set[UUID]:
+        return {write.saga for write in self.written}
+
+
+async def test_a_saga_at_which_the_server_fails_holds_up_no_other_and_is_committed_at_last() -> None:
+    store = PickyStore(ServerFailed("XX000"), saga=SAGA)
+    committer = committer_over(store)
+    committer.queue.notify(Notifications(claim_refs={PEER: [CommandRef(OTHER, 3)]}))
+    for number in range(4):
+        committer.queue.add(replace(poisoned_group(), saga=UUID(int=number + 1)))
+    run = asyncio.create_task(committer.run())
+    await until(lambda: len(store.sagas()) == 3, "the others are committed")
+    committer.queue.add(replace(poisoned_group(), saga=UUID(int=9)))
+    await until(lambda: UUID(int=9) in store.sagas(), "so is what comes later")
+    assert [claim.saga for claim in committer.queue.unsettled().values()] == [SAGA]
+    store.refusal = None
+
+    async with asyncio.timeout(5):
+        await committer.queue.drained()
+
+    run.cancel()
+    assert SAGA in store.sagas()
+    assert CommandRef(OTHER, 3) in store.told
+    assert not committer.queue.unsettled()
+
+
+async def test_notifications_that_cannot_be_sent_fail_no_outcome_and_are_dropped() -> None:
+    for error in (InputRefused("too long"), ServerFailed("54000")):
+        store = PickyStore(error, ref=CommandRef(OTHER, 3))
+        committer = committer_over(store)
+        committer.queue.notify(Notifications(claim_refs={PEER: [CommandRef(OTHER, 3)]}))
+        committer.queue.add(poisoned_group())
+        run = asyncio.create_task(committer.run())
+
+        async with asyncio.timeout(5):
+            await committer.queue.drained()
+
+        run.cancel()
+        assert [result.value for write in store.written for result in write.results] == [b"1"]
+        assert store.told == []
 
 
 async def test_only_the_claim_of_the_last_attempt_is_sent_inline() -> None:

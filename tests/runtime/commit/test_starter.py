@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import asyncpg
 import pytest
 
-from saga import Conflict, Definition, InputRefused, NotFound, Participant, UsageError
+from saga import App, Conflict, Definition, InputRefused, NotFound, Participant, UsageError
+from saga.errors import AccessRefused, SagaError, SchemaMismatch, ServerFailed, Unavailable
 from tests.runtime.world import Sql, World, until
 
 TOO_LARGE = "x" * (2 * 1024 * 1024)
@@ -135,3 +137,88 @@ async def test_waiting_for_a_saga_that_another_process_started_ends(any_world: W
     waiting = [asyncio.create_task(other.handle(handle.id).result(10)) for _ in range(5)]
     assert {(await task).value for task in waiting} == {"a"}
     await until(lambda: not other.process.end_waiters._waiting, "nobody waits any more")
+
+
+class FailingStarts:
+    """Raises the errors in turn instead of answering a start, each after the store has done its work or before."""
+
+    def __init__(self, app: App, *errors: SagaError, is_done: bool = True) -> None:
+        store: Any = app.process.starter._store
+        self.calls: list[tuple[int, bool]] = []  # starts, is_retry
+        self.errors, self._is_done, self._start = list(errors), is_done, store.start
+        store.start = self.start
+
+    async def start(self, starts: Any, *arguments: Any, **options: Any) -> Any:
+        self.calls.append((len(starts), options["is_retry"]))
+        if not self.errors:
+            return await self._start(starts, *arguments, **options)
+        if self._is_done:
+            await self._start(starts, *arguments, **options)
+        raise self.errors.pop(0)
+
+
+UNKNOWN = [Unavailable("lost"), AccessRefused("revoked"), SchemaMismatch("no table"), ServerFailed("XX000")]
+
+
+@pytest.mark.parametrize("error", UNKNOWN, ids=lambda error: type(error).__name__)
+async def test_a_start_whose_answer_was_an_error_is_looked_at_again_under_its_own_id(
+    any_world: World, error: SagaError
+) -> None:
+    service, definition, ran = echo()
+    sagas = await any_world.join(service)
+    await sagas.register(definition)
+    failing = FailingStarts(sagas, error, error)
+    handle = await sagas.start(definition, "a")
+    assert (await handle.result(10)).value == "a"
+    assert ran == ["a"]
+    assert [is_retry for _, is_retry in failing.calls] == [False, True, True]
+
+
+async def test_a_refusal_does_not_forget_that_an_earlier_try_may_have_been_committed(any_world: World) -> None:
+    service, definition, ran = echo()
+    sagas = await any_world.join(service)
+    await sagas.register(definition)
+    failing = FailingStarts(sagas, Unavailable("lost"), InputRefused("one of them"))
+    handles = await asyncio.gather(*(sagas.start(definition, str(number)) for number in range(3)))
+    for handle in handles:
+        await handle.result(10)
+    assert sorted(ran) == ["0", "1", "2"]
+    assert failing.calls == [(3, False), (3, True), (1, True), (1, True), (1, True)]
+
+
+async def test_a_start_at_which_the_server_fails_holds_up_no_other(any_world: World) -> None:
+    service, definition, ran = echo()
+    sagas = await any_world.join(service)
+    await sagas.register(definition)
+    failing = FailingStarts(sagas, ServerFailed("54000"), is_done=False)
+    handles = await asyncio.gather(*(sagas.start(definition, str(number)) for number in range(3)))
+    for handle in handles:
+        await handle.result(10)
+    assert sorted(ran) == ["0", "1", "2"]
+    assert failing.calls == [(3, False), (1, True), (1, True), (1, True)]
+
+
+async def test_a_start_that_is_never_answered_says_why(any_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    service, definition, _ = echo()
+    sagas = await any_world.join(service)
+    await sagas.register(definition)
+    monkeypatch.setattr("saga.client.START_TIMEOUT_SECONDS", 0.3)
+    failing = FailingStarts(sagas, *[ServerFailed("no space for it")] * 20, is_done=False)
+    with pytest.raises(
+        Unavailable, match=r"did not answer for 0 s \(no space for it\): whether echo was started is unknown"
+    ):
+        await sagas.start(definition, "a")
+    failing.errors.clear()
+    monkeypatch.undo()
+    await (await sagas.start(definition, "b")).result(10)
+
+
+async def test_an_error_in_a_callers_transaction_is_one_of_saga(world: World, sql: Sql) -> None:
+    service, definition, _ = echo()
+    sagas = await world.join(service)
+    await sagas.register(definition)
+    await sql.execute("alter table saga add constraint narrow check (tags is null) not valid")
+    with pytest.raises(InputRefused, match="narrow"):
+        async with sql.transaction():
+            await sagas.start(definition, "a", tags={"a": "b"}, tx=sql)
+    await sql.execute("alter table saga drop constraint narrow")
