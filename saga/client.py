@@ -157,7 +157,8 @@ class Sagas:
     ) -> Handle:
         """Starts a saga. It is durable when this returns (with `tx`: when the caller commits).
 
-        `key`: the same key never starts a second saga of this definition. `tx`: an asyncpg connection to the store's database; the saga
+        `key`: the same key never starts a second saga of this definition, until retention (setting: retention) has deleted
+        the first, with its key. `tx`: an asyncpg connection to the store's database; the saga
         starts with its transaction, or not at all. By name, starts the newest activated version, or `version`.
 
         Raises:

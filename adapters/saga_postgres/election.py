@@ -23,6 +23,7 @@ import asyncpg
 
 from saga.errors import Closed, LeadershipLost, Unavailable
 from saga.ports.election import Election, Leadership, LeaseWatch
+from saga_postgres.announce.channels import leader_channel
 from saga_postgres.connection.failures import translated
 from saga_postgres.connection.pool import Connection, Pool
 from saga_postgres.statements import statements
@@ -49,7 +50,7 @@ class PostgresElection:
         # The row `supervisor` shows which supervisor was seen working, whichever election chose it
         self._row = f"{name} election"
         self._lock = f"saga.leader.{namespace}.{name}"
-        self._channel = f"saga_{namespace}_leader"
+        self._channel = leader_channel(namespace)
         self._session: asyncpg.Connection[asyncpg.Record] | None = None
         self._term = 0
         self._turn = asyncio.Lock()  # a session runs one operation at a time

@@ -28,6 +28,9 @@ class MemoryRetention:
         database.commands.remove_sagas(row.id for row in purged)
         return len(purged)
 
+    async def prepare_history(self) -> None:
+        """Does nothing: the history in memory has no partitions."""
+
     async def keep_history(self, days: float) -> None:
         history, before = self._database.history, self._database.now() - days * DAY_SECONDS
         while history and history[0].at < before:

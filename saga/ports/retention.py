@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Retention(Protocol):
-    """Housekeeping, done by the leader. Every method may be repeated.
+    """Housekeeping, done by the leader. Every method may be repeated, and none makes a process wait that works on sagas.
 
     Raises:
         Unavailable: by every method; some of the work may have been done.
@@ -15,5 +15,8 @@ class Retention(Protocol):
     async def purge(self, older_than_seconds: float, limit: int) -> int:
         """Deletes up to `limit` sagas that ended longer ago, with their steps and keys. Returns the number of sagas."""
 
+    async def prepare_history(self) -> None:
+        """Creates the partitions of the history for the coming days. Every process may do it, and does while there is no leader."""
+
     async def keep_history(self, days: float) -> None:
-        """Creates the partitions of the history for the coming days, and drops those that are older than `days`."""
+        """Prepares the history, and deletes what of it is older than `days`, partition by partition."""

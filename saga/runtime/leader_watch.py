@@ -33,6 +33,10 @@ class LeaderWatch:
                 self._patient_until = now + LEADER_SILENT_SECONDS  # the leader extends deadlines first
             self._leader_seen_at = seen_at
 
+    def is_leader_seen(self) -> bool:
+        """Returns whether a leader was at work a moment ago, as the last heartbeat said."""
+        return self._clock.monotonic() - self._leader_seen_at < LEADER_SILENT_SECONDS
+
     def is_deadline_enforced(self) -> bool:
         now = self._clock.monotonic()
         silence = now - min(self.heartbeat_at, self._leader_seen_at)

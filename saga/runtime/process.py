@@ -32,6 +32,7 @@ from saga.runtime.commit.starter import Starter
 from saga.runtime.definition_cache import DefinitionCache
 from saga.runtime.follow_up import FollowUp
 from saga.runtime.heartbeat import HeartbeatLoop
+from saga.runtime.history_days import HistoryDays
 from saga.runtime.identity import ProcessIdentity
 from saga.runtime.leader_watch import LeaderWatch
 from saga.runtime.planning.planner import CommitPlanner
@@ -130,6 +131,7 @@ class Process:
             self.poller.run,
             self._leases.run,
             self.end_waiters.run,
+            HistoryDays(self.adapter.retention, self.clock, self.heartbeat.leader_watch).run,
         ]
         if self.dispatcher is not None:
             loops += [self.dispatcher.run, self.dispatcher.run_late]

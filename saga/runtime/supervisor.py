@@ -16,7 +16,7 @@ from typing import Final
 from uuid import UUID
 
 from saga.core.rules import events as ev
-from saga.errors import LeadershipLost, SagaError, Unavailable
+from saga.errors import Closed, LeadershipLost, SagaError
 from saga.logger import get_logger
 from saga.ports.clock import Clock
 from saga.ports.election import Election, Leadership
@@ -80,14 +80,19 @@ class Supervisor:
         return self._trouble[0]
 
     async def run(self) -> None:
-        """Campaigns and leads until cancelled. Then it resigns and closes the election."""
+        """Campaigns and leads until cancelled. Then it resigns and closes the election.
+
+        It outlives every refusal of a server: an administrator may be changing a password or a right just now.
+        """
         try:
             while True:
                 try:
                     await self._run_term()
-                except (LeadershipLost, Unavailable) as error:
+                except Closed:
+                    raise
+                except SagaError as error:
                     self._log.warning("not leading", error=str(error))
-                    if isinstance(error, Unavailable):
+                    if not isinstance(error, LeadershipLost):
                         self._trouble = str(error), self._clock.monotonic()
                     await self._clock.sleep(CAMPAIGN_RETRY_SECONDS)
         finally:
@@ -105,9 +110,9 @@ class Supervisor:
             await self._resign(leadership)
 
     async def _resign(self, held: Leadership) -> None:
-        with contextlib.suppress(LeadershipLost, Unavailable):
+        with contextlib.suppress(SagaError):
             await self._election.resign(held)
-        with contextlib.suppress(LeadershipLost, Unavailable):
+        with contextlib.suppress(SagaError):
             await self._membership.lead(held.term, None, silence_seconds_max=self._options.outage_grace_seconds)
 
     async def _lead(self) -> None:
@@ -149,7 +154,7 @@ class Supervisor:
             except LeadershipLost:
                 self._leadership = None  # from this moment on no other loop here acts
                 raise
-            except Unavailable as error:
+            except SagaError as error:
                 self._log.warning("the term could not be proved", term=leadership.term, error=str(error))
 
     async def _watch_trust(self) -> None:
@@ -161,7 +166,9 @@ class Supervisor:
         while True:
             try:
                 await self._report_leading()
-            except Unavailable as error:
+            except LeadershipLost:
+                raise
+            except SagaError as error:
                 self._log.warning("cannot report that it leads", error=str(error))
             await self._clock.sleep(SEEN_SECONDS)
 
@@ -233,16 +240,22 @@ class Supervisor:
 
     async def _maintain(self) -> None:
         while True:
-            try:
-                await self._retention.keep_history(self._options.history_days)
-                while (
-                    await self._retention.purge(self._options.retention_seconds, self._options.purge_max)
-                    == self._options.purge_max
-                ):
-                    pass
-            except SagaError as error:
-                self._log.warning("cannot enforce retention", error=str(error))
+            for work in (self._purge, self._keep_history):
+                try:
+                    await work()
+                except SagaError as error:  # the other work must not wait for it
+                    self._log.warning("cannot enforce retention", error=str(error))
             await self._clock.sleep(self._options.maintenance_seconds)
+
+    async def _purge(self) -> None:
+        while (
+            await self._retention.purge(self._options.retention_seconds, self._options.purge_max)
+            == self._options.purge_max
+        ):
+            pass
+
+    async def _keep_history(self) -> None:
+        await self._retention.keep_history(self._options.history_days)
 
 
 def _late_seconds(deadline: float | None, now: float) -> float | None:

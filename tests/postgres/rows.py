@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -13,6 +15,18 @@ from saga.core.ids import RANDOM_BYTES, uuid7
 from tests.core.graphs import chain
 
 Tables: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+@asynccontextmanager
+async def transaction_of(url: str, statement: str, *arguments: object) -> AsyncIterator[None]:
+    """Somebody else's transaction, which has run a statement in the namespace and stays open."""
+    connection = await asyncpg.connect(url, server_settings={"search_path": "saga"})
+    try:
+        async with connection.transaction():
+            await connection.execute(statement, *arguments)
+            yield
+    finally:
+        await connection.close()
 
 
 async def add_definition(tables: Tables, modes: str = "XXX", *, name: str = "order", version: int = 1) -> int:

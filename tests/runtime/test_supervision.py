@@ -9,12 +9,14 @@ import uuid
 import pytest
 
 from saga import Context, Definition, Participant
+from saga.errors import AccessRefused
 from saga.memory.adapter import MemoryAdapter
 from saga.memory.data.database import Database
 from saga.memory.election import LEASE_SECONDS, MemoryElection
 from saga.ports.adapter import StoreOptions
 from saga.ports.election import Leadership
-from saga.runtime import redrive, supervisor
+from saga.runtime import redrive
+from saga.runtime import supervisor as supervisor_module
 from saga.runtime.process import Process
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
 from saga.testing.clocks.hand_clock import HandClock
@@ -39,6 +41,50 @@ class Deaf(MemoryElection):
     async def resign(self, leadership: Leadership) -> None:
         self.resigned.append(leadership.term)
         await super().resign(leadership)
+
+
+class Refusing(MemoryElection):
+    """An election that refuses access for a while, as one does whose password is being changed."""
+
+    is_refusing: bool = False
+
+    async def campaign(self, candidate: str) -> Leadership:
+        self._check()
+        return await super().campaign(candidate)
+
+    async def renew(self, leadership: Leadership) -> Leadership:
+        self._check()
+        return await super().renew(leadership)
+
+    async def resign(self, leadership: Leadership) -> None:
+        self._check()
+        await super().resign(leadership)
+
+    def _check(self) -> None:
+        if self.is_refusing:
+            raise AccessRefused("the election answers but refuses")
+
+
+async def test_a_supervisor_outlives_that_access_is_refused_for_a_while() -> None:
+    clock = HandClock(1_000.0)
+    database = Database(clock, epoch=0.0)
+    process = Process(MemoryAdapter(database, StoreOptions()), clock)
+    await process.start()
+    election = Refusing(database, LEASE_SECONDS)
+    supervisor = Supervisor(process, election, clock, SupervisorOptions())
+    supervision = asyncio.create_task(supervisor.run())
+    await until(lambda: supervisor.term == 1, "it leads")
+
+    election.is_refusing = True
+    await clock.advance(LEASE_SECONDS * 2)
+    await until(lambda: "refuses" in (supervisor.trouble or ""), "it campaigns, and says what stops it")
+    assert not supervision.done()
+
+    election.is_refusing = False
+    await clock.advance(supervisor_module.CAMPAIGN_RETRY_SECONDS + LEASE_SECONDS)
+    await until(lambda: supervisor.term is not None, "it leads again")
+    await ended(supervision)
+    await process.stop()
 
 
 async def test_healthy_sagas_end_with_no_supervisor_alive(any_world: World) -> None:
@@ -189,7 +235,7 @@ async def test_a_purge_deletes_finished_sagas_that_are_old_enough(world: World, 
 async def test_full_batches_follow_each_other_without_waiting_for_the_next_scan(
     world: World, sql: Sql, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (redrive, supervisor):
+    for module in (redrive, supervisor_module):
         monkeypatch.setattr(module, "OVERDUE_MAX", 2)
     gate = Gate()
     service, definition, _ = slow_saga(gate, None)

@@ -9,6 +9,7 @@ from typing import Final
 
 from saga.errors import Closed, InputRefused
 from saga.ports.bus import Bus, Delivery, Message, Subscription, check_headers
+from saga_postgres.announce.channels import bus_channel
 from saga_postgres.bus.subscription import ConsumerMembership, PostgresDelivery, PostgresSubscription
 from saga_postgres.connection.pool import Pool
 
@@ -30,7 +31,7 @@ class PostgresBus:
 
     def __init__(self, url: str, namespace: str) -> None:
         self._pool = Pool(url, namespace, connections_max=CONNECTIONS_MAX, application="saga bus")
-        self._channel = f"saga_{namespace}_bus"
+        self._channel = bus_channel(namespace)
         self._closed = False
 
     async def ensure(self, topics: Sequence[str], group: str) -> None:

@@ -1,26 +1,32 @@
-"""Retention on Postgres: deletes finished sagas in batches and drops history by days."""
+"""Retention on Postgres: deletes finished sagas in batches, and makes and drops the days of the history. Each step is a transaction."""
 
 from __future__ import annotations
 
 from typing import Final
 from uuid import UUID
 
+from saga.errors import SagaError
 from saga_postgres.connection.pool import Pool
 
 BATCH_SAGAS_MAX: Final = 500
 """Sagas visited in one transaction."""
 BATCHES_MAX: Final = 40
 """Batches of one call, which otherwise would have no end where sagas run for months."""
-HISTORY_DAYS_AHEAD: Final = 2
+HISTORY_DAYS_AHEAD: Final = 7
+"""A reader of the history (pg_dump) may keep the next days from being made for as long as this."""
 _BEGINNING: Final = UUID(int=0)
 _PURGE: Final = "select last, visited, purged from purge_batch($1, $2, $3)"
+_BATCH: Final = "select id from saga where id > $1 order by id limit $2"
+_MAKE_DAYS: Final = "select ensure_event_days($1)"
+_DROP_DAY: Final = "select drop_event_days($1)"
+_PURGE_DEFAULT: Final = "select next from purge_event_default($1, $2)"
 
 
 class PostgresRetention:
     """See `saga.ports.retention.Retention`.
 
     Ids grow with time, so it visits sagas in the order of the primary key. A call continues where the last one stopped, and starts again at
-    the beginning once it has reached sagas that are too young.
+    the beginning once it has reached sagas that are too young. It waits at most 0.2 s for a program that reads the history.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -33,17 +39,30 @@ class PostgresRetention:
             batch = min(limit - count, BATCH_SAGAS_MAX)
             if batch <= 0:
                 break
-            async with self._pool.connection() as connection:
-                last, visited, purged = await connection.fetchrow(_PURGE, self._after, older_than_seconds, batch)
+            last, visited, purged = await self._purge(older_than_seconds, batch)
             count += purged
+            self._after = _BEGINNING if visited < batch else last
             if visited < batch:
-                self._after = _BEGINNING
                 break
-            self._after = last
         return count
 
+    async def _purge(self, older_than_seconds: float, batch: int) -> tuple[UUID, int, int]:
+        """Purges one batch. The next call goes on behind one that fails: other sagas must not wait for it."""
+        try:
+            (row,) = await self._pool.fetch(_PURGE, self._after, older_than_seconds, batch)
+        except SagaError:
+            failed = await self._pool.fetch(_BATCH, self._after, batch)
+            self._after = failed[-1][0] if failed else _BEGINNING
+            raise
+        return row[0], row[1], row[2]
+
+    async def prepare_history(self) -> None:
+        await self._pool.fetch(_MAKE_DAYS, HISTORY_DAYS_AHEAD)
+
     async def keep_history(self, days: float) -> None:
-        async with self._pool.connection() as connection:
-            await connection.execute("select ensure_event_days($1)", HISTORY_DAYS_AHEAD)
-        async with self._pool.connection() as connection:
-            await connection.execute("select drop_event_days($1)", days)
+        await self.prepare_history()
+        page: int | None = 0
+        while page is not None:
+            ((page,),) = await self._pool.fetch(_PURGE_DEFAULT, days, page)
+        while (await self._pool.fetch(_DROP_DAY, days))[0][0]:
+            pass

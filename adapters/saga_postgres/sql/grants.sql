@@ -1,14 +1,21 @@
--- Rights of the role of the participants: one schema, no right to change its tables; history and audit can only grow.
--- Run as the owner of the schema (which runs the migrations), and again after each migration.
+-- Rights of the role of the participants: one schema, no right to change its tables; of each table what processes do with it, and no more.
+-- History and audit can only grow, and nothing ended is changed or deleted: retention does that, with the rights of the owner.
+-- Run as the owner of the schema (which runs the migrations), and again after each migration: a new table has no rights before.
 revoke all on schema :schema from public;
 grant usage on schema :schema to :role;
-grant select, insert, update, delete on all tables in schema :schema to :role;
-revoke insert, update, delete on :schema.schema_migration, :schema.secret from :role;
-revoke update, delete on :schema.event, :schema.event_default, :schema.audit from :role;
-grant usage, select on all sequences in schema :schema to :role;
+revoke all on all tables in schema :schema from :role; -- also the days of the history, which are reached through `event`
+grant select, insert, update, delete on :schema.command, :schema.participant, :schema.bus_message to :role;
+grant select, insert, update on :schema.saga, :schema.definition, :schema.contract, :schema.leader to :role;
+grant select, insert, delete on :schema.bus_member to :role;
+grant select, insert on
+    :schema.step, :schema.start_key, :schema.definition_step, :schema.event, :schema.audit, :schema.bus_group to :role;
+grant select on
+    :schema.secret, :schema.schema_migration, :schema.overview, :schema.steps, :schema.stuck, :schema.waiting, :schema.alive to :role;
+revoke all on all sequences in schema :schema from :role;
+grant usage on sequence :schema.participant_id, :schema.bus_member_id to :role;
 revoke execute on all functions in schema :schema from public;
 grant execute on all functions in schema :schema to :role;
--- Tables, sequences and functions that later migrations of the same owner create
-alter default privileges in schema :schema grant select, insert, update, delete on tables to :role;
-alter default privileges in schema :schema grant usage, select on sequences to :role;
+-- Functions that later migrations of the same owner create. Tables get their rights by this file alone, each day of the history none.
 alter default privileges in schema :schema grant execute on functions to :role;
+alter default privileges in schema :schema revoke all on tables from :role;
+alter default privileges in schema :schema revoke all on sequences from :role;

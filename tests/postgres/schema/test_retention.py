@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
+from saga.errors import SagaError
 from saga_postgres.connection.pool import Pool
 from saga_postgres.schema import retention as module
 from saga_postgres.schema.retention import PostgresRetention
-from tests.postgres.rows import Tables, add_command, add_definition, add_event, add_saga
+from tests.postgres.rows import Tables, add_command, add_definition, add_event, add_saga, transaction_of
 
 DAY = 86400.0
-ZONES = ("UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Berlin", "Asia/Kathmandu")
 TABLES = ("saga", "step", "command", "start_key", "event")
 
 
@@ -111,73 +110,35 @@ async def test_a_locked_saga_is_left_for_the_next_time(retention: PostgresRetent
     assert await retention.purge(DAY, 100) == 1
 
 
-async def partitions(tables: Tables) -> set[str]:
-    rows = await tables.fetch(
-        "select inhrelid::regclass::text as relname from pg_inherits where inhparent = 'event'::regclass"
-    )
-    return {row["relname"] for row in rows}
-
-
-async def test_history_has_partitions_for_the_days_ahead(retention: PostgresRetention, tables: Tables) -> None:
-    await retention.keep_history(30)
-    await retention.keep_history(30)
-
-    days = await tables.fetch(
-        "select to_char((now() at time zone 'UTC')::date + n, '\"event_\"YYYYMMDD') as name from generate_series(0, 2) n"
-    )
-    assert await partitions(tables) == {"event_default", *(row["name"] for row in days)}
-
-
-async def test_days_are_those_of_utc_in_every_time_zone(pool: Pool, tables: Tables) -> None:
-    for zone in ZONES:
-        await tables.execute(f"set timezone = '{zone}'; set datestyle = 'SQL, DMY'")
-        await tables.execute("select ensure_event_days(2)")
-        await tables.execute("select drop_event_days(30)")
-
-    days = await pool.fetch("select begins, ends from event_days() order by begins")
-    assert len(days) == 3
-    assert all(day["begins"].timestamp() % DAY == 0 and day["ends"] - day["begins"] == timedelta(1) for day in days)
-
-
-@pytest.mark.parametrize("zone", ZONES)
-async def test_new_days_follow_those_that_were_cut_in_another_time_zone(
-    retention: PostgresRetention, tables: Tables, zone: str
+async def test_a_saga_whose_command_a_hanging_process_has_locked_is_left_for_the_next_time(
+    retention: PostgresRetention, tables: Tables, postgres_url: str
 ) -> None:
-    await tables.execute(f"set timezone = '{zone}'")
-    for n in (0, 1):  # as earlier builds did
-        day, following = [await tables.fetchval("select (current_date + $1::int)::text", n + more) for more in (0, 1)]
-        name = f"event_{day.replace('-', '')}"
-        await tables.execute(f"create table {name} partition of event for values from ('{day}') to ('{following}')")
+    definition = await add_definition(tables)
+    held, free = [await add_saga(tables, definition, "SSS", phase="D", age_seconds=2 * DAY) for _ in range(2)]
+    for saga in (held, free):
+        await add_command(tables, saga, 1)
+    async with transaction_of(postgres_url, "select from command where saga = $1 for no key update", held):
+        assert await retention.purge(DAY, 100) == 1
+        assert await left(tables) == {held}
 
-    await retention.keep_history(30)
-
-    assert await tables.fetchval("select max(ends) - now() from event_days()") > timedelta(days=2)
-    assert await tables.fetchval("select count(*) from event_days()") >= 3
+    assert await retention.purge(DAY, 100) == 1
 
 
-async def test_days_of_history_that_are_too_old_are_dropped(retention: PostgresRetention, tables: Tables) -> None:
+async def test_a_purge_goes_on_behind_a_batch_that_fails(
+    retention: PostgresRetention, tables: Tables, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BATCH_SAGAS_MAX", 1)
+    definition = await add_definition(tables)
+    bad = await add_saga(tables, definition, "SSS", phase="D", age_seconds=3 * DAY, reason="bad")
+    good = await add_saga(tables, definition, "SSS", phase="D", age_seconds=2 * DAY)
     await tables.execute(
-        "create table event_20200101 partition of event for values from ('2020-01-01') to ('2020-01-02')"
-    )
-    await tables.execute(
-        "insert into event (saga, at, kind) values (gen_random_uuid(), '2020-01-01 10:00Z', 'started')"
-    )
-    await tables.execute(
-        "insert into event (saga, at, kind) values (gen_random_uuid(), '2020-02-01 10:00Z', 'started')"
+        "create function no() returns trigger language plpgsql as $$ begin raise exception 'no' using errcode = '23000'; end $$;"
+        "create trigger no before delete on saga for each row when (old.reason = 'bad') execute function no()"
     )
 
-    await retention.keep_history(30)
+    with pytest.raises(SagaError):
+        await retention.purge(DAY, 100)
+    assert await left(tables) == {bad, good}
+    await retention.purge(DAY, 100)
 
-    assert "event_20200101" not in await partitions(tables)
-    assert await tables.fetchval("select count(*) from event") == 0
-
-
-async def test_history_that_is_young_enough_stays(retention: PostgresRetention, tables: Tables) -> None:
-    await retention.keep_history(30)
-    await tables.execute("insert into event (saga, at, kind) values (gen_random_uuid(), now(), 'started')")
-    before = await partitions(tables)
-
-    await retention.keep_history(0.5)
-
-    assert await partitions(tables) == before
-    assert await tables.fetchval("select count(*) from event") == 1
+    assert await left(tables) == {bad}

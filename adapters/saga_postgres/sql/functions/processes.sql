@@ -48,7 +48,7 @@ begin
         select array_agg(lost.saga), array_agg(lost.step) into v_saga, v_step from lost;
         if v_saga is not null then
             v_released := give_back(v_saga, v_step, p_margin);
-            perform pg_notify(p_channel || 's_' || c.service, '')
+            perform pg_notify(left(p_channel || 's_' || c.service, 63), '')  -- as in announce/channels.py
             from (
                 select distinct c.service from command c
                 join unnest(v_saga, v_step) as given(saga, step) on c.saga = given.saga and c.step = given.step
@@ -82,7 +82,7 @@ begin
         update command c set deliveries = c.deliveries - 1, isolated_attempts = greatest(c.isolated_attempts - 1, 0)
         from unnest(v_saga, v_step) as given(saga, step)
         where c.saga = given.saga and c.step = given.step and c.deliveries > 0;
-        perform pg_notify(p_channel || 's_' || c.service, '')
+        perform pg_notify(left(p_channel || 's_' || c.service, 63), '')  -- as in announce/channels.py
         from (
             select distinct c.service from command c
             join unnest(v_saga, v_step) as given(saga, step) on c.saga = given.saga and c.step = given.step

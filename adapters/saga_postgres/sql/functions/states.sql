@@ -21,7 +21,7 @@ language sql immutable parallel safe as $$
         when phase = 'R' and letter = 'D' then 'E'                    -- running, dispatched: execute
         when phase = 'R' and letter = 'W' then 'O'                    -- running, voiding: void or report
         when phase = 'C' and letter = 'U' then 'E'                    -- compensating, resolving: execute, to learn the outcome
-        when phase = 'C' and letter in ('K', 'k') then 'C'            -- compensating: compensate
+        when phase = 'C' and letter = 'K' then 'C'                    -- compensating: compensate
         when phase = 'A' and letter = 'G' and mode = 'J' then 'O'     -- abandoning, frozen, journaled: void or report
     end::"char"
 $$;
