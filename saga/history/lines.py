@@ -65,14 +65,17 @@ def _unresolved(now: ReplayState, step: int) -> str:
 
 
 def _voided(now: ReplayState, kind: str, step: int) -> None:
-    allowed = {"J": "Ww", "X": "Dd"}.get(now.plan.steps[step].mode, "")
-    if step != now.plan.pivot:
-        now.complain(Rule.VOIDED, f"{now.name(step)} is voided", "only the pivot is asked to void or report")
-    elif now.expect(Rule.VOIDED, kind, allowed, step=step, phases=RUNNING):
-        if now.plan.steps[step].mode == "X" and not now.cancel and step not in now.declared:
-            now.complain(Rule.VOIDED, f"{now.name(step)} is voided", "a rollback was requested before")
-        now.declared.pop(step, None)
+    """E9: the pivot, which was asked. E6, E13: an external step that no process has ever claimed."""
+    mode, is_declared = now.plan.steps[step].mode, now.declared.pop(step, None) is not None
+    is_asked_pivot = step == now.plan.pivot and (now.cancel or is_declared)
+    if not is_asked_pivot and mode != "X":
+        now.complain(Rule.VOIDED, f"{now.name(step)} is voided", "the pivot when it was asked, or an external step")
+        return
+    allowed = ("Ww" if mode == "J" else "Dd") if is_asked_pivot else "D"
+    if now.expect(Rule.VOIDED, kind, allowed, step=step, phases=RUNNING):
         now.letters[step] = "V"
+        if not is_asked_pivot:
+            now.unclaimed.add(step)
 
 
 def _compensated(now: ReplayState, kind: str, step: int) -> None:
@@ -304,4 +307,12 @@ OF_SAGA: Final[dict[str, OfSaga]] = {
     "deadline extended": _alive,
     "redriven": _alive,
 }
+REPORTS: Final = frozenset(kind for kind in OF_STEP if kind.startswith(("late ", "resolved: "))) | {
+    "succeeded",
+    "rejected",
+    "failed",
+    "quarantined",
+    "compensated",
+}
+"""The kinds that only a participant can cause: its command had been claimed."""
 STILL: Final = frozenset(kind for kind in OF_STEP if kind.startswith("late ")) | {"failed", "rollback refused"}

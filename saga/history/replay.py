@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
-from saga.history.lines import OF_SAGA, OF_STEP, STILL
+from saga.history.lines import OF_SAGA, OF_STEP, REPORTS, STILL
 from saga.history.plan import GraphView
 from saga.history.replay_state import ABANDONING, COMPENSATING, FINISHED, RUNNING, TERMINAL, ReplayState
 from saga.history.rule import Rule
@@ -40,6 +40,7 @@ class _Replay:
                 self._still(list(notes))
             else:
                 self._transaction(version, list(notes))
+        self._never_claimed()
         self._row()
         return self._findings
 
@@ -142,6 +143,13 @@ class _Replay:
                 self._complain(
                     Rule.REASON, f"{note.kind!r} at {note.phase} {note.vector}", "a state that the saga was in"
                 )
+
+    def _never_claimed(self) -> None:
+        """A step that no process has ever claimed has no report, neither before nor after it was void."""
+        reported = {note.step for note in self._chronicle.transitions if note.kind in REPORTS}
+        self._verdict.uses[Rule.UNCLAIMED] += len(self._now.unclaimed)
+        for step in sorted(self._now.unclaimed & reported):
+            self._complain(Rule.UNCLAIMED, f"{self._now.name(step)} was void without an answer, and has one", "none")
 
     def _row(self) -> None:
         row, now = self._chronicle, self._now

@@ -26,13 +26,13 @@ class ReplayState:
 
     `due`: pending steps that are ready; they are dispatched, unless the saga is held back in the same transaction (`held`). `owed`: steps
     at Z with nothing to compensate, whose line is still missing. `declared`: steps that an operator has resolved, whose outcome is still
-    missing. `before`, `target`: the recorded vectors before and after the transaction. `turned`: the rule that changed many letters at
-    once, if one was applied.
+    missing. `unclaimed`: steps that were made void because no process had ever claimed them. `before`, `target`: the recorded vectors
+    before and after the transaction. `turned`: the rule that changed many letters at once, if one was applied.
     """
 
     __slots__ = (
         "before", "cancel", "complain", "declared", "due", "held", "letters", "owed", "paused", "phase", "plan",
-        "successes", "target", "turned", "uses",
+        "successes", "target", "turned", "unclaimed", "uses",
     )  # fmt: skip
 
     def __init__(self, plan: GraphView, uses: Counter[Rule], complain: Complain) -> None:
@@ -49,6 +49,7 @@ class ReplayState:
         self.owed: set[int] = set()
         self.declared: dict[int, str] = {}
         self.successes: set[int] = set()  # reported, so that a result is stored
+        self.unclaimed: set[int] = set()
         self.before: str = ""
         self.target: str = ""
 

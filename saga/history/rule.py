@@ -22,6 +22,7 @@ class Rule(Enum):
     COMPENSATED = "E7 compensated all"
     UNDONE = "E8 compensated"
     VOIDED = "E9 voided"
+    UNCLAIMED = "E6 never claimed"
     QUARANTINE = "E10 quarantine"
     OPERATOR = "E10 operator"
     ENDED = "E12 an end is for ever"

@@ -225,8 +225,9 @@ def test_a_batch_ends_where_its_events_one_by_one_end(case: tuple[Graph, list[ev
     graph, events = case
     start = initial_state(graph, now=NOW)
     one_by_one = start
+    unclaimed = ev.Unclaimed(frozenset(range(len(graph.steps))))  # a batch knows it of the steps that it dispatches
     for event in events:
-        one_by_one = _decided(graph, one_by_one, event).state
+        one_by_one = _decided(graph, one_by_one, unclaimed, event).state
 
     assert _decided(graph, start, *events).state == one_by_one
 

@@ -113,3 +113,12 @@ def test_the_order_is_that_of_a_real_roll_back(vector: str) -> None:
         state = decide(diamond, state, events, now=NOW, jitter=0.0, enforce_deadline=True).state
 
     assert planned == real
+
+
+def test_an_external_step_that_was_never_claimed_is_not_called_by_the_rollback() -> None:
+    plan = chain("XX", pivot=1)
+
+    preview = preview_rollback(plan, standing(plan, "SD"), now=NOW, unclaimed=frozenset({1}))
+
+    assert [[(each.step, each.undo) for each in stage] for stage in preview.stages] == [[(0, UndoAction.COMPENSATE)]]
+    assert [(each.step, each.undo) for each in preview.untouched] == [(1, UndoAction.VOID)]

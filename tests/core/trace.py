@@ -99,6 +99,8 @@ def _step(words: list[str], names: list[str]) -> Step:
 
 
 def _event(graph: Graph, text: str) -> ev.Event:
+    if text.startswith("unclaimed"):
+        return ev.Unclaimed(frozenset(graph.position(name) for name in text.split()[1:]))
     if text.startswith("tick"):
         return ev.Redriven(held=frozenset(graph.position(name) for name in text.split()[2:]))
     for kind, saga_event in _SAGA_EVENTS.items():

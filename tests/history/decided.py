@@ -42,16 +42,23 @@ class Decided:
         self.state = initial_state(plan, now=NOW)
         self.version = 0
         self.results: set[int] = set()
+        self.claimed: set[int] = set()
         self.notes: list[Transition] = []
         self.happen([ev.Started()])
 
     def happen(self, events: Sequence[ev.Event]) -> None:
-        decision = decide(self.graph, self.state, events, now=NOW, jitter=0.5, enforce_deadline=True)
+        self.claimed.update(getattr(event, "step", 0) for event in events)
+        unclaimed = ev.Unclaimed(frozenset(range(len(self.graph.steps))) - self.claimed)
+        decision = decide(self.graph, self.state, [unclaimed, *events], now=NOW, jitter=0.5, enforce_deadline=True)
         is_redriven = not self.state.phase.is_terminal and any(isinstance(event, FROM_OUTSIDE) for event in events)
         is_written = decision.changed or is_redriven
         self.version += is_written
         self._note(decision.state, decision.entries or (REDRIVEN if is_written else ()), is_written=is_written)
         self.state = decision.state
+
+    def can_report(self, step: int) -> bool:
+        """A report needs a claim: none of a step that was not dispatched, or is void because it was never claimed."""
+        return self.state.vector[step] not in ("P" if step in self.claimed else "PV")
 
     def _note(self, after: State, entries: Sequence[HistoryEntry], *, is_written: bool) -> None:
         version = self.version if is_written else None
@@ -72,10 +79,10 @@ class Decided:
 
 
 def decided(rng: Random) -> Decided:
-    """A dozen transitions. No report concerns a step that was not dispatched: a report needs a claim."""
+    """A dozen transitions."""
     saga = Decided(rng.choice(GRAPHS))
     everything = [event for event in every_event(saga.graph) if not isinstance(event, ev.Started)]
     for _ in range(rng.randint(0, TRANSITIONS_MAX)):
-        possible = [event for event in everything if saga.state.vector[getattr(event, "step", 0)] != "P"]
+        possible = [event for event in everything if saga.can_report(getattr(event, "step", 0))]
         saga.happen([rng.choice(possible) for _ in range(rng.randint(1, 3))])
     return saga

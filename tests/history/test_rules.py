@@ -13,6 +13,7 @@ from tests.core.graphs import chain, graph, shaped, step
 from tests.history.handwritten import chronicle, findings, findings_of, transitions, unversioned
 
 TTT, TTT_PIVOT = chain("TTT"), chain("TTT", pivot=1)
+TXX_PIVOT = chain("TXX", pivot=1)
 XXX, JJJ = chain("XXX"), chain("JJJ")
 XXX_PIVOT, JJJ_PIVOT = chain("XXX", pivot=1), chain("JJJ", pivot=1)
 FORK = shaped([(), (0,), (0,)], "XXX")  # a, then b beside c
@@ -130,10 +131,22 @@ PAIRS = {
         Rule.VOIDED, JJJ_PIVOT,
         (STARTED, "R SDP  succeeded 0", "R SWP  rollback waits 1", "C KVV  voided 1; rolling back"),
         (STARTED, "Z VVV  voided 0; rolling back; compensated all")),
-    "a pivot is voided only when it was asked to": Pair(
-        Rule.VOIDED, XXX_PIVOT,
+    "a void step is followed by a rollback": Pair(
+        Rule.ROLL_BACK, XXX_PIVOT,
         (STARTED, "R SDP  succeeded 0", "R SDP  rollback waits 1", "C KVV  voided 1; rolling back"),
-        (STARTED, "R SDP  succeeded 0", "C KVV  voided 1; rolling back")),
+        (STARTED, "R SDP  succeeded 0", "R SVP  voided 1")),
+    "what was never claimed has no outcome": Pair(
+        Rule.UNCLAIMED, XXX_PIVOT,
+        (STARTED, "R SDP  succeeded 0", "C KVV  voided 1; rolling back"),
+        (STARTED, "R SDP  succeeded 0", "C KVV  voided 1; rolling back", "C KVV  late success recorded 1")),
+    "what failed was claimed": Pair(
+        Rule.UNCLAIMED, FORK,
+        (*BOTH, "C SVU  voided 1; rolling back"),
+        (*BOTH, "R SDD  failed 1; redriven", "C SVU  voided 1; rolling back")),
+    "what waits for an operator was claimed": Pair(
+        Rule.VOIDED, TXX_PIVOT,
+        (STARTED, "R SDP  succeeded 0", "X SVV  voided 1; abandoning; abandoned"),
+        (STARTED, "R SDP  succeeded 0", "R SDP  rollback waits 1", "R SdP  quarantined 1", "R SdP  voided 0")),
     "a step is quarantined only where no rollback is possible": Pair(
         Rule.QUARANTINE, XXX, (STARTED, "C UVV  failed 0; rolling back", "C uVV  failed 0; quarantined 0"),
         (STARTED, "R dPP  failed 0; quarantined 0")),

@@ -10,6 +10,7 @@ from tests.protocol.world import (
     ABANDON,
     ABANDONING,
     CANCEL,
+    CLAIMLESS,
     COMPENSATING,
     COPIES_MAX,
     CRASH,
@@ -113,7 +114,7 @@ def tick(model: Model, world: World, step: int) -> Iterator[Move]:
             model.decide(sketch, ev.Redriven(held=others))
             yield f"redrive {model.labels[command]}", FREE, sketch.world()
     is_frozen_call = world.phase == ABANDONING and world.vector[step] == "G" and model.config.modes[step] == "X"
-    if is_frozen_call and world.claims[step] == "-":
+    if is_frozen_call and world.claims[step] in CLAIMLESS:
         sketch = Sketch(world)
         model.begin(sketch, None)
         model.decide(sketch, ev.Quiet(step))
@@ -128,7 +129,7 @@ def tick(model: Model, world: World, step: int) -> Iterator[Move]:
 
 def _end_lease(model: Model, world: World, step: int) -> Iterator[Move]:
     operation = world.claims[step]
-    if operation == "-" or not model.has("lease"):
+    if operation in CLAIMLESS or not model.has("lease"):
         return
     command = model.command(operation, step)
     alive = any(worker.command == command and worker.newest and worker.stage != "y" for worker in world.workers)

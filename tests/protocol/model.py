@@ -8,10 +8,12 @@ from typing import Final
 from saga.core.rules import events as ev
 from tests.protocol.verdicts import AFTER_DEADLINE, BEFORE_DEADLINE, Mutant, Verdicts
 from tests.protocol.world import (
+    CLAIMLESS,
     COPIES_MAX,
     FAILOVER,
     MIRRORS,
     NAMES,
+    NEVER,
     OPERATIONS,
     RUNNING,
     SHAPES,
@@ -34,7 +36,7 @@ GUARDS: Final = {
     "pinned": "G9", "j_dedup": "G15", "j_reject": "G16", "j_tombstone": "G17", "j_undo_once": "G18", "j_purge": "G19",
     "x_key": "G20", "x_undo_key": "G21", "x_indefinite": "G23", "x_exclusive": "G24", "x_unanswered": "G25",
     "x_in_lease": "G26", "newest": "G27", "probe_quiet": "G28", "evidence": "G37", "forget": "G38",
-    "tomb_reports": "G39",
+    "tomb_reports": "G39", "never_claimed": "G135",
 }  # fmt: skip
 
 
@@ -61,14 +63,14 @@ class Model:
         return guard in self._guards
 
     def start(self) -> Iterator[World]:
-        none, count = "-" * self.size, (0,) * self.size
+        none, never, count = "-" * self.size, NEVER * self.size, (0,) * self.size
         config = self.config
         for bits in range(1 << len(config.skip)):
             skipped = tuple(sorted(step for k, step in enumerate(config.skip) if bits >> k & 1))
             sketch = Sketch(
                 World(
                     phase=RUNNING, vector="P" * self.size, cancel=False, paused=False, overdue=False, effects=count,
-                    undone=count, memory=none, claims=none, bus="0" * 3 * self.size, sent=0, workers=(), undecided=(),
+                    undone=count, memory=none, claims=never, bus="0" * 3 * self.size, sent=0, workers=(), undecided=(),
                     budget=config.budget, skipped=skipped, purged=False, previous=None, version=0,
                 )
             )  # fmt: skip
@@ -107,11 +109,17 @@ class Model:
         """Writes what the production code decides, and publishes its commands. Returns the new row in short."""
         row = (sketch.phase, sketch.vector, sketch.cancel, sketch.paused)
         now = AFTER_DEADLINE if sketch.overdue else BEFORE_DEADLINE
-        verdict = self.verdicts.decide(row, event, sketch.skipped, now)
+        verdict = self.verdicts.decide(row, event, sketch.skipped, now, self.unclaimed(sketch))
         sketch.phase, sketch.vector, sketch.cancel, sketch.paused, commands = verdict
         for operation, step in commands:
             self.send(sketch, operation, step)
         return f"{row[1]} becomes {sketch.vector}" if row != verdict[:4] else "nothing changes"
+
+    def unclaimed(self, sketch: Sketch) -> frozenset[int]:
+        """The dispatched external steps whose command was never claimed. "No live claim now" is not enough (G135)."""
+        without = NEVER if self.has("never_claimed") else CLAIMLESS
+        dispatched = (step for step in self.steps if sketch.vector[step] == "D" and self.config.modes[step] == "X")
+        return frozenset(step for step in dispatched if sketch.claims[step] in without)
 
     def wanted(self, world: World, step: int) -> str:
         return self.verdicts.wanted((world.phase, world.vector, world.cancel, world.paused))[step]

@@ -232,7 +232,12 @@ INSIDE: Final = (
         "L1",
         Config("G35 par3 TXT", "par3", "TXT", pivot=1, faults={"reject": 1}),
     ),
-    Case("G36", NOBODY_HELPS, "L2", Config("G36 chain3 XXX", "chain3", "XXX", faults={"cancel": 1, "exhaust": 1})),
+    Case(
+        "G36",
+        NOBODY_HELPS,
+        "L2",
+        Config("G36 chain3 XXX", "chain3", "XXX", faults={"cancel": 1, "exhaust": 1, "crash": 1}),
+    ),
     Case("G36", NOBODY_HELPS, "L2", Config("G36 chain3 TTT", "chain3", "TTT", pivot=0, faults={"exhaust": 1})),
     Case("G40", ENDS_WITHOUT_FREEZING, "I6", Config("G40 chain3 JJJ", "chain3", "JJJ", faults={"abandon": 1})),
     Case("G40", ENDS_WITHOUT_FREEZING, "I6", Config("G40 chain3 XXX", "chain3", "XXX", faults={"abandon": 1})),
@@ -323,6 +328,23 @@ OUTSIDE: Final = tuple(
                 pivot=1,
                 faults={"cancel": 1, "exhaust": 1},
                 without="tomb_reports",
+            ),
+        ),
+        (
+            "I9",
+            Config(
+                "never_claimed chain3 XXX", "chain3", "XXX", faults={"cancel": 1, "crash": 1}, without="never_claimed"
+            ),
+        ),
+        (
+            "I9",
+            Config(
+                "never_claimed chain3 XXX pivot B",
+                "chain3",
+                "XXX",
+                pivot=1,
+                faults={"cancel": 1, "crash": 1},
+                without="never_claimed",
             ),
         ),
     )

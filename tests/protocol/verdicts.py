@@ -115,15 +115,20 @@ class Verdicts:
         return conditional(plain, skipped=skipped, any_joins=self._config.any_joins)
 
     def _decide(
-        self, row: tuple[str, str, bool, bool], event: ev.Event, skipped: tuple[int, ...], now: float
+        self,
+        row: tuple[str, str, bool, bool],
+        event: ev.Event,
+        skipped: tuple[int, ...],
+        now: float,
+        unclaimed: frozenset[int],
     ) -> Verdict:
-        graph = self._graph(skipped)
+        graph, events = self._graph(skipped), [ev.Unclaimed(unclaimed), event]
         with pytest.MonkeyPatch.context() as patch:
             for module, name, function in (*CONDITIONAL, *self._mutant.rules):
                 patch.setattr(module, name, function)
             for kind, rule in self._mutant.events.items():
                 patch.setitem(decide_module._RULES, kind, rule)
-            decision = decide(graph, _state(row), [event], now=now, jitter=0.5, enforce_deadline=True)
+            decision = decide(graph, _state(row), events, now=now, jitter=0.5, enforce_deadline=True)
         after = decision.state
         commands = tuple((command.operation.value, command.step) for command in decision.commands)
         return Verdict(after.phase.value, after.vector, after.rollback_requested, after.paused, commands)

@@ -23,6 +23,8 @@ NAMES: Final = "ABCD"
 RUNNING, COMPENSATING, ABANDONING, COMPLETED, COMPENSATED, ABANDONED = "RCADZX"
 TERMINAL: Final = "DZX"
 OPERATIONS: Final = "ECO"  # execute, compensate, void or report
+NEVER: Final = "n"
+CLAIMLESS: Final = NEVER + "-"
 COPIES_MAX: Final = "2"  # of one command on the bus
 WORKERS_MAX: Final = 2  # on one command
 
@@ -80,7 +82,7 @@ class World(NamedTuple):
     memory: (
         str  # journal or provider: - none, X executed, F rejected, T tombstone, Z compensated, A executed and frozen
     )
-    claims: str  # the operation of the live claim of each step
+    claims: str  # the operation of the live claim of each step, - if there is none, n if there never was one
     bus: str  # the number of copies of each command under way
     sent: int  # the commands that were ever sent, as bits
     workers: tuple[Worker, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from saga.core.rules import events as ev
+from saga.core.rules import rollback
 from saga.core.rules.fold import Fold
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import (
@@ -35,6 +36,7 @@ def on_abandoned(fold: Fold, _: ev.Abandoned) -> None:
     """Freezes first; letters become final afterwards. A pause ends here: it would keep the journals from being asked."""
     if fold.phase.is_terminal or fold.phase is _ABANDONING:
         return
+    rollback.void_never_claimed(fold)
     fold.phase, fold.rollback_requested, fold.paused, fold.deadline = _ABANDONING, False, False, None
     fold.note_saga(HistoryKind.ABANDONING)
     for step, letter in enumerate(fold.letters):

@@ -114,6 +114,7 @@ _RULES: Final[dict[type[ev.Event], Callable[[Fold, Any], None]]] = {
     ev.Absent: outcomes.on_absent,
     ev.Quiet: abandon.on_quiet,
     ev.RollbackRequested: rollback.on_rollback_requested,
+    ev.Unclaimed: rollback.on_unclaimed,
     ev.Redriven: retries.on_redriven,
     ev.Paused: operators.on_paused,
     ev.Resumed: operators.on_resumed,

@@ -90,6 +90,15 @@ class RollbackRequested(Struct, frozen=True):
     deadline: bool = False
 
 
+class Unclaimed(Struct, frozen=True):
+    """G135: no process has ever claimed the commands of these steps. It comes before the event that may roll back.
+
+    The caller ensures that this still holds when the decision is written.
+    """
+
+    steps: frozenset[int]
+
+
 class Redriven(Struct, frozen=True):
     """E11: send again what the vector calls for, except for steps that a live claim or a queued command holds."""
 
@@ -155,6 +164,7 @@ Event = (
     | Absent
     | Quiet
     | RollbackRequested
+    | Unclaimed
     | Redriven
     | Paused
     | Resumed

@@ -5,6 +5,8 @@ from __future__ import annotations
 from saga.core.definition.graph import Graph
 from saga.core.rules.called_for import operation_of
 from saga.core.rules.history_kind import HistoryKind
+from saga.core.state.letters import DISPATCHED, PENDING
+from saga.core.state.mode import Mode
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
@@ -14,10 +16,12 @@ class Fold:
     """Phase, letters and flags as the rules leave them, the commands they sent and the history they noted.
 
     The rules are functions on a fold, one module a family. Of the commands, those that the final state still calls for
-    become the commands of the decision. `commands` and `entries` hold the fields of Command and HistoryEntry.
+    become the commands of the decision. `commands` and `entries` hold the fields of Command and HistoryEntry. `before` is the
+    vector before the first event; `unclaimed` are the steps whose commands no process has ever claimed, as far as is known.
     """
 
     __slots__ = (
+        "before",
         "commands",
         "deadline",
         "enforce_deadline",
@@ -29,12 +33,15 @@ class Fold:
         "phase",
         "reason",
         "rollback_requested",
+        "unclaimed",
     )
 
     def __init__(self, graph: Graph, state: State, now: float, *, enforce_deadline: bool) -> None:
         self.graph: Graph = graph
         self.phase: Phase = state.phase
+        self.before: str = state.vector
         self.letters: list[str] = list(state.vector)
+        self.unclaimed: frozenset[int] = frozenset()
         self.rollback_requested: bool = state.rollback_requested
         self.paused: bool = state.paused
         self.deadline: float | None = state.deadline
@@ -56,6 +63,12 @@ class Fold:
     def operation(self, step: int) -> Operation | None:
         """Returns what the letter of this step calls for, paused or not."""
         return operation_of(self.phase, self.letters[step], self.graph.steps[step].mode)
+
+    def is_never_claimed(self, step: int) -> bool:
+        """G135: this external step is dispatched, and nothing of it can have begun."""
+        if self.letters[step] != DISPATCHED or self.graph.steps[step].mode is not Mode.EXTERNAL:
+            return False
+        return step in self.unclaimed or self.before[step] == PENDING
 
     def quarantine(self, step: int, letter: str, detail: str) -> None:
         self.letters[step] = letter

@@ -29,13 +29,14 @@ def is_pivot_passed(graph: Graph, vector: Sequence[str]) -> bool:
 def hold_for_pivot(fold: Fold, reason: str) -> bool:
     """G31, G32: records a rollback request while the pivot's outcome is unknown; the outcome decides about it.
 
-    Returns False if nothing holds the rollback up. A transactional pivot does not: its commit finds the saga rolled back.
+    Returns False if nothing holds the rollback up. A transactional pivot does not: its commit finds the saga rolled back. Nor does
+    an external pivot that was never claimed (G135).
     """
     pivot = fold.graph.pivot
     if pivot < 0 or fold.letters[pivot] not in OPEN_LETTERS:
         return False
     mode = fold.graph.steps[pivot].mode
-    if mode is _TRANSACTIONAL:
+    if mode is _TRANSACTIONAL or fold.is_never_claimed(pivot):
         return False
     if not fold.rollback_requested:
         fold.note(HistoryKind.ROLLBACK_WAITS, pivot, f"{reason}: the outcome of the pivot is not known yet")

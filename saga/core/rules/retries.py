@@ -42,6 +42,7 @@ def on_ongoing(fold: Fold, event: ev.Ongoing) -> None:
 def on_redriven(fold: Fold, event: ev.Redriven) -> None:
     """Sends again what the vector calls for, unless a live claim or a queued command holds it."""
     if fold.phase is _RUNNING:
+        rollback.roll_back_if_released(fold)
         rollback.roll_back_if_overdue(fold)
     for step in range(len(fold.letters)):
         operation = fold.operation(step)

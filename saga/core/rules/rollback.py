@@ -15,6 +15,8 @@ from saga.core.state.phase import Phase
 
 DEADLINE_PASSED: Final = "deadline passed"
 """The reason of a rollback that the deadline has caused."""
+NEVER_CLAIMED: Final = "no process had ever claimed it"
+"""The reason for which a rollback makes an external step void at once."""
 _TRANSACTIONAL, _EXTERNAL = Mode.TRANSACTIONAL, Mode.EXTERNAL
 _RUNNING, _COMPENSATING = Phase.RUNNING, Phase.COMPENSATING
 
@@ -26,6 +28,10 @@ def on_rollback_requested(fold: Fold, event: ev.RollbackRequested) -> None:
     ):
         return
     request_rollback(fold, event.reason)
+
+
+def on_unclaimed(fold: Fold, event: ev.Unclaimed) -> None:
+    fold.unclaimed = event.steps
 
 
 def on_extended(fold: Fold, event: ev.Extended) -> None:
@@ -55,7 +61,14 @@ def request_rollback(fold: Fold, reason: str) -> None:
         roll_back(fold, reason)
 
 
+def roll_back_if_released(fold: Fold) -> None:
+    """Rolls back at last if the pivot for which a requested rollback waits was never claimed (G135)."""
+    if fold.rollback_requested and fold.is_never_claimed(fold.graph.pivot):
+        roll_back(fold, fold.reason or "")
+
+
 def roll_back(fold: Fold, reason: str) -> None:
+    void_never_claimed(fold)
     fold.phase, fold.rollback_requested, fold.reason = _COMPENSATING, False, fold.reason or reason
     fold.deadline = fold.now + fold.graph.compensation_budget_seconds
     fold.note_saga(HistoryKind.ROLLING_BACK, fold.reason)
@@ -65,6 +78,15 @@ def roll_back(fold: Fold, reason: str) -> None:
         elif letter in OPEN_LETTERS:
             mark_unknown(fold, step)
     backward.settle(fold)
+
+
+def void_never_claimed(fold: Fold) -> None:
+    """G135: an external step whose command no process has ever claimed has no unknown outcome."""
+    for step in range(len(fold.letters)):
+        if fold.is_never_claimed(step):
+            fold.letters[step] = VOID
+            if fold.before[step] != PENDING:
+                fold.note(HistoryKind.VOIDED, step, NEVER_CLAIMED)
 
 
 def mark_unknown(fold: Fold, step: int) -> None:
