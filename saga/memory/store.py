@@ -118,10 +118,13 @@ class MemoryStore:
         for step, claim in write.fences:
             ref = CommandRef(write.saga, step)
             await transaction.lock(ref)
-            row = self._database.commands.get(ref)
-            if row is None or row.claim != claim:
+            if self._newest_claim(ref) != claim:
                 return False
         return True
+
+    def _newest_claim(self, ref: CommandRef) -> int | None:
+        row = self._database.commands.get(ref)
+        return None if row is None else row.claim
 
     def _seen(self, transaction: Transaction, saga: UUID) -> tuple[int, State | None]:
         """Returns a saga as this transaction sees it: with its own changes, else as committed."""
@@ -147,12 +150,16 @@ class MemoryStore:
         database, claimed = self._database, list[CommandRow]()
         for service in services:
             claimed += database.commands.due(service, database.now(), limit - len(claimed), database.locks.is_free)
+        before = {row.ref: row.claim for row in claimed}
         for number, row in enumerate(claimed, first_claim + 1):
             row.deliveries += 1
             database.commands.claim(row, process, number, self._lease_end())
         claims = self._claims(claimed)
         if len(claims) < len(claimed):
             self._refuse(claimed, None)
+            for row in claimed:
+                if row.owner is None:  # no process got it
+                    row.claim = before[row.ref]
         return claims
 
     async def admit(
@@ -211,6 +218,10 @@ class MemoryStore:
                 still = [row for row in held if commands.get(row.ref) is row and row.owner == process]
                 self._refuse(still, self._options.margin_seconds)
         return claims
+
+    async def unclaimed(self, refs: Sequence[CommandRef]) -> set[CommandRef]:
+        await self._enter()
+        return {ref for ref in refs if self._newest_claim(ref) is None}
 
     async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
         await self._enter()

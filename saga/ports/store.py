@@ -90,6 +90,13 @@ class Store(Protocol):
         Claims of paused sagas are not returned, and stay with this process: what runs goes on during a pause.
         """
 
+    async def unclaimed(self, refs: Sequence[CommandRef]) -> set[CommandRef]:
+        """Returns the commands that no process has ever claimed (G135), whether or not they have a row.
+
+        A process may claim one of them at any moment: only a commit can make sure, see `Write.fences`. What counts is the claim number,
+        which a row keeps for as long as its operation stays the same.
+        """
+
     async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
         """Reads sagas whose wake-up time has passed, the most overdue first.
 

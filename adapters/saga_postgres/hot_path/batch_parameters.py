@@ -24,7 +24,7 @@ def commit_columns(writes: Sequence[Write]) -> list[str]:
         at = str(n)
         sagas.append(_saga_row(write))
         for step, claim in write.fences:
-            fences.append((at, str(step), str(claim)))
+            fences.append((at, str(step), NULL if claim is None else str(claim)))
         for drop in write.drops:
             drops.append((at, str(drop.step), NULL if drop.claim is None else str(drop.claim)))
         for delay in write.delays:

@@ -40,6 +40,9 @@ POLL: Final = _rows_of("poll", *_ENCODED * 6)
 ADMIT: Final = _rows_of("admit", "uuid[]", "smallint[]", '"char"[]', "text[]", *_ENCODED * 4)
 FETCH: Final = _rows_of("fetch_claims", *_ENCODED * 4)
 EXTEND: Final = _rows_of("extend_claims", *_ENCODED * 7)
+UNCLAIMED: Final = """\
+select asked.saga, asked.step from unnest($1::uuid[], $2::smallint[]) as asked(saga, step)
+left join command c on c.saga = asked.saga and c.step = asked.step where c.claim is null"""
 OVERDUE: Final = _rows_of("overdue", *_ENCODED * 2)
 
 

@@ -138,6 +138,10 @@ class PostgresStore:
         answered_at = time.monotonic()
         return [claim_of(row, asked_at, answered_at) for row in rows]
 
+    async def unclaimed(self, refs: Sequence[CommandRef]) -> set[CommandRef]:
+        rows = await self._pool.fetch(calls.UNCLAIMED, [ref.saga for ref in refs], [ref.step for ref in refs])
+        return {CommandRef(saga, step) for saga, step in rows}
+
     async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
         rows = await self._pool.fetch(calls.OVERDUE, limit, None if services is None else list(services))
         answered_at = time.monotonic()

@@ -126,15 +126,15 @@ def _dispatch(database: Database, options: StoreOptions, saga: SagaRow, dispatch
     else:
         _reuse(row, dispatch, is_claimed=owner is not None)
     database.commands.queue(row, now + dispatch.after_seconds)
-    row.claim = None
     if owner is not None:
         database.commands.claim(row, owner, dispatch.claim, now + options.lease_seconds)
 
 
 def _reuse(row: CommandRow, dispatch: Dispatch, *, is_claimed: bool) -> None:
-    """The same operation keeps its counters, unless it was parked; another operation starts with new ones."""
+    """The same operation keeps its claim number, and its counters unless it was parked; another one starts with new ones."""
     is_same = row.operation is dispatch.operation
     row.progress = row.progress if is_same else None
+    row.claim = row.claim if is_same else None
     if not is_same or row.due_at == math.inf:
         row.reset(dispatch.operation)
     row.deliveries += is_claimed

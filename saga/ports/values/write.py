@@ -62,7 +62,8 @@ class Write(Struct):
     """The decision about one saga. It is written as a whole if `version` is still the saga's (G4), or not at all.
 
     `changed`: whether the row of the saga changes. `wake_seconds`: when the saga is redriven next; None leaves it as it is.
-    `fences`: step and claim number of each rejection; a claim that is not the newest makes the whole write a conflict (G27).
+    `fences`: steps with the number that their command's newest claim must have, else the whole write is a conflict: the claim from
+    which a rejection comes (G27), or None for a command that no process may ever have claimed (G135).
     `is_new`: a hint, see `saga.ports.store`.
     """
 
@@ -72,7 +73,7 @@ class Write(Struct):
     state: State
     wake_seconds: float | None = None
     is_deadline_moved: bool = False
-    fences: list[tuple[int, int]] = []
+    fences: list[tuple[int, int | None]] = []
     drops: list[Drop] = []
     delays: list[Delay] = []
     dispatches: list[Dispatch] = []

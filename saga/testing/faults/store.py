@@ -207,6 +207,9 @@ class _FaultyStore:
     async def fetch(self, refs: Sequence[CommandRef], *, process: int) -> list[Claim]:
         return await self._claims("fetch", lambda: self._inner.fetch(refs, process=process))
 
+    async def unclaimed(self, refs: Sequence[CommandRef]) -> set[CommandRef]:
+        return await self._session.call("unclaimed", lambda: self._inner.unclaimed(refs))
+
     async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
         found = await self._session.call("overdue", lambda: self._inner.overdue(limit, services))
         ahead = self._session.ahead()

@@ -81,16 +81,16 @@ language plpgsql set search_path from current set plan_cache_mode = force_generi
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 -- E2 for queued commands. p_claim: the caller has reserved the numbers above it.
 declare
-    v_saga uuid[]; v_step smallint[]; v_claim bigint[];
+    v_saga uuid[]; v_step smallint[]; v_claim bigint[]; v_before bigint[]; v_found integer;
 begin
     if not p_durable then
         perform set_config('synchronous_commit', 'off', true);
     end if;
     with due as (
-        select picked.saga, picked.step, p_claim + row_number() over () as claim
+        select picked.saga, picked.step, picked.claim as before, p_claim + row_number() over () as claim
         from unnest(p_services) as wanted(service)
         cross join lateral (
-            select c.saga, c.step from command c
+            select c.saga, c.step, c.claim from command c
             where c.service = wanted.service and c.owner is null and c.due_at <= statement_timestamp()
             order by c.due_at limit p_limit for no key update skip locked
         ) as picked
@@ -100,11 +100,16 @@ begin
         set owner = p_owner, claim = due.claim, deliveries = c.deliveries + 1,
             lease_until = clock_timestamp() + make_interval(secs => p_lease)
         from due where c.saga = due.saga and c.step = due.step
-        returning c.saga, c.step, c.claim
+        returning c.saga, c.step, c.claim, due.before
     )
-    select array_agg(saga), array_agg(step), array_agg(claim) into v_saga, v_step, v_claim from claimed;
+    select array_agg(saga), array_agg(step), array_agg(claim), array_agg(before) into v_saga, v_step, v_claim, v_before from claimed;
     if v_saga is not null then
         return query select * from claimed_commands(v_saga, v_step, v_claim, null);
+        get diagnostics v_found = row_count;
+        if v_found < cardinality(v_saga) then  -- what was refused at once, no process has claimed (G135)
+            update command c set claim = v_before[w.n] from generate_series(1, cardinality(v_saga)) as w(n)
+            where c.saga = v_saga[w.n] and c.step = v_step[w.n] and c.claim = v_claim[w.n] and c.owner is null;
+        end if;
     end if;
 end $$;
 comment on function poll is 'Claims queued commands that are due';

@@ -1,5 +1,32 @@
 -- Group commit. A call is one round trip and one transaction.
 
+create or replace function broken_fences(p_saga uuid[], p_step smallint[], p_claim bigint[]) returns setof integer
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+-- Locks the commands, and returns the positions of those whose newest claim has another number. G27: a rejection counts only from the newest
+-- claim. G135: p_claim null says that no process has ever claimed the command. A command that a bus carries has no row before its first
+-- claim: a row that is inserted and deleted here lets its admission wait until this transaction has ended, and find the saga as it is then.
+begin
+    if array_position(p_claim, null) is not null then
+        insert into command (saga, step, op, service, due_at)
+        select p_saga[w.n], p_step[w.n], 'E', '', 'infinity' from generate_series(1, cardinality(p_saga)) as w(n)
+        where p_claim[w.n] is null order by p_saga[w.n], p_step[w.n]
+        on conflict (saga, step) do nothing;
+    end if;
+    return query
+    with held as (
+        select w.n from generate_series(1, cardinality(p_saga)) as w(n)
+        join command c on c.saga = p_saga[w.n] and c.step = p_step[w.n] and c.claim is not distinct from p_claim[w.n]
+        order by c.saga, c.step for no key update of c
+    )
+    select w.n from generate_series(1, cardinality(p_saga)) as w(n) where not exists (select from held where held.n = w.n);
+    if array_position(p_claim, null) is not null then
+        delete from command c using generate_series(1, cardinality(p_saga)) as w(n)
+        where c.saga = p_saga[w.n] and c.step = p_step[w.n] and c.service = '';
+    end if;
+end $$;
+comment on function broken_fences is 'G27, G135: which commands have another newest claim than they must have';
+
 create or replace function commit_batch(
     p_process integer, p_lease float8, p_wait boolean, p_durable boolean, p_careful boolean,
     s_id uuid[], s_version integer[], s_changed boolean[], s_phase "char"[], s_vector text[], s_rollback boolean[], s_paused boolean[],
@@ -15,8 +42,8 @@ create or replace function commit_batch(
 ) returns setof write_conflict
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
--- Writes what a batch of outcomes calls for, in one transaction. A saga whose version has moved, whose row is locked or whose rejection
--- does not come from the newest claim (G27) is returned as a write conflict with its current state, and nothing of it is written.
+-- Writes what a batch of outcomes calls for, in one transaction. A saga whose version has moved, whose row is locked or that has a fence
+-- which does not hold (G27, G135) is returned as a write conflict with its current state, and nothing of it is written.
 --
 -- p_process   the process that commits                         p_lease    seconds for which the claims made here hold
 -- p_wait      wait for the saga rows instead of skipping locked ones: for one saga at a time, in the transaction of a step
@@ -27,7 +54,7 @@ set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as
 -- s_  sagas, one entry each: the version that was read, then the new phase, vector and so on. s_changed false: only its commands change.
 --     s_deadline 'infinity': it has no deadline from now on; null: unchanged. s_wake: seconds until it is redriven. Empty s_rollback ..
 --     s_wake: no saga of the batch has any of the five.
--- f_  fences: the claims from which rejections come
+-- f_  fences: the number that a command's newest claim must have; null: no process may ever have claimed it
 -- d_  drops: commands that are over; d_claim null: whatever claim the row has
 -- t_  delays: claims that end without an outcome. t_after: seconds until the next attempt, 1e9 or more: parked; t_quiet: seconds for
 --     which a call may still arrive; t_failures and t_isolated: the new counters; t_error: why the attempt failed
@@ -37,7 +64,7 @@ set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as
 -- n_  notifications: n_when 'w' if the whole batch was written, 'm' if a part of it was not
 declare
     v_held integer[];   -- positions of the sagas that are as they were read, and locked
-    v_stale integer[];  -- positions of sagas with a rejection that is not from the newest claim
+    v_stale integer[];  -- positions of sagas with a fence that does not hold
     v_ok boolean[];     -- for each saga: whether it is written
     v_all_ok boolean;
     v_alive integer[] := '{}';        -- the processes among c_owner that are alive
@@ -62,15 +89,10 @@ begin
         )
         select array_agg(locked.n) into v_held from locked;
     end if;
-    -- G27: a rejection counts only if it comes from the newest claim
     if cardinality(f_s) > 0 then
-        with newest as (
-            select w.n from generate_series(1, cardinality(f_s)) as w(n)
-            join command c on c.saga = s_id[f_s[w.n]] and c.step = f_step[w.n] and c.claim = f_claim[w.n]
-            order by c.saga, c.step for no key update of c
-        )
-        select array_agg(f_s[w.n]) into v_stale from generate_series(1, cardinality(f_s)) as w(n)
-        where not exists (select from newest where newest.n = w.n);
+        select array_agg(f_s[broken.n]) into v_stale from broken_fences(
+            (select array_agg(s_id[w.s] order by w.n) from unnest(f_s) with ordinality as w(s, n)), f_step, f_claim
+        ) as broken(n);
     end if;
     v_all_ok := v_stale is null and coalesce(cardinality(v_held), 0) = cardinality(array_positions(s_changed, true));
     if not v_all_ok then

@@ -10,10 +10,11 @@ first_failed_at = case when c.op = excluded.op and c.due_at <> 'infinity' then c
 progress = case when c.op = excluded.op then c.progress end
 
 -- name: command_upsert
--- A command replaces the row of another operation or of a queued command; a claim of the same operation stays.
+-- A command replaces the row of another operation or of a queued command; a claim of the same operation stays, and so does its number:
+-- a command without a number was never claimed (G135).
 on conflict (saga, step) do update
-set op = excluded.op, owner = excluded.owner, claim = excluded.claim, due_at = excluded.due_at, lease_until = excluded.lease_until,
-    error = null,
+set op = excluded.op, owner = excluded.owner, due_at = excluded.due_at, lease_until = excluded.lease_until, error = null,
+    claim = case when c.op = excluded.op then coalesce(excluded.claim, c.claim) else excluded.claim end,
     -- include: command_counters
 where c.op <> excluded.op or c.owner is null
 

@@ -16,6 +16,7 @@ from saga.testing.suites.store.overdue import OverdueTests
 from saga.testing.suites.store.quiet import QuietTests
 from saga.testing.suites.store.records import RecordTests
 from saga.testing.suites.store.starts import StartTests
+from saga.testing.suites.store.unclaimed import UnclaimedTests
 
 
 class StoreSuite(
@@ -25,6 +26,7 @@ class StoreSuite(
     CommandTests,
     QuietTests,
     CommitTests,
+    UnclaimedTests,
     NotificationTests,
     MemberTests,
     OverdueTests,
