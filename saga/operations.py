@@ -14,11 +14,12 @@ from saga.core.definition.paths import reads
 from saga.core.rules import events as ev
 from saga.core.rules.decide import decide
 from saga.core.rules.pivot import is_pivot_passed
-from saga.core.state.letters import FINISHED_LETTERS, QUARANTINED_LETTERS
+from saga.core.state.letters import DISPATCHED, FINISHED_LETTERS, QUARANTINED_LETTERS
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.errors import Conflict, UsageError
 from saga.ports.ledger import Ledger, Snapshot
+from saga.ports.values.claim import CommandRef
 from saga.runtime.definition_cache import DefinitionCache
 from saga.runtime.redrive import Redriver
 from saga.runtime.timing.store_clock import StoreClock
@@ -139,7 +140,11 @@ class Operations:
     async def _decided(self, before: Snapshot, events: Sequence[ev.Event]) -> Snapshot:
         graph = await self._definitions.graph(before.definition)
         now = self._clock.now()
-        state = decide(graph, before.state, events, now=now, jitter=0.0, enforce_deadline=False).state
+        refs = [
+            CommandRef(before.saga, step) for step, letter in enumerate(before.state.vector) if letter == DISPATCHED
+        ]
+        unclaimed = ev.Unclaimed(frozenset(ref.step for ref in await self._redriver.store.unclaimed(refs)))
+        state = decide(graph, before.state, [unclaimed, *events], now=now, jitter=0.0, enforce_deadline=False).state
         return structs.replace(before, state=state)
 
 

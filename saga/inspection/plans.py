@@ -39,7 +39,7 @@ def changes(graph: Graph, before: State, after: State) -> list[str]:
 
 def rollback_plan(detail: SagaDetail) -> tuple[list[str], dict[str, Any]]:
     """Returns the plan of a rollback as lines and as JSON: stages in order, inputs, and what cannot be undone."""
-    preview = preview_rollback(detail.graph, detail.state, now=detail.now)
+    preview = preview_rollback(detail.graph, detail.state, now=detail.now, unclaimed=detail.unclaimed)
     if preview.refusal is not None:
         return [f"there is nothing to roll back: {preview.refusal}"], {"refusal": preview.refusal}
     return list(_rollback_lines(detail, preview)), _rollback_document(detail, preview)

@@ -52,13 +52,17 @@ class RollbackPreview:
     untouched: tuple[PlannedUndo, ...]
 
 
-def preview_rollback(graph: Graph, state: State, *, now: float) -> RollbackPreview:
-    """Decides the rollback on a copy, by the rules themselves, assuming that every compensation succeeds."""
+def preview_rollback(
+    graph: Graph, state: State, *, now: float, unclaimed: frozenset[int] = frozenset()
+) -> RollbackPreview:
+    """Decides the rollback on a copy, by the rules themselves, assuming that every compensation succeeds.
+
+    `unclaimed`: the steps whose command no process has ever claimed.
+    """
     state = replace(state, paused=False)
     if state.phase is Phase.RUNNING:
-        begun = decide(
-            graph, state, [ev.RollbackRequested("preview")], now=now, jitter=0.0, enforce_deadline=False
-        ).state
+        events: list[ev.Event] = [ev.Unclaimed(unclaimed), ev.RollbackRequested("preview")]
+        begun = decide(graph, state, events, now=now, jitter=0.0, enforce_deadline=False).state
     else:
         begun = state
     if state.phase.is_terminal or state.phase is Phase.ABANDONING:

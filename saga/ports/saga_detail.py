@@ -15,7 +15,7 @@ HISTORY_LINES_MAX = 5_000
 
 @dataclass(frozen=True, slots=True)
 class CommandDetail:
-    """A command under way.
+    """A command under way. `was_claimed`: whether a process has ever claimed it (G135).
 
     `owner`: the process that runs it; None if it is queued. `due_at`: None if it is parked. `quiet_at`: until then a call of it
     may still arrive.
@@ -30,6 +30,7 @@ class CommandDetail:
     deliveries: int
     failures: int
     error: str | None
+    was_claimed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +78,9 @@ class SagaDetail:
     history: tuple[HistoryLine, ...]
     serving: Mapping[str, tuple[str, ...]]
     leader: str | None
+
+    @property
+    def unclaimed(self) -> frozenset[int]:
+        """The steps whose command no process has ever claimed: with a row that says so, or on its way without a row."""
+        commands = self.commands
+        return frozenset(s for s in range(len(self.state.vector)) if s not in commands or not commands[s].was_claimed)

@@ -85,6 +85,11 @@ GUARDS: Final = (
     Guard("G38", "A journaled rejection is deleted for a retry only behind the pivot.", "`runtime/steps/journaled.py`"),
     Guard("G39", "An execute that finds a tombstone reports a rejection.", "`runtime/steps/journaled.py`"),
     Guard("G40", "Abandoning freezes first.", "`core/rules/abandon.py`"),
+    Guard(
+        "G135",
+        "A rollback makes an external step void at once only if no process has ever claimed it, at the write.",
+        f"`broken_fences` (SQL){_SQL}",
+    ),
 )
 WAITING: Final = {
     "G10": "any-joins: with all-joins the leaves finish last",

@@ -38,7 +38,7 @@ def page(recorded: Kills) -> str:
     """docs/reference/guards.md."""
     rows = [(guard.number, _row(guard, recorded.get(guard.number, []))) for guard in GUARDS]
     rows += [(number, f"| {number} | | | waits for {why} | |") for number, why in WAITING.items()]
-    table = "\n".join(row for _, row in sorted(rows))
+    table = "\n".join(row for _, row in sorted(rows, key=lambda row: int(row[0][1:])))
     return f"""\
 # Guards
 

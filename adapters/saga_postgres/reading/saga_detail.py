@@ -69,6 +69,7 @@ def _command(row: Mapping[str, Any]) -> CommandDetail:
         deliveries=row["deliveries"],
         failures=row["failures"],
         error=row["error"],
+        was_claimed=row["was_claimed"],
     )
 
 

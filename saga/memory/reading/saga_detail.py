@@ -48,6 +48,7 @@ def _instruction(database: Database, row: CommandRow) -> CommandDetail:
         deliveries=row.deliveries,
         failures=row.failures,
         error=row.error,
+        was_claimed=row.claim is not None,
     )
 
 

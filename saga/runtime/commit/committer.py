@@ -91,10 +91,12 @@ class Committer:
         backoff = Backoff(self._clock)
         while True:
             plans = self._planner.plan(groups, notifications)
-            writes = [plan.write for plan in plans]
             sent_at = self._clock.monotonic()
             try:
-                process = self._identity.number
+                if any(plan.doubts for plan in plans):
+                    plans = await self._planner.without_doubts(groups, plans, notifications, self._store)
+                    sent_at = self._clock.monotonic()
+                writes, process = [plan.write for plan in plans], self._identity.number
                 conflicts = await self._store.commit(writes, notifications, process=process, durable=True, wait=wait)
             except InputRefused as error:  # the only error that an outcome itself can cause
                 notifications.drop_inline()
@@ -140,9 +142,11 @@ class Committer:
         self._planner.forget(group)
         if conflict.state is None:
             return
-        if alone and conflict.version == group.version:  # the row is unchanged: the rejection is of an old claim
+        # The row is unchanged: the rejection is of an old claim, unless a step that was never claimed is claimed by now
+        if alone and conflict.version == group.version and not group.unclaimed:
             group.outcomes = [outcome for outcome in group.outcomes if not outcome.is_fenced]
-        group.version, group.state, group.store_clock = conflict.version, conflict.state, conflict.store_clock
+        group.rebase(conflict.version, conflict.state)
+        group.store_clock = conflict.store_clock
         group.conflicts += 1
 
     async def _retry(self, groups: Sequence[OutcomeGroup]) -> None:

@@ -37,7 +37,7 @@ class OutcomeQueue:
             waiting.extra = (*waiting.extra, *group.extra)
             waiting.wake_seconds = group.wake_seconds if waiting.wake_seconds is None else waiting.wake_seconds
             if group.version > waiting.version:
-                waiting.version, waiting.state = group.version, group.state
+                waiting.rebase(group.version, group.state)
         self._idle.clear()
         self._wanted.ring()
 

@@ -16,7 +16,8 @@ class CommitPlan(Struct):
     """A write, and what this process does once it is committed.
 
     `handovers`: commands for this process itself; `messages`: commands for the bus; `timers`: services whose queues have a command due
-    after that many seconds. `sent_at`: this process's clock before the commit was sent; leases count from then.
+    after that many seconds. `doubts`: if not empty, the plan is not to be committed: it depends on whether these steps were ever
+    claimed. `sent_at`: this process's clock before the commit was sent; leases count from then.
     """
 
     write: Write
@@ -24,6 +25,7 @@ class CommitPlan(Struct):
     handovers: list[Dispatch] = []
     messages: list[Command] = []
     timers: list[tuple[str, float]] = []
+    doubts: list[int] = []
     is_ending: bool = False
     sent_at: float = 0.0
 

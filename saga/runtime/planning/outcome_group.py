@@ -18,6 +18,7 @@ class OutcomeGroup(Struct):
     """Outcomes of one saga, and the row (`version`, `state`) on which they are decided.
 
     `extra`: events that come from outside a claim. `trace`: of the saga, where there is no outcome whose claim has it.
+    `unclaimed`: the steps that no process has ever claimed, as the store last answered; None: it was not asked.
     `settled` is resolved with `is_changed` (whether the committed decision changed the saga).
     """
 
@@ -34,6 +35,11 @@ class OutcomeGroup(Struct):
     settled: list[asyncio.Future[bool]] = []
     is_changed: bool = False
     trace: str | None = None
+    unclaimed: frozenset[int] | None = None
+
+    def rebase(self, version: int, state: State) -> None:
+        """Moves it to another row of its saga. What was known of claims may have changed with it."""
+        self.version, self.state, self.unclaimed = version, state, None
 
 
 def group_of(graph: Graph, outcome: Outcome) -> OutcomeGroup:

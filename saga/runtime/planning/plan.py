@@ -12,13 +12,17 @@ from saga.core.rules.decision import Command, Decision, HistoryEntry
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import (
     DISPATCHED,
+    FROZEN,
     HAPPENED_LETTERS,
     PENDING,
     QUARANTINED_LETTERS,
+    RESOLVING,
     SUCCEEDED,
     UNDER_WAY_LETTERS,
+    VOID,
     keeps_command,
 )
+from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.ports.values.claim import CommandRef
 from saga.ports.values.notification import Notifications
@@ -31,6 +35,7 @@ from saga.runtime.planning.outcome_group import OutcomeGroup
 _REDRIVEN: Final = (HistoryEntry(HistoryKind.REDRIVEN, -1, None),)
 _GOING_WELL: Final = (Phase.RUNNING, Phase.COMPLETED)
 _WITH_RESULT: Final = (ev.Succeeded, ev.Reported)  # a tuple: a union would be built anew for each step
+_TAKEN_FOR_UNKNOWN: Final = frozenset((RESOLVING, FROZEN))
 _FRESH_LETTERS: Final = frozenset((PENDING, SUCCEEDED))  # a claim of the step's next command cannot exist yet
 
 
@@ -43,15 +48,25 @@ def plan(
     jitter: float,
     enforce_deadline: bool,
 ) -> CommitPlan:
-    """Decides what follows from the outcomes of a group. Adds the notifications of its commit to `notifications`."""
+    """Decides what follows from the outcomes of a group. Adds the notifications of its commit to `notifications`.
+
+    A plan with doubts adds none, and is not to be committed: see `CommitPlan`.
+    """
     events = [outcome.event for outcome in group.outcomes if outcome.event is not None]
     events += group.extra
+    if group.unclaimed:
+        events.insert(0, ev.Unclaimed(group.unclaimed))
     decision = decide(group.graph, group.state, events, now=now, jitter=jitter, enforce_deadline=enforce_deadline)
     is_rescheduled = group.wake_seconds is not None and not group.state.phase.is_terminal  # an end is final
     is_written = decision.changed or is_rescheduled
     write = Write(group.saga, group.version, is_written, decision.state, group.wake_seconds, entries=decision.entries)
     write.is_deadline_moved = decision.state.deadline != group.state.deadline
     planned = CommitPlan(write, decision)
+    if decision.state.reason is not None or decision.state.phase is Phase.ABANDONING:
+        planned.doubts = _doubts(group, decision)
+        if planned.doubts:
+            return planned
+        write.fences += _never_claimed(group, decision)
     if _is_plain_success(group, decision):
         (outcome,) = group.outcomes
         write.drops.append(Drop(outcome.claim.step, None))
@@ -66,6 +81,33 @@ def plan(
     if planned.is_ending and group.waiter is not None and group.waiter != routes.identity.number:
         notifications.ended.setdefault(group.waiter, []).append(group.saga)
     return planned
+
+
+def _doubts(group: OutcomeGroup, decision: Decision) -> list[int]:
+    """G135: the dispatched external steps, if this decision takes one for unknown that perhaps no process has ever claimed.
+
+    Empty once the store has been asked. A rollback that waits already asks again only when the saga is redriven.
+    """
+    if group.unclaimed is not None:
+        return []
+    steps, before, after = group.graph.steps, group.state, decision.state
+    claimed = {outcome.claim.step for outcome in group.outcomes}
+    found = [
+        step
+        for step, letter in enumerate(before.vector)
+        if letter == DISPATCHED and steps[step].mode is Mode.EXTERNAL and step not in claimed
+    ]
+    waits = after.rollback_requested and (group.extra or not before.rollback_requested)
+    is_in_doubt = any(
+        (waits and step == group.graph.pivot) or after.vector[step] in _TAKEN_FOR_UNKNOWN for step in found
+    )
+    return found if is_in_doubt else []
+
+
+def _never_claimed(group: OutcomeGroup, decision: Decision) -> list[tuple[int, int | None]]:
+    """G135: the fences of the steps that this decision makes void because no process has ever claimed them."""
+    before, after = group.state.vector, decision.state.vector
+    return [(step, None) for step in group.unclaimed or () if before[step] == DISPATCHED and after[step] == VOID]
 
 
 def _is_plain_success(group: OutcomeGroup, decision: Decision) -> bool:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 from saga.core.state.saga_state import State
+from saga.ports.store import Store
+from saga.ports.values.claim import CommandRef
 from saga.ports.values.notification import Notifications
 from saga.runtime.planning.assignment import Routes
 from saga.runtime.planning.commit_plan import CommitPlan
@@ -46,7 +48,7 @@ class CommitPlanner:
     ) -> CommitPlan:
         row = self._rows.get(group.saga.int)
         if row is not None and row[0] > group.version:
-            group.version, group.state = row
+            group.rebase(*row)
         now = group.store_clock + here
         jitter = random.random()  # noqa: S311 (spreads retries)
         planned = plan(group, self._routes, notifications, now=now, jitter=jitter, enforce_deadline=enforce_deadline)
@@ -55,6 +57,24 @@ class CommitPlanner:
             process = self._routes.identity.number
             add_inline(group, planned, notifications, process=process, lease_until=lease_until)
         return planned
+
+    async def without_doubts(
+        self, groups: Sequence[OutcomeGroup], plans: Sequence[CommitPlan], notifications: Notifications, store: Store
+    ) -> list[CommitPlan]:
+        """Plans the doubtful ones again, with what the store knows of their claims (G135). Only a rollback has doubts.
+
+        Raises:
+            Unavailable: the store did not answer.
+        """
+        settled = list(plans)
+        while doubtful := [(n, groups[n], planned.doubts) for n, planned in enumerate(settled) if planned.doubts]:
+            unclaimed = await store.unclaimed(
+                [CommandRef(group.saga, step) for _, group, steps in doubtful for step in steps]
+            )
+            for n, group, steps in doubtful:
+                group.unclaimed = frozenset(step for step in steps if CommandRef(group.saga, step) in unclaimed)
+                (settled[n],) = self.plan([group], notifications)
+        return settled
 
     def remember(self, planned: CommitPlan) -> None:
         """The write is committed: decide the next outcome of this saga on it."""

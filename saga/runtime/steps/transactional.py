@@ -70,6 +70,8 @@ class TransactionalRunner:
         while True:
             notifications = Notifications()
             (plan,) = self.planner.plan([group], notifications)
+            if plan.doubts:
+                (plan,) = await self.planner.without_doubts([group], [plan], notifications, self.adapter.store)
             before, after = group.state.vector[claim.step], plan.decision.state.vector[claim.step]
             if before == after or after not in _DONE[claim.operation]:
                 raise _Refused
@@ -87,7 +89,7 @@ class TransactionalRunner:
                 return Committed(group, plan, notifications)
             if conflicts[0].state is None:
                 raise _Refused
-            group.version, group.state = conflicts[0].version, conflicts[0].state
+            group.rebase(conflicts[0].version, conflicts[0].state)
 
 
 async def _handle(attempt: Attempt) -> Outcome:
