@@ -5,4 +5,4 @@
 update command set claim = 0 where claim is null;
 comment on column command.claim is
     'Unique number of the newest claim; a rejection counts only if it comes from this claim. Null: no process has ever claimed the command, '
-    'which a rollback makes void at once; 0: claimed or not, before migration 3';
+    'which a rollback makes void at once; 0: claimed or not, before migration 4';
