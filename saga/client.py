@@ -7,18 +7,17 @@ import hashlib
 import os
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Generic, Literal, overload
 from uuid import UUID
 
-import pydantic
 import pydantic_core
-from pydantic import TypeAdapter
 from typing_extensions import TypeVar
 
 from saga.authoring import Definition
+from saga.codec.codec import JSON, Misfit, Unreadable, Value, encode_untyped
 from saga.core.definition.graph import Graph
 from saga.core.definition.paths import resolve
 from saga.core.definition.schema import misfits
@@ -34,9 +33,6 @@ from saga.ports.listing import Listing
 from saga.ports.saga_detail import SagaDetail
 from saga.ports.store import Connection
 from saga.ports.values.notification import SagaStatus
-from saga.runtime.handlers.handler_function import Adapter
-from saga.runtime.handlers.handler_shape import Value
-from saga.runtime.handlers.validation_message import validation_message
 from saga.runtime.planning.start_request import StartRequest
 from saga.runtime.process import Process
 
@@ -52,7 +48,6 @@ _STATUS: Final[dict[Phase, Status]] = {
     Phase.COMPENSATED: "compensated",
     Phase.ABANDONED: "abandoned",
 }
-_JSON: Final[Adapter] = TypeAdapter(Value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,11 +204,11 @@ class Sagas:
                 await self.register(definition)
                 found = self._registered[id(definition)]
             _, number, graph = found
-            data = _encoded(definition.name, definition.input_adapter, value)
+            data = _encoded(definition.name, definition.encode_input, value)
         else:
             number, graph = await self.process.directory.find(definition, version)
             self.process.definitions.add(number, graph)
-            data = _encoded(definition, _JSON, value)
+            data = _encoded(definition, encode_untyped, value)
             if problems := misfits(graph.input_schema, pydantic_core.from_json(data)):
                 raise InputRefused(f"the input of {graph.name} v{graph.version} does not fit: {'; '.join(problems)}")
         if key is not None or tags is not None:
@@ -221,7 +216,7 @@ class Sagas:
         if key is not None and not 1 <= len(key) <= KEY_CHARS_MAX:
             raise UsageError(f"a start key has 1 to {KEY_CHARS_MAX} characters, not {len(key)}")
         saga = self.new_id()
-        text = None if tags is None else _JSON.dump_json(tags).decode()
+        text = None if tags is None else JSON.encode(tags).decode()
         return StartRequest(saga, number, graph, data, hashlib.sha256(data).digest(), key, text)
 
     async def wait(self, saga: UUID, *, is_new: bool = False) -> Ending:
@@ -240,8 +235,8 @@ class Sagas:
             return None
         # An operator can declare that a step happened, but not its result: that is null
         results: dict[str, Value] = dict.fromkeys(step.name for step in graph.steps)
-        results |= {graph.steps[step].name: _JSON.validate_json(data) for step, data in status.results.items()}
-        return resolve(graph.returns, _JSON.validate_json(status.input), results)
+        results |= {graph.steps[step].name: JSON.decode(data) for step, data in status.results.items()}
+        return resolve(graph.returns, JSON.decode(status.input), results)
 
     @property
     def adapter(self) -> StoreAdapter:
@@ -268,11 +263,13 @@ class Sagas:
         return Operations(process.ledger, process.definitions, process.redriver, process.store_clock)
 
 
-def _encoded(name: str, adapter: Adapter, value: Value) -> bytes:
+def _encoded(name: str, encode: Callable[[Value], bytes], value: Value) -> bytes:
     try:
-        data = adapter.serializer.to_json(adapter.validator.validate_python(value), by_alias=True)
-    except (pydantic.ValidationError, ValueError) as error:
-        raise InputRefused(f"the input of {name} does not fit: {validation_message(error)}") from error
+        data = encode(value)
+    except Misfit as error:
+        raise InputRefused(f"the input of {name} does not fit: {error}") from error
+    except Unreadable as error:
+        raise InputRefused(f"the input of {name} cannot be read back: {error}") from error
     if len(data) > INPUT_BYTES_MAX:
         raise InputRefused(
             f"the input of {name} has {len(data):,} bytes, more than {INPUT_BYTES_MAX:,}: store it elsewhere and pass its address"

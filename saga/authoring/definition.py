@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, Generic, overload
 
-from pydantic import TypeAdapter
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from typing_extensions import TypeVar
 
 from saga.authoring.path import Path, Record, template_from
 from saga.authoring.retry import COMPENSATION_ATTEMPTS, EXECUTE_ATTEMPTS, FORWARD_ATTEMPTS, Retry
 from saga.authoring.shape import UNKNOWN
+from saga.codec.codec import Codec, Value, encode_untyped
 from saga.core.check.finding import Code, Finding, refused
 from saga.core.check.safety import accept, check
 from saga.core.definition.contract import Contract
@@ -117,9 +117,17 @@ class Definition(Generic[InputT]):
         return f"<definition {self}: {', '.join(self._written) or 'no steps'}>"
 
     @cached_property
-    def input_adapter(self) -> TypeAdapter[Json]:
-        """Validates and serialises inputs."""
-        return TypeAdapter(Any if self.input_type is None else self.input_type)
+    def _input_codec(self) -> Codec:
+        return Codec(self.input_type)
+
+    def encode_input(self, value: Value) -> bytes:
+        """Checks an input against the input type and writes it as JSON.
+
+        Raises:
+            saga.codec.codec.Misfit: the type does not allow it.
+            saga.codec.codec.Unreadable: it could not be read back equal.
+        """
+        return encode_untyped(value) if self.input_type is None else self._input_codec.encode(value)
 
     @property
     def input(self) -> Path:
@@ -206,6 +214,7 @@ class Definition(Generic[InputT]):
             compensation_budget_ms=self._budget_ms,
             returns=self._returns,
             input_schema=self._schema(),
+            input_faults=self._input_faults(),
         )
 
     def findings(self, contracts: Mapping[str, Contract]) -> tuple[Finding, ...]:
@@ -225,9 +234,17 @@ class Definition(Generic[InputT]):
         if self.input_type is None:
             return None
         try:
-            return TypeAdapter[Any](self.input_type).json_schema()
+            return self._input_codec.adapter.json_schema()
         except (PydanticUserError, PydanticUndefinedAnnotation):
             return None
+
+    def _input_faults(self) -> tuple[str, ...]:
+        if self.input_type is None:
+            return ()
+        try:
+            return self._input_codec.faults
+        except (PydanticUserError, PydanticUndefinedAnnotation):
+            return ()
 
     def _step_outline(self, written: _Written) -> StepOutline:
         is_behind = any(self._written[name].outline.pivot for name in self._ancestors[written.outline.name])

@@ -36,6 +36,9 @@ def definition_findings(outline: Outline) -> Iterator[Finding]:
     if outline.deadline_ms is not None:
         yield from _time_findings(place, "deadline", outline.deadline_ms)
     yield from _time_findings(place, "compensation budget", outline.compensation_budget_ms)
+    for fault in outline.input_faults:
+        remedy = "Change the type of the input."
+        yield error(Code.INPUT_UNREADABLE, place, f"An input could not be read back: {fault}.", remedy)
     yield from _template_findings(f"{place}, returns", outline.returns)
     for name, count in Counter(step.name for step in outline.steps).items():
         if count > 1:

@@ -36,6 +36,7 @@ class Outline:
     compensation_budget_ms: int
     returns: Json
     input_schema: Json
+    input_faults: tuple[str, ...] = ()  # why inputs that are written could not be read
 
     @cached_property
     def positions(self) -> dict[str, int]:

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from typing import Final
 
+from saga.codec.codec import Value
 from saga.runtime.handlers.context import Context
 from saga.runtime.handlers.handler_function import HandlerFunction
-from saga.runtime.handlers.handler_shape import Value
 from saga.runtime.timing.coarse_timers import CoarseTimers
 
 TIMEOUT_TICK_SECONDS: Final = 0.02

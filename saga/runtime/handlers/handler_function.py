@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import pydantic
-from pydantic import TypeAdapter
 
+from saga.codec.codec import JSON, Codec, Misfit, Value
 from saga.errors import InputRefused, UsageError
 from saga.runtime.handlers.context import Context
-from saga.runtime.handlers.handler_shape import Handler, Value, shape_of
-from saga.runtime.handlers.validation_message import validation_message
-
-Adapter = TypeAdapter[Value]
-_ANYTHING: Final[Adapter] = TypeAdapter(Value)
+from saga.runtime.handlers.handler_shape import Handler, shape_of
 
 
 class HandlerFunction:
@@ -30,8 +24,8 @@ class HandlerFunction:
             )
         self.is_async: bool = shape.is_async
         self.value_count: int = len(shape.value_hints)
-        self.accepted: Adapter = _adapter(shape.value_hints[0], place) if shape.value_hints else _ANYTHING
-        self.returned: Adapter = _adapter(shape.returned_hint, place)
+        self.accepted: Codec = _codec(shape.value_hints[0], place) if shape.value_hints else JSON
+        self.returned: Codec = _codec(shape.returned_hint, place)
 
     def read(self, data: bytes) -> Value:
         """Turns stored JSON into the handler's input.
@@ -40,9 +34,9 @@ class HandlerFunction:
             InputRefused: it does not fit the annotation.
         """
         try:
-            return self.accepted.validator.validate_json(data)
-        except pydantic.ValidationError as error:
-            raise InputRefused(f"{self.place}: the input does not fit: {validation_message(error)}") from error
+            return self.accepted.decode(data)
+        except Misfit as error:
+            raise InputRefused(f"{self.place}: the input does not fit: {error}") from error
 
     def call(self, values: tuple[Value, ...], context: Context) -> Value:
         """Calls the function with as many of the values as it takes, and the context if it takes one."""
@@ -56,10 +50,10 @@ class HandlerFunction:
         return self.function(*positional)
 
 
-def _adapter(annotation: Value, place: str) -> Adapter:
+def _codec(annotation: Value, place: str) -> Codec:
     if annotation is Value:
-        return _ANYTHING
+        return JSON
     try:
-        return TypeAdapter(annotation)
+        return Codec(annotation)
     except (pydantic.errors.PydanticUserError, TypeError) as error:
         raise UsageError(f"{place}: pydantic cannot read and write {annotation!r}: {error}") from error

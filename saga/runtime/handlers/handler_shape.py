@@ -8,12 +8,12 @@ import types
 import typing
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from saga.codec.codec import Value
 from saga.errors import UsageError
 from saga.runtime.handlers.context import Context
 
-Value = Any  # what a handler takes or returns: any type that pydantic knows
 Handler = Callable[..., Value]
 _POSITIONAL: Final = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 _STARS: Final[dict[object, str]] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Final, Generic
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import Final, Generic, Literal
 
 import pydantic
 from typing_extensions import ParamSpec, TypeVar
 
+from saga.codec.codec import JSON, Codec, Misfit, Unreadable, Value
 from saga.core.definition.contract import Contract
 from saga.core.definition.names import NAME_RULE, is_name
 from saga.core.state.mode import Mode
 from saga.errors import InputRefused, UsageError
-from saga.runtime.handlers.handler_function import Adapter, HandlerFunction
-from saga.runtime.handlers.handler_shape import Handler, Value
-from saga.runtime.handlers.validation_message import validation_message
+from saga.runtime.handlers.handler_function import HandlerFunction
+from saga.runtime.handlers.handler_shape import Handler
 
 RESULT_BYTES_MAX: Final = 1024 * 1024
 Function = TypeVar("Function", bound=Handler)
@@ -48,7 +49,11 @@ class StepHandler(Generic[Parameters, Returned]):
         self.execute_function: HandlerFunction = self._function_of(function, self.full_name, values=1)
         self.compensate_function: HandlerFunction | None = None
         self.probe_function: HandlerFunction | None = None
-        self.output: Adapter = self.execute_function.returned
+        self.output: Codec = self.execute_function.returned
+        with contextlib.suppress(
+            pydantic.errors.PydanticUserError
+        ):  # a name that is defined later: `contract` checks again
+            self._check_output()
         self.__doc__ = function.__doc__
 
     def __call__(self, *arguments: Parameters.args, **options: Parameters.kwargs) -> Returned:
@@ -80,7 +85,12 @@ class StepHandler(Generic[Parameters, Returned]):
         return f"{self.service}.{self.name}"
 
     def contract(self, mode: Mode) -> Contract:
-        """The contract to publish for this handler."""
+        """The contract to publish for this handler. The schema of the output is that of what is written.
+
+        Raises:
+            UsageError: values of the type that the handler returns could not be read back.
+        """
+        self._check_output()
         return Contract(
             service=self.service,
             handler=self.name,
@@ -88,8 +98,8 @@ class StepHandler(Generic[Parameters, Returned]):
             has_compensation=self.compensate_function is not None,
             has_probe=self.probe_function is not None,
             read_only=self.read_only,
-            input_schema=_schema(self.execute_function.accepted),
-            output_schema=_schema(self.output),
+            input_schema=_schema(self.execute_function.accepted, "validation"),
+            output_schema=_schema(self.output, "serialization"),
             handler_version=self.version,
         )
 
@@ -97,15 +107,17 @@ class StepHandler(Generic[Parameters, Returned]):
         """Checks a result against its type and encodes it as JSON.
 
         Raises:
-            InputRefused: it does not fit the handler's annotation.
+            InputRefused: it does not fit the handler's annotation, could not be read back equal, or is too large.
         """
         try:
-            value = self.output.validator.validate_python(value)
-            data = self.output.serializer.to_json(value, by_alias=True, warnings="error")
-        except (pydantic.ValidationError, pydantic.errors.PydanticUserError, ValueError) as error:
+            data = self.output.encode(value)
+        except Misfit as error:
             raise InputRefused(
-                f"step {self.full_name} returned what its annotation does not allow: {validation_message(error)}"
+                f"step {self.full_name} returned what its annotation does not allow: {error} (it returned {_returned(value)})"
             ) from error
+        except Unreadable as error:
+            remedy = "; annotate what the handler returns" if self.output is JSON else ""
+            raise InputRefused(f"step {self.full_name} returned what cannot be read back: {error}{remedy}") from error
         if len(data) > RESULT_BYTES_MAX:
             raise InputRefused(
                 f"step {self.full_name} returned {len(data):,} bytes, more than {RESULT_BYTES_MAX:,}: "
@@ -120,11 +132,13 @@ class StepHandler(Generic[Parameters, Returned]):
             InputRefused: it does not fit: the handler's annotation has changed since.
         """
         try:
-            return None if data is None else self.output.validate_json(data)
-        except pydantic.ValidationError as error:
-            raise InputRefused(
-                f"step {self.full_name}: the recorded result does not fit: {validation_message(error)}"
-            ) from error
+            return None if data is None else self.output.decode(data)
+        except Misfit as error:
+            raise InputRefused(f"step {self.full_name}: the recorded result does not fit: {error}") from error
+
+    def _check_output(self) -> None:
+        if faults := self.output.faults:
+            raise UsageError(f"step {self.full_name} returns what could not be read back: {'; '.join(faults)}")
 
 
 def check_name(name: str, kind: str) -> None:
@@ -144,9 +158,20 @@ def _name_of(function: Handler, service: str) -> str:
     return name
 
 
-def _schema(adapter: Adapter) -> Value:
+def _schema(codec: Codec, mode: Literal["validation", "serialization"]) -> Value:
     try:
-        schema = adapter.json_schema()
+        schema = codec.adapter.json_schema(mode=mode)
     except pydantic.errors.PydanticInvalidForJsonSchema:
         return None
     return schema or None
+
+
+def _returned(value: Value) -> str:
+    """The kind of a value that a handler has returned, and the usual mistake behind it."""
+    if value is None:
+        return "None: does every branch end with return?"
+    if isinstance(value, Awaitable):
+        return f"a {type(value).__name__}: await it in the handler"
+    if isinstance(value, Iterator | AsyncIterator):
+        return f"a {type(value).__name__}: return its entries, as in list(...)"
+    return f"a value of type {type(value).__name__}"

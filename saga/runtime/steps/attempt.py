@@ -8,6 +8,7 @@ from typing import Final
 import pydantic_core
 from msgspec import Struct, field
 
+from saga.codec.codec import Value
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
 from saga.core.definition.paths import resolve
@@ -19,7 +20,6 @@ from saga.runtime.handlers.answers import GiveUp, NotYet
 from saga.runtime.handlers.context import Context
 from saga.runtime.handlers.handler_caller import HandlerCaller
 from saga.runtime.handlers.handler_function import HandlerFunction
-from saga.runtime.handlers.handler_shape import Value
 from saga.runtime.handlers.step_handler import StepHandler
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.steps.patience import Patience

@@ -1,0 +1,1 @@
+"""Writes typed values as JSON, and promises that they can be read back."""

@@ -1,0 +1,71 @@
+"""Tells the types whose values are always read back equal, so that they need no check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from types import NoneType
+from typing import Any, Final
+from uuid import UUID
+
+Schema = Mapping[str, Any]  # of pydantic-core
+
+_SCALARS: Final[dict[str, type]] = {
+    "str": str, "int": int, "bool": bool, "none": NoneType, "uuid": UUID, "date": date, "datetime": datetime,
+}  # fmt: skip
+_EVERYWHERE: Final = {"type", "ref", "metadata"}
+_KNOWN: Final[dict[str, set[str]]] = {
+    **{kind: {"microseconds_precision"} for kind in _SCALARS},
+    "nullable": {"schema"},
+    "default": {"schema", "default", "default_factory", "copy_default"},
+    "list": {"items_schema"},
+    "model-field": {"schema"},
+    "dataclass-field": {"schema", "name", "init", "kw_only"},
+    "model-fields": {"fields", "model_name"},
+    "dataclass-args": {"fields", "dataclass_name"},
+    "model": {"schema", "cls", "config", "frozen"},
+    "dataclass": {"schema", "cls", "config", "frozen", "fields", "slots"},
+}
+"""Kind of schema -> the keys that do not change how a value is written or read. Limits, aliases and serializers are not among them."""
+_CONFIG: Final = {"title", "frozen"}
+
+
+def plain_types(schema: Schema) -> frozenset[type]:
+    """Returns the exact types whose instances are always read back equal; none for most types.
+
+    They are scalars, and models and dataclasses of scalars and lists of scalars, without limits, aliases and serializers. A model
+    within a model is not plain: an instance of a subclass may stand for it.
+    """
+    kind = schema["type"]
+    if not _has_known_keys(schema):
+        return frozenset()
+    if kind in _SCALARS:
+        return frozenset({_SCALARS[kind]})
+    if kind == "nullable":
+        inner = plain_types(schema["schema"])
+        return inner | {NoneType} if inner else inner
+    if (
+        kind in {"model", "dataclass"}
+        and _CONFIG.issuperset(schema.get("config", ()))
+        and _has_plain_fields(schema["schema"])
+    ):
+        return frozenset({schema["cls"]})
+    return frozenset()
+
+
+def _has_plain_fields(schema: Schema) -> bool:
+    if schema["type"] not in {"model-fields", "dataclass-args"} or not _has_known_keys(schema):
+        return False
+    fields = schema["fields"]
+    return all(map(_is_plain, fields.values() if isinstance(fields, Mapping) else fields))
+
+
+def _is_plain(schema: Schema) -> bool:
+    if not _has_known_keys(schema) or not schema.get("init", True):
+        return False
+    return schema["type"] in _SCALARS or _is_plain(schema.get("schema", schema.get("items_schema")))
+
+
+def _has_known_keys(schema: Schema) -> bool:
+    known = _KNOWN.get(schema["type"])
+    return known is not None and not any(value for key, value in schema.items() if key not in known | _EVERYWHERE)
