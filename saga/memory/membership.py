@@ -69,7 +69,6 @@ class MemoryMembership:
         held = [row for row in self._database.commands.of_owner(member.id) if self._database.locks.is_free(row.ref)]
         for row in held:
             self._database.give_back(row, self._options.margin_seconds)
-            row.deliveries, row.isolated_attempts = max(row.deliveries - 1, 0), max(row.isolated_attempts - 1, 0)
         self._database.notify_services({row.service for row in held})
         self._database.notify_peers()
 

@@ -94,4 +94,7 @@ class Membership(Protocol):
         """
 
     async def leave(self) -> None:
-        """Leaves in good order: the claims of this process go back to their queues, and their deliveries do not count."""
+        """Leaves in good order: the claims of this process go back to their queues. Their deliveries stay counted.
+
+        The process may be leaving because of a step that it has begun. What it had not begun, it has given back before.
+        """

@@ -63,7 +63,10 @@ class BackgroundLoops:
         while True:
             try:
                 await loop()
-            except Exception as error:  # noqa: BLE001 (whatever it is, the loop goes on)
+            except (asyncio.CancelledError, Exception) as error:  # whatever it is, the loop goes on
+                task = asyncio.current_task()
+                if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+                    raise  # else a future that the loop waits for was cancelled
                 self._deaths[name] = self._clock.monotonic(), type(error).__name__
                 self._log.exception("loop died, restarting", loop=name)
             await self._clock.sleep(RESTART_SECONDS)

@@ -40,6 +40,14 @@ class FollowUp:
     _log: Logger = field(default_factory=lambda: get_logger("saga.process"))
 
     def committed(self, group: OutcomeGroup, plan: CommitPlan) -> None:
+        """Never raises: the commit is made, and those of the other sagas in its batch are to be followed up too."""
+        try:
+            self._follow(group, plan)
+        except Exception:  # noqa: BLE001 (see above)
+            self._log.exception("follow-up of a commit failed, polling instead", saga=str(group.saga))
+            self.requests.poll(everything=True)
+
+    def _follow(self, group: OutcomeGroup, plan: CommitPlan) -> None:
         self.active_at = self.clock.monotonic()
         self.meter.committed(group, plan)
         self._hand_over(group, plan)

@@ -99,7 +99,7 @@ async def _commit(connection: Connection, transaction: asyncpg.transaction.Trans
     try:
         await transaction.commit()
     except BaseException:
-        connection.terminate()
+        _drop(connection)
         raise
 
 
@@ -107,4 +107,10 @@ async def _roll_back(connection: Connection, transaction: asyncpg.transaction.Tr
     try:
         await transaction.rollback()
     except Exception:  # noqa: BLE001 (the transaction dies with its connection)
+        _drop(connection)
+
+
+def _drop(connection: Connection) -> None:
+    """Ends a connection of unknown state. The error that made it so is the one to report, not that the pool has dropped it already."""
+    with contextlib.suppress(asyncpg.InterfaceError):
         connection.terminate()

@@ -25,6 +25,7 @@ from saga.runtime.claims.misfits import Misfits, Peers
 from saga.runtime.commit.outcome_queue import OutcomeQueue
 from saga.runtime.definition_cache import DefinitionCache
 from saga.runtime.handlers.context import Context, current_step
+from saga.runtime.handlers.raised import described, is_foreign
 from saga.runtime.identity import ProcessIdentity
 from saga.runtime.planning.commit_plan import Committed
 from saga.runtime.planning.outcome import Outcome
@@ -74,30 +75,41 @@ class Executor:
         """Runs a claim, and enqueues its outcome for the committer unless the step's own transaction has committed it."""
         try:
             graph = self._definitions.known(claim.definition) or await self._definitions.graph(claim.definition)
-        except SagaError as error:
+        except Exception as error:  # noqa: BLE001 (whatever is wrong with a stored definition, other builds may read it)
             await self._put_back(claim, error)
             return
         step = graph.steps[claim.step]
         bound = self._bound.get((step.service, step.handler))
         if bound is None or bound.mode is not step.mode:
-            outcome = self._without_handler(claim, graph)
+            found: Outcome | Committed = self._without_handler(claim, graph)
         else:
             context = self._context(claim, step.name)
             attempt = Attempt(claim, graph, bound.handler, bound.caller, context, bound.patience)
-            if is_poison(claim):
-                why = f"delivered {claim.deliveries} times without an answer, the last time alone: it seems to kill its process"
-                outcome = attempt.failed(RuntimeError(why), is_final=True)
-            else:
+            try:
                 found = await self._run(attempt, bound)
-                if isinstance(found, Committed):
-                    self._planner.remember(found.plan)
-                    self._outcomes.notify(found.notifications)
-                    self._after_commit.committed(found.group, found.plan)
-                    self._log_done()
-                    return
-                outcome = found if attempt.misfit is None else self._without_fit(attempt, attempt.misfit)
-        self._log_outcome(outcome)
-        self._outcomes.add(group_of(graph, outcome))
+                if attempt.misfit is not None:
+                    found = self._without_fit(attempt, attempt.misfit)
+            except BaseException as error:
+                if not self._is_outcome(error, attempt):
+                    raise
+                quiet_seconds = step.timeout_seconds + self._adapter.options.margin_seconds
+                found = attempt.failed(error, quiet_seconds=quiet_seconds)
+        if isinstance(found, Committed):
+            self._planner.remember(found.plan)
+            self._outcomes.notify(found.notifications)
+            self._after_commit.committed(found.group, found.plan)
+            self._log_done()
+        else:
+            self._log_outcome(found)
+            self._outcomes.add(group_of(graph, found))
+
+    def _is_outcome(self, error: BaseException, attempt: Attempt) -> bool:
+        """Returns whether the attempt has failed. Otherwise this process is stopping: a claim that has not begun is given back."""
+        if isinstance(error, KeyboardInterrupt | SystemExit) or is_foreign(error, attempt.context):
+            if not attempt.has_begun:
+                self.give_back([attempt.claim])
+            return False
+        return True
 
     def give_back(self, claims: Sequence[Claim]) -> None:
         """Returns claims that have not begun to their queues at once: they have made no call that could still arrive (G25)."""
@@ -106,13 +118,12 @@ class Executor:
             if graph is not None:
                 self._outcomes.add(group_of(graph, Outcome(claim, None)))
 
-    async def _put_back(self, claim: Claim, error: SagaError) -> None:
+    async def _put_back(self, claim: Claim, error: Exception) -> None:
         """Leaves the claim to other processes, because this build cannot read its definition."""
-        self._log.error(
-            "definition cannot be loaded", saga=str(claim.saga), definition=claim.definition, error=str(error)
-        )
+        why = described(error)
+        self._log.error("definition cannot be loaded", saga=str(claim.saga), definition=claim.definition, error=why)
         delay = Delay(
-            claim.step, claim.number, UNKNOWN_HANDLER_SECONDS, 0.0, claim.failures, str(error), claim.isolated_attempts
+            claim.step, claim.number, UNKNOWN_HANDLER_SECONDS, 0.0, claim.failures, why, claim.isolated_attempts
         )
         write = Write(claim.saga, claim.version, changed=False, state=claim.state, delays=[delay])
         with contextlib.suppress(SagaError):  # otherwise the command is due again when the lease ends
@@ -143,20 +154,16 @@ class Executor:
         return left
 
     async def _run(self, attempt: Attempt, bound: BoundHandler) -> Outcome | Committed:
+        claim = attempt.claim
+        if is_poison(claim):
+            why = f"delivered {claim.deliveries} times without an answer, the last time alone: it seems to kill its process"
+            return attempt.failed(RuntimeError(why), is_final=True)
+        if not bound.slots.try_enter():
+            await bound.slots.enter()
         try:
-            if not bound.slots.try_enter():
-                await bound.slots.enter()
-            try:
-                return await self._isolation.run(attempt, bound.runner)
-            finally:
-                bound.slots.leave()
-        except asyncio.CancelledError as error:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            # This task was not cancelled: the error comes from the handler, which may have cancelled a task of its own
-            quiet_seconds = attempt.step.timeout_seconds + self._adapter.options.margin_seconds
-            return attempt.failed(error, quiet_seconds=quiet_seconds)
+            return await self._isolation.run(attempt, bound.runner)
+        finally:
+            bound.slots.leave()
 
     def _context(self, claim: Claim, step: str) -> Context:
         context = Context(claim, step, self._heartbeat, asyncio.current_task(self._loop))

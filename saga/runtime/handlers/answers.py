@@ -12,6 +12,7 @@ class Reject(Exception):
     """
 
     def __init__(self, reason: str) -> None:
+        """`reason`: of anything else than a text, such as the provider's exception, its text is stored; at most 500 characters."""
         super().__init__(reason)
         self.reason = reason
 

@@ -8,6 +8,7 @@ from saga.codec.codec import JSON, Codec, Misfit, Value
 from saga.errors import InputRefused, UsageError
 from saga.runtime.handlers.context import Context
 from saga.runtime.handlers.handler_shape import Handler, shape_of
+from saga.runtime.handlers.raised import Escaped
 
 
 class HandlerFunction:
@@ -42,12 +43,15 @@ class HandlerFunction:
         """Calls the function with as many of the values as it takes, and the context if it takes one."""
         shape = self.shape
         positional = values[: self.value_count]
-        if shape.context_position is not None:
-            at = shape.context_position
-            return self.function(*positional[:at], context, *positional[at:])
-        if shape.context_name is not None:
-            return self.function(*positional, **{shape.context_name: context})
-        return self.function(*positional)
+        try:
+            if shape.context_position is not None:
+                at = shape.context_position
+                return self.function(*positional[:at], context, *positional[at:])
+            if shape.context_name is not None:
+                return self.function(*positional, **{shape.context_name: context})
+            return self.function(*positional)
+        except (StopIteration, GeneratorExit) as error:  # the future of a thread cannot carry them
+            raise Escaped from error
 
 
 def _codec(annotation: Value, place: str) -> Codec:

@@ -48,6 +48,7 @@ async def session_on(connection: Connection) -> AsyncIterator[AsyncSession]:
             "ctx.session() needs SQLAlchemy, which is missing. Run: pip install 'saga-coordination[sqlalchemy]'"
         ) from error
     token = _lent.set(connection)
+    first: BaseException | None = None
     try:
         # SQLAlchemy's transaction is a savepoint of the step's, and commits of the session stay within it
         async with (
@@ -55,10 +56,22 @@ async def session_on(connection: Connection) -> AsyncIterator[AsyncSession]:
             joined.begin(),
             AsyncSession(joined, join_transaction_mode="rollback_only", expire_on_commit=False) as session,
         ):
-            yield session
-            await session.commit()
+            try:
+                yield session
+                await session.commit()
+            except BaseException as error:
+                first = error
+                raise
+    except Exception:  # closing the session on a broken connection raises errors of its own
+        if first is None:
+            raise
     finally:
         _lent.reset(token)
+    if first is not None:
+        try:
+            raise first
+        finally:
+            first = None  # its traceback has this frame: no cycle
 
 
 @cache

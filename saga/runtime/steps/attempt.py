@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import pydantic_core
 from msgspec import Struct, field
@@ -14,17 +15,19 @@ from saga.core.definition.json_value import Json
 from saga.core.definition.paths import resolve
 from saga.core.definition.step import Step
 from saga.core.rules import events as ev
+from saga.core.text import storable
 from saga.errors import InputRefused, SagaError
 from saga.ports.values.claim import Claim
 from saga.runtime.handlers.answers import GiveUp, NotYet
 from saga.runtime.handlers.context import Context
 from saga.runtime.handlers.handler_caller import HandlerCaller
 from saga.runtime.handlers.handler_function import HandlerFunction
+from saga.runtime.handlers.raised import answer_of, described, is_foreign, is_plain_failure
 from saga.runtime.handlers.step_handler import StepHandler
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.steps.patience import Patience
 
-ERROR_CHARS_MAX: Final = 500
+Finished = TypeVar("Finished")
 
 
 class DoesNotFit(InputRefused):
@@ -59,41 +62,41 @@ class Attempt(Struct):
             InputRefused: its result does not.
             TimeoutError: no answer within the step's timeout.
         """
-        handler = self.handler
-        return handler.encode(await self._call(handler.execute_function, self._read(handler.execute_function)))
+        return await self._call(self.handler.execute_function, self.handler.encode)
 
     async def compensate(self, result: bytes | None) -> None:
         """Compensates the step that had this result. Raises DoesNotFit."""
-        handler = self.handler
-        if handler.compensate_function is None:
-            raise DoesNotFit(f"{handler.full_name} has no compensation in this process")
-        await self._call(
-            handler.compensate_function, self._read(handler.compensate_function), self._read_result(result)
-        )
+        function = self.handler.compensate_function
+        if function is None:
+            raise DoesNotFit(f"{self.handler.full_name} has no compensation in this process")
+        await self._call(function, _ignore, result)
 
     async def probe(self) -> bytes:
         """Finds out whether the step took effect; returns its result as JSON. Raises DidNotHappen, DoesNotFit."""
-        handler = self.handler
-        if handler.probe_function is None:
-            raise DoesNotFit(f"{handler.full_name} has no probe in this process")
-        return handler.encode(await self._call(handler.probe_function, self._read(handler.probe_function)))
+        function = self.handler.probe_function
+        if function is None:
+            raise DoesNotFit(f"{self.handler.full_name} has no probe in this process")
+        return await self._call(function, self.handler.encode)
 
-    def _read(self, function: HandlerFunction) -> Value:
+    async def _call(
+        self, function: HandlerFunction, finish: Callable[[Value], Finished], *results: bytes | None
+    ) -> Finished:
+        """Runs all user code of an attempt, the types of its values included. Whatever that raises leaves it as an `Exception`."""
         try:
-            return function.read(self.input())
+            values = self._read(function, results)
+            self.has_begun = True
+            self.patience.waiting_since = None
+            return finish(await self.caller.call(function, values, self.context, self.step.timeout_seconds))
+        except BaseException as error:
+            if is_plain_failure(error) or is_foreign(error, self.context):
+                raise
+            raise answer_of(error) from error
+
+    def _read(self, function: HandlerFunction, results: Sequence[bytes | None]) -> tuple[Value, ...]:
+        try:
+            return (function.read(self.input()), *map(self.handler.decode, results))
         except InputRefused as error:
             raise DoesNotFit(str(error)) from error
-
-    def _read_result(self, result: bytes | None) -> Value:
-        try:
-            return self.handler.decode(result)
-        except InputRefused as error:
-            raise DoesNotFit(str(error)) from error
-
-    async def _call(self, function: HandlerFunction, *values: Value) -> Value:
-        self.has_begun = True
-        self.patience.waiting_since = None
-        return await self.caller.call(function, values, self.context, self.step.timeout_seconds)
 
     def input(self) -> bytes:
         """The step's input as JSON: the saga's input, or the step's template filled from it and from results."""
@@ -113,13 +116,15 @@ class Attempt(Struct):
         return Outcome(self.claim, ev.Succeeded(self.claim.step), result)
 
     def rejected(self, reason: str) -> Outcome:
-        return Outcome(self.claim, ev.Rejected(self.claim.step, reason), is_fenced=True)
+        return Outcome(self.claim, ev.Rejected(self.claim.step, storable(reason)), is_fenced=True)
 
     def compensated(self) -> Outcome:
         return Outcome(self.claim, ev.Compensated(self.claim.step))
 
     def ongoing(self, after_seconds: float, why: str | None = None) -> Outcome:
-        return Outcome(self.claim, ev.Ongoing(self.claim.step, after_seconds), error=why)
+        return Outcome(
+            self.claim, ev.Ongoing(self.claim.step, after_seconds), error=None if why is None else storable(why)
+        )
 
     def not_done(self, error: Exception, *, quiet_seconds: float = 0.0) -> Outcome:
         """The outcome of an attempt that ended with an error, the same in each mode. Rejections are not among them.
@@ -130,22 +135,29 @@ class Attempt(Struct):
         if isinstance(error, NotYet):
             return self.ongoing(error.after_seconds)
         if isinstance(error, DoesNotFit):
-            self.misfit = str(error)
+            self.misfit = storable(error)
             return self.ongoing(0.0, self.misfit)
         if isinstance(error, SagaError) and not self.has_begun:
-            return self.ongoing(self.patience.pause_seconds(), f"not begun: {error}"[:ERROR_CHARS_MAX])
+            return self.ongoing(self.patience.pause_seconds(), f"not begun: {error}")
         return self.failed(error, is_final=isinstance(error, GiveUp | InputRefused), quiet_seconds=quiet_seconds)
 
     def failed(self, error: BaseException, *, is_final: bool = False, quiet_seconds: float = 0.0) -> Outcome:
         """A technical failure: whether the step took effect is unknown."""
-        text = "no answer in time" if isinstance(error, TimeoutError) else f"{type(error).__name__}: {error}"
+        message = described(error)
+        text = (
+            f"no answer in time{message.removeprefix('TimeoutError')}" if isinstance(error, TimeoutError) else message
+        )
         claim = self.claim
         event = ev.Failed(
             claim.step,
-            text[:ERROR_CHARS_MAX],
+            text,
             claim.failures + 1,
             claim.first_failed_ago,
             is_final,
             operation=claim.operation,
         )
         return Outcome(claim, event, quiet_seconds=quiet_seconds, error=event.error)
+
+
+def _ignore(_: Value) -> None:
+    """A compensation's return value means nothing."""

@@ -9,6 +9,7 @@ from saga.core.rules import events as ev
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
+from saga.errors import Unavailable
 from saga.ports.journal import Journal, JournalRow, Mark
 from saga.runtime.handlers.answers import Reject
 from saga.runtime.planning.outcome import Outcome
@@ -98,10 +99,13 @@ def _may_retry(attempt: Attempt, row: JournalRow) -> bool:
 
 async def _journal_rejection(attempt: Attempt, journal: Journal, reason: str) -> JournalRow:
     rejection = JournalRow(Mark.REJECTED, None, reason)
-    async with journal.transaction() as transaction:
-        if await transaction.write(attempt.claim.saga, attempt.claim.step, rejection):
-            return rejection
-        return await transaction.find(attempt.claim.saga, attempt.claim.step) or rejection
+    try:
+        async with journal.transaction() as transaction:
+            if await transaction.write(attempt.claim.saga, attempt.claim.step, rejection):
+                return rejection
+            return await transaction.find(attempt.claim.saga, attempt.claim.step) or rejection
+    except Unavailable as error:
+        raise Unavailable(f"its rejection ({reason}) cannot be journaled yet: {error}") from error
 
 
 async def _compensate(attempt: Attempt, journal: Journal) -> Outcome:

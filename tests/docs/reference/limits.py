@@ -7,6 +7,7 @@ from typing import Final
 from saga import client
 from saga.authoring.definition import COMPENSATION_BUDGET, STEP_TIMEOUT
 from saga.authoring.retry import EXECUTE_ATTEMPTS, FORWARD_ATTEMPTS
+from saga.core import text
 from saga.core.definition import graph, names
 from saga.core.definition.paths import INTEGER_MAX, TEMPLATE_DEPTH_MAX
 from saga.core.duration import DURATION_MS_MAX, duration_text
@@ -16,7 +17,6 @@ from saga.runtime import redrive
 from saga.runtime.claims import isolation, poller
 from saga.runtime.commit import outcome_queue
 from saga.runtime.handlers.participant import CONCURRENCY_DEFAULT
-from saga.runtime.steps import attempt
 from tests.docs.reference.markdown import AGAIN, table
 
 _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
@@ -49,7 +49,7 @@ _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
         isolation.ISOLATED_ATTEMPTS_MAX,
         "`saga.runtime.claims.isolation.ISOLATED_ATTEMPTS_MAX`",
     ),
-    ("Characters of a stored error", attempt.ERROR_CHARS_MAX, "`saga.runtime.steps.attempt.ERROR_CHARS_MAX`"),
+    ("Characters of a stored reason or error", text.TEXT_CHARS_MAX, "`saga.core.text.TEXT_CHARS_MAX`"),
     ("Sagas in one commit", outcome_queue.BATCH_SAGAS_MAX, "`saga.runtime.commit.outcome_queue.BATCH_SAGAS_MAX`"),
     (
         "Outcomes that may wait for their commit while more is polled",

@@ -72,6 +72,7 @@ comment on function heartbeat is 'One heartbeat of a process; returns the proces
 
 create or replace function leave(p_owner integer, p_margin float8, p_channel text) returns void
 language plpgsql set search_path from current set enable_seqscan = off as $$
+-- Their deliveries stay counted: the process may be leaving because of one of them. It has taken back those that it had not begun.
 declare
     v_saga uuid[]; v_step smallint[];
 begin
@@ -79,9 +80,6 @@ begin
     select c.saga, c.step into v_saga, v_step from claims_of(p_owner) as c;
     if v_saga is not null then
         perform give_back(v_saga, v_step, p_margin);
-        update command c set deliveries = c.deliveries - 1, isolated_attempts = greatest(c.isolated_attempts - 1, 0)
-        from unnest(v_saga, v_step) as given(saga, step)
-        where c.saga = given.saga and c.step = given.step and c.deliveries > 0;
         perform pg_notify(left(p_channel || 's_' || c.service, 63), '')  -- as in announce/channels.py
         from (
             select distinct c.service from command c

@@ -99,7 +99,7 @@ class MemberTests(StoreStage):
     async def test_leaving_without_having_joined_is_harmless(self) -> None:
         await (await self.adapter()).membership.leave()
 
-    async def test_a_process_that_leaves_returns_its_claims_uncounted(self) -> None:
+    async def test_a_process_that_leaves_returns_its_claims_and_their_deliveries_stay_counted(self) -> None:
         process, other = await self.process(), await self.process()
         start = await self.started(process)
         await process.extend(await process.poll_one(), isolated=True)
@@ -108,7 +108,7 @@ class MemberTests(StoreStage):
 
         assert await soon(other.heard.queue.get()) == SERVICE
         claim = await other.poll_one()
-        assert (claim.saga, claim.deliveries, claim.isolated_attempts) == (start.saga, 1, 0)
+        assert (claim.saga, claim.deliveries, claim.isolated_attempts) == (start.saga, 2, 1)
 
     async def test_the_claims_of_a_dead_process_are_returned_and_counted(self) -> None:
         process, other = await self.process(), await self.process()
