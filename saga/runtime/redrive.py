@@ -23,11 +23,12 @@ from saga.ports.values.overdue import OverdueSaga
 from saga.runtime.commit.outcome_queue import OutcomeQueue
 from saga.runtime.definition_cache import DefinitionCache
 from saga.runtime.planning.outcome_group import OutcomeGroup
+from saga.runtime.planning.planner import DeadlinePolicy
 from saga.runtime.planning.router import Router
 
 OVERDUE_MAX: Final = 200
 REDRIVE_SECONDS_MAX: Final = 3_600.0
-LATE_SECONDS: Final = 1.0  # a saga whose deadline has passed is redriven this often until a decision is made
+LATE_SECONDS: Final = 1.0  # a saga whose deadline has passed is redriven this often while deadlines are not enforced
 UUID_TIMED: Final = 7  # the UUID version that carries the time of the start
 
 
@@ -41,6 +42,7 @@ class Redriver:
     outcomes: OutcomeQueue
     router: Router
     redrive_seconds: float
+    deadlines: DeadlinePolicy
     _log: Logger = field(default_factory=lambda: get_logger("saga.process"))
 
     async def run(self) -> None:
@@ -94,8 +96,9 @@ class Redriver:
         )
 
     def _next_redrive(self, saga: OverdueSaga, graph: Graph, events: Sequence[ev.Event]) -> float:
-        """Seconds until the saga is redriven again: at its deadline at the latest.
+        """Seconds until the saga is redriven again: at its deadline at the latest, and after it at the same pace as before.
 
+        A deadline that has passed while deadlines are not enforced is looked at again soon: the leader may have to extend it.
         Where commands are rows of the store none can be lost, and a saga that has waited for long is redriven rarely. A bus may lose a
         command of an old saga too; and a saga that is being abandoned makes progress only by redrives.
         """
@@ -106,6 +109,8 @@ class Redriver:
         if state.deadline is None or state.phase is not Phase.RUNNING or is_pivot_passed(graph, state.vector):
             return seconds
         deadline = state.deadline + sum(event.by_seconds for event in events if isinstance(event, ev.Extended))
+        if deadline <= now and (state.rollback_requested or self.deadlines.is_deadline_enforced()):
+            return seconds
         return min(seconds, max(deadline - now, LATE_SECONDS))
 
 

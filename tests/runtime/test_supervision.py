@@ -308,3 +308,37 @@ async def test_a_redrive_that_changes_nothing_leaves_a_line_of_history(any_world
     await until(is_looked_after, "the supervisor redrives it")
     gate.open()
     assert (await handle.result(10)).is_completed
+
+
+@pytest.mark.parametrize("over", ["store", "a bus"])
+async def test_a_saga_that_waits_past_its_deadline_is_redriven_at_the_pace_of_redrive(
+    any_world: World, over: str
+) -> None:
+    """Its pivot was claimed, and the process that had claimed it is gone: the rollback waits for the outcome."""
+    gate = Gate()
+    pay, definition = Participant("pay"), Definition("waiting", deadline="1s")
+
+    @pay.step(external=True)
+    async def charge() -> None:
+        await gate.wait()
+
+    definition.step("pay.charge", pivot=True)
+    bus = {} if over == "store" else {"bus": f"memory://late_{any_world.url[:4]}"}
+    client, serving = await any_world.join(scan=0.05, **bus), await any_world.join(pay, **bus)
+    await any_world.supervise(client)
+    handle = await client.start(definition)
+    await gate.somebody_waits()
+    await any_world.kill(serving)
+
+    async def kinds() -> list[str]:
+        return [line.kind for line in (await client.detail(handle.id)).history]
+
+    async def is_awaited() -> bool:
+        return "rollback waits" in await kinds()
+
+    await until(is_awaited, "the deadline has passed, and the rollback waits")
+    detail = await client.detail(handle.id)
+
+    assert detail.wake_at is not None
+    assert detail.wake_at - detail.now > 20.0  # redrive is 30 seconds
+    assert (await kinds()).count("redriven") <= 1
