@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import re
@@ -17,13 +18,14 @@ import pydantic_core
 from typing_extensions import TypeVar
 
 from saga.authoring import Definition
+from saga.authoring.retry import FORMER_ATTEMPTS
 from saga.codec.codec import JSON, Misfit, Unreadable, Value, encode_untyped
 from saga.core.definition.graph import Graph
 from saga.core.definition.paths import resolve
 from saga.core.definition.schema import misfits
 from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.state.phase import Phase
-from saga.errors import InputRefused, NotFound, Unavailable, UsageError
+from saga.errors import Conflict, InputRefused, NotFound, Unavailable, UsageError
 from saga.inspection.explanation import Explanation
 from saga.inspection.why import why
 from saga.operations import Operations
@@ -108,13 +110,25 @@ class Sagas:
         Raises:
             DefinitionError: lists everything that is wrong, missing contracts included.
             Conflict: this name and version already has another graph.
+
+        A version that an older build has registered keeps the default retries of that build.
         """
-        graph = definition.graph(await self.process.directory.contracts())
-        schema = graph.input_schema
-        number = await self.process.directory.register(graph, schema, activate=activate, overwrite=overwrite)
+        number, graph = await self._stored(definition, activate=activate, overwrite=overwrite)
         self.process.definitions.add(number, graph)
         self._registered[id(definition)] = (definition, number, graph)
         return number
+
+    async def _stored(self, definition: Definition, *, activate: bool, overwrite: bool) -> tuple[int, Graph]:
+        directory = self.process.directory
+        contracts = await directory.contracts()
+        graph = definition.graph(contracts)
+        try:
+            return await directory.register(graph, graph.input_schema, activate=activate, overwrite=overwrite), graph
+        except Conflict:
+            graph = definition.graph(contracts, FORMER_ATTEMPTS)
+            with contextlib.suppress(Conflict):
+                return await directory.register(graph, graph.input_schema, activate=activate, overwrite=False), graph
+            raise
 
     @overload
     async def start(

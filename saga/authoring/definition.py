@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Final, Generic, overload
 
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from typing_extensions import TypeVar
 
 from saga.authoring.path import Path, Record, template_from
-from saga.authoring.retry import COMPENSATION_ATTEMPTS, EXECUTE_ATTEMPTS, FORWARD_ATTEMPTS, Retry
+from saga.authoring.retry import COMPENSATION_ATTEMPTS, DEFAULT_ATTEMPTS, DefaultAttempts, Retry
 from saga.authoring.shape import UNKNOWN
 from saga.codec.codec import Codec, Value, encode_untyped
 from saga.core.check.finding import Code, Finding, refused
@@ -23,10 +24,12 @@ from saga.core.definition.names import NAME_RULE, is_name
 from saga.core.definition.outline import Outline, StepOutline
 from saga.core.definition.paths import reads
 from saga.core.duration import Duration, duration_ms
+from saga.core.state.mode import Mode
 from saga.errors import UsageError
 
 STEP_TIMEOUT: Final = "30s"
 COMPENSATION_BUDGET: Final = "1d"
+_NO_CONTRACTS: Final[Mapping[str, Contract]] = MappingProxyType({})
 InputT = TypeVar("InputT", default=Json)
 
 
@@ -188,7 +191,7 @@ class Definition(Generic[InputT]):
             retriable=retriable,
             read_only=read_only,
             timeout_ms=self._ms(place, "timeout", timeout),
-            retry=retry.policy(EXECUTE_ATTEMPTS),
+            retry=retry.policy(DEFAULT_ATTEMPTS.execute),
             compensation_retry=compensation_retry.policy(COMPENSATION_ATTEMPTS),
             inputs=template,
         )
@@ -204,12 +207,14 @@ class Definition(Generic[InputT]):
         self._returns = template_from(value, self, place)
         self._has_returns = True
 
-    def outline(self) -> Outline:
-        """Returns the definition as data, without what the contracts add."""
+    def outline(
+        self, contracts: Mapping[str, Contract] = _NO_CONTRACTS, attempts: DefaultAttempts = DEFAULT_ATTEMPTS
+    ) -> Outline:
+        """Returns the definition as data, without what the contracts add. They decide the default attempts of external steps."""
         return Outline(
             name=self.name,
             version=self.version,
-            steps=tuple(self._step_outline(written) for written in self._written.values()),
+            steps=tuple(self._step_outline(written, contracts, attempts) for written in self._written.values()),
             deadline_ms=self._deadline_ms,
             compensation_budget_ms=self._budget_ms,
             returns=self._returns,
@@ -219,15 +224,17 @@ class Definition(Generic[InputT]):
 
     def findings(self, contracts: Mapping[str, Contract]) -> tuple[Finding, ...]:
         """Finds every fault and every possible fault, errors first."""
-        return check(self.outline(), contracts)
+        return check(self.outline(contracts), contracts)
 
-    def graph(self, contracts: Mapping[str, Contract]) -> Graph:
+    def graph(self, contracts: Mapping[str, Contract], attempts: DefaultAttempts = DEFAULT_ATTEMPTS) -> Graph:
         """Freezes the definition with the contracts of its steps, looked up as "service.handler".
+
+        `attempts`: those of steps without an explicit number.
 
         Raises:
             DefinitionError: with all findings.
         """
-        return accept(self.outline(), contracts)
+        return accept(self.outline(contracts, attempts), contracts)
 
     def _schema(self) -> Json:
         """The JSON Schema of the input, for people; None for a type without one."""
@@ -246,11 +253,14 @@ class Definition(Generic[InputT]):
         except (PydanticUserError, PydanticUndefinedAnnotation):
             return ()
 
-    def _step_outline(self, written: _Written) -> StepOutline:
-        is_behind = any(self._written[name].outline.pivot for name in self._ancestors[written.outline.name])
-        if not (is_behind or written.outline.retriable):
-            return written.outline
-        return replace(written.outline, retriable=True, retry=written.retry.policy(FORWARD_ATTEMPTS))
+    def _step_outline(
+        self, written: _Written, contracts: Mapping[str, Contract], attempts: DefaultAttempts
+    ) -> StepOutline:
+        step, contract = written.outline, contracts.get(written.outline.contract_name)
+        is_forward = step.retriable or any(self._written[name].outline.pivot for name in self._ancestors[step.name])
+        is_external = contract is not None and contract.mode is Mode.EXTERNAL
+        default = attempts.of(is_forward=is_forward, is_external=is_external)
+        return replace(step, retriable=is_forward, retry=written.retry.policy(default))
 
     def _contract(self, contract: str) -> tuple[str, str]:
         service, dot, handler = contract.partition(".")

@@ -7,13 +7,35 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from saga.core.check.limits import ATTEMPTS_MAX, FACTOR_PERCENT_MAX
-from saga.core.definition.retry_policy import RetryPolicy
+from saga.core.definition.retry_policy import DEFAULT_RETRY, RetryPolicy
 from saga.core.duration import Duration, duration_ms
 from saga.errors import DefinitionError, UsageError
 
-EXECUTE_ATTEMPTS: Final = 5
-FORWARD_ATTEMPTS: Final = 20  # for a step that can no longer be rolled back: giving up needs an operator
 COMPENSATION_ATTEMPTS: Final = None  # the compensation budget is the limit
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultAttempts:
+    """The attempts of a step whose author sets none, None for no limit: `forward` for one that can no longer be rolled back."""
+
+    execute: int | None
+    forward: int | None
+    external: int | None
+    external_forward: int | None
+
+    def of(self, *, is_forward: bool, is_external: bool) -> int | None:
+        """Returns the attempts of a step."""
+        if is_external:
+            return self.external_forward if is_forward else self.external
+        return self.forward if is_forward else self.execute
+
+
+DEFAULT_ATTEMPTS: Final = DefaultAttempts(
+    execute=DEFAULT_RETRY.attempts, forward=20, external=None, external_forward=None
+)
+"""Ten attempts take more than a minute: a database is restarted in that time. A provider may be away for longer."""
+FORMER_ATTEMPTS: Final = DefaultAttempts(execute=5, forward=20, external=5, external_forward=20)
+"""The defaults of earlier builds. A version of a definition that one of them has registered keeps them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +45,10 @@ class Retry:
     The pause before the second attempt is `first`; each further one is `factor` times as long, at most `cap`, and all
     are made up to `jitter` (0 to 1) longer or shorter. `give_up_after` counts from the first failure.
 
-    `attempts` None means no limit but the saga's deadline or compensation budget. "auto" is 5; 20 for a step that only
-    goes forward (retriable, or behind the pivot); no limit for a compensation.
+    `attempts` None means no limit but the saga's deadline or compensation budget. "auto" is None for an external step
+    and for a compensation. For a transactional or journaled step it is 10, whose pauses take 81 s (65 s with the
+    shortest jitter), or 20 if the step only goes forward (retriable, or behind the pivot): 381 s. What has not begun
+    does not count: an attempt that waits for a connection, or whose input another build of the service has to read.
 
     Raises:
         DefinitionError: an invalid value.

@@ -26,6 +26,7 @@ COMMANDS: Final = (
         SAGA, 2, definition=HASH, input=HASH, topic="saga.saga.shop", issued=1_700_000_000, expires=1_700_000_600
     ),
 )
+FIVE: Final = Retry(attempts=5)
 _COLUMNS: Final = """
 select format('table %s.%s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod))
 from pg_attribute a join pg_class c on c.oid = a.attrelid
@@ -74,9 +75,9 @@ def _order() -> Graph:
     """A sequence with everything that can be said about a step."""
     definition = Definition("order", version=3, input=dict, deadline="2m", compensation_budget="1h")
     reserved = definition.step("inventory.reserve", retry=Retry(attempts=4), compensation_retry=Retry(attempts=9))
-    checked = definition.step("inventory.look", after=reserved, read_only=True, timeout="5s")
+    checked = definition.step("inventory.look", after=reserved, read_only=True, timeout="5s", retry=FIVE)
     paid = definition.step(
-        "payments.charge", inputs={"cents": definition.input["cents"], "for": checked.output}, pivot=True
+        "payments.charge", inputs={"cents": definition.input["cents"], "for": checked.output}, pivot=True, retry=FIVE
     )
     definition.step("shipping.book", name="ship", after=paid, inputs=[reserved.output, {"express": True}])
     definition.returns(paid.output)
@@ -86,7 +87,8 @@ def _order() -> Graph:
 def _parallel() -> Graph:
     """Two branches and a join, and no pivot."""
     definition = Definition("trip")
-    flight, hotel = definition.step("flights.book"), definition.step("hotels.book", name="hotel")
+    flight = definition.step("flights.book", retry=FIVE)
+    hotel = definition.step("hotels.book", name="hotel", retry=FIVE)
     definition.step("mail.send", after=(flight, hotel), retriable=True)
     return definition.graph(_contracts(definition))
 

@@ -14,7 +14,7 @@ from saga.core.definition.json_value import Json
 from saga.core.definition.names import NAME_RULE, is_name
 from saga.core.definition.outline import Outline, StepOutline, freeze
 from saga.core.definition.paths import template_faults
-from saga.core.definition.retry_policy import RetryPolicy
+from saga.core.definition.retry_policy import DEFAULT_RETRY, RetryPolicy
 from saga.core.duration import DURATION_MS_MAX, duration_text
 
 VERSION_MAX: Final = 2**31 - 1
@@ -102,7 +102,9 @@ def _retry_findings(place: str, kind: str, policy: RetryPolicy) -> Iterator[Find
 
 
 def _budget_findings(place: str, policy: RetryPolicy, deadline_ms: int) -> Iterator[Finding]:
-    """Warns if the pauses alone outlast the deadline: the last attempts of that policy are never made."""
+    """Warns if the pauses alone outlast the deadline: the last attempts of that policy are never made. Nobody chose the default."""
+    if policy == DEFAULT_RETRY:
+        return
     pauses_ms = _pauses_ms(policy, deadline_ms)
     if pauses_ms > deadline_ms:
         reason = f"The pauses between its attempts are longer than the deadline of {duration_text(deadline_ms)}."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +29,9 @@ class RetryPolicy:
 
     def is_exhausted(self, failures: int) -> bool:
         return self.attempts is not None and failures >= self.attempts
+
+
+DEFAULT_RETRY: Final = RetryPolicy(
+    attempts=10, first_ms=200, cap_ms=30_000, factor_percent=200, jitter_percent=20, give_up_after_ms=None
+)
+"""The policy of a transactional or journaled step whose author sets none."""

@@ -57,10 +57,8 @@ class TransactionalRunner:
     def _not_done(self, attempt: Attempt, error: Exception) -> Outcome:
         if isinstance(error, Reject) and attempt.claim.operation is Operation.EXECUTE:
             return attempt.rejected(error.reason)  # rolled back; the rejection is recorded like any other
-        if (
-            isinstance(error, Unavailable) and attempt.has_begun
-        ):  # if it is committed, the next delivery sees the new letter
-            self.after_commit.recovered()
+        if isinstance(error, Unavailable) and attempt.has_begun:  # perhaps it is committed
+            self.after_commit.recovered()  # then the next delivery sees the new letter
         return attempt.not_done(error)
 
     async def _record(self, attempt: Attempt, outcome: Outcome, connection: Connection) -> Committed:

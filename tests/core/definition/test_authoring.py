@@ -9,6 +9,7 @@ import pytest
 from saga.authoring import Definition, Path, Retry, StepHandle
 from saga.core.check.finding import Code, Severity
 from saga.core.definition.graph import Graph
+from saga.core.definition.retry_policy import DEFAULT_RETRY
 from saga.core.state.mode import Mode
 from saga.errors import DefinitionError, UsageError
 from tests.core.shop import Order, after, contracts, order, refusal_of
@@ -186,7 +187,12 @@ def test_an_impossible_time_is_refused_where_it_is_written(write: Callable[[], o
     assert (finding.code, finding.place) == (Code.TIME_INVALID, place)
 
 
-def test_attempts_depend_on_where_a_step_stands() -> None:
+@pytest.mark.parametrize(
+    ("mode", "before", "after"), [(Mode.EXTERNAL, None, None), (Mode.TRANSACTIONAL, 10, 20), (Mode.JOURNALED, 10, 20)]
+)
+def test_attempts_depend_on_the_mode_of_a_step_and_on_where_it_stands(
+    mode: Mode, before: int | None, after: int | None
+) -> None:
     definition = order()
     held = definition.step("shop.reserve")
     sent = definition.step("shop.ship", after=held, pivot=True)
@@ -194,10 +200,10 @@ def test_attempts_depend_on_where_a_step_stands() -> None:
     told = definition.step("shop.confirm", after=sent)
     definition.step("shop.wrap", after=told)
 
-    steps = definition.graph(contracts()).steps
+    steps = definition.graph(contracts(**dict.fromkeys(("reserve", "ship", "charge", "confirm", "wrap"), mode))).steps
 
     assert {step.name: step.retry.attempts for step in steps} == {
-        "reserve": 5, "ship": 5, "charge": 20, "confirm": 20, "wrap": 20,
+        "reserve": before, "ship": before, "charge": after, "confirm": after, "wrap": after,
     }  # fmt: skip
     assert {step.compensation_retry.attempts for step in steps} == {None}
 
@@ -217,6 +223,14 @@ def test_a_step_beside_the_pivot_has_to_say_that_it_is_retriable() -> None:
 
     with pytest.raises(DefinitionError, match="order v1, step confirm: It runs beside the pivot ship"):
         definition.graph(contracts())
+
+
+def test_the_default_retry_outlasts_a_restart_of_a_database() -> None:
+    policy = Retry().policy(DEFAULT_RETRY.attempts)
+    pauses = [policy.pause_seconds(failures, 0.0) for failures in range(1, DEFAULT_RETRY.attempts or 0)]
+
+    assert policy == DEFAULT_RETRY
+    assert 60 < sum(pauses) < 66
 
 
 @pytest.mark.parametrize("attempts", [1, 7, None])
@@ -288,6 +302,13 @@ def test_the_defaults_give_no_warnings() -> None:
     definition.step("shop.confirm", after=sent)
 
     assert definition.findings(contracts()) == ()
+
+
+def test_default_pauses_that_outlast_a_short_deadline_are_not_a_warning() -> None:
+    definition = Definition("order", deadline="30s")
+    definition.step("shop.reserve")
+
+    assert definition.findings(contracts(reserve=Mode.JOURNALED)) == ()
 
 
 def test_a_read_only_step_needs_no_compensation() -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from saga import client
 from saga.authoring.definition import COMPENSATION_BUDGET, STEP_TIMEOUT
-from saga.authoring.retry import EXECUTE_ATTEMPTS, FORWARD_ATTEMPTS
+from saga.authoring.retry import DEFAULT_ATTEMPTS
 from saga.core import text
 from saga.core.definition import graph, names
 from saga.core.definition.paths import INTEGER_MAX, TEMPLATE_DEPTH_MAX
@@ -34,8 +34,9 @@ _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
     ("Bytes of a saga's input", client.INPUT_BYTES_MAX, "`saga.client.INPUT_BYTES_MAX`"),
     ("Characters of a start key", client.KEY_CHARS_MAX, "`saga.client.KEY_CHARS_MAX`"),
     ("Handlers at once in a process, for each participant", CONCURRENCY_DEFAULT, "`Participant(concurrency=)`"),
-    ("Attempts of a step before the pivot", EXECUTE_ATTEMPTS, "`Retry(attempts=)`"),
-    ("Attempts of a step that only goes forward", FORWARD_ATTEMPTS, "`Retry(attempts=)`"),
+    ("Attempts of a transactional or journaled step", DEFAULT_ATTEMPTS.execute, "`Retry(attempts=)`"),
+    ("Attempts of one that only goes forward", DEFAULT_ATTEMPTS.forward, "`Retry(attempts=)`"),
+    ("Attempts of an external step", "the saga's deadline is the limit", "`Retry(attempts=)`"),
     ("Attempts of a compensation", "its budget is the limit", "`Retry(attempts=)`"),
     ("Timeout of one attempt", STEP_TIMEOUT, "`step(timeout=)`"),
     ("Compensation budget", COMPENSATION_BUDGET, "`Definition(compensation_budget=)`"),
