@@ -10,6 +10,7 @@ from saga.ports.adapter import StoreAdapter, StoreOptions
 from saga_postgres.announce.announcer import Announcer
 from saga_postgres.connection.handler_pool import HandlerPool
 from saga_postgres.connection.pool import HOT, Connection, Pool
+from saga_postgres.connection.session import KEEPALIVE
 from saga_postgres.directory import PostgresDirectory
 from saga_postgres.hot_path.store import PostgresStore
 from saga_postgres.membership import PostgresMembership
@@ -38,7 +39,8 @@ class PostgresAdapter:
         self._handlers = HandlerPool(
             url,
             connections_max=options.handler_connections_max,
-            settings={"application_name": options.application, "jit": "off"},
+            settings={"application_name": options.application, "jit": "off", "array_nulls": "on", **KEEPALIVE},
+            begin="isolation level read committed",  # a decision that is out of date is taken again on the row as it is
         )
         self.announcer = Announcer(self.pool, options)
         self.membership = PostgresMembership(self.pool, options, self.announcer, version("saga-coordination"))

@@ -12,8 +12,9 @@ from saga.errors import SagaError
 from saga.ports.bus_doctor import Check, failed, passed
 from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX
 from saga_postgres.connection.failures import translated
-from saga_postgres.connection.pool import CONNECT_TIMEOUT_SECONDS, Connection, checked_namespace, place_of
+from saga_postgres.connection.pool import Connection, checked_namespace, place_of
 from saga_postgres.connection.pooler import is_pooled_at
+from saga_postgres.connection.session import CONNECT_TIMEOUT_SECONDS, search_path
 from saga_postgres.schema.migrate import check
 from saga_postgres.statements import statements
 
@@ -70,7 +71,7 @@ async def _examined(connection: Connection, url: str, schema: str) -> AsyncItera
     yield passed("schema", f"schema {schema!r} is the one this build needs")
     for check_sagas in _SAGA_CHECKS:
         async with connection.transaction(readonly=True):  # for this transaction only, as behind a pooler
-            await connection.execute("select set_config('search_path', $1, true)", schema)
+            await connection.execute("select set_config('search_path', $1, true)", search_path(schema))
             found = await check_sagas(connection)
         yield found
 

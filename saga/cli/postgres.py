@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from saga_postgres.connection.failures import translated
-from saga_postgres.connection.pool import CONNECT_TIMEOUT_SECONDS, Connection, place_of
+from saga_postgres.connection.pool import Connection, place_of
+from saga_postgres.connection.session import CONNECT_TIMEOUT_SECONDS
 
 
 def is_postgres(url: str) -> bool:

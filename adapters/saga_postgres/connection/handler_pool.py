@@ -1,116 +1,132 @@
-"""Connections for the handlers of steps: asyncpg's own pool, whose proxies are invalidated when the handler returns."""
+"""Connections for the handlers of transactional and journaled steps."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
+from typing import Any, Final
 
 import asyncpg
 
-from saga.errors import Closed
+from saga.errors import Closed, UsageError
 from saga_postgres.connection.failures import translated
-from saga_postgres.connection.pool import (
-    COMMAND_TIMEOUT_SECONDS,
-    CONNECT_TIMEOUT_SECONDS,
-    KEEPALIVE,
-    Connection,
-    place_of,
-)
+from saga_postgres.connection.pool import place_of
+from saga_postgres.connection.session import CONNECT_TIMEOUT_SECONDS, is_of_lost_server
+from saga_postgres.connection.sessions import Sessions
+from saga_postgres.connection.step_connection import LentConnection, StepConnection
+
+ROLL_BACK_SECONDS: Final = 5.0
+"""Time for a session to cancel the handler's statement and to roll back; after it the session is dropped."""
 
 
 class HandlerPool:
-    """A lazy pool. Handlers have the search path of the role; what they SET lasts for the session, so they use SET LOCAL."""
+    """A lazy pool. Handlers have the search path of the role; what they SET ends with their step.
 
-    def __init__(self, url: str, *, connections_max: int, settings: Mapping[str, str]) -> None:
+    A handler's statement has no time limit but that of its step. `begin`: options of BEGIN; `options`: arguments of the driver's connect.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        connections_max: int,
+        settings: Mapping[str, str],
+        begin: str = "",
+        options: Mapping[str, Any] | None = None,
+    ) -> None:
         self.place = place_of(url)
+        self._begin = begin
         self._url = url
-        self._connections_max = connections_max
-        self._settings = {**KEEPALIVE, **settings}
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
-        self._opening = asyncio.Lock()
+        self._arguments = {"server_settings": {**settings}, **(options or {})}
+        self._sessions: Sessions[StepConnection] = Sessions(
+            self.place, self._connect, connections_max=connections_max, setting="handler_connections"
+        )
         self._is_closed = False
 
     async def open(self) -> None:
         """Raises Unavailable or AccessRefused."""
-        async with self._opening:
-            if self._is_closed:
-                raise Closed(f"{self.place} is closed")
-            if self._pool is not None:
-                return
-            with translated(self.place):
-                self._pool = await asyncpg.create_pool(
-                    self._url,
-                    min_size=1,
-                    max_size=self._connections_max,
-                    timeout=CONNECT_TIMEOUT_SECONDS,
-                    command_timeout=COMMAND_TIMEOUT_SECONDS,
-                    server_settings=self._settings,
-                    reset=_keep_session,
-                )
+        if self._is_closed:
+            raise Closed(f"{self.place} is closed")
+        with translated(self.place):
+            await self._sessions.open()
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
-        """A transaction for the handler of a transactional step. See `step_transaction`."""
-        if self._pool is None:
-            await self.open()
-        assert self._pool is not None  # noqa: S101 (it is open)
-        async with step_transaction(self._pool, self.place) as connection:
-            yield connection
+    async def session(self) -> AsyncIterator[StepConnection]:
+        """A connection for statements of ours. Raises errors of Saga, see `failures`."""
+        connection = await self._take()
+        try:
+            with translated(self.place):
+                yield connection
+        except BaseException:
+            connection.terminate()
+            raise
+        finally:
+            self._sessions.give_back(connection)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[LentConnection]:
+        """A transaction for the handler of a step. Errors of the handler are passed on; errors of the connection become Saga's.
+
+        Raises:
+            UsageError: the handler has ended the transaction.
+            Unavailable: at the end: it is unknown whether the transaction was committed; the connection is discarded.
+        """
+        connection = await self._take()
+        lent = LentConnection(connection)
+        try:
+            await self._own(connection, connection.begin(self._begin))
+            try:
+                yield lent
+            except BaseException as error:
+                await self._roll_back(connection, lent, error)
+                raise
+            await self._own(connection, connection.commit())
+            await self._own(connection, lent.restore_codecs())
+        finally:
+            lent.end()
+            self._sessions.give_back(connection)
 
     async def close(self) -> None:
         self._is_closed = True
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.terminate()
+        self._sessions.close()
 
+    async def _connect(self) -> StepConnection:
+        connection: StepConnection = await asyncpg.connect(
+            self._url, timeout=CONNECT_TIMEOUT_SECONDS, connection_class=StepConnection, **self._arguments
+        )
+        return connection
 
-async def _keep_session(_: Connection) -> None:
-    """Deliberate: the RESET ALL of asyncpg's pool would be one more round trip per step."""
+    async def _take(self) -> StepConnection:
+        if not self._sessions.is_open:
+            await self.open()
+        with translated(self.place):
+            return await self._sessions.take()
 
+    async def _own(self, connection: StepConnection, statement: Awaitable[None]) -> None:
+        """A statement of ours. If it fails, its connection is dropped, and all others if the server is lost."""
+        with translated(self.place):
+            try:
+                await statement
+            except BaseException as error:
+                connection.terminate()
+                if is_of_lost_server(error):
+                    self._sessions.expire()
+                raise
 
-@asynccontextmanager
-async def step_transaction(pool: asyncpg.Pool[asyncpg.Record], place: str) -> AsyncIterator[Connection]:
-    """A transaction for the handler of a step. Errors of the handler are passed on; errors of the connection become Saga's.
-
-    Raises:
-        Unavailable: at the end: it is unknown whether the transaction was committed; the connection is discarded.
-    """
-    with translated(place):
-        connection = await pool.acquire(timeout=CONNECT_TIMEOUT_SECONDS)
-    try:
-        transaction = connection.transaction()
-        with translated(place):
-            await transaction.start()
+    async def _roll_back(self, connection: StepConnection, lent: LentConnection, error: BaseException) -> None:
+        """After an error of the handler, which stays the error of the step unless the handler has ended the transaction."""
+        if connection.is_closed():  # under the handler: the others may be as dead
+            self._sessions.expire()
+            return
         try:
-            yield connection
-        except BaseException:
-            await _roll_back(connection, transaction)
-            raise
-        with translated(place):
-            await _commit(connection, transaction)
-    finally:
-        with contextlib.suppress(Exception):  # the pool replaces a broken connection
-            await pool.release(connection)
-
-
-async def _commit(connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:
-    try:
-        await transaction.commit()
-    except BaseException:
-        _drop(connection)
-        raise
-
-
-async def _roll_back(connection: Connection, transaction: asyncpg.transaction.Transaction) -> None:
-    try:
-        await transaction.rollback()
-    except Exception:  # noqa: BLE001 (the transaction dies with its connection)
-        _drop(connection)
-
-
-def _drop(connection: Connection) -> None:
-    """Ends a connection of unknown state. The error that made it so is the one to report, not that the pool has dropped it already."""
-    with contextlib.suppress(asyncpg.InterfaceError):
-        connection.terminate()
+            async with asyncio.timeout(ROLL_BACK_SECONDS):
+                await self._own(connection, connection.roll_back())
+                await self._own(connection, lent.restore_codecs())
+        except UsageError as ended:
+            if isinstance(error, Exception):
+                raise ended from error
+        except TimeoutError:
+            self._sessions.expire()
+        except Exception:  # noqa: BLE001 (the transaction dies with its connection)
+            return

@@ -60,7 +60,7 @@ class PostgresStore:
             await self._listen()  # for the end of the saga
         options = self._options
         announcement = self._announcer.prepare(notifications, in_transaction=connection is not None)
-        fetch = self._pool.fetch if connection is None else partial(self._pool.fetch_within, connection)
+        fetch = self._pool.fetch if connection is None else partial(self._pool.fetch_within, connection.fetch)
         common = process, options.lease_seconds, options.redrive_seconds, waiter, True
         if len(starts) == 1 and not is_retry:
             single = single_start(starts[0])
@@ -82,7 +82,7 @@ class PostgresStore:
         connection: Connection = None,
     ) -> list[WriteConflict]:
         announcement = self._announcer.prepare(notifications, in_transaction=connection is not None)
-        fetch = self._pool.fetch if connection is None else partial(self._pool.fetch_within, connection)
+        fetch = self._pool.fetch if connection is None else partial(self._pool.fetch_within, connection.fetch_own)
         common = process, self._options.lease_seconds, wait, durable
         if len(writes) == 1:
             single = single_commit(writes[0])

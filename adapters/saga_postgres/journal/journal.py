@@ -2,99 +2,118 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-import asyncpg
-
+from saga.errors import Closed
 from saga.ports.journal import Journal, JournalRow, Mark
 from saga_postgres.connection.failures import translated
-from saga_postgres.connection.handler_pool import step_transaction
-from saga_postgres.connection.pool import CONNECT_TIMEOUT_SECONDS, KEEPALIVE, Connection, place_of
+from saga_postgres.connection.handler_pool import HandlerPool
+from saga_postgres.connection.pool import Row, place_of
+from saga_postgres.connection.pooler import is_pooled_at
+from saga_postgres.connection.session import COMMAND_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS, KEEPALIVE
+from saga_postgres.connection.step_connection import LentConnection
 from saga_postgres.journal.table import ensure_journal
 from saga_postgres.statements import statements
 
-_FIND: Final = "select state, result, reason from saga_journal where saga = $1 and step = $2 for no key update"
 _SQL: Final = statements("journal")
+_FIND: Final = "select state, result, reason from {journal} where saga = $1 and step = $2 for no key update"
 _WRITE: Final = _SQL["write"]
-_MARK: Final = "update saga_journal set state = $3, at = now() where saga = $1 and step = $2"
-_FORGET: Final = "delete from saga_journal where saga = $1 and step = $2"
-_SAGAS: Final = "select distinct saga from saga_journal where saga > $1 order by saga limit $2"
-_PURGE: Final = "delete from saga_journal where saga = any ($1)"
+_MARK: Final = "update {journal} set state = $3, at = now() where saga = $1 and step = $2"
+_FORGET: Final = "delete from {journal} where saga = $1 and step = $2"
+_SAGAS: Final = "select distinct saga from {journal} where saga > $1 order by saga limit $2"
+_PURGE: Final = "delete from {journal} where saga = any ($1)"
+_NAME: Final = "{journal}"
+
+Named = Callable[[str], str]
 
 
 class _Transaction:
-    """See `saga.ports.journal.JournalTransaction`."""
+    """See `saga.ports.journal.JournalTransaction`. A handler may have set its own search path: the journal is called by its full name."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: LentConnection, place: str, named: Named) -> None:
         self.connection = connection
+        self._place = place
+        self._named = named
 
     async def find(self, saga: UUID, step: int) -> JournalRow | None:
-        row = await self.connection.fetchrow(_FIND, saga, step)
-        return None if row is None else JournalRow(Mark(row["state"].decode()), row["result"], row["reason"])
+        rows = await self._run(_FIND, saga, step)
+        return next((JournalRow(Mark(row["state"].decode()), row["result"], row["reason"]) for row in rows), None)
 
     async def write(self, saga: UUID, step: int, row: JournalRow) -> bool:
-        status: str = await self.connection.execute(_WRITE, saga, step, row.mark.value.encode(), row.result, row.reason)
-        return status.endswith(" 1")
+        return bool(await self._run(_WRITE, saga, step, row.mark.value.encode(), row.result, row.reason))
 
     async def mark(self, saga: UUID, step: int, mark: Mark) -> None:
-        await self.connection.execute(_MARK, saga, step, mark.value.encode())
+        await self._run(_MARK, saga, step, mark.value.encode())
 
     async def forget(self, saga: UUID, step: int) -> None:
-        await self.connection.execute(_FORGET, saga, step)
+        await self._run(_FORGET, saga, step)
+
+    async def _run(self, query: str, *values: object) -> list[Row]:
+        with translated(self._place):
+            return await self.connection.fetch_own(self._named(query), *values)
 
 
 class PostgresJournal:
-    """See `saga.ports.journal.Journal`. A role without the right to CREATE needs the table to exist."""
+    """See `saga.ports.journal.Journal`. A role without the right to CREATE needs the table to exist.
+
+    Behind a pooler in transaction mode it works too: nothing of it outlives a transaction.
+    """
 
     def __init__(self, url: str, *, connections_max: int, application: str) -> None:
         self.place = place_of(url)
         self._url = url
         self._connections_max = connections_max
         self._application = application
-        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._pool: HandlerPool | None = None
+        self._schema = ""
+        self._texts: dict[str, str] = {}
 
     async def open(self) -> None:
         with translated(self.place):
-            self._pool = await asyncpg.create_pool(
-                self._url,
-                min_size=1,
-                max_size=self._connections_max,
-                timeout=CONNECT_TIMEOUT_SECONDS,
-                server_settings={"application_name": self._application, **KEEPALIVE},
-                reset=_keep_session,
-            )
-            async with self._pool.acquire() as connection:
-                await ensure_journal(connection)
+            is_pooled = await is_pooled_at(self._url, timeout_seconds=CONNECT_TIMEOUT_SECONDS)
+        settings, options = {"application_name": self._application}, dict[str, Any]()
+        if is_pooled:  # it knows few settings, and not the statements that were prepared on another connection
+            options["statement_cache_size"] = 0
+        else:
+            settings.update(KEEPALIVE)
+        self._pool = HandlerPool(self._url, connections_max=self._connections_max, settings=settings, options=options)
+        await self._pool.open()
+        async with self._pool.session() as connection:
+            self._schema = await ensure_journal(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[_Transaction]:
-        assert self._pool is not None  # noqa: S101 (opened before the service runs)
-        async with step_transaction(self._pool, self.place) as connection:
-            yield _Transaction(connection)
+        async with self._opened().transaction() as connection:
+            yield _Transaction(connection, self.place, self._named)
 
     async def sagas(self, after: UUID, limit: int) -> list[UUID]:
-        assert self._pool is not None  # noqa: S101
-        with translated(self.place):
-            rows = await self._pool.fetch(_SAGAS, after, limit)
+        async with self._opened().session() as connection, connection.transaction():
+            rows = await connection.fetch(self._named(_SAGAS), after, limit, timeout=COMMAND_TIMEOUT_SECONDS)
         return [row["saga"] for row in rows]
 
     async def purge(self, sagas: list[UUID]) -> int:
-        assert self._pool is not None  # noqa: S101
-        with translated(self.place):
-            status = await self._pool.execute(_PURGE, sagas)
+        async with self._opened().session() as connection, connection.transaction():
+            status = await connection.execute(self._named(_PURGE), sagas, timeout=COMMAND_TIMEOUT_SECONDS)
         return int(status.split()[-1])
 
     async def close(self) -> None:
         pool, self._pool = self._pool, None
         if pool is not None:
-            pool.terminate()
+            await pool.close()
 
+    def _opened(self) -> HandlerPool:
+        if self._pool is None:
+            raise Closed(f"{self.place} is closed")
+        return self._pool
 
-async def _keep_session(_: Connection) -> None:
-    """A step leaves nothing in the session except what it SETs: handlers use SET LOCAL."""
+    def _named(self, query: str) -> str:
+        """The statement with the full name of the journal."""
+        if query not in self._texts:
+            self._texts[query] = query.replace(_NAME, f'"{self._schema}".saga_journal')
+        return self._texts[query]
 
 
 def open_journal(url: str, connections_max: int, application: str) -> Journal:

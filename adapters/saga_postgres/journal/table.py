@@ -10,6 +10,8 @@ from saga_postgres.statements import SQL, statements
 
 COLUMNS: Final = frozenset({"saga", "step", "state", "result", "reason", "at"})
 _TABLE: Final = SQL / "journal.sql"
+# Not what another client of a pooler has left in the server's session
+_OWN_PATH: Final = "set local search_path to default"
 _SCHEMA: Final = "select coalesce($1, current_schema())"
 _SQL: Final = statements("journal_table")
 _FOUND: Final = _SQL["columns"]
@@ -18,8 +20,8 @@ _MAY_CREATE: Final = "select has_schema_privilege($1, 'create')"
 _ENTER: Final = "select set_config('search_path', quote_ident($1), true)"
 
 
-async def ensure_journal(connection: Connection, schema: str | None = None) -> None:
-    """Creates `saga_journal` if it is missing, in `schema` or in the first schema of the search path.
+async def ensure_journal(connection: Connection, schema: str | None = None) -> str:
+    """Creates `saga_journal` if it is missing, in `schema` or in the first schema of the connection's own search path. Returns the schema.
 
     Processes that race wait for each other; a role without the right to create needs the table to exist. Call it
     outside a transaction.
@@ -29,24 +31,28 @@ async def ensure_journal(connection: Connection, schema: str | None = None) -> N
         SchemaMismatch: a table of this name is not a journal.
         UsageError: the schema does not exist.
     """
-    home: str | None = await connection.fetchval(_SCHEMA, schema)
-    if home is None:
-        raise UsageError(
-            "the search_path has no schema for the journal: create one, or name it in the search_path of the URL"
-        )
-    if await _exists(connection, home):
-        return
     async with connection.transaction(isolation="read_committed"):
-        await connection.execute(_LOCK, home)
-        if await _exists(connection, home):
-            return
-        if not await _may_create(connection, home):
-            raise AccessRefused(
-                f"table {home}.saga_journal is missing and this role may not create it: let the owner of the schema run "
-                "saga_postgres/sql/journal.sql, and grant select, insert, update and delete"
+        await connection.execute(_OWN_PATH)
+        home: str | None = await connection.fetchval(_SCHEMA, schema)
+        if home is None:
+            raise UsageError(
+                "the search_path has no schema for the journal: create one, or name it in the search_path of the URL"
             )
-        await connection.execute(_ENTER, home)
-        await connection.execute(_TABLE.read_text(encoding="utf-8"))
+        if not await _exists(connection, home):
+            await connection.execute(_LOCK, home)
+            if not await _exists(connection, home):
+                await _create(connection, home)
+    return home
+
+
+async def _create(connection: Connection, home: str) -> None:
+    if not await _may_create(connection, home):
+        raise AccessRefused(
+            f"table {home}.saga_journal is missing and this role may not create it: let the owner of the schema run "
+            "saga_postgres/sql/journal.sql, and grant select, insert, update and delete"
+        )
+    await connection.execute(_ENTER, home)
+    await connection.execute(_TABLE.read_text(encoding="utf-8"))
 
 
 async def _exists(connection: Connection, schema: str) -> bool:

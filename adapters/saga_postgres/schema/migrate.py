@@ -11,6 +11,7 @@ from typing import Final
 import asyncpg
 
 from saga.errors import SchemaMismatch, UsageError
+from saga_postgres.connection.session import search_path
 from saga_postgres.schema.migration import Migration, read_migrations, read_repeatable
 from saga_postgres.statements import SQL, statements
 
@@ -122,7 +123,7 @@ async def _enter(connection: asyncpg.Connection, schema: str) -> None:
     """Creates the schema and its table of migrations if missing, and sets the search path for the transaction, which its functions keep."""
     if not await connection.fetchval(_IS_SCHEMA, schema):
         await connection.execute(f'create schema "{schema}"')  # not `if not exists`, which asks for the right to create
-    await connection.execute(f'set local search_path to "{schema}", pg_temp')
+    await connection.execute(f"set local search_path to {search_path(schema)}")
     await connection.execute(_SQL["create_table"])
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import weakref
 from contextlib import AbstractAsyncContextManager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from pydantic_core import from_json
@@ -24,10 +23,6 @@ from saga.runtime.handlers.sqlalchemy_session import session_on
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
-_TRANSACTION_CONTROL: Final = re.compile(
-    r"(?:^|;)\s*(?:commit|rollback(?!\s+to)|end|abort|prepare\s+transaction)\b", re.IGNORECASE
-)
-
 Row = Any  # what the driver returns
 
 
@@ -39,30 +34,22 @@ class GuardedConnection:
 
     async def execute(self, query: str, *arguments: object, **options: object) -> Row:
         """Runs a statement; returns its command tag."""
-        return await self._connection.execute(_checked(query), *arguments, **options)
+        return await self._connection.execute(query, *arguments, **options)
 
     async def fetch(self, query: str, *arguments: object, **options: object) -> Row:
         """Runs a query; returns all its rows."""
-        return await self._connection.fetch(_checked(query), *arguments, **options)
+        return await self._connection.fetch(query, *arguments, **options)
 
     async def fetchrow(self, query: str, *arguments: object, **options: object) -> Row:
         """Runs a query; returns its first row, or None."""
-        return await self._connection.fetchrow(_checked(query), *arguments, **options)
+        return await self._connection.fetchrow(query, *arguments, **options)
 
     async def fetchval(self, query: str, *arguments: object, **options: object) -> Row:
         """Runs a query; returns the first column of its first row, or None."""
-        return await self._connection.fetchval(_checked(query), *arguments, **options)
+        return await self._connection.fetchval(query, *arguments, **options)
 
     def __getattr__(self, name: str) -> Row:
         return getattr(self._connection, name)
-
-
-def _checked(query: str) -> str:
-    if _TRANSACTION_CONTROL.search(query):
-        raise UsageError(
-            "a step's transaction ends with the step: no COMMIT or ROLLBACK through ctx.sql (raise Reject to undo it)"
-        )
-    return query
 
 
 class HeartbeatSender(Protocol):

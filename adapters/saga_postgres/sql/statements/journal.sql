@@ -1,6 +1,7 @@
 -- Statements of journal/journal.py.
 
 -- name: write
--- Writes a row unless there is one.
-insert into saga_journal (saga, step, state, result, reason, at) values ($1, $2, $3, $4, $5, now())
+-- Writes a row unless there is one; returns whether it did.
+insert into {journal} (saga, step, state, result, reason, at) values ($1, $2, $3, $4, $5, now())
 on conflict (saga, step) do nothing
+returning true
