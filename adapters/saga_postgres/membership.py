@@ -26,7 +26,7 @@ _JOIN: Final = _SQL["join"]
 _ANNOUNCE: Final = _SQL["announce"]
 _LEAD: Final = _SQL["lead"]
 _NUMBER: Final = "select nextval('participant_id')::integer"
-_LOCK: Final = "select pg_advisory_lock($1, $2)"
+_LOCK: Final = _SQL["lock_number"]
 _HEARTBEAT: Final = "select * from heartbeat($1, $2, $3, $4, $5, $6)"
 _HELD: Final = "select saga, step from command where owner = $1"
 _LEAVE: Final = "select leave($1, $2, $3)"
@@ -60,7 +60,8 @@ class PostgresMembership:
             socket_path = await self._announcer.open_socket()
             with translated(self._pool.place):
                 process: int = await connection.fetchval(_NUMBER)
-                await connection.execute(_LOCK, self.lock_class, process)
+                while not await connection.fetchval(_LOCK, self.lock_class, process):
+                    process = await connection.fetchval(_NUMBER)
                 self._must_listen = self._must_listen or bool(services)
                 if self._must_listen:
                     await self._listen_on(connection, process, listener)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+CLAIMS_MAX: Final = 1 << 32
+"""Claim numbers of one process. After the last, weeks later, it begins again; none is ever one of another process."""
+
 
 class ProcessIdentity:
     """`number` is 0 until the process has joined; a process that joins again gets a new one."""
@@ -21,6 +26,8 @@ class ProcessIdentity:
 
     def reserve_claims(self, count: int) -> int:
         """Reserves claim numbers: the `count` numbers after the one returned."""
-        first = (self.number << 32) + self._claims
+        if self._claims + count >= CLAIMS_MAX:
+            self._claims = 0
+        first = self.number * CLAIMS_MAX + self._claims
         self._claims += count
         return first

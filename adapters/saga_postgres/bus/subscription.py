@@ -31,7 +31,7 @@ TIDY_MESSAGES_MAX: Final = 1000
 LEAVE_TIMEOUT_SECONDS: Final = 5.0
 
 _NUMBER: Final = "select nextval('bus_member_id')::integer"
-_LOCK: Final = "select pg_advisory_lock($1, $2)"
+_LOCK: Final = "select case when not exists (select from bus_member where id = $2) then pg_try_advisory_lock($1, $2) else false end"
 _JOIN: Final = "insert into bus_member (id, group_name) values ($1, $2)"
 _TAKE: Final = "select id, topic, key, body, headers from bus_take($1, $2, $3, $4, $5)"
 _TIDY: Final = "select bus_tidy($1, $2, $3, $4, $5)"
@@ -92,7 +92,8 @@ class ConsumerMembership:
         try:
             with translated(self._pool.place):
                 number: int = await session.fetchval(_NUMBER)
-                await session.execute(_LOCK, self._lock_class, number)
+                while not await session.fetchval(_LOCK, self._lock_class, number):
+                    number = await session.fetchval(_NUMBER)
                 await session.add_listener(self._channel, self._on_notification)
                 await session.execute(_JOIN, number, self._group)
         except BaseException:

@@ -37,6 +37,7 @@ COMMIT_BATCH: Final = _rows_of(
 START_ONE: Final = _value_of("start_one", *_ENCODED * 7, '"char"', *_ENCODED * 9, '"char"', *_ENCODED * 7)
 COMMIT_ONE: Final = _value_of("commit_one", *_ENCODED * 6, '"char"', *_ENCODED * 7, '"char"', *_ENCODED * 9)
 POLL: Final = _rows_of("poll", *_ENCODED * 6)
+POLL_ONE_BY_ONE: Final = _rows_of("poll_one_by_one", *_ENCODED * 6)
 ADMIT: Final = _rows_of("admit", "uuid[]", "smallint[]", '"char"[]', "text[]", *_ENCODED * 4)
 FETCH: Final = _rows_of("fetch_claims", *_ENCODED * 4)
 EXTEND: Final = _rows_of("extend_claims", *_ENCODED * 7)

@@ -5,6 +5,7 @@ A method is one call of one SQL function: one round trip, one transaction. A sin
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -27,6 +28,7 @@ from saga_postgres.hot_path.single_parameters import single_commit, single_start
 from saga_postgres.rows import Row, claim_of, conflict_of, overdue_of
 
 Fetch = Callable[..., Awaitable[Sequence[Row]]]
+_log = logging.getLogger(__name__)
 OWNER_GONE: Final = 0
 """Instead of a position: a process that was to get a claim is gone, and its command was queued."""
 
@@ -111,8 +113,12 @@ class PostgresStore:
     async def poll(
         self, services: Sequence[str], limit: int, *, process: int, first_claim: int, durable: bool
     ) -> list[Claim]:
-        lease_seconds = self._options.lease_seconds
-        return await self._claims(calls.POLL, list(services), process, limit, first_claim, lease_seconds, durable)
+        arguments = list(services), process, limit, first_claim, self._options.lease_seconds, durable
+        try:
+            return await self._claims(calls.POLL, *arguments)
+        except InputRefused as error:  # by a row that no process can claim: the others must not wait for it
+            _log.error("poll refused, claiming one by one: %s", error)
+            return await self._claims(calls.POLL_ONE_BY_ONE, *arguments)
 
     async def admit(
         self,
@@ -123,10 +129,19 @@ class PostgresStore:
         first_claim: int,
         durable: bool,
     ) -> list[Claim]:
-        columns = delivery_columns(deliveries, services)
-        return await self._claims(
-            calls.ADMIT, *columns, process, first_claim, self._options.lease_seconds, durable
-        )  # fmt: skip
+        arguments = process, first_claim, self._options.lease_seconds, durable
+        try:
+            return await self._claims(calls.ADMIT, *delivery_columns(deliveries, services), *arguments)
+        except InputRefused as error:  # by the row of one command
+            _log.error("delivered commands refused: %s", error)  # the redrive delivers it again
+            if len(deliveries) == 1:
+                return []
+        claims: list[Claim] = []
+        for n, pair in enumerate(zip(deliveries, services, strict=True)):
+            claims += await self.admit(
+                pair[:1], pair[1:], process=process, first_claim=first_claim + n, durable=durable
+            )  # fmt: skip
+        return claims
 
     async def fetch(self, refs: Sequence[CommandRef], *, process: int) -> list[Claim]:
         sagas, steps = [ref.saga for ref in refs], [ref.step for ref in refs]

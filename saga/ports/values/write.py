@@ -28,6 +28,10 @@ PARKED_SECONDS: Final = 1e9
 """A command with a delay of this length or more is parked until an operator acts."""
 
 
+COUNT_MAX: Final = 32_767
+"""The largest number of deliveries, failures or isolated attempts that a store counts. A counter that is there stays there."""
+
+
 class Delay(Struct):
     """A claim that ends without an outcome; the command is due again in `after_seconds`. Only the newest claim can write it.
 

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import Final
 
-from saga.errors import Unavailable
+from saga.errors import SagaError
 from saga.logger import get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
@@ -64,7 +64,7 @@ class Poller:
                 async with self._asking:
                     await self._fetch()
                     await self._poll()
-            except Unavailable as error:
+            except SagaError as error:
                 self._log.warning("cannot get commands", error=str(error))
                 await self._clock.sleep(RETRY_SECONDS)
                 self._requests.poll(everything=True)
@@ -89,7 +89,7 @@ class Poller:
         self._intake.record_ended(ended)
         try:
             claims = await self._store.fetch(refs, process=self._identity.number)
-        except Unavailable:
+        except SagaError:
             self._requests.fetch_all()
             raise
         finally:

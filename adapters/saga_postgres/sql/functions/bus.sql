@@ -40,7 +40,7 @@ begin
         ) as picked
         limit p_limit
     )
-    update bus_message m set member = p_member, visible_at = statement_timestamp() + make_interval(secs => p_lease)
+    update bus_message m set member = p_member, visible_at = statement_timestamp() + seconds(p_lease)
     from ready where m.id = ready.id
     returning m.id, m.topic, m.key, m.body, m.headers;
 end $$;
@@ -98,7 +98,7 @@ begin
     end if;
     with oldest as (select b.id, b.published_at from bus_message b order by b.id limit p_limit for update skip locked)
     delete from bus_message m using oldest
-    where m.id = oldest.id and oldest.published_at < now() - make_interval(secs => p_kept);
+    where m.id = oldest.id and oldest.published_at < now() - seconds(p_kept);
     return v_returned;
 end $$;
 comment on function bus_tidy is

@@ -20,12 +20,12 @@ begin
       and d.definition = s.definition and d.step = c.step and not keeps_command(substr(s.vector, c.step + 1, 1), d.mode)
       and called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) is distinct from c.op;
     update command c
-    set owner = null, lease_until = null, deliveries = c.deliveries - (p_margin is null)::integer,
+    set owner = null, lease_until = null, deliveries = counted(c.deliveries - (p_margin is null)::integer),
         due_at = case when p_margin is null
                        and (s.paused or called_for(s.phase, substr(s.vector, c.step + 1, 1), d.mode) is distinct from c.op)
                  then 'infinity' else now() end,
         quiet_at = case when p_margin is not null and d.mode = 'X'
-                   then greatest(c.quiet_at, c.lease_until + make_interval(secs => d.call_ms / 1000.0 + p_margin))
+                   then greatest(c.quiet_at, c.lease_until + seconds(d.call_ms / 1000.0 + p_margin))
                    else c.quiet_at end
     from unnest(p_saga, p_step, p_claim) as refused(saga, step, claim), saga s, definition_step d
     where c.saga = refused.saga and c.step = refused.step and c.claim = refused.claim and c.owner is not null and s.id = c.saga
@@ -97,8 +97,8 @@ begin
         limit p_limit
     ), claimed as (
         update command c
-        set owner = p_owner, claim = due.claim, deliveries = c.deliveries + 1,
-            lease_until = clock_timestamp() + make_interval(secs => p_lease)
+        set owner = p_owner, claim = due.claim, deliveries = counted(c.deliveries + 1),
+            lease_until = clock_timestamp() + seconds(p_lease)
         from due where c.saga = due.saga and c.step = due.step
         returning c.saga, c.step, c.claim, due.before
     )
@@ -113,6 +113,36 @@ begin
     end if;
 end $$;
 comment on function poll is 'Claims queued commands that are due';
+
+create or replace function poll_one_by_one(
+    p_services text[], p_owner integer, p_limit integer, p_claim bigint, p_lease float8, p_durable boolean
+) returns setof claimed_command
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+-- After the server has refused a poll: the row that it refuses must not keep the others of its service from being claimed.
+declare
+    v_service text;
+    v_claim bigint := p_claim;
+begin
+    foreach v_service in array p_services loop
+        for n in 1 .. p_limit - (v_claim - p_claim) loop
+            begin
+                return query select * from poll(array[v_service], p_owner, 1, v_claim, p_lease, p_durable);
+                exit when not found;
+                v_claim := v_claim + 1;
+            exception when data_exception or integrity_constraint_violation then
+                update command c set due_at = now() + interval '1 minute', error = left('it cannot be claimed: ' || sqlerrm, 1000)
+                from (
+                    select q.saga, q.step from command q
+                    where q.service = v_service and q.owner is null and q.due_at <= statement_timestamp()
+                    order by q.due_at limit 1 for no key update skip locked
+                ) as refused
+                where c.saga = refused.saga and c.step = refused.step;
+            end;
+        end loop;
+    end loop;
+end $$;
+comment on function poll_one_by_one is 'Claims queued commands that are due, and delays those that cannot be claimed';
 
 create or replace function admit(
     p_saga uuid[], p_step smallint[], p_op "char"[], p_service text[], p_owner integer, p_claim bigint, p_lease float8, p_durable boolean
@@ -138,7 +168,7 @@ begin
         order by a.saga, a.step, a.n
     ), claimed as (
         insert into command as c (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
-        select saga, step, op, service, p_owner, claim, now(), clock_timestamp() + make_interval(secs => p_lease), 1 from asked
+        select saga, step, op, service, p_owner, claim, now(), clock_timestamp() + seconds(p_lease), 1 from asked
         on conflict (saga, step) do update
         set op = excluded.op, owner = excluded.owner, claim = excluded.claim, lease_until = excluded.lease_until,
             -- include: command_counters
@@ -191,8 +221,8 @@ begin
     end if;
     return query
     update command c
-    set lease_until = clock_timestamp() + make_interval(secs => p_lease), progress = coalesce(p_progress, c.progress),
-        isolated_attempts = c.isolated_attempts + p_isolated::integer
+    set lease_until = clock_timestamp() + seconds(p_lease), progress = coalesce(p_progress, c.progress),
+        isolated_attempts = counted(c.isolated_attempts + p_isolated::integer)
     from unnest(p_saga, p_step, p_claim) as held(saga, step, claim), saga s, definition_step d
     where c.saga = held.saga and c.step = held.step and c.claim = held.claim and c.owner = p_owner
       and s.id = c.saga and d.definition = s.definition and d.step = c.step
@@ -212,7 +242,7 @@ begin
     update command c
     set owner = null, due_at = now(), lease_until = null,
         quiet_at = case when d.mode = 'X'
-                   then greatest(c.quiet_at, c.lease_until + make_interval(secs => d.call_ms / 1000.0 + p_margin))
+                   then greatest(c.quiet_at, c.lease_until + seconds(d.call_ms / 1000.0 + p_margin))
                    else c.quiet_at end
     from unnest(p_saga, p_step) as held(saga, step), saga s, definition_step d
     where c.saga = held.saga and c.step = held.step and s.id = c.saga and d.definition = s.definition and d.step = c.step;

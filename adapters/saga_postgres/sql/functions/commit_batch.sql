@@ -104,14 +104,14 @@ begin
     set version = s.version + 1, touched_by = p_process, phase = s_phase[w.n], vector = s_vector[w.n],
         rollback_requested = coalesce(s_rollback[w.n], false), paused = coalesce(s_paused[w.n], false), reason = s_reason[w.n],
         deadline = case when s_deadline[w.n] is null then s.deadline
-                        when s_deadline[w.n] < 'infinity' then to_timestamp(s_deadline[w.n]) end,
+                        when s_deadline[w.n] < 'infinity' then moment(s_deadline[w.n]) end,
         ended_at = case when is_terminal(s_phase[w.n]) then now() end,
         wake_at = case when is_terminal(s_phase[w.n]) then null
                        when s_wake[w.n] is not null then least(  -- not later than a deadline that is still ahead
-                           now() + make_interval(secs => s_wake[w.n]),
-                           case when coalesce(to_timestamp(s_deadline[w.n]), s.deadline) > now()
-                                then coalesce(to_timestamp(s_deadline[w.n]), s.deadline) end)
-                       when s_deadline[w.n] < 'infinity' then least(s.wake_at, to_timestamp(s_deadline[w.n])) else s.wake_at end
+                           now() + seconds(s_wake[w.n]),
+                           case when coalesce(moment(s_deadline[w.n]), s.deadline) > now()
+                                then coalesce(moment(s_deadline[w.n]), s.deadline) end)
+                       when s_deadline[w.n] < 'infinity' then least(s.wake_at, moment(s_deadline[w.n])) else s.wake_at end
     from generate_series(1, cardinality(s_id)) as w(n)
     where s.id = s_id[w.n] and s_changed[w.n] and (v_all_ok or v_ok[w.n]);
 
@@ -123,11 +123,11 @@ begin
     if cardinality(t_s) > 0 then
         update command c
         set owner = null, lease_until = null, failures = t_failures[w.n], isolated_attempts = t_isolated[w.n], error = t_error[w.n],
-            due_at = case when t_after[w.n] >= 1e9 then 'infinity' else now() + make_interval(secs => t_after[w.n]) end,
-            deliveries = case when t_failures[w.n] = c.failures then c.deliveries - 1 else c.deliveries end,
+            due_at = case when t_after[w.n] >= 1e9 then 'infinity' else now() + seconds(t_after[w.n]) end,
+            deliveries = case when t_failures[w.n] = c.failures then counted(c.deliveries - 1) else c.deliveries end,
             first_failed_at = case when t_failures[w.n] > c.failures then coalesce(c.first_failed_at, now())
                               else c.first_failed_at end,
-            quiet_at = case when t_quiet[w.n] > 0 then greatest(c.quiet_at, now() + make_interval(secs => t_quiet[w.n]))
+            quiet_at = case when t_quiet[w.n] > 0 then greatest(c.quiet_at, now() + seconds(t_quiet[w.n]))
                        else c.quiet_at end
         from generate_series(1, cardinality(t_s)) as w(n)
         where c.saga = s_id[t_s[w.n]] and c.step = t_step[w.n] and c.claim = t_claim[w.n] and (v_all_ok or v_ok[t_s[w.n]]);

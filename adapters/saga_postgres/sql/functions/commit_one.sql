@@ -46,8 +46,8 @@ begin
         insert into command as c (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
         values (
             s_id, c_step, c_op, c_service, c_owner, case when c_owner is not null then c_claim end,
-            now() + make_interval(secs => c_after),
-            case when c_owner is not null then clock_timestamp() + make_interval(secs => p_lease) end,
+            now() + seconds(c_after),
+            case when c_owner is not null then clock_timestamp() + seconds(p_lease) end,
             case when c_owner is not null then 1 else 0 end
         )
         -- include: command_upsert

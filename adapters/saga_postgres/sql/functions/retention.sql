@@ -14,7 +14,7 @@ set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as
 -- Visits p_limit sagas (at most 1,000) after p_after in the order of their ids, deletes those that ended more than p_older_than seconds ago, and returns
 -- the last id visited, after which the next call continues.
 declare
-    v_before timestamptz := now() - make_interval(secs => checked_age(p_older_than));
+    v_before timestamptz := now() - seconds(checked_age(p_older_than));
     v_ids uuid[];
 begin
     with walked as (
@@ -44,7 +44,7 @@ begin
     if p_age is null or p_age = 'NaN' or p_age < 0 then
         raise invalid_parameter_value using message = format('%s is not an age: only what is old can be deleted', p_age);
     end if;
-    return p_age;
+    return least(p_age, 1e10);
 end $$;
 comment on function checked_age is 'Refuses an age that would delete what is recorded now: the role of the participants may call retention';
 
@@ -113,7 +113,7 @@ declare
     v_name text;
 begin
     select d.name into v_name from event_days() as d
-    where d.ends <= now() - make_interval(secs => checked_age(p_days) * 86400) order by d.begins limit 1;
+    where d.ends <= now() - seconds(checked_age(p_days) * 86400) order by d.begins limit 1;
     if v_name is null then
         return 0;
     end if;
@@ -131,7 +131,7 @@ declare
 begin
     delete from event_default e
     where e.ctid >= format('(%s,0)', p_from)::tid and e.ctid < format('(%s,0)', p_from + 1000)::tid
-      and e.at < now() - make_interval(secs => checked_age(p_days) * 86400);
+      and e.at < now() - seconds(checked_age(p_days) * 86400);
     get diagnostics purged = row_count;
     next := case when p_from + 1000 < v_pages then p_from + 1000 end;
 end $$;

@@ -46,8 +46,8 @@ begin
     v_taken := v_taken || v_present;
     insert into saga (id, definition, touched_by, waiter, phase, wake_at, deadline, started_at, ended_at, vector, tags, trace, input)
     select s_id[w.n], s_definition[w.n], p_process, p_waiter, s_phase[w.n],
-           case when s_phase[w.n] <> 'D' then now() + make_interval(secs => least(p_redrive, s_deadline[w.n])) end,
-           now() + make_interval(secs => s_deadline[w.n]), now(), case when s_phase[w.n] = 'D' then now() end, s_vector[w.n],
+           case when s_phase[w.n] <> 'D' then now() + seconds(least(p_redrive, s_deadline[w.n])) end,
+           now() + seconds(s_deadline[w.n]), now(), case when s_phase[w.n] = 'D' then now() end, s_vector[w.n],
            s_tags[w.n]::jsonb, s_trace[w.n], s_input[w.n]
     from generate_series(1, cardinality(s_id)) as w(n)
     where w.n <> all (v_taken);
@@ -56,7 +56,7 @@ begin
     v_is_owner_gone := not array_remove(c_owner, null) <@ v_alive;
     insert into command (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
     select s_id[c_s[w.n]], c_step[w.n], c_op[w.n], c_service[w.n], o.owner, case when o.owner is not null then c_claim[w.n] end, now(),
-           case when o.owner is not null then clock_timestamp() + make_interval(secs => p_lease) end,
+           case when o.owner is not null then clock_timestamp() + seconds(p_lease) end,
            case when o.owner is not null then 1 else 0 end
     from generate_series(1, cardinality(c_s)) as w(n)
     cross join lateral (select case when c_owner[w.n] = any (v_alive) then c_owner[w.n] end as owner) as o
@@ -112,13 +112,13 @@ begin
     end if;
     insert into saga (id, definition, touched_by, waiter, phase, wake_at, deadline, started_at, vector, tags, trace, input)
     values (
-        s_id, s_definition, p_process, p_waiter, s_phase, now() + make_interval(secs => least(p_redrive, s_deadline)),
-        now() + make_interval(secs => s_deadline), now(), s_vector, s_tags::jsonb, s_trace, s_input
+        s_id, s_definition, p_process, p_waiter, s_phase, now() + seconds(least(p_redrive, s_deadline)),
+        now() + seconds(s_deadline), now(), s_vector, s_tags::jsonb, s_trace, s_input
     );
     insert into command (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
     values (
         s_id, c_step, c_op, c_service, c_owner, case when c_owner is not null then c_claim end, now(),
-        case when c_owner is not null then clock_timestamp() + make_interval(secs => p_lease) end,
+        case when c_owner is not null then clock_timestamp() + seconds(p_lease) end,
         case when c_owner is not null then 1 else 0 end
     );
     insert into event (saga, at, version, process, n, phase, kind, vector, detail)

@@ -3,7 +3,7 @@
 
 -- name: command_counters
 -- A command row that is written again keeps its counters for the same operation, unless it was parked.
-deliveries = excluded.deliveries + case when c.op = excluded.op and c.due_at <> 'infinity' then c.deliveries else 0 end,
+deliveries = counted(excluded.deliveries + case when c.op = excluded.op and c.due_at <> 'infinity' then c.deliveries::integer else 0 end),
 failures = case when c.op = excluded.op and c.due_at <> 'infinity' then c.failures else 0 end,
 isolated_attempts = case when c.op = excluded.op and c.due_at <> 'infinity' then c.isolated_attempts else 0 end,
 first_failed_at = case when c.op = excluded.op and c.due_at <> 'infinity' then c.first_failed_at end,
@@ -22,8 +22,8 @@ where c.op <> excluded.op or c.owner is null
 -- The commands of a batch: each to the process that gets its claim, if that is alive, else into the queue of its service.
 insert into command as c (saga, step, op, service, owner, claim, due_at, lease_until, deliveries)
 select s_id[c_s[w.n]], c_step[w.n], c_op[w.n], c_service[w.n], o.owner, case when o.owner is not null then c_claim[w.n] end,
-       now() + make_interval(secs => c_after[w.n]),
-       case when o.owner is not null then clock_timestamp() + make_interval(secs => p_lease) end,
+       now() + seconds(c_after[w.n]),
+       case when o.owner is not null then clock_timestamp() + seconds(p_lease) end,
        case when o.owner is not null then 1 else 0 end
 from generate_series(1, cardinality(c_s)) as w(n)
 cross join lateral (select case when c_owner[w.n] = any (v_alive) then c_owner[w.n] end as owner) as o

@@ -3,7 +3,7 @@
 -- name: begin_term
 -- Begins the next term with this holder.
 insert into leader as l (name, term, holder, seen_at) values ($1, 1, $2, clock_timestamp())
-on conflict (name) do update set term = l.term + 1, holder = excluded.holder, seen_at = excluded.seen_at
+on conflict (name) do update set term = case when l.term < 9223372036854775807 then l.term + 1 else 1 end, holder = excluded.holder, seen_at = excluded.seen_at
 returning term
 
 -- name: renew

@@ -4,6 +4,10 @@
 -- Adds a process.
 insert into participant (id, name, services, capacity, release, socket_path) values ($1, $2, $3, $4, $5, $6)
 
+-- name: lock_number
+-- Locks the number $2, unless a process has it, or had it and is still in the list: the numbers have begun again.
+select case when not exists (select from participant where id = $2) then pg_try_advisory_lock($1, $2) else false end
+
 -- name: announce
 -- Adds services to a process and sets its capacity.
 update participant set capacity = $3, services = (select array_agg(distinct s order by s) from unnest(services || $2::text[]) as s)
