@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from msgspec import structs
@@ -17,12 +19,17 @@ from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import DISPATCHED, FINISHED_LETTERS, QUARANTINED_LETTERS
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
-from saga.errors import Conflict, UsageError
+from saga.errors import Conflict, Unavailable, UsageError
 from saga.ports.ledger import Ledger, Snapshot
 from saga.ports.values.claim import CommandRef
+from saga.ports.values.write import Action
 from saga.runtime.definition_cache import DefinitionCache
+from saga.runtime.planning.plan import audited
 from saga.runtime.redrive import Redriver
 from saga.runtime.timing.store_clock import StoreClock
+
+ANSWER_SECONDS_MAX: Final = 30.0
+"""An action of which the store does not say by then whether it was recorded is reported as unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +45,8 @@ class _Request:
 class Operations:
     """Acts on one saga. Each method returns the saga as it is afterwards; with `dry_run`, as it would be, and nothing changes.
 
-    All raise NotFound, and Conflict where the action would change nothing.
+    What an action changes and its line in the audit are one transaction. All raise NotFound, Conflict where the action
+    would change nothing, and Unavailable where it is unknown whether the store has recorded it.
     """
 
     def __init__(self, ledger: Ledger, definitions: DefinitionCache, redriver: Redriver, clock: StoreClock) -> None:
@@ -128,14 +136,25 @@ class Operations:
             after = await self._decided(before, events)
             is_changed = not _is_same(before, after)
         else:
-            is_changed = await self._redriver.apply(before, events)
+            is_changed = await self._apply(before, events, Action(request.actor, request.action, step, request.reason))
             after = await self._snapshot(saga)
-            detail = {"before": _audited(before), "after": _audited(after)}
-            await self._ledger.audit(request.actor, request.action, saga, step, request.reason, detail)
+            if not is_changed:  # no transaction has recorded that it was tried
+                detail: dict[str, Json] = {"before": audited(before.state), "after": audited(after.state)}
+                await self._ledger.audit(request.actor, request.action, saga, step, request.reason, detail)
         if not is_changed and _is_same(before, after):
             graph = await self._definitions.graph(after.definition)
             raise Conflict(f"{request.action} changed nothing: {_describe(graph, after)}")
         return after
+
+    async def _apply(self, before: Snapshot, events: Sequence[ev.Event], action: Action) -> bool:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                return await self._redriver.apply(before, events, action)
+        except TimeoutError:
+            raise Unavailable(
+                f"the store has not recorded {action.action!r} within {ANSWER_SECONDS_MAX:.0f} s; it is tried for as long as this "
+                f"process runs, so look at the saga before you repeat it: saga show {before.saga}"
+            ) from None
 
     async def _decided(self, before: Snapshot, events: Sequence[ev.Event]) -> Snapshot:
         graph = await self._definitions.graph(before.definition)
@@ -148,16 +167,6 @@ class Operations:
         return structs.replace(before, state=state)
 
 
-def _audited(snapshot: Snapshot) -> dict[str, Json]:
-    state = snapshot.state
-    return {
-        "phase": state.phase.name,
-        "vector": state.vector,
-        "paused": state.paused,
-        "rollback_requested": state.rollback_requested,
-    }
-
-
 def _describe(graph: Graph, snapshot: Snapshot) -> str:
     state = snapshot.state
     if state.phase is Phase.RUNNING and is_pivot_passed(graph, state.vector):
@@ -168,7 +177,7 @@ def _describe(graph: Graph, snapshot: Snapshot) -> str:
 
 
 def _is_same(before: Snapshot, after: Snapshot) -> bool:
-    return _audited(before) == _audited(after)
+    return audited(before.state) == audited(after.state)
 
 
 def _obstacle_to_skip(graph: Graph, snapshot: Snapshot, position: int) -> str | None:

@@ -20,6 +20,7 @@ from saga.logger import Logger, get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.values.overdue import OverdueSaga
+from saga.ports.values.write import Action
 from saga.runtime.commit.outcome_queue import OutcomeQueue
 from saga.runtime.definition_cache import DefinitionCache
 from saga.runtime.planning.outcome_group import OutcomeGroup
@@ -75,9 +76,11 @@ class Redriver:
         await asyncio.gather(*map(self.outcomes.settle, groups))
         return {group.saga for group in groups}
 
-    async def apply(self, saga: OverdueSaga, events: Sequence[ev.Event]) -> bool:
-        """Commits what these events from outside decide for a saga. Returns whether they changed it."""
-        return await self.outcomes.settle(await self.group_for(saga, events))
+    async def apply(self, saga: OverdueSaga, events: Sequence[ev.Event], action: Action) -> bool:
+        """Commits what an operator's events decide for a saga, with the audit of it. Returns whether they changed the saga."""
+        group = await self.group_for(saga, events)
+        group.actions = (action,)
+        return await self.outcomes.settle(group)
 
     async def group_for(self, saga: OverdueSaga, events: Sequence[ev.Event]) -> OutcomeGroup:
         """A group without outcomes, for events that come from outside a claim."""

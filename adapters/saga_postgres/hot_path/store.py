@@ -21,6 +21,7 @@ from saga.ports.values.overdue import OverdueSaga
 from saga.ports.values.start import Start, TakenKey
 from saga.ports.values.write import Write, WriteConflict
 from saga_postgres.announce.announcer import Announcement, Announcer
+from saga_postgres.audit import record
 from saga_postgres.connection.pool import Connection, Pool
 from saga_postgres.hot_path import calls
 from saga_postgres.hot_path.batch_parameters import commit_columns, delivery_columns, start_columns
@@ -83,6 +84,8 @@ class PostgresStore:
         wait: bool,
         connection: Connection = None,
     ) -> list[WriteConflict]:
+        if connection is None and any(write.audits for write in writes):
+            return await self._commit_audited(writes, notifications, process=process, durable=durable, wait=wait)
         announcement = self._announcer.prepare(notifications, in_transaction=connection is not None)
         fetch = self._pool.fetch if connection is None else partial(self._pool.fetch_within, connection.fetch_own)
         common = process, self._options.lease_seconds, wait, durable
@@ -97,6 +100,20 @@ class PostgresStore:
         announcement.deliver(is_whole=not rows)
         answered_at = time.monotonic()
         return [conflict_of(row, answered_at) for row in rows if row[0] != OWNER_GONE]
+
+    async def _commit_audited(
+        self, writes: Sequence[Write], notifications: Notifications, *, process: int, durable: bool, wait: bool
+    ) -> list[WriteConflict]:
+        """A commit with actions of operators: what they change and what the audit says of it are one transaction."""
+        async with self._pool.connection() as own, own.transaction(isolation="read_committed"):
+            conflicts = await self.commit(
+                writes, notifications, process=process, durable=durable, wait=wait, connection=own
+            )
+            missed = {conflict.position for conflict in conflicts}
+            for position, write in enumerate(writes):
+                for audit in () if position in missed else write.audits:
+                    await record(own, write.saga, audit)
+        return conflicts
 
     async def _write_batch(
         self, fetch: Fetch, common: Sequence[object], columns: Sequence[str], *, is_new: bool

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -16,6 +15,8 @@ from saga.ports.listing import LINES_MAX, Counts, DefinitionLine, SagaFilter, Sa
 from saga.ports.saga_detail import SagaDetail
 from saga.ports.saga_history import HistoryPage
 from saga.ports.values.notification import SagaStatus
+from saga.ports.values.write import Action, Audit
+from saga_postgres.audit import record
 from saga_postgres.connection.pool import Pool
 from saga_postgres.reading.histories import read_histories
 from saga_postgres.reading.saga_detail import read_case
@@ -27,10 +28,6 @@ _SQL: Final = statements("ledger")
 _SNAPSHOT: Final = _SQL["snapshot"]
 _STATUSES: Final = "select * from statuses($1)"
 _FIND_KEY: Final = "select saga from start_key where definition_name = $1 and key = $2"
-_AUDIT: Final = (
-    "insert into audit (actor, action, saga, step, reason, detail) values ($1, $2, $3, $4, $5, $6::text::jsonb)"
-)
-
 _LINES: Final = _SQL["lines"]
 _COUNTS: Final = _SQL["counts"]
 _DEFINITIONS: Final = _SQL["definitions"]
@@ -64,7 +61,7 @@ class PostgresLedger:
         self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Json]
     ) -> None:  # fmt: skip
         async with self._pool.connection() as connection:
-            await connection.execute(_AUDIT, actor, action, saga, step, reason, json.dumps(detail))
+            await record(connection, saga, Audit(Action(actor, action, step, reason), detail))
 
     async def lines(self, wanted: SagaFilter) -> list[SagaLine]:
         phases = None if wanted.phases is None else [phase.value.encode() for phase in wanted.phases]

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from saga.core.definition.json_value import Json
 from saga.core.rules.decision import HistoryEntry
 from saga.core.state.operation import Operation
 from saga.core.state.saga_state import State
@@ -62,12 +63,29 @@ class Result(Struct):
     value: bytes | None
 
 
+class Action(Struct, frozen=True):
+    """The request of an operator. `step`: its position; None: it is about the saga."""
+
+    actor: str
+    action: str
+    step: int | None
+    reason: str | None
+
+
+class Audit(Struct, frozen=True):
+    """An action of an operator with what it changed, to be recorded in the transaction that changes it."""
+
+    action: Action
+    detail: dict[str, Json]
+
+
 class Write(Struct):
     """The decision about one saga. It is written as a whole if `version` is still the saga's (G4), or not at all.
 
     `changed`: whether the row of the saga changes. `wake_seconds`: when the saga is redriven next; None leaves it as it is.
     `fences`: steps with the number that their command's newest claim must have, else the whole write is a conflict: the claim from
     which a rejection comes (G27), or None for a command that no process may ever have claimed (G135).
+    `audits`: the actions of operators that this write carries out; they are recorded with it or not at all.
     `is_new`: a hint, see `saga.ports.store`.
     """
 
@@ -83,6 +101,7 @@ class Write(Struct):
     dispatches: list[Dispatch] = []
     results: list[Result] = []
     entries: Sequence[HistoryEntry] = ()
+    audits: Sequence[Audit] = ()
     is_new: bool = False
 
 

@@ -35,6 +35,7 @@ class OutcomeQueue:
             waiting.outcomes.extend(group.outcomes)
             waiting.settled.extend(group.settled)
             waiting.extra = (*waiting.extra, *group.extra)
+            waiting.actions = (*waiting.actions, *group.actions)
             waiting.wake_seconds = group.wake_seconds if waiting.wake_seconds is None else waiting.wake_seconds
             if group.version > waiting.version:
                 waiting.rebase(group.version, group.state)

@@ -11,13 +11,15 @@ from msgspec import Struct
 from saga.core.definition.graph import Graph
 from saga.core.rules.events import Event
 from saga.core.state.saga_state import State
+from saga.ports.values.write import Action
 from saga.runtime.planning.outcome import Outcome
 
 
 class OutcomeGroup(Struct):
     """Outcomes of one saga, and the row (`version`, `state`) on which they are decided.
 
-    `extra`: events that come from outside a claim. `trace`: of the saga, where there is no outcome whose claim has it.
+    `extra`: events that come from outside a claim; `actions`: the requests of operators from which they come.
+    `trace`: of the saga, where there is no outcome whose claim has it.
     `unclaimed`: the steps that no process has ever claimed, as the store last answered; None: it was not asked.
     `settled` is resolved with `is_changed` (whether the committed decision changed the saga).
     """
@@ -36,6 +38,7 @@ class OutcomeGroup(Struct):
     is_changed: bool = False
     trace: str | None = None
     unclaimed: frozenset[int] | None = None
+    actions: Sequence[Action] = ()
 
     def rebase(self, version: int, state: State) -> None:
         """Moves it to another row of its saga. What was known of claims may have changed with it."""

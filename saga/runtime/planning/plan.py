@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from saga.core.definition.json_value import Json
 from saga.core.rules import events as ev
 from saga.core.rules.called_for import called_for
 from saga.core.rules.decide import decide
@@ -24,9 +25,10 @@ from saga.core.state.letters import (
 )
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
 from saga.ports.values.claim import CommandRef
 from saga.ports.values.notification import Notifications
-from saga.ports.values.write import COUNT_MAX, PARKED_SECONDS, Delay, Dispatch, Drop, Result, Write
+from saga.ports.values.write import COUNT_MAX, PARKED_SECONDS, Audit, Delay, Dispatch, Drop, Result, Write
 from saga.runtime.planning.assignment import Routes, dispatch_to_owner, dispatch_to_queue
 from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.outcome import Outcome
@@ -61,6 +63,9 @@ def plan(
     is_written = decision.changed or is_rescheduled
     write = Write(group.saga, group.version, is_written, decision.state, group.wake_seconds, entries=decision.entries)
     write.is_deadline_moved = decision.state.deadline != group.state.deadline
+    if group.actions and decision.changed:
+        detail: dict[str, Json] = {"before": audited(group.state), "after": audited(decision.state)}
+        write.audits = [Audit(action, detail) for action in group.actions]
     planned = CommitPlan(write, decision)
     if decision.state.reason is not None or decision.state.phase is Phase.ABANDONING:
         planned.doubts = _doubts(group, decision)
@@ -108,6 +113,16 @@ def _never_claimed(group: OutcomeGroup, decision: Decision) -> list[tuple[int, i
     """G135: the fences of the steps that this decision makes void because no process has ever claimed them."""
     before, after = group.state.vector, decision.state.vector
     return [(step, None) for step in group.unclaimed or () if before[step] == DISPATCHED and after[step] == VOID]
+
+
+def audited(state: State) -> dict[str, Json]:
+    """The state of a saga as the audit shows it."""
+    return {
+        "phase": state.phase.name,
+        "vector": state.vector,
+        "paused": state.paused,
+        "rollback_requested": state.rollback_requested,
+    }
 
 
 def _is_plain_success(group: OutcomeGroup, decision: Decision) -> bool:

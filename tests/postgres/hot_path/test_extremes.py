@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import asyncpg
 import pytest
@@ -106,14 +107,16 @@ class TestExtremes(OnPostgres):
         assert (await self.process()).id == 3 > first.id
 
     async def test_a_term_begins_after_the_largest_one(self) -> None:
+        terms = []
         for holder in ("one", "other"):
-            await self.execute("update leader set term = 9223372036854775807")
             election = open_election(self.url, "saga")
             leadership = await election.campaign(holder)
             await election.resign(leadership)
             await election.close()
+            terms.append(leadership.term)
+            await self.execute("update leader set term = 9223372036854775807")
 
-        assert leadership.term == 1
+        assert terms == [1, 1]
 
     async def test_a_member_of_the_bus_takes_a_number_that_is_free(self) -> None:
         await self.execute("insert into bus_member (id, group_name) values (1, 'g')")
@@ -121,13 +124,15 @@ class TestExtremes(OnPostgres):
 
         async with bus.subscribe(["t"], "g", limit=1) as subscription:
             await bus.publish([Message("t", b"", b"x", {})])
-            assert [delivery.message.body for delivery in await anext(subscription)] == [b"x"]
+            async for deliveries in subscription:
+                assert [delivery.message.body for delivery in deliveries] == [b"x"]
+                break
         await bus.close()
 
     async def set(self, what: str, saga: uuid.UUID | None = None) -> None:
         await self.execute(f"update command set {what} where $1::uuid is null or saga = $1", saga)  # noqa: S608
 
-    async def of(self, query: str) -> object:
+    async def of(self, query: str) -> Any:
         (row,) = await self.execute(query)
         return row[0]
 

@@ -16,7 +16,7 @@ from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 from saga.ports.values.claim import Claim
 from saga.ports.values.notification import Notifications
-from saga.ports.values.write import PARKED_SECONDS
+from saga.ports.values.write import COUNT_MAX, PARKED_SECONDS
 from saga.runtime.planning import plan as planning
 from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.outcome import Outcome
@@ -115,6 +115,14 @@ def test_a_late_outcome_leaves_the_command_of_the_operation_that_followed() -> N
     made = planned([undone, late], state=undoing, queues_commands=True, modes="XX")
 
     assert [(drop.step, drop.claim) for drop in made.write.drops] == [(1, None), (0, 1)]
+
+
+def test_a_counter_of_failures_stays_at_its_largest_value() -> None:
+    failed = ev.Failed(0, "down", COUNT_MAX + 1, 1.0, operation=Operation.COMPENSATE)
+
+    made = planned([Outcome(work_on(UNDOING), failed)], queues_commands=True)
+
+    assert made.write.delays[0].failures == COUNT_MAX
 
 
 def test_a_write_is_new_only_if_it_gives_its_steps_their_first_rows() -> None:

@@ -6,7 +6,7 @@ create or replace function seconds(p_seconds float8) returns interval language s
                                       when p_seconds < -1e10 then -1e10
                                       when p_seconds is not null then 1e10 end)
 $$;
-comment on function seconds is 'So many seconds as an interval: at most 300 years, which can be added to any date of ours; null stays null';
+comment on function seconds is 'A number of seconds as an interval: at most 300 years, which can be added to any date of ours; null stays null';
 
 create or replace function moment(p_epoch float8) returns timestamptz language sql immutable parallel safe as $$
     select to_timestamp(case when p_epoch between -1e10 and 1e11 then p_epoch
