@@ -41,6 +41,7 @@ from saga.runtime.process import Process
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 INPUT_BYTES_MAX: Final = 256 * 1024
 KEY_CHARS_MAX: Final = 200
+TAGS_BYTES_MAX: Final = 16 * 1024
 START_TIMEOUT_SECONDS: Final = 30.0
 Status = Literal["completed", "compensated", "abandoned"]
 ResultT = TypeVar("ResultT", default=Value)
@@ -231,6 +232,11 @@ class Sagas:
             raise UsageError(f"a start key has 1 to {KEY_CHARS_MAX} characters, not {len(key)}")
         saga = self.new_id()
         text = None if tags is None else JSON.encode(tags).decode()
+        if text is not None and len(text.encode()) > TAGS_BYTES_MAX:
+            raise UsageError(
+                f"the tags of {graph.name} have {len(text.encode()):,} bytes, more than {TAGS_BYTES_MAX:,}: "
+                "put what is not searched for into the input"
+            )
         return StartRequest(saga, number, graph, data, hashlib.sha256(data).digest(), key, text)
 
     async def wait(self, saga: UUID, *, is_new: bool = False) -> Ending:

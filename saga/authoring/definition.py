@@ -16,6 +16,7 @@ from saga.authoring.retry import COMPENSATION_ATTEMPTS, DEFAULT_ATTEMPTS, Defaul
 from saga.authoring.shape import UNKNOWN
 from saga.codec.codec import Codec, Value, encode_untyped
 from saga.core.check.finding import Code, Finding, refused
+from saga.core.check.limits import TIMEOUT_MS_MAX, VERSION_REASON, VERSION_REMEDY, is_version
 from saga.core.check.safety import accept, check
 from saga.core.definition.contract import Contract
 from saga.core.definition.graph import Graph
@@ -23,7 +24,7 @@ from saga.core.definition.json_value import Json
 from saga.core.definition.names import NAME_RULE, is_name
 from saga.core.definition.outline import Outline, StepOutline
 from saga.core.definition.paths import reads
-from saga.core.duration import Duration, duration_ms
+from saga.core.duration import DURATION_MS_MAX, Duration, duration_ms, duration_text
 from saga.core.state.mode import Mode
 from saga.errors import UsageError
 
@@ -105,6 +106,8 @@ class Definition(Generic[InputT]):
         self.input_type = input
         if not is_name(name):
             raise refused(Code.NAME_INVALID, str(self), f"{name!r} cannot name a definition.", _NAMES)
+        if not is_version(version):
+            raise refused(Code.VERSION_INVALID, name, VERSION_REASON.format(version), VERSION_REMEDY)
         self._deadline_ms = None if deadline is None else self._ms(str(self), "deadline", deadline)
         self._budget_ms = self._ms(str(self), "compensation_budget", compensation_budget)
         self._written: dict[str, _Written] = {}
@@ -190,7 +193,7 @@ class Definition(Generic[InputT]):
             pivot=pivot,
             retriable=retriable,
             read_only=read_only,
-            timeout_ms=self._ms(place, "timeout", timeout),
+            timeout_ms=self._ms(place, "timeout", timeout, TIMEOUT_MS_MAX),
             retry=retry.policy(DEFAULT_ATTEMPTS.execute),
             compensation_retry=compensation_retry.policy(COMPENSATION_ATTEMPTS),
             inputs=template,
@@ -302,14 +305,28 @@ class Definition(Generic[InputT]):
         return frozenset(names).union(*(self._ancestors[name] for name in names))
 
     @staticmethod
-    def _ms(place: str, field: str, value: Duration) -> int:
+    def _ms(place: str, field: str, value: Duration, longest: int = DURATION_MS_MAX) -> int:
         try:
             milliseconds = duration_ms(value)
         except UsageError as error:
-            raise refused(Code.TIME_INVALID, place, f"{field}={value!r} is not a duration.", str(error)) from error
+            raise refused(
+                Code.TIME_INVALID, place, f"{field}={_shown(value)} is not a duration.", str(error)
+            ) from error
         if milliseconds == 0:
             raise refused(Code.TIME_INVALID, place, f"{field}={value!r} is not above zero.", "Set a longer one.")
+        if milliseconds > longest:
+            reason = f"{field}={value!r} is longer than {duration_text(longest)}."
+            raise refused(
+                Code.TIME_INVALID, place, reason, "Start the work in one step, and await it in another with NotYet."
+            )
         return milliseconds
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)[:40]
+    except ValueError:  # a whole number of thousands of digits
+        return "..."
 
 
 _NAMES: Final = f"Names are made of {NAME_RULE}."

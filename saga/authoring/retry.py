@@ -62,14 +62,12 @@ class Retry:
     give_up_after: Duration | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.attempts, int) and not 1 <= self.attempts <= ATTEMPTS_MAX:
-            raise self._refused("attempts", f"1 to {ATTEMPTS_MAX}, or None for no limit")
-        if isinstance(self.attempts, str) and self.attempts != "auto":
-            raise self._refused("attempts", 'a number, None or "auto"')
-        if not 0 <= self.jitter <= 1:
-            raise self._refused("jitter", "between 0 and 1")
-        if not 1 <= self.factor <= FACTOR_PERCENT_MAX / 100:
-            raise self._refused("factor", f"between 1 and {FACTOR_PERCENT_MAX // 100}")
+        if self.attempts is not None and self.attempts != "auto" and not _is_count(self.attempts):
+            raise self._refused("attempts", f'a whole number from 1 to {ATTEMPTS_MAX}, None for no limit, or "auto"')
+        if not (_is_number(self.jitter) and 0 <= self.jitter <= 1):
+            raise self._refused("jitter", "a number between 0 and 1")
+        if not (_is_number(self.factor) and 1 <= self.factor <= FACTOR_PERCENT_MAX / 100):
+            raise self._refused("factor", f"a number between 1 and {FACTOR_PERCENT_MAX // 100}")
         first_ms, cap_ms = self._ms("first"), self._ms("cap")
         if cap_ms < first_ms:
             raise self._refused("cap", f"not below first={self.first!r}")
@@ -102,4 +100,12 @@ class Retry:
         return round(percent)
 
     def _refused(self, field: str, rule: str) -> DefinitionError:
-        return DefinitionError(f"Retry({field}={getattr(self, field)!r}): it must be {rule}.")
+        return DefinitionError(f"Retry({field}={getattr(self, field)!r:.40}): it must be {rule}.")
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 1 <= value <= ATTEMPTS_MAX
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

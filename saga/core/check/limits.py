@@ -14,23 +14,33 @@ from saga.core.definition.json_value import Json
 from saga.core.definition.names import NAME_RULE, is_name
 from saga.core.definition.outline import Outline, StepOutline, freeze
 from saga.core.definition.paths import template_faults
-from saga.core.definition.retry_policy import DEFAULT_RETRY, RetryPolicy
+from saga.core.definition.retry_policy import DEFAULT_RETRY, FAILURES_COUNTED_MAX, RetryPolicy
 from saga.core.duration import DURATION_MS_MAX, duration_text
 
 VERSION_MAX: Final = 2**31 - 1
-ATTEMPTS_MAX: Final = 1_000_000
+VERSION_REASON: Final = f"The version {{!r:.40}} is not a whole number between 1 and {VERSION_MAX}."
+VERSION_REMEDY: Final = "Count versions from 1."
+ATTEMPTS_MAX: Final = FAILURES_COUNTED_MAX
+STORED_ATTEMPTS_MAX: Final = 1_000_000
+"""Maximum number of attempts in a definition: earlier builds accepted more than a command counts, which then ends them."""
+TIMEOUT_MS_MAX: Final = 24 * 86_400_000
+"""Longest timeout of one attempt: 24 days. A call that takes longer is started by one step and awaited by another."""
 FACTOR_PERCENT_MIN: Final = 100
 FACTOR_PERCENT_MAX: Final = 100_000
 JITTER_PERCENT_MAX: Final = 100
+
+
+def is_version(version: object) -> bool:
+    """Returns whether it can be the version of a definition."""
+    return type(version) is int and 1 <= version <= VERSION_MAX
 
 
 def definition_findings(outline: Outline) -> Iterator[Finding]:
     place = title(outline)
     if not is_name(outline.name):
         yield _bad_name(place, "definition", outline.name)
-    if not 1 <= outline.version <= VERSION_MAX:
-        reason = f"The version {outline.version} is not between 1 and {VERSION_MAX}."
-        yield error(Code.VERSION_INVALID, place, reason, "Count versions from 1.")
+    if not is_version(outline.version):
+        yield error(Code.VERSION_INVALID, place, VERSION_REASON.format(outline.version), VERSION_REMEDY)
     if not outline.steps:
         yield error(Code.NO_STEPS, place, "It has no steps.", "Add at least one step.")
     if outline.deadline_ms is not None:
@@ -59,7 +69,7 @@ def step_findings(outline: Outline, step: StepOutline) -> Iterator[Finding]:
     for kind, name in (("step", step.name), ("service", step.service), ("handler", step.handler)):
         if not is_name(name):
             yield _bad_name(place, kind, name)
-    yield from _time_findings(place, "timeout", step.timeout_ms)
+    yield from _time_findings(place, "timeout", step.timeout_ms, TIMEOUT_MS_MAX)
     yield from _retry_findings(place, "retry", step.retry)
     yield from _retry_findings(place, "compensation_retry", step.compensation_retry)
     yield from _template_findings(f"{place}, inputs", step.inputs)
@@ -71,11 +81,11 @@ def _bad_name(place: str, kind: str, name: str) -> Finding:
     return error(Code.NAME_INVALID, place, f"{name!r} cannot name a {kind}.", f"Names are made of {NAME_RULE}.")
 
 
-def _time_findings(place: str, kind: str, milliseconds: int) -> Iterator[Finding]:
+def _time_findings(place: str, kind: str, milliseconds: int, longest: int = DURATION_MS_MAX) -> Iterator[Finding]:
     if milliseconds <= 0:
         yield error(Code.TIME_INVALID, place, f"The {kind} is not above zero.", "Set a longer one.")
-    if milliseconds > DURATION_MS_MAX:
-        reason = f"The {kind} is longer than {duration_text(DURATION_MS_MAX)}."
+    if milliseconds > longest:
+        reason = f"The {kind} is longer than {duration_text(longest)}."
         yield error(Code.TIME_INVALID, place, reason, "Set a shorter one.")
 
 
@@ -83,8 +93,8 @@ def _retry_findings(place: str, kind: str, policy: RetryPolicy) -> Iterator[Find
     times = (policy.first_ms, policy.cap_ms, policy.give_up_after_ms or 0)
     faults = [
         (
-            not 1 <= (policy.attempts or 1) <= ATTEMPTS_MAX or policy.attempts == 0,
-            f"must have 1 to {ATTEMPTS_MAX:,} attempts",
+            not 1 <= (policy.attempts or 1) <= STORED_ATTEMPTS_MAX or policy.attempts == 0,
+            f"must have 1 to {STORED_ATTEMPTS_MAX:,} attempts",
         ),
         (policy.first_ms < 0, "starts with a negative pause"),
         (policy.cap_ms < policy.first_ms, "has a cap below its first pause"),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+FAILURES_COUNTED_MAX: Final = 32_767
+"""Maximum number of failures that a command counts: from there on the counter stays as it is."""
+
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
@@ -28,7 +31,7 @@ class RetryPolicy:
         return pause_ms / 1000 * (1 + (2 * jitter - 1) * self.jitter_percent / 100)
 
     def is_exhausted(self, failures: int) -> bool:
-        return self.attempts is not None and failures >= self.attempts
+        return self.attempts is not None and failures >= min(self.attempts, FAILURES_COUNTED_MAX)
 
 
 DEFAULT_RETRY: Final = RetryPolicy(

@@ -11,6 +11,7 @@ from saga.runtime.handlers.handler_shape import Handler
 from saga.runtime.handlers.step_handler import Parameters, Returned, StepHandler, check_name
 
 CONCURRENCY_DEFAULT: Final = 64
+CONCURRENCY_MAX: Final = 100_000
 STORE: Final = "store"
 
 
@@ -24,8 +25,11 @@ class Participant:
 
     def __init__(self, service: str, *, database: str | None = None, concurrency: int = CONCURRENCY_DEFAULT) -> None:
         check_name(service, "service")
-        if concurrency < 1:
-            raise UsageError(f"participant {service}: concurrency must be at least 1, not {concurrency}")
+        if type(concurrency) is not int or not 1 <= concurrency <= CONCURRENCY_MAX:
+            raise UsageError(
+                f"participant {service}: concurrency must be a whole number from 1 to {CONCURRENCY_MAX}, "
+                f"not {concurrency!r:.40}"
+            )
         self.service = service
         self.database = database
         self.concurrency = concurrency

@@ -6,7 +6,9 @@ import asyncio
 import math
 from collections.abc import Callable, Hashable
 from contextvars import copy_context
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
+
+FAR_SECONDS: Final = 60.0
 
 Item = TypeVar("Item", bound=Hashable)
 
@@ -38,6 +40,11 @@ class CoarseTimers(Generic[Item]):
         due = self._due.get(tick)
         if due is not None:
             due.pop(item, None)
+            if (
+                not due and tick * self._tick_seconds - self._loop.time() > FAR_SECONDS
+            ):  # or empty ticks would pile up for days
+                del self._due[tick]
+                self._timers.pop(tick).cancel()
 
     def close(self) -> None:
         """Cancels all timers."""

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
@@ -8,8 +10,9 @@ import pytest
 
 from saga.authoring import Definition, Path, Retry, StepHandle
 from saga.core.check.finding import Code, Severity
+from saga.core.check.limits import ATTEMPTS_MAX, TIMEOUT_MS_MAX
 from saga.core.definition.graph import Graph
-from saga.core.definition.retry_policy import DEFAULT_RETRY
+from saga.core.definition.retry_policy import DEFAULT_RETRY, FAILURES_COUNTED_MAX
 from saga.core.state.mode import Mode
 from saga.errors import DefinitionError, UsageError
 from tests.core.shop import Order, after, contracts, order, refusal_of
@@ -231,6 +234,55 @@ def test_the_default_retry_outlasts_a_restart_of_a_database() -> None:
 
     assert policy == DEFAULT_RETRY
     assert 60 < sum(pauses) < 66
+
+
+def test_attempts_beyond_what_a_command_counts_end_where_its_counter_ends() -> None:
+    policy = replace(DEFAULT_RETRY, attempts=1_000_000)
+
+    assert not policy.is_exhausted(FAILURES_COUNTED_MAX - 1)
+    assert policy.is_exhausted(FAILURES_COUNTED_MAX)
+
+
+HUGE = 10**400
+
+
+@pytest.mark.parametrize(
+    "version", [0, -1, 2**31, HUGE, 1.5, True, "1", None, math.nan], ids=lambda value: repr(value)[:9]
+)
+def test_a_version_is_checked_where_it_is_written(version: Any) -> None:
+    finding = refusal_of(lambda: Definition("order", version))
+
+    assert (finding.code, finding.place) == (Code.VERSION_INVALID, "order")
+    assert len(str(finding)) < 200
+
+
+@pytest.mark.parametrize("field", ["attempts", "factor", "jitter", "first", "cap", "give_up_after"])
+@pytest.mark.parametrize(
+    "value", [-1, HUGE, -math.inf, math.inf, math.nan, True, [1], "x"], ids=lambda value: repr(value)[:9]
+)
+def test_a_retry_is_checked_where_it_is_written(field: str, value: Any) -> None:
+    with pytest.raises(DefinitionError) as refusal:
+        Retry(**{field: value})
+
+    assert str(refusal.value).startswith(f"Retry({field}=")
+    assert len(str(refusal.value)) < 300
+
+
+@pytest.mark.parametrize("attempts", [0, ATTEMPTS_MAX + 1, 2.0, "3"])
+def test_attempts_are_a_whole_number_that_a_command_can_count(attempts: Any) -> None:
+    with pytest.raises(DefinitionError, match=f"it must be a whole number from 1 to {ATTEMPTS_MAX}"):
+        Retry(attempts=attempts)
+
+
+def test_the_longest_timeout_is_stored_and_a_longer_one_is_refused_where_it_is_written() -> None:
+    definition = order()
+    definition.step("shop.reserve", timeout="24d")
+    with pytest.raises(
+        DefinitionError, match=r"order v1, step ship: timeout='25d' is longer than 24d\. Start the work in"
+    ):
+        definition.step("shop.ship", timeout="25d")
+
+    assert definition.graph(contracts()).steps[0].timeout_ms == TIMEOUT_MS_MAX < 2**31
 
 
 @pytest.mark.parametrize("attempts", [1, 7, None])

@@ -8,15 +8,16 @@ from saga import client
 from saga.authoring.definition import COMPENSATION_BUDGET, STEP_TIMEOUT
 from saga.authoring.retry import DEFAULT_ATTEMPTS
 from saga.core import text
+from saga.core.check.limits import ATTEMPTS_MAX, TIMEOUT_MS_MAX
 from saga.core.definition import graph, names
 from saga.core.definition.paths import INTEGER_MAX, TEMPLATE_DEPTH_MAX
 from saga.core.duration import DURATION_MS_MAX, duration_text
 from saga.ports import listing
 from saga.ports import saga_detail as case
 from saga.runtime import redrive
-from saga.runtime.claims import isolation, poller
+from saga.runtime.claims import isolation, misfits, poller
 from saga.runtime.commit import outcome_queue
-from saga.runtime.handlers.participant import CONCURRENCY_DEFAULT
+from saga.runtime.handlers.participant import CONCURRENCY_DEFAULT, CONCURRENCY_MAX
 from tests.docs.reference.markdown import AGAIN, table
 
 _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
@@ -33,6 +34,15 @@ _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
     ("Levels of a template", TEMPLATE_DEPTH_MAX, "`saga.core.definition.paths.TEMPLATE_DEPTH_MAX`"),
     ("Bytes of a saga's input", client.INPUT_BYTES_MAX, "`saga.client.INPUT_BYTES_MAX`"),
     ("Characters of a start key", client.KEY_CHARS_MAX, "`saga.client.KEY_CHARS_MAX`"),
+    ("Bytes of a saga's tags as JSON", client.TAGS_BYTES_MAX, "`saga.client.TAGS_BYTES_MAX`"),
+    ("Attempts in `Retry(attempts=)`", ATTEMPTS_MAX, "`saga.core.check.limits.ATTEMPTS_MAX`"),
+    ("Longest timeout of one attempt", duration_text(TIMEOUT_MS_MAX), "`saga.core.check.limits.TIMEOUT_MS_MAX`"),
+    ("Largest `Participant(concurrency=)`", CONCURRENCY_MAX, "`saga.runtime.handlers.participant.CONCURRENCY_MAX`"),
+    (
+        "Seconds that a command is left to other builds",
+        misfits.LEFT_SECONDS_MAX,
+        "`saga.runtime.claims.misfits.LEFT_SECONDS_MAX`",
+    ),
     ("Handlers at once in a process, for each participant", CONCURRENCY_DEFAULT, "`Participant(concurrency=)`"),
     ("Attempts of a transactional or journaled step", DEFAULT_ATTEMPTS.execute, "`Retry(attempts=)`"),
     ("Attempts of one that only goes forward", DEFAULT_ATTEMPTS.forward, "`Retry(attempts=)`"),

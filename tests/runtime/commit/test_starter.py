@@ -222,3 +222,11 @@ async def test_an_error_in_a_callers_transaction_is_one_of_saga(world: World, sq
         async with sql.transaction():
             await sagas.start(definition, "a", tags={"a": "b"}, tx=sql)
     await sql.execute("alter table saga drop constraint narrow")
+
+
+async def test_tags_are_limited(any_world: World) -> None:
+    service, definition, _ = echo()
+    sagas = await any_world.join(service)
+    await sagas.start(definition, "a", tags={"note": "x" * 16_000})
+    with pytest.raises(UsageError, match="the tags of echo have 20,011 bytes, more than 16,384"):
+        await sagas.start(definition, "a", tags={"note": "x" * 20_000})

@@ -58,3 +58,19 @@ def test_after_the_end_nothing_is_called() -> None:
         return called
 
     assert run(main()) == []
+
+
+def test_discarded_items_that_were_due_in_days_leave_nothing_behind() -> None:
+    async def main() -> tuple[int, list[str]]:
+        called: list[str] = []
+        ticks = CoarseTimers[str](TICK_SECONDS, called.append)
+        for number in range(1_000):
+            ticks.discard(ticks.add("far", 86_400.0 + number), "far")
+        kept = ticks.add("kept", 86_400.0)
+        ticks.discard(ticks.add("near", 86_400.0), "near")
+        left = len(ticks._timers)
+        await asyncio.sleep(86_402)
+        ticks.discard(kept, "kept")
+        return left, called
+
+    assert run(main()) == (1, ["kept"])
