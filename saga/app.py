@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -14,6 +14,8 @@ from pydantic import SecretStr
 
 from saga import registry
 from saga.client import Sagas
+from saga.core.check.deployment import deployment_gaps
+from saga.core.definition.contract import Contract
 from saga.core.state.mode import Mode
 from saga.errors import UsageError
 from saga.logger import get_logger
@@ -68,6 +70,7 @@ class App(Sagas):
                 bound = BoundHandler(handler, mode, runner, HandlerCaller(self._threads), slots)
                 process.executor.serve(participant.service, handler.name, bound)
         await process.directory.publish(contracts)
+        await self._check_deployment(names, contracts)
         capacity = sum(participant.concurrency for participant in participants)
         is_durable = any(contract.mode is Mode.EXTERNAL for contract in contracts)
         await process.serve(names, capacity, durable=is_durable)
@@ -77,6 +80,16 @@ class App(Sagas):
             contracts=[f"{contract.name} ({contract.mode.name.lower()})" for contract in contracts],
         )
         yield self
+
+    async def _check_deployment(self, services: Sequence[str], contracts: Sequence[Contract]) -> None:
+        """Logs what definitions in use need and this process lacks: perhaps another build serves it, perhaps it was forgotten."""
+        graphs = await self.process.directory.in_use(services)
+        if gaps := list(deployment_gaps(graphs, services, {contract.name: contract for contract in contracts})):
+            get_logger("saga").error(
+                "this build lacks what definitions in use need",
+                missing=gaps,
+                remedy="let a process of the build before run until those sagas have ended, or deploy a build that has it",
+            )
 
     async def _runner(self, participant: Participant) -> tuple[Mode, StepRunner]:
         """Returns how a participant's steps run: the store's own database makes them transactional, another one journaled."""

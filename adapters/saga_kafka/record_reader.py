@@ -11,10 +11,10 @@ from aiokafka.errors import CorruptRecordException, KafkaError, RecordTooLargeEr
 
 POLL_MS: Final = 200
 SUSPECT_READS_MAX: Final = 20_000
-"""How many records of a partition are read one by one after a failure: more than one fetch contains."""
+"""The number of records of a partition that are read one by one after a failure: more than one fetch contains."""
 EMPTY_READS_MAX: Final = 5
 FAILURES_MAX: Final = 20
-"""After so many failures without a record between them it is the driver that is broken, not a record."""
+"""After this many failures without a record between them it is the driver that is broken, not a record."""
 _OF_RECORDS: Final = (CorruptRecordException, UnsupportedCodecError, RecordTooLargeError)
 
 _log = logging.getLogger(__name__)

@@ -13,6 +13,7 @@ from saga.core.definition.graph import Graph, graph_from_json
 from saga.core.definition.json_value import Json
 from saga.core.state.mode import Mode
 from saga.errors import Conflict, NotFound
+from saga.ports.directory import check_forgettable, unknown_service
 from saga_postgres.connection.pool import Connection, Pool
 from saga_postgres.statements import statements
 
@@ -33,6 +34,10 @@ _INSERT_STEPS: Final = _SQL["insert_steps"]
 _ACTIVATE: Final = "update definition set activated_at = now() where id = $1 and activated_at is null"
 _GRAPH: Final = "select document, input_schema::text from definition where id = $1"
 _FIND: Final = "select id, document, input_schema::text from definition where name = $1 and version = $2"
+_IN_USE: Final = _SQL["in_use"]
+_NEEDED: Final = _SQL["needed"]
+_FORGET: Final = "delete from contract where service = $1 returning handler"
+_DEACTIVATE: Final = "update definition set activated_at = null where activated_at is not null and $1 = any (services)"
 _FIND_NEWEST: Final = _SQL["find_default"]
 
 
@@ -66,6 +71,24 @@ class PostgresDirectory:
         if row is None:
             raise NotFound(f"{self._pool.place} has no definition number {definition}")
         return _graph(row)
+
+    async def in_use(self, services: Sequence[str]) -> list[Graph]:
+        return [graph_from_json(row["document"]) for row in await self._pool.fetch(_IN_USE, list(services))]
+
+    async def forget(self, service: str, *, deactivate: bool) -> list[str]:
+        async with self._pool.connection() as connection, connection.transaction(isolation="read_committed"):
+            if not await connection.fetch(_FORGET, service):
+                raise NotFound(unknown_service(service))
+            needed = await connection.fetchrow(_NEEDED, service)
+            definitions: list[str] = needed["definitions"] or []
+            check_forgettable(
+                service,
+                processes=needed["processes"] or [],
+                sagas=needed["sagas"],
+                definitions=[] if deactivate else definitions,
+            )
+            await connection.execute(_DEACTIVATE, service)
+        return definitions
 
     async def find(self, name: str, version: int | None) -> tuple[int, Graph]:
         async with self._pool.connection() as connection:

@@ -35,6 +35,7 @@ _UNSERVED: Final = _SQL["unserved"]
 _LEADER: Final = _SQL["leader"]
 _STUCK: Final = _SQL["stuck"]
 _BROKEN: Final = _SQL["broken_definitions"]
+_WITHOUT_HANDLER: Final = _SQL["without_handler"]
 _ORPHANS: Final = _SQL["orphaned_services"]
 
 
@@ -181,7 +182,22 @@ async def _orphans(connection: Connection) -> Check:
     services = [row["service"] for row in await connection.fetch(_ORPHANS)]
     if not services:
         return passed("contracts", "every service with a contract has a live process")
-    return failed("contracts", f"published, but no process is alive: {', '.join(services)}", "start a process of each")
+    return failed(
+        "contracts",
+        f"published, but no process is alive: {', '.join(services)}",
+        "start a process of each, or if it is gone for good: saga forget SERVICE",
+    )
+
+
+async def _handlers(connection: Connection) -> Check:
+    missing = [row["what"] for row in await connection.fetch(_WITHOUT_HANDLER)]
+    if not missing:
+        return passed("handlers", "no command waits for a handler that its process lacks")
+    return failed(
+        "handlers",
+        f"commands wait for handlers that a live process lacks: {', '.join(missing)}",
+        "deploy a build that has them",
+    )
 
 
 async def _definitions(connection: Connection) -> Check:
@@ -200,5 +216,5 @@ async def _stuck(connection: Connection) -> Check:
 
 
 _SAGA_CHECKS: Final[tuple[Callable[[Connection], Awaitable[Check]], ...]] = (
-    _dead_rows, _participants, _unserved, _leader, _orphans, _definitions, _stuck,
+    _dead_rows, _participants, _unserved, _leader, _orphans, _handlers, _definitions, _stuck,
 )  # fmt: skip

@@ -106,6 +106,11 @@ _SERVER: Final = (
         "Check the whole installation: server, schema, processes, sagas, election and bus; exit 1 if a check fails.",
         "saga doctor",
     ),
+    Command(
+        "saga.cli.server.forget:forget",
+        "Remove the contracts of a service that is gone for good: `saga doctor` and `saga bus ensure` no longer ask for it.",
+        "saga forget legacy",
+    ),
     Command("saga.cli.server.bus:bus", "Manage the bus that carries commands.", "saga bus ensure orders"),
 )
 GROUPS: Final[dict[str, tuple[Command, ...]]] = {

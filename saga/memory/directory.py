@@ -12,6 +12,7 @@ from saga.core.definition.graph import Graph, graph_from_document
 from saga.core.definition.json_value import Json
 from saga.errors import Conflict, NotFound
 from saga.memory.data.database import Database, DefinitionRow
+from saga.ports.directory import check_forgettable, unknown_service
 
 
 class MemoryDirectory:
@@ -48,15 +49,51 @@ class MemoryDirectory:
 
     async def find(self, name: str, version: int | None) -> tuple[int, Graph]:
         if version is None:
-            rows = self._database.definitions.values()
-            active = [row for row in rows if row.graph.name == name and row.activation and not row.is_overwritten]
-            row = max(active, key=lambda row: row.activation or 0, default=None)
+            row = self._default(name)
             what = f"no activated version of definition {name!r}"
         else:
             row, what = self._named(name, version), f"no definition {name!r} version {version}"
         if row is None:
             raise NotFound(f"there is {what}: start a process that registers it")
         return row.number, row.graph
+
+    async def in_use(self, services: Sequence[str]) -> list[Graph]:
+        rows = self._database.definitions
+        live = self._live()
+        defaults = {
+            row.number for row in map(self._default, {row.graph.name for row in rows.values()}) if row is not None
+        }
+        return [row.graph for row in rows.values() if row.number in live | defaults and _uses(row, services)]
+
+    async def forget(self, service: str, *, deactivate: bool) -> list[str]:
+        database, rows = self._database, self._database.definitions
+        names = [name for name, contract in database.contracts.items() if contract.service == service]
+        if not names:
+            raise NotFound(unknown_service(service))
+        live = self._live()
+        active = [row for row in rows.values() if row.activation is not None and _uses(row, [service])]
+        titles = [f"{row.graph.name} v{row.graph.version}" for row in active]
+        check_forgettable(
+            service,
+            processes=[member.name for member in database.members.values() if service in member.services],
+            sagas=sum(_uses(rows[saga.definition], [service]) for saga in database.sagas.values() if saga.definition in live
+                      and not saga.state.phase.is_terminal),
+            definitions=[] if deactivate else titles,
+        )  # fmt: skip
+        for name in names:
+            del database.contracts[name]
+        for row in active:
+            rows[row.number] = replace(row, activation=None)
+        return titles
+
+    def _live(self) -> set[int]:
+        return {saga.definition for saga in self._database.sagas.values() if not saga.state.phase.is_terminal}
+
+    def _default(self, name: str) -> DefinitionRow | None:
+        """The version that a start by name gets."""
+        rows = self._database.definitions.values()
+        active = [row for row in rows if row.graph.name == name and row.activation and not row.is_overwritten]
+        return max(active, key=lambda row: row.activation or 0, default=None)
 
     def _named(self, name: str, version: int) -> DefinitionRow | None:
         for row in self._database.definitions.values():
@@ -75,3 +112,7 @@ class MemoryDirectory:
         if running:
             raise Conflict(f"{name} cannot be overwritten while {running} of its sagas run: use the next version")
         self._database.definitions[holder.number] = replace(holder, is_overwritten=True, activation=None)
+
+
+def _uses(row: DefinitionRow, services: Sequence[str]) -> bool:
+    return not set(services).isdisjoint(row.graph.services)

@@ -8,6 +8,7 @@ from typing import Protocol
 from saga.core.definition.contract import Contract
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
+from saga.errors import Conflict
 
 
 class Directory(Protocol):
@@ -37,9 +38,43 @@ class Directory(Protocol):
             NotFound: there is no such definition.
         """
 
+    async def in_use(self, services: Sequence[str]) -> list[Graph]:
+        """Returns the definitions with a step of these services that a start by name gets, or that an unfinished saga runs on."""
+
+    async def forget(self, service: str, *, deactivate: bool) -> list[str]:
+        """Deletes the contracts of a service that is gone for good. Publishing them again brings them back.
+
+        `deactivate`: no start by name gets a definition with a step of it any more. Returns those definitions, as 'name v1'.
+
+        Raises:
+            Conflict: a live process serves it, an unfinished saga has a step of it, or (without `deactivate`) a start by name
+                gets a definition with a step of it.
+            NotFound: it has published no contract.
+        """
+
     async def find(self, name: str, version: int | None) -> tuple[int, Graph]:
         """Finds a definition by name: this version, or (None) the newest activated one.
 
         Raises:
             NotFound: there is no such definition or version, or none is activated.
         """
+
+
+def unknown_service(service: str) -> str:
+    """The message of the NotFound of `Directory.forget`."""
+    return f"service {service!r} has published no contract: `saga doctor` names the services without a process"
+
+
+def check_forgettable(service: str, *, processes: Sequence[str], sagas: int, definitions: Sequence[str]) -> None:
+    """Raises the Conflict of `Directory.forget` if anything still needs the service; names everything that does."""
+    reasons = list[str]()
+    if processes:
+        reasons.append(f"it is served by {', '.join(processes)}: stop them first")
+    if sagas:
+        reasons.append(f"{sagas} unfinished sagas have a step of it: wait for them, or roll them back or abandon them")
+    if definitions:
+        reasons.append(
+            f"it has steps in {', '.join(definitions)}: add --deactivate, so that nobody starts these any more"
+        )
+    if reasons:
+        raise Conflict(f"service {service!r} cannot be forgotten: {'; '.join(reasons)}")

@@ -12,7 +12,7 @@ from saga.ports.clock import Clock
 RESTART_SECONDS: Final = 0.5
 """Pause before a loop that has died is started again."""
 TROUBLE_SECONDS: Final = 15.0
-"""How long after a death of one of its loops a process counts as not ready."""
+"""For this long after the death of one of its loops a process counts as not ready."""
 
 Loop = Callable[[], Coroutine[None, None, None]]
 

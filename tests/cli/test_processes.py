@@ -192,6 +192,50 @@ async def test_a_definition_with_another_graph_ends_the_process(shop: Path, stor
             assert await second.wait() == 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["participant", "dev"])
+async def test_a_definition_that_no_waiting_mends_ends_the_process(
+    command: str, shop: Path, store: str, inventory_db: str
+) -> None:
+    (shop / "shop.py").write_text(SHOP.replace("@release", "").replace("@reserve.compensation\nasync def", "async def"))
+    environment = {"SAGA_STORE": store, "INVENTORY_DB": inventory_db}
+    targets = ["shop.py", "--temporary"] if command == "dev" else ["shop"]
+    async with running(command, *targets, folder=shop, **environment) as process:
+        said = await line_with(process, "saga: ")
+        rest = await line_with(process, "compensation")
+
+        assert "order v1" in said
+        assert "It has no compensation" in rest
+        assert await process.wait() == 2
+
+
+def test_a_service_is_forgotten(command: Command, store: str) -> None:
+    unknown = command("forget", "legacy", "--store", store)
+    assert (unknown.code, "'legacy' has published no contract" in unknown.err) == (1, True)
+
+    asyncio.run(_publish_legacy(store))
+    refused = command("forget", "legacy", "--store", store)
+    assert (refused.code, "has steps in old v1: add --deactivate" in refused.err) == (1, True)
+    done = command("forget", "legacy", "--deactivate", "--store", store)
+    assert (done.code, done.out) == (0, "forgot legacy\ndeactivated old v1\n")
+
+    asyncio.run(_publish_legacy(store))
+    printed = command("forget", "legacy", "--deactivate", "--json", "--store", store)
+    assert json.loads(printed.out) == {"service": "legacy", "deactivated": ["old v1"]}
+
+
+async def _publish_legacy(store: str) -> None:
+    legacy, old = saga.Participant("legacy"), saga.Definition("old", input=int)
+
+    @legacy.step(external=True)
+    async def work(n: int) -> int:
+        return n
+
+    old.step("legacy.work", pivot=True)
+    async with saga.connect(store=store) as sagas, sagas.serve(legacy):
+        await sagas.register(old)
+
+
 def test_migrate_can_be_run_twice_and_can_check(command: Command, postgres_url: str) -> None:
     assert command("migrate", "--check", "--store", postgres_url).code == 1
     first = command("migrate", "--store", postgres_url)

@@ -1,4 +1,4 @@
-"""The statements of the page about retiring do what it says, and no more."""
+"""The statement and the command of the page about retiring do what it says, and no more."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ async def test_a_definition_is_deactivated_and_a_service_forgotten(
         started = await sagas.start("order", 7)
 
         await postgres.execute(statements["deactivate.sql"])
-        await postgres.execute(statements["forget.sql"])
-
         assert (await started.result(timeout_seconds=20)).value == 7
         with pytest.raises(saga.NotFound, match="no activated version"):
             await sagas.start("order", 8)
+    async with saga.connect(store=postgres_url) as sagas:
+        assert await sagas.process.directory.forget("inventory", deactivate=False) == []
     assert await postgres.fetchval("select count(*) from saga.contract") == 0

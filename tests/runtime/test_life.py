@@ -49,7 +49,7 @@ async def test_no_more_handlers_run_at_once_than_their_participant_allows(any_wo
 
 
 async def test_a_step_without_its_handler_stays_due_and_the_log_says_so(
-    world: World, sql: Sql, capsys: pytest.CaptureFixture[str]
+    world: World, sql: Sql, caplog: pytest.LogCaptureFixture
 ) -> None:
     old, new = Participant("service"), Participant("service")
 
@@ -71,7 +71,7 @@ async def test_a_step_without_its_handler_stays_due_and_the_log_says_so(
     handle = await client.start(definition)
     error = "select error like '%has no such handler%' and deliveries = 0 from command where saga = $1"
     await until(lambda: sql.fetchval(error, handle.id), "it is left to others")
-    assert "no such handler here" in capsys.readouterr().out
+    assert "no such handler here" in caplog.text
     await skewed.process.stop(0)
     await sql.execute("update command set due_at = now()")
     await world.join(new)

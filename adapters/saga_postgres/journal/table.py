@@ -17,6 +17,9 @@ _SQL: Final = statements("journal_table")
 _FOUND: Final = _SQL["columns"]
 _LOCK: Final = "select pg_advisory_xact_lock(hashtextextended('saga.journal.' || $1, 0))"
 _MAY_CREATE: Final = "select has_schema_privilege($1, 'create')"
+_MAY_NOT: Final = """
+select array_agg(name) from unnest(array['select', 'insert', 'update', 'delete']) as privilege (name)
+where not has_table_privilege(format('%I.saga_journal', $1::text), name)"""
 _ENTER: Final = "select set_config('search_path', quote_ident($1), true)"
 
 
@@ -27,7 +30,7 @@ async def ensure_journal(connection: Connection, schema: str | None = None) -> s
     outside a transaction.
 
     Raises:
-        AccessRefused: the table is missing and this role may not create it.
+        AccessRefused: the table is missing and this role may not create it, or the role lacks a right on it.
         SchemaMismatch: a table of this name is not a journal.
         UsageError: the schema does not exist.
     """
@@ -42,6 +45,7 @@ async def ensure_journal(connection: Connection, schema: str | None = None) -> s
             await connection.execute(_LOCK, home)
             if not await _exists(connection, home):
                 await _create(connection, home)
+        await _check_rights(connection, home)
     return home
 
 
@@ -63,6 +67,15 @@ async def _exists(connection: Connection, schema: str) -> bool:
             f"table {schema}.saga_journal is not a journal of Saga (it lacks {columns}): rename it, or use another schema"
         )
     return bool(found)
+
+
+async def _check_rights(connection: Connection, schema: str) -> None:
+    if missing := await connection.fetchval(_MAY_NOT, schema):
+        role: str = await connection.fetchval("select current_user")
+        raise AccessRefused(
+            f"role {role} may not {', '.join(missing)} on table {schema}.saga_journal: "
+            f"grant select, insert, update, delete on {schema}.saga_journal to {role}"
+        )
 
 
 async def _may_create(connection: Connection, schema: str) -> bool:

@@ -9,7 +9,7 @@ from typing import Final
 from saga.app import App
 from saga.authoring import Definition
 from saga.cli.store import did_you_mean
-from saga.errors import DefinitionError, Unavailable
+from saga.errors import Unavailable
 from saga.logger import get_logger
 
 RETRY_FIRST_SECONDS: Final = 0.1
@@ -19,7 +19,10 @@ RETRY_CAP_SECONDS: Final = 5.0
 async def register(app: App, definitions: Sequence[Definition], *, overwrite: bool) -> None:
     """Returns when all definitions are registered. Logs what a definition waits for, once for each reason.
 
+    Contracts that are missing are waited for: their participants may start later. What no waiting mends is raised.
+
     Raises:
+        DefinitionError: a definition does not fit the contracts that are published, or is wrong in itself.
         Conflict: the store has another graph under the same name and version.
     """
     log = get_logger("saga")
@@ -40,13 +43,13 @@ async def register(app: App, definitions: Sequence[Definition], *, overwrite: bo
 
 
 async def _try_register(app: App, definition: Definition, *, overwrite: bool) -> str | None:
-    """Returns None once it is registered, else the reason; a later version of another service may remove the reason."""
+    """Returns None once it is registered, else what it waits for."""
     try:
         contracts = set(await app.adapter.directory.contracts())
         if missing := [name for name in definition.contract_names if name not in contracts]:
             return "; ".join(_missing(missing, contracts))
         await app.register(definition, overwrite=overwrite)
-    except (DefinitionError, Unavailable) as error:
+    except Unavailable as error:
         return str(error)
     return None
 

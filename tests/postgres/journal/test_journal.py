@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
-from saga.errors import SchemaMismatch, UsageError
+from saga.errors import AccessRefused, SchemaMismatch, UsageError
 from saga_postgres.journal.table import COLUMNS, ensure_journal
 
 Connection = asyncpg.Connection
@@ -48,15 +49,27 @@ async def test_processes_that_start_together_make_one_table(postgres_url: str) -
         await connection.close()
 
 
-async def test_a_role_that_may_not_create_tables_uses_the_one_that_is_there(postgres: Connection) -> None:
+@pytest.fixture
+async def role(postgres: Connection) -> AsyncIterator[str]:
+    """A role that may not create tables; the session has it until the end of the test."""
     await ensure_journal(postgres)
-    role = f"inventory_{(await postgres.fetchval('select current_database()'))[-12:]}"
-    await postgres.execute(f"revoke create on schema public from public; create role {role}; set role {role}")
+    name = f"inventory_{(await postgres.fetchval('select current_database()'))[-12:]}"
+    await postgres.execute(f"revoke create on schema public from public; create role {name}")
+    yield name
+    await postgres.execute(f"reset role; drop owned by {name}; drop role {name}")
 
-    try:
+
+async def test_a_role_that_may_not_create_tables_uses_the_one_that_is_there(postgres: Connection, role: str) -> None:
+    await postgres.execute(f"grant select, insert, update, delete on saga_journal to {role}; set role {role}")
+    await ensure_journal(postgres)
+
+
+async def test_a_role_that_lacks_a_right_on_the_journal_is_refused_at_the_start(
+    postgres: Connection, role: str
+) -> None:
+    await postgres.execute(f"grant select, insert on saga_journal to {role}; set role {role}")
+    with pytest.raises(AccessRefused, match=f"role {role} may not update, delete on table public.saga_journal: grant"):
         await ensure_journal(postgres)
-    finally:
-        await postgres.execute(f"reset role; drop role {role}")
 
 
 async def test_another_table_of_this_name_is_refused(postgres: Connection) -> None:

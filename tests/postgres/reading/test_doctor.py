@@ -88,6 +88,18 @@ async def test_a_contract_without_a_live_process_is_found(postgres_url: str, tab
     assert (found.ok, found.detail) == (False, "published, but no process is alive: shipping")
 
 
+async def test_a_handler_that_a_live_process_lacks_is_found(postgres_url: str, tables: Tables) -> None:
+    saga = await add_saga(tables, await add_definition(tables), "DPP")
+    await add_command(tables, saga, 0)
+    await add_contract(tables, "a", "X")
+    assert (await finding(postgres_url, "handlers")).ok
+    await tables.execute("update command set error = 'process 30 claimed it and has no such handler'")
+
+    found = await finding(postgres_url, "handlers")
+
+    assert (found.ok, found.detail) == (False, "commands wait for handlers that a live process lacks: service.a (1)")
+
+
 async def test_a_supervisor_is_judged_by_its_last_sign_of_life(postgres_url: str, tables: Tables) -> None:
     assert "no supervisor has ever run" in (await finding(postgres_url, "supervisor")).detail
     await tables.execute("insert into leader values ('supervisor', 3, 'host-1', now())")

@@ -42,3 +42,22 @@ from unnest($2::smallint[], $3::text[], $4::text[], $5::text[], $6::"char"[], $7
 -- The version of a definition that a start by name gets: the one activated last.
 select id, document, input_schema::text from definition where name = $1 and activated_at is not null
 order by activated_at desc, version desc limit 1
+
+-- name: in_use
+-- The definitions with a step of services $1 that a start by name gets, or that an unfinished saga runs on.
+select d.document from definition d
+where d.services && $1::text[]
+  and (exists (select from saga s where s.definition = d.id and s.wake_at is not null)
+       or d.id = (
+           select o.id from definition o where o.name = d.name and o.activated_at is not null
+           order by o.activated_at desc, o.version desc limit 1
+       ))
+order by d.name, d.version
+
+-- name: needed
+-- Everything that still needs service $1: processes, unfinished sagas, and definitions that a start by name gets.
+select (select array_agg(a.name order by a.name) from alive a where $1 = any (a.services)) as processes,
+       (select count(*) from saga s join definition d on d.id = s.definition
+        where s.wake_at is not null and $1 = any (d.services)) as sagas,
+       (select array_agg(format('%s v%s', d.name, d.version) order by d.name, d.version) from definition d
+        where d.activated_at is not null and $1 = any (d.services)) as definitions

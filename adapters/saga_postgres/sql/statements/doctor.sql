@@ -61,6 +61,15 @@ where (c.service is null or c.mode <> t.mode)
        ))
 group by d.id, d.name, d.version order by 1
 
+-- name: without_handler
+-- Handlers that commands wait for and that a process which claimed one did not have.
+select t.service || '.' || t.handler || ' (' || count(*) || ')' as what
+from command c
+join saga s on s.id = c.saga
+join definition_step t on t.definition = s.definition and t.step = c.step
+where c.error like '% has no such handler'
+group by t.service, t.handler order by 1
+
 -- name: orphaned_services
 -- Services that have published a contract and have no live process.
 select distinct c.service from contract c

@@ -1,0 +1,35 @@
+"""Compares a process with the definitions in use: it may lack a handler, a compensation or a probe that an earlier build had."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from saga.core.definition.contract import Contract
+from saga.core.definition.graph import Graph
+from saga.core.definition.step import Step
+
+
+def deployment_gaps(
+    graphs: Sequence[Graph], services: Collection[str], contracts: Mapping[str, Contract]
+) -> Iterator[str]:
+    """Yields, for each step of these services that this process cannot run as its definition says, what it lacks.
+
+    `contracts` are those of the process, by 'service.handler'.
+    """
+    for graph in graphs:
+        for step in graph.steps:
+            if step.service in services and (gap := _gap(step, contracts.get(f"{step.service}.{step.handler}"))):
+                yield f"{graph.name} v{graph.version}, step {step.name}: {gap}"
+
+
+def _gap(step: Step, contract: Contract | None) -> str | None:
+    name = f"{step.service}.{step.handler}"
+    if contract is None:
+        return f"no handler {name} in this process"
+    if contract.mode is not step.mode:
+        return f"{name} is {contract.mode.name.lower()} in this process, and {step.mode.name.lower()} in the definition"
+    if step.compensation and not contract.has_compensation:
+        return f"{name} has no compensation in this process"
+    if step.probe and not contract.has_probe:
+        return f"{name} has no probe in this process"
+    return None
