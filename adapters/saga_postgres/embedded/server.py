@@ -15,7 +15,7 @@ from types import MappingProxyType, TracebackType
 from typing import Self
 
 from saga.errors import Unavailable, UsageError
-from saga_postgres.embedded.child import LOOPBACK, Account, Child, free_port, run_as
+from saga_postgres.embedded.child import LOOPBACK, PORTS, Account, Child, free_port, run_as
 from saga_postgres.embedded.installation import Installation, choose
 
 ROLE = "saga"
@@ -33,7 +33,7 @@ _PREDECESSOR_ALIVE = ("pre-existing shared memory block", "postmaster.pid")
 
 
 class EmbeddedPostgres:
-    """One server on a loopback port, with a role, a password and a data folder of its own.
+    """One server on a loopback port, with a role, a password and a data folder of its own. A folder keeps its port, while it is free.
 
     Durable unless the settings say otherwise. Without a folder the data lives in a temporary one until `close`. As root
     the server runs under an unprivileged account. On Linux it ends with the thread that started it.
@@ -96,12 +96,13 @@ class EmbeddedPostgres:
             return
         began_at = time.monotonic()
         programs = self._prepared()
-        self._port = self._port or free_port()
+        self._port = self._port or self._last_port() or free_port()
         while not self._answers(child := self._spawned(programs), began_at + START_TIMEOUT_SECONDS):
             self._check_retry(child.log_tail(), time.monotonic() - began_at)
             time.sleep(POLL_SECONDS)
         self._child = child
         self._may_choose_port = False
+        self._port_file.write_text(f"{self._port}\n")
 
     def stop(self) -> None:
         """Ends the server in good order: clients are disconnected, and nothing needs recovery."""
@@ -128,6 +129,17 @@ class EmbeddedPostgres:
     @property
     def _password_file(self) -> Path:
         return self.folder / "password"
+
+    @property
+    def _port_file(self) -> Path:
+        return self.folder / "port"
+
+    def _last_port(self) -> int | None:
+        """The port of the last start in this folder, so that the URLs that people have copied stay right."""
+        with contextlib.suppress(OSError, ValueError):
+            port = int(self._port_file.read_text())
+            return port if port in PORTS else None
+        return None
 
     def _end(self, signal_: signal.Signals) -> None:
         if self._child:

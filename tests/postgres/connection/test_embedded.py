@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -15,7 +16,7 @@ import asyncpg
 import pytest
 
 from saga.errors import MissingDriver, Unavailable, UsageError
-from saga_postgres.embedded.child import Account
+from saga_postgres.embedded.child import LOOPBACK, PORTS, Account
 from saga_postgres.embedded.installation import Installation, choose, installations
 from saga_postgres.embedded.server import NOT_DURABLE, EmbeddedPostgres
 
@@ -170,3 +171,26 @@ async def _ask(url: str, sql: str) -> object:
         return await connection.fetchval(sql)
     finally:
         await connection.close()
+
+
+def test_a_folder_keeps_its_port_while_it_is_free(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as first:
+        url = first.url
+    with EmbeddedPostgres(folder) as again:
+        assert again.url == url
+
+    with socket.socket() as taker:
+        taker.bind((LOOPBACK, again.port))
+        taker.listen()
+        with EmbeddedPostgres(folder) as moved:
+            assert moved.port != again.port
+    with EmbeddedPostgres(folder) as later:
+        assert later.port == moved.port
+
+
+@pytest.mark.parametrize("written", ["", "none\n", "22\n"])
+def test_a_port_that_cannot_be_read_is_chosen_anew(folder: Path, written: str) -> None:
+    (folder / "port").write_text(written)
+
+    with EmbeddedPostgres(folder, settings=NOT_DURABLE) as server:
+        assert server.port in PORTS
