@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
-from typing import Final
 from urllib.parse import urlsplit
-
-from pydantic import SecretStr
 
 from saga import registry
 from saga.client import Sagas
 from saga.core.check.deployment import deployment_gaps
 from saga.core.definition.contract import Contract
 from saga.core.state.mode import Mode
-from saga.errors import UsageError
+from saga.errors import SagaError, UsageError
 from saga.logger import get_logger
 from saga.ports.adapter import StoreAdapter, StoreOptions
 from saga.ports.bus import Bus
 from saga.ports.clock import SystemClock
 from saga.ports.journal import Journal
+from saga.ports.url.adapter_url import shown
 from saga.runtime.bus.dispatcher import BusOptions
 from saga.runtime.bus.signing import KeyRing
 from saga.runtime.handlers.handler_caller import HandlerCaller
@@ -35,8 +33,6 @@ from saga.runtime.supervisor import Supervisor, SupervisorOptions
 from saga.runtime.timing.fair_gate import FairGate
 from saga.settings import Settings, load
 from saga.telemetry.observation import observed, set_clock, telemetry, watch
-
-_DEFAULT_PORTS: Final = {"postgresql": 5432, "postgres": 5432}
 
 
 class App(Sagas):
@@ -97,17 +93,20 @@ class App(Sagas):
         url = participant.database_url()
         if url is None:
             return Mode.EXTERNAL, runners.external
-        if url == STORE or address(url) == address(self.settings.store.get_secret_value()):
-            return Mode.TRANSACTIONAL, runners.transactional
-        if url not in self._journals:
-            application = f"saga {participant.service}"
-            journal = registry.open_journal(url, self.settings.handler_connections, application)
-            await journal.open()
-            self._journals[url] = journal
-            options = journal_retention_options(self.settings.retention, self.settings.lease)
-            retention = JournalRetention(journal, self.process.ledger, self.process.store_clock, options)
-            self._retentions.append(self.process.background.start(retention.run))
+        with _naming(f"participant {participant.service}, database={participant.database_name()}"):
+            if url == STORE or await self.process.adapter.is_same_database(url):
+                return Mode.TRANSACTIONAL, runners.transactional
+            if url not in self._journals:
+                await self._open_journal(url, f"saga {participant.service}")
         return Mode.JOURNALED, runners.journaled(self._journals[url])
+
+    async def _open_journal(self, url: str, application: str) -> None:
+        journal = registry.open_journal(url, self.settings.handler_connections, application)
+        await journal.open()
+        self._journals[url] = journal
+        options = journal_retention_options(self.settings.retention, self.settings.lease)
+        retention = JournalRetention(journal, self.process.ledger, self.process.store_clock, options)
+        self._retentions.append(self.process.background.start(retention.run))
 
     def supervisor(self) -> Supervisor:
         """A supervisor on the connections of this process. It does nothing until its `run` is awaited."""
@@ -171,8 +170,8 @@ async def connect(
     await adapter.open()
     try:
         watched = telemetry(is_counting=settings.http is not None)
-        outside = watch(_outside_bus(settings), watched)
-        options = BusOptions(_old_buses(settings), _keys(settings))
+        outside = watch(await _outside_bus(adapter, settings), watched)
+        options = BusOptions(await _old_buses(adapter, settings, outside), _keys(settings))
         process = Process(adapter, SystemClock(), outside, bus_options=options, name=name, telemetry=watched)
         set_clock(outside, process)
         await process.start()
@@ -204,29 +203,21 @@ def open_adapter(settings: Settings, application: str) -> StoreAdapter:
     return registry.open_store(settings.store.get_secret_value(), options)
 
 
-def _outside_bus(settings: Settings) -> Bus | None:
+async def _outside_bus(adapter: StoreAdapter, settings: Settings) -> Bus | None:
     """The bus, or None where commands travel through the store: also when the bus is the same database."""
-    if settings.bus is None or _is_store(settings, settings.bus):
+    if settings.bus is None:
         return None
-    return registry.open_bus(settings.bus.get_secret_value(), settings.namespace)
+    url = settings.bus.get_secret_value()
+    return None if await adapter.is_same_database(url) else registry.open_bus(url, settings.namespace)
 
 
-def _is_store(settings: Settings, url: SecretStr | None) -> bool:
-    return url is None or address(url.get_secret_value()) == address(settings.store.get_secret_value())
-
-
-def _old_buses(settings: Settings) -> list[Bus]:
+async def _old_buses(adapter: StoreAdapter, settings: Settings, bus: Bus | None) -> list[Bus]:
     """The buses that are only read, each one once."""
-    if settings.also_consume and _is_store(settings, settings.bus):
+    if settings.also_consume and bus is None:
         raise UsageError("also_consume needs a bus to move to: set `bus`; the queues of the store are always read")
-    known = {address(url.get_secret_value()) for url in (settings.store, settings.bus) if url is not None}
-    found: list[Bus] = []
-    for url in settings.also_consume:
-        place = address(url.get_secret_value())
-        if place not in known:
-            known.add(place)
-            found.append(registry.open_bus(url.get_secret_value(), settings.namespace))
-    return found
+    urls = dict.fromkeys(url.get_secret_value() for url in settings.also_consume if url != settings.bus)
+    outside = [url for url in urls if not await adapter.is_same_database(url)]
+    return [registry.open_bus(url, settings.namespace) for url in outside]
 
 
 def _keys(settings: Settings) -> KeyRing | None:
@@ -237,23 +228,16 @@ def _keys(settings: Settings) -> KeyRing | None:
     )
 
 
-def address(url: str) -> tuple[str, str, int | None, str]:
-    """The target of a URL, without its user: scheme, host, port, database."""
-    parts = urlsplit(url)
-    scheme = "postgresql" if parts.scheme == "postgres" else parts.scheme
-    hosts = parts.netloc.rpartition("@")[2]
-    if "," in hosts:
-        return scheme, hosts, None, parts.path
-    host = (parts.hostname or "localhost").replace("127.0.0.1", "localhost")
-    return scheme, host, parts.port or _DEFAULT_PORTS.get(scheme), parts.path
-
-
 def described(settings: Settings) -> dict[str, str]:
     """The store and the bus of a process, for the log, without secrets."""
-    scheme, host, port, path = address(settings.store.get_secret_value())
     bus = "store" if settings.bus is None else urlsplit(settings.bus.get_secret_value()).scheme
-    return {
-        "store": f"{scheme}://{host}:{port}{path}" if port else f"{scheme}://{host}{path}",
-        "schema": settings.namespace,
-        "bus": bus,
-    }
+    return {"store": shown(settings.store.get_secret_value()), "schema": settings.namespace, "bus": bus}
+
+
+@contextmanager
+def _naming(place: str) -> Iterator[None]:
+    """Errors of Saga begin with this place."""
+    try:
+        yield
+    except SagaError as error:
+        raise type(error)(f"{place}: {error}") from error

@@ -33,7 +33,7 @@ from saga.ports.adapter import StoreAdapter
 from saga.ports.ledger import Snapshot
 from saga.ports.listing import Listing
 from saga.ports.saga_detail import SagaDetail
-from saga.ports.store import Connection
+from saga.ports.values.caller_transaction import CallerTransaction
 from saga.ports.values.notification import SagaStatus
 from saga.runtime.planning.start_request import StartRequest
 from saga.runtime.process import Process
@@ -140,7 +140,7 @@ class Sagas:
         key: str | None = None,
         version: int | None = None,
         tags: dict[str, str] | None = None,
-        tx: Connection = None,
+        tx: CallerTransaction | None = None,
     ) -> Handle: ...
 
     @overload
@@ -152,7 +152,7 @@ class Sagas:
         key: str | None = None,
         version: int | None = None,
         tags: dict[str, str] | None = None,
-        tx: Connection = None,
+        tx: CallerTransaction | None = None,
     ) -> Handle: ...
 
     async def start(
@@ -163,15 +163,17 @@ class Sagas:
         key: str | None = None,
         version: int | None = None,
         tags: dict[str, str] | None = None,
-        tx: Connection = None,
+        tx: CallerTransaction | None = None,
     ) -> Handle:
         """Starts a saga. It is durable when this returns (with `tx`: when the caller commits).
 
         `key`: the same key never starts a second saga of this definition, until retention (setting: retention) has deleted
-        the first, with its key. `tx`: an asyncpg connection to the store's database; the saga
-        starts with its transaction, or not at all. By name, starts the newest activated version, or `version`.
+        the first, with its key. `tx`: a transaction of the store's database; the saga starts with it, or not at all. It is an asyncpg
+        connection in a transaction, SQLAlchemy's AsyncSession or AsyncConnection on asyncpg, or `ctx.sql`. By name, starts the newest
+        activated version, or `version`.
 
         Raises:
+            UsageError: `tx` is something else, has no transaction, or is a connection to another database.
             InputRefused: the input does not fit the definition, or is too large.
             Conflict: the key was used with another input.
             Unavailable: the store does not answer, and the saga may have been started: start it again with the same key.
@@ -180,9 +182,9 @@ class Sagas:
         with self.process.telemetry.tracer.starting(request):
             return await self._start(request, tx)
 
-    async def _start(self, request: StartRequest, connection: Connection) -> Handle:
-        if connection is not None:
-            return Handle(self, await self.process.starter.start_within(request, connection))
+    async def _start(self, request: StartRequest, tx: CallerTransaction | None) -> Handle:
+        if tx is not None:
+            return Handle(self, await self.process.starter.start_within(request, tx))
         try:
             saga = await self.process.starter.start(request, START_TIMEOUT_SECONDS)
         except TimeoutError as late:

@@ -14,11 +14,12 @@ No message contains more of a URL than its scheme: the rest may contain a passwo
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final
 
-from saga.errors import Conflict, MissingDriver, UnknownScheme
+from saga.errors import Conflict, MissingDriver, UnknownScheme, UsageError
 from saga.ports.adapter import StoreAdapter, StoreOptions
 from saga.ports.bus import Bus
 from saga.ports.bus_doctor import BusDoctor
@@ -38,13 +39,15 @@ _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]*)://", re.ASCII | re.IGNORECASE)
 def open_store(url: str, options: StoreOptions) -> StoreAdapter:
     """The store behind a URL, not connected yet. Raises UnknownScheme, MissingDriver, Conflict."""
     opener: Callable[[str, StoreOptions], StoreAdapter] = _opener(STORE, url)
-    return opener(url, options)
+    with _naming(STORE):
+        return opener(url, options)
 
 
 def open_bus(url: str, namespace: str) -> Bus:
     """The bus behind a URL, not connected yet. Raises UnknownScheme, MissingDriver, Conflict."""
     opener: Callable[[str, str], Bus] = _opener(BUS, url)
-    return opener(url, namespace)
+    with _naming(BUS):
+        return opener(url, namespace)
 
 
 def open_doctor(url: str, namespace: str) -> BusDoctor | None:
@@ -59,13 +62,28 @@ def open_doctor(url: str, namespace: str) -> BusDoctor | None:
 def open_election(url: str, namespace: str) -> Election:
     """The election behind a URL, not connected yet. Raises UnknownScheme, MissingDriver, Conflict."""
     opener: Callable[[str, str], Election] = _opener(ELECTION, url)
-    return opener(url, namespace)
+    with _naming(ELECTION):
+        return opener(url, namespace)
 
 
 def open_journal(url: str, connections_max: int, application: str) -> Journal:
     """The journal in a service's own database, not connected yet. Raises UnknownScheme, MissingDriver, Conflict."""
     opener: Callable[[str, int, str], Journal] = _opener(JOURNAL, url)
     return opener(url, connections_max, application)
+
+
+def check_scheme(group: str, url: str) -> None:
+    """Returns if an installed adapter opens this URL. Raises UnknownScheme, Conflict."""
+    _only_entry(group, _scheme(group, url))
+
+
+@contextmanager
+def _naming(group: str) -> Iterator[None]:
+    """Errors about a URL name the port that it is for, as the setting does."""
+    try:
+        yield
+    except UsageError as error:
+        raise type(error)(f"{_port(group)}: {error}") from error
 
 
 def schemes(group: str) -> list[str]:

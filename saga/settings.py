@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from saga.core.duration import duration_ms
 from saga.errors import SagaError, UsageError
 from saga.logger import get_logger
-from saga.ports.url.adapter_url import split
+from saga.ports.url.adapter_url import PORT_MAX, split
 from saga.settings_sources import (
     SERVERS,
     OfEnvironment,
@@ -22,7 +22,6 @@ from saga.settings_sources import (
 )
 
 LOOPBACK: Final = "127.0.0.1"
-PORT_MAX: Final = 65_535
 
 
 def _seconds(value: Any) -> float:

@@ -10,6 +10,7 @@ from saga.ports.adapter import StoreAdapter, StoreOptions
 from saga_postgres.announce.announcer import Announcer
 from saga_postgres.connection.handler_pool import HandlerPool
 from saga_postgres.connection.pool import HOT, Connection, Pool
+from saga_postgres.connection.same_database import is_same_database
 from saga_postgres.connection.session import KEEPALIVE
 from saga_postgres.directory import PostgresDirectory
 from saga_postgres.hot_path.store import PostgresStore
@@ -58,6 +59,10 @@ class PostgresAdapter:
         await self.pool.open()
         await inspect(self.pool)
         await self.announcer.open()
+
+    async def is_same_database(self, url: str) -> bool:
+        """Tells whether a URL leads to this database, however it is written."""
+        return await is_same_database(self.pool, url)
 
     async def close(self) -> None:
         """Closes all connections. A process that has not left counts as dead from now on."""

@@ -12,9 +12,10 @@ from saga.errors import SagaError
 from saga.ports.bus_doctor import Check, failed, passed
 from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX
 from saga_postgres.connection.failures import translated
-from saga_postgres.connection.pool import Connection, checked_namespace, place_of
+from saga_postgres.connection.pool import Connection, checked_namespace
 from saga_postgres.connection.pooler import is_pooled_at
 from saga_postgres.connection.session import CONNECT_TIMEOUT_SECONDS, search_path
+from saga_postgres.connection.url import place_of
 from saga_postgres.schema.migrate import check
 from saga_postgres.statements import statements
 

@@ -8,13 +8,23 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
+from saga import registry
+from saga.errors import UsageError
 from saga_postgres.connection.failures import translated
-from saga_postgres.connection.pool import Connection, place_of
+from saga_postgres.connection.pool import Connection
 from saga_postgres.connection.session import CONNECT_TIMEOUT_SECONDS
+from saga_postgres.connection.url import is_postgres, place_of
 
 
-def is_postgres(url: str) -> bool:
-    return urlsplit(url).scheme in {"postgresql", "postgres"}
+def check_postgres(url: str, purpose: str) -> None:
+    """Returns if this is the URL of a PostgreSQL.
+
+    Raises:
+        UsageError: it is another URL; begins with `purpose`, and says what to write where the scheme is unknown.
+    """
+    if not is_postgres(url):
+        registry.check_scheme(registry.STORE, url)
+        raise UsageError(f"{purpose}, not {urlsplit(url).scheme}://")
 
 
 @asynccontextmanager

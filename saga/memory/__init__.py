@@ -33,7 +33,7 @@ _services: dict[str, ServiceDatabase] = {}
 
 def open_store(url: str, options: StoreOptions) -> StoreAdapter:
     """The store for memory:// URLs. Each namespace of a name has a store of its own."""
-    return MemoryAdapter(_instance(url, options.namespace).database, options)
+    return MemoryAdapter(_instance(url, options.namespace).database, options, urlsplit(url).netloc)
 
 
 def open_bus(url: str, namespace: str) -> Bus:

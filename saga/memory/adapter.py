@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 from saga.errors import Closed
 from saga.memory.data.database import Database
@@ -27,8 +28,9 @@ class MemoryAdapter:
 
     queues_commands = True
 
-    def __init__(self, database: Database, options: StoreOptions) -> None:
+    def __init__(self, database: Database, options: StoreOptions, name: str | None = None) -> None:
         self.database = database
+        self._name = name
         self.options = options
         self._store = MemoryStore(database, options)
         self._membership = MemoryMembership(database, options)
@@ -50,6 +52,11 @@ class MemoryAdapter:
         """Cannot fail, except that a closed adapter stays closed."""
         if self._is_closed:
             raise Closed("this store is closed")
+
+    async def is_same_database(self, url: str) -> bool:
+        """Tells whether a URL has the name of this store: the rows of its steps are then the store's own."""
+        parts = urlsplit(url)
+        return parts.scheme == "memory" and parts.netloc == self._name
 
     async def close(self) -> None:
         """Disconnect. A process that has not left counts as dead from now on."""

@@ -15,13 +15,14 @@ from saga.core.rules.called_for import called_for
 from saga.core.state.letters import keeps_command
 from saga.core.state.operation import Operation
 from saga.core.state.saga_state import State
-from saga.errors import AlreadyExists, Closed
+from saga.errors import AlreadyExists, Closed, UsageError
 from saga.memory.data.changes import insert_saga, state_after, write_saga
 from saga.memory.data.commands import CommandRow
 from saga.memory.data.database import Database, SagaRow, ref_order
 from saga.memory.data.transaction import Transaction
 from saga.memory.rows import claim_of, overdue_of
 from saga.ports.adapter import StoreOptions
+from saga.ports.values.caller_transaction import not_a_transaction
 from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications
 from saga.ports.values.overdue import OverdueSaga
@@ -53,6 +54,8 @@ class MemoryStore:
         is_retry: bool,
         connection: Transaction | None = None,
     ) -> list[TakenKey]:
+        if connection is not None:
+            self._check(connection)
         async with self._using(connection) as transaction:
             taken: list[TakenKey] = []
             for position, start in sorted(enumerate(starts), key=_by_start_key):
@@ -70,6 +73,15 @@ class MemoryStore:
                 transaction.then(insert)
             transaction.then(lambda: self._database.notify(notifications, is_whole=not taken and not is_retry))
         return sorted(taken, key=lambda key: key.position)
+
+    def _check(self, connection: object) -> None:
+        """Raises UsageError if a caller's `tx` is not an open transaction of this store."""
+        if not isinstance(connection, Transaction):
+            raise not_a_transaction(connection, "a transaction of the memory store: `ctx.sql` of a transactional step")
+        if not connection.is_of(self._database.locks):
+            raise UsageError("tx is a transaction of another memory:// database than the store's")
+        if not connection.is_in_transaction():
+            raise UsageError("tx is a transaction that has ended")
 
     async def _holder_of_key(self, transaction: Transaction, start: Start) -> tuple[UUID, bytes] | None:
         """Returns the saga that has the start key, and the hash of its input. None: the key was free, and now belongs to this start."""

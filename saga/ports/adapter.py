@@ -74,6 +74,15 @@ class StoreAdapter(Protocol):
             Unavailable: the server cannot be reached.
         """
 
+    async def is_same_database(self, url: str) -> bool:
+        """Tells whether a URL leads to the database of this store, however it is written: the servers are asked, not the texts compared.
+
+        Raises:
+            UsageError: the URL is malformed.
+            AccessRefused: the server refuses the user or the database.
+            Unavailable: the server cannot be reached.
+        """
+
     async def close(self) -> None:
         """Closes all connections. Calling it twice is harmless."""
 

@@ -47,7 +47,10 @@ class Store(Protocol):
         """Inserts sagas with their first commands, durably. Returns the starts whose key is taken; those are not inserted.
 
         `is_retry`: an earlier call with these starts ended with `Unavailable`; the sagas that it has inserted stay as they are.
-        `connection`: take part in its transaction.
+        `connection`: take part in its transaction, which a caller of `start(tx=...)` has begun.
+
+        Raises:
+            UsageError: `connection` is not in a transaction of this store's database; nothing was written.
         """
 
     async def commit(

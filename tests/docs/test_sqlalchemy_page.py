@@ -7,7 +7,6 @@ from typing import Any
 
 import asyncpg
 import pytest
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 import saga
@@ -55,9 +54,7 @@ async def test_a_saga_starts_with_the_transaction_of_a_session(names: dict[str, 
 async def test_a_rollback_of_the_session_leaves_no_saga(names: dict[str, Any]) -> None:
     async with saga.connect() as sagas, sagas.serve(shop), AsyncSession(names["engine"]) as session:
         await sagas.register(order)
-        await session.execute(text("select 1"))
-        raw = (await (await session.connection()).get_raw_connection()).driver_connection
-        await sagas.start(order, {"sku": "lamp"}, key="1018", tx=raw)
+        await sagas.start(order, {"sku": "lamp"}, key="1018", tx=session)
         await session.rollback()
 
         with pytest.raises(saga.NotFound, match="1018"):

@@ -16,6 +16,7 @@ REFUSED: Final = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.InsufficientPrivilegeError,
 )
+_UNKNOWN_OPTION: Final = "unrecognized configuration parameter"
 NO_SCHEMA: Final = (
     asyncpg.UndefinedTableError,
     asyncpg.UndefinedFunctionError,
@@ -64,6 +65,8 @@ def translate(error: Exception, place: str) -> None:
         raise AccessRefused(
             f"{place} answers but refuses ({_reason(error)}): check user, password and database of the URL"
         ) from error
+    if isinstance(error, asyncpg.ClientConfigurationError) or _UNKNOWN_OPTION in str(error):
+        raise UsageError(f"{place} cannot be used with the options in the URL: {_reason(error)}") from error
     if isinstance(error, NO_SCHEMA):
         raise SchemaMismatch(
             f"{place} lacks the tables or functions this build needs ({_reason(error)}): run `saga migrate`"

@@ -11,10 +11,10 @@ import asyncpg
 
 from saga.errors import Closed, UsageError
 from saga_postgres.connection.failures import translated
-from saga_postgres.connection.pool import place_of
 from saga_postgres.connection.session import CONNECT_TIMEOUT_SECONDS, is_of_lost_server
 from saga_postgres.connection.sessions import Sessions
 from saga_postgres.connection.step_connection import LentConnection, StepConnection
+from saga_postgres.connection.url import place_of
 
 ROLL_BACK_SECONDS: Final = 5.0
 """Time for a session to cancel the handler's statement and to roll back; after it the session is dropped."""

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
-from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -23,6 +22,7 @@ from saga_postgres.connection.session import (
     search_path,
 )
 from saga_postgres.connection.sessions import CANCEL_SECONDS, Sessions
+from saga_postgres.connection.url import place_of
 
 NO_TUNING: Final[Mapping[str, str]] = MappingProxyType({})
 HOT: Final[Mapping[str, str]] = MappingProxyType({"plan_cache_mode": "force_generic_plan"})
@@ -40,13 +40,6 @@ def checked_namespace(namespace: str) -> str:
     if not _NAMESPACE.fullmatch(namespace):
         raise UsageError(f"namespace {namespace!r}: use 1 to 20 characters of a-z, 0-9 and _, beginning with a letter")
     return namespace
-
-
-def place_of(url: str) -> str:
-    """The database of a URL, for messages: no user, password or parameters."""
-    parts = urlsplit(url)
-    host = parts.hostname or "localhost"
-    return f"postgres at {host}:{parts.port or 5432}/{parts.path.lstrip('/')}"
 
 
 class Pool:

@@ -25,6 +25,7 @@ from saga_postgres.audit import record
 from saga_postgres.connection.pool import Connection, Pool
 from saga_postgres.hot_path import calls
 from saga_postgres.hot_path.batch_parameters import commit_columns, delivery_columns, start_columns
+from saga_postgres.hot_path.caller_transactions import CallerTransactions
 from saga_postgres.hot_path.single_parameters import single_commit, single_start
 from saga_postgres.rows import Row, claim_of, conflict_of, overdue_of
 
@@ -44,6 +45,7 @@ class PostgresStore:
         self._options = options
         self._announcer = announcer
         self._listen = listen
+        self._callers = CallerTransactions(pool)
         self._start_batch = calls.in_schema(calls.START_BATCH, "start_batch", options.namespace)
         self._commit_batch = calls.in_schema(calls.COMMIT_BATCH, "commit_batch", options.namespace)
         self._start_one = calls.in_schema(calls.START_ONE, "start_one", options.namespace)
@@ -59,11 +61,14 @@ class PostgresStore:
         is_retry: bool,
         connection: Connection = None,
     ) -> list[TakenKey]:
+        fetch: Fetch = self._pool.fetch
+        if connection is not None:
+            await self._callers.check(connection)
+            fetch = partial(self._callers.fetch, connection)
         if waiter is not None:
             await self._listen()  # for the end of the saga
         options = self._options
         announcement = self._announcer.prepare(notifications, in_transaction=connection is not None)
-        fetch = self._pool.fetch if connection is None else partial(self._pool.fetch_within, connection.fetch)
         common = process, options.lease_seconds, options.redrive_seconds, waiter, True
         if len(starts) == 1 and not is_retry:
             single = single_start(starts[0])

@@ -11,10 +11,11 @@ from saga.errors import Closed
 from saga.ports.journal import Journal, JournalRow, Mark
 from saga_postgres.connection.failures import translated
 from saga_postgres.connection.handler_pool import HandlerPool
-from saga_postgres.connection.pool import Row, place_of
+from saga_postgres.connection.pool import Row
 from saga_postgres.connection.pooler import is_pooled_at
 from saga_postgres.connection.session import COMMAND_TIMEOUT_SECONDS, CONNECT_TIMEOUT_SECONDS, KEEPALIVE
 from saga_postgres.connection.step_connection import LentConnection
+from saga_postgres.connection.url import place_of
 from saga_postgres.journal.table import ensure_journal
 from saga_postgres.statements import statements
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
-from urllib.parse import urlsplit
 
 from rich.console import Console
 from rich.table import Table
@@ -16,13 +15,14 @@ from saga.cli.exit_codes import DONE, FAILED
 from saga.cli.log_setup import log_for_people
 from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
 from saga.cli.output import print_json
-from saga.cli.postgres import is_postgres
+from saga.cli.postgres import check_postgres
 from saga.cli.server.bus import topics_known
-from saga.errors import SagaError, UsageError
+from saga.errors import SagaError
 from saga.loops import run
 from saga.ports.bus_doctor import Check, failed, passed
 from saga.ports.url.passwords import without_passwords
 from saga.settings import Settings
+from saga_postgres.connection.url import is_postgres
 from saga_postgres.doctor import examine
 
 NAME_CHARS: Final = 12
@@ -35,8 +35,7 @@ def doctor(*, json: Json = False, store: StoreOptions = FROM_SETTINGS) -> int:
     settings = store.settings()
     log_for_people(settings)
     url = settings.store.get_secret_value()
-    if not is_postgres(url):
-        raise UsageError(f"the doctor examines postgresql:// stores, not {urlsplit(url).scheme}://")
+    check_postgres(url, "the doctor examines postgresql:// stores")
     checks = run(_checks(settings, None if json else Console(highlight=False)))
     if json:
         print_json([_document(check) for check in checks])

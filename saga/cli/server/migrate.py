@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from saga.cli.exit_codes import DONE, FAILED
 from saga.cli.log_setup import log_for_people
 from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
 from saga.cli.output import print_json
-from saga.cli.postgres import connected, is_postgres
-from saga.errors import UsageError
+from saga.cli.postgres import check_postgres, connected
 from saga.loops import run
 from saga.settings import Settings
-from saga_postgres.connection.pool import checked_namespace, place_of
+from saga_postgres.connection.pool import checked_namespace
+from saga_postgres.connection.url import place_of
 from saga_postgres.schema.grants import grant
 from saga_postgres.schema.migrate import migrate as apply
 from saga_postgres.schema.migrate import pending
@@ -44,8 +42,7 @@ def migrate(
 
 async def _migrate(settings: Settings, role: str | None, *, check: bool) -> list[Migration]:
     url, schema = settings.store.get_secret_value(), checked_namespace(settings.namespace)
-    if not is_postgres(url):
-        raise UsageError(f"only a postgresql:// store has tables to migrate, not {urlsplit(url).scheme}://")
+    check_postgres(url, "only a postgresql:// store has tables to migrate")
     async with connected(url) as connection:
         if check:
             return await pending(connection, schema=schema)

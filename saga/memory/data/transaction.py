@@ -99,6 +99,14 @@ class Transaction:
             del self._changes[length:]
             raise
 
+    def is_in_transaction(self) -> bool:
+        """True until the transaction ends."""
+        return not self.ended.is_set()
+
+    def is_of(self, locks: Locks) -> bool:
+        """Tells whether this is a transaction of the database with these locks."""
+        return self._locks is locks
+
     def then(self, change: Callable[[], None]) -> None:
         """Makes this change at the end. It must neither fail nor wait: everything that can go wrong is checked before."""
         self._changes.append(change)

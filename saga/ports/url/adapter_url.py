@@ -14,7 +14,9 @@ from saga.ports.url.option import Option
 
 Value = TypeVar("Value")
 
+PORT_MAX: Final = 65_535
 ESCAPE_HINT: Final = "write special characters of user and password as %XX (/ is %2F, @ is %40)"
+PORT_HINT: Final = f"a port must be a number from 1 to {PORT_MAX}"
 _SERVER: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _NESTED_URL: Final = re.compile(r"=[a-z+]+://[^&]*")
@@ -93,25 +95,41 @@ class AdapterUrl:
         return UsageError(f"{self.place}: {reason}")
 
 
+def is_port(text: str) -> bool:
+    """Tells whether a text is the number of a port."""
+    return text.isascii() and text.isdigit() and 1 <= int(text) <= PORT_MAX
+
+
 def split(url: str) -> SplitResult:
     """The parts of a URL of one or several servers.
 
     Raises:
-        UsageError: it cannot be split, mostly since a password contains / or #, which makes a port of its first half.
+        UsageError: it cannot be split, or a port is wrong. A password that contains / or # makes a port of its first half, so the message
+            tells a port from a password, and shows neither.
     """
     try:
         parts = urlsplit(url)
-        for host in parts.netloc.rpartition("@")[2].split(","):
-            _ = parts._replace(netloc=host).port
     except ValueError:
-        raise UsageError(f"this URL cannot be read: {ESCAPE_HINT}, and a port as a number") from None
+        raise UsageError(f"this URL cannot be read: {ESCAPE_HINT}") from None
+    for server in parts.netloc.rpartition("@")[2].split(","):
+        port = server.rpartition("]")[2].partition(":")[2]
+        if port and not is_port(port):
+            is_password = "@" in parts.path + parts.query + parts.fragment
+            raise UsageError(f"this URL cannot be read: {ESCAPE_HINT if is_password else PORT_HINT}")
     return parts
+
+
+def shown(url: str) -> str:
+    """The servers and the path of a URL, for messages: no user, password or options. Raises UsageError if it cannot be split."""
+    parts = split(url)
+    place = _place(parts, parts.netloc.rpartition("@")[2]).replace("***@", "")
+    return place if place.endswith(_HIDDEN) else place + parts.path
 
 
 def _place(parts: SplitResult, host: str) -> str:
     """An @ behind the host is the end of a password that was not escaped, unless it is in an option that is itself a URL."""
     rest = parts.path + _NESTED_URL.sub("", parts.query) + parts.fragment
-    is_safe = "@" not in rest and all(map(_SERVER.fullmatch, host.split(",")))
+    is_safe = "@" not in rest and (not host or all(map(_SERVER.fullmatch, host.split(","))))
     credentials = "***@" if "@" in parts.netloc else ""
     return f"{parts.scheme}://{credentials}{host}" if is_safe else f"{parts.scheme}://{_HIDDEN}"
 

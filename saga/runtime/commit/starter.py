@@ -12,13 +12,15 @@ from msgspec import Struct
 from saga.core.rules.decision import Decision
 from saga.errors import Closed, Conflict, InputRefused, SagaError, ServerFailed, Unavailable
 from saga.logger import get_logger
-from saga.ports.store import Connection, Store
+from saga.ports.store import Store
+from saga.ports.values.caller_transaction import CallerTransaction
 from saga.ports.values.claim import Claim
 from saga.ports.values.notification import Notifications
 from saga.ports.values.start import Start, TakenKey
 from saga.ports.values.write import Dispatch
 from saga.runtime.after_commit import AfterStart
 from saga.runtime.commit.backoff import Backoff
+from saga.runtime.commit.caller_transaction import driver_connection
 from saga.runtime.planning.assignment import Routes
 from saga.runtime.planning.inline import fits_inline
 from saga.runtime.planning.new_claim import new_claim
@@ -84,14 +86,16 @@ class Starter:
         finally:
             self._timeouts.discard(tick, pending)
 
-    async def start_within(self, request: StartRequest, connection: Connection) -> UUID:
+    async def start_within(self, request: StartRequest, tx: CallerTransaction) -> UUID:
         """Starts a saga within the caller's transaction. Returns what `start` returns.
 
         Raises:
+            UsageError: `tx` is not a transaction of the store's database.
             Conflict: the key was used with another input.
             InputRefused: the store cannot hold the input, the key or the tags.
             Unavailable: the connection is lost, or the server failed; the caller's transaction cannot be committed.
         """
+        connection = await driver_connection(tx)
         notifications = Notifications()
         decision = first_decision(request.graph, self._clock.now())
         start = start_of(request, decision, self._routes, notifications, assign=False)

@@ -32,6 +32,14 @@ class GuardedConnection:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
+    def is_in_transaction(self) -> bool:
+        """True while the step's transaction goes on."""
+        return bool(self._connection.is_in_transaction())
+
+    def unguarded(self) -> Connection:
+        """The driver's connection. Called by the framework."""
+        return self._connection
+
     async def execute(self, query: str, *arguments: object, **options: object) -> Row:
         """Runs a statement; returns its command tag."""
         return await self._connection.execute(query, *arguments, **options)

@@ -78,6 +78,11 @@ class Participant:
             )
         self.handlers[handler.name] = handler
 
+    def database_name(self) -> str:
+        """The database for messages: the variable that holds its URL, or only the scheme of the URL."""
+        text = self.database or ""
+        return text if text.startswith("$") else f"{text.partition('://')[0]}://..."
+
     def database_url(self) -> str | None:
         """The database's URL; a name like $SHOP_DB is read from the environment."""
         if self.database is None or not self.database.startswith("$"):

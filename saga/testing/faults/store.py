@@ -124,6 +124,9 @@ class FaultyAdapter:
         for transaction in self._open:
             transaction.abort()
 
+    async def is_same_database(self, url: str) -> bool:
+        return await self._inner.is_same_database(url)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
         inner = self._inner.transaction()
