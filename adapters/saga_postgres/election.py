@@ -101,7 +101,7 @@ class PostgresElection:
             session = self._held_session(leadership)
             asked_at = time.monotonic()
             try:
-                with translated(self._pool.place):
+                with self._pool.using(session):
                     term = await session.fetchval(_RENEW, self._row, leadership.term, timeout=ASK_TIMEOUT_SECONDS)
             except Unavailable as error:
                 if session.is_closed():

@@ -108,7 +108,7 @@ class PostgresMembership:
             raise self._session_ended()
         await self.listen()
         async with self._turn:
-            with translated(self._pool.place):
+            with self._pool.using(connection):
                 await self._announcer.listen_to_services(connection, services, listener)
                 await connection.execute(_ANNOUNCE, self._process, list(services), capacity)
                 await self._announcer.notify_peers(connection)
@@ -117,7 +117,7 @@ class PostgresMembership:
         connection = self._session()
         async with self._turn:
             asked_at = time.monotonic()
-            with translated(self._pool.place):
+            with self._pool.using(connection):
                 rows = await connection.fetch(
                     _HEARTBEAT, self._process, self.lock_class, self._options.margin_seconds, in_flight,
                     self._announcer.channel_prefix, full,
@@ -137,7 +137,7 @@ class PostgresMembership:
         """Reports all claims of this process to the listener, in case a notification of one was missed."""
         self._inbox.may_have_missed = False
         async with self._turn:
-            with translated(self._pool.place):
+            with self._pool.using(connection):
                 held = await connection.fetch(_HELD, self._process)
         if self._listener is not None:
             self._listener.on_claim_refs([CommandRef(saga, step) for saga, step in held])
@@ -145,7 +145,7 @@ class PostgresMembership:
     async def lead(self, term: int, name: str | None, *, silence_seconds_max: float = math.inf) -> float:
         connection = self._session()
         async with self._turn:
-            with translated(self._pool.place):
+            with self._pool.using(connection):
                 rows = await connection.fetch(_LEAD, term, name, LEADER_SILENCE_SECONDS_MAX, silence_seconds_max)
         silent_seconds, seen = rows[0]
         if seen is None:

@@ -65,7 +65,7 @@ class ConsumerMembership:
     async def take(self, limit: int) -> list[PostgresDelivery]:
         """Up to `limit` messages for this member, possibly none. Raises Unavailable."""
         session = await self._joined()
-        with translated(self._pool.place):
+        with self._pool.using(session):
             if time.monotonic() >= self._tidy_at:
                 self._tidy_at = time.monotonic() + POLL_SECONDS
                 await session.execute(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -115,6 +115,21 @@ class Pool:
         """A connection outside the pool, for session locks and LISTEN."""
         with translated(self.place):
             return await self._connect(**settings)
+
+    @contextmanager
+    def using(self, session: Session) -> Iterator[None]:
+        """For statements on a dedicated connection, which is ended if its server is lost or read-only, as are those of the pool.
+
+        Raises errors of Saga, see `failures`.
+        """
+        with translated(self.place):
+            try:
+                yield
+            except Exception as error:
+                if is_of_lost_server(error) and not isinstance(error, TimeoutError):  # it may only be slow
+                    session.terminate()
+                    self._sessions.expire()
+                raise
 
     async def close(self) -> None:
         """Terminate all connections."""
