@@ -43,6 +43,7 @@ class HeartbeatLoop:
     follow_up: FollowUp
     meter: Meter
     is_session_lost: bool = False
+    trouble: str | None = None  # why the last heartbeat could not be written
     _is_wanted_now: asyncio.Event = field(default_factory=asyncio.Event)
     _log: Logger = field(default_factory=lambda: get_logger("saga.process"))
 
@@ -79,7 +80,7 @@ class HeartbeatLoop:
             except SagaError as error:  # even a wrong password: an operator may be changing it just now
                 if not self.is_session_lost:
                     self._log.warning("store unavailable", error=str(error))
-                self.is_session_lost = True
+                self.is_session_lost, self.trouble = True, str(error)
                 await self.clock.sleep(REJOIN_SECONDS)
 
     def _on_session_lost(self) -> None:
@@ -97,6 +98,7 @@ class HeartbeatLoop:
     async def _send(self, *, full: bool) -> None:
         self.intake.measure_rate()
         heartbeat = await self.membership.heartbeat(self.intake.load, full=full)
+        self.trouble = None
         self.router.update(heartbeat.peers)
         self.clock.offset = heartbeat.store_clock
         self.leader_watch.update(heartbeat)

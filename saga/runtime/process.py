@@ -183,6 +183,11 @@ class Process:
         return self.background.is_running and not self.heartbeat.is_session_lost
 
     @property
+    def store_trouble(self) -> str | None:
+        """The reason why the store did not take the last heartbeat, which writes: it is away, or read-only. None: it took it."""
+        return self.heartbeat.trouble
+
+    @property
     def silent_seconds(self) -> float:
         """Seconds since the store last answered a heartbeat."""
         return self.clock.monotonic() - self.heartbeat.leader_watch.heartbeat_at

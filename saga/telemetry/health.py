@@ -54,13 +54,16 @@ class Health:
     async def readiness(self) -> HealthReport:
         """Check the store, its schema, the membership of this process, its background loops, and its supervisor."""
         silent_seconds = self._process.silent_seconds
-        is_reached = silent_seconds < SILENCE_SECONDS_MAX
+        trouble = self._process.store_trouble
+        if trouble is None and silent_seconds >= SILENCE_SECONDS_MAX:
+            trouble = f"has not answered for {silent_seconds:.0f} s"
+        is_reached = trouble is None
         if is_reached:
             await self._check_schema()
         troubles = self._process.background.troubles()
         checks = [is_reached, is_reached and self._is_schema_right, self._process.is_joined, not troubles]
         findings = {
-            "store": "answers" if is_reached else f"has not answered for {silent_seconds:.0f} s",
+            "store": trouble or "answers",
             "schema": self._schema if is_reached else "cannot be checked",
             "process": f"joined as {self._process.number}" if checks[2] else "is not joined",
         }

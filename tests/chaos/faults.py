@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Final
 
@@ -23,6 +24,7 @@ LAG_SECONDS = 0.02
 LOST_ANSWERS = 3
 LOST_ANSWERS_SECONDS = 20.0
 RESTART_SECONDS = 20.0
+HANDED_OVER_SECONDS = 30.0
 BACKENDS = 4
 HOLDER = "select holder from leader"
 
@@ -146,9 +148,31 @@ async def store_fails_over(site: Site) -> None:
         await store.fail_over()
 
 
+async def store_handed_over(site: Site) -> None:
+    """The old primary stays up and answers, but takes no writes. Half of the processes reach the new one when they connect again."""
+    store, network = site.places.store, site.places.store_network
+    address = store.url
+    async with store.replicated():
+        await site.progress()
+        async with store.handed_over():
+            network.lead_to(store.url)
+            before = await site.ended()
+            await until(
+                partial(_more_have_ended, site, before), "sagas end at the new primary", seconds=HANDED_OVER_SECONDS
+            )
+        network.lead_to(address)
+
+
 PROCESSES: Final = (participant_frozen, leader_killed, leader_frozen, customer_killed)
 PROVIDER: Final = (provider_killed, provider_frozen, provider_answers_lost, provider_black_hole)
-STORE: Final = (store_backends_terminated, store_stopped, store_killed, standby_away, store_fails_over)
+STORE: Final = (
+    store_backends_terminated,
+    store_stopped,
+    store_killed,
+    standby_away,
+    store_fails_over,
+    store_handed_over,
+)
 STORE_NETWORK: Final = (
     store_network_cut, store_network_slow, store_answers_lost, store_commit_answers_lost, store_black_hole,
 )  # fmt: skip
@@ -161,6 +185,10 @@ def faults_of(site: Site) -> Mapping[str, Fault]:
     chosen = (*PROCESSES, *PROVIDER, *STORE, *STORE_NETWORK, *STOCK, *(DISK if site.places.disk else ()))
     named: dict[str, Fault] = {fault.__name__.replace("_", " "): fault for fault in chosen}
     return MappingProxyType({**named, **site.places.outside.faults})
+
+
+async def _more_have_ended(site: Site, before: int) -> bool:
+    return await site.ended() > before
 
 
 async def _leader(site: Site) -> Member:

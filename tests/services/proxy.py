@@ -71,6 +71,11 @@ class Proxy:
         account, at, _ = parts.netloc.rpartition("@")
         return parts._replace(netloc=f"{account}{at}{LOOPBACK}:{self.port}").geturl()
 
+    def lead_to(self, url: str) -> None:
+        """Leads new connections to another server. Open connections stay where they are."""
+        parts = urllib.parse.urlsplit(url)
+        self._target = parts.hostname or LOOPBACK, parts.port or self._target[1]
+
     def __enter__(self) -> Self:
         self._thread.start()
         self.heal()

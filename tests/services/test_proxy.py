@@ -208,3 +208,15 @@ def _echo(connection: socket.socket) -> None:
                 stream.write(words)
         except OSError:  # the test is over
             return
+
+
+async def test_new_connections_can_be_led_to_another_server(proxy: Proxy, line: Line) -> None:
+    assert await line.ask(b"there") == b"there"
+    with socket.create_server((LOOPBACK, 0)) as other:
+        proxy.lead_to(f"tcp://{LOOPBACK}:{other.getsockname()[1]}")
+        with socket.create_connection((LOOPBACK, proxy.port)):
+            other.settimeout(5)
+            arrived, _ = await asyncio.to_thread(other.accept)
+            arrived.close()
+
+        assert await line.ask(b"still there") == b"still there"

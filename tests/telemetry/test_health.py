@@ -56,6 +56,28 @@ async def test_a_process_without_its_session_is_live_but_not_ready(world: World)
     assert (status, findings["ok"], findings["process"]) == (503, False, "is not joined")
 
 
+async def test_a_store_that_takes_no_writes_makes_it_not_ready(world: World, sql: Sql) -> None:
+    name = await sql.fetchval("select current_database()")
+    sagas = await world.join(http="0")
+    async with sagas.endpoint() as address:
+        await sql.execute(f'alter database "{name}" set default_transaction_read_only = on')
+        await sql.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+        await until(answers(address, "/readyz", 503), "it is not ready")
+        await until(
+            lambda: sagas.process.store_trouble and "read-only" in sagas.process.store_trouble, "it is told why"
+        )
+        status, findings = await probe(address, "/readyz")
+        assert (await probe(address, "/livez"))[0] == 200
+        await sql.execute(f'alter database "{name}" reset default_transaction_read_only')
+        await until(answers(address, "/readyz", 200), "it is ready again")
+
+    assert (status, findings["ok"]) == (503, False)
+    assert "read-only transaction" in findings["store"]
+
+
 async def test_a_store_migrated_by_a_later_release_makes_it_not_ready(world: World, sql: Sql) -> None:
     sagas = await world.join(http="0")
     await sql.execute(

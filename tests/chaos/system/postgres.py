@@ -133,6 +133,30 @@ class Server:
             assert await sql.fetchval("select pg_promote()")
         await self._do(partial(shutil.rmtree, old.folder, ignore_errors=True))
 
+    @contextlib.asynccontextmanager
+    async def handed_over(self) -> AsyncIterator[None]:
+        """The standby takes over, at an address of its own while the block runs. Meanwhile the old primary stays up, read-only.
+
+        Connections to the old primary live on. At the end it is gone, and the new one has its address.
+        """
+        assert self._standby is not None
+        old, standby = self._primary, self._standby
+        async with connected(old.url, default_transaction_read_only="off", synchronous_commit="local") as sql:
+            await sql.execute("alter system set default_transaction_read_only = on")
+            await sql.execute("select pg_reload_conf()")
+        await until(partial(_takes_no_writes, old.url), "the old primary is read-only", seconds=SYNC_SECONDS)
+        async with connected(standby.url) as sql:
+            assert await sql.fetchval("select pg_promote()")
+        self._primary, self._standby = standby, None
+        try:
+            yield
+        finally:
+            await self._do(old.crash)
+            await self._do(standby.stop)
+            self._primary = EmbeddedPostgres(standby.folder, port=old.port, settings=SETTINGS)
+            await self._do(self._primary.start)
+            await self._do(partial(shutil.rmtree, old.folder, ignore_errors=True))
+
     def _copy(self) -> None:
         self._generation += 1
         folder = self._root / str(self._generation)
@@ -160,3 +184,8 @@ class Server:
 
     async def _do(self, work: Callable[[], Answer]) -> Answer:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+async def _takes_no_writes(url: str) -> bool:
+    async with connected(url) as sql:
+        return bool(await sql.fetchval("show transaction_read_only") == "on")

@@ -76,6 +76,11 @@ class Site:
         async with self.looking() as sql:
             return bool(await sql.fetchval("select count(*) from definition where name in ('order', 'gift')") == 2)
 
+    async def ended(self) -> int:
+        """The number of sagas that have ended."""
+        async with self.looking() as sql:
+            return int(await sql.fetchval("select count(*) from saga where ended_at is not null"))
+
     def told_bytes(self) -> int:
         """The number of answers to customers so far."""
         return sum(file.stat().st_size for file in self.folder.glob(f"*{SUFFIX}"))
