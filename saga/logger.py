@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, cast
 
 import structlog
 from structlog.typing import BindableLogger, Context, EventDict, Processor, WrappedLogger
 
+from saga.core.text import named
 from saga.ports.url.passwords import without_passwords
 
 Logger = structlog.typing.FilteringBoundLogger
+LOSS_SECONDS: Final = 60.0
+"""Time for which a process is not ready after a line of its log could not be written."""
 
 
 def get_logger(name: str) -> Logger:
     """A logger by this name. It looks at the configuration with each line, so that it may be made before structlog is configured.
 
-    In an application that configures neither structlog nor `logging`, only warnings and errors appear, on stderr.
+    In an application that configures neither structlog nor `logging`, only warnings and errors appear, on stderr. A line that
+    cannot be written is lost; no call raises because of that. `lost_lines` tells of it.
     """
     made = structlog.wrap_logger(
         None, wrapper_class=cast("type[BindableLogger]", partial(_bound, name)), logger_factory_args=(name,)
@@ -29,14 +35,64 @@ def get_logger(name: str) -> Logger:
 def _bound(name: str, logger: WrappedLogger, processors: Iterable[Processor], context: Context) -> BindableLogger:
     if structlog.is_configured():
         wrapper: Any = structlog.get_config()["wrapper_class"]
-        return cast("BindableLogger", wrapper(logger, processors=processors, context=context))
-    return structlog.stdlib.BoundLogger(logging.getLogger(name), processors=_FOR_LOGGING, context=context)
+        return cast("BindableLogger", _Unfailing(wrapper(logger, processors=processors, context=context)))
+    return cast(
+        "BindableLogger",
+        _Unfailing(structlog.stdlib.BoundLogger(logging.getLogger(name), processors=_FOR_LOGGING, context=context)),
+    )
+
+
+class _Unfailing:
+    """A logger whose calls do not raise: the disk may be full, the reader of a pipe gone, a value without a text."""
+
+    __slots__ = ("_logger",)
+
+    def __init__(self, logger: Any) -> None:
+        self._logger = logger
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._logger, name)
+        return partial(self._call, found) if callable(found) else found
+
+    def _call(self, method: Callable[..., Any], *arguments: object, **fields: object) -> Any:
+        try:
+            answer = method(*arguments, **fields)
+        except Exception as error:  # noqa: BLE001 (the work goes on without this line)
+            note_lost_line(error)
+            return None
+        return _Unfailing(answer) if type(answer) is type(self._logger) else answer  # bind() and its like
+
+
+@dataclass(slots=True)
+class _Losses:
+    lines: int = 0
+    why: str = ""
+    at: float = float("-inf")
+
+
+_losses: Final = _Losses()
+
+
+def note_lost_line(error: BaseException) -> None:
+    """A line of the log could not be written."""
+    now = time.monotonic()
+    _losses.lines = 1 if now - _losses.at > LOSS_SECONDS else _losses.lines + 1
+    _losses.at, _losses.why = now, named(error)
+
+
+def lost_lines() -> str | None:
+    """The lines of the log that were lost lately and why, in words; None if there are none. One lost line matters for LOSS_SECONDS."""
+    if time.monotonic() - _losses.at > LOSS_SECONDS:
+        return None
+    return f"cannot be written, {_losses.lines} lines are lost ({_losses.why})"
 
 
 def _line(_: object, __: str, event: EventDict) -> tuple[tuple[str], dict[str, Any]]:
     """The event and its facts as one message of `logging`, without passwords."""
-    exc_info = event.pop("exc_info", None)
+    exc_info, traceback = event.pop("exc_info", None), event.pop("exception", None)
     text = " ".join([str(event.pop("event", "")), *(f"{name}={value}" for name, value in event.items())])
+    if traceback is not None:
+        text += f"\n{traceback}"
     return (without_passwords(text),), {"exc_info": exc_info}
 
 

@@ -6,6 +6,7 @@ you want these.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Callable
@@ -16,12 +17,17 @@ import pydantic_core
 import structlog
 from structlog.typing import EventDict, Processor
 
+from saga.core.text import class_name, storable, visible
+from saga.logger import note_lost_line
 from saga.ports.url.passwords import without_passwords
 from saga.runtime.handlers.context import current_step
 
 Format = Literal["auto", "json", "console"]
 Level = Literal["debug", "info", "warning", "error"]
 
+_RENDERED: Final = frozenset(("timestamp", "level", "exc_info", "stack_info"))
+LINE_CHARS_MAX: Final = 10_000
+"""Characters of one value in a line of the log that JSON cannot hold as it is."""
 _QUIET: Final = ("asyncio", "asyncpg")  # their DEBUG lines help nobody
 
 
@@ -64,7 +70,16 @@ class _Printer:
     def msg(self, line: str) -> None:
         if "://" in line:
             line = without_passwords(line)
-        self._write(line + "\n")
+        try:
+            self._write_line(line)
+        except (OSError, ValueError) as error:  # the disk is full, or the stream is closed
+            note_lost_line(error)
+
+    def _write_line(self, line: str) -> None:
+        try:
+            self._write(line + "\n")
+        except UnicodeEncodeError:  # the encoding of the stream is not UTF-8
+            self._write(line.encode("ascii", "backslashreplace").decode() + "\n")
         self._flush()
 
     debug = info = warning = error = critical = exception = msg
@@ -85,11 +100,36 @@ def _stamped(_: object, __: str, event: EventDict) -> EventDict:
 
 
 def _for_people(stream: IO[str]) -> list[Processor]:
-    return [structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=30)]
+    return [
+        structlog.processors.format_exc_info,
+        _shown,
+        structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), pad_event_to=30, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
 
 
 def _for_programs() -> list[Processor]:
     return [structlog.processors.format_exc_info, _json]
+
+
+def _shown(_: object, __: str, event: EventDict) -> EventDict:
+    """Values as texts that cannot act on the terminal."""
+    return {name: value if name in _RENDERED else _visible_lines(_text(value)) for name, value in event.items()}
+
+
+def _visible_lines(text: str) -> str:
+    return "\n".join(map(visible, text.split("\n")))
+
+
+def _text(value: object) -> str:
+    """The text of any value: a text as it is, another one as Python writes it."""
+    if isinstance(value, str):
+        return value
+    try:
+        return repr(value)
+    except Exception:  # noqa: BLE001 (a value of a handler)
+        return f"{class_name(value)} without a text"
 
 
 def _json(_: object, __: str, event: EventDict) -> str:
@@ -99,11 +139,14 @@ def _json(_: object, __: str, event: EventDict) -> str:
         "event": event.pop("event", None),
         **event,
     }
-    return pydantic_core.to_json(line, fallback=repr).decode()
+    try:
+        return pydantic_core.to_json(line, fallback=_text).decode()
+    except (ValueError, TypeError, RecursionError):  # half a surrogate pair, or an object within itself
+        return json.dumps({name: storable(_text(value), LINE_CHARS_MAX) for name, value in line.items()})
 
 
 def _route_standard(stream: IO[str], level: int, shared: list[Processor], ending: list[Processor]) -> None:
-    handler = logging.StreamHandler(stream)
+    handler = _Handler(stream)
     handler.setFormatter(
         _Formatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
@@ -115,6 +158,15 @@ def _route_standard(stream: IO[str], level: int, shared: list[Processor], ending
     root.setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.INFO))
+
+
+class _Handler(logging.StreamHandler[IO[str]]):
+    """Counts the lines that it cannot write, instead of printing the error where nobody may read it."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802, ARG002 (the name of `logging`)
+        error = sys.exception()
+        if error is not None:
+            note_lost_line(error)
 
 
 class _Formatter(structlog.stdlib.ProcessorFormatter):

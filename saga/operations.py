@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import DISPATCHED, FINISHED_LETTERS, QUARANTINED_LETTERS
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
+from saga.core.text import storable
 from saga.errors import Conflict, Unavailable, UsageError
 from saga.ports.ledger import Ledger, Snapshot
 from saga.ports.values.claim import CommandRef
@@ -57,7 +58,9 @@ class Operations:
 
     async def roll_back(self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
         """Requests a rollback. Raises Conflict once the pivot has passed."""
-        return await self._act(saga, [ev.RollbackRequested(reason)], _Request("roll back", actor, reason, dry_run))
+        return await self._act(
+            saga, [ev.RollbackRequested(storable(reason))], _Request("roll back", actor, reason, dry_run)
+        )
 
     async def pause(self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
         """Pauses a saga: nothing new is dispatched; the deadline still applies."""
@@ -131,6 +134,7 @@ class Operations:
     async def _act(
         self, saga: UUID, events: Sequence[ev.Event], request: _Request, step: int | None = None
     ) -> Snapshot:
+        request = replace(request, actor=storable(request.actor), reason=storable(request.reason))
         before = await self._snapshot(saga)
         if request.dry_run:
             after = await self._decided(before, events)

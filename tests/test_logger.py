@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
+from typing import Any
 
 import pytest
 import structlog
+from pydantic import SecretStr
 
-from saga.logger import get_logger
+from saga import Context, Definition, Participant, Reject, Retry, connect, logger, logs
+from saga.logger import LOSS_SECONDS, get_logger, lost_lines
 from saga.ports.url.passwords import without_passwords
+from saga.settings import Settings
+from tests.telemetry.scrape import probe
 
 PROGRAM = """
 import asyncio, logging, sys
@@ -120,3 +126,92 @@ def test_no_piece_of_a_password_is_shown(url: str) -> None:
 )
 def test_a_text_without_a_password_stays_as_it_is(text: str) -> None:
     assert without_passwords(text) == text
+
+
+class Full(io.StringIO):
+    """A stream on a disk that is full."""
+
+    def write(self, _: str) -> int:
+        raise OSError(28, "No space left on device")
+
+
+@pytest.fixture
+def losses(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No line is lost yet, and none is after the test."""
+    monkeypatch.setattr(logger, "_losses", logger._Losses())
+    handlers = logging.getLogger().handlers
+    yield
+    structlog.reset_defaults()
+    logging.getLogger().handlers = handlers
+
+
+@pytest.mark.usefixtures("losses")
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_line_that_cannot_be_written_is_lost_and_reported(log_format: logs.Format) -> None:
+    logs.configure(log_format, "info", stream=Full())
+    assert lost_lines() is None
+
+    get_logger("saga").info("saga ended")
+    get_logger("saga").bind(step="pay").info("charging")
+    structlog.get_logger("shop").info("a line of the application")
+    logging.getLogger("asyncpg").warning("a line of a library")
+
+    assert lost_lines() == "cannot be written, 4 lines are lost (OSError: [Errno 28] No space left on device)"
+
+
+@pytest.mark.usefixtures("losses")
+def test_a_logger_of_the_application_that_fails_stops_nothing() -> None:
+    def broken(_: object, __: str, event: MutableMapping[str, Any]) -> str:
+        raise KeyError(event["event"])
+
+    structlog.configure(processors=[broken])
+
+    log = get_logger("saga").bind(saga=1)
+    log.warning("that was all")
+    log.unbind("saga").error("and more")
+
+    assert lost_lines() == "cannot be written, 2 lines are lost (KeyError: 'and more')"
+
+
+@pytest.mark.usefixtures("losses")
+def test_a_lost_line_matters_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    logger.note_lost_line(ValueError("closed"))
+    assert lost_lines() is not None
+
+    monkeypatch.setattr(logger._losses, "at", logger._losses.at - LOSS_SECONDS)
+
+    assert lost_lines() is None
+    logger.note_lost_line(ValueError("closed"))
+    assert "1 lines" in str(lost_lines())
+
+
+@pytest.mark.usefixtures("losses")
+async def test_work_goes_on_without_a_log_and_readiness_says_so() -> None:
+    service, calls = Participant("service"), list[str]()
+
+    @service.step(external=True, read_only=True)
+    async def work(what: str, ctx: Context) -> str:
+        calls.append(what)
+        ctx.log.info("at work")
+        if what == "fails once" and len(calls) == 1:
+            raise RuntimeError
+        if what == "rejects":
+            raise Reject("no")
+        return what
+
+    definition = Definition("quiet", input=str)
+    definition.step("service.work", retry=Retry(attempts=2, first="10ms"))
+    logs.configure("json", "debug", stream=Full())
+    settings = Settings(store=SecretStr("memory://quiet"), http="127.0.0.1:0", drain=1)
+    async with connect(settings=settings) as sagas, sagas.serve(service), sagas.endpoint() as address:
+        endings = [
+            (await (await sagas.start(definition, what)).result(10)).status
+            for what in ("fails once", "rejects", "works")
+        ]
+        assert address is not None
+        status, health = await probe(address, "/readyz")
+
+    assert endings == ["completed", "compensated", "completed"]
+    assert calls == ["fails once", "fails once", "rejects", "works"]
+    assert status == 503
+    assert "No space left on device" in health["log"]

@@ -9,6 +9,7 @@ TEXT_CHARS_MAX: Final = 500
 """Characters of a reason or an error that are stored; a longer one is cut off."""
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")  # no database stores them in a text
+_INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def storable(value: object, chars_max: int = TEXT_CHARS_MAX) -> str:
@@ -20,6 +21,22 @@ def storable(value: object, chars_max: int = TEXT_CHARS_MAX) -> str:
     if not _UNSTORABLE.search(text):
         return text
     return _cut(_UNSTORABLE.sub(lambda found: ascii(found[0])[1:-1], text), chars_max)
+
+
+def named(error: BaseException) -> str:
+    """The class of an exception and its message. Never raises."""
+    message = storable(error)
+    return f"{class_name(error)}: {message}" if message else class_name(error)
+
+
+def ascii_text(text: str) -> str:
+    """The text with escapes for all that is not ASCII: every encoding of a database has ASCII."""
+    return text.encode("ascii", "backslashreplace").decode()
+
+
+def visible(text: str) -> str:
+    """The text in one line that a terminal shows as it is: what would move its cursor, colour it or turn it round is an escape."""
+    return _INVISIBLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def _cut(text: str, chars_max: int) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from saga.errors import SagaError
+from saga.logger import lost_lines
 from saga.runtime.process import Process
 from saga.runtime.supervisor import Supervisor
 from saga.telemetry.pulse import Pulse
@@ -52,7 +53,7 @@ class Health:
         )
 
     async def readiness(self) -> HealthReport:
-        """Check the store, its schema, the membership of this process, its background loops, and its supervisor."""
+        """Check the store, its schema, the membership of this process, its background loops, its log, and its supervisor."""
         silent_seconds = self._process.silent_seconds
         trouble = self._process.store_trouble
         if trouble is None and silent_seconds >= SILENCE_SECONDS_MAX:
@@ -69,6 +70,9 @@ class Health:
         }
         if troubles:
             findings["loops"] = "; ".join(troubles)
+        if (lost := lost_lines()) is not None:
+            checks.append(False)
+            findings["log"] = lost
         if self._supervisor is not None:
             checks.append(self._supervisor.trouble is None)
             findings["supervisor"] = _supervisor_state(self._supervisor)

@@ -145,3 +145,44 @@ def test_without_a_terminal_auto_means_json(configured: Callable[..., io.StringI
     structlog.get_logger("saga").info("connected")
 
     assert only_line(stream)["event"] == "connected"
+
+
+class Unprintable:
+    def __repr__(self) -> str:
+        raise ValueError
+
+
+def test_a_value_without_a_text_is_named_by_its_class(configured: Callable[..., io.StringIO]) -> None:
+    for log_format in ("json", "console"):
+        stream = configured(log_format)
+        structlog.get_logger("saga").info("odd", value=Unprintable())
+        assert "Unprintable without a text" in stream.getvalue()
+
+
+def test_half_a_character_is_written_as_an_escape(configured: Callable[..., io.StringIO]) -> None:
+    stream = configured()
+
+    structlog.get_logger("saga").info("odd \ud800", value={"name": "file \udce9"}, number=7)
+
+    assert only_line(stream)["event"] == "odd \\ud800"
+
+
+def test_people_see_control_characters_as_escapes(configured: Callable[..., io.StringIO]) -> None:
+    stream = configured("console")
+
+    structlog.get_logger("saga").warning("red \x1b[31m", error="title \x1b]0;x\x07", exception="one\ntwo \x9b2J")
+
+    assert "\x1b" not in stream.getvalue()
+    assert "\x9b" not in stream.getvalue()
+    assert "red \\x1b[31m" in stream.getvalue()
+    assert "one\ntwo \\x9b2J" in stream.getvalue()
+
+
+def test_a_stream_that_is_not_unicode_gets_escapes(configured: Callable[..., io.StringIO]) -> None:
+    configured()
+    raw = io.BytesIO()
+    logs.configure("console", "info", stream=io.TextIOWrapper(raw, encoding="ascii"))
+
+    structlog.get_logger("saga").info("ошибка")
+
+    assert b"\\u043e\\u0448" in raw.getvalue()

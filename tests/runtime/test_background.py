@@ -107,3 +107,23 @@ def _raising_once(name: str, method: Callable[..., Any], raised: list[str]) -> C
         return await method(*arguments, **options)
 
     return call
+
+
+async def test_a_loop_that_is_cancelled_from_within_runs_again() -> None:
+    clock, runs = HandClock(0.0), list[int]()
+
+    async def waits_for_a_cancelled_future() -> None:
+        runs.append(1)
+        if len(runs) == 1:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            future.cancel()
+            await future
+        await asyncio.Event().wait()
+
+    loops = BackgroundLoops(clock)
+    task = loops.start(waits_for_a_cancelled_future)
+    await clock.advance(0.0)
+    await clock.advance(RESTART_SECONDS)
+    assert len(runs) == 2
+    await loops.cancel([task])
+    assert task.cancelled()

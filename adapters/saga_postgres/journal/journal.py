@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 from uuid import UUID
 
+from saga.core.text import ascii_text
 from saga.errors import Closed
 from saga.ports.journal import Journal, JournalRow, Mark
 from saga_postgres.connection.failures import translated
@@ -29,6 +30,7 @@ _PURGE: Final = "delete from {journal} where saga = any ($1)"
 _NAME: Final = "{journal}"
 
 Named = Callable[[str], str]
+_HOLD_EVERY_LETTER: Final = ("UTF8", "SQL_ASCII")
 
 
 class _Transaction:
@@ -44,7 +46,10 @@ class _Transaction:
         return next((JournalRow(Mark(row["state"].decode()), row["result"], row["reason"]) for row in rows), None)
 
     async def write(self, saga: UUID, step: int, row: JournalRow) -> bool:
-        return bool(await self._run(_WRITE, saga, step, row.mark.value.encode(), row.result, row.reason))
+        reason = row.reason
+        if reason is not None and self.connection.get_settings().server_encoding not in _HOLD_EVERY_LETTER:
+            reason = ascii_text(reason)
+        return bool(await self._run(_WRITE, saga, step, row.mark.value.encode(), row.result, reason))
 
     async def mark(self, saga: UUID, step: int, mark: Mark) -> None:
         await self._run(_MARK, saga, step, mark.value.encode())

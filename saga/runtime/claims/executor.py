@@ -173,8 +173,10 @@ class Executor:
     def _log_outcome(self, outcome: Outcome) -> None:
         described = self._definitions.described
         if isinstance(outcome.event, ev.Failed):
-            attempt = outcome.claim.deliveries
-            self._log.warning("step failed", **described(outcome.claim), attempt=attempt, error=outcome.error)
+            facts = {**described(outcome.claim), "attempt": outcome.claim.deliveries, "error": outcome.error}
+            if outcome.traceback is not None:
+                facts["exception"] = outcome.traceback
+            self._log.warning("step failed", **facts)
         elif isinstance(outcome.event, ev.Rejected):
             self._log.debug("step rejected", **described(outcome.claim), reason=outcome.event.reason)
         else:

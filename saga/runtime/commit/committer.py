@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import structs
+
 from saga.core.rules import events as ev
+from saga.core.text import ascii_text, named, storable
 from saga.errors import InputRefused, SagaError, ServerFailed
 from saga.logger import get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.values.notification import Notifications
-from saga.ports.values.write import WriteConflict
+from saga.ports.values.write import Action, WriteConflict
 from saga.runtime.after_commit import AfterCommit
 from saga.runtime.commit.backoff import Backoff
 from saga.runtime.commit.outcome_queue import OutcomeQueue
@@ -24,6 +27,7 @@ from saga.runtime.planning.planner import CommitPlanner
 from saga.runtime.telemetry import Meter
 
 COMMITS_AT_ONCE: Final = 2
+UNFORESEEN_MAX: Final = 3  # failures of a commit by an error that is not one of ours; then its one outcome is to blame
 CONFLICTS_MAX: Final = 3  # then the saga is committed alone, and waits for its row
 
 
@@ -88,11 +92,11 @@ class Committer:
         Raises:
             ServerFailed: the server failed, and others must not wait for these sagas.
         """
-        backoff = Backoff(self._clock)
+        backoff, unforeseen = Backoff(self._clock), 0
         while True:
-            plans = self._planner.plan(groups, notifications)
-            sent_at = self._clock.monotonic()
             try:
+                plans = self._planner.plan(groups, notifications)
+                sent_at = self._clock.monotonic()
                 if any(plan.doubts for plan in plans):
                     plans = await self._planner.without_doubts(groups, plans, notifications, self._store)
                     sent_at = self._clock.monotonic()
@@ -109,6 +113,15 @@ class Committer:
                     raise
                 self._log.warning("commit unknown, retrying", sagas=len(groups), error=str(error))
                 notifications.drop_inline()  # the claims of this attempt may not exist
+                wait = True
+                await backoff.pause()
+            except Exception as error:  # noqa: BLE001 (a bad outcome fails alone, whatever it breaks)
+                self._log.exception("commit failed for a reason that nobody foresaw", sagas=len(groups))
+                notifications.drop_inline()
+                unforeseen += 1
+                if not alone or unforeseen > UNFORESEEN_MAX:
+                    await self._refused(groups, notifications, InputRefused(named(error)), alone=alone)
+                    return
                 wait = True
                 await backoff.pause()
             else:
@@ -175,14 +188,45 @@ class Committer:
             return
         (group,) = groups
         self._log.error("outcome cannot be stored", saga=str(group.saga), error=str(error))
-        group.outcomes = [_unstorable(outcome, error) for outcome in group.outcomes]
+        _rewrite(group, error)
         group.conflicts += 1
         if group.conflicts <= CONFLICTS_MAX:
             await self._commit([group], Notifications(), alone=True)
 
 
+def _rewrite(group: OutcomeGroup, error: SagaError) -> None:
+    """Writes all words in ASCII: the encoding of the database may lack one of their letters. If they are, the results are to blame."""
+    extra = [_in_ascii(event) for event in group.extra]
+    outcomes = [_outcome_in_ascii(outcome) for outcome in group.outcomes]
+    actions = [_action_in_ascii(action) for action in group.actions]
+    is_ascii = extra == list(group.extra) and outcomes == group.outcomes and actions == list(group.actions)
+    group.extra, group.actions = extra, actions
+    group.outcomes = [_unstorable(outcome, error) for outcome in outcomes] if is_ascii else outcomes
+
+
+def _action_in_ascii(action: Action) -> Action:
+    reason = None if action.reason is None else ascii_text(action.reason)
+    return structs.replace(action, actor=ascii_text(action.actor), reason=reason)
+
+
+def _outcome_in_ascii(outcome: Outcome) -> Outcome:
+    event = None if outcome.event is None else _in_ascii(outcome.event)
+    return structs.replace(outcome, event=event, error=None if outcome.error is None else ascii_text(outcome.error))
+
+
+def _in_ascii(event: ev.Event) -> ev.Event:
+    match event:
+        case ev.Rejected() | ev.RollbackRequested():
+            return structs.replace(event, reason=ascii_text(event.reason))
+        case ev.Failed():
+            return structs.replace(event, error=ascii_text(event.error))
+    return event
+
+
 def _unstorable(outcome: Outcome, error: SagaError) -> Outcome:
-    claim, text = outcome.claim, f"its outcome cannot be stored: {error}"
+    if outcome.event is None:
+        return outcome
+    claim, text = outcome.claim, ascii_text(storable(f"its outcome cannot be stored: {error}"))
     failures, operation = claim.failures + 1, claim.operation
     event = ev.Failed(claim.step, text, failures, claim.first_failed_ago, final=True, operation=operation)
     return Outcome(claim, event, error=text)

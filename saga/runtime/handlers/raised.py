@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Final, TypeVar, cast
 
 from saga.core.duration import DURATION_MS_MAX
-from saga.core.text import class_name, storable
+from saga.core.text import class_name, named, storable
 from saga.runtime.handlers.answers import DidNotHappen, GiveUp, NotYet, Reject
 from saga.runtime.handlers.context import Context, current_step
 
@@ -43,14 +43,14 @@ def answer_of(error: BaseException) -> Exception:
 
     A group of nothing but rejections is a rejection, and so for each other answer. A group in which anything says GiveUp gives up.
     """
-    leaves = list(_leaves(error))
-    if rejections := _all_of(Reject, leaves):
+    found = list(leaves(error))
+    if rejections := _all_of(Reject, found):
         return Reject(storable("; ".join(dict.fromkeys(map(_reason, rejections)))))
-    if waits := _all_of(NotYet, leaves):
+    if waits := _all_of(NotYet, found):
         return NotYet(max(map(_seconds, waits)))
-    if _all_of(DidNotHappen, leaves):
+    if _all_of(DidNotHappen, found):
         return DidNotHappen(described(error))
-    if any(_is(leaf, GiveUp) for leaf in leaves):
+    if any(_is(leaf, GiveUp) for leaf in found):
         return error if isinstance(error, GiveUp) else GiveUp(described(error))
     return Escaped()
 
@@ -59,18 +59,13 @@ def described(error: BaseException) -> str:
     """An exception in one storable text: its class, its message, and what is in it if it is a group. Never raises."""
     if _is(error, Escaped) and error.__cause__ is not None:
         error = error.__cause__
-    text = _named(error)
+    text = named(error)
     if _is(error, BaseExceptionGroup):
-        text = f"{text}: {'; '.join(map(_named, islice(_leaves(error), NAMED_MAX)))}"
+        text = f"{text}: {'; '.join(map(named, islice(leaves(error), NAMED_MAX)))}"
     return storable(text)
 
 
-def _named(error: BaseException) -> str:
-    message = storable(error)
-    return f"{class_name(error)}: {message}" if message else class_name(error)
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
+def leaves(error: BaseException) -> Iterator[BaseException]:
     """The exceptions in a group, and in groups within it; an exception that is not a group is its own."""
     waiting = [error]
     while waiting:

@@ -13,6 +13,7 @@ class Outcome(Struct):
 
     `event` None gives the claim back without having run it. `value` is the step's result as JSON. `is_fenced`: it counts only if the
     claim is the newest of its command (G27). `quiet_seconds`: how long a call of this claim may still be on its way (G25).
+    `traceback`: of a failure, for the log.
     `next_process`: the process that gets the command at once, instead of its queue.
     """
 
@@ -22,4 +23,5 @@ class Outcome(Struct):
     is_fenced: bool = False
     quiet_seconds: float = 0.0
     error: str | None = None
+    traceback: str | None = None
     next_process: int | None = None

@@ -15,13 +15,14 @@ from saga.core.definition.json_value import Json
 from saga.core.definition.paths import resolve
 from saga.core.definition.step import Step
 from saga.core.rules import events as ev
-from saga.core.text import storable
+from saga.core.text import TEXT_CHARS_MAX, storable
 from saga.errors import InputRefused, SagaError
 from saga.ports.values.claim import Claim
 from saga.runtime.handlers.answers import GiveUp, NotYet
 from saga.runtime.handlers.context import Context
 from saga.runtime.handlers.handler_caller import HandlerCaller
 from saga.runtime.handlers.handler_function import HandlerFunction
+from saga.runtime.handlers.origin import place_of, traceback_of
 from saga.runtime.handlers.raised import answer_of, described, is_foreign, is_plain_failure
 from saga.runtime.handlers.step_handler import StepHandler
 from saga.runtime.planning.outcome import Outcome
@@ -143,10 +144,11 @@ class Attempt(Struct):
 
     def failed(self, error: BaseException, *, is_final: bool = False, quiet_seconds: float = 0.0) -> Outcome:
         """A technical failure: whether the step took effect is unknown."""
-        message = described(error)
-        text = (
-            f"no answer in time{message.removeprefix('TimeoutError')}" if isinstance(error, TimeoutError) else message
-        )
+        text, place = described(error), place_of(error)
+        if isinstance(error, TimeoutError):
+            text = f"no answer in time{text.removeprefix('TimeoutError')}"
+        if place is not None:
+            text = f"{storable(text, TEXT_CHARS_MAX - len(place) - 6)} (at {place})"
         claim = self.claim
         event = ev.Failed(
             claim.step,
@@ -156,7 +158,7 @@ class Attempt(Struct):
             is_final,
             operation=claim.operation,
         )
-        return Outcome(claim, event, quiet_seconds=quiet_seconds, error=event.error)
+        return Outcome(claim, event, quiet_seconds=quiet_seconds, error=event.error, traceback=traceback_of(error))
 
 
 def _ignore(_: Value) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -25,7 +25,7 @@ from saga.runtime.commit.committer import CONFLICTS_MAX, Committer
 from saga.runtime.commit.outcome_queue import OutcomeQueue
 from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.outcome import Outcome
-from saga.runtime.planning.outcome_group import OutcomeGroup
+from saga.runtime.planning.outcome_group import OutcomeGroup, group_of
 from saga.runtime.planning.planner import CommitPlanner
 from saga.runtime.telemetry import SILENT
 from saga.runtime.timing.store_clock import StoreClock
@@ -244,6 +244,69 @@ class ConflictingStore(RefusingStore):
         if len(self.tries) <= self.times:
             return [WriteConflict(position, write.version, write.state, 0.0) for position, write in enumerate(writes)]
         return await super().commit(writes, notifications, **options)
+
+
+class FailingStore(RefusingStore):
+    """Fails with an error that is not one of Saga's while it is given what `is_bad` names."""
+
+    def __init__(self, is_bad: Callable[[Write], bool], error: Exception) -> None:
+        super().__init__(None)
+        self.is_bad, self.failure, self.calls = is_bad, error, 0
+
+    async def commit(self, writes: Sequence[Write], notifications: Notifications, **_: object) -> list[WriteConflict]:
+        self.calls += 1
+        if any(map(self.is_bad, writes)):
+            raise self.failure
+        return await super().commit(writes, notifications)
+
+
+async def committed(committer: Committer, *groups: OutcomeGroup) -> None:
+    """Commits these groups together, and makes sure that the committer is alive afterwards."""
+    for group in groups:
+        committer.queue.add(group)
+    run = asyncio.create_task(committer.run())
+    async with asyncio.timeout(10):
+        await committer.queue.drained()
+    assert not run.done()
+    run.cancel()
+
+
+async def test_an_unforeseen_error_of_one_outcome_fails_that_outcome_only() -> None:
+    store = FailingStore(lambda write: any(result.value == b"bad" for result in write.results), TypeError("foreign"))
+    bad, good = poisoned_group(), group_of(chain("X"), Outcome(work_of(OTHER), ev.Succeeded(0), b"1"))
+    bad.outcomes[0].value = b"bad"
+
+    await committed(committer_over(store), bad, good)
+
+    assert {write.saga: [result.value for result in write.results] for write in store.written}[OTHER] == [b"1"]
+    (failed,) = [write for write in store.written if write.saga == SAGA]
+    assert "its outcome cannot be stored: TypeError: foreign" in str(failed.state.reason)
+
+
+async def test_an_unforeseen_error_that_passes_changes_no_outcome() -> None:
+    failures = [1, 1]
+    store = FailingStore(lambda _: bool(failures and failures.pop()), TypeError("foreign"))
+
+    await committed(committer_over(store), poisoned_group())
+
+    assert [result.value for write in store.written for result in write.results] == [b"1"]
+
+
+async def test_a_letter_that_the_database_lacks_is_written_as_an_escape() -> None:
+    def is_foreign(write: Write) -> bool:
+        return not str(write.state.reason).isascii()
+
+    store = FailingStore(is_foreign, InputRefused("no equivalent in LATIN1"))
+    claim, other = work_of(SAGA, "XX"), work_of(OTHER, "XX")
+    rejected = group_of(chain("XX"), Outcome(claim, ev.Rejected(0, "нет"), is_fenced=True))
+    requested = group_of(chain("XX"), Outcome(other, None))
+    requested.extra = [ev.RollbackRequested("брак")]
+
+    await committed(committer_over(store), rejected, requested)
+
+    reasons = {write.saga: write.state.reason for write in store.written}
+    assert str(reasons[SAGA]).endswith(": \\u043d\\u0435\\u0442")
+    assert reasons[OTHER] == "\\u0431\\u0440\\u0430\\u043a"
 
 
 class MovingStore(RefusingStore):
