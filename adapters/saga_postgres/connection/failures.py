@@ -98,7 +98,9 @@ def is_final(error: Exception) -> bool:
     After any other error the outcome is unknown and looked at again, also after a COMMIT.
     """
     if isinstance(error, asyncpg.PostgresError):
-        return str(error.sqlstate)[:2] in FINAL_CLASSES
+        # A check without a name is the bound of a partition: a day of the history was attached while the row was on its way elsewhere
+        is_misrouted = isinstance(error, asyncpg.CheckViolationError) and error.constraint_name is None
+        return str(error.sqlstate)[:2] in FINAL_CLASSES and not is_misrouted
     return isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError)  # the driver's own DataError
 
 

@@ -46,7 +46,9 @@ def meaning(error: Exception) -> SagaError:
 
 @pytest.mark.parametrize("kind", server_errors(), ids=lambda kind: f"{kind.sqlstate}-{kind.__name__}")
 def test_only_classes_22_and_23_are_final(kind: type[asyncpg.PostgresError]) -> None:
-    error = meaning(kind("no"))
+    raised = kind("no")
+    raised.constraint_name = "a constraint of the table"
+    error = meaning(raised)
 
     assert type(error) is EXCEPTIONS.get(kind, OF_CLASS[str(kind.sqlstate)[:2]])
     assert isinstance(error, InputRefused) == (str(kind.sqlstate)[:2] in {"22", "23"})
