@@ -13,6 +13,7 @@ from saga import registry
 from saga.client import Sagas
 from saga.core.check.deployment import deployment_gaps
 from saga.core.definition.contract import Contract
+from saga.core.definition.narrowing import narrower
 from saga.core.state.mode import Mode
 from saga.errors import SagaError, UsageError
 from saga.logger import get_logger
@@ -65,6 +66,7 @@ class App(Sagas):
                 contracts.append(handler.contract(mode))
                 bound = BoundHandler(handler, mode, runner, HandlerCaller(self._threads), slots)
                 process.executor.serve(participant.service, handler.name, bound)
+        await self._name_narrower(contracts)
         await process.directory.publish(contracts)
         await self._check_deployment(names, contracts)
         capacity = sum(participant.concurrency for participant in participants)
@@ -86,6 +88,19 @@ class App(Sagas):
                 missing=gaps,
                 remedy="let a process of the build before run until those sagas have ended, or deploy a build that has it",
             )
+
+    async def _name_narrower(self, contracts: Sequence[Contract]) -> None:
+        """Sagas that are under way keep the inputs and results that an older build has accepted or recorded."""
+        published = await self.process.directory.contracts()
+        for contract in contracts:
+            before = published.get(contract.name)
+            if before is not None and (reasons := narrower(before, contract)):
+                get_logger("saga").warning(
+                    "contract is narrower than before; sagas under way may not fit it",
+                    contract=contract.name,
+                    reasons=reasons,
+                    remedy="give new fields a default, or keep a process of the older build until these sagas have ended",
+                )
 
     async def _runner(self, participant: Participant) -> tuple[Mode, StepRunner]:
         """Returns how a participant's steps run: the store's own database makes them transactional, another one journaled."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from typing import Any, Final
 
 import asyncpg
 
+from saga.core.definition.graph import graph_from_json
+from saga.core.definition.narrowing import missing_fields
 from saga.errors import SagaError
 from saga.ports.bus_doctor import Check, failed, passed
 from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX
@@ -37,6 +40,7 @@ _LEADER: Final = _SQL["leader"]
 _STUCK: Final = _SQL["stuck"]
 _BROKEN: Final = _SQL["broken_definitions"]
 _WITHOUT_HANDLER: Final = _SQL["without_handler"]
+_STEPS_IN_USE: Final = _SQL["steps_in_use"]
 _ORPHANS: Final = _SQL["orphaned_services"]
 
 
@@ -203,9 +207,20 @@ async def _handlers(connection: Connection) -> Check:
 
 async def _definitions(connection: Connection) -> Check:
     broken = [row["what"] for row in await connection.fetch(_BROKEN)]
+    broken += [reason for row in await connection.fetch(_STEPS_IN_USE) for reason in _lacking(row)]
     if not broken:
-        return passed("definitions", "every step of every definition in use has its contract")
+        return passed(
+            "definitions", "every step of every definition in use has its contract, and the input that it takes"
+        )
     return failed("definitions", "; ".join(broken), "start a build that serves them, or register a new version")
+
+
+def _lacking(row: Mapping[str, Any]) -> Iterator[str]:
+    """A step that takes the saga's input, and whose handler requires fields which that never has: its contract is narrower now."""
+    step = graph_from_json(row["document"]).steps[row["step"]]
+    missing = missing_fields(json.loads(row["given"]), json.loads(row["wanted"])) if step.inputs is None else []
+    if missing:
+        yield f"{row['definition']}, step {step.name}: {row['contract']} requires {', '.join(missing)} now, which its input lacks"
 
 
 async def _stuck(connection: Connection) -> Check:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import asyncpg
 import pytest
 
@@ -155,6 +157,23 @@ async def test_an_unused_definition_may_lack_its_contracts(postgres_url: str, ta
     await add_contract(tables, "a", "X")
 
     assert (await finding(postgres_url, "definitions")).ok
+
+
+async def test_a_contract_that_requires_more_than_an_input_has_is_named(postgres_url: str, tables: Tables) -> None:
+    number = await add_definition(tables, "X")
+    await add_contract(tables, "a", "X")
+    given = {"type": "object", "properties": {"sku": {"type": "string"}}, "required": ["sku"]}
+    wanted = {"type": "object", "properties": {"channel": {"type": "string"}}, "required": ["channel"]}
+    await tables.execute("update definition set input_schema = $2 where id = $1", number, json.dumps(given))
+    assert (await finding(postgres_url, "definitions")).ok
+    await tables.execute("update contract set input_schema = $1", json.dumps(wanted))
+
+    found = await finding(postgres_url, "definitions")
+
+    assert (found.ok, found.detail) == (
+        False,
+        "order v1, step a: service.a requires channel now, which its input lacks",
+    )
 
 
 async def add_contract(tables: Tables, handler: str, mode: str) -> None:

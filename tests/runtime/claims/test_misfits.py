@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import structlog
 from pydantic import BaseModel
 
 from saga import Context, Definition, DidNotHappen, Participant, Reject, Retry
@@ -198,3 +199,13 @@ def test_what_is_remembered_about_claims_is_bounded() -> None:
         claim.step = step
         misfits.leave(claim, "shop", "no")
     assert len(misfits._seen) == KNOWN_MAX
+
+
+async def test_a_contract_that_has_become_narrower_is_named_when_it_is_published(any_world: World) -> None:
+    with structlog.testing.capture_logs() as lines:
+        await any_world.join(shop_of(Order, [], database=None))
+        assert not [line for line in lines if line["event"].startswith("contract is narrower")]
+        await any_world.join(shop_of(OrderWithChannel, [], database=None, receipt=int))
+    (line,) = [line for line in lines if line["event"].startswith("contract is narrower")]
+    assert line["contract"] == "shop.reserve"
+    assert line["reasons"] == ["input: channel is required now", "result: it could be string, and must be integer now"]

@@ -70,6 +70,20 @@ join definition_step t on t.definition = s.definition and t.step = c.step
 where c.error like '% has no such handler'
 group by t.service, t.handler order by 1
 
+-- name: steps_in_use
+-- The steps of the definitions in use, with the schemas of the definition's input and of what the handler takes.
+select split_part(d.name, '~', 1) || ' v' || d.version as definition, t.step, d.document, d.input_schema::text as given,
+       c.service || '.' || c.handler as contract, c.input_schema::text as wanted
+from definition d
+join definition_step t on t.definition = d.id
+join contract c on c.service = t.service and c.handler = t.handler
+where d.input_schema is not null and c.input_schema is not null
+  and (exists (select from saga s where s.definition = d.id and s.wake_at is not null)
+       or d.id = (
+           select o.id from definition o where o.name = d.name and o.activated_at is not null order by o.activated_at desc limit 1
+       ))
+order by 1, 2
+
 -- name: orphaned_services
 -- Services that have published a contract and have no live process.
 select distinct c.service from contract c
