@@ -70,10 +70,10 @@ def conflict_of(row: Row, answered_at: float) -> WriteConflict:
 
 
 def overdue_of(row: Row, answered_at: float) -> OverdueSaga:
-    """A row of `overdue`."""
+    """A row of `overdue_after`."""
     (
-        saga, version, definition, phase, vector, rollback_requested, paused, deadline, reason, waiter, held, claimed, unquiet, now,
-        trace,
+        wake_at, saga, version, definition, phase, vector, rollback_requested, paused, deadline, reason, waiter, held, claimed, unquiet,
+        now, trace,
     ) = row  # fmt: skip
     return OverdueSaga(
         saga=saga,
@@ -86,4 +86,5 @@ def overdue_of(row: Row, answered_at: float) -> OverdueSaga:
         unquiet=frozenset(unquiet),
         store_clock=now - answered_at,
         trace=trace,
+        wake_at=wake_at,
     )

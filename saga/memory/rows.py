@@ -52,4 +52,5 @@ def overdue_of(database: Database, saga: SagaRow) -> OverdueSaga:
         unquiet=frozenset(row.ref.step for row in commands if row.quiet_at is not None and row.quiet_at > now),
         store_clock=database.epoch,
         trace=saga.trace,
+        wake_at=database.epoch + (saga.wake_at or 0.0),
     )

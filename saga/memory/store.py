@@ -25,7 +25,7 @@ from saga.ports.adapter import StoreOptions
 from saga.ports.values.caller_transaction import not_a_transaction
 from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications
-from saga.ports.values.overdue import OverdueSaga
+from saga.ports.values.overdue import BEGINNING, OverdueSaga, Place
 from saga.ports.values.start import Start, TakenKey
 from saga.ports.values.write import Write, WriteConflict
 
@@ -235,7 +235,7 @@ class MemoryStore:
         await self._enter()
         return {ref for ref in refs if self._newest_claim(ref) is None}
 
-    async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
+    async def overdue(self, limit: int, services: Sequence[str] | None, after: Place = BEGINNING) -> list[OverdueSaga]:
         await self._enter()
         database = self._database
         wanted = None if services is None else frozenset(services)
@@ -244,9 +244,9 @@ class MemoryStore:
             graph = database.definitions[database.sagas[saga].definition].graph
             return wanted is None or not wanted.isdisjoint(graph.services)
 
-        return [
-            overdue_of(database, database.sagas[saga]) for saga in database.wake.due(database.now(), limit, is_wanted)
-        ]
+        due = database.wake.due(database.now(), len(database.wake), is_wanted)
+        found = [overdue_of(database, database.sagas[saga]) for saga in due]
+        return sorted((saga for saga in found if saga.place > after), key=lambda saga: saga.place)[:limit]
 
     async def extend(
         self, claims: Sequence[Claim], *, process: int, progress: bytes | None = None, isolated: bool = False

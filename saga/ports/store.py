@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications
-from saga.ports.values.overdue import OverdueSaga
+from saga.ports.values.overdue import BEGINNING, OverdueSaga, Place
 from saga.ports.values.start import Start, TakenKey
 from saga.ports.values.write import Write, WriteConflict
 
@@ -100,10 +100,10 @@ class Store(Protocol):
         which a row keeps for as long as its operation stays the same.
         """
 
-    async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
+    async def overdue(self, limit: int, services: Sequence[str] | None, after: Place = BEGINNING) -> list[OverdueSaga]:
         """Reads sagas whose wake-up time has passed, the most overdue first.
 
-        `services`: only sagas whose definition involves one of them; None: all.
+        `services`: only sagas whose definition involves one of them; None: all. `after`: only sagas behind this place.
         """
 
     async def extend(

@@ -74,9 +74,13 @@ class JournalRetention:
         after, purged, seen = UUID(int=0), 0, set[UUID]()
         while sagas := [saga for saga in await self._journal.sagas(after, BATCH_SAGAS_MAX) if saga.int < youngest.int]:
             after = sagas[-1]
-            quiet = await self._quiet(sagas, seen)
-            if quiet:
-                purged += await self._journal.purge(quiet)
+            try:
+                quiet = await self._quiet(sagas, seen)
+                if quiet:
+                    purged += await self._journal.purge(quiet)
+            except SagaError as error:  # the others must not wait for these
+                seen.update(sagas)
+                self._log.warning("journal cannot be purged", error=str(error), sagas=len(sagas))
         self._ended = {saga: since for saga, since in self._ended.items() if saga in seen}
         return purged
 

@@ -117,7 +117,7 @@ class Process:
             self.name, adapter.membership, store_clock, router, leaders, intake, requests, waiters, follow_up, meter
         )
         redrive_seconds = adapter.options.redrive_seconds
-        self.redriver = Redriver(store, clock, self.definitions, outcomes, router, redrive_seconds, leaders)
+        self.redriver = Redriver(store, store_clock, self.definitions, outcomes, router, redrive_seconds, leaders)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -15,22 +17,46 @@ from saga.core.rules import events as ev
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import FROZEN
 from saga.core.state.phase import Phase
-from saga.errors import DefinitionError, SagaError
+from saga.errors import SagaError, Unavailable
 from saga.logger import Logger, get_logger
-from saga.ports.clock import Clock
 from saga.ports.store import Store
-from saga.ports.values.overdue import OverdueSaga
+from saga.ports.values.overdue import BEGINNING, OverdueSaga, Place
 from saga.ports.values.write import Action
 from saga.runtime.commit.outcome_queue import OutcomeQueue
 from saga.runtime.definition_cache import DefinitionCache
 from saga.runtime.planning.outcome_group import OutcomeGroup
 from saga.runtime.planning.planner import DeadlinePolicy
 from saga.runtime.planning.router import Router
+from saga.runtime.timing.store_clock import StoreClock
 
 OVERDUE_MAX: Final = 200
 REDRIVE_SECONDS_MAX: Final = 3_600.0
 LATE_SECONDS: Final = 1.0  # a saga whose deadline has passed is redriven this often while deadlines are not enforced
+NIL: Final = UUID(int=0)
 UUID_TIMED: Final = 7  # the UUID version that carries the time of the start
+SETTLED_SECONDS_MAX: Final = 15.0
+"""Time for the commits of one look. The next look does not wait longer for a saga whose row is locked."""
+FROM_BEGINNING_SECONDS: Final = 5.0
+"""A look begins with the most overdue saga again this long after the last one that did."""
+OVERLAP_SECONDS: Final = 2.0
+"""A commit that began before the end of the last look may still bring sagas that are overdue for this long."""
+
+
+@dataclass(slots=True)
+class Walk:
+    """A walk through the overdue sagas, look by look, from the most overdue one to those of this moment, and again.
+
+    What a look has passed is not read by the next one: the store may have to pass much that is not overdue any more, but is still there.
+    """
+
+    after: Place = BEGINNING
+    began_at: float = -math.inf
+
+    def place(self, now: float) -> Place:
+        """Returns where the next look begins; `now` on the process's clock."""
+        if now - self.began_at >= FROM_BEGINNING_SECONDS:
+            self.after, self.began_at = BEGINNING, now
+        return self.after
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +64,13 @@ class Redriver:
     """Redrives the sagas that involve the services of this process. The supervisor redrives those whose services are not running."""
 
     store: Store
-    clock: Clock
+    clock: StoreClock
     definitions: DefinitionCache
     outcomes: OutcomeQueue
     router: Router
     redrive_seconds: float
     deadlines: DeadlinePolicy
+    _walks: tuple[Walk, Walk] = field(default_factory=lambda: (Walk(), Walk()))  # those of some services, those of all
     _log: Logger = field(default_factory=lambda: get_logger("saga.process"))
 
     async def run(self) -> None:
@@ -58,23 +85,35 @@ class Redriver:
                     self._log.warning("cannot redrive sagas", error=str(error))
 
     async def redrive(self, services: Sequence[str] | None) -> int:
-        """Redrives overdue sagas that involve one of these services; None: all. Returns how many were found."""
-        found = await self.store.overdue(OVERDUE_MAX, services)
+        """Redrives overdue sagas that involve one of these services; None: all. Returns how many were found.
+
+        A call continues where the last one ended, so that sagas which cannot be decided now do not keep the others waiting.
+        """
+        walk = self._walks[services is None]
+        found = await self.store.overdue(OVERDUE_MAX, services, walk.place(self.clock.monotonic()))
+        walk.after = found[-1].place if len(found) == OVERDUE_MAX else (self.clock.now() - OVERLAP_SECONDS, NIL)
         await self.decide(found, _redrive_events)
         return len(found)
 
     async def decide(
         self, overdue: Sequence[OverdueSaga], events_for: Callable[[OverdueSaga], Sequence[ev.Event]]
     ) -> set[UUID]:
-        """Decides each saga with the events that are made for it, and waits for the commits. Returns those that could be decided."""
+        """Decides each saga with the events that are made for it, and waits for the commits. Returns those that are decided now."""
         groups: list[OutcomeGroup] = []
+        failed: dict[str, str] = {}
         for saga in overdue:
             try:
                 groups.append(await self.group_for(saga, events_for(saga)))
-            except DefinitionError as error:  # of a newer version, or broken: the other sagas must not wait for it
-                self._log.error("saga cannot be redriven", saga=str(saga.saga), error=str(error))
-        await asyncio.gather(*map(self.outcomes.settle, groups))
-        return {group.saga for group in groups}
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 (a definition of a newer build, a broken row: the others must not wait for it)
+                failed[str(saga.saga)] = str(error)
+        for first, error_text in islice(failed.items(), 1):
+            self._log.error("sagas cannot be redriven", sagas=len(failed), first=first, error=error_text)
+        settling = {asyncio.ensure_future(self.outcomes.settle(group)): group.saga for group in groups}
+        # A saga whose row is locked for long is committed later
+        settled = (await asyncio.wait(settling, timeout=SETTLED_SECONDS_MAX))[0] if settling else ()
+        return {settling[future] for future in settled}
 
     async def apply(self, saga: OverdueSaga, events: Sequence[ev.Event], action: Action) -> bool:
         """Commits what an operator's events decide for a saga, with the audit of it. Returns whether they changed the saga."""

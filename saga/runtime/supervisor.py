@@ -20,7 +20,7 @@ from saga.errors import Closed, LeadershipLost, SagaError
 from saga.logger import get_logger
 from saga.ports.clock import Clock
 from saga.ports.election import Election, Leadership
-from saga.ports.values.overdue import OverdueSaga
+from saga.ports.values.overdue import BEGINNING, OverdueSaga
 from saga.runtime.process import Process
 from saga.runtime.redrive import LATE_SECONDS, OVERDUE_MAX
 
@@ -223,10 +223,9 @@ class Supervisor:
 
         A deadline that has passed is afterwards as far away as the silence was long: the backlog has to be worked off too.
         """
-        extended = 0
-        seen: set[UUID] = set()
-        while entries := [entry for entry in await self._store.overdue(OVERDUE_MAX, None) if entry.saga not in seen]:
-            seen.update(entry.saga for entry in entries)
+        extended, after = 0, BEGINNING
+        while entries := await self._store.overdue(OVERDUE_MAX, None, after):
+            after = entries[-1].place
             now = self._clock.monotonic()
             late = {entry.saga: _late_seconds(entry.state.deadline, entry.store_clock + now) for entry in entries}
             decided = await self._redriver.decide(entries, partial(self._outage_events, late))

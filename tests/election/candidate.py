@@ -23,7 +23,7 @@ from saga.memory.store import MemoryStore
 from saga.ports.adapter import StoreOptions
 from saga.ports.clock import SystemClock
 from saga.ports.election import Election, Leadership
-from saga.ports.values.overdue import OverdueSaga
+from saga.ports.values.overdue import BEGINNING, OverdueSaga, Place
 from saga.runtime.process import Process
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
 
@@ -75,10 +75,10 @@ class NotedStore(MemoryStore):
 
     book: Book
 
-    async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
+    async def overdue(self, limit: int, services: Sequence[str] | None, after: Place = BEGINNING) -> list[OverdueSaga]:
         if services is None:
             self.book.note("acts")
-        return await super().overdue(limit, services)
+        return await super().overdue(limit, services, after)
 
 
 async def main(url: str, namespace: str, name: str, path: str) -> None:

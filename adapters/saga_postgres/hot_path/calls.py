@@ -44,7 +44,7 @@ EXTEND: Final = _rows_of("extend_claims", *_ENCODED * 7)
 UNCLAIMED: Final = """\
 select asked.saga, asked.step from unnest($1::uuid[], $2::smallint[]) as asked(saga, step)
 left join command c on c.saga = asked.saga and c.step = asked.step where c.claim is null"""
-OVERDUE: Final = _rows_of("overdue", *_ENCODED * 2)
+OVERDUE: Final = _rows_of("overdue_after", *_ENCODED * 4)
 
 
 def in_schema(call: str, function: str, namespace: str) -> str:

@@ -17,7 +17,7 @@ from saga.errors import InputRefused
 from saga.ports.adapter import StoreOptions
 from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications
-from saga.ports.values.overdue import OverdueSaga
+from saga.ports.values.overdue import BEGINNING, OverdueSaga, Place
 from saga.ports.values.start import Start, TakenKey
 from saga.ports.values.write import Write, WriteConflict
 from saga_postgres.announce.announcer import Announcement, Announcer
@@ -179,8 +179,8 @@ class PostgresStore:
         rows = await self._pool.fetch(calls.UNCLAIMED, [ref.saga for ref in refs], [ref.step for ref in refs])
         return {CommandRef(saga, step) for saga, step in rows}
 
-    async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
-        rows = await self._pool.fetch(calls.OVERDUE, limit, None if services is None else list(services))
+    async def overdue(self, limit: int, services: Sequence[str] | None, after: Place = BEGINNING) -> list[OverdueSaga]:
+        rows = await self._pool.fetch(calls.OVERDUE, limit, None if services is None else list(services), *after)
         answered_at = time.monotonic()
         return [overdue_of(row, answered_at) for row in rows]
 

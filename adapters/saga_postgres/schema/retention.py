@@ -57,7 +57,8 @@ class PostgresRetention:
         return row[0], row[1], row[2]
 
     async def prepare_history(self) -> None:
-        await self._pool.fetch(_MAKE_DAYS, HISTORY_DAYS_AHEAD)
+        for days_ahead in (0, HISTORY_DAYS_AHEAD):  # today for itself: writers wait for that one
+            await self._pool.fetch(_MAKE_DAYS, days_ahead)
 
     async def keep_history(self, days: float) -> None:
         await self.prepare_history()

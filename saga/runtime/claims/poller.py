@@ -109,6 +109,9 @@ class Poller:
                 durable=self._is_durable,
             )
             self._intake.add(claims)
+            self._services = (
+                self._services[1:] + self._services[:1]
+            )  # the first one is served first: it must not starve the others
             if len(claims) == limit:
                 self._requests.wants_poll = True
 

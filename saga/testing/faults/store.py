@@ -29,7 +29,7 @@ from saga.ports.retention import Retention
 from saga.ports.store import Store
 from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications, SagaStatus
-from saga.ports.values.overdue import OverdueSaga
+from saga.ports.values.overdue import BEGINNING, OverdueSaga, Place
 from saga.ports.values.start import Start, TakenKey
 from saga.ports.values.write import Write, WriteConflict
 from saga.testing.clocks.virtual_loop import VirtualLoop
@@ -213,8 +213,8 @@ class _FaultyStore:
     async def unclaimed(self, refs: Sequence[CommandRef]) -> set[CommandRef]:
         return await self._session.call("unclaimed", lambda: self._inner.unclaimed(refs))
 
-    async def overdue(self, limit: int, services: Sequence[str] | None) -> list[OverdueSaga]:
-        found = await self._session.call("overdue", lambda: self._inner.overdue(limit, services))
+    async def overdue(self, limit: int, services: Sequence[str] | None, after: Place = BEGINNING) -> list[OverdueSaga]:
+        found = await self._session.call("overdue", lambda: self._inner.overdue(limit, services, after))
         ahead = self._session.ahead()
         return [structs.replace(entry, store_clock=entry.store_clock + ahead) for entry in found]
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from saga.errors import Unavailable
+from saga.errors import SagaError, Unavailable
 from saga_postgres.connection.pool import Pool
 from saga_postgres.schema import retention as module
 from saga_postgres.schema.retention import PostgresRetention
@@ -115,6 +115,29 @@ async def test_an_old_day_that_is_read_for_long_is_dropped_later_and_nobody_wait
     await retention.keep_history(30)
 
     assert not {f"event_{day}" for day in OLD_DAYS} & await partitions(tables)
+
+
+async def test_nobody_who_writes_meanwhile_is_refused(retention: PostgresRetention, tables: Tables, pool: Pool) -> None:
+    refused, is_over = list[BaseException](), asyncio.Event()
+
+    async def write() -> None:
+        while not is_over.is_set():
+            try:
+                await pool.fetch("insert into event (saga, at, kind) values (gen_random_uuid(), now(), 'started')")
+            except SagaError as error:
+                refused.append(error)
+
+    for _ in range(5):
+        writing = [asyncio.create_task(write()) for _ in range(3)]
+        await retention.prepare_history()
+        is_over.set()
+        await asyncio.gather(*writing)
+        is_over.clear()
+        for name in await partitions(tables) - {"event_default"}:
+            await tables.execute(f"drop table {name}")
+        await tables.execute("truncate event")
+
+    assert refused == []
 
 
 async def test_each_old_day_is_dropped_in_a_transaction_of_its_own(tables: Tables) -> None:

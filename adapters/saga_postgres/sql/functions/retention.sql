@@ -66,7 +66,8 @@ language plpgsql security definer set search_path from current set plan_cache_mo
 set lock_timeout = '200ms' set timezone = 'UTC' set datestyle = 'ISO, YMD' as $$
 -- A day is made beside the history, and attached: writers of the history do not wait for that, except those of the default partition, which
 -- is read under the lock; so no day is attached while it is large. A program that reads the history for long (pg_dump) is not waited for:
--- a later call makes the day. A day of which the default partition has lines stays there.
+-- a later call makes the day. A day of which the default partition has lines stays there. A line of the day itself that is on its way into
+-- the default partition would be refused once the day is attached: today comes last, while nobody writes.
 declare
     v_day date;
     v_name text;
@@ -76,7 +77,7 @@ begin
     if pg_relation_size('event_default') > 64 * 1024 * 1024 then
         return 0;
     end if;
-    for v_day in select current_date + n from generate_series(0, least(p_days, 31)) as n loop
+    for v_day in select current_date + n from generate_series(least(p_days, 31), 0, -1) as n loop
         v_name := 'event_' || to_char(v_day, 'YYYYMMDD');
         select greatest(v_day, max(d.ends)) into v_begins from event_days() as d where d.begins < v_day + 1;
         continue when v_begins >= v_day + 1 or to_regclass(format('%I.%I', current_schema(), v_name)) is not null
@@ -84,10 +85,13 @@ begin
         begin
             execute format('create table %I (like event including defaults including constraints)', v_name);
             perform revoke_all(v_name);
+            if v_day < now() + interval '1 hour' then
+                lock table event in access exclusive mode;
+            end if;
             execute format('alter table event attach partition %I for values from (%L) to (%L)',
                            v_name, v_begins, v_day + 1);
             v_made := v_made + 1;
-        exception when lock_not_available then
+        exception when lock_not_available or check_violation then
             return v_made;
         end;
     end loop;

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 import pytest
 from msgspec.structs import replace
 
 from saga.core.state.phase import Phase
 from saga.ports.adapter import StoreOptions
+from saga.ports.values.notification import Notifications
+from saga.ports.values.overdue import BEGINNING
 from saga.ports.values.start import Start
 from saga.ports.values.write import Delay
 from saga.testing.suites.store.stage import (
@@ -127,6 +131,22 @@ class OverdueTests(StoreStage):
         found = [saga.saga for saga in await process.adapter.store.overdue(2, None)]
 
         assert found == [starts[1].saga, starts[2].saga]
+
+    async def test_a_look_goes_on_behind_the_last_saga_of_another(self) -> None:
+        process = await self.process()
+        together = [await self.started(process) for _ in range(3)]
+        await process.adapter.store.commit(
+            [replace(moved(start, "D"), wake_seconds=-2.0) for start in together],
+            Notifications(), process=process.id, durable=True, wait=False,
+        )  # fmt: skip
+        later = await self.overdue_since(process, -1.0)
+
+        found, after = list[UUID](), BEGINNING
+        while page := await process.adapter.store.overdue(2, None, after):
+            found += [saga.saga for saga in page]
+            after = page[-1].place
+
+        assert found == [*sorted((start.saga for start in together), key=lambda saga: saga.int), later.saga]
 
     async def test_overdue_sagas_are_found_by_their_services(self) -> None:
         process = await self.process()
