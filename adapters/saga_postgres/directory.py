@@ -13,7 +13,7 @@ from saga.core.definition.graph import Graph, graph_from_json
 from saga.core.definition.json_value import Json
 from saga.core.state.mode import Mode
 from saga.errors import Conflict, NotFound
-from saga.ports.directory import check_forgettable, unknown_service
+from saga.ports.directory import check_forgettable, missing_definition, unknown_service
 from saga_postgres.connection.pool import Connection, Pool
 from saga_postgres.statements import statements
 
@@ -38,6 +38,7 @@ _IN_USE: Final = _SQL["in_use"]
 _NEEDED: Final = _SQL["needed"]
 _FORGET: Final = "delete from contract where service = $1 returning handler"
 _DEACTIVATE: Final = "update definition set activated_at = null where activated_at is not null and $1 = any (services)"
+_NAMES: Final = "select distinct name from definition where activated_at is not null"
 _FIND_NEWEST: Final = _SQL["find_default"]
 
 
@@ -96,14 +97,10 @@ class PostgresDirectory:
                 row = await connection.fetchrow(_FIND_NEWEST, name)
             else:
                 row = await connection.fetchrow(_FIND, name, version)
+            names = () if row is not None else [each["name"] for each in await connection.fetch(_NAMES)]
         if row is None:
-            what = (
-                f"no activated version of definition {name!r}"
-                if version is None
-                else f"no definition {name!r} version {version}"
-            )
             raise NotFound(
-                f"{self._pool.place} has {what}: start a process that registers it, or see `saga definitions`"
+                f"{self._pool.place} has {missing_definition(name, version, names)}, or see `saga definitions`"
             )
         return row["id"], _graph(row)
 

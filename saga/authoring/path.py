@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, NoReturn
@@ -20,6 +19,7 @@ from saga.core.definition.paths import (
     segment_text,
     value_fault,
 )
+from saga.core.nearest import did_you_mean
 from saga.errors import DefinitionError
 
 _FIELDS_SHOWN_MAX: Final = 20
@@ -176,7 +176,6 @@ def _invalid_template(place: str, fault: str) -> DefinitionError:
 
 
 def _remedy(segment: Segment, fields: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(str(segment), fields, n=1)
-    meant = f"Did you mean {close[0]!r}? " if close else ""
     more = ", ..." if len(fields) > _FIELDS_SHOWN_MAX else ""
-    return f"{meant}The fields are: {', '.join(fields[:_FIELDS_SHOWN_MAX]) or 'none'}{more}."
+    known = f"The fields are: {', '.join(fields[:_FIELDS_SHOWN_MAX]) or 'none'}{more}."
+    return f"{did_you_mean(str(segment), fields)} {known}".strip()

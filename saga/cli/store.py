@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
 from saga.app import open_adapter
+from saga.core.nearest import did_you_mean
 from saga.errors import NotFound, UsageError
 from saga.ports.adapter import StoreAdapter
 from saga.ports.listing import Listing
@@ -54,11 +54,5 @@ async def missing_definition(listing: Listing, name: str) -> str | None:
     if name in names:
         return None
     return (
-        f"there is no definition {name!r}{did_you_mean(name, names) or ': `saga definitions` lists those that exist'}"
+        f"there is no definition {name!r}. {did_you_mean(name, names) or '`saga definitions` lists those that exist'}"
     )
-
-
-def did_you_mean(name: str, names: set[str]) -> str:
-    """Suggests the nearest of the names that exist."""
-    nearest = difflib.get_close_matches(name, sorted(names), n=1)
-    return f". Did you mean {nearest[0]}?" if nearest else ""

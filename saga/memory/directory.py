@@ -12,7 +12,7 @@ from saga.core.definition.graph import Graph, graph_from_document
 from saga.core.definition.json_value import Json
 from saga.errors import Conflict, NotFound
 from saga.memory.data.database import Database, DefinitionRow
-from saga.ports.directory import check_forgettable, unknown_service
+from saga.ports.directory import check_forgettable, missing_definition, unknown_service
 
 
 class MemoryDirectory:
@@ -48,13 +48,10 @@ class MemoryDirectory:
         return self._database.definitions[definition].graph
 
     async def find(self, name: str, version: int | None) -> tuple[int, Graph]:
-        if version is None:
-            row = self._default(name)
-            what = f"no activated version of definition {name!r}"
-        else:
-            row, what = self._named(name, version), f"no definition {name!r} version {version}"
+        row = self._default(name) if version is None else self._named(name, version)
         if row is None:
-            raise NotFound(f"there is {what}: start a process that registers it")
+            names = [each.graph.name for each in self._database.definitions.values() if each.activation]
+            raise NotFound(f"there is {missing_definition(name, version, names)}")
         return row.number, row.graph
 
     async def in_use(self, services: Sequence[str]) -> list[Graph]:

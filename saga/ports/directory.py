@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from saga.core.definition.contract import Contract
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
+from saga.core.nearest import did_you_mean
 from saga.errors import Conflict
 
 
@@ -78,3 +79,14 @@ def check_forgettable(service: str, *, processes: Sequence[str], sagas: int, def
         )
     if reasons:
         raise Conflict(f"service {service!r} cannot be forgotten: {'; '.join(reasons)}")
+
+
+def missing_definition(name: str, version: int | None, names: Collection[str]) -> str:
+    """Words the absence of a definition, with the nearest of the activated names and the way out."""
+    what = (
+        f"no activated version of definition {name!r}"
+        if version is None
+        else f"no definition {name!r} version {version}"
+    )
+    suggestion = "" if name in names else did_you_mean(name, names)
+    return f"{what}. {suggestion or 'Start a process that registers it'}"

@@ -8,16 +8,17 @@ from typing import Final
 
 from saga.app import App
 from saga.authoring import Definition
-from saga.cli.store import did_you_mean
+from saga.core.nearest import did_you_mean
 from saga.errors import Unavailable
 from saga.logger import get_logger
 
 RETRY_FIRST_SECONDS: Final = 0.1
 RETRY_CAP_SECONDS: Final = 5.0
+REPEAT_SECONDS: Final = 60.0
 
 
 async def register(app: App, definitions: Sequence[Definition], *, overwrite: bool) -> None:
-    """Returns when all definitions are registered. Logs what a definition waits for, once for each reason.
+    """Returns when all definitions are registered. Logs what a definition waits for: each reason once, then every minute.
 
     Contracts that are missing are waited for: their participants may start later. What no waiting mends is raised.
 
@@ -26,7 +27,7 @@ async def register(app: App, definitions: Sequence[Definition], *, overwrite: bo
         Conflict: the store has another graph under the same name and version.
     """
     log = get_logger("saga")
-    logged: dict[Definition, str] = {}
+    complaints = Complaints()
     waiting, pause = list(definitions), RETRY_FIRST_SECONDS
     while waiting:
         for definition in list(waiting):
@@ -34,12 +35,26 @@ async def register(app: App, definitions: Sequence[Definition], *, overwrite: bo
             if problem is None:
                 waiting.remove(definition)
                 log.info("definition registered", definition=str(definition))
-            elif logged.get(definition) != problem:
-                logged[definition] = problem
+            elif complaints.is_due(definition, problem, asyncio.get_running_loop().time()):
                 log.warning("definition not registered yet", definition=str(definition), why=problem)
         if waiting:
             await asyncio.sleep(pause)
             pause = min(pause * 2, RETRY_CAP_SECONDS)
+
+
+class Complaints:
+    """Decides when a reason is logged: once when it is new, then every minute, because nothing else reports it."""
+
+    def __init__(self) -> None:
+        self._logged: dict[Definition, tuple[str, float]] = {}
+
+    def is_due(self, definition: Definition, problem: str, now: float) -> bool:
+        """Returns whether to log it now. `now` is in seconds, on any clock that goes on."""
+        said, at = self._logged.get(definition, ("", 0.0))
+        if said == problem and now - at < REPEAT_SECONDS:
+            return False
+        self._logged[definition] = problem, now
+        return True
 
 
 async def _try_register(app: App, definition: Definition, *, overwrite: bool) -> str | None:
@@ -56,4 +71,6 @@ async def _try_register(app: App, definition: Definition, *, overwrite: bool) ->
 
 def _missing(names: Sequence[str], contracts: set[str]) -> Iterator[str]:
     for name in names:
-        yield f"no participant has published a contract for {name} yet{did_you_mean(name, contracts)}"
+        yield f"no participant has published a contract for {name} yet. {did_you_mean(name, contracts)}".removesuffix(
+            ". "
+        )

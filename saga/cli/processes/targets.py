@@ -12,8 +12,8 @@ from types import ModuleType
 from typing import Final
 
 from saga.authoring import Definition
-from saga.cli.store import did_you_mean
 from saga.core.check.finding import Code, Severity
+from saga.core.nearest import did_you_mean
 from saga.errors import DefinitionError, SagaError, UsageError
 from saga.runtime.handlers.participant import Participant
 
@@ -53,9 +53,8 @@ def _participants(module: ModuleType, target: str, name: str) -> list[Participan
     if name:
         if name not in offered:
             known = ", ".join(sorted(offered)) or "none"
-            raise UsageError(
-                f"{target}: {module.__name__} has no participant called {name} (it has: {known}){did_you_mean(name, set(offered))}"
-            )
+            reason = f"{module.__name__} has no participant called {name} (it has: {known})"
+            raise UsageError(f"{target}: {reason}. {did_you_mean(name, offered)}".removesuffix(". "))
         return [offered[name]]
     if not offered:
         raise UsageError(f"{target}: {module.__name__} has no participant: write shop = Participant(...) in it")

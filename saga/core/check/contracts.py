@@ -9,6 +9,7 @@ from saga.core.check.place import step_place
 from saga.core.definition.contract import Contract
 from saga.core.definition.graph import Graph
 from saga.core.definition.outline import Outline, StepOutline, is_read_only
+from saga.core.nearest import did_you_mean
 from saga.core.state.mode import Mode
 
 
@@ -20,7 +21,7 @@ def check_frozen(graph: Graph, contracts: Mapping[str, Contract]) -> tuple[Findi
         place = f"{title}, step {step.name}"
         contract = contracts.get(f"{step.service}.{step.handler}")
         if contract is None:
-            found.append(_contract_missing(place, step.service, step.handler))
+            found.append(_contract_missing(place, step.service, step.handler, contracts))
             continue
         changes = [
             (contract.mode is not step.mode, f"it is {_word(contract.mode)} now, and was {_word(step.mode)}"),
@@ -38,7 +39,7 @@ def contract_findings(outline: Outline, step: StepOutline, contracts: Mapping[st
     place = step_place(outline, step)
     contract = contracts.get(step.contract_name)
     if contract is None:
-        yield _contract_missing(place, step.service, step.handler)
+        yield _contract_missing(place, step.service, step.handler, contracts)
         return
     if contract.has_compensation and is_read_only(step, contract):
         reason = "It is read-only, and its service has a compensation for it, which is never called."
@@ -48,9 +49,13 @@ def contract_findings(outline: Outline, step: StepOutline, contracts: Mapping[st
         yield warning(Code.PROBE_WITHOUT_USE, place, reason, "Remove the probe, or set external=True.")
 
 
-def _contract_missing(place: str, service: str, handler: str) -> Finding:
-    reason = f"No participant has published a contract for {service}.{handler}."
-    remedy = f"Start service {service} with a handler called {handler}, or correct the name."
+def _contract_missing(place: str, service: str, handler: str, contracts: Mapping[str, Contract]) -> Finding:
+    name = f"{service}.{handler}"
+    reason = f"No participant has published a contract for {name}."
+    remedy = (
+        did_you_mean(name, contracts)
+        or f"Start service {service} with a handler called {handler}, or correct the name."
+    )
     return error(Code.CONTRACT_MISSING, place, reason, remedy)
 
 

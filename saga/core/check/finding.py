@@ -43,6 +43,7 @@ class Code(Enum):
     CONTRACT_MISSING = "contract_missing"
     CONTRACT_CHANGED = "contract_changed"
     PROBE_WITHOUT_USE = "probe_without_use"
+    INPUTS_MISFIT = "inputs_misfit"
     INPUT_UNREADABLE = "input_unreadable"
     RETRY_BEYOND_DEADLINE = "retry_beyond_deadline"
 

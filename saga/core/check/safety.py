@@ -8,6 +8,7 @@ from saga.core.check.compensations import compensation_findings, pivot_findings
 from saga.core.check.contracts import contract_findings
 from saga.core.check.edges import edge_findings, reading_findings
 from saga.core.check.finding import Code, Finding, Severity, refuse_errors
+from saga.core.check.inputs import input_findings
 from saga.core.check.limits import definition_findings, size_findings, step_findings
 from saga.core.check.place import title
 from saga.core.definition.contract import Contract
@@ -27,6 +28,7 @@ def check(outline: Outline, contracts: Mapping[str, Contract]) -> tuple[Finding,
         found.extend(reading_findings(outline))
         found.extend(pivot_findings(outline))
         found.extend(compensation_findings(outline, contracts))
+        found.extend(input_findings(outline, contracts))
     if not any(finding.severity is Severity.ERROR for finding in found):
         found.extend(size_findings(outline, contracts))
     return tuple(sorted(found, key=lambda finding: finding.severity is Severity.WARNING))

@@ -52,7 +52,7 @@ def resolve(template: Json, input: Json, results: Mapping[str, Json]) -> Json:  
         return template
     segments = _segments(template)
     if segments is None:
-        return {_plain_key(key): resolve(entry, input, results) for key, entry in template.items()}
+        return {plain_key(key): resolve(entry, input, results) for key, entry in template.items()}
     if segments[0] == "input":
         return _follow(input, segments, 1)
     if segments[1] not in results:
@@ -169,7 +169,8 @@ def _segments(template: dict[str, Json]) -> list[Json] | None:
     return segments
 
 
-def _plain_key(key: str) -> str:
+def plain_key(key: str) -> str:
+    """Returns the key of an object for which `literal_key` stands in the template."""
     if key.startswith("$") and not key.startswith("$$"):
         raise UsageError(f"the key {key!r} of a template is not one that this version of Saga can read.")
     return key.removeprefix("$")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import Final, Generic, Literal
+from typing import Final, Generic
 
 import pydantic
 from typing_extensions import ParamSpec, TypeVar
 
 from saga.codec.codec import JSON, Codec, Misfit, Unreadable, Value
+from saga.codec.json_schema import accepted_schema, written_schema
 from saga.core.definition.contract import Contract
 from saga.core.definition.names import NAME_RULE, is_name
 from saga.core.state.mode import Mode
@@ -98,8 +99,8 @@ class StepHandler(Generic[Parameters, Returned]):
             has_compensation=self.compensate_function is not None,
             has_probe=self.probe_function is not None,
             read_only=self.read_only,
-            input_schema=_schema(self.execute_function.accepted, "validation"),
-            output_schema=_schema(self.output, "serialization"),
+            input_schema=accepted_schema(self.execute_function.accepted.adapter),
+            output_schema=written_schema(self.output.adapter),
             handler_version=self.version,
         )
 
@@ -156,14 +157,6 @@ def _name_of(function: Handler, service: str) -> str:
     if name is None:
         raise UsageError(f"participant {service}: {function!r} has no name: give the step one with name=")
     return name
-
-
-def _schema(codec: Codec, mode: Literal["validation", "serialization"]) -> Value:
-    try:
-        schema = codec.adapter.json_schema(mode=mode)
-    except pydantic.errors.PydanticInvalidForJsonSchema:
-        return None
-    return schema or None
 
 
 def _returned(value: Value) -> str:

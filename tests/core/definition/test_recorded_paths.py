@@ -47,7 +47,7 @@ def test_an_unknown_field_of_the_input_is_refused_with_the_fields_that_there_are
     assert finding.code is Code.FIELD_UNKNOWN
     assert finding.place == "order v1, input"
     assert finding.reason == "order.input has the type Order, which has no field 'skus'."
-    assert finding.remedy == "Did you mean 'sku'? The fields are: sku, quantity, address, lines, by_name."
+    assert finding.remedy == "Did you mean sku? The fields are: sku, quantity, address, lines, by_name."
 
 
 def test_an_unknown_field_of_an_output_is_refused_with_its_step() -> None:

@@ -136,6 +136,17 @@ class RecordTests(StoreStage):
         with pytest.raises(NotFound):
             await directory.graph(999)
 
+    async def test_an_unknown_name_is_refused_with_the_nearest_one(self) -> None:
+        directory = (await self.adapter()).directory
+        await directory.register(graph(step("a")), None, activate=True, overwrite=False)
+
+        with pytest.raises(NotFound, match=r"definition 'ordr'\. Did you mean order\?"):
+            await directory.find("ordr", None)
+        with pytest.raises(NotFound, match=r"definition 'nothing'\. Start a process that registers it"):
+            await directory.find("nothing", None)
+        with pytest.raises(NotFound, match=r"no definition 'order' version 7\. Start a process"):
+            await directory.find("order", 7)
+
     async def test_contracts_are_found_by_their_names(self) -> None:
         directory = (await self.adapter()).directory
 
