@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from urllib.parse import urlsplit
@@ -28,10 +27,10 @@ from saga.runtime.handlers.handler_caller import HandlerCaller
 from saga.runtime.handlers.participant import STORE, Participant
 from saga.runtime.journal_retention import JournalRetention, journal_retention_options
 from saga.runtime.process import Process
+from saga.runtime.served_services import ServedService
 from saga.runtime.steps.bound_handler import BoundHandler
 from saga.runtime.steps.runner import StepRunner
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
-from saga.runtime.timing.fair_gate import FairGate
 from saga.settings import Settings, load
 from saga.telemetry.observation import observed, set_clock, telemetry, watch
 
@@ -44,40 +43,53 @@ class App(Sagas):
         self.settings = settings
         self._journals: dict[str, Journal] = {}
         self._retentions: list[asyncio.Task[None]] = []
-        self._threads = ThreadPoolExecutor(max_workers=64, thread_name_prefix="saga-handler")
 
     @asynccontextmanager
     async def serve(self, *participants: Participant) -> AsyncIterator[App]:
         """Publishes the contracts of these participants and runs their steps, until the block ends.
 
+        At the end nothing more begins. Running steps may finish for the setting `drain`; then they are cut off and given back.
+
         Raises:
-            UsageError: two of them have the same service, or a database cannot be found.
+            UsageError: two of them have the same service, or it is served already; or a database cannot be found.
             Conflict: a registered definition has another mode for a step.
         """
         names = [participant.service for participant in participants]
         if len(set(names)) < len(names):
             raise UsageError(f"two participants have the same service: {', '.join(names)}")
+        services = self.process.services
+        served = [services.add(participant.service, participant.concurrency) for participant in participants]
+        try:
+            contracts = [
+                contract
+                for participant, service in zip(participants, served, strict=True)
+                for contract in await self._bind(participant, service)
+            ]
+            await self._name_narrower(contracts)
+            await self.process.directory.publish(contracts)
+            await self._check_deployment(names, contracts)
+            capacity = sum(participant.concurrency for participant in participants)
+            is_durable = any(contract.mode is Mode.EXTERNAL for contract in contracts)
+            await services.serve(names, capacity, durable=is_durable)
+            get_logger("saga").info(
+                "serving",
+                services=names,
+                contracts=[f"{contract.name} ({contract.mode.name.lower()})" for contract in contracts],
+            )
+            yield self
+        finally:
+            await asyncio.shield(services.leave(served, self.settings.drain))
+
+    async def _bind(self, participant: Participant, service: ServedService) -> list[Contract]:
+        """Binds the handlers of a participant to the runners of their modes. Returns their contracts."""
         contracts, process = [], self.process
-        for participant in participants:
-            inner_mode, inner = await self._runner(participant)
-            slots = FairGate(participant.concurrency)
-            for handler in participant.handlers.values():
-                mode, runner = (Mode.EXTERNAL, process.runners.external) if handler.external else (inner_mode, inner)
-                contracts.append(handler.contract(mode))
-                bound = BoundHandler(handler, mode, runner, HandlerCaller(self._threads), slots)
-                process.executor.serve(participant.service, handler.name, bound)
-        await self._name_narrower(contracts)
-        await process.directory.publish(contracts)
-        await self._check_deployment(names, contracts)
-        capacity = sum(participant.concurrency for participant in participants)
-        is_durable = any(contract.mode is Mode.EXTERNAL for contract in contracts)
-        await process.serve(names, capacity, durable=is_durable)
-        get_logger("saga").info(
-            "serving",
-            services=names,
-            contracts=[f"{contract.name} ({contract.mode.name.lower()})" for contract in contracts],
-        )
-        yield self
+        inner_mode, inner = await self._runner(participant)
+        for handler in participant.handlers.values():
+            mode, runner = (Mode.EXTERNAL, process.runners.external) if handler.external else (inner_mode, inner)
+            contracts.append(handler.contract(mode))
+            bound = BoundHandler(handler, mode, runner, HandlerCaller(service.threads), service.slots)
+            process.executor.serve(participant.service, handler.name, bound)
+        return contracts
 
     async def _check_deployment(self, services: Sequence[str], contracts: Sequence[Contract]) -> None:
         """Logs what definitions in use need and this process lacks: perhaps another build serves it, perhaps it was forgotten."""
@@ -156,7 +168,6 @@ class App(Sagas):
         for journal in self._journals.values():
             await journal.close()
         await self.process.adapter.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 @asynccontextmanager

@@ -46,6 +46,7 @@ class PostgresMembership:
         self._listener: ProcessListener | None = None
         self._must_listen = False  # only processes that serve or start sagas: every notification wakes all listeners
         self._listening: asyncpg.Connection[asyncpg.Record] | None = None
+        self._heard: set[str] = set()  # the services whose queues this session listens to
         self._turn = asyncio.Lock()  # a connection runs one operation at a time
 
     @property
@@ -56,6 +57,7 @@ class PostgresMembership:
     async def join(self, name: str, services: Sequence[str], capacity: int, listener: ProcessListener) -> int:
         self._end_session()
         connection = await self._pool.dedicated()
+        self._heard = set(services)
         try:
             socket_path = await self._announcer.open_socket()
             with translated(self._pool.place):
@@ -109,7 +111,8 @@ class PostgresMembership:
         await self.listen()
         async with self._turn:
             with self._pool.using(connection):
-                await self._announcer.listen_to_services(connection, services, listener)
+                await self._announcer.listen_to_services(connection, sorted(set(services) - self._heard), listener)
+                self._heard.update(services)
                 await connection.execute(_ANNOUNCE, self._process, list(services), capacity)
                 await self._announcer.notify_peers(connection)
 

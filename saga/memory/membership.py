@@ -32,7 +32,7 @@ class MemoryMembership:
     async def announce(self, services: Sequence[str], capacity: int) -> None:
         if self._member is None:
             raise UsageError("join before announcing services")
-        self._member.services |= frozenset(services)
+        self._member.services = frozenset(services)
         self._member.capacity = capacity
         self._database.notify_peers()
 

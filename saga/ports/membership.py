@@ -74,7 +74,7 @@ class Membership(Protocol):
         """
 
     async def announce(self, services: Sequence[str], capacity: int) -> None:
-        """Adds services to those that this process serves."""
+        """Sets the services that this process serves, and its capacity: in place of those that it announced before."""
 
     async def heartbeat(self, in_flight: int, *, full: bool) -> Heartbeat:
         """Reports that this process is alive, and reads which others are. Frees the claims of dead processes.

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import socket
-from collections.abc import Sequence
 from typing import Final
 
 from saga.errors import SagaError
@@ -38,11 +37,16 @@ from saga.runtime.leader_watch import LeaderWatch
 from saga.runtime.planning.planner import CommitPlanner
 from saga.runtime.planning.router import Router
 from saga.runtime.redrive import Redriver
+from saga.runtime.served_services import ServedServices
 from saga.runtime.steps.runners import StepRunners
 from saga.runtime.telemetry import SILENT, Telemetry
 from saga.runtime.timing.store_clock import StoreClock
 
 DRAIN_SECONDS: Final = 10.0
+SHUTDOWN_SECONDS: Final = 5.0
+"""How long a process that stops may take, beyond its drain, to cut off steps that run on, and to commit what is done."""
+LEAVE_SECONDS: Final = 2.0
+"""How long it may then take to publish what is left, and to leave the list of members."""
 
 
 class Process:
@@ -68,6 +72,7 @@ class Process:
     executor: Executor
     heartbeat: HeartbeatLoop
     redriver: Redriver
+    services: ServedServices
 
     def __init__(
         self,
@@ -112,6 +117,9 @@ class Process:
         self.runners = StepRunners(adapter, store_clock, identity, planner, follow_up, telemetry)
         self.executor = Executor(adapter, store_clock, identity, self.definitions, outcomes, planner, follow_up, router)
         intake.run_with(self.executor)
+        self.services = ServedServices(
+            clock, adapter.membership, self.definitions, router, intake, self.poller, self.executor, dispatcher
+        )
 
         self.heartbeat = HeartbeatLoop(
             self.name, adapter.membership, store_clock, router, leaders, intake, requests, waiters, follow_up, meter
@@ -132,33 +140,30 @@ class Process:
             self._leases.run,
             self.end_waiters.run,
             HistoryDays(self.adapter.retention, self.clock, self.heartbeat.leader_watch).run,
+            self.services.run,
         ]
         if self.dispatcher is not None:
             loops += [self.dispatcher.run, self.dispatcher.run_late]
         self._tasks = [self.background.start(loop) for loop in loops]
 
-    async def serve(self, services: Sequence[str], capacity: int, *, durable: bool) -> None:
-        """Accepts commands of these services, in addition to those served already. `capacity`: how many more claims may run at once."""
-        self.router.serve(services)
-        if self.dispatcher is not None:
-            await self.dispatcher.serve(services)
-        await self.adapter.membership.announce(services, self.intake.capacity + capacity)
-        self.intake.serve(capacity)
-        self.poller.serve(services, durable=durable)
-
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
-        """Accepts no more commands, finishes those that run, commits their outcomes, gives back the rest, and leaves."""
-        if self.dispatcher is not None:
-            await self.dispatcher.stop_reading()
-        self.executor.give_back(await self.poller.drain(drain_seconds))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(drain_seconds):
+        """Accepts no more commands, finishes those that run, commits their outcomes, gives back the rest, and leaves.
+
+        Running steps may take `drain_seconds`, everything else `SHUTDOWN_SECONDS`, whatever the handlers, the store and the bus do.
+        """
+        drains_until = self.clock.monotonic() + drain_seconds
+        with contextlib.suppress(SagaError, TimeoutError):
+            async with asyncio.timeout(drain_seconds + SHUTDOWN_SECONDS):
+                if self.dispatcher is not None:
+                    await self.dispatcher.stop_reading()
+                self.executor.give_back(*await self.poller.drain(max(drains_until - self.clock.monotonic(), 0.0)))
                 await self.outcomes.drained()
         await self.background.cancel(self._tasks)
-        if self.dispatcher is not None:
-            await self.dispatcher.close(drain_seconds)
         with contextlib.suppress(SagaError, TimeoutError):
-            await self.adapter.membership.leave()
+            async with asyncio.timeout(LEAVE_SECONDS):
+                if self.dispatcher is not None:
+                    await self.dispatcher.close(LEAVE_SECONDS / 2)
+                await self.adapter.membership.leave()
 
     @property
     def number(self) -> int:

@@ -66,6 +66,12 @@ RELEASED: Final = Metric(
 )
 HELD: Final = Metric("saga_claims_held", "gauge", "Claims that this process holds, whether they run or wait.")
 CAPACITY: Final = Metric("saga_claims_capacity", "gauge", "Maximum number of handlers that this process runs at once.")
+HUNG: Final = Metric(
+    "saga_hung_handlers",
+    "gauge",
+    "Synchronous handlers that go on in their threads after their attempts have ended.",
+    ("service",),
+)
 COMMIT_SAGAS: Final = Metric(
     "saga_commit_sagas", "histogram", "Number of sagas in one commit of outcomes or starts.", ("batch",), SIZES
 )
@@ -120,6 +126,6 @@ SURVEY_CUT: Final = Metric(
 
 METRICS: Final = (
     STARTED, ENDED, DURATION, STEPS, STEP_DURATION, REDRIVES, ROLLBACKS, QUARANTINED, DEADLINE_LATENESS, RELEASED,
-    HELD, CAPACITY, COMMIT_SAGAS, COMMIT_DURATION, BUS_LAG, LOOP_LAG, STORE_SILENCE, BUILD, LEADER,
+    HELD, CAPACITY, HUNG, COMMIT_SAGAS, COMMIT_DURATION, BUS_LAG, LOOP_LAG, STORE_SILENCE, BUILD, LEADER,
     TERM, SAGAS, STUCK, SCAN_LAG, DEADLINE_OVERDUE, QUEUED, QUEUE_LAG, PROCESSES, SURVEY_CUT,
 )  # fmt: skip

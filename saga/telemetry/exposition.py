@@ -64,6 +64,8 @@ class SagaCollector(Collector):
         yield _counter(names.RELEASED, [((), metrics.released_claims)])
         yield _gauge(names.HELD, [((), intake.in_flight)])
         yield _gauge(names.CAPACITY, [((), intake.capacity)])
+        hung = self._process.services.hung_handlers().items()
+        yield _gauge(names.HUNG, _sums(((metrics.service(name),), count) for name, count in hung))
         yield _histogram(names.COMMIT_SAGAS, (((batch,), sizes) for batch, sizes in metrics.commit_sagas.items()))
         yield _histogram(names.COMMIT_DURATION, (((batch,), took) for batch, took in metrics.commit_seconds.items()))
         yield _histogram(names.BUS_LAG, (((service,), lag) for service, lag in metrics.bus_lag.items()))

@@ -41,14 +41,19 @@ class Health:
         self._is_schema_right = False
 
     def liveness(self) -> HealthReport:
-        """Check that the event loop turns and that every background loop of the process runs."""
+        """Check that the event loop turns, that every background loop of the process runs, and that handlers can be run.
+
+        Only a restart ends handlers that hang in their threads.
+        """
         is_turning = self._pulse.age_seconds < PULSE_SECONDS_MAX
         is_complete = self._process.background.is_running
+        hung = self._process.services.hung()
         return HealthReport(
-            is_turning and is_complete,
+            is_turning and is_complete and not hung,
             {
                 "event_loop": "turns" if is_turning else f"stood still for {self._pulse.age_seconds:.1f} s",
                 "process": "runs" if is_complete else "a loop of it has ended",
+                "handlers": f"all of {', '.join(hung)} hang" if hung else "run",
             },
         )
 

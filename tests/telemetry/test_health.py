@@ -22,7 +22,7 @@ async def test_a_healthy_process_is_live_and_ready(any_world: World) -> None:
     async with sagas.endpoint(supervisor) as address:
         live, ready = await probe(address, "/livez"), await probe(address, "/readyz")
 
-    assert live == (200, {"ok": True, "event_loop": "turns", "process": "runs"})
+    assert live == (200, {"ok": True, "event_loop": "turns", "process": "runs", "handlers": "run"})
     number = sagas.process.number
     assert ready == (
         200,

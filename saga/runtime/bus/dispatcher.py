@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -158,9 +158,10 @@ class Dispatcher:
             self._log.exception("bus failed, leaving commands to the redrive", commands=len(batch))
         return None
 
-    async def stop_reading(self) -> None:
-        """Leaves the groups. Deliveries that are not acknowledged go to other members."""
-        await self._background.cancel(self._readers.values())
+    async def stop_reading(self, services: Collection[str] | None = None) -> None:
+        """Leaves the groups of these services; None: of all. Deliveries that are not acknowledged go to other members."""
+        ended = [key for key in self._readers if services is None or key[1] in services]
+        await self._background.cancel([self._readers.pop(key) for key in ended])
 
     async def close(self, timeout_seconds: float) -> None:
         """Publishes what is left, within that time, and closes the buses. `run` must have ended."""

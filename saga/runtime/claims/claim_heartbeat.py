@@ -14,6 +14,7 @@ from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.values.claim import Claim
 from saga.runtime.definition_cache import DefinitionCache
+from saga.runtime.handlers.time_limit import STOP
 from saga.runtime.identity import ProcessIdentity
 
 
@@ -46,6 +47,6 @@ class ClaimHeartbeat:
             return
         self._log.info("step no longer wanted, stopping", **self.definitions.described(claim))
         if task is not None:
-            task.cancel()
+            task.cancel(STOP)
         await asyncio.sleep(0)
         raise asyncio.CancelledError

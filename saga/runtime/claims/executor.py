@@ -12,6 +12,7 @@ import structlog
 
 from saga.core.definition.graph import Graph
 from saga.core.rules import events as ev
+from saga.core.state.mode import Mode
 from saga.errors import SagaError
 from saga.logger import get_logger
 from saga.ports.adapter import StoreAdapter
@@ -33,6 +34,7 @@ from saga.runtime.planning.outcome_group import group_of
 from saga.runtime.planning.planner import CommitPlanner
 from saga.runtime.steps.attempt import Attempt, DoesNotFit
 from saga.runtime.steps.bound_handler import BoundHandler
+from saga.runtime.timing.fair_gate import GateClosed
 from saga.runtime.timing.store_clock import StoreClock
 
 UNKNOWN_HANDLER_SECONDS: Final = 5.0
@@ -64,12 +66,21 @@ class Executor:
         self._misfits = Misfits(clock, peers)
         self._loop = asyncio.get_running_loop()  # kept, because asking for it is a system call
         self._bound: dict[tuple[str, str], BoundHandler] = {}
+        self._withdrawn: set[str] = set()
+        self._returned: set[int] = set()  # numbers of claims that were cut off before they began, and given back
         self._log = get_logger("saga.participant")
         self._logs_each_step = _is_debug_logged(self._log)
 
     def serve(self, service: str, name: str, bound: BoundHandler) -> None:
         """Runs the claims of this handler from now on."""
+        self._withdrawn.discard(service)
         self._bound[service, name] = bound
+
+    def withdraw(self, service: str) -> None:
+        """Runs no more claims of this service; they are given back."""
+        self._withdrawn.add(service)
+        for key in [key for key in self._bound if key[0] == service]:
+            del self._bound[key]
 
     async def run(self, claim: Claim) -> None:
         """Runs a claim, and enqueues its outcome for the committer unless the step's own transaction has committed it."""
@@ -108,15 +119,23 @@ class Executor:
         if isinstance(error, KeyboardInterrupt | SystemExit) or is_foreign(error, attempt.context):
             if not attempt.has_begun:
                 self.give_back([attempt.claim])
+                self._returned.add(attempt.claim.number)
             return False
         return True
 
-    def give_back(self, claims: Sequence[Claim]) -> None:
-        """Returns claims that have not begun to their queues at once: they have made no call that could still arrive (G25)."""
-        for claim in claims:
+    def give_back(self, waiting: Sequence[Claim], begun: Sequence[Claim] = ()) -> None:
+        """Returns claims to their queues at once, and their deliveries do not count.
+
+        `waiting`: they have not begun. `begun`: they were cut off, and an external call of theirs can still arrive (G24, G25).
+        """
+        cut_off = {claim.number for claim in begun} - self._returned
+        for claim in (*waiting, *(claim for claim in begun if claim.number in cut_off)):
             graph = self._definitions.known(claim.definition)
             if graph is not None:
-                self._outcomes.add(group_of(graph, Outcome(claim, None)))
+                step, quiet_seconds = graph.steps[claim.step], 0.0
+                if claim.number in cut_off and step.mode is Mode.EXTERNAL:
+                    quiet_seconds = step.timeout_seconds + self._adapter.options.margin_seconds
+                self._outcomes.add(group_of(graph, Outcome(claim, None, quiet_seconds=quiet_seconds)))
 
     async def _put_back(self, claim: Claim, error: Exception) -> None:
         """Leaves the claim to other processes, because this build cannot read its definition."""
@@ -133,6 +152,8 @@ class Executor:
 
     def _without_handler(self, claim: Claim, graph: Graph) -> Outcome:
         step = graph.steps[claim.step]
+        if step.service in self._withdrawn:
+            return Outcome(claim, None)
         self._log.error(
             "no such handler here, leaving it to others",
             **self._definitions.described(claim),
@@ -158,8 +179,11 @@ class Executor:
         if is_poison(claim):
             why = f"delivered {claim.deliveries} times without an answer, the last time alone: it seems to kill its process"
             return attempt.failed(RuntimeError(why), is_final=True)
-        if not bound.slots.try_enter():
-            await bound.slots.enter()
+        try:
+            if not bound.slots.try_enter():
+                await bound.slots.enter()
+        except GateClosed:
+            return Outcome(claim, None)
         try:
             return await self._isolation.run(attempt, bound.runner)
         finally:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from saga.ports.clock import Clock
 from saga.ports.values.claim import Claim
 from saga.runtime.claims.poll_requests import PollRequests
+from saga.runtime.handlers.time_limit import STOP, UNWIND_SECONDS
 
 # How long a claim may wait here while other processes might have room for it
 HOLD_SECONDS: Final = 0.25
@@ -17,6 +18,8 @@ HOLD_SECONDS: Final = 0.25
 BEGUN_AT_ONCE: Final = 32
 # Numbers of notified claims to remember: those of a few seconds, at the highest rate of one process
 NOTIFIED_MAX: Final = 65_536
+# How long a step may take to end after it was cancelled: its handler, then its transaction
+END_SECONDS: Final = UNWIND_SECONDS + 1.0
 
 
 class ClaimRunner(Protocol):
@@ -56,9 +59,12 @@ class Intake:
         self._runner = runner
 
     def serve(self, capacity: int) -> None:
-        """Allows this many more claims to run at once."""
+        """Allows this many more claims to run at once; a negative number: fewer."""
         self._capacity += capacity
         self._freed.set()  # deliveries of a bus may already be waiting for room
+        if self._waiting and not self._is_continuing:
+            self._begin()
+        self._requests.room_freed()
 
     @property
     def in_flight(self) -> int:
@@ -141,24 +147,36 @@ class Intake:
         running = self._running.get(claim.number)
         if running is None:
             return False
-        running[1].cancel()
+        running[1].cancel(STOP)
         return True
 
     def close(self) -> None:
         """Begins no more claims."""
         self._is_closing = True
 
-    async def drain(self, seconds: float) -> list[Claim]:
-        """Lets running claims finish within that time, then cancels them. Returns the claims that were not begun."""
-        waiting = list(self._waiting)
-        self._waiting.clear()
-        tasks = [task for _, task in self._running.values()]
-        if tasks:
-            _, late = await asyncio.wait(tasks, timeout=seconds)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-        return waiting
+    def take_waiting(self, is_wanted: Callable[[Claim], bool]) -> list[Claim]:
+        """Removes these claims, which wait for room."""
+        taken = [claim for claim in self._waiting if is_wanted(claim)]
+        self._waiting = deque(claim for claim in self._waiting if not is_wanted(claim))
+        return taken
+
+    async def drain(
+        self, seconds: float, is_wanted: Callable[[Claim], bool] = lambda _: True
+    ) -> tuple[list[Claim], list[Claim]]:
+        """Lets these claims finish within that time, then cancels them.
+
+        Takes at most `END_SECONDS` more than that. Returns the claims that were not begun, and those that were cut off.
+        """
+        waiting = self.take_waiting(is_wanted)
+        running = {task: claim for claim, task in self._running.values() if is_wanted(claim)}
+        if not running:
+            return waiting, []
+        _, late = await asyncio.wait(running, timeout=seconds)
+        for task in late:
+            task.cancel(STOP)
+        if late:
+            await asyncio.wait(late, timeout=END_SECONDS)
+        return waiting, [running[task] for task in late if task.done() and task.cancelled()]
 
     def _begin(self) -> None:
         """Runs waiting claims while there is room, some of them in each turn of the loop."""

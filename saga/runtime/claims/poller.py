@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from saga.errors import SagaError
@@ -56,6 +56,10 @@ class Poller:
         self._is_durable = self._is_durable or durable
         self._requests.poll(everything=True)
 
+    def withdraw(self, services: Iterable[str]) -> None:
+        """Polls the queues of these services no more."""
+        self._services = sorted(set(self._services).difference(services))
+
     async def run(self) -> None:
         """Fetches and polls until cancelled."""
         while True:
@@ -69,14 +73,15 @@ class Poller:
                 await self._clock.sleep(RETRY_SECONDS)
                 self._requests.poll(everything=True)
 
-    async def drain(self, seconds: float) -> list[Claim]:
-        """Accepts no more claims, and lets running ones finish within that time. Returns the claims that were not begun."""
+    async def drain(self, seconds: float) -> tuple[list[Claim], list[Claim]]:
+        """Accepts no more claims, and lets running ones finish within that time. Returns what `Intake.drain` returns."""
         self._intake.close()
         self._requests.close()
+        ends_at = self._clock.monotonic() + seconds
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds), self._asking:
                 pass  # the last request has been answered
-        return await self._intake.drain(seconds)
+        return await self._intake.drain(max(ends_at - self._clock.monotonic(), 0.0))
 
     async def _fetch(self) -> None:
         refs = self._requests.take_refs()

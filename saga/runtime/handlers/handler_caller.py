@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from functools import partial
 from typing import Final
 
 from saga.codec.codec import Value
+from saga.logger import get_logger
 from saga.runtime.handlers.context import Context
 from saga.runtime.handlers.handler_function import HandlerFunction
+from saga.runtime.handlers.handler_threads import HandlerThreads
+from saga.runtime.handlers.time_limit import Steered, TimeLimit
 from saga.runtime.timing.coarse_timers import CoarseTimers
 
 TIMEOUT_TICK_SECONDS: Final = 0.02
@@ -21,58 +23,48 @@ class HandlerCaller:
 
     __slots__ = ("_loop", "_threads", "_timeouts")
 
-    def __init__(self, threads: ThreadPoolExecutor) -> None:
+    def __init__(self, threads: HandlerThreads) -> None:
         self._threads = threads
         self._loop = asyncio.get_running_loop()  # kept, because asking for it is a system call
-        self._timeouts: CoarseTimers[_TimeLimit] = CoarseTimers(TIMEOUT_TICK_SECONDS, _TimeLimit.expire)
+        self._timeouts: CoarseTimers[TimeLimit] = CoarseTimers(TIMEOUT_TICK_SECONDS, TimeLimit.due)
 
     async def call(
         self, function: HandlerFunction, values: tuple[Value, ...], context: Context, timeout_seconds: float
     ) -> Value:
-        """Runs a handler function. A synchronous one that times out goes on in its thread, and its result is ignored.
+        """Runs a handler function. The timeout counts from when the function begins.
+
+        A synchronous function that times out goes on in its thread, and its result is ignored. An asynchronous one is cancelled; if it
+        does not end within `UNWIND_SECONDS` after that, it is left where it waits.
 
         Raises:
             TimeoutError: it took longer than the step's timeout.
         """
-        limit = _TimeLimit(self._loop)
-        tick = self._timeouts.add(limit, timeout_seconds)
+        thread = None if function.is_async else await self._threads.acquire()
+        limit = TimeLimit(self._loop, self._timeouts, timeout_seconds)
         try:
-            if function.is_async:
+            if thread is None:
                 answer = function.call(values, context)
             else:
-                run = copy_context().run
-                answer = await self._loop.run_in_executor(self._threads, run, function.call, values, context)
-            return await answer if isinstance(answer, Awaitable) else answer  # a decorator may return either
+                limit.call = self._threads.begin(thread, partial(function.call, values, context), context)
+                answer = await self._threads.answer(limit.call)
+            return (
+                await Steered(answer, limit) if isinstance(answer, Awaitable) else answer
+            )  # a decorator may return either
         except asyncio.CancelledError:
+            if limit.is_left:
+                _log_left(function, context, limit)
             limit.raise_if_expired()
             raise
         finally:
-            self._timeouts.discard(tick, limit)
             limit.end()
 
 
-class _TimeLimit:
-    """Replaces asyncio.timeout for the one case that the hot path needs: 1 us instead of 16."""
-
-    __slots__ = ("is_expired", "task")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        task = asyncio.current_task(loop)
-        assert task is not None  # noqa: S101 (a handler runs in a task)
-        self.task = task
-        self.is_expired = False
-
-    def expire(self) -> None:
-        self.is_expired = True
-        self.task.cancel()
-
-    def raise_if_expired(self) -> None:
-        """Turns our own cancellation into a TimeoutError. Any other cancellation stays one."""
-        if self.is_expired:
-            self.is_expired = False
-            if self.task.uncancel() == 0:
-                raise TimeoutError
-
-    def end(self) -> None:
-        if self.is_expired:  # the handler has swallowed the cancellation: it must not count against what follows
-            self.task.uncancel()
+def _log_left(function: HandlerFunction, context: Context, limit: TimeLimit) -> None:
+    get_logger("saga.participant").error(
+        "handler ignores its cancellation, leaving it where it waits",
+        saga=str(context.saga_id),
+        step=context.step,
+        operation=context.operation.name.lower(),
+        handler=function.place,
+        line=limit.left_at,
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -43,6 +43,10 @@ class Router:
 
     def serve(self, services: Sequence[str]) -> None:
         self.own_services |= frozenset(services)
+
+    def withdraw(self, services: Iterable[str]) -> None:
+        """This process accepts no more commands of these services."""
+        self.own_services -= frozenset(services)
 
     def update(self, peers: Sequence[Peer]) -> None:
         """Replaces what is known of the peers by what a heartbeat returned."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
@@ -18,6 +17,7 @@ from saga.memory.bus import MemoryBus
 from saga.memory.election import MemoryElection
 from saga.memory.journal import MemoryJournal
 from saga.runtime.handlers.handler_caller import HandlerCaller
+from saga.runtime.handlers.handler_threads import HandlerThreads
 from saga.runtime.handlers.participant import STORE, Participant
 from saga.runtime.journal_retention import JournalRetention
 from saga.runtime.process import Process
@@ -37,7 +37,6 @@ from tests.simulation.worlds.database import WatchedStore
 if TYPE_CHECKING:
     from tests.simulation.worlds.world import World
 
-NO_THREADS: Final = ThreadPoolExecutor(max_workers=1)  # all handlers are asynchronous: it never starts a thread
 CONCURRENCY: Final = 8
 FROZEN_SECONDS_MAX: Final = 5.0
 REBOOT_SECONDS_MAX: Final = 1.2
@@ -123,13 +122,16 @@ class Machine:
             mode = _mode(participant)
             is_durable = is_durable or mode is Mode.EXTERNAL
             slots, runner = FairGate(CONCURRENCY), self._runner(process, mode)
+            threads = HandlerThreads(
+                participant.service, lambda _: None
+            )  # all handlers are asynchronous: it starts none
             for handler in participant.handlers.values():
-                bound = BoundHandler(handler, mode, runner, HandlerCaller(NO_THREADS), slots)
+                bound = BoundHandler(handler, mode, runner, HandlerCaller(threads), slots)
                 process.executor.serve(participant.service, handler.name, bound)
         if self.world.keeper_options is not None and self.journal is not None:
             keeper = JournalRetention(self.journal, process.ledger, process.store_clock, self.world.keeper_options)
             self.world.loop.run_as(self.host, keeper.run())
-        await process.serve(self.role.services, self.world.capacity * len(participants), durable=is_durable)
+        await process.services.serve(self.role.services, self.world.capacity * len(participants), durable=is_durable)
 
     def _runner(self, process: Process, mode: Mode) -> StepRunner:
         if mode is Mode.JOURNALED:

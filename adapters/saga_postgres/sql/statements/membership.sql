@@ -9,9 +9,8 @@ insert into participant (id, name, services, capacity, release, socket_path) val
 select case when not exists (select from participant where id = $2) then pg_try_advisory_lock($1, $2) else false end
 
 -- name: announce
--- Adds services to a process and sets its capacity.
-update participant set capacity = $3, services = (select array_agg(distinct s order by s) from unnest(services || $2::text[]) as s)
-where id = $1
+-- Sets the services of a process, and its capacity.
+update participant set capacity = $3, services = $2::text[] where id = $1
 
 -- name: lead
 -- Records that the supervisor of term $1 was seen working, unless a later term was seen within $3 seconds; returns how long no supervisor

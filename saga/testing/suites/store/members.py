@@ -66,11 +66,19 @@ class MemberTests(StoreStage):
     async def test_a_process_can_serve_further_services_later(self) -> None:
         process, other = await self.process(), await self.process()
 
-        await process.adapter.membership.announce([OTHER_SERVICE], 25)
+        await process.adapter.membership.announce([SERVICE, OTHER_SERVICE], 25)
 
         (peer,) = [peer for peer in (await other.heartbeat()).peers if peer.id == process.id]
         assert peer.services == {SERVICE, OTHER_SERVICE}
         assert peer.capacity == 25
+
+    async def test_a_process_can_stop_serving_its_services(self) -> None:
+        process, other = await self.process(), await self.process()
+
+        await process.adapter.membership.announce([], 1)
+
+        (peer,) = [peer for peer in (await other.heartbeat()).peers if peer.id == process.id]
+        assert peer.services == frozenset()
 
     async def test_a_process_is_notified_of_the_queues_that_it_serves_later(self) -> None:
         process, other = await self.process(), await self.process()

@@ -1,0 +1,46 @@
+"""Finds the line of user code in a stack, for log lines."""
+
+from __future__ import annotations
+
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+_LIBRARIES: Final = tuple(
+    str(folder)
+    for folder in (
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+        Path(__file__).parents[2],  # Saga itself
+        "<frozen",
+    )
+)
+
+
+def user_line(frames: Iterable[FrameType]) -> str | None:
+    """The innermost line that belongs neither to a library nor to Saga: `shop.py:12, in charge`. None: there are no frames.
+
+    `frames`: the outermost first. In a stack of libraries alone it is the outermost line, which is the handler's.
+    """
+    found = list(frames)
+    if not found:
+        return None
+    is_user = (not frame.f_code.co_filename.startswith(_LIBRARIES) for frame in reversed(found))
+    frame = next((frame for frame, is_own in zip(reversed(found), is_user, strict=True) if is_own), found[0])
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_name}"
+
+
+def waiting_coroutines(coroutine: Any) -> Iterator[Any]:
+    """A coroutine that waits, the one that it waits for, and so on."""
+    while coroutine is not None:
+        yield coroutine
+        coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
+
+
+def frames_of(coroutines: Iterable[Any]) -> Iterator[FrameType]:
+    """The frames of those coroutines that are suspended."""
+    for coroutine in coroutines:
+        frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+        if frame is not None:
+            yield frame

@@ -1,0 +1,198 @@
+"""Handlers that do not end when they are cancelled are left where they wait, and named."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from saga import Context, Definition, Participant, Retry
+from saga.runtime.handlers import time_limit
+from tests.runtime.steps.test_modes import effects_in, prepared
+from tests.runtime.world import World, until
+
+Database = Callable[[], Awaitable[str]]
+TWICE = Retry(attempts=2, first="10ms")
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(time_limit, "UNWIND_SECONDS", 0.2)
+
+
+class Stubborn:
+    """Waits for ever, whatever is thrown at it; counts how often it went on."""
+
+    def __init__(self) -> None:
+        self.turns = 0
+        self.is_over = False  # lets a task of a handler's own end
+
+    async def wait(self) -> None:
+        while not self.is_over:
+            with contextlib.suppress(BaseException):
+                await asyncio.sleep(0.02)
+            self.turns += 1
+
+
+async def is_left(stubborn: Stubborn) -> bool:
+    """Whether it goes on no more."""
+    turns = stubborn.turns
+    await asyncio.sleep(0.1)
+    return stubborn.turns == turns
+
+
+async def direct(stubborn: Stubborn) -> None:
+    await stubborn.wait()
+
+
+async def in_a_task(stubborn: Stubborn) -> None:
+    await asyncio.create_task(stubborn.wait())
+
+
+async def gathered(stubborn: Stubborn) -> None:
+    await asyncio.gather(stubborn.wait(), stubborn.wait())
+
+
+@pytest.mark.parametrize("wait", [direct, in_a_task, gathered])
+async def test_an_external_handler_that_ignores_its_cancellation_is_left_and_named(
+    any_world: World, caplog: pytest.LogCaptureFixture, wait: Callable[[Stubborn], Awaitable[None]]
+) -> None:
+    service, stubborn = Participant("service"), Stubborn()
+
+    @service.step(external=True, read_only=True)
+    async def ask() -> None:
+        await wait(stubborn)
+
+    definition = Definition("stubborn")
+    definition.step("service.ask", timeout="50ms", retry=TWICE)
+    sagas = await any_world.join(service)
+    ending = await (await sagas.start(definition)).result(10)
+    was_left = await is_left(stubborn)
+    stubborn.is_over = True
+    assert was_left or wait is not direct
+    assert ending.reason == "ask: given up after 2 failures: no answer in time: the handler ignores its cancellation"
+    assert sagas.process.intake.in_flight == 0
+    out = caplog.text
+    assert "handler ignores its cancellation, leaving it where it waits" in out
+    assert "test_cancellation.py" in out
+
+
+async def test_a_compensation_and_a_probe_that_ignore_their_cancellation_are_left(any_world: World) -> None:
+    service, stubborn, calls = Participant("service"), Stubborn(), []
+
+    @service.step(external=True)
+    async def charge() -> None:
+        raise ConnectionError
+
+    @charge.probe
+    async def look() -> None:
+        calls.append("probe")
+        if calls.count("probe") == 1:
+            await stubborn.wait()
+
+    @charge.compensation
+    async def refund(value: Any, result: None) -> None:
+        calls.append("refund")
+        if calls.count("refund") == 1:
+            await stubborn.wait()
+
+    definition = Definition("undone")
+    definition.step("service.charge", timeout="50ms", retry=Retry(attempts=1), compensation_retry=TWICE)
+    sagas = await any_world.join(service)
+    assert (await (await sagas.start(definition)).result(20)).status == "compensated"
+    assert calls == ["probe", "probe", "refund", "refund"]
+    assert await is_left(stubborn)
+
+
+@pytest.mark.parametrize("mode", ["transactional", "journaled"])
+async def test_a_handler_with_a_transaction_that_ignores_its_cancellation_loses_it(
+    world: World, fresh_database: Database, mode: str
+) -> None:
+    url = await prepared(world.url if mode == "transactional" else await fresh_database())
+    service, stubborn = Participant("service", database=url), Stubborn()
+
+    @service.step
+    async def note(ctx: Context) -> None:
+        await ctx.sql.execute("insert into effect values ($1, $2)", ctx.saga_id, f"attempt {ctx.attempt}")
+        if ctx.attempt == 1:
+            await stubborn.wait()
+
+    definition = Definition("noted")
+    definition.step("service.note", timeout="100ms", retry=TWICE)
+    sagas = await world.join(service)
+    assert (await (await sagas.start(definition)).result(10)).is_completed
+    assert await effects_in(url) == ["attempt 2"]
+    assert await is_left(stubborn)
+
+
+async def test_a_process_that_stops_leaves_handlers_that_ignore_it(any_world: World) -> None:
+    service, stubborn = Participant("service"), Stubborn()
+
+    @service.step(external=True)
+    async def ask() -> None:
+        await stubborn.wait()
+
+    definition = Definition("stubborn")
+    definition.step("service.ask", timeout="1h")
+    sagas = await any_world.join(service)
+    await sagas.start(definition)
+    await until(lambda: stubborn.turns, "it runs")
+    async with asyncio.timeout(5):
+        await sagas.process.stop(0)
+    assert await is_left(stubborn)
+
+
+async def test_a_handler_may_clean_up_after_its_timeout(any_world: World) -> None:
+    service, closed = Participant("service"), []
+
+    @service.step(external=True, read_only=True)
+    async def ask() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0.05)
+            closed.append(True)
+
+    definition = Definition("tidy")
+    definition.step("service.ask", timeout="50ms", retry=Retry(attempts=1))
+    sagas = await any_world.join(service)
+    ending = await (await sagas.start(definition)).result(10)
+    assert (ending.reason, closed) == ("ask: given up: no answer in time", [True])
+
+
+async def test_a_timeout_of_the_handlers_own_does_not_end_it(any_world: World) -> None:
+    service = Participant("service")
+
+    @service.step(external=True, read_only=True)
+    async def ask() -> str:
+        try:
+            async with asyncio.timeout(0.01):
+                await asyncio.create_task(asyncio.sleep(3600))
+        except TimeoutError:
+            await asyncio.gather(asyncio.sleep(0.5))  # longer than the time to unwind
+        return "patient"
+
+    definition = Definition("patient")
+    definition.returns(definition.step("service.ask", timeout="30s", retry=Retry(attempts=1)).output)
+    sagas = await any_world.join(service)
+    assert (await (await sagas.start(definition)).result(10)).value == "patient"
+
+
+async def test_a_handler_may_return_any_awaitable(any_world: World) -> None:
+    service = Participant("service")
+
+    @service.step(external=True, read_only=True)
+    def ask() -> Any:
+        class Answer:
+            def __await__(self) -> Any:
+                return iter(asyncio.sleep(0, "awaited").__await__())
+
+        return Answer()
+
+    definition = Definition("awaitable")
+    definition.returns(definition.step("service.ask").output)
+    sagas = await any_world.join(service)
+    assert (await (await sagas.start(definition)).result(10)).value == "awaited"
