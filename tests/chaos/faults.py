@@ -11,9 +11,11 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final
 
+from tests.chaos.system import surprises
 from tests.chaos.system.external_systems import Fault
 from tests.chaos.system.processes import Member
 from tests.chaos.system.site import LEASE_SECONDS, Site
+from tests.process.fleet import connected
 from tests.runtime.world import until
 from tests.services.proxy import Direction, Proxy
 
@@ -25,6 +27,9 @@ LOST_ANSWERS = 3
 LOST_ANSWERS_SECONDS = 20.0
 RESTART_SECONDS = 20.0
 HANDED_OVER_SECONDS = 30.0
+RESTART_AWAY_SECONDS = LEASE_SECONDS + 6.0
+DUMP_SECONDS = 4.0
+SURPRISE_SECONDS = 2.0
 BACKENDS = 4
 HOLDER = "select holder from leader"
 
@@ -110,6 +115,41 @@ async def stock_stopped(site: Site) -> None:
     await site.places.stock.start()
 
 
+async def stock_restarted(site: Site) -> None:
+    """A minor upgrade: the service's own database is away for longer than a lease, which the default retries outlast."""
+    await site.places.stock.crash()
+    await asyncio.sleep(RESTART_AWAY_SECONDS)
+    await site.places.stock.start()
+
+
+async def history_dumped(site: Site) -> None:
+    """A backup reads the history: it holds a lock on each of its tables until its transaction ends."""
+    async with connected(site.places.store.url, search_path="saga") as sql, sql.transaction():
+        await sql.execute("lock table event in access share mode")
+        await asyncio.sleep(DUMP_SECONDS)
+        await site.progress()
+
+
+async def store_errors_nobody_foresaw(site: Site) -> None:
+    """Every process gets exceptions out of its store that its code does not expect."""
+    flag = site.folder / surprises.FLAG
+    flag.touch()
+    try:
+        await asyncio.sleep(SURPRISE_SECONDS)
+    finally:
+        flag.unlink()
+
+
+async def log_disk_full(site: Site) -> None:
+    """A process cannot write its log any more: each write fails with ENOSPC."""
+    member = site.chance.choice([*site.participants, *site.supervisors])
+    await until(lambda: member.is_running, "it is running again", seconds=RESTART_SECONDS)
+    if member.has_served:  # before, it has no handler of the signal
+        with contextlib.suppress(ProcessLookupError):
+            member.send(signal.SIGUSR1)
+    await asyncio.sleep(surprises.LOG_FULL_SECONDS)
+
+
 async def stock_commit_answers_lost(site: Site) -> None:
     await _commit_answers_lost(site.places.stock_network)
 
@@ -163,20 +203,18 @@ async def store_handed_over(site: Site) -> None:
         network.lead_to(address)
 
 
-PROCESSES: Final = (participant_frozen, leader_killed, leader_frozen, customer_killed)
+PROCESSES: Final = (
+    participant_frozen, leader_killed, leader_frozen, customer_killed, store_errors_nobody_foresaw, log_disk_full,
+)  # fmt: skip
 PROVIDER: Final = (provider_killed, provider_frozen, provider_answers_lost, provider_black_hole)
 STORE: Final = (
-    store_backends_terminated,
-    store_stopped,
-    store_killed,
-    standby_away,
-    store_fails_over,
-    store_handed_over,
-)
+    store_backends_terminated, store_stopped, store_killed, standby_away, store_fails_over, store_handed_over,
+    history_dumped,
+)  # fmt: skip
 STORE_NETWORK: Final = (
     store_network_cut, store_network_slow, store_answers_lost, store_commit_answers_lost, store_black_hole,
 )  # fmt: skip
-STOCK: Final = (stock_backends_terminated, stock_stopped, stock_commit_answers_lost, stock_black_hole)
+STOCK: Final = (stock_backends_terminated, stock_stopped, stock_restarted, stock_commit_answers_lost, stock_black_hole)
 DISK: Final = (disk_full,)
 
 

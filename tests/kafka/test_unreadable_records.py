@@ -9,7 +9,6 @@ from typing import Any, Final
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CorruptRecordException, KafkaConnectionError, UnsupportedCodecError
-from aiokafka.record.util import calc_crc32c
 
 from saga.errors import Unavailable
 from saga.ports.bus import Bus, Message
@@ -18,12 +17,10 @@ from saga_kafka import open_bus
 from saga_kafka.options import Options
 from saga_kafka.record_reader import FAILURES_MAX, RecordReader
 from saga_kafka.subscription import KafkaSubscription
+from tests.services.kafka_poison import write_broken_names
 
 TOPIC: Final = "saga.unreadable.shop"
-CRC_AT: Final = 17
-CRC_FROM: Final = 21
 UNREADABLE: Final = 2 * 3 * 3  # batches, partitions, records
-NAME: Final = b"plain-name"
 
 
 @pytest.fixture
@@ -51,18 +48,6 @@ async def on_each_partition(
             await write(producer, topic, partition)
     finally:
         await producer.stop()
-
-
-async def write_broken_names(producer: AIOKafkaProducer, topic: str, partition: int) -> None:
-    """Writes a batch of three records whose header names are not UTF-8: brokers accept it, and the driver fails."""
-    batch = producer.create_batch()
-    for _ in range(3):
-        batch.append(timestamp=None, key=b"k", value=b"poison", headers=[(NAME.decode(), b"")])
-    batch.close()
-    data = bytearray(bytes(batch._build()).replace(NAME, b"\xff" * len(NAME)))
-    data[CRC_AT:CRC_FROM] = calc_crc32c(bytes(data[CRC_FROM:])).to_bytes(4)
-    batch._buffer = data
-    await (await producer.send_batch(batch, topic, partition=partition))
 
 
 async def write_text(producer: AIOKafkaProducer, topic: str, partition: int) -> None:

@@ -17,6 +17,7 @@ from tests.chaos.system.postgres import Server
 from tests.election.election_servers import ELECTION_SERVERS
 from tests.migrated import migrate_database
 from tests.services import kafka, kinesis
+from tests.services.kafka_poison import write_unreadable
 
 if TYPE_CHECKING:
     from tests.chaos.system.site import Site
@@ -86,8 +87,12 @@ async def _kafka_bus() -> AsyncIterator[ExternalSystem]:
             finally:
                 cluster.thaw(1)
 
+        async def write_poison(_ground: Site) -> None:
+            await write_unreadable(cluster.servers)
+
         url = f"{cluster.url}&session=6s"
-        yield ExternalSystem({"SAGA_BUS": url}, {"kafka broker killed": kill, "kafka broker frozen": freeze})
+        faults = {"kafka broker killed": kill, "kafka broker frozen": freeze, "kafka poison written": write_poison}
+        yield ExternalSystem({"SAGA_BUS": url}, faults)
 
 
 @contextlib.asynccontextmanager

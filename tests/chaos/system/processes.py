@@ -12,7 +12,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from saga.cli import main as saga_command
-from tests.chaos.system import provider
+from tests.chaos.system import provider, surprises
 from tests.chaos.system.customer import serve as serve_customer
 from tests.runtime.world import until
 
@@ -119,4 +119,5 @@ def _run(work: Callable[..., object], arguments: tuple[object, ...], environment
     descriptor = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     for stream in (1, 2):
         os.dup2(descriptor, stream)
+    surprises.prepare(log.parent)
     work(*arguments)

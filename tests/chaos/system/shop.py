@@ -94,6 +94,6 @@ order.returns(order.step("money.charge", after=[_noted, _reserved], retry=STEADY
 
 gift = Definition("gift", input=int)
 _g_noted = gift.step("books.note", retry=STEADY)
-_g_reserved = gift.step("stock.reserve", retry=STEADY)
+_g_reserved = gift.step("stock.reserve")  # the default retries outlast a restart of the service's database
 _g_charged = gift.step("money.charge", after=[_g_noted, _g_reserved], retry=STEADY, timeout="2s")
 gift.returns(gift.step("books.confirm", after=_g_charged, retry=STEADY).output)
