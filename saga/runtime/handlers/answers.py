@@ -22,7 +22,10 @@ class GiveUp(Exception):
 
 
 class NotYet(Exception):
-    """The step is ongoing: it is attempted again after a while. This does not count as a failure."""
+    """The step is ongoing: it is attempted again after a while. This does not count as a failure, and has no limit.
+
+    The step has begun: a rollback asks it again until it returns or raises `Reject`, and waits if it is the pivot.
+    """
 
     def __init__(self, after: Duration = "1s") -> None:
         super().__init__(f"not yet, again in {after}")

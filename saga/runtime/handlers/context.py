@@ -94,7 +94,11 @@ class Context:
 
     @property
     def attempt(self) -> int:
-        """Number of deliveries of this command, from 1; a delivery whose process died before the handler began counts too."""
+        """The number of times that this command was handed to a process, from 1.
+
+        An attempt that answered `NotYet` is not counted; one whose process died is, even before its handler was called. A
+        compensation, and a retry by an operator, begin at 1.
+        """
         return self._claim.deliveries
 
     @property
@@ -104,7 +108,10 @@ class Context:
 
     @property
     def deadline(self) -> float | None:
-        """The deadline of the saga, in seconds since the epoch on the store's clock, or None."""
+        """The deadline of the saga, in seconds since the epoch on the store's clock, or None.
+
+        During a rollback it is the end of the compensation budget.
+        """
         return self._claim.state.deadline
 
     @property
