@@ -147,7 +147,7 @@ class Operations:
                 await self._ledger.audit(request.actor, request.action, saga, step, request.reason, detail)
         if not is_changed and _is_same(before, after):
             graph = await self._definitions.graph(after.definition)
-            raise Conflict(f"{request.action} changed nothing: {_describe(graph, after)}")
+            raise Conflict(f"{request.action} changed nothing: {_describe(graph, after, request.action)}")
         return after
 
     async def _apply(self, before: Snapshot, events: Sequence[ev.Event], action: Action) -> bool:
@@ -171,13 +171,26 @@ class Operations:
         return structs.replace(before, state=state)
 
 
-def _describe(graph: Graph, snapshot: Snapshot) -> str:
+def _describe(graph: Graph, snapshot: Snapshot, action: str) -> str:
     state = snapshot.state
     if state.phase is Phase.RUNNING and is_pivot_passed(graph, state.vector):
         return f"saga {snapshot.saga} has passed its pivot {graph.steps[graph.pivot].name} and only goes forward"
+    if state.rollback_requested and action == "roll back":
+        return f"saga {snapshot.saga} is running, rollback requested: it {_awaited_pivot(graph, snapshot)}"
     flags = (", paused" if state.paused else "") + (", rollback requested" if state.rollback_requested else "")
     way_out = "" if state.phase.is_terminal else f" (saga why {snapshot.saga} says what it waits for)"
     return f"saga {snapshot.saga} is {state.phase.name.lower()}{flags}{way_out}"
+
+
+def _awaited_pivot(graph: Graph, snapshot: Snapshot) -> str:
+    """Says what the rollback waits for, and what an operator can do about it."""
+    name, letter, saga = graph.steps[graph.pivot].name, snapshot.state.vector[graph.pivot], snapshot.saga
+    if letter in QUARANTINED_LETTERS:
+        return (
+            f"waits for the pivot {name}, which is quarantined with its outcome unknown. Run saga retry {saga} {name}, or, "
+            f"once you know what happened, saga resolve {saga} {name} happened|did-not-happen"
+        )
+    return f"waits until the outcome of the pivot {name} is known (saga why {saga} says what for)"
 
 
 def _is_same(before: Snapshot, after: Snapshot) -> bool:

@@ -181,6 +181,8 @@ def _deadline(detail: SagaDetail) -> Outlook:
     state = detail.state
     if state.deadline is None or (state.phase is Phase.RUNNING and is_pivot_passed(detail.graph, state.vector)):
         return None, "there is no time limit"
+    if state.rollback_requested:
+        return None, "the rollback waits, whatever the deadline"
     if state.phase is Phase.COMPENSATING:
         return state.deadline, "the compensation budget ends, and a step that fails after it is quarantined"
     return state.deadline, "it is rolled back"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from saga.core.rules.backward import FOUND_NOTHING
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import ACTIVE_LETTERS, COMPENSATED, SUCCEEDED, UNKNOWN
@@ -32,12 +33,28 @@ def _ended(detail: SagaDetail) -> Explanation:
     situation, note = Situation.COMPLETED, None
     if detail.state.phase is Phase.COMPENSATED:
         situation = Situation.ROLLED_BACK
-        note = f"compensated: {_steps_in(detail, frozenset((COMPENSATED,))) or 'nothing, no step had an effect'}"
+        note = _undone(detail)
     elif detail.state.phase is Phase.ABANDONED:
         situation = Situation.ABANDONED
         note = f"left as they are: {_steps_in(detail, _LEFT_LETTERS) or 'nothing'}"
     since = detail.started_at if detail.ended_at is None else detail.ended_at
     return Explanation(situation=situation, waits_for=None, since=since, outlook=(None, "it is over"), note=note)
+
+
+def _undone(detail: SagaDetail) -> str:
+    """Tells what a rollback has undone from what had not happened, and from what has no compensation."""
+    found: dict[str, list[str]] = {"compensated": [], "had not taken effect": [], "has no compensation": []}
+    for line in detail.history:
+        if line.step is None or detail.state.vector[line.step] != COMPENSATED:
+            continue
+        name = detail.graph.steps[line.step].name
+        if line.kind == HistoryKind.NOTHING_TO_COMPENSATE:
+            found["has no compensation"].append(name)
+        elif line.kind == HistoryKind.COMPENSATED:
+            found["had not taken effect" if line.detail == FOUND_NOTHING else "compensated"].append(name)
+    if not found["compensated"]:
+        found["compensated"].append("nothing, no step had an effect to undo")
+    return "; ".join(f"{what}: {', '.join(names)}" for what, names in found.items() if names)
 
 
 def _paused(detail: SagaDetail) -> Explanation:

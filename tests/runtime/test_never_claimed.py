@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 import saga
-from saga import App, Definition, NotYet, Participant, Reject, Retry
+from saga import App, Conflict, Definition, GiveUp, NotYet, Participant, Reject, Retry
 from saga.client import Handle
 from saga.settings import Settings
 from tests.runtime.world import By, Gate, World, until
@@ -274,3 +274,39 @@ async def test_a_transactional_step_that_finishes_late_rolls_back_what_was_never
     assert serving.process.identity.number
     assert ending.status == "compensated"
     assert "call" not in called
+
+
+async def test_a_rollback_of_a_saga_that_is_stuck_at_its_pivot_says_what_to_do(any_world: World) -> None:
+    participant, definition = Participant("payments"), Definition("stuck")
+
+    @participant.step(external=True)
+    async def charge() -> None:
+        raise GiveUp("the provider is closed")
+
+    definition.step("payments.charge", pivot=True, timeout="1s")
+    sagas = await any_world.join(participant)
+    handle = await sagas.start(definition)
+    await until_letters(sagas, handle.id, "d")
+
+    with pytest.raises(
+        Conflict, match=f"saga retry {handle.id} charge, or, .*saga resolve {handle.id} charge happened"
+    ):
+        await sagas.operations.roll_back(handle.id, **BY)
+
+
+async def test_a_rollback_that_waits_already_says_for_what(any_world: World) -> None:
+    gate, participant, definition = Gate(), Participant("payments"), Definition("hanging")
+
+    @participant.step(external=True)
+    async def charge() -> None:
+        await gate.wait()
+
+    definition.step("payments.charge", pivot=True)
+    sagas = await any_world.join(participant)
+    handle = await sagas.start(definition)
+    await gate.somebody_waits()
+    await sagas.operations.roll_back(handle.id, **BY)
+
+    with pytest.raises(Conflict, match="waits until the outcome of the pivot charge is known"):
+        await sagas.operations.roll_back(handle.id, **BY)
+    gate.open()

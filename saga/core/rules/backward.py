@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from saga.core.rules.fold import Fold
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import (
@@ -17,6 +19,8 @@ from saga.core.state.mode import Mode
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 
+FOUND_NOTHING: Final = "it had not taken effect, and never will"
+"""The detail of a compensation that found nothing to undo, and made sure of that."""
 _COMPENSATING, _JOURNALED = Phase.COMPENSATING, Mode.JOURNALED
 
 
@@ -49,12 +53,12 @@ def undo(fold: Fold, step: int) -> None:
         fold.send(step, Operation.COMPENSATE)
 
 
-def record_compensation(fold: Fold, step: int) -> None:
+def record_compensation(fold: Fold, step: int, detail: str | None = None) -> None:
     """E8: the step is undone."""
     letter = fold.letters[step]
     if fold.phase is _COMPENSATING and letter in ANY_COMPENSATING:
         fold.letters[step] = COMPENSATED
-        fold.note(HistoryKind.COMPENSATED, step)
+        fold.note(HistoryKind.COMPENSATED, step, detail)
         settle(fold)
     elif letter != COMPENSATED:
         fold.note(HistoryKind.LATE_COMPENSATION, step)

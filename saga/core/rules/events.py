@@ -51,9 +51,10 @@ class Ongoing(Struct, frozen=True):
 
 
 class Compensated(Struct, frozen=True):
-    """E8: the effect of the step is undone, or it never existed and never will."""
+    """E8: the effect of the step is undone; `found_nothing`: it never existed and never will."""
 
     step: int
+    found_nothing: bool = False
 
 
 class JournalReport(Enum):

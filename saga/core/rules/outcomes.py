@@ -34,7 +34,7 @@ def on_rejected(fold: Fold, event: ev.Rejected) -> None:
 
 
 def on_compensated(fold: Fold, event: ev.Compensated) -> None:
-    backward.record_compensation(fold, event.step)
+    backward.record_compensation(fold, event.step, backward.FOUND_NOTHING if event.found_nothing else None)
 
 
 def on_reported(fold: Fold, event: ev.Reported) -> None:

@@ -119,8 +119,8 @@ class Attempt(Struct):
     def rejected(self, reason: str) -> Outcome:
         return Outcome(self.claim, ev.Rejected(self.claim.step, storable(reason)), is_fenced=True)
 
-    def compensated(self) -> Outcome:
-        return Outcome(self.claim, ev.Compensated(self.claim.step))
+    def compensated(self, *, found_nothing: bool = False) -> Outcome:
+        return Outcome(self.claim, ev.Compensated(self.claim.step, found_nothing))
 
     def ongoing(self, after_seconds: float, why: str | None = None) -> Outcome:
         return Outcome(

@@ -18,6 +18,7 @@ from saga.runtime.steps.attempt import Attempt
 RACES_MAX: Final = 3
 FROZEN_SECONDS: Final = 1.0
 _TOMBSTONE: Final = JournalRow(Mark.TOMBSTONE, None, None)
+_NO_EFFECT: Final = frozenset((Mark.REJECTED, Mark.TOMBSTONE))
 _BARRIERS: Final = {Mark.EXECUTED: Mark.FROZEN, Mark.REJECTED: Mark.TOMBSTONE}  # no retry replaces these marks
 _REPORTS: Final = {
     Mark.EXECUTED: ev.JournalReport.EXECUTED,
@@ -122,7 +123,7 @@ async def _compensate(attempt: Attempt, journal: Journal) -> Outcome:
             await transaction.mark(saga, step, Mark.COMPENSATED)
         elif row.mark is Mark.FROZEN:
             return attempt.ongoing(FROZEN_SECONDS, "frozen: the saga is being abandoned")
-    return attempt.compensated()
+    return attempt.compensated(found_nothing=row is None or row.mark in _NO_EFFECT)
 
 
 async def _void_or_report(attempt: Attempt, journal: Journal) -> Outcome:

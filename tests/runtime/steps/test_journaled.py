@@ -154,6 +154,7 @@ async def test_a_compensation_that_comes_first_leaves_a_tombstone_that_refuses_t
     assert (await handle.result(10)).status == "compensated"
     async with looking_into(own) as journal:
         assert await journal.fetchval("select state from saga_journal where step = 0") == b"T"
+    assert "had not taken effect" in str((await first.why(handle.id)).note)
     gate.open()
     await until(lambda: first.process.intake.in_flight == 0, "the late step has ended")
     assert await count(own) == 0
