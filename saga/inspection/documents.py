@@ -1,16 +1,25 @@
-"""Sagas and definitions as JSON, as `--json` prints them. Programs rely on these names: add to them, do not change them."""
+"""Sagas and definitions as JSON, as `--json` prints them. Programs rely on these names: add to them, do not change them.
+
+Times are numbers: seconds since the epoch, on the store's clock.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
 
+from saga.core.state.phase import Phase
+from saga.inspection.attempts import attempts_in_history, operations
+from saga.inspection.moments import budget_end_of, deadline_of
+from saga.inspection.returned import returned
 from saga.inspection.why import why
 from saga.inspection.wording import letter_word, phase_word
 from saga.ports.listing import DefinitionLine, SagaLine
 from saga.ports.saga_detail import SagaDetail
 
 Document = dict[str, Any]
+_ROLLING_BACK: Final = frozenset((Phase.COMPENSATING, Phase.COMPENSATED))
+"""The row of such a saga has the end of the compensation budget in place of the deadline."""
 
 
 def line_document(line: SagaLine) -> Document:
@@ -24,7 +33,8 @@ def line_document(line: SagaLine) -> Document:
         "stuck": line.is_stuck,
         "steps": list(line.steps),
         "since": line.since,
-        "deadline": line.deadline,
+        "deadline": None if line.phase in _ROLLING_BACK else line.deadline,
+        "compensation_budget_ends_at": line.deadline if line.phase in _ROLLING_BACK else None,
         "reason": line.reason,
         "key": line.key,
         "started_at": line.started_at,
@@ -59,7 +69,9 @@ def saga_document(detail: SagaDetail) -> Document:
         "tags": None if detail.tags is None else json.loads(detail.tags),
         "started_at": detail.started_at,
         "ended_at": detail.ended_at,
-        "deadline": state.deadline,
+        "deadline": deadline_of(detail),
+        "compensation_budget_ends_at": budget_end_of(detail),
+        "result": returned(detail),
         "input": payload(detail.input),
         "why": why(detail).document(),
         "steps": [_step_document(detail, position) for position in range(len(detail.graph.steps))],
@@ -70,8 +82,9 @@ def saga_document(detail: SagaDetail) -> Document:
                 "step": None if line.step is None else detail.graph.steps[line.step].name,
                 "detail": line.detail,
                 "process": line.process,
+                "operation": None if operation is None else operation.name.lower(),
             }
-            for line in detail.history
+            for line, operation in zip(detail.history, operations(detail), strict=True)
         ],
     }
 
@@ -87,6 +100,7 @@ def _step_document(detail: SagaDetail, position: int) -> Document:
         "attempts": 0,
         "failures": 0,
         "process": None,
+        "operation": None,
         "due_at": None,
         "lease_until": None,
         "error": None,
@@ -96,7 +110,11 @@ def _step_document(detail: SagaDetail, position: int) -> Document:
     if record is not None:
         found |= {"attempts": record.attempts, "process": record.process, "finished_at": record.finished_at}
         found["result"] = payload(record.result)
+    else:
+        shown = attempts_in_history(detail, position)
+        found |= {"attempts": shown.attempts, "process": shown.process, "finished_at": shown.finished_at}
     if command is not None:
+        found["operation"] = command.operation.name.lower()
         for name in ("failures", "due_at", "lease_until", "error"):
             found[name] = getattr(command, name)
         found |= {"attempts": command.deliveries, "process": command.owner}

@@ -2,8 +2,32 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from saga.core.rules.history_kind import HistoryKind
+from saga.core.state.phase import Phase
 from saga.ports.saga_detail import HistoryLine, SagaDetail
+
+_EXTENDED_BY: Final = re.compile(r"by (\d+) s")
+
+
+def deadline_of(detail: SagaDetail) -> float | None:
+    """Returns the deadline of a saga, which its row keeps only until it rolls back. To the second where an outage has moved it."""
+    if detail.state.phase in (Phase.RUNNING, Phase.COMPLETED) or detail.graph.deadline_seconds is None:
+        return detail.state.deadline if detail.state.phase in (Phase.RUNNING, Phase.COMPLETED) else None
+    deadline = detail.started_at + detail.graph.deadline_seconds
+    for line in detail.history:
+        if line.kind in (HistoryKind.ROLLING_BACK, HistoryKind.ABANDONING):
+            break
+        if line.kind == HistoryKind.DEADLINE_EXTENDED and (by := _EXTENDED_BY.match(line.detail or "")):
+            deadline += int(by[1])
+    return deadline
+
+
+def budget_end_of(detail: SagaDetail) -> float | None:
+    """Returns when the compensation budget ends or has ended; None if the saga does not roll back."""
+    return detail.state.deadline if detail.state.phase in (Phase.COMPENSATING, Phase.COMPENSATED) else None
 
 
 def last_line(detail: SagaDetail, kind: HistoryKind, step: int | None = None) -> HistoryLine | None:

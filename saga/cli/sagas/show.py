@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from json import dumps
+from typing import Annotated, Final
 
+from cyclopts import Parameter
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -13,9 +16,14 @@ from saga.cli.options import FROM_SETTINGS, Json, SagaReference, StoreOptions
 from saga.cli.output import Columns, Page, print_page, table
 from saga.cli.sagas.phase_styles import PHASE_STYLES
 from saga.cli.store import find_saga, opened_store
+from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import COMPENSATED, QUARANTINED_LETTERS, REJECTED, RESOLVING, SUCCEEDED, VOIDING
 from saga.core.state.letters import COMPENSATING as COMPENSATING_STEP
+from saga.core.state.operation import Operation
+from saga.inspection.attempts import attempts_in_history, operations
 from saga.inspection.documents import saga_document
+from saga.inspection.moments import budget_end_of, deadline_of
+from saga.inspection.returned import returned
 from saga.inspection.why import why
 from saga.inspection.wording import Clock, clock_of, letter_word, readable, sentence, shortened, span, state_of
 from saga.loops import run
@@ -23,6 +31,7 @@ from saga.ports.saga_detail import SagaDetail
 from saga.settings import Settings
 
 OUTCOME_CHARS_MAX: Final = 200
+Cut = Callable[..., str]
 _LETTER_STYLES: Final = {
     SUCCEEDED: "green",
     REJECTED: "magenta",
@@ -33,12 +42,25 @@ _LETTER_STYLES: Final = {
 }
 
 
-def show(saga: SagaReference, /, *, json: Json = False, store: StoreOptions = FROM_SETTINGS) -> None:
-    """Show one saga: its steps, results, errors and history."""
+def show(
+    saga: SagaReference,
+    /,
+    *,
+    full: Annotated[bool, Parameter(negative=())] = False,
+    json: Json = False,
+    store: StoreOptions = FROM_SETTINGS,
+) -> None:
+    """Show one saga: its steps, results, errors and history.
+
+    Parameters
+    ----------
+    full
+        Print input, results and errors in full instead of their beginnings.
+    """
     settings = store.settings()
     log_for_people(settings)
     detail = run(read_saga(settings, saga))
-    print_page(Page(saga_page(detail), saga_document(detail)), as_json=json)
+    print_page(Page(saga_page(detail, is_full=full), saga_document(detail)), as_json=json)
 
 
 async def read_saga(settings: Settings, reference: str) -> SagaDetail:
@@ -47,26 +69,34 @@ async def read_saga(settings: Settings, reference: str) -> SagaDetail:
         return await adapter.listing.detail(await find_saga(adapter, reference))
 
 
-def saga_page(detail: SagaDetail) -> list[RenderableType]:
-    """The facts of a saga, its steps and its history."""
-    clock = clock_of(detail.now)
+def saga_page(detail: SagaDetail, *, is_full: bool = False) -> list[RenderableType]:
+    """The facts of a saga, its steps and its history. `is_full`: no text is cut short."""
+    clock, cut = clock_of(detail.now), _whole if is_full else shortened
     head = Text.assemble((f"{detail.graph.name} v{detail.graph.version}", "bold"), f"  {detail.saga}")
     if detail.key:
         head.append(f"  key {detail.key}")
-    return [head, _facts(detail, clock), Text(""), _steps(detail), Text(""), _history(detail, clock)]
+    return [head, _facts(detail, clock, cut), Text(""), _steps(detail, cut), Text(""), _history(detail, clock, cut)]
 
 
-def _facts(detail: SagaDetail, clock: Clock) -> Table:
+def _whole(text: str, _: int = 0) -> str:
+    return text
+
+
+def _facts(detail: SagaDetail, clock: Clock, cut: Cut) -> Table:
     state = detail.state
     facts = Table.grid(padding=(0, 2))
+    facts.add_column()
+    facts.add_column(overflow="fold")
     facts.add_row(Text("state"), Text(state_of(detail), style=PHASE_STYLES[state.phase]))
     facts.add_row(Text("times"), Text(_times(detail, clock)))
     if state.reason:
         facts.add_row(Text("reason"), Text(state.reason))
     facts.add_row(Text("why"), Text(sentence(detail, why(detail), clock)))
-    facts.add_row(Text("input"), Text(shortened(readable(detail.input))))
+    facts.add_row(Text("input"), Text(cut(readable(detail.input))))
+    if (result := returned(detail)) is not None:
+        facts.add_row(Text("result"), Text(cut(dumps(result, ensure_ascii=False))))
     if detail.tags:
-        facts.add_row(Text("tags"), Text(shortened(detail.tags)))
+        facts.add_row(Text("tags"), Text(cut(detail.tags)))
     return facts
 
 
@@ -74,45 +104,50 @@ def _times(detail: SagaDetail, clock: Clock) -> str:
     times = f"started {clock(detail.started_at)}"
     if detail.ended_at is not None:
         return f"{times}, ended {clock(detail.ended_at)} after {span(detail.ended_at - detail.started_at)}"
-    return times if detail.state.deadline is None else f"{times}, deadline {clock(detail.state.deadline)}"
+    if (budget_end := budget_end_of(detail)) is not None:
+        return f"{times}, compensation budget until {clock(budget_end)}"
+    return times if (deadline := deadline_of(detail)) is None else f"{times}, deadline {clock(deadline)}"
 
 
-def _steps(detail: SagaDetail) -> RenderableType:
+def _steps(detail: SagaDetail, cut: Cut) -> RenderableType:
     tables = []
     for is_wide in (False, True):
         rows = table("step", "service", "state", "tries", *(("process",) if is_wide else ()), "result or error")
         for position in range(len(detail.graph.steps)):
-            rows.add_row(*_step_cells(detail, position, is_wide=is_wide))
+            rows.add_row(*_step_cells(detail, position, cut, is_wide=is_wide))
         tables.append(rows)
     return Columns(*tables)
 
 
-def _step_cells(detail: SagaDetail, position: int, *, is_wide: bool) -> list[Text]:
+def _step_cells(detail: SagaDetail, position: int, cut: Cut, *, is_wide: bool) -> list[Text]:
     step, letter = detail.graph.steps[position], detail.state.vector[position]
     record, command = detail.records.get(position), detail.commands.get(position)
     style = "bold red" if letter in QUARANTINED_LETTERS else _LETTER_STYLES.get(letter, "")
-    tries = command.deliveries if command else record.attempts if record else 0
-    process = (command.owner if command else record.process if record else None) or ""
+    past = attempts_in_history(detail, position) if record is None else record
+    tries = command.deliveries if command else past.attempts
+    process = (command.owner if command else past.process) or ""
     name = Text(step.name + (" (pivot)" if step.pivot else ""))
     cells = [name, Text(step.service), Text(letter_word(letter), style=style), Text(str(tries or ""))]
-    return [*cells, *([Text(process)] if is_wide else []), _outcome(detail, position)]
+    return [*cells, *([Text(process)] if is_wide else []), _outcome(detail, position, cut)]
 
 
-def _outcome(detail: SagaDetail, position: int) -> Text:
+def _outcome(detail: SagaDetail, position: int, cut: Cut) -> Text:
     """The error of the attempt under way, else the result, else the newest detail in the history."""
     record, command = detail.records.get(position), detail.commands.get(position)
     if command is not None and command.error:
-        return Text(shortened(command.error, OUTCOME_CHARS_MAX), style="red")
+        return Text(cut(command.error, OUTCOME_CHARS_MAX), style="red")
     if record is not None:
-        return Text(shortened(readable(record.result), OUTCOME_CHARS_MAX))
+        return Text(cut(readable(record.result), OUTCOME_CHARS_MAX))
     found = (line.detail for line in reversed(detail.history) if line.step == position and line.detail)
-    return Text(shortened(next(found, ""), OUTCOME_CHARS_MAX))
+    return Text(cut(next(found, ""), OUTCOME_CHARS_MAX))
 
 
-def _history(detail: SagaDetail, clock: Clock) -> Table:
+def _history(detail: SagaDetail, clock: Clock, cut: Cut) -> Table:
     rows = table("time", "step", "event", "detail")
-    for line in detail.history:
+    for line, operation in zip(detail.history, operations(detail), strict=True):
         name = "" if line.step is None else detail.graph.steps[line.step].name
         millis = f"{line.at % 1:.3f}"[1:]
-        rows.add_row(Text(clock(line.at) + millis), Text(name), Text(line.kind), Text(shortened(line.detail or "")))
+        is_undoing = operation is Operation.COMPENSATE and line.kind == HistoryKind.FAILED
+        kind = "compensation failed" if is_undoing else line.kind
+        rows.add_row(Text(clock(line.at) + millis), Text(name), Text(kind), Text(cut(line.detail or "")))
     return rows

@@ -1,0 +1,63 @@
+"""Reads from the history what the records of a saga do not say: attempts of steps without a record, and what an attempt was for."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from saga.core.rules.history_kind import HistoryKind
+from saga.core.state.letters import ANY_COMPENSATING, ANY_VOIDING, FROZEN
+from saga.core.state.operation import Operation
+from saga.ports.saga_detail import SagaDetail
+
+_OUTCOMES: Final = frozenset({
+    HistoryKind.SUCCEEDED, HistoryKind.REJECTED, HistoryKind.VOIDED, HistoryKind.RESOLVED_HAPPENED,
+    HistoryKind.RESOLVED_DID_NOT_HAPPEN, HistoryKind.SKIPPED, HistoryKind.FROZEN_EXECUTED, HistoryKind.FROZEN_VOIDED,
+    HistoryKind.FROZEN_COMPENSATED, HistoryKind.EFFECT_UNKNOWN,
+})  # fmt: skip
+_ATTEMPTS: Final = frozenset({
+    HistoryKind.FAILED, HistoryKind.SUCCEEDED, HistoryKind.REJECTED, HistoryKind.RESOLVED_HAPPENED,
+    HistoryKind.RESOLVED_DID_NOT_HAPPEN,
+})  # fmt: skip
+
+
+class StepAttempts(NamedTuple):
+    """The attempts to execute a step, the time of its outcome, and the process that reported it; None if there is no outcome."""
+
+    attempts: int
+    finished_at: float | None
+    process: str | None
+
+
+def attempts_in_history(detail: SagaDetail, step: int) -> StepAttempts:
+    """Counts the attempts to execute a step that the history shows, and finds its outcome."""
+    lines = [
+        (line, operation)
+        for line, operation in zip(detail.history, operations(detail), strict=True)
+        if line.step == step
+    ]
+    attempts = sum(line.kind in _ATTEMPTS and operation is Operation.EXECUTE for line, operation in lines)
+    outcome = next((line for line, _ in reversed(lines) if line.kind in _OUTCOMES), None)
+    if outcome is None:
+        return StepAttempts(attempts, None, None)
+    return StepAttempts(attempts, outcome.at, outcome.process if attempts else None)
+
+
+def operations(detail: SagaDetail) -> list[Operation | None]:
+    """Returns which command each line of the history is about; None: the whole saga.
+
+    The letter before the line's transaction says it: the lines of one transaction have the same time and the vector after it.
+    """
+    found: list[Operation | None] = []
+    before, at, vector = "", 0.0, ""
+    for line in detail.history:
+        if line.at != at:
+            before, at = vector, line.at
+        vector = line.vector
+        found.append(None if line.step is None else _operation_of((before or vector)[line.step]))
+    return found
+
+
+def _operation_of(letter: str) -> Operation:
+    if letter in ANY_COMPENSATING:
+        return Operation.COMPENSATE
+    return Operation.VOID_OR_REPORT if letter in ANY_VOIDING or letter == FROZEN else Operation.EXECUTE
