@@ -91,8 +91,22 @@ class PostgresStore:
     ) -> list[WriteConflict]:
         if connection is None and any(write.audits for write in writes):
             return await self._commit_audited(writes, notifications, process=process, durable=durable, wait=wait)
-        announcement = self._announcer.prepare(notifications, in_transaction=connection is not None)
-        fetch = self._pool.fetch if connection is None else partial(self._pool.fetch_within, connection.fetch_own)
+        fetch = None if connection is None else partial(self._pool.fetch_within, connection.fetch_own)
+        return await self._commit(writes, notifications, process=process, durable=durable, wait=wait, within=fetch)
+
+    async def _commit(
+        self,
+        writes: Sequence[Write],
+        notifications: Notifications,
+        *,
+        process: int,
+        durable: bool,
+        wait: bool,
+        within: Fetch | None,
+    ) -> list[WriteConflict]:
+        """`within`: sends the statements to the transaction of somebody else; None: they are one of their own."""
+        announcement = self._announcer.prepare(notifications, in_transaction=within is not None)
+        fetch = within or self._pool.fetch
         common = process, self._options.lease_seconds, wait, durable
         if len(writes) == 1:
             single = single_commit(writes[0])
@@ -100,7 +114,7 @@ class PostgresStore:
                 return []
         columns = *commit_columns(writes), *announcement.message_columns()
         # An error would break a caller's transaction, so there no row is taken for new
-        is_new = connection is None and all(write.is_new for write in writes)
+        is_new = within is None and all(write.is_new for write in writes)
         rows = await self._write_batch(fetch, common, columns, is_new=is_new)
         announcement.deliver(is_whole=not rows)
         answered_at = time.monotonic()
@@ -111,8 +125,8 @@ class PostgresStore:
     ) -> list[WriteConflict]:
         """A commit with actions of operators: what they change and what the audit says of it are one transaction."""
         async with self._pool.connection() as own, own.transaction(isolation="read_committed"):
-            conflicts = await self.commit(
-                writes, notifications, process=process, durable=durable, wait=wait, connection=own
+            conflicts = await self._commit(
+                writes, notifications, process=process, durable=durable, wait=wait, within=own.fetch
             )
             missed = {conflict.position for conflict in conflicts}
             for position, write in enumerate(writes):
