@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from saga.cli.sagas import show
+from saga.core.definition.graph import Graph
 from saga.core.rules.backward import FOUND_NOTHING
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
@@ -39,7 +40,7 @@ def lines(*written: str) -> tuple[HistoryLine, ...]:
     return tuple(found)
 
 
-def ended(phase: Phase, vector: str, history: tuple[HistoryLine, ...], graph: object = LATE) -> SagaDetail:
+def ended(phase: Phase, vector: str, history: tuple[HistoryLine, ...], graph: Graph = LATE) -> SagaDetail:
     state = State(phase, vector, False, False, NOW + 86_400, None)  # noqa: FBT003
     return replace(
         STUCK,
@@ -48,7 +49,7 @@ def ended(phase: Phase, vector: str, history: tuple[HistoryLine, ...], graph: ob
         ended_at=NOW - 5,
         commands={},
         records={},
-        history=history,  # type: ignore[arg-type]
+        history=history,
     )
 
 
