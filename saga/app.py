@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
@@ -202,7 +203,8 @@ async def connect(
         set_clock(outside, process)
         await process.start()
     except BaseException:
-        await adapter.close()
+        with contextlib.suppress(Exception):
+            await adapter.close()
         raise
     app = App(process, settings)
     get_logger("saga").info(
@@ -210,8 +212,15 @@ async def connect(
     )
     try:
         yield app
-    finally:
-        await asyncio.shield(app.close())
+    except BaseException:
+        try:
+            await asyncio.shield(app.close())
+        except Exception:  # noqa: BLE001 (logged)
+            get_logger("saga").exception(
+                "closing failed"
+            )  # and must not take the place of the error that ended the block
+        raise
+    await asyncio.shield(app.close())
 
 
 def open_adapter(settings: Settings, application: str) -> StoreAdapter:

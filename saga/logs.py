@@ -17,7 +17,7 @@ import pydantic_core
 import structlog
 from structlog.typing import EventDict, Processor
 
-from saga.core.text import class_name, storable, visible
+from saga.core.text import class_name, storable, visible_lines
 from saga.logger import note_lost_line
 from saga.ports.url.passwords import without_passwords
 from saga.runtime.handlers.context import current_step
@@ -115,11 +115,7 @@ def _for_programs() -> list[Processor]:
 
 def _shown(_: object, __: str, event: EventDict) -> EventDict:
     """Values as texts that cannot act on the terminal."""
-    return {name: value if name in _RENDERED else _visible_lines(_text(value)) for name, value in event.items()}
-
-
-def _visible_lines(text: str) -> str:
-    return "\n".join(map(visible, text.split("\n")))
+    return {name: value if name in _RENDERED else visible_lines(_text(value)) for name, value in event.items()}
 
 
 def _text(value: object) -> str:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+from rich.segment import Segment
 from rich.table import Table
 
+from saga.core.text import visible_lines
+
 WIDE_COLUMNS: Final = 110
+_INVISIBLE_IN_JSON: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +25,17 @@ class Page:
 
     parts: Sequence[RenderableType]
     document: Any
+
+
+class _Visible:
+    """A part of a page in which texts from a saga cannot act on the terminal."""
+
+    def __init__(self, part: RenderableType) -> None:
+        self._part = part
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for segment in console.render(self._part, options):
+            yield segment if segment.control else Segment(visible_lines(segment.text), segment.style)
 
 
 class Columns:
@@ -46,8 +63,17 @@ def print_page(page: Page, *, as_json: bool) -> None:
         return
     console = Console(soft_wrap=False, highlight=False)
     for part in page.parts:
-        console.print(part, soft_wrap=isinstance(part, str), markup=not isinstance(part, str))
+        console.print(
+            _Visible(part) if not isinstance(part, str) else visible_lines(part),
+            soft_wrap=isinstance(part, str),
+            markup=not isinstance(part, str),
+        )
 
 
 def print_json(document: Any) -> None:
-    print(json.dumps(document, ensure_ascii=False))
+    print(_INVISIBLE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(document, ensure_ascii=False)))
+
+
+def say(text: str, *, is_answer: bool = True, end: str = "\n") -> None:
+    """Prints lines for people; with `is_answer=False` on stderr. What comes from a saga cannot act on their terminal."""
+    print(visible_lines(text), end=end, file=sys.stdout if is_answer else sys.stderr, flush=True)

@@ -8,6 +8,7 @@ from typing import Final
 
 from saga.core.state.letters import WORDS
 from saga.core.state.phase import Phase
+from saga.core.text import visible
 from saga.inspection.explanation import Explanation, Situation
 from saga.ports.saga_detail import SagaDetail
 
@@ -85,8 +86,7 @@ def readable(data: bytes | None) -> str:
 def sentence(detail: SagaDetail, answer: Explanation, clock: Clock) -> str:
     """The answer in one sentence on one line: what, since when, until when, who."""
     parts = _ended(detail, answer, clock) if answer.waits_for is None else _waiting(detail, answer, clock)
-    text = "; ".join(filter(None, parts))
-    return text.replace("\r", "\\r").replace("\n", "\\n") + "."
+    return visible("; ".join(filter(None, parts))) + "."
 
 
 def _ended(detail: SagaDetail, answer: Explanation, clock: Clock) -> list[str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,7 +12,10 @@ from uuid import UUID
 import pytest
 from msgspec import structs
 from rich.console import Console, RenderableType
+from rich.text import Text
 
+from saga.cli import output
+from saga.cli.output import Page, print_page
 from saga.cli.sagas import definitions, ls, show
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
@@ -150,3 +154,35 @@ def test_an_error_of_several_lines_leaves_the_answer_on_one() -> None:
 
 def test_of_an_encrypted_payload_only_the_size_is_shown() -> None:
     assert saga_document(replace(STUCK, input=b"\xff\xfe"))["input"] == "2 bytes"
+
+
+def test_texts_from_a_saga_cannot_act_on_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "first\x1b[31mred\x1b]0;title\x07 \x9b2J \u202etxt"
+    rows = output.table("reason")
+    rows.add_row(Text(hostile))
+
+    print_page(Page([hostile, Text(hostile), rows], {}), as_json=False)
+    output.say(hostile)
+
+    shown = capsys.readouterr().out
+    assert not set(shown) & set("\x1b\x07\x9b\u202e")
+    assert shown.count("\\x1b[31mred") == 4
+
+
+def test_json_has_every_character_and_none_that_acts_on_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "a\x1b[31m \x9b2J \u202e half \ud800 \x7f"
+
+    print_page(Page([], {hostile: hostile}), as_json=True)
+
+    shown = capsys.readouterr().out
+    assert not set(shown) & set("\x1b\x9b\u202e\x7f")
+    assert json.loads(shown) == {hostile: hostile}
+
+
+def test_a_saga_with_control_characters_is_explained_without_them() -> None:
+    waiting = replace(STUCK, key="order \x1b]0;x\x07", history=())
+
+    text = sentence(waiting, why(waiting), clock_of(NOW))
+
+    assert "order \\x1b]0;x\\x07" in text
+    assert "\x1b" not in text

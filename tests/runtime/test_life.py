@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
+import saga
 from saga import (
     AccessRefused,
     Conflict,
@@ -283,3 +285,45 @@ async def test_a_pooler_in_transaction_mode_is_refused(world: World, pgbouncer_u
     world.url = pgbouncer_url
     with pytest.raises(UsageError):
         await world.join()
+
+
+async def test_an_error_while_closing_does_not_replace_the_one_that_ended_the_block(
+    any_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken() -> None:
+        raise OSError("the socket is gone")
+
+    async def program() -> None:
+        async with saga.connect(store=any_world.url) as sagas:
+            closes.append(sagas.process.adapter.close)
+            monkeypatch.setattr(sagas.process.adapter, "close", broken)
+            raise ValueError("the user's own")
+
+    closes = list[Any]()
+    with pytest.raises(ValueError, match="the user's own"):
+        await program()
+    await closes[0]()
+
+
+async def test_a_follow_up_that_fails_is_made_up_for_by_a_poll(any_world: World) -> None:
+    service, failures = Participant("service"), [1, 1]
+
+    @service.step(external=True, read_only=True)
+    async def work() -> None: ...
+
+    definition = Definition("followed")
+    definition.step("service.work", after=definition.step("service.work", name="first"))
+    sagas = await any_world.join(service, lease=5)
+    follow_up = sagas.process.heartbeat.follow_up
+    hand_over = type(follow_up)._hand_over
+
+    def broken(self: Any, *arguments: Any) -> None:
+        if failures:
+            failures.pop()
+            raise KeyError("a bug")
+        hand_over(self, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(follow_up), "_hand_over", broken)
+        assert (await (await sagas.start(definition)).result(20)).is_completed
+    assert not failures

@@ -15,7 +15,7 @@ from saga.cli.log_setup import log_for_people
 from saga.cli.operators.options import ActionOptions
 from saga.cli.operators.selection import Selected
 from saga.cli.options import StoreOptions
-from saga.cli.output import print_json
+from saga.cli.output import print_json, say
 from saga.cli.store import find_saga
 from saga.core.state.phase import Phase
 from saga.errors import Conflict, NotFound
@@ -80,11 +80,11 @@ async def _run_one(app: App, action: Action, reference: str, by: ActionOptions, 
     before = await app.detail(saga)
     lines, document = _preview(action, before, await action.apply(app, saga, by, dry_run=True))
     if by.dry_run:
-        print_json(document) if as_json else print("\n".join([title_of(before), *lines]))
+        print_json(document) if as_json else say("\n".join([title_of(before), *lines]))
         return DONE
     if action.is_irreversible:
         if sys.stdin.isatty() and not by.yes:
-            print("\n".join([title_of(before), *lines]), file=sys.stderr)
+            say("\n".join([title_of(before), *lines]), is_answer=False)
         question = f"{action.verb.capitalize()} {title_of(before)}?"
         if not by.confirm(question, needs_yes=action.always_needs_yes):
             return _declined()
@@ -109,9 +109,9 @@ def _report(action: Action, after: SagaDetail, *, as_json: bool) -> None:
     if as_json:
         print_json(saga_document(after))
         return
-    print(sentence(after, why(after), clock_of(after.now)))
+    say(sentence(after, why(after), clock_of(after.now)))
     for line in plans.remaining_effects(after.graph, after.state.vector) if action.verb == "abandon" else ():
-        print(line)
+        say(line)
 
 
 # -- many sagas -----------------------------------------------------------------------------------------------------------
@@ -155,7 +155,7 @@ def _report_many(
     if refused:
         print(f"{_count(list(refused))} left alone:")
     for reason in list(refused.values())[:REFUSALS_SHOWN_MAX]:
-        print(f"  {reason}")
+        say(f"  {reason}")
     if len(refused) > REFUSALS_SHOWN_MAX:
         print(f"  and {len(refused) - REFUSALS_SHOWN_MAX:,} more")
 

@@ -10,6 +10,7 @@ from typing import Annotated, Final
 
 from cyclopts import Group, Parameter
 
+from saga.cli.output import say
 from saga.errors import UsageError
 
 REASON: Final = "requested by an operator"
@@ -52,7 +53,7 @@ class ActionOptions:
         if self.yes:
             return True
         if sys.stdin.isatty() and sys.stderr.isatty():
-            print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+            say(f"{question} [y/N] ", is_answer=False, end="")
             return sys.stdin.readline().strip().lower() in ("y", "yes")
         if needs_yes:
             raise UsageError(

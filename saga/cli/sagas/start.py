@@ -14,7 +14,7 @@ from saga.app import connect
 from saga.cli.exit_codes import DONE, FAILED
 from saga.cli.log_setup import log_for_people
 from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
-from saga.cli.output import print_json
+from saga.cli.output import print_json, say
 from saga.cli.store import missing_definition
 from saga.client import Ending
 from saga.core.duration import duration_ms
@@ -83,7 +83,7 @@ def start(  # noqa: PLR0913 (an option each)
     elif ending is None:
         print(f"the saga has not ended within {timeout} and goes on; you can run: saga why {saga}", file=sys.stderr)
     else:
-        print(_ending_line(ending))
+        say(_ending_line(ending))
     return FAILED if wait and (ending is None or not ending.is_completed) else DONE
 
 

@@ -169,6 +169,7 @@ class Context:
         """Renews the lease of a long step, and notes its progress (JSON) for the next attempt.
 
         Raises:
+            UsageError: the progress is not JSON, or has more than 64 KiB.
             asyncio.CancelledError: the step is no longer wanted (rolled back, or taken over).
         """
         if self._heartbeat is not None:

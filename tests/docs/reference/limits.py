@@ -15,7 +15,7 @@ from saga.core.duration import DURATION_MS_MAX, duration_text
 from saga.ports import listing
 from saga.ports import saga_detail as case
 from saga.runtime import redrive
-from saga.runtime.claims import isolation, misfits, poller
+from saga.runtime.claims import claim_heartbeat, isolation, misfits, poller
 from saga.runtime.commit import outcome_queue
 from saga.runtime.handlers.participant import CONCURRENCY_DEFAULT, CONCURRENCY_MAX
 from tests.docs.reference.markdown import AGAIN, table
@@ -59,6 +59,11 @@ _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
         "Isolated attempts without an answer",
         isolation.ISOLATED_ATTEMPTS_MAX,
         "`saga.runtime.claims.isolation.ISOLATED_ATTEMPTS_MAX`",
+    ),
+    (
+        "Bytes of the progress in a heartbeat",
+        claim_heartbeat.PROGRESS_BYTES_MAX,
+        "`saga.runtime.claims.claim_heartbeat.PROGRESS_BYTES_MAX`",
     ),
     ("Characters of a stored reason or error", text.TEXT_CHARS_MAX, "`saga.core.text.TEXT_CHARS_MAX`"),
     ("Sagas in one commit", outcome_queue.BATCH_SAGAS_MAX, "`saga.runtime.commit.outcome_queue.BATCH_SAGAS_MAX`"),

@@ -7,8 +7,9 @@ from typing import Any, cast
 
 import pytest
 
-from saga import Context, Definition, Participant, Reject, Retry
+from saga import Context, Definition, Participant, Reject, Retry, UsageError
 from saga.ports.values.claim import Claim
+from saga.runtime.claims.claim_heartbeat import PROGRESS_BYTES_MAX
 from saga.runtime.claims.poller import UNSETTLED_MAX
 from saga.runtime.commit.outcome_queue import OutcomeQueue
 from tests.runtime.world import Gate, Sql, World, until
@@ -275,3 +276,24 @@ class Backlog(OutcomeQueue):
 
     def unsettled(self) -> dict[int, Claim]:
         return cast("dict[int, Claim]", dict.fromkeys(range(UNSETTLED_MAX)))
+
+
+async def test_progress_that_cannot_be_stored_fails_its_step_in_a_sentence(any_world: World) -> None:
+    service, said = Participant("service"), list[str]()
+
+    @service.step(external=True, read_only=True)
+    async def work(ctx: Context) -> None:
+        for progress in ("half \ud800", object(), "x" * PROGRESS_BYTES_MAX):
+            with pytest.raises(UsageError) as caught:
+                await ctx.heartbeat(progress)
+            said.append(str(caught.value))
+        await ctx.heartbeat({"nul \x00": 10**40})
+
+    definition = Definition("noted")
+    definition.step("service.work", retry=Retry(attempts=1))
+    sagas = await any_world.join(service)
+    assert (await (await sagas.start(definition)).result(10)).is_completed
+    assert [text.partition("(")[0] for text in said[:2]] == [
+        "ctx.heartbeat: the progress cannot be written as JSON "
+    ] * 2
+    assert said[2].startswith("ctx.heartbeat: the progress has 65,538 bytes, more than 65,536")
