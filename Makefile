@@ -10,7 +10,7 @@ PYTHON_VERSION ?= >=3.11
 
 .DEFAULT_GOAL := help
 .PHONY: help setup hooks constraints stubs demo test check fix lint types docs coverage commits workflows dist release \
-	model simulate mutants services chaos elections bench bench-bus bench-scale clean
+	model simulate hostile mutants services chaos elections bench bench-bus bench-scale clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -95,6 +95,10 @@ model: setup ## explore every interleaving of every configuration of the protoco
 SEEDS ?= 2000
 simulate: setup ## run seeded worlds of the production code with faults; SEEDS=500 or SEEDS=17-17
 	@$(PYTHON) -m tests.simulation --seeds $(SEEDS) --workers $(WORKERS)
+
+HANDLERS ?= 10000
+hostile: setup ## run hostile handlers beside healthy sagas in seeded worlds; HANDLERS=10000
+	@$(PYTHON) -m tests.simulation.hostile_runs --handlers $(HANDLERS) --workers $(WORKERS)
 
 chaos: setup ## kill, freeze and disconnect processes for MINUTES=10, then audit; BUS=postgres SEED=1 ONLY=disk
 	@$(PYTHON) -m tests.chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(BUS),--bus $(BUS)) \

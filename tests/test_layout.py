@@ -53,6 +53,7 @@ SLEEPS: dict[str, str] = {
     "tests/chaos/system/external_systems.py": "a fault lasts for some time",
     "tests/chaos/system/postgres.py": "fills a disk again when space was freed",
     "tests/chaos/run.py": "rests between two faults",
+    "tests/bad_input/hostility.py": "handlers with odd habits, which run on virtual time, where a sleep takes no real time",
     "tests/runtime/timing/test_coarse_timers.py": "runs on virtual time, where a sleep takes no real time",
     "tests/runtime/world.py": "polls real tables, with a deadline",
 }

@@ -47,7 +47,9 @@ def _faults_of_node(node: Schema, place: str, config: Schema) -> Iterator[str]:
 def _masks(serializer: Schema) -> bool:
     """True for the serializer with which pydantic hides a secret; one that the user wrote for the field takes its place."""
     function = serializer.get("function")
-    return getattr(function, "__module__", "") == "pydantic.types" and "secret" in getattr(function, "__name__", "")
+    return getattr(function, "__module__", "") == "pydantic.types" and getattr(function, "__name__", "").startswith(
+        "_serialize_secret"
+    )
 
 
 def _faults_of_fields(node: Schema, place: str, config: Schema) -> Iterator[str]:

@@ -14,6 +14,10 @@ from saga.codec.codec import PLAIN_BYTES_MAX, Codec, Misfit, Unreadable, encode_
 from tests.codec import values
 
 
+def kind_name(kind: Any) -> str:
+    return str(getattr(kind, "__name__", "generic"))
+
+
 @pytest.mark.parametrize("name", values.UNREADABLE)
 def test_a_value_that_cannot_be_read_back_is_refused(name: str) -> None:
     kind, value, reason = values.UNREADABLE[name]
@@ -36,14 +40,14 @@ def test_a_value_that_is_read_back_equal_is_written(name: str) -> None:
     assert read == value or vars(read) == vars(value)
 
 
-@pytest.mark.parametrize("kind", values.UNREADABLE_TYPES, ids=str)
+@pytest.mark.parametrize("kind", values.UNREADABLE_TYPES, ids=kind_name)
 def test_a_type_that_cannot_be_read_back_has_a_fault(kind: Any) -> None:
     (fault,) = Codec(kind).faults
 
     assert re.match(values.UNREADABLE_TYPES[kind], fault)
 
 
-@pytest.mark.parametrize("kind", values.USABLE_TYPES, ids=str)
+@pytest.mark.parametrize("kind", values.USABLE_TYPES, ids=kind_name)
 def test_a_usable_type_has_no_fault(kind: Any) -> None:
     assert Codec(kind).faults == ()
 

@@ -326,4 +326,5 @@ class Tree(BaseModel):
 
 USABLE_TYPES: Final[tuple[Any, ...]] = (
     Aliased, AliasedByName, Choice, Revealed, ComputedIgnored, Tree, Plain, Parcel, Holder, int, dict[uuid.UUID, str], Any,
+    READABLE["revealed secret"][0],
 )  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any, Final
 from saga.core.state.mode import Mode
 from saga.runtime.handlers.answers import GiveUp, NotYet, Reject
 from saga.runtime.handlers.context import Context
+from saga.runtime.handlers.handler_shape import Handler
 from saga.runtime.handlers.participant import STORE, Participant
 from saga.runtime.handlers.step_handler import StepHandler
 from tests.simulation.seeds.chance import (
@@ -77,20 +78,27 @@ class Services:
 
     def _offer(self, participant: Participant, plan: DefinitionPlan, position: int) -> None:
         step = plan.steps[position]
-        run = _Step(self, plan, position)
+        execute, undo, probe = self.handlers(plan, position)
         handler = StepHandler(
             participant.service,
-            run.call if step.mode is Mode.EXTERNAL else run.execute,
+            execute,
             step.handler,
             external=step.mode is Mode.EXTERNAL,
             read_only=step.read_only,
             version=None,
         )
         if step.compensation:
-            handler.compensation(run.call_undo if step.mode is Mode.EXTERNAL else run.compensate)
+            handler.compensation(undo)
         if step.probe:
-            handler.probe(run.probe)
+            handler.probe(probe)
         participant.add(handler)
+
+    def handlers(self, plan: DefinitionPlan, position: int) -> tuple[Handler, Handler, Handler]:
+        """The functions that execute, compensate and probe a step."""
+        run = Step(self, plan, position)
+        if plan.steps[position].mode is Mode.EXTERNAL:
+            return run.call, run.call_undo, run.probe
+        return run.execute, run.compensate, run.probe
 
     def execute_menu(self, *, may_reject: bool) -> Menu:
         rates = self._rates
@@ -138,7 +146,7 @@ class Services:
         )
 
 
-class _Step:
+class Step:
     """The handlers of one step."""
 
     def __init__(self, services: Services, plan: DefinitionPlan, position: int) -> None:
@@ -227,6 +235,10 @@ class _Step:
             ctx.saga_id, self._seen_step(ctx), ctx.idempotency_key, self._place(ctx, what), self._step.timeout_ms / 1000
         )
 
+    def is_odd(self, position: int) -> bool:  # noqa: ARG002 (hostile steps look at it)
+        """Tells whether a step of this definition returns something else than its name."""
+        return False
+
     # -- what comes in --------------------------------------------------------------------------------------------------------
 
     def _check_input(self, value: Value, ctx: Context) -> str:
@@ -235,7 +247,9 @@ class _Step:
         for before in self._step.after:
             name = self._plan.steps[before].name
             actual, wanted = value["befores"].get(name), f"{seen.number}.{name}"
-            if actual != wanted and not (actual is None and names[name] in seen.resolved):
+            if self.is_odd(before) or (actual is None and names[name] in seen.resolved):
+                continue
+            if actual != wanted:
                 self._services._observer.broken(
                     "DATA", f"{ctx.step} of saga {seen.number} was given {actual!r}, not {wanted!r}"
                 )
@@ -244,6 +258,8 @@ class _Step:
     def _check_result(self, value: Value, result: Value, ctx: Context) -> None:
         wanted = self._check_input(value, ctx)
         seen = self._services._observer.sagas[ctx.saga_id]
+        if self.is_odd(self._position):
+            return
         if result != wanted and not (result is None and self._seen_step(ctx) in seen.resolved):
             self._services._observer.broken("DATA", f"{ctx.step} is undone with {result!r}, not {wanted!r}")
 

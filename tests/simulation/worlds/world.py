@@ -23,7 +23,7 @@ from saga.runtime.supervisor import SupervisorOptions
 from saga.testing.clocks.virtual_loop import OUTSIDE, Host, Standstill, VirtualLoop, current_host
 from tests.simulation.seeds import chance as chance_kinds
 from tests.simulation.seeds.chance import DELAY, DROP, DUPLICATE, REORDER, WHOLE, Chance, Edits, Injected
-from tests.simulation.seeds.plan import Plan, TimedFault, plan_of
+from tests.simulation.seeds.plan import Plan, SagaPlan, TimedFault, plan_of
 from tests.simulation.worlds.clocks import MachineClock
 from tests.simulation.worlds.database import WatchedDatabase
 from tests.simulation.worlds.machine import Machine, _mode, boundary_menus, stale_menu
@@ -95,13 +95,16 @@ class World:
         self.stale_menu = stale_menu(plan.scale)
         self.machines_by_host: dict[Host | None, Machine] = {}
         self.provider = Provider(loop, chance, self.observer, self.strike, plan.margin_seconds)
-        services = Services(chance, self.observer, self.provider, plan.rates, self.strike)
-        self.participants = services.participants(list(plan.definitions))
+        self.participants = self.make_services(plan).participants(list(plan.definitions))
         self.machines = [Machine(self, role) for role in plan.roles]
         self.sagas: dict[int, UUID] = {}
         self.definitions = {definition.name: definition.written() for definition in plan.definitions}
         self.people = Operators(self)
         self._read = 0  # lines of history
+
+    def make_services(self, plan: Plan) -> Services:
+        """The services of the world."""
+        return Services(self.chance, self.observer, self.provider, plan.rates, self.strike)
 
     # -- for the machines and the database --------------------------------------------------------------------------------------------
 
@@ -210,8 +213,11 @@ class World:
         for definition in self.definitions.values():
             await directory.register(definition.graph(contracts), None, activate=True, overwrite=False)
 
+    def _planned(self, number: int) -> SagaPlan:
+        return next(saga for saga in self.plan.sagas if saga.number == number)
+
     async def _start(self, number: int) -> None:
-        saga = self.plan.sagas[number]
+        saga = self._planned(number)
         await asyncio.sleep(saga.at)
         while number not in self.sagas:
             desk = self.machines[0]
@@ -220,7 +226,7 @@ class World:
             await asyncio.sleep(3.0)
 
     async def _start_at(self, desk: Machine, number: int) -> None:
-        plan = self.plan.sagas[number]
+        plan = self._planned(number)
         sagas = desk.sagas
         assert sagas is not None
         handle = await sagas.start(plan.definition, number, key=f"k{number}")

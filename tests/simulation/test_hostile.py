@@ -1,0 +1,35 @@
+"""Hostile handlers in simulated worlds: no saga is lost, every invariant holds, and no healthy saga is disturbed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.hostile_runs import Tally, run_hostile
+from tests.simulation.worlds.hostile import run_hostile_seed
+
+
+def prove(seeds: range, handlers: int) -> Tally:
+    tally = run_hostile(seeds)
+    assert not tally.failures, "\n".join(tally.failures)
+    assert tally.handlers >= handlers, tally.text()
+    return tally
+
+
+def test_a_few_hostile_worlds() -> None:
+    prove(range(4), handlers=15)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_many_hostile_worlds() -> None:
+    tally = prove(range(4, 104), handlers=600)
+
+    assert set(tally.outcomes) >= {"completed", "compensated", "stuck"}
+    assert len(tally.habits) > 120
+
+
+def test_a_hostile_world_is_the_same_run_twice() -> None:
+    first, second = run_hostile_seed(3), run_hostile_seed(3)
+
+    assert first.report.trace == second.report.trace
+    assert first.habits == second.habits
