@@ -38,7 +38,7 @@ class RecordReader:
         self._reads = 0  # of the first suspect
         self._empty_reads = 0
         self._failures = 0
-        self._skipped = 0
+        self._skipped = 0  # of the first suspect, in its last skip
 
     def forget(self) -> None:
         """Forgets the partitions: they may belong to another member now, and would come back at their last commit."""
@@ -67,7 +67,7 @@ class RecordReader:
         if batches:
             self._failures = self._skipped = 0
         if suspect is not None and await self._is_cleared(suspect, is_empty=not batches):
-            self._reads = self._empty_reads = 0
+            self._reads = self._empty_reads = self._skipped = 0
             if self._suspects:  # unless the group was rebalanced meanwhile
                 self._suspects.popleft()
         return batches
@@ -93,6 +93,7 @@ class RecordReader:
             else:
                 self._consumer.seek(partition, offset)
         self._suspects.extend(partitions)
+        self._reads = self._empty_reads = self._skipped = 0
 
     async def _skip(self, partition: TopicPartition, error: Exception) -> None:
         """Skips twice as many records as the last time, but none that do not exist yet."""
