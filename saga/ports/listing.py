@@ -19,6 +19,7 @@ class SagaFilter:
     """A filter of sagas; a field that is None or False does not filter.
 
     `started_since`: seconds since the epoch, on the store's clock. `before`: only sagas that started before this one, for paging.
+    `tags`: only sagas that have all of these tags, with these values.
     """
 
     phases: frozenset[Phase] | None = None
@@ -27,6 +28,7 @@ class SagaFilter:
     started_since: float | None = None
     limit: int = 50
     before: UUID | None = None
+    tags: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

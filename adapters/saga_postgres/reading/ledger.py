@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -78,6 +79,7 @@ class PostgresLedger:
                 only_live,
                 min(wanted.limit, LINES_MAX),
                 wanted.before,
+                json.dumps(dict(wanted.tags)) if wanted.tags else None,
             )
         return [_line(row) for row in rows]
 

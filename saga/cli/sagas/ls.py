@@ -14,6 +14,7 @@ from saga.cli.log_setup import log_for_people
 from saga.cli.options import FROM_SETTINGS, Json, Since, StoreOptions
 from saga.cli.output import Columns, Page, print_page, table
 from saga.cli.sagas.phase_styles import PHASE_STYLES
+from saga.cli.sagas.tags import tags_of
 from saga.cli.since import moment_of
 from saga.cli.store import missing_definition, opened_store
 from saga.core.state.phase import Phase
@@ -33,6 +34,7 @@ def ls(  # noqa: PLR0913 (a filter each)
     definition: str | None = None,
     stuck: Annotated[bool, Parameter(negative=())] = False,
     since: Since = None,
+    tag: Annotated[list[str] | None, Parameter(negative=())] = None,
     limit: Annotated[int, Parameter(alias="-n")] = LIMIT,
     json: Json = False,
     store: StoreOptions = FROM_SETTINGS,
@@ -47,13 +49,15 @@ def ls(  # noqa: PLR0913 (a filter each)
         Only sagas of this definition.
     stuck
         Only sagas that wait for an operator.
+    tag
+        Only sagas with this tag, written NAME=VALUE; may be given several times.
     limit
         Maximum number of sagas.
     """
     settings = store.settings()
     log_for_people(settings)
     phases = frozenset(phase) if phase else None
-    wanted = SagaFilter(phases, definition, stuck, moment_of(since), limit)
+    wanted = SagaFilter(phases, definition, stuck, moment_of(since), limit, tags=tags_of(tag))
     print_page(run(_page(settings, wanted)), as_json=json)
 
 

@@ -15,6 +15,7 @@ from saga.cli.exit_codes import DONE, FAILED
 from saga.cli.log_setup import log_for_people
 from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
 from saga.cli.output import print_json, say
+from saga.cli.sagas.tags import tags_of
 from saga.cli.store import missing_definition
 from saga.client import Ending
 from saga.core.duration import duration_ms
@@ -58,7 +59,7 @@ def start(  # noqa: PLR0913 (an option each)
     """
     settings = store.settings()
     log_for_people(settings)
-    value, tags, seconds = _value(input), _tags(tag or []), duration_ms(timeout) / 1000
+    value, tags, seconds = _value(input), tags_of(tag), duration_ms(timeout) / 1000
 
     async def started() -> tuple[UUID, Ending | None]:
         async with connect(settings=settings) as sagas:
@@ -100,13 +101,6 @@ def _value(text: str | None) -> Any:
         raise UsageError(f"the input cannot be read from {text[1:]}: {error.strerror}") from error
     except ValueError as error:
         raise InputRefused(f"the input is not JSON: {error}") from error
-
-
-def _tags(pairs: list[str]) -> dict[str, str] | None:
-    bad = next((pair for pair in pairs if "=" not in pair), None)
-    if bad is not None:
-        raise UsageError(f"--tag {bad}: write NAME=VALUE")
-    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)} or None
 
 
 def _ending_document(ending: Ending | None) -> dict[str, Any]:

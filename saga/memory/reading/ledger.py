@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
@@ -110,6 +111,7 @@ class MemoryLedger:
             and wanted.definition_name in (None, name)
             and (_is_stuck(row) or not wanted.stuck)
             and (wanted.before is None or row.id.int < wanted.before.int)
+            and (not wanted.tags or wanted.tags.items() <= (json.loads(row.tags) if row.tags else {}).items())
             and (wanted.started_since is None or self._database.epoch + row.started_at >= wanted.started_since)
         )
 

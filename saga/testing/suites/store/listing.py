@@ -102,6 +102,19 @@ class ListingTests(StoreStage):
         assert await found(SagaFilter(started_since=started_at - HOUR_SECONDS)) == 2
         assert await found(SagaFilter(started_since=started_at + HOUR_SECONDS)) == 0
 
+    async def test_sagas_are_listed_by_their_tags(self) -> None:
+        process = await self.process()
+        north = replace(await self.ready(process), tags='{"region": "north", "shop": "7"}')
+        await process.start(north, replace(await self.ready(process), tags='{"region": "south"}'))
+        await self.started(process)
+
+        async def found(**tags: str) -> list[UUID]:
+            return [line.saga for line in await process.adapter.listing.lines(SagaFilter(tags=tags))]
+
+        assert await found(region="north") == await found(region="north", shop="7") == [north.saga]
+        assert await found(region="north", shop="8") == []
+        assert len(await found()) == 3
+
     async def test_stuck_sagas_are_listed(self) -> None:
         process = await self.process()
         stuck, _ = await self.started(process), await self.started(process)
