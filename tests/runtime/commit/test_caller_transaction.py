@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import (
 )
 from sqlalchemy.orm import Session
 
-from saga import AccessRefused, App, Context, Definition, NotFound, Participant, UsageError, memory
+from saga import AccessRefused, App, Conflict, Context, Definition, NotFound, Participant, UsageError, memory
 from saga_postgres.schema.migrate import migrate
 from tests.runtime.world import World
 
@@ -139,6 +139,25 @@ async def test_a_step_starts_a_saga_in_its_own_transaction(world: World) -> None
 
     for key in ("inner", "inner again"):
         assert (await (await sagas.find(order, key)).result(20)).value == key
+
+
+async def test_a_start_has_all_its_parts_on_a_connection_with_the_codecs_of_sqlalchemy(
+    sagas: App, engine: AsyncEngine
+) -> None:
+    both = Definition("both", input=str, deadline="1h")
+    both.returns([both.step("service.say", name=name, read_only=True).output for name in ("one", "two")])
+    await sagas.register(both)
+
+    async with AsyncSession(engine) as session, session.begin():
+        one = await sagas.start(order, "tagged", key="tagged", tags={"shop": "Oslo"}, tx=session)
+        two = await sagas.start(both, "parallel", key="parallel", tags={"shop": "Oslo"}, tx=session)
+        again = await sagas.start(order, "tagged", key="tagged", tx=session)
+        with pytest.raises(Conflict, match="another input"):
+            await sagas.start(order, "other", key="tagged", tx=session)
+
+    assert again.id == one.id
+    assert (await one.result(20)).value == "tagged"
+    assert (await two.result(20)).value == ["parallel", "parallel"]
 
 
 @pytest.mark.parametrize("given", ["nonsense", 17, False, object()], ids=["str", "int", "bool", "object"])
