@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import Final, overload
 
@@ -13,6 +14,7 @@ from saga.runtime.handlers.step_handler import Parameters, Returned, StepHandler
 CONCURRENCY_DEFAULT: Final = 64
 CONCURRENCY_MAX: Final = 100_000
 STORE: Final = "store"
+_VARIABLE: Final = re.compile(r"\$[A-Za-z_][A-Za-z0-9_]*")
 
 
 class Participant:
@@ -21,6 +23,9 @@ class Participant:
     `database` decides the mode of its steps: the saga store's own database makes them transactional, another one journaled; with None
     every step must be declared `external=True`. A value like "$SHOP_DB" is read from the environment when the participant is served.
     `concurrency`: maximum number of handlers that run at once in one process.
+
+    Raises:
+        UsageError: a name, `database` or `concurrency` is none of this.
     """
 
     def __init__(self, service: str, *, database: str | None = None, concurrency: int = CONCURRENCY_DEFAULT) -> None:
@@ -30,6 +35,8 @@ class Participant:
                 f"participant {service}: concurrency must be a whole number from 1 to {CONCURRENCY_MAX}, "
                 f"not {concurrency!r:.40}"
             )
+        if database is not None:
+            _check_database(service, database)
         self.service = service
         self.database = database
         self.concurrency = concurrency
@@ -88,11 +95,22 @@ class Participant:
         if self.database is None or not self.database.startswith("$"):
             return self.database
         name = self.database[1:]
-        if not (url := os.environ.get(name)):
+        if not (url := os.environ.get(name, "").strip()):
             raise UsageError(
                 f"participant {self.service}: the environment has no {name}, which database={self.database!r} asks for"
             )
         return url
+
+
+def _check_database(service: str, database: object) -> None:
+    """Raises UsageError for what cannot be a database. The message does not show it: it may be a piece of a URL with a password."""
+    if isinstance(database, str) and (database == STORE or "://" in database or _VARIABLE.fullmatch(database)):
+        return
+    given = "this text" if isinstance(database, str) else f"a {type(database).__qualname__}"
+    raise UsageError(
+        f"participant {service}: database= cannot be {given}. Write a URL (postgresql://...), the name of a variable that has one "
+        f'("$SHOP_DB"), or "{STORE}" for the store\'s own'
+    )
 
 
 class StepDecorator:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Any
 
 import pytest
+from pydantic import SecretStr
 
 from saga import Context, Definition, Participant, Reject, UsageError
 from saga.runtime.handlers.handler_shape import shape_of
@@ -251,3 +252,35 @@ def test_a_sync_handler_without_a_transaction_may_take_a_context() -> None:
 
     assert service.step(external=True)(call)(3, None) == 3  # type: ignore[arg-type]
     assert not shape_of(call, "service.call", values=1).is_async
+
+
+@pytest.mark.parametrize(
+    "database",
+    ["SHOP_DB", "", "$", "$SHOP-DB", "Store", "ann:s3cret@host/shop", 17, SecretStr("postgresql://ann:s3cret@h")],
+)
+def test_a_database_that_is_none_is_refused_where_it_is_written(database: Any) -> None:
+    with pytest.raises(UsageError) as refused:
+        Participant("shop", database=database)
+
+    assert "participant shop: database= cannot be" in str(refused.value)
+    assert '"$SHOP_DB"' in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_database_is_read_from_its_variable_without_the_end_of_the_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHOP_DB", "postgresql://h/shop\n")
+
+    assert Participant("shop", database="$SHOP_DB").database_url() == "postgresql://h/shop"
+
+
+async def test_the_participant_whose_database_cannot_be_opened_is_named(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHOP_DB", "postgresql+asyncpg://ann:s3cret@h/shop")
+    with pytest.raises(UsageError, match=r"participant shop, database=\$SHOP_DB: .*Write postgresql://"):
+        await world.join(Participant("shop", database="$SHOP_DB"))
+    with pytest.raises(UsageError) as refused:
+        await world.join(Participant("shop", database="postgresql://ann:12/s3cret@h/shop"))
+
+    assert str(refused.value).startswith("participant shop, database=postgresql://...: ")
+    assert "s3cret" not in str(refused.value)
