@@ -41,6 +41,8 @@ LONG_FUNCTIONS: dict[str, str] = {}
 SLEEPS: dict[str, str] = {
     "tests/adapters/file_bus/saga_file_bus/bus.py": "an adapter: a folder does not signal that a file has arrived",
     "tests/adapters/delivery_log.py": "publishes at a steady rate, so that there is load during a failure",
+    "tests/runtime/handlers/test_cancellation.py": "handlers that wait for ever, or longer than they may",
+    "tests/runtime/test_serving.py": "a handler that waits for ever",
     "tests/kafka/member.py": "a reader program; it pauses before it joins again",
     "tests/services/ensemble.py": "polls a starting server, which has no other signal",
     "tests/services/kinesis.py": "polls the port of a starting server, which has no other signal",

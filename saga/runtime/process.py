@@ -44,9 +44,9 @@ from saga.runtime.timing.store_clock import StoreClock
 
 DRAIN_SECONDS: Final = 10.0
 SHUTDOWN_SECONDS: Final = 5.0
-"""How long a process that stops may take, beyond its drain, to cut off steps that run on, and to commit what is done."""
+"""Time for a process that stops, beyond its drain, to cut off steps that run on and to commit what is done."""
 LEAVE_SECONDS: Final = 2.0
-"""How long it may then take to publish what is left, and to leave the list of members."""
+"""Time after that to publish what is left and to leave the list of members."""
 
 
 class Process:
@@ -118,9 +118,8 @@ class Process:
         self.executor = Executor(adapter, store_clock, identity, self.definitions, outcomes, planner, follow_up, router)
         intake.run_with(self.executor)
         self.services = ServedServices(
-            clock, adapter.membership, self.definitions, router, intake, self.poller, self.executor, dispatcher
+            clock, adapter.membership, router, intake, self.poller, self.executor, dispatcher
         )
-
         self.heartbeat = HeartbeatLoop(
             self.name, adapter.membership, store_clock, router, leaders, intake, requests, waiters, follow_up, meter
         )

@@ -12,12 +12,10 @@ from saga.errors import SagaError, UsageError
 from saga.logger import get_logger
 from saga.ports.clock import Clock
 from saga.ports.membership import Membership
-from saga.ports.values.claim import Claim
 from saga.runtime.bus.dispatcher import Dispatcher
 from saga.runtime.claims.executor import Executor
 from saga.runtime.claims.intake import Intake
 from saga.runtime.claims.poller import Poller
-from saga.runtime.definition_cache import DefinitionCache
 from saga.runtime.handlers.handler_threads import HandlerThreads
 from saga.runtime.planning.router import Router
 from saga.runtime.timing.fair_gate import FairGate
@@ -52,7 +50,6 @@ class ServedServices:
         self,
         clock: Clock,
         membership: Membership,
-        definitions: DefinitionCache,
         router: Router,
         intake: Intake,
         poller: Poller,
@@ -61,7 +58,6 @@ class ServedServices:
     ) -> None:
         self._clock = clock
         self._membership = membership
-        self._definitions = definitions
         self._router = router
         self._intake = intake
         self._poller = poller
@@ -109,7 +105,7 @@ class ServedServices:
         if self._dispatcher is not None:
             await self._dispatcher.stop_reading(names)
         self._is_changed.set()
-        self._executor.give_back(*await self._intake.drain(drain_seconds, partial(self._is_of, names)))
+        self._executor.give_back(*await self._intake.drain(drain_seconds, partial(self._executor.is_of, names)))
         for service in services:
             service.threads.close()
             self._served.pop(service.name, None)
@@ -159,14 +155,9 @@ class ServedServices:
         self._log.error("all handlers hang, accepting no commands", service=service.name, hung=service.threads.hung)
         self._withdraw({service.name})
         service.slots.close()
-        self._executor.give_back(self._intake.take_waiting(partial(self._is_of, {service.name})))
+        self._executor.give_back(self._intake.take_waiting(partial(self._executor.is_of, {service.name})))
         self._is_changed.set()
 
     def _withdraw(self, names: Iterable[str]) -> None:
         self._router.withdraw(names)
         self._poller.withdraw(names)
-
-    def _is_of(self, names: set[str], claim: Claim) -> bool:
-        """Returns whether a claim is of one of these services. One whose definition is not known here is of all."""
-        graph = self._definitions.known(claim.definition)
-        return graph is None or graph.steps[claim.step].service in names

@@ -261,3 +261,65 @@ def test_doctor_tries_an_election_of_its_own(command: Command, store: str, monke
 
         assert found["election"]["ok"] is is_ok
         assert (found["election"]["remedy"] is None) is is_ok
+
+
+ENDLESS = """
+import asyncio, threading, time
+from saga import Definition, Participant
+
+ops = Participant("ops")
+
+@ops.step(external=True)
+async def blocks(number: int) -> None:
+    print("begun", flush=True)
+    time.sleep(3600)
+
+@ops.step(external=True)
+async def in_a_thread(number: int) -> None:
+    print("begun", flush=True)
+    await asyncio.to_thread(time.sleep, 3600)
+
+@ops.step(external=True)
+def hangs(number: int) -> None:
+    print("begun", flush=True)
+    time.sleep(3600)
+
+@ops.step(external=True)
+async def stubborn(number: int) -> None:
+    print("begun", flush=True)
+    while True:
+        try:
+            await asyncio.sleep(3600)
+        except BaseException:
+            pass
+
+for name in ("blocks", "in_a_thread", "hangs", "stubborn"):
+    definition = Definition(name, version=1, input=int)
+    definition.step(f"ops.{name}", timeout="1h")
+    globals()[name + "_definition"] = definition
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "code", "said"),
+    [
+        ("hangs", 0, "stopping"),
+        ("stubborn", 0, "stopping"),
+        ("in_a_thread", 1, "did not stop"),
+        ("blocks", 1, "shop.py"),
+    ],
+)
+async def test_a_participant_ends_within_its_drain_whatever_runs(
+    tmp_path: Path, store: str, name: str, code: int, said: str
+) -> None:
+    (tmp_path / "shop.py").write_text(ENDLESS)
+    environment = {"SAGA_STORE": store, "SAGA_DRAIN": "0s"}
+    async with running("participant", "shop.py", folder=tmp_path, **environment) as process:
+        async with saga.connect(store=store) as sagas:
+            for _ in range(4):
+                await line_with(process, "definition registered")
+            await sagas.start(name, 1)
+        await line_with(process, "begun")
+        ended, out = await stopped(process)
+    assert (ended, said in out) == (code, True), out

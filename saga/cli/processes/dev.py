@@ -55,7 +55,7 @@ def dev(
         loaded = load_targets(targets)
         folder = Path(targets[0].partition(":")[0]).resolve().parent
         with _shared(settings):
-            run(run_until_signalled(_develop(settings, loaded, folder)))
+            run(run_until_signalled(_develop(settings, loaded, folder), settings.drain))
 
 
 @contextmanager

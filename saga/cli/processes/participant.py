@@ -33,7 +33,7 @@ def participant(
     settings = store.settings()
     log_for_services(settings)
     loaded = load_targets(targets)
-    run(run_until_signalled(_serve(settings, loaded)))
+    run(run_until_signalled(_serve(settings, loaded), settings.drain))
 
 
 async def _serve(settings: Settings, targets: Targets) -> None:

@@ -3,34 +3,60 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import sys
+import threading
 from collections.abc import Coroutine
-from typing import Any
+from types import FrameType
+from typing import Any, Final
 
+from saga.cli.exit_codes import FAILED
 from saga.logger import get_logger
+from saga.runtime.handlers.user_code import stack_of, user_line
+
+LAST_SECONDS: Final = 10.0
+"""Time for a process that was told to stop, beyond its drain. Then it ends at once, whatever still runs in it."""
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-async def run_until_signalled(work: Coroutine[Any, Any, None]) -> None:
+async def run_until_signalled(work: Coroutine[Any, Any, None], drain_seconds: float) -> None:
     """Runs until the work ends, or until SIGTERM or SIGINT cancels it, and waits while it shuts down in order.
 
-    A second signal has its default effect.
+    The process is gone `LAST_SECONDS` after its drain, even if a handler blocks the event loop or a thread hangs: its claims are then
+    taken over, as after a crash. A second signal ends it at once.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
     is_signalled = False
 
     def stop(name: str) -> None:
-        nonlocal is_signalled
-        is_signalled = True
         get_logger("saga").info("stopping", signal=name)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
         task.cancel()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop, number.name)
+    def on_signal(number: int, _: FrameType | None) -> None:
+        """Runs in the main thread even while a handler blocks the event loop there, as handlers of the loop do not."""
+        nonlocal is_signalled
+        is_signalled = True
+        for each in _SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        last = threading.Timer(drain_seconds + LAST_SECONDS, _end_at_once)
+        last.daemon = True
+        last.start()
+        loop.call_soon_threadsafe(stop, signal.Signals(number).name)
+
+    for number in _SIGNALS:
+        signal.signal(number, on_signal)
     try:
         await task
     except asyncio.CancelledError:
         if not is_signalled:
             raise
+
+
+def _end_at_once() -> None:
+    line = user_line(stack_of(threading.main_thread()))
+    get_logger("saga").error("did not stop in time, ending at once", line=line)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(FAILED)

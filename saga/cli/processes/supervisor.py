@@ -19,7 +19,7 @@ def supervisor(*, store: StoreOptions = FROM_SETTINGS) -> None:
     """
     settings = store.settings()
     log_for_services(settings)
-    run(run_until_signalled(_supervise(settings)))
+    run(run_until_signalled(_supervise(settings), settings.drain))
 
 
 async def _supervise(settings: Settings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import structlog
@@ -81,6 +81,11 @@ class Executor:
         self._withdrawn.add(service)
         for key in [key for key in self._bound if key[0] == service]:
             del self._bound[key]
+
+    def is_of(self, services: Collection[str], claim: Claim) -> bool:
+        """Returns whether a claim is of one of these services. One whose definition is not known here is of all."""
+        graph = self._definitions.known(claim.definition)
+        return graph is None or graph.steps[claim.step].service in services
 
     async def run(self, claim: Claim) -> None:
         """Runs a claim, and enqueues its outcome for the committer unless the step's own transaction has committed it."""

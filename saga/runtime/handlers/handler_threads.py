@@ -38,7 +38,7 @@ class ThreadCall:
         self.is_hung = False
 
     def left_seconds(self, timeout_seconds: float) -> float:
-        """How much of the timeout is left; all of it until the thread has begun."""
+        """The part of the timeout that is left; all of it until the thread has begun."""
         return timeout_seconds - (0.0 if self.began_at is None else time.monotonic() - self.began_at)
 
 

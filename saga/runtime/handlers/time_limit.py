@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 from collections.abc import Awaitable, Generator
 from functools import partial
 from types import CoroutineType
@@ -14,12 +15,10 @@ from saga.runtime.handlers.user_code import frames_of, user_line, waiting_corout
 from saga.runtime.timing.coarse_timers import CoarseTimers
 
 UNWIND_SECONDS: Final = 2.0
-"""How long a handler may take to end after it was cancelled. Then it is left where it waits, and never goes on."""
+"""Time for a handler to end after it was cancelled. Then it is left where it waits, and never goes on."""
 STOP: Final = "the attempt is over"
 """The message of the cancellation with which the framework ends an attempt: at a shutdown, or because the claim is lost."""
 _Waiting: TypeAlias = "asyncio.Future[Any] | None"
-# Coroutines that cannot be closed. They are kept, because to free one would run it once more
-_LEFT: Final[list[list[Any]]] = []
 
 
 class TimeLimit:
@@ -151,7 +150,13 @@ class Steered:
         try:
             steps.close()
         except BaseException:  # noqa: BLE001 (it swallows this, too)
-            _LEFT.append(waiting)
+            for each in waiting:
+                _keep_for_ever(each)
+
+
+def _keep_for_ever(coroutine: Any) -> None:
+    """Python runs a coroutine once more when it frees it, at the latest when the interpreter ends. This one would not end then, too."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
 
 
 async def _awaited(answer: Awaitable[Value]) -> Value:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from threading import Thread
 from types import FrameType
 from typing import Any, Final
 
@@ -44,3 +46,13 @@ def frames_of(coroutines: Iterable[Any]) -> Iterator[FrameType]:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
         if frame is not None:
             yield frame
+
+
+def stack_of(thread: Thread) -> list[FrameType]:
+    """The frames of a thread that runs, the outermost first."""
+    frame = None if thread.ident is None else sys._current_frames().get(thread.ident)  # noqa: SLF001 (documented)
+    found = []
+    while frame is not None:
+        found.append(frame)
+        frame = frame.f_back
+    return found[::-1]

@@ -18,6 +18,7 @@ from saga.settings import load
 from tests.chaos.system.shop import GIFTS, gift, order
 
 TICK_SECONDS = 0.02
+ENDING_SECONDS = 3600.0  # it waits for the ends of all, not for a drain
 SUFFIX = ".answers"
 
 
@@ -56,7 +57,7 @@ async def _serve(file: Path, first: int, rate: float, open_max: int) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     async with saga.connect(settings=load()) as app:
         customer = _Customer(app, descriptor, asyncio.Semaphore(open_max))
-        await run_until_signalled(customer.start_orders(first, rate))
+        await run_until_signalled(customer.start_orders(first, rate), ENDING_SECONDS)
         await customer.everything_ended()
 
 

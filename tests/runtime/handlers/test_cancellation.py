@@ -38,7 +38,7 @@ class Stubborn:
 
 
 async def is_left(stubborn: Stubborn) -> bool:
-    """Whether it goes on no more."""
+    """Returns whether it goes on no more."""
     turns = stubborn.turns
     await asyncio.sleep(0.1)
     return stubborn.turns == turns
