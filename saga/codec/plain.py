@@ -27,6 +27,7 @@ _KNOWN: Final[dict[str, set[str]]] = {
     "dataclass": {"schema", "cls", "config", "frozen", "fields", "slots"},
 }
 """Kind of schema -> the keys that do not change how a value is written or read. Limits, aliases and serializers are not among them."""
+_WRAPPERS: Final = {"nullable", "default", "list", "model-field", "dataclass-field"}
 _CONFIG: Final = {"title", "frozen"}
 
 
@@ -61,9 +62,10 @@ def _has_plain_fields(schema: Schema) -> bool:
 
 
 def _is_plain(schema: Schema) -> bool:
+    kind = schema["type"]
     if not _has_known_keys(schema) or not schema.get("init", True):
         return False
-    return schema["type"] in _SCALARS or _is_plain(schema.get("schema", schema.get("items_schema")))
+    return kind in _SCALARS or (kind in _WRAPPERS and _is_plain(schema["items_schema" if kind == "list" else "schema"]))
 
 
 def _has_known_keys(schema: Schema) -> bool:

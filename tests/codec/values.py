@@ -46,6 +46,23 @@ class Holder(BaseModel):
     many: list[Base] = []
 
 
+class Plain(BaseModel):
+    sku: str
+    count: int = 1
+
+
+class One(BaseModel):
+    held: Base
+
+
+class Many(BaseModel):
+    held: list[Plain]
+
+
+class Listed(BaseModel):
+    names: list[list[str | None]] | None
+
+
 class Rates(BaseModel):
     rate: float | None
 
@@ -87,11 +104,6 @@ class AliasedWithDefault(BaseModel):
 
 class Short(BaseModel):
     sku: Annotated[str, Field(max_length=3)]
-
-
-class Plain(BaseModel):
-    sku: str
-    count: int = 1
 
 
 class Box(BaseModel):
@@ -169,6 +181,7 @@ UNREADABLE: Final[dict[str, tuple[Any, Any, str]]] = {
     "subclass": (Base, More(id=1, extra="x"), "its type is More, and it is read back as Base"),
     "subclass without fields": (Base, Same(id=1), "its type is Same, and it is read back as Base"),
     "subclass in a field": (Holder, Holder(held=More(id=1, extra="x")), "held: its type is More"),
+    "subclass in the only field": (One, One(held=More(id=1, extra="x")), "held: its type is More"),
     "subclass in a list": (list[Base], [Base(id=1), Same(id=2)], "1: its type is Same"),
     "own serializer": (Formatted, Formatted(at=datetime(2026, 2, 13)), "at: Input should be a valid datetime"),  # noqa: DTZ001
     "own serializer of a model": (Box, Box(sku="a", weight=7), "weight: it is read back as another value"),
