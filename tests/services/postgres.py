@@ -18,6 +18,8 @@ from pathlib import Path
 import asyncpg
 
 from saga.errors import MissingDriver
+from saga_postgres.connection.pool import HOT
+from saga_postgres.connection.session import KEEPALIVE, PINNED
 from saga_postgres.embedded.child import LOOPBACK, Account, Child, free_port
 from saga_postgres.embedded.server import NOT_DURABLE, EmbeddedPostgres
 from tests.services.places import Missing, no_docker
@@ -25,7 +27,7 @@ from tests.services.places import Missing, no_docker
 POSTGRES_IMAGE = "postgres:17"
 TEST_SETTINGS = {**NOT_DURABLE, "max_connections": "300", "shared_buffers": "64MB"}
 PGBOUNCER_START_TIMEOUT_SECONDS = 10.0
-SESSION_SETTINGS = "extra_float_digits,search_path,jit,tcp_keepalives_idle,tcp_keepalives_interval,tcp_keepalives_count"
+SESSION_SETTINGS = ",".join(["extra_float_digits", "search_path", *PINNED, *KEEPALIVE, *HOT])
 POLL_SECONDS = 0.01
 
 

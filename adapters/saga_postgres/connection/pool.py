@@ -6,13 +6,15 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
+from itertools import chain
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import asyncpg
 
 from saga.errors import UsageError
-from saga_postgres.connection.failures import translate, translated
+from saga_postgres.connection.failures import pooled, translate, translated
+from saga_postgres.connection.pooler import is_pooled
 from saga_postgres.connection.session import (
     COMMAND_TIMEOUT_SECONDS,
     CONNECT_TIMEOUT_SECONDS,
@@ -68,6 +70,7 @@ class Pool:
             **KEEPALIVE,
             **tuning,
         }
+        self._are_swallowed: bool | None = None  # unknown until the first connection
         self._sessions = Sessions(self.place, self._connect, connections_max=connections_max, setting="connections")
 
     async def open(self) -> None:
@@ -136,12 +139,35 @@ class Pool:
         self._sessions.close()
 
     async def _connect(self, **settings: str) -> Session:
+        wanted = {**self._settings, **settings}
+        session = await self._session(wanted)
+        if self._are_swallowed is None:
+            self._are_swallowed = await self._is_swallowing(session)
+        if self._are_swallowed:
+            names = ", ".join(f"set_config(${2 * n + 1}, ${2 * n + 2}, false)" for n in range(len(wanted)))
+            await session.fetch(f"select {names}", *chain.from_iterable(wanted.items()))
+        return session
+
+    async def _session(self, settings: Mapping[str, str]) -> Session:
         return await asyncpg.connect(
             self.url,
             timeout=CONNECT_TIMEOUT_SECONDS,
             command_timeout=COMMAND_TIMEOUT_SECONDS,
-            server_settings={**self._settings, **settings},
+            server_settings={**settings},
         )
+
+    async def _is_swallowing(self, session: Session) -> bool:
+        """Returns whether a pooler is in front that does not pass settings on. Raises UsageError if it does not keep sessions either."""
+        if await session.fetchval("select current_setting('search_path')") == self._settings["search_path"]:
+            return False
+        other = await self._session(self._settings)
+        try:
+            if await is_pooled(session, other):
+                session.terminate()
+                raise pooled(self.place)
+        finally:
+            other.terminate()
+        return True
 
     async def _give_back_after(self, session: Session, error: BaseException) -> None:
         """Keeps a connection only if the server answered and no transaction is open.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import secrets
+from typing import TypeAlias
 
 import asyncpg
 
-from saga_postgres.connection.pool import Connection
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 _MARK = "select set_config('saga.probe', $1, false)"
 _READ = "select current_setting('saga.probe', true)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import urllib.parse
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -12,12 +13,15 @@ import pytest
 from saga.errors import AccessRefused, SagaError, SchemaMismatch, Unavailable, UsageError
 from saga.ports.adapter import StoreOptions
 from saga_postgres import open_bus, open_election, open_journal, open_store
+from saga_postgres.connection.pool import Pool
 from saga_postgres.connection.pooler import is_pooled_at
 from saga_postgres.schema.migrate import migrate
+from tests.docs.page import ROOT
 from tests.postgres.rows import Tables
 from tests.services import postgres as services
 
 NAMESPACE = "saga"
+OPERATE = ROOT / "docs" / "how-to" / "operate.md"
 Opening = Callable[[str], Awaitable[object]]
 
 
@@ -151,12 +155,31 @@ async def test_a_pooler_in_transaction_mode(opening: Opening, pgbouncer_url: str
     assert "use the address of the server itself" in str(error)
 
 
-async def test_a_pooler_in_transaction_mode_that_swallows_settings(silent_pgbouncer_server: str) -> None:
+@everything
+async def test_a_pooler_in_transaction_mode_that_swallows_settings(
+    opening: Opening, silent_pgbouncer_server: str
+) -> None:
     async with services.database(silent_pgbouncer_server) as url:
-        error = await refusal(store, url)
+        error = await refusal(opening, url)
 
     assert isinstance(error, UsageError)
     assert "use the address of the server itself" in str(error)
+
+
+async def test_a_pooler_in_session_mode_that_swallows_settings_is_as_good_as_the_server(postgres_server: str) -> None:
+    (ignored,) = re.findall(r"^ignore_startup_parameters = ([^`]+)", OPERATE.read_text(), re.MULTILINE)
+    with services.pgbouncer(postgres_server, pool_mode="session", ignored=" ".join(ignored.split())) as server:
+        async with services.database(server) as url:
+            pool = Pool(url, NAMESPACE, connections_max=1, application="test")
+            await pool.open()  # with the settings that the page names
+            dedicated = await pool.dedicated(statement_timeout="2000")
+            settings = "select current_setting('search_path'), current_setting('TimeZone'), current_setting('statement_timeout')"
+
+            assert [tuple(row) for row in await pool.fetch(settings)] == [('"saga", pg_temp', "UTC", "30s")]
+            assert tuple(await dedicated.fetchrow(settings) or ()) == ('"saga", pg_temp', "UTC", "2s")
+
+            dedicated.terminate()
+            await pool.close()
 
 
 @pytest.fixture
