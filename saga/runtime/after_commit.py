@@ -7,6 +7,7 @@ from typing import Protocol
 
 from saga.core.rules.decision import Decision
 from saga.ports.values.claim import Claim
+from saga.ports.values.start import Start
 from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.outcome_group import OutcomeGroup
 from saga.runtime.planning.start_request import StartRequest
@@ -25,8 +26,8 @@ class AfterCommit(Protocol):
 class AfterStart(Protocol):
     """The same for starts. Implemented by `saga.runtime.follow_up.FollowUp`."""
 
-    def started(self, request: StartRequest, decision: Decision) -> None:
-        """One saga was started."""
+    def started(self, request: StartRequest, decision: Decision, start: Start) -> None:
+        """One saga was started: `start` is what was written."""
 
     def handed_over(self, claims: Sequence[Claim]) -> None:
         """The start has made these claims for this process."""

@@ -9,6 +9,7 @@ from saga.core.rules.decision import Decision
 from saga.logger import Logger, get_logger
 from saga.ports.clock import Clock
 from saga.ports.values.claim import Claim, CommandRef
+from saga.ports.values.start import Start
 from saga.runtime.bus.dispatcher import Dispatcher
 from saga.runtime.claims.intake import Intake
 from saga.runtime.claims.poll_requests import PollRequests
@@ -59,10 +60,10 @@ class FollowUp:
         if plan.is_ending:
             self._report_end(group, plan)
 
-    def started(self, request: StartRequest, decision: Decision) -> None:
+    def started(self, request: StartRequest, decision: Decision, start: Start) -> None:
         self.active_at = self.clock.monotonic()
         if self.dispatcher is not None:
-            self.dispatcher.publish_first(request, decision)
+            self.dispatcher.publish_first(request, decision, start)
 
     def handed_over(self, claims: Sequence[Claim]) -> None:
         self.intake.add(claims)

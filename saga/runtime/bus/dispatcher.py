@@ -18,6 +18,7 @@ from saga.ports.adapter import StoreAdapter
 from saga.ports.bus import Bus, Message, Subscription
 from saga.ports.bus import Delivery as Delivered
 from saga.ports.values.claim import Claim, DeliveredCommand
+from saga.ports.values.start import Start
 from saga.runtime.background import BackgroundLoops
 from saga.runtime.bus import wire
 from saga.runtime.bus.envelopes import Envelopes, Sending
@@ -91,8 +92,10 @@ class Dispatcher:
         known = (None, group.trace) if claim is None else (claim.input, claim.trace)
         self._put(Sending(group.saga, group.graph, *known), commands)
 
-    def publish_first(self, request: StartRequest, decision: Decision) -> None:
-        commands = [c for c in decision.commands if self._router.owner(request.graph.steps[c.step].service) is None]
+    def publish_first(self, request: StartRequest, decision: Decision, start: Start) -> None:
+        """Publishes the first commands of a saga that the start has not given to a process or a queue."""
+        written = {dispatch.step for dispatch in start.dispatches}
+        commands = [command for command in decision.commands if command.step not in written]
         self._put(Sending(request.saga, request.graph, request.input, request.trace), commands)
 
     def _put(self, sending: Sending, commands: Sequence[Command]) -> None:

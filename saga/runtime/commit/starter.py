@@ -161,7 +161,7 @@ class Starter:
                 return
             else:
                 self._meter.wrote("starts", len(batch), self._clock.monotonic() - sent_at)
-                self._answer(batch, decided, taken)
+                self._answer(batch, decided, starts, taken)
                 if backoff.is_retry:  # an earlier attempt may have made claims for this process, under other numbers
                     self._after_start.recovered()
                 else:
@@ -180,7 +180,13 @@ class Starter:
             first.state.with_deadline(self._clock.now() + seconds), first.changed, first.commands, first.entries
         )
 
-    def _answer(self, batch: Sequence[_PendingStart], decided: Sequence[Decision], taken: Sequence[TakenKey]) -> None:
+    def _answer(
+        self,
+        batch: Sequence[_PendingStart],
+        decided: Sequence[Decision],
+        starts: Sequence[Start],
+        taken: Sequence[TakenKey],
+    ) -> None:
         taken_at = {key.position: key for key in taken}
         for position, pending in enumerate(batch):
             key = taken_at.get(position)
@@ -190,7 +196,7 @@ class Starter:
                 pending.answer.set_result(pending.request.saga if key is None else key.saga)
             if key is None:
                 self._meter.started(pending.request.graph)
-                self._after_start.started(pending.request, decided[position])
+                self._after_start.started(pending.request, decided[position], starts[position])
 
     def _add_inline(
         self, batch: Sequence[_PendingStart], starts: Sequence[Start], notifications: Notifications, lease_ends: float
