@@ -10,7 +10,7 @@ PYTHON_VERSION ?= >=3.11
 
 .DEFAULT_GOAL := help
 .PHONY: help setup hooks constraints stubs demo test check fix lint types docs coverage commits workflows dist release \
-	model simulate hostile mutants services chaos elections bench bench-bus bench-scale clean
+	model simulate hostile mutants services chaos audit elections bench bench-bus bench-scale clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -103,6 +103,9 @@ hostile: setup ## run hostile handlers beside healthy sagas in seeded worlds; HA
 chaos: setup ## kill, freeze and disconnect processes for MINUTES=10, then audit; BUS=postgres SEED=1 ONLY=disk
 	@$(PYTHON) -m tests.chaos --minutes $(or $(MINUTES),10) $(if $(SEED),--seed $(SEED)) $(if $(BUS),--bus $(BUS)) \
 		$(if $(ELECTION),--election $(ELECTION)) $(if $(RATE),--rate $(RATE)) $(if $(ONLY),--only "$(ONLY)")
+
+audit: ## look up the pinned dependencies among known vulnerabilities (needs the network)
+	@$(or $(UV),uv) tool run pip-audit==2.10.1 -r constraints.txt --disable-pip --require-hashes --no-deps --strict
 
 elections: setup ## kill, suspend and disconnect leaders, and measure the time without one; ELECTION=etcd NODES=3 ROUNDS=20
 	@$(PYTHON) -m tests.election --election $(or $(ELECTION),postgres) --nodes $(or $(NODES),1) --rounds $(or $(ROUNDS),20)

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,15 @@ def test_hadolint_would_find_something(tmp_path: Path) -> None:
     assert hadolint(wrong).returncode != 0
 
 
+def test_every_base_is_pinned_by_one_digest() -> None:
+    text = DOCKERFILE.read_text()
+    stages = set(re.findall(r" AS (\S+)$", text, re.MULTILINE))
+    bases = {base for base in re.findall(r"^FROM (\S+)", text, re.MULTILINE) if base not in stages}
+
+    assert len(bases) == 1
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-bookworm@sha256:[0-9a-f]{64}", bases.pop())
+
+
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)
 def test_an_image_has_the_tested_versions(path: Path) -> None:
     tested = set(PIN.findall((ROOT / "constraints.txt").read_text()))
@@ -45,10 +55,21 @@ def test_an_image_has_the_tested_versions(path: Path) -> None:
 
 def test_an_image_has_every_dependency_of_the_distribution() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    needed = {re.split(r"[^a-z0-9_-]", dependency)[0] for dependency in project["dependencies"]}
     installed = {name for name, _ in PIN.findall((ROOT / "deploy" / "requirements.txt").read_text())}
 
-    assert needed - installed == set()
+    assert names(project["dependencies"]) - installed == set()
+
+
+@pytest.mark.parametrize("extra", ["sqlalchemy", "kafka", "kinesis", "etcd", "zookeeper", "metrics", "tracing"])
+def test_an_image_has_every_dependency_of_an_extra(extra: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    installed = {name for name, _ in PIN.findall((ROOT / "deploy" / "requirements.txt").read_text())}
+
+    assert names(project["optional-dependencies"][extra]) - installed == set()
+
+
+def names(dependencies: Sequence[str]) -> set[str]:
+    return {re.split(r"[^a-z0-9_-]", dependency)[0] for dependency in dependencies}
 
 
 def test_copied_files_exist_and_are_in_the_build_context() -> None:
