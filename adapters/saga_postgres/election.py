@@ -24,6 +24,7 @@ import asyncpg
 from saga.errors import Closed, LeadershipLost, Unavailable
 from saga.ports.election import Election, Leadership, LeaseWatch
 from saga_postgres.announce.channels import leader_channel
+from saga_postgres.announce.paced import Paced
 from saga_postgres.connection.failures import translated
 from saga_postgres.connection.pool import Connection, Pool
 from saga_postgres.statements import statements
@@ -88,7 +89,7 @@ class PostgresElection:
 
     async def _wait_for_lock(self, session: Connection, watch: LeaseWatch) -> None:
         vacant = asyncio.Event()
-        await session.add_listener(self._channel, lambda *_: vacant.set())
+        await session.add_listener(self._channel, Paced(vacant.set))
         while not await session.fetchval(_TRY, self._lock, timeout=ASK_TIMEOUT_SECONDS):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(random.uniform(*POLL_SECONDS)):  # noqa: S311 (spreads candidates, protects nothing)

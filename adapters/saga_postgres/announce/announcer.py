@@ -26,6 +26,7 @@ from saga_postgres.announce.frames import inline_frames, reference_frames
 from saga_postgres.announce.inbox import Inbox
 from saga_postgres.announce.local_socket import LocalSocket
 from saga_postgres.announce.messages import Message, inline_messages, message_columns, reference_messages
+from saga_postgres.announce.paced import Paced
 from saga_postgres.connection.pool import Connection, Pool
 
 NO_MESSAGE: Final = (None, None)
@@ -77,7 +78,7 @@ class Announcer:
             self.inbox.on_notification(listener, channel, payload)
 
         await connection.add_listener(process_channel(self._namespace, process), on_process)
-        await connection.add_listener(peers_channel(self._namespace), lambda *_: listener.on_peers_changed())
+        await connection.add_listener(peers_channel(self._namespace), Paced(listener.on_peers_changed))
 
     async def listen_to_services(
         self, connection: Connection, services: Sequence[str], listener: ProcessListener

@@ -18,6 +18,9 @@ from saga_postgres.announce.frames import decode_frame
 CLOCK_SECONDS_MAX: Final = 3.0
 """Seconds after a heartbeat for which its offset of the store's clock is trusted."""
 
+TOLD_SECONDS: Final = 10.0
+"""Pause between two lines of the log about refused notifications."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -31,6 +34,7 @@ class Inbox:
         self._peers: AbstractSet[int] = frozenset()
         self.store_clock = self._store_clock_max = 0.0  # the store's clock minus ours is between the two
         self._clock_read_at = -math.inf
+        self._refused, self._told_at = 0, -math.inf
         self.may_have_missed = False
         """True if this process may have missed a notification."""
 
@@ -52,8 +56,11 @@ class Inbox:
         try:
             self._read(listener, channel, payload)
         except ProtocolViolation as error:  # every role that may connect to the database may notify
-            _log.warning("notification refused: %s", error)
             self.may_have_missed = True
+            self._refused += 1
+            if time.monotonic() - self._told_at >= TOLD_SECONDS:
+                _log.warning("%d notifications refused, the last one: %s", self._refused, error)
+                self._refused, self._told_at = 0, time.monotonic()
 
     def _read(self, listener: ProcessListener, channel: str, payload: str) -> None:
         match payload[:1]:

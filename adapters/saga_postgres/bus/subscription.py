@@ -15,8 +15,10 @@ from typing import Final
 
 import asyncpg
 
+from saga.core.allowance import Allowance
 from saga.errors import Unavailable
 from saga.ports.bus import Delivery, Message
+from saga_postgres.announce.paced import SIGNALS_BURST, SIGNALS_PER_SECOND
 from saga_postgres.connection.failures import translated
 from saga_postgres.connection.pool import Pool
 
@@ -121,6 +123,7 @@ class PostgresSubscription:
         self._acknowledge = acknowledge
         self._limit = limit
         self._fetching: asyncio.Task[Sequence[Delivery]] | None = None
+        self._found_nothing = Allowance(SIGNALS_BURST, SIGNALS_PER_SECOND)
 
     def __aiter__(self) -> AsyncIterator[Sequence[Delivery]]:
         return self
@@ -157,6 +160,7 @@ class PostgresSubscription:
                 continue
             if batch:
                 return batch
+            await asyncio.sleep(self._found_nothing.take(time.monotonic()))
             pause = RETRY_SECONDS[0]
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS * _jitter()):

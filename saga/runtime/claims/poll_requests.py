@@ -10,6 +10,8 @@ from saga.ports.values.claim import CommandRef
 from saga.runtime.timing.coarse_timers import CoarseTimers
 
 TICK_SECONDS: Final = 0.01
+REFS_MAX: Final = 10_000
+"""References that are kept. Instead of more, all claims of the process are fetched."""
 
 
 class PollRequests:
@@ -39,6 +41,9 @@ class PollRequests:
     def fetch(self, refs: Sequence[CommandRef]) -> None:
         """Fetches these claims: they were made for this process."""
         self._refs.update(refs)
+        if len(self._refs) > REFS_MAX:
+            self._refs.clear()
+            self._wants_all = True
         self._wanted.set()
 
     def fetch_all(self) -> None:

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from saga.core.allowance import Allowance
 from saga.errors import SagaError
 from saga.logger import get_logger
 from saga.ports.clock import Clock
@@ -20,6 +21,9 @@ from saga.runtime.identity import ProcessIdentity
 RETRY_SECONDS: Final = 0.5
 # Nothing is polled while this many outcomes wait for their commit
 UNSETTLED_MAX: Final = 1_024
+# Requests that find nothing: this many at once, and then this many a second
+NOTHING_BURST: Final = 20
+NOTHING_PER_SECOND: Final = 20.0
 # Maximum number of claims of one poll. The next ones are polled while these run
 POLLED_AT_ONCE: Final = 256
 # Poll for a few free slots at least this often; otherwise handovers would starve the queue
@@ -47,6 +51,7 @@ class Poller:
         self._services: list[str] = []
         self._is_durable = False
         self._polled_at = 0.0
+        self._nothing = Allowance(NOTHING_BURST, NOTHING_PER_SECOND)
         self._asking = asyncio.Lock()  # held while the store is asked for claims
         self._log = get_logger("saga.intake")
 
@@ -101,6 +106,8 @@ class Poller:
             self._intake.record_ended(None)
         ended.update(self._intake.waiting_numbers())
         self._intake.add_notified([claim for claim in claims if claim.number not in ended])
+        if not claims:
+            await self._found_nothing()
 
     async def _poll(self) -> None:
         while self._requests.wants_poll and self._services and (limit := self._limit()) > 0:
@@ -114,11 +121,18 @@ class Poller:
                 durable=self._is_durable,
             )
             self._intake.add(claims)
-            self._services = (
-                self._services[1:] + self._services[:1]
-            )  # the first one is served first: it must not starve the others
+            # The first service is served first, and must not starve the others
+            self._services = self._services[1:] + self._services[:1]
             if len(claims) == limit:
                 self._requests.wants_poll = True
+            elif not claims:
+                await self._found_nothing()
+
+    async def _found_nothing(self) -> None:
+        """Slows down where requests find nothing: every role that may connect to the store may notify."""
+        wait_seconds = self._nothing.take(self._clock.monotonic())
+        if wait_seconds > 0:
+            await self._clock.sleep(wait_seconds)
 
     def _limit(self) -> int:
         """The number of commands to poll for now; 0 to wait.

@@ -9,11 +9,12 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from saga.errors import SagaError, Unavailable
+from saga.errors import Unavailable
 from saga_postgres.connection.pool import Pool
 from saga_postgres.schema import retention as module
 from saga_postgres.schema.retention import PostgresRetention
 from tests.postgres.rows import Tables, transaction_of
+from tests.runtime.world import until
 
 DAY_SECONDS = 86_400.0
 ZONES = ("UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "Europe/Berlin", "Asia/Kathmandu")
@@ -117,27 +118,19 @@ async def test_an_old_day_that_is_read_for_long_is_dropped_later_and_nobody_wait
     assert not {f"event_{day}" for day in OLD_DAYS} & await partitions(tables)
 
 
-async def test_nobody_who_writes_meanwhile_is_refused(retention: PostgresRetention, tables: Tables, pool: Pool) -> None:
-    refused, is_over = list[BaseException](), asyncio.Event()
+async def test_a_line_that_waits_while_its_day_is_attached_is_written(
+    tables: Tables, pool: Pool, postgres_url: str
+) -> None:
+    async with transaction_of(postgres_url, "select ensure_event_days(0)"):
+        writing = asyncio.create_task(
+            pool.fetch("insert into event (saga, at, kind) values (gen_random_uuid(), now(), 'started')")
+        )
+        await until(lambda: tables.fetchval("select exists (select from pg_locks where not granted)"), "it waits")
 
-    async def write() -> None:
-        while not is_over.is_set():
-            try:
-                await pool.fetch("insert into event (saga, at, kind) values (gen_random_uuid(), now(), 'started')")
-            except SagaError as error:
-                refused.append(error)
+    await writing
 
-    for _ in range(5):
-        writing = [asyncio.create_task(write()) for _ in range(3)]
-        await retention.prepare_history()
-        is_over.set()
-        await asyncio.gather(*writing)
-        is_over.clear()
-        for name in await partitions(tables) - {"event_default"}:
-            await tables.execute(f"drop table {name}")
-        await tables.execute("truncate event")
-
-    assert refused == []
+    assert await tables.fetchval(READ) == 1
+    assert await tables.fetchval("select count(*) from event_default") == 0
 
 
 async def test_each_old_day_is_dropped_in_a_transaction_of_its_own(tables: Tables) -> None:

@@ -1,4 +1,4 @@
-"""What cannot be decided now moves on: no look, poll or scan has the same sagas before it for ever."""
+"""Sagas and commands that cannot be decided now do not stop the others: no look, poll or scan has them before it for ever."""
 
 from __future__ import annotations
 
