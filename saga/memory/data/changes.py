@@ -11,7 +11,7 @@ from saga.memory.data.database import AuditEntry, Database, HistoryRow, ResultRo
 from saga.ports.adapter import StoreOptions
 from saga.ports.values.claim import CommandRef
 from saga.ports.values.start import Start
-from saga.ports.values.write import PARKED_SECONDS, Delay, Dispatch, Drop, Write
+from saga.ports.values.write import CUT_OFF, PARKED_SECONDS, Delay, Dispatch, Drop, Write
 
 
 def insert_saga(database: Database, options: StoreOptions, start: Start, *, process: int, waiter: int | None) -> None:
@@ -112,7 +112,9 @@ def _delay(database: Database, write: Write, delay: Delay) -> None:
         row.deliveries -= 1
     elif delay.failures > row.failures and row.first_failed_at is None:
         row.first_failed_at = now
-    row.failures, row.isolated_attempts, row.error = delay.failures, delay.isolated_attempts, delay.error
+    if delay.failures != CUT_OFF:
+        row.failures = delay.failures
+    row.isolated_attempts, row.error = delay.isolated_attempts, delay.error
     if delay.quiet_seconds > 0:
         quiet_at = now + delay.quiet_seconds
         row.quiet_at = quiet_at if row.quiet_at is None else max(row.quiet_at, quiet_at)

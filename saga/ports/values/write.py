@@ -33,10 +33,15 @@ COUNT_MAX: Final = 32_767
 """The largest number of deliveries, failures or isolated attempts that a store counts. A counter that is there stays there."""
 
 
+CUT_OFF: Final = -1
+"""Instead of a number of failures: the attempt was begun and cut off by its process, perhaps because of what it did."""
+
+
 class Delay(Struct):
     """A claim that ends without an outcome; the command is due again in `after_seconds`. Only the newest claim can write it.
 
-    `quiet_seconds`: how long a call of the claim may still arrive. `failures` and `isolated_attempts` replace the counts.
+    `quiet_seconds`: how long a call of the claim may still arrive. `failures` and `isolated_attempts` replace the counts. With the
+    same `failures` as before, the delivery does not count; CUT_OFF leaves them as they are, and the delivery counts.
     """
 
     step: int

@@ -129,9 +129,10 @@ class Executor:
         return True
 
     def give_back(self, waiting: Sequence[Claim], begun: Sequence[Claim] = ()) -> None:
-        """Returns claims to their queues at once, and their deliveries do not count.
+        """Returns claims to their queues at once.
 
-        `waiting`: they have not begun. `begun`: they were cut off, and an external call of theirs can still arrive (G24, G25).
+        `waiting`: they have not begun, and their deliveries do not count. `begun`: they were cut off. Their deliveries count, because the
+        process may be stopping because of one of them, and an external call of theirs can still arrive (G24, G25).
         """
         cut_off = {claim.number for claim in begun} - self._returned
         for claim in (*waiting, *(claim for claim in begun if claim.number in cut_off)):
@@ -140,7 +141,9 @@ class Executor:
                 step, quiet_seconds = graph.steps[claim.step], 0.0
                 if claim.number in cut_off and step.mode is Mode.EXTERNAL:
                     quiet_seconds = step.timeout_seconds + self._adapter.options.margin_seconds
-                self._outcomes.add(group_of(graph, Outcome(claim, None, quiet_seconds=quiet_seconds)))
+                is_cut_off = claim.number in cut_off
+                outcome = Outcome(claim, None, quiet_seconds=quiet_seconds, is_cut_off=is_cut_off)
+                self._outcomes.add(group_of(graph, outcome))
 
     async def _put_back(self, claim: Claim, error: Exception) -> None:
         """Leaves the claim to other processes, because this build cannot read its definition."""

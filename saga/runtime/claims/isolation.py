@@ -82,6 +82,7 @@ class Isolation:
         if lost:
             return Outcome(claim, None)
         claim.lease_ends = asked_at + self.lease_seconds
+        claim.isolated_attempts += 1  # as the store has counted it
         found = await runner.run(attempt)
         claim.isolated_attempts = 0  # it has answered
         return found

@@ -12,12 +12,15 @@ from typing import Any, Final
 
 from saga.core.text import storable
 from saga.errors import SagaError
-from saga.runtime.handlers import handler_caller, handler_function
+from saga.runtime.handlers import handler_caller, handler_function, handler_threads, time_limit
 from saga.runtime.handlers.raised import Escaped, leaves
 
 TRACEBACK_CHARS_MAX: Final = 20_000
 """Characters of a traceback in the log; the end of a longer one is kept."""
-_CALLERS: Final = frozenset((handler_caller.__file__, handler_function.__file__))  # the handler's frames follow theirs
+_CALLERS: Final = frozenset(
+    module.__file__ for module in (handler_caller, handler_function, handler_threads, time_limit)
+)
+"""The handler's frames follow theirs."""
 _TRACEBACK: Final[Any] = BaseException.__dict__["__traceback__"]  # a subclass may have a property of this name
 _LIBRARIES: Final = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
@@ -66,16 +69,20 @@ def _traceback(error: BaseException) -> TracebackType | None:
 
 def _in_handler(error: BaseException) -> TracebackType | None:
     """The part of the traceback that begins with the handler's own frame."""
-    found, step = None, _traceback(error)
+    step = _traceback(error)
     while step is not None:
-        if step.tb_frame.f_code.co_filename in _CALLERS:
-            found = step.tb_next
+        if _is_caller(step) and step.tb_next is not None and not _is_caller(step.tb_next):
+            return step.tb_next
         step = step.tb_next
-    return found
+    return None
+
+
+def _is_caller(step: TracebackType) -> bool:
+    return step.tb_frame.f_code.co_filename in _CALLERS
 
 
 def _frames(step: TracebackType | None) -> Iterator[tuple[str, int, str]]:
-    while step is not None:
+    while step is not None and not _is_caller(step):
         code = step.tb_frame.f_code
         yield code.co_filename, step.tb_lineno, code.co_name
         step = step.tb_next

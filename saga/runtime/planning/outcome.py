@@ -13,7 +13,7 @@ class Outcome(Struct):
 
     `event` None gives the claim back without having run it. `value` is the step's result as JSON. `is_fenced`: it counts only if the
     claim is the newest of its command (G27). `quiet_seconds`: how long a call of this claim may still be on its way (G25).
-    `traceback`: of a failure, for the log.
+    `traceback`: of a failure, for the log. `is_cut_off`: the attempt was begun, so that its delivery counts although it has no event.
     `next_process`: the process that gets the command at once, instead of its queue.
     """
 
@@ -24,4 +24,5 @@ class Outcome(Struct):
     quiet_seconds: float = 0.0
     error: str | None = None
     traceback: str | None = None
+    is_cut_off: bool = False
     next_process: int | None = None

@@ -28,7 +28,7 @@ from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 from saga.ports.values.claim import CommandRef
 from saga.ports.values.notification import Notifications
-from saga.ports.values.write import COUNT_MAX, PARKED_SECONDS, Audit, Delay, Dispatch, Drop, Result, Write
+from saga.ports.values.write import COUNT_MAX, CUT_OFF, PARKED_SECONDS, Audit, Delay, Dispatch, Drop, Result, Write
 from saga.runtime.planning.assignment import Routes, dispatch_to_owner, dispatch_to_queue
 from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.outcome import Outcome
@@ -186,6 +186,8 @@ def _delay_of(group: OutcomeGroup, outcome: Outcome, after_seconds: float, plann
     isolated_attempts = outcome.claim.isolated_attempts
     if planned.decision.state.vector[step] not in (group.state.vector[step], group.state.vector[step].lower()):
         failures = isolated_attempts = 0  # the same command now serves another letter, which has its own retry policy
+    elif outcome.is_cut_off:
+        failures = CUT_OFF
     failures = min(failures, COUNT_MAX)
     return Delay(
         step, outcome.claim.number, after_seconds, outcome.quiet_seconds, failures, outcome.error, isolated_attempts

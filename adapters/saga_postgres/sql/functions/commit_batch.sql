@@ -57,7 +57,7 @@ set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as
 -- f_  fences: the number that a command's newest claim must have; null: no process may ever have claimed it
 -- d_  drops: commands that are over; d_claim null: whatever claim the row has
 -- t_  delays: claims that end without an outcome. t_after: seconds until the next attempt, 1e9 or more: parked; t_quiet: seconds for
---     which a call may still arrive; t_failures and t_isolated: the new counters; t_error: why the attempt failed
+--     which a call may still arrive; t_failures and t_isolated: the new counters, a negative t_failures: as before, and the delivery counts; t_error: why the attempt failed
 -- c_  commands to dispatch. c_owner: the process that gets the claim c_claim; null: queued; c_after: seconds until it is due
 -- r_  results of steps: r_attempts is the number of deliveries
 -- e_  events, the lines of the history; e_step -1: about the saga
@@ -122,7 +122,8 @@ begin
     end if;
     if cardinality(t_s) > 0 then
         update command c
-        set owner = null, lease_until = null, failures = t_failures[w.n], isolated_attempts = t_isolated[w.n], error = t_error[w.n],
+        set owner = null, lease_until = null,
+            failures = case when t_failures[w.n] < 0 then c.failures else t_failures[w.n] end, isolated_attempts = t_isolated[w.n], error = t_error[w.n],
             due_at = case when t_after[w.n] >= 1e9 then 'infinity' else now() + seconds(t_after[w.n]) end,
             deliveries = case when t_failures[w.n] = c.failures then counted(c.deliveries - 1) else c.deliveries end,
             first_failed_at = case when t_failures[w.n] > c.failures then coalesce(c.first_failed_at, now())

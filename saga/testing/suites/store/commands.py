@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from saga.core.state.phase import Phase
 from saga.ports.values.claim import Claim
-from saga.ports.values.write import PARKED_SECONDS, Delay, Dispatch, Drop
+from saga.ports.values.write import CUT_OFF, PARKED_SECONDS, Delay, Dispatch, Drop
 from saga.testing.suites.store.stage import (
     COMPENSATE,
     EXECUTE,
@@ -106,6 +106,18 @@ class CommandTests(StoreStage):
         again = await process.poll_one()
 
         assert (again.deliveries, again.failures, again.first_failed_ago) == (1, 0, 0.0)
+
+    async def test_an_attempt_that_was_cut_off_counts_as_a_delivery_and_not_as_a_failure(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        for failures in (1, CUT_OFF):
+            claim = await process.poll_one()
+            await process.commit(replace(unmoved(start), delays=[failed(claim, failures=failures)]))
+            await self.advance(SHORT_SECONDS)
+
+        again = await process.poll_one()
+
+        assert (again.deliveries, again.failures) == (3, 1)
 
     async def test_an_isolated_attempt_is_counted_and_shown_in_the_next_claim(self) -> None:
         process, other = await self.process(), await self.process()
