@@ -16,7 +16,7 @@ from saga.core.definition.paths import resolve
 from saga.core.definition.step import Step
 from saga.core.rules import events as ev
 from saga.core.text import TEXT_CHARS_MAX, storable
-from saga.errors import InputRefused, SagaError
+from saga.errors import AccessRefused, InputRefused, ServerFailed, Unavailable
 from saga.ports.values.claim import Claim
 from saga.runtime.handlers.answers import GiveUp, NotYet
 from saga.runtime.handlers.context import Context
@@ -130,15 +130,15 @@ class Attempt(Struct):
     def not_done(self, error: Exception, *, quiet_seconds: float = 0.0) -> Outcome:
         """The outcome of an attempt that ended with an error, the same in each mode. Rejections are not among them.
 
-        An error of ours before the handler was called is not an attempt: it counts against no retry policy. After that, only what
-        blames the data is final: the result, or its record in the database (SQLSTATE classes 22 and 23).
+        Waiting for a database or a connection before the handler is called is not an attempt: it counts against no retry policy.
+        Only what blames the data is final: the result, or its record in the database (SQLSTATE classes 22 and 23).
         """
         if isinstance(error, NotYet):
             return self.ongoing(error.after_seconds)
         if isinstance(error, DoesNotFit):
             self.misfit = storable(error)
             return self.ongoing(0.0, self.misfit)
-        if isinstance(error, SagaError) and not self.has_begun:
+        if is_waiting(error) and not self.has_begun:
             return self.ongoing(self.patience.pause_seconds(), f"not begun: {error}")
         return self.failed(error, is_final=isinstance(error, GiveUp | InputRefused), quiet_seconds=quiet_seconds)
 
@@ -163,3 +163,8 @@ class Attempt(Struct):
 
 def _ignore(_: Value) -> None:
     """A compensation's return value means nothing."""
+
+
+def is_waiting(error: Exception) -> bool:
+    """Returns whether an error means that a database cannot be used at this moment; a failure of its own says more than that."""
+    return isinstance(error, Unavailable | AccessRefused) and not isinstance(error, ServerFailed)
