@@ -39,7 +39,7 @@ class Attempt(Struct):
     """Reads the input, calls the handler's functions, and makes the outcome: the part that all modes share.
 
     `has_begun`: a function of the handler was called. What happens before that is not an attempt. `misfit`: why this process
-    cannot run the claim, though another may.
+    cannot run the claim, though another may. `refusal`: of the result.
     """
 
     claim: Claim
@@ -50,6 +50,7 @@ class Attempt(Struct):
     patience: Patience = field(default_factory=Patience)
     has_begun: bool = False
     misfit: str | None = None
+    refusal: InputRefused | None = None
 
     @property
     def step(self) -> Step:
@@ -89,6 +90,7 @@ class Attempt(Struct):
             self.patience.waiting_since = None
             return finish(await self.caller.call(function, values, self.context, self.step.timeout_seconds))
         except BaseException as error:
+            self.refusal = error if isinstance(error, InputRefused) else None
             if is_plain_failure(error) or is_foreign(error, self.context):
                 raise
             raise answer_of(error) from error
@@ -131,7 +133,7 @@ class Attempt(Struct):
         """The outcome of an attempt that ended with an error, the same in each mode. Rejections are not among them.
 
         Waiting for a database or a connection before the handler is called is not an attempt: it counts against no retry policy.
-        Only what blames the data is final: the result, or its record in the database (SQLSTATE classes 22 and 23).
+        Only a result that its annotation does not allow is final. An error of the database, at the commit too, is a failed attempt.
         """
         if isinstance(error, NotYet):
             return self.ongoing(error.after_seconds)
@@ -140,7 +142,9 @@ class Attempt(Struct):
             return self.ongoing(0.0, self.misfit)
         if is_waiting(error) and not self.has_begun:
             return self.ongoing(self.patience.pause_seconds(), f"not begun: {error}")
-        return self.failed(error, is_final=isinstance(error, GiveUp | InputRefused), quiet_seconds=quiet_seconds)
+        return self.failed(
+            error, is_final=isinstance(error, GiveUp) or error is self.refusal, quiet_seconds=quiet_seconds
+        )
 
     def failed(self, error: BaseException, *, is_final: bool = False, quiet_seconds: float = 0.0) -> Outcome:
         """A technical failure: whether the step took effect is unknown."""
