@@ -39,6 +39,10 @@ class AccessRefused(UsageError):
     """The server answers, but refuses access: wrong password, role or database."""
 
 
+class TransactionEnded(UsageError):
+    """A handler has ended the transaction of its step, so that its effect is committed without the step: a retry repeats it."""
+
+
 class ProtocolViolation(SagaError):
     """A message or an event that no correct peer sends. It is refused and changes nothing."""
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from saga.errors import AccessRefused, UsageError
+from saga.errors import AccessRefused, TransactionEnded, UsageError
 from saga_postgres.connection.session import COMMAND_TIMEOUT_SECONDS
 
 ENDED: Final = "a step's transaction ends with the step: its handler must not say COMMIT or ROLLBACK (raise Reject to undo its work)"
@@ -59,7 +59,7 @@ class StepConnection(asyncpg.Connection):
         try:
             await self.execute(_COMMIT, timeout=COMMAND_TIMEOUT_SECONDS)
         except asyncpg.InvalidCursorNameError:
-            raise UsageError(ENDED) from None
+            raise TransactionEnded(ENDED) from None
 
     async def roll_back(self) -> None:
         """Rolls back, and resets the session.
@@ -69,11 +69,11 @@ class StepConnection(asyncpg.Connection):
         """
         self._top_xact = None  # type: ignore[assignment]
         if not self.is_in_transaction():
-            raise UsageError(ENDED)
+            raise TransactionEnded(ENDED)
         try:
             await self.execute(_ROLL_BACK)
         except asyncpg.InvalidCursorNameError:
-            raise UsageError(ENDED) from None
+            raise TransactionEnded(ENDED) from None
         except asyncpg.InFailedSQLTransactionError:
             await self.execute(_ROLL_BACK_BROKEN)
 
@@ -89,7 +89,7 @@ class LentConnection:
     def __getattr__(self, name: str) -> Any:
         connection = self._lent()
         if not connection.is_in_transaction() and not connection.is_closed() and name not in _NOT_IN_TRANSACTION:
-            raise UsageError(ENDED)
+            raise TransactionEnded(ENDED)
         self._is_altered |= name in _CLIENT_SIDE
         found = getattr(connection, name)
         return self._watched(found) if name in _TAKE_TEXT else found

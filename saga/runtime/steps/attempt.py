@@ -16,7 +16,7 @@ from saga.core.definition.paths import resolve
 from saga.core.definition.step import Step
 from saga.core.rules import events as ev
 from saga.core.text import TEXT_CHARS_MAX, storable
-from saga.errors import AccessRefused, InputRefused, ServerFailed, Unavailable
+from saga.errors import AccessRefused, InputRefused, ServerFailed, TransactionEnded, Unavailable
 from saga.ports.values.claim import Claim
 from saga.runtime.handlers.answers import GiveUp, NotYet
 from saga.runtime.handlers.context import Context
@@ -133,7 +133,8 @@ class Attempt(Struct):
         """The outcome of an attempt that ended with an error, the same in each mode. Rejections are not among them.
 
         Waiting for a database or a connection before the handler is called is not an attempt: it counts against no retry policy.
-        Only a result that its annotation does not allow is final. An error of the database, at the commit too, is a failed attempt.
+        Final is only a result that its annotation does not allow, and a transaction that the handler has ended. An error of the
+        database, at the commit too, is a failed attempt.
         """
         if isinstance(error, NotYet):
             return self.ongoing(error.after_seconds)
@@ -143,7 +144,9 @@ class Attempt(Struct):
         if is_waiting(error) and not self.has_begun:
             return self.ongoing(self.patience.pause_seconds(), f"not begun: {error}")
         return self.failed(
-            error, is_final=isinstance(error, GiveUp) or error is self.refusal, quiet_seconds=quiet_seconds
+            error,
+            is_final=isinstance(error, GiveUp | TransactionEnded) or error is self.refusal,
+            quiet_seconds=quiet_seconds,
         )
 
     def failed(self, error: BaseException, *, is_final: bool = False, quiet_seconds: float = 0.0) -> Outcome:
