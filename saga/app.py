@@ -164,7 +164,10 @@ class App(Sagas):
 
     async def close(self) -> None:
         """Drain and leave: the steps that run may finish for the setting `drain`, then claims are given back."""
-        await self.process.stop(self.settings.drain)
+        try:
+            await self.process.stop(self.settings.drain)
+        finally:
+            self.process.loop_watch.stop()
         await self.process.background.cancel(self._retentions)
         for journal in self._journals.values():
             await journal.close()
@@ -207,6 +210,7 @@ async def connect(
             await adapter.close()
         raise
     app = App(process, settings)
+    process.loop_watch.start()
     get_logger("saga").info(
         "connected", version=version("saga-coordination"), process=process.number, **described(settings)
     )

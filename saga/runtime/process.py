@@ -30,6 +30,7 @@ from saga.runtime.commit.outcome_queue import OutcomeQueue
 from saga.runtime.commit.starter import Starter
 from saga.runtime.definition_cache import DefinitionCache
 from saga.runtime.follow_up import FollowUp
+from saga.runtime.handlers.loop_watch import LoopWatch
 from saga.runtime.heartbeat import HeartbeatLoop
 from saga.runtime.history_days import HistoryDays
 from saga.runtime.identity import ProcessIdentity
@@ -73,6 +74,7 @@ class Process:
     heartbeat: HeartbeatLoop
     redriver: Redriver
     services: ServedServices
+    loop_watch: LoopWatch
 
     def __init__(
         self,
@@ -84,10 +86,9 @@ class Process:
         name: str | None = None,
         telemetry: Telemetry = SILENT,
     ) -> None:
-        self.adapter = adapter
-        self.clock = clock
+        self.adapter, self.clock, self.telemetry = adapter, clock, telemetry
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
-        self.telemetry = telemetry
+        self.loop_watch = LoopWatch()
         self.background = background = BackgroundLoops(clock)
         self.definitions = DefinitionCache(adapter.directory)
         self.end_waiters = waiters = EndWaiters(adapter.ledger, clock)
@@ -95,7 +96,6 @@ class Process:
         self.store_clock = store_clock = StoreClock(clock)
         self.refusals = Refusals(clock)
         store, meter, lease_seconds = adapter.store, telemetry.meter, adapter.options.lease_seconds
-
         # In the order of the circle, which `intake.run_with` closes
         self.outcomes = outcomes = OutcomeQueue()
         self.poll_requests = requests = PollRequests(lease_seconds)

@@ -89,6 +89,12 @@ BUS_LAG: Final = Metric(
 LOOP_LAG: Final = Metric(
     "saga_event_loop_lag_seconds", "histogram", "How late the event loop runs what is due.", (), FAST
 )
+LOOP_BLOCKED: Final = Metric(
+    "saga_event_loop_blocked_seconds_total",
+    "counter",
+    "Time for which the event loop stood still for a second or more, by the handler that it was in.",
+    ("handler",),
+)
 STORE_SILENCE: Final = Metric(
     "saga_store_silence_seconds", "gauge", "Time since the store last answered a heartbeat of this process."
 )
@@ -126,6 +132,6 @@ SURVEY_CUT: Final = Metric(
 
 METRICS: Final = (
     STARTED, ENDED, DURATION, STEPS, STEP_DURATION, REDRIVES, ROLLBACKS, QUARANTINED, DEADLINE_LATENESS, RELEASED,
-    HELD, CAPACITY, HUNG, COMMIT_SAGAS, COMMIT_DURATION, BUS_LAG, LOOP_LAG, STORE_SILENCE, BUILD, LEADER,
+    HELD, CAPACITY, HUNG, COMMIT_SAGAS, COMMIT_DURATION, BUS_LAG, LOOP_LAG, LOOP_BLOCKED, STORE_SILENCE, BUILD, LEADER,
     TERM, SAGAS, STUCK, SCAN_LAG, DEADLINE_OVERDUE, QUEUED, QUEUE_LAG, PROCESSES, SURVEY_CUT,
 )  # fmt: skip

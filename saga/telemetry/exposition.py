@@ -70,6 +70,8 @@ class SagaCollector(Collector):
         yield _histogram(names.COMMIT_DURATION, (((batch,), took) for batch, took in metrics.commit_seconds.items()))
         yield _histogram(names.BUS_LAG, (((service,), lag) for service, lag in metrics.bus_lag.items()))
         yield _histogram(names.LOOP_LAG, [((), metrics.loop_lag)])
+        blocked = self._process.loop_watch.blocked_seconds.copy().items()
+        yield _counter(names.LOOP_BLOCKED, (((handler,), seconds) for handler, seconds in blocked))
         yield _gauge(names.STORE_SILENCE, [((), self._process.silent_seconds)])
         yield _gauge(names.BUILD, [((version("saga-coordination"),), 1)])
 

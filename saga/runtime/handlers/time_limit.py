@@ -18,7 +18,7 @@ UNWIND_SECONDS: Final = 2.0
 """Time for a handler to end after it was cancelled. Then it is left where it waits, and never goes on."""
 STOP: Final = "the attempt is over"
 """The message of the cancellation with which the framework ends an attempt: at a shutdown, or because the claim is lost."""
-_Waiting: TypeAlias = "asyncio.Future[Any] | None"
+_Waiting: TypeAlias = "asyncio.Future[object] | None"
 
 
 class TimeLimit:
@@ -130,7 +130,7 @@ class Steered:
         except StopIteration as end:
             return end.value
 
-    def _until_done(self, inner: asyncio.Future[Any]) -> Generator[_Waiting, None, None]:
+    def _until_done(self, inner: asyncio.Future[object]) -> Generator[_Waiting, None, None]:
         """Waits for a task, or for another future that may go on after it was cancelled, in a way that can be left."""
         inner._asyncio_future_blocking = False  # noqa: SLF001 (what a task does that waits for a future)
         while not inner.done():
@@ -154,7 +154,7 @@ class Steered:
                 _keep_for_ever(each)
 
 
-def _keep_for_ever(coroutine: Any) -> None:
+def _keep_for_ever(coroutine: object) -> None:
     """Python runs a coroutine once more when it frees it, at the latest when the interpreter ends. This one would not end then, too."""
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(coroutine))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from threading import Thread
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 _LIBRARIES: Final = tuple(
     str(folder)
@@ -33,14 +33,14 @@ def user_line(frames: Iterable[FrameType]) -> str | None:
     return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_name}"
 
 
-def waiting_coroutines(coroutine: Any) -> Iterator[Any]:
+def waiting_coroutines(coroutine: object) -> Iterator[object]:
     """A coroutine that waits, the one that it waits for, and so on."""
     while coroutine is not None:
         yield coroutine
         coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "gi_yieldfrom", None)
 
 
-def frames_of(coroutines: Iterable[Any]) -> Iterator[FrameType]:
+def frames_of(coroutines: Iterable[object]) -> Iterator[FrameType]:
     """The frames of those coroutines that are suspended."""
     for coroutine in coroutines:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
