@@ -27,21 +27,24 @@ _OF_KUBERNETES: Final = re.compile(r"\w+_(SERVICE_HOST|SERVICE_PORT|PORT)(_\w+)?
 _MEMORY: Final = "memory://"
 
 
+Given = dict[str, Any]  # by the name of the setting
+
+
 class OfEnvironment(EnvSettingsSource):
     """`SAGA_*`."""
 
-    def __call__(self) -> dict[str, Any]:
+    def __call__(self) -> Given:
         return _beside_memory(super().__call__(), self.current_state)
 
 
 class OfFile(PydanticBaseSettingsSource):
     """`saga.yaml` in the working folder, or the file that `SAGA_CONFIG` names."""
 
-    def get_field_value(self, field: object, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002
+    def get_field_value(self, field: object, field_name: str) -> tuple[None, str, bool]:  # noqa: ARG002
         """Returns nothing: the file is read as a whole."""
         return None, field_name, False
 
-    def __call__(self) -> dict[str, Any]:
+    def __call__(self) -> Given:
         path = config_path()
         if path is None:
             return {}
@@ -95,7 +98,7 @@ def _meant(close: list[str]) -> str:
     return f" (did you mean {close[0]}?)" if close else ""
 
 
-def _beside_memory(given: dict[str, Any], stronger: dict[str, Any]) -> dict[str, Any]:
+def _beside_memory(given: Given, stronger: Given) -> Given:
     """Drops the servers that a weaker source names, where a stronger one says that the store is in memory.
 
     A test that passes `store="memory://..."` means this process alone, whatever the shell or the file has for production.

@@ -40,7 +40,7 @@ class JournalSuite(abc.ABC):
     @pytest_asyncio.fixture(autouse=True)
     async def _open_journals(self) -> AsyncIterator[None]:
         async with AsyncExitStack() as self._journals:
-            self.saga = uuid4()
+            self.saga: UUID = uuid4()
             yield
 
     async def journal(self) -> Journal:
