@@ -7,7 +7,7 @@ import pydantic
 from saga.codec.codec import JSON, Codec, Misfit, Value
 from saga.errors import InputRefused, UsageError
 from saga.runtime.handlers.context import Context
-from saga.runtime.handlers.handler_shape import Handler, shape_of
+from saga.runtime.handlers.handler_shape import Handler, HandlerShape, shape_of
 from saga.runtime.handlers.raised import Escaped
 
 
@@ -17,7 +17,8 @@ class HandlerFunction:
     def __init__(self, function: Handler, place: str, *, values: int, has_transaction: bool = False) -> None:
         self.function = function
         self.place = place
-        self.shape = shape = shape_of(function, place, values=values)
+        self.shape: HandlerShape = shape_of(function, place, values=values)
+        shape = self.shape
         if has_transaction and shape.takes_context and not shape.is_async:
             raise UsageError(
                 f"{place}: ctx.sql is async, so a handler that takes a ctx in a participant with a database must be async def "
