@@ -15,7 +15,7 @@ from saga.errors import SagaError
 from saga.ports.bus_doctor import Check, failed, passed
 from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX
 from saga_postgres.connection.failures import translated
-from saga_postgres.connection.pool import Connection, checked_namespace
+from saga_postgres.connection.pool import Connection, Row, checked_namespace
 from saga_postgres.connection.pooler import is_pooled_at
 from saga_postgres.connection.session import CONNECT_TIMEOUT_SECONDS, search_path
 from saga_postgres.connection.url import place_of
@@ -215,7 +215,7 @@ async def _definitions(connection: Connection) -> Check:
     return failed("definitions", "; ".join(broken), "start a build that serves them, or register a new version")
 
 
-def _lacking(row: Mapping[str, Any]) -> Iterator[str]:
+def _lacking(row: Row) -> Iterator[str]:
     """A step that takes the saga's input, and whose handler requires fields which that never has: its contract is narrower now."""
     step = graph_from_json(row["document"]).steps[row["step"]]
     missing = missing_fields(json.loads(row["given"]), json.loads(row["wanted"])) if step.inputs is None else []
