@@ -74,7 +74,7 @@ declare
     v_begins timestamptz;
     v_made integer := 0;
 begin
-    if pg_relation_size('event_default') > 64 * 1024 * 1024 then
+    if pg_relation_size('event_default') > 8 * 1024 * 1024 then
         return 0;
     end if;
     for v_day in select current_date + n from generate_series(least(p_days, 31), 0, -1) as n loop
