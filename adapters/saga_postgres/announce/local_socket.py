@@ -65,7 +65,7 @@ class LocalSocket:
         _sweep(folder)
         path = str(folder / f"{_clock()}-{os.getpid()}-{secrets.token_hex(8)}")
         loop = asyncio.get_running_loop()
-        return await loop.create_unix_server(partial(_Incoming, receive, self._incoming), path, backlog=BACKLOG), path
+        return await loop.create_unix_server(partial(_Incoming, receive, self), path, backlog=BACKLOG), path
 
     def connect_peers(self, paths: Mapping[int, str]) -> None:
         """Connects to these processes, where that is possible, and disconnects from all others."""
@@ -89,6 +89,17 @@ class LocalSocket:
         except OSError:
             self._peers.pop(process).close()
             return False
+
+    def admit(self, transport: asyncio.BaseTransport) -> None:
+        """Keeps the connection of a peer. One that was accepted while the socket was closed is closed, too."""
+        if self._server is None:
+            transport.close()
+        else:
+            self._incoming.add(transport)
+
+    def forget(self, transport: asyncio.BaseTransport) -> None:
+        """The connection of a peer has ended."""
+        self._incoming.discard(transport)
 
     def close(self) -> None:
         """Closes the socket and all connections."""
@@ -152,18 +163,18 @@ class _PeerConnection:
 class _Incoming(asyncio.Protocol):
     """The connection of a peer to us, cut into frames."""
 
-    def __init__(self, receive: Receive, incoming: set[asyncio.BaseTransport]) -> None:
+    def __init__(self, receive: Receive, local_socket: LocalSocket) -> None:
         self._receive = receive
-        self._incoming = incoming
+        self._local_socket = local_socket
         self._rest = b""
         self._transport: asyncio.BaseTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
-        self._incoming.add(transport)
+        self._local_socket.admit(transport)
 
     def connection_lost(self, _: Exception | None) -> None:
-        self._incoming.discard(self._transport)
+        self._local_socket.forget(self._transport)
 
     def data_received(self, data: bytes) -> None:
         if self._rest:

@@ -388,3 +388,20 @@ def socket_of(process: StageProcess) -> LocalSocket:
 
 def addressed(other: StageProcess, start: Start) -> Notifications:
     return Notifications(claim_refs={other.id: [CommandRef(start.saga, 0)]})
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3, 4])  # after two turns asyncio itself drops the connection
+async def test_a_peer_that_connects_while_the_socket_closes_is_disconnected(tmp_path: Path, turns: int) -> None:
+    """Between the turn of the loop that accepts a connection and the one that hands it over, the socket may be closed."""
+    local = LocalSocket(tmp_path)
+    path = await local.open(lambda *_: None)
+    assert path is not None
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        peer.setblocking(False)  # noqa: FBT003 (positional only)
+        peer.connect(path)
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        local.close()
+        async with asyncio.timeout(10):
+            with suppress(ConnectionResetError):
+                assert await asyncio.get_running_loop().sock_recv(peer, 1) == b""
