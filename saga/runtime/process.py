@@ -57,6 +57,10 @@ class Process:
     """
 
     name: str
+    adapter: StoreAdapter
+    clock: Clock
+    telemetry: Telemetry
+    background: BackgroundLoops
     definitions: DefinitionCache
     end_waiters: EndWaiters
     identity: ProcessIdentity

@@ -28,14 +28,14 @@ class ThreadCall:
     __slots__ = ("began_at", "context", "ended", "error", "function", "is_ended", "is_hung", "value")
 
     def __init__(self, function: Callable[[], Value], context: Context, ended: asyncio.Future[None]) -> None:
-        self.function = function
-        self.context = context
-        self.ended = ended
+        self.function: Callable[[], Value] = function
+        self.context: Context = context
+        self.ended: asyncio.Future[None] = ended
         self.value: Value = None
         self.error: BaseException | None = None
         self.began_at: float | None = None
-        self.is_ended = False
-        self.is_hung = False
+        self.is_ended: bool = False
+        self.is_hung: bool = False
 
     def left_seconds(self, timeout_seconds: float) -> float:
         """The part of the timeout that is left; all of it until the thread has begun."""

@@ -48,9 +48,9 @@ class TimeLimit:
         self._seconds = seconds
         self._cancels = 0
         self.call: ThreadCall | None = None
-        self.is_expired = False
-        self.is_unwinding = False
-        self.is_left = False
+        self.is_expired: bool = False
+        self.is_unwinding: bool = False
+        self.is_left: bool = False
         self.left_at: str | None = None
         self._tick: int = timers.add(self, seconds)
 

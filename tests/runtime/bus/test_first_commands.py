@@ -1,4 +1,4 @@
-"""The first commands of a saga: those that its start has not assigned go over the bus, whoever has room afterwards."""
+"""The first commands of a saga: those that its start has not assigned go over the bus, even if a process has room afterwards."""
 
 from __future__ import annotations
 
