@@ -30,6 +30,7 @@ HANDED_OVER_SECONDS = 30.0
 RESTART_AWAY_SECONDS = LEASE_SECONDS + 6.0
 DUMP_SECONDS = 4.0
 SURPRISE_SECONDS = 2.0
+HUNG_SECONDS = 5.0
 BACKENDS = 4
 HOLDER = "select holder from leader"
 
@@ -140,6 +141,16 @@ async def store_errors_nobody_foresaw(site: Site) -> None:
         flag.unlink()
 
 
+async def threads_hung(site: Site) -> None:
+    """The handlers of one service hang in their threads for longer than their timeout, until none of its threads is free."""
+    flag = site.folder / surprises.HANG
+    flag.touch()
+    try:
+        await asyncio.sleep(HUNG_SECONDS)
+    finally:
+        flag.unlink()
+
+
 async def log_disk_full(site: Site) -> None:
     """A process cannot write its log any more: each write fails with ENOSPC."""
     member = site.chance.choice([*site.participants, *site.supervisors])
@@ -205,6 +216,7 @@ async def store_handed_over(site: Site) -> None:
 
 PROCESSES: Final = (
     participant_frozen, leader_killed, leader_frozen, customer_killed, store_errors_nobody_foresaw, log_disk_full,
+    threads_hung,
 )  # fmt: skip
 PROVIDER: Final = (provider_killed, provider_frozen, provider_answers_lost, provider_black_hole)
 STORE: Final = (

@@ -9,6 +9,7 @@ import asyncio
 import os
 
 from saga import Context, Definition, Participant, Reject, Retry
+from tests.chaos.system.surprises import hang
 
 STEADY = Retry(attempts=None, first="50ms", cap="1s")
 GIFTS = 5
@@ -18,6 +19,7 @@ PROVIDER_DB = "PROVIDER"
 books = Participant("books", database="$SAGA_STORE")
 stock = Participant("stock", database="$STOCK_DB")
 money = Participant("money")
+desk = Participant("desk", concurrency=8)
 
 
 def must_complete(number: int) -> bool:
@@ -67,6 +69,12 @@ async def refund(order: int, charged: int, ctx: Context) -> None:
     await _ask_provider(ctx, -charged)
 
 
+@desk.step(external=True, read_only=True)
+def wrap(order: int) -> int:
+    hang()
+    return order
+
+
 _idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []  # unused connections of this process
 
 
@@ -96,4 +104,5 @@ gift = Definition("gift", input=int)
 _g_noted = gift.step("books.note", retry=STEADY)
 _g_reserved = gift.step("stock.reserve")  # the default retries outlast a restart of the service's database
 _g_charged = gift.step("money.charge", after=[_g_noted, _g_reserved], retry=STEADY, timeout="2s")
-gift.returns(gift.step("books.confirm", after=_g_charged, retry=STEADY).output)
+_g_wrapped = gift.step("desk.wrap", after=_g_noted, retry=STEADY, timeout="1s")
+gift.returns(gift.step("books.confirm", after=[_g_charged, _g_wrapped], retry=STEADY).output)

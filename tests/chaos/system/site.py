@@ -172,8 +172,8 @@ def _manned(folder: Path, places: Places, provider_port: int, seed: int) -> Site
         participants=[
             made("goods.0", direct, "books", "stock"),
             made("goods.1", behind, "books", "stock"),
-            made("money.0", {**direct, "SAGA_LOCAL_SOCKET": "false"}, "money"),
-            made("money.1", behind, "money"),
+            made("money.0", {**direct, "SAGA_LOCAL_SOCKET": "false"}, "money", "desk"),
+            made("money.1", behind, "money", "desk"),
         ],
         supervisors=[made("supervisor.0", direct), made("supervisor.1", behind)],
         provider=provided,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import FrameType
@@ -13,8 +14,12 @@ from typing import ParamSpec, TypeVar
 from saga_postgres.hot_path.store import PostgresStore
 from saga_postgres.membership import PostgresMembership
 
+FOLDER = "SAGA_CHAOS_FOLDER"
 FLAG = "surprises"
 """While this file is in the folder of the run, calls of the store raise at random."""
+HANG = "hang"
+"""While this file is in the folder of the run, the handlers of the desk hang in their threads."""
+HANG_POLL_SECONDS = 0.05
 LOG_FULL_SECONDS = 3
 SHARE = 0.1
 _ERRORS = (KeyError("answer"), AssertionError("driver"), ValueError("codec"), RecursionError(), UnicodeError())
@@ -24,8 +29,9 @@ Result = TypeVar("Result")
 
 
 def prepare(folder: Path) -> None:
-    """Makes this process obey the flag, and lose its log for a while at SIGUSR1."""
+    """Makes this process obey the flags, and lose its log for a while at SIGUSR1."""
     flag = folder / FLAG
+    os.environ[FOLDER] = str(folder)
     for owner, names in (
         (PostgresStore, ("poll", "admit", "fetch", "commit", "extend")),
         (PostgresMembership, ("heartbeat",)),
@@ -34,6 +40,12 @@ def prepare(folder: Path) -> None:
             setattr(owner, name, _surprising(getattr(owner, name), flag))
     signal.signal(signal.SIGUSR1, _lose_log)
     signal.signal(signal.SIGALRM, _restore_log)
+
+
+def hang() -> None:
+    """Hangs as long as the flag is there, as a call without a timeout of its own does."""
+    while (Path(os.environ[FOLDER]) / HANG).exists():
+        time.sleep(HANG_POLL_SECONDS)
 
 
 def _surprising(call: Callable[P, Awaitable[Result]], flag: Path) -> Callable[P, Awaitable[Result]]:
