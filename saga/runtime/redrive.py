@@ -37,26 +37,37 @@ UUID_TIMED: Final = 7  # the UUID version that carries the time of the start
 SETTLED_SECONDS_MAX: Final = 15.0
 """Time for the commits of one look. The next look does not wait longer for a saga whose row is locked."""
 FROM_BEGINNING_SECONDS: Final = 5.0
-"""A look begins with the most overdue saga again this long after the last one that did."""
+"""A walk through the overdue sagas begins this long after the last one at the earliest, and not before that one is through."""
 OVERLAP_SECONDS: Final = 2.0
 """A commit that began before the end of the last look may still bring sagas that are overdue for this long."""
 
 
 @dataclass(slots=True)
 class Walk:
-    """A walk through the overdue sagas, look by look, from the most overdue one to those of this moment, and again.
+    """A walk through the overdue sagas, look by look, from the most overdue one to those that were overdue when it began.
 
     What a look has passed is not read by the next one: the store may have to pass much that is not overdue any more, but is still there.
+    A walk that has begun goes to its end, however many sagas cannot be decided now. Behind its end, looks see what has become overdue
+    since, until the next walk begins.
     """
 
     after: Place = BEGINNING
-    began_at: float = -math.inf
+    began_at: float = -math.inf  # on the process's clock
+    until: float = -math.inf  # where it ends, on the store's clock
+    is_through: bool = True
 
-    def place(self, now: float) -> Place:
-        """Returns where the next look begins; `now` on the process's clock."""
-        if now - self.began_at >= FROM_BEGINNING_SECONDS:
-            self.after, self.began_at = BEGINNING, now
+    def place(self, clock: StoreClock) -> Place:
+        """Returns where the next look begins."""
+        if self.is_through and clock.monotonic() - self.began_at >= FROM_BEGINNING_SECONDS:
+            self.after, self.is_through = BEGINNING, False
+            self.began_at, self.until = clock.monotonic(), clock.now()
         return self.after
+
+    def passed(self, found: Sequence[OverdueSaga], clock: StoreClock) -> None:
+        """Goes on behind what a look has found."""
+        is_full = len(found) == OVERDUE_MAX
+        self.after = found[-1].place if is_full else (clock.now() - OVERLAP_SECONDS, NIL)
+        self.is_through = self.is_through or not is_full or self.after[0] > self.until
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +101,8 @@ class Redriver:
         A call continues where the last one ended, so that sagas which cannot be decided now do not keep the others waiting.
         """
         walk = self._walks[services is None]
-        found = await self.store.overdue(OVERDUE_MAX, services, walk.place(self.clock.monotonic()))
-        walk.after = found[-1].place if len(found) == OVERDUE_MAX else (self.clock.now() - OVERLAP_SECONDS, NIL)
+        found = await self.store.overdue(OVERDUE_MAX, services, walk.place(self.clock))
+        walk.passed(found, self.clock)
         await self.decide(found, _redrive_events)
         return len(found)
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from saga import Context, Definition, Participant
 from saga.app import App
 from saga.core.definition.graph import Graph
+from saga.core.state.phase import Phase
+from saga.core.state.saga_state import State
 from saga.errors import DefinitionError, NotFound, SagaError
-from saga.ports.values.overdue import BEGINNING
+from saga.ports.values.overdue import BEGINNING, OverdueSaga
 from saga.runtime import redrive
 from saga.runtime import supervisor as supervisor_module
-from saga.runtime.redrive import FROM_BEGINNING_SECONDS, Walk
+from saga.runtime.redrive import FROM_BEGINNING_SECONDS, OVERLAP_SECONDS, Walk
+from saga.runtime.timing.store_clock import StoreClock
 from tests.runtime.world import Gate, Sql, World, slow_saga, until
 
 LOOK = 2
@@ -149,10 +153,50 @@ async def test_a_full_queue_of_one_service_does_not_keep_another_one_of_the_proc
     assert done.index(str(one.id)) < len(many) / 2
 
 
-def test_a_walk_begins_again_with_the_most_overdue_saga() -> None:
-    walk = Walk()
-    assert walk.place(100.0) == BEGINNING
+def overdue(wake_at: float) -> OverdueSaga:
+    state = State(Phase.RUNNING, "D", rollback_requested=False, paused=False, deadline=None, reason=None)
+    return OverdueSaga(UUID(int=1), 1, 1, state, None, frozenset(), frozenset(), frozenset(), 0.0, None, wake_at)
 
-    walk.after = (50.0, redrive.NIL)
-    assert walk.place(100.0 + FROM_BEGINNING_SECONDS / 2) == (50.0, redrive.NIL)
-    assert walk.place(100.0 + FROM_BEGINNING_SECONDS) == BEGINNING
+
+class _Clock:
+    """The clock of a process, which a test moves; the store's clock is the same."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
+
+def test_a_walk_that_is_through_begins_again_with_the_most_overdue_saga() -> None:
+    own, walk = _Clock(), Walk()
+    clock = StoreClock(own)
+    assert walk.place(clock) == BEGINNING
+
+    walk.passed([overdue(50.0)], clock)
+    tail = (100.0 - OVERLAP_SECONDS, redrive.NIL)
+    assert walk.place(clock) == tail
+    own.seconds += FROM_BEGINNING_SECONDS
+    assert walk.place(clock) == BEGINNING
+
+
+def test_a_walk_goes_to_its_end_however_long_it_takes() -> None:
+    own, walk = _Clock(), Walk()
+    clock = StoreClock(own)
+    walk.place(clock)
+    for wake_at in (50.0, 60.0, 70.0):
+        walk.passed([overdue(wake_at)] * LOOK, clock)
+        own.seconds += FROM_BEGINNING_SECONDS
+        assert walk.place(clock) == (wake_at, UUID(int=1))
+
+
+def test_a_walk_ends_with_the_sagas_that_were_overdue_when_it_began() -> None:
+    own, walk = _Clock(), Walk()
+    clock = StoreClock(own)
+    walk.place(clock)
+    own.seconds += FROM_BEGINNING_SECONDS
+    walk.passed([overdue(101.0)] * LOOK, clock)
+    assert walk.place(clock) == BEGINNING
