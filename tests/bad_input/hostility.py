@@ -51,6 +51,12 @@ class Untouchable(Exception):
         raise RuntimeError(name)
 
 
+class Disguised(Exception):
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        raise RuntimeError
+
+
 class Incomparable:
     """A value that answers every comparison with an exception."""
 
@@ -107,7 +113,7 @@ def validation_error() -> Exception:
 ERRORS: Final[dict[str, Callable[[], Any]]] = {
     **{f"text: {name}": partial(OSError, text) for name, text in TEXTS.items()},
     **{f"gives up: {name}": partial(GiveUp, text) for name, text in TEXTS.items()},
-    "not printable": Unprintable, "text that is a number": NotAText, "interrupts while printed": Interrupts,
+    "disguised": Disguised, "not printable": Unprintable, "text that is a number": NotAText, "interrupts while printed": Interrupts,
     "untouchable": Untouchable, "own cause": chained, "deep group": deep_group, "odd name": lambda: named("a\x00b\ud800"),
     "bytes in it": lambda: OSError(b"\xff\x00", object()), "gives up with an object": lambda: GiveUp(Incomparable()),
     "SystemExit": lambda: SystemExit(3), "KeyboardInterrupt": KeyboardInterrupt, "GeneratorExit": GeneratorExit,

@@ -12,6 +12,7 @@ from saga.core.duration import DURATION_MS_MAX
 from saga.core.text import class_name, named, storable
 from saga.runtime.handlers.answers import DidNotHappen, GiveUp, NotYet, Reject
 from saga.runtime.handlers.context import Context, current_step
+from saga.runtime.handlers.time_limit import STOP
 
 NO_REASON: Final = "no reason given"
 NAMED_MAX: Final = 5
@@ -25,10 +26,13 @@ class Escaped(Exception):
 
 
 def is_foreign(error: BaseException, context: Context) -> bool:
-    """Returns whether an exception is not of the handler's making: its task is being cancelled, or its coroutine closed."""
+    """Returns whether an exception is not of the handler's making: the framework ends its attempt, or its coroutine is closed.
+
+    A handler that cancels its own task has failed: it may have called the other system, and without an outcome nobody would know.
+    """
     if _is(error, asyncio.CancelledError):
         task = asyncio.current_task()
-        return task is None or task.cancelling() > 0
+        return task is None or (task.cancelling() > 0 and error.args == (STOP,))
     return _is(error, GeneratorExit) and current_step.get() is not context
 
 

@@ -50,7 +50,7 @@ class Attempt(Struct):
     patience: Patience = field(default_factory=Patience)
     has_begun: bool = False
     misfit: str | None = None
-    refusal: InputRefused | None = None
+    refusal: BaseException | None = None
 
     @property
     def step(self) -> Step:
@@ -90,7 +90,8 @@ class Attempt(Struct):
             self.patience.waiting_since = None
             return finish(await self.caller.call(function, values, self.context, self.step.timeout_seconds))
         except BaseException as error:
-            self.refusal = error if isinstance(error, InputRefused) else None
+            # Not isinstance, which asks the exception of the user for its class
+            self.refusal = error if issubclass(type(error), InputRefused) else None
             if is_plain_failure(error) or is_foreign(error, self.context):
                 raise
             raise answer_of(error) from error

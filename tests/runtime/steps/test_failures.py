@@ -142,7 +142,7 @@ async def test_a_step_whose_input_does_not_fit_rolls_back_without_being_run(any_
     service = Participant("service")
 
     @service.step(external=True, read_only=True)
-    async def word() -> str:
+    async def word() -> Any:  # what it returns is not in its contract
         return "word"
 
     @service.step(external=True, read_only=True)
@@ -202,6 +202,29 @@ async def test_a_handler_that_cancels_itself_has_failed(any_world: World) -> Non
         calls.append(1)
         if len(calls) == 1:
             raise asyncio.CancelledError
+        return "done"
+
+    definition = Definition("odd")
+    definition.returns(definition.step("service.odd", retry=QUICK).output)
+    sagas = await any_world.join(service)
+    assert (await (await sagas.start(definition)).result(10)).value == "done"
+
+
+@pytest.mark.parametrize("is_at_once", [True, False])
+async def test_a_handler_that_cancels_its_own_task_has_failed(any_world: World, *, is_at_once: bool) -> None:
+    """Without an outcome the claim would wait for the end of its lease, and nobody would know of the first call."""
+    service = Participant("service")
+    calls: list[int] = []
+
+    @service.step(external=True)
+    async def odd() -> str:
+        calls.append(1)
+        if len(calls) == 1:
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            if not is_at_once:
+                await asyncio.Event().wait()
         return "done"
 
     definition = Definition("odd")
