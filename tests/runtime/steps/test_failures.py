@@ -150,7 +150,7 @@ async def test_a_step_whose_input_does_not_fit_rolls_back_without_being_run(any_
         return number * number
 
     definition = Definition("misfit")
-    definition.step("service.square", inputs=definition.step("service.word").output)
+    definition.step("service.square", inputs=definition.step("service.word").output, retry=QUICK)
     sagas = await any_world.join(service)
     ending = await (await sagas.start(definition)).result(10)
     assert ending.status == "compensated"
