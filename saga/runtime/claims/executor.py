@@ -149,9 +149,8 @@ class Executor:
         """Leaves the claim to other processes, because this build cannot read its definition."""
         why = described(error)
         self._log.error("definition cannot be loaded", saga=str(claim.saga), definition=claim.definition, error=why)
-        delay = Delay(
-            claim.step, claim.number, UNKNOWN_HANDLER_SECONDS, 0.0, claim.failures, why, claim.isolated_attempts
-        )
+        pause_seconds = self._misfits.pause_seconds(claim)
+        delay = Delay(claim.step, claim.number, pause_seconds, 0.0, claim.failures, why, claim.isolated_attempts)
         write = Write(claim.saga, claim.version, changed=False, state=claim.state, delays=[delay])
         with contextlib.suppress(SagaError):  # otherwise the command is due again when the lease ends
             await self._adapter.store.commit(

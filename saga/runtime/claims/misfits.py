@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections import OrderedDict
 from typing import Final, Protocol
 
 from saga.core.rules import events as ev
+from saga.core.state.operation import Operation
 from saga.ports.clock import Clock
 from saga.ports.values.claim import Claim
 from saga.runtime.planning.outcome import Outcome
@@ -28,26 +30,46 @@ class Misfits:
     """Leaves claims to the other processes of their service: a newer or older build may run them.
 
     The first time, the next process in the ring gets the command at once, so that it has been everywhere after one round. When
-    it comes back, there are growing pauses. Nothing has begun, so none of this counts as an attempt.
+    it comes back, there is a pause, and then it moves on again; the pauses grow. Nothing has begun, so none of this counts as an attempt.
     """
 
     def __init__(self, clock: Clock, peers: Peers) -> None:
         self._clock = clock
         self._peers = peers
-        self._seen: OrderedDict[tuple[int, int], tuple[float, int]] = (
-            OrderedDict()
-        )  # (saga, step) -> since when, how often
+        self._seen: OrderedDict[tuple[int, int, Operation], tuple[float, int]] = OrderedDict()  # since when, how often
 
     def leave(self, claim: Claim, service: str, why: str) -> Outcome | None:
         """Returns the outcome that leaves the claim to others; None if there are none, or none of them can run it."""
-        peer, now, key = self._peers.next_peer(service), self._clock.monotonic(), (claim.saga.int, claim.step)
-        since, times = self._seen.get(key, (now, 0))
-        if peer is None or now - since >= LEFT_SECONDS_MAX:
+        peer = self._peers.next_peer(service)
+        since, times = self._met(claim)
+        if peer is None or self._clock.monotonic() - since >= LEFT_SECONDS_MAX:
             return None
-        self._seen[key] = since, times + 1
+        self._remember(claim, since, times + 1)
+        if times % 2 == 0:
+            return Outcome(claim, ev.Ongoing(claim.step, 0.0), error=why, next_process=peer)
+        return Outcome(claim, ev.Ongoing(claim.step, _pause_seconds(times // 2)), error=why)
+
+    def pause_seconds(self, claim: Claim) -> float:
+        """Returns how long a claim of unknown service pauses.
+
+        It cannot be handed to a peer. The pauses differ, because otherwise this process might be the first to poll it each time.
+        """
+        since, times = self._met(claim)
+        self._remember(claim, since, times + 1)
+        return _pause_seconds(times) * (0.5 + random.random())  # noqa: S311
+
+    def _met(self, claim: Claim) -> tuple[float, int]:
+        return self._seen.get(_key(claim), (self._clock.monotonic(), 0))
+
+    def _remember(self, claim: Claim, since: float, times: int) -> None:
+        self._seen[_key(claim)] = since, times
         if len(self._seen) > KNOWN_MAX:
             self._seen.popitem(last=False)
-        if times == 0:
-            return Outcome(claim, ev.Ongoing(claim.step, 0.0), error=why, next_process=peer)
-        pause = min(PAUSE_FIRST_SECONDS * 2.0 ** min(times - 1, 10), PAUSE_MAX_SECONDS)
-        return Outcome(claim, ev.Ongoing(claim.step, pause), error=why)
+
+
+def _key(claim: Claim) -> tuple[int, int, Operation]:
+    return claim.saga.int, claim.step, claim.operation
+
+
+def _pause_seconds(times: int) -> float:
+    return min(PAUSE_FIRST_SECONDS * 2.0 ** min(times, 10), PAUSE_MAX_SECONDS)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from saga.core.definition.paths import reads
+from saga.core.state.letters import PENDING, SUCCEEDED
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.ports.values.claim import Claim, CommandRef
@@ -12,13 +15,18 @@ from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.new_claim import new_claim
 from saga.runtime.planning.outcome_group import OutcomeGroup
 
+FRESH_LETTERS: Final = frozenset((PENDING, SUCCEEDED))
+"""A step with one of these has no row for its next command yet, so nobody can have claimed it."""
+
 
 def next_claim(group: OutcomeGroup, plan: CommitPlan, dispatch: Dispatch, lease_ends: float) -> Claim | CommandRef:
     """The claim of a dispatched command if all that it needs is in memory, else its reference.
 
-    `lease_ends` is on this process's clock.
+    `lease_ends` is on this process's clock. A command that is handed on by a process that cannot run it has a row already, which knows
+    of the calls and failures of earlier claims: it is fetched.
     """
-    if not group.outcomes or dispatch.claim is None:
+    is_fresh = group.state.vector[dispatch.step] in FRESH_LETTERS
+    if not group.outcomes or dispatch.claim is None or not is_fresh:
         return CommandRef(group.saga, dispatch.step)
     results = known_results(group, plan)
     step = group.graph.steps[dispatch.step]

@@ -15,10 +15,8 @@ from saga.core.state.letters import (
     DISPATCHED,
     FROZEN,
     HAPPENED_LETTERS,
-    PENDING,
     QUARANTINED_LETTERS,
     RESOLVING,
-    SUCCEEDED,
     UNDER_WAY_LETTERS,
     VOID,
     keeps_command,
@@ -31,6 +29,7 @@ from saga.ports.values.notification import Notifications
 from saga.ports.values.write import COUNT_MAX, CUT_OFF, PARKED_SECONDS, Audit, Delay, Dispatch, Drop, Result, Write
 from saga.runtime.planning.assignment import Routes, dispatch_to_owner, dispatch_to_queue
 from saga.runtime.planning.commit_plan import CommitPlan
+from saga.runtime.planning.handover import FRESH_LETTERS
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.planning.outcome_group import OutcomeGroup
 
@@ -38,7 +37,6 @@ _REDRIVEN: Final = (HistoryEntry(HistoryKind.REDRIVEN, -1, None),)
 _GOING_WELL: Final = (Phase.RUNNING, Phase.COMPLETED)
 _WITH_RESULT: Final = (ev.Succeeded, ev.Reported)  # a tuple: a union would be built anew for each step
 _TAKEN_FOR_UNKNOWN: Final = frozenset((RESOLVING, FROZEN))
-_FRESH_LETTERS: Final = frozenset((PENDING, SUCCEEDED))  # a claim of the step's next command cannot exist yet
 
 
 def plan(
@@ -213,7 +211,7 @@ def _dispatch(
     for command in commands:
         service = group.graph.steps[command.step].service
         dispatch = None
-        if command.after_seconds == 0 and group.state.vector[command.step] in _FRESH_LETTERS:
+        if command.after_seconds == 0 and group.state.vector[command.step] in FRESH_LETTERS:
             dispatch = dispatch_to_owner(group.saga, command, service, routes, notifications)
         if dispatch is None:
             if not routes.queues_commands and not _is_parked(group, command.step):
@@ -239,7 +237,7 @@ def _hand_on(group: OutcomeGroup, planned: CommitPlan, routes: Routes, notificat
 
 def _is_new(write: Write, before: str) -> bool:
     for dispatch in write.dispatches:
-        if before[dispatch.step] not in _FRESH_LETTERS:
+        if before[dispatch.step] not in FRESH_LETTERS:
             return False
     return not write.results or (len(write.results) == 1 and before[write.results[0].step] == DISPATCHED)
 

@@ -14,11 +14,12 @@ from saga.core.rules import events as ev
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
-from saga.ports.values.claim import Claim
+from saga.ports.values.claim import Claim, CommandRef
 from saga.ports.values.notification import Notifications
 from saga.ports.values.write import COUNT_MAX, PARKED_SECONDS
 from saga.runtime.planning import plan as planning
 from saga.runtime.planning.commit_plan import CommitPlan
+from saga.runtime.planning.handover import next_claim
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.planning.outcome_group import OutcomeGroup
 from saga.runtime.planning.plan import plan
@@ -182,6 +183,17 @@ def test_a_success_is_planned_as_the_general_case_would_plan_it(
 
     assert found == [plan_of(group) for group in groups]
     assert 20 < sum(is_plain) < len(groups) / 2
+
+
+def test_a_command_that_is_handed_on_is_fetched() -> None:
+    """Its row knows of the calls of earlier claims, and its saga may have no newer version: a claim made here would not tell the truth."""
+    group = group_of(chain("X"), replace(UNDOING, phase=Phase.RUNNING, vector="D"), ev.Ongoing(0, 0.0), ())
+    group.outcomes[0].next_process = 9
+    planned, notifications = plan_of(group)
+    (dispatch,) = planned.write.dispatches
+    assert dispatch.owner == 9
+    assert next_claim(group, planned, dispatch, 0.0) == CommandRef(SAGA, 0)
+    assert notifications.claim_refs == {9: [CommandRef(SAGA, 0)]}
 
 
 def group_of(
