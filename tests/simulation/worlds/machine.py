@@ -87,11 +87,19 @@ class Machine:
         self.host = Host(f"{self.role.name}.{self.boots}")
         world.machines_by_host[self.host] = self
         session = Session(world.loop, _Faults(self), self.clock, world.database.now)
-        inner = MemoryAdapter(world.database, world.options)
-        inner.store = WatchedStore(world.database, world.options)
-        self.adapter = FaultyAdapter(inner, session)
+        self.adapter = FaultyAdapter(self.store_adapter(), session)
         self.journal = FaultyJournal(MemoryJournal(world.service_database), session)
         world.loop.run_as(self.host, self._live(self.adapter, session))
+
+    def store_adapter(self) -> MemoryAdapter:
+        """The store as its process sees it, without faults."""
+        adapter = MemoryAdapter(self.world.database, self.world.options)
+        adapter.store = WatchedStore(self.world.database, self.world.options)
+        return adapter
+
+    def participant(self, service: str) -> Participant:
+        """The handlers of a service that its build has."""
+        return self.world.participants[service]
 
     async def _live(self, adapter: FaultyAdapter, session: Session) -> None:
         world = self.world
@@ -116,7 +124,7 @@ class Machine:
     async def _serve(self, process: Process) -> None:
         if not self.role.services:
             return
-        participants = [self.world.participants[service] for service in self.role.services]
+        participants = [self.participant(service) for service in self.role.services]
         is_durable = False
         for participant in participants:
             mode = _mode(participant)

@@ -26,7 +26,7 @@ from tests.simulation.seeds.chance import DELAY, DROP, DUPLICATE, REORDER, WHOLE
 from tests.simulation.seeds.plan import Plan, SagaPlan, TimedFault, plan_of
 from tests.simulation.worlds.clocks import MachineClock
 from tests.simulation.worlds.database import WatchedDatabase
-from tests.simulation.worlds.machine import Machine, _mode, boundary_menus, stale_menu
+from tests.simulation.worlds.machine import Machine, Role, _mode, boundary_menus, stale_menu
 from tests.simulation.worlds.observer import Observer
 from tests.simulation.worlds.operators import Operators
 from tests.simulation.worlds.process_state import seeded, silenced
@@ -96,7 +96,7 @@ class World:
         self.machines_by_host: dict[Host | None, Machine] = {}
         self.provider = Provider(loop, chance, self.observer, self.strike, plan.margin_seconds)
         self.participants = self.make_services(plan).participants(list(plan.definitions))
-        self.machines = [Machine(self, role) for role in plan.roles]
+        self.machines = [self.make_machine(role) for role in plan.roles]
         self.sagas: dict[int, UUID] = {}
         self.definitions = {definition.name: definition.written() for definition in plan.definitions}
         self.people = Operators(self)
@@ -105,6 +105,10 @@ class World:
     def make_services(self, plan: Plan) -> Services:
         """The services of the world."""
         return Services(self.chance, self.observer, self.provider, plan.rates, self.strike)
+
+    def make_machine(self, role: Role) -> Machine:
+        """A machine of the world."""
+        return Machine(self, role)
 
     # -- for the machines and the database --------------------------------------------------------------------------------------------
 
