@@ -75,5 +75,9 @@ class ServerFailed(Unavailable):
     """The server answered with a failure of its own, for which the data is not to blame. A retry may succeed, or only without this data."""
 
 
+class Locked(Unavailable):
+    """Another transaction holds the lock on a row for longer than the store waits for it. Nothing was written; a retry may succeed."""
+
+
 class Closed(UsageError):
     """The object was closed before this call."""

@@ -27,7 +27,7 @@ from tests.services.places import Missing, no_docker
 POSTGRES_IMAGE = "postgres:17"
 TEST_SETTINGS = {**NOT_DURABLE, "max_connections": "300", "shared_buffers": "64MB"}
 PGBOUNCER_START_TIMEOUT_SECONDS = 10.0
-SESSION_SETTINGS = ",".join(["extra_float_digits", "search_path", *PINNED, *KEEPALIVE, *HOT])
+SESSION_SETTINGS = ",".join(["extra_float_digits", "search_path", *PINNED, *KEEPALIVE, *(HOT.keys() - PINNED)])
 POLL_SECONDS = 0.01
 
 

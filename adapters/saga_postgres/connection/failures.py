@@ -8,7 +8,7 @@ from typing import Final
 
 import asyncpg
 
-from saga.errors import AccessRefused, InputRefused, SchemaMismatch, ServerFailed, Unavailable, UsageError
+from saga.errors import AccessRefused, InputRefused, Locked, SchemaMismatch, ServerFailed, Unavailable, UsageError
 
 REFUSED: Final = (
     asyncpg.InvalidPasswordError,
@@ -39,7 +39,6 @@ CANNOT_BE_REACHED: Final = (
     asyncpg.InsufficientResourcesError,  # 53: too many connections, disk full, out of memory
     asyncpg.TransactionRollbackError,  # 40: deadlock, serialization
     asyncpg.InvalidTransactionStateError,  # 25: read-only after a failover, idle for too long, aborted
-    asyncpg.LockNotAvailableError,
     asyncpg.PostgresSystemError,  # 58: its disk
 )
 """Errors that say something about the server at this moment. The others of `ServerFailed` may come from one statement's data alone."""
@@ -59,7 +58,7 @@ def translate(error: Exception, place: str) -> None:
     """Raises the error of Saga that an error of the driver means; returns if it is not an error of the driver.
 
     InputRefused: the data is to blame, see `is_final`. AccessRefused, SchemaMismatch, UsageError: an operator must act.
-    Unavailable, ServerFailed: everything else.
+    Locked: somebody holds a lock. Unavailable, ServerFailed: everything else.
     """
     if isinstance(error, REFUSED):
         raise AccessRefused(
@@ -77,10 +76,13 @@ def translate(error: Exception, place: str) -> None:
         raise pooled(place) from error
     if isinstance(error, asyncpg.ProtocolViolationError):
         raise Unavailable(f"{place} ended the connection: {_reason(error)}") from error
-    if isinstance(error, asyncpg.ClientConfigurationError):
-        raise UsageError(f"{place} cannot be connected to: {_reason(error)}: correct the URL") from error
     if is_final(error):
         raise InputRefused(f"{place} cannot store the data: {_reason(error)}") from error
+    if isinstance(error, asyncpg.LockNotAvailableError):
+        raise Locked(
+            f"{place} answers, but an open transaction holds a lock for too long ({_reason(error)}): "
+            "find it in pg_stat_activity, and end it"
+        ) from error
     if isinstance(error, CANNOT_BE_REACHED):
         raise Unavailable(
             f"{place} cannot be reached or does not do its work ({_reason(error)}): "

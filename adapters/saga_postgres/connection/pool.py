@@ -27,8 +27,12 @@ from saga_postgres.connection.sessions import CANCEL_SECONDS, Sessions
 from saga_postgres.connection.url import place_of
 
 NO_TUNING: Final[Mapping[str, str]] = MappingProxyType({})
-HOT: Final[Mapping[str, str]] = MappingProxyType({"plan_cache_mode": "force_generic_plan"})
-"""Generic plans for the framework's few statements: planning them at each call took half of a commit."""
+LOCK_SECONDS_MAX: Final = 2.0
+"""A statement waits this long for a row that somebody's transaction holds; then its process goes on with other sagas."""
+HOT: Final[Mapping[str, str]] = MappingProxyType(
+    {"plan_cache_mode": "force_generic_plan", "lock_timeout": str(int(LOCK_SECONDS_MAX * 1000))}
+)
+"""Generic plans for the framework's few statements: planning them at each call took half of a commit. No endless waits for locks."""
 _NAMESPACE: Final = re.compile(r"[a-z][a-z0-9_]{0,19}")
 
 Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"

@@ -13,7 +13,7 @@ from typing import Final
 
 import asyncpg
 
-from saga.errors import InputRefused
+from saga.errors import InputRefused, Locked
 from saga.ports.adapter import StoreOptions
 from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications
@@ -168,7 +168,7 @@ class PostgresStore:
         arguments = process, first_claim, self._options.lease_seconds, durable
         try:
             return await self._claims(calls.ADMIT, *delivery_columns(deliveries, services), *arguments)
-        except InputRefused as error:  # by the row of one command
+        except (InputRefused, Locked) as error:  # by the row of one command
             _log.error("delivered commands refused: %s", error)  # the redrive delivers it again
             if len(deliveries) == 1:
                 return []

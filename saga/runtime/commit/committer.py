@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Final
 
 from msgspec import structs
 
 from saga.core.rules import events as ev
 from saga.core.text import ascii_text, named, storable
-from saga.errors import InputRefused, SagaError, ServerFailed
+from saga.errors import InputRefused, Locked, SagaError, ServerFailed
 from saga.logger import get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
@@ -27,12 +28,17 @@ from saga.runtime.planning.planner import CommitPlanner
 from saga.runtime.telemetry import Meter
 
 COMMITS_AT_ONCE: Final = 2
+APART_AT_ONCE: Final = 2
+"""Attempts at once for sagas that are committed apart, each of which holds a connection for `LOCK_SECONDS_MAX` of the store at most."""
 UNFORESEEN_MAX: Final = 3  # failures of a commit by an error that is not one of ours; then its one outcome is to blame
-CONFLICTS_MAX: Final = 3  # then the saga is committed alone, and waits for its row
+CONFLICTS_MAX: Final = 3  # then the saga is committed apart, and waits for its row
 
 
 class Committer:
-    """Commits what is in the outcome queue, and reports each commit to `after_commit`: persist, then send."""
+    """Commits what is in the outcome queue, and reports each commit to `after_commit`: persist, then send.
+
+    No saga waits for another: one whose row is locked, or at which the server fails, is committed apart, in a task of its own.
+    """
 
     def __init__(  # noqa: PLR0913, PLR0917 (wired in one place)
         self,
@@ -51,68 +57,58 @@ class Committer:
         self._planner = planner
         self._after_commit = after_commit
         self._meter = meter
-        self._alone: set[int] = set()  # the sagas that are committed in tasks of their own, by the ids' numbers
+        self._apart = asyncio.Semaphore(APART_AT_ONCE)
+        self._tasks = asyncio.TaskGroup()
         self._log = get_logger("saga.committer")
 
     async def run(self) -> None:
         """Commits until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
+        async with asyncio.TaskGroup() as self._tasks:
             for _ in range(COMMITS_AT_ONCE):
-                tasks.create_task(self._work(tasks))
+                self._tasks.create_task(self._work())
 
-    async def _work(self, tasks: asyncio.TaskGroup) -> None:
+    async def _work(self) -> None:
         while True:
             groups, notifications = await self.queue.take()
             try:
                 await self._commit(groups, notifications)
-            except ServerFailed as error:  # perhaps because of one of them
-                self._log.warning("commit failed, committing each saga alone", sagas=len(groups), error=str(error))
-                self._alone.update(group.saga.int for group in groups)
-                for group in groups:
-                    tasks.create_task(self._commit_alone(group))
             finally:
-                self.queue.release([group for group in groups if group.saga.int not in self._alone])
+                self.queue.release([group for group in groups if not group.is_apart])
 
-    async def _commit_alone(self, group: OutcomeGroup) -> None:
+    def _set_apart(self, groups: Sequence[OutcomeGroup]) -> None:
+        for group in groups:
+            group.is_apart = True
+            self._tasks.create_task(self._commit_apart(group))
+
+    async def _commit_apart(self, group: OutcomeGroup) -> None:
         """Commits one saga until the server has answered, however long that takes, while others go on."""
         try:
             await self._commit([group], Notifications(), wait=True, alone=True)
         finally:
-            self._alone.discard(group.saga.int)
             self.queue.release([group])
-
-    def _are_apart(self, groups: Sequence[OutcomeGroup]) -> bool:
-        return bool(groups) and all(group.saga.int in self._alone for group in groups)
 
     async def _commit(
         self, groups: Sequence[OutcomeGroup], notifications: Notifications, *, wait: bool = False, alone: bool = False
     ) -> None:
-        """Commits until the store has answered. `alone`: if it is refused, the one outcome is to blame.
-
-        Raises:
-            ServerFailed: the server failed, and others must not wait for these sagas.
-        """
+        """Commits until the store has answered, or sets the sagas apart. `alone`: if it is refused, the one outcome is to blame."""
         backoff, unforeseen = Backoff(self._clock), 0
+        is_apart = bool(groups) and groups[0].is_apart
         while True:
             try:
-                plans = self._planner.plan(groups, notifications)
-                sent_at = self._clock.monotonic()
-                if any(plan.doubts for plan in plans):
-                    plans = await self._planner.without_doubts(groups, plans, notifications, self._store)
-                    sent_at = self._clock.monotonic()
-                writes, process = [plan.write for plan in plans], self._identity.number
-                conflicts = await self._store.commit(writes, notifications, process=process, durable=True, wait=wait)
+                async with self._apart if is_apart else nullcontext():
+                    plans, conflicts, sent_at = await self._try(groups, notifications, wait=wait)
             except InputRefused as error:  # the only error that an outcome itself can cause
                 notifications.drop_inline()
                 await self._refused(groups, notifications, error, alone=alone)
                 return
             except SagaError as error:  # the commit may have been made: plan again under the rows' locks
-                if isinstance(error, ServerFailed) and not self._are_apart(groups):
-                    notifications.drop_inline()
-                    self._notify_later(groups, notifications, error)
-                    raise
-                self._log.warning("commit unknown, retrying", sagas=len(groups), error=str(error))
                 notifications.drop_inline()  # the claims of this attempt may not exist
+                if isinstance(error, ServerFailed | Locked) and not is_apart:  # perhaps because of one of them
+                    self._log.warning("commit failed, committing each saga apart", sagas=len(groups), error=str(error))
+                    self._notify_later(groups, notifications, error)
+                    self._set_apart(groups)
+                    return
+                self._log.warning("commit unknown, retrying", sagas=len(groups), error=str(error))
                 wait = True
                 await backoff.pause()
             except Exception as error:  # noqa: BLE001 (a bad outcome fails alone, whatever it breaks)
@@ -131,6 +127,18 @@ class Committer:
                 if backoff.is_retry:
                     self._after_commit.recovered()
                 return
+
+    async def _try(
+        self, groups: Sequence[OutcomeGroup], notifications: Notifications, *, wait: bool
+    ) -> tuple[Sequence[CommitPlan], Sequence[WriteConflict], float]:
+        plans = self._planner.plan(groups, notifications)
+        sent_at = self._clock.monotonic()
+        if any(plan.doubts for plan in plans):
+            plans = await self._planner.without_doubts(groups, plans, notifications, self._store)
+            sent_at = self._clock.monotonic()
+        writes, process = [plan.write for plan in plans], self._identity.number
+        conflicts = await self._store.commit(writes, notifications, process=process, durable=True, wait=wait)
+        return plans, conflicts, sent_at
 
     def _pass_on(
         self, groups: Sequence[OutcomeGroup], plans: Sequence[CommitPlan], conflicts: set[int], sent_at: float
@@ -163,12 +171,14 @@ class Committer:
         group.conflicts += 1
 
     async def _retry(self, groups: Sequence[OutcomeGroup]) -> None:
-        """Commits conflicting groups again, all together. One with too many conflicts is committed alone, and waits for its row."""
-        alone = [group for group in groups if group.conflicts >= CONFLICTS_MAX]
-        if len(alone) < len(groups):
-            await self._commit([group for group in groups if group.conflicts < CONFLICTS_MAX], Notifications())
-        for group in alone:
-            await self._commit([group], Notifications(), wait=True)
+        """Commits conflicting groups again, all together. One with too many conflicts waits for its row, apart."""
+        if groups and groups[0].is_apart:
+            await self._commit(groups, Notifications(), wait=True, alone=True)
+            return
+        self._set_apart([group for group in groups if group.conflicts >= CONFLICTS_MAX])
+        again = [group for group in groups if group.conflicts < CONFLICTS_MAX]
+        if again:
+            await self._commit(again, Notifications())
 
     def _notify_later(self, groups: Sequence[OutcomeGroup], notifications: Notifications, error: SagaError) -> None:
         """Some are about steps that are already committed. A reference to a claim that does not exist is harmless."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 
 from saga.core.rules.decision import Decision
-from saga.errors import Closed, Conflict, InputRefused, SagaError, ServerFailed, Unavailable
+from saga.errors import Closed, Conflict, InputRefused, Locked, SagaError, ServerFailed, Unavailable
 from saga.logger import get_logger
 from saga.ports.store import Store
 from saga.ports.values.caller_transaction import CallerTransaction
@@ -33,6 +34,7 @@ from saga.runtime.timing.wakeup import Wakeup
 
 BATCH_MAX: Final = 256
 STARTS_AT_ONCE: Final = 2
+APART_AT_ONCE: Final = 2  # attempts at once for starts that are committed apart
 TIMEOUT_TICK_SECONDS: Final = 0.25
 
 
@@ -64,6 +66,8 @@ class Starter:
         self._timeouts: CoarseTimers[_PendingStart] = CoarseTimers(TIMEOUT_TICK_SECONDS, _time_out)
         self._first: dict[int, Decision] = {}  # by the number of the definition
         self._wanted = Wakeup()
+        self._apart = asyncio.Semaphore(APART_AT_ONCE)
+        self._tasks = asyncio.TaskGroup()
         self._log = get_logger("saga.starter")
 
     async def start(self, request: StartRequest, timeout_seconds: float) -> UUID:
@@ -111,9 +115,9 @@ class Starter:
 
     async def run(self) -> None:
         """Commits starts until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
+        async with asyncio.TaskGroup() as self._tasks:
             for _ in range(STARTS_AT_ONCE):
-                tasks.create_task(self._work())
+                self._tasks.create_task(self._work())
 
     async def _work(self) -> None:
         while True:
@@ -124,7 +128,8 @@ class Starter:
             if batch:
                 await self._commit(batch)
 
-    async def _commit(self, batch: Sequence[_PendingStart], *, is_retry: bool = False) -> None:
+    async def _commit(self, batch: Sequence[_PendingStart], *, is_retry: bool = False, is_apart: bool = False) -> None:
+        """Commits until the store has answered. If it may have failed because of one of several starts, each goes on apart."""
         backoff = Backoff(self._clock)
         backoff.is_retry = is_retry
         while True:
@@ -137,22 +142,16 @@ class Starter:
             sent_at, process = self._clock.monotonic(), self._routes.identity.number
             self._add_inline(batch, starts, notifications, sent_at + self._lease_seconds)
             try:
-                taken = await self._store.start(
-                    starts, notifications, process=process, waiter=process, is_retry=backoff.is_retry
-                )
+                async with self._apart if is_apart else nullcontext():
+                    taken = await self._store.start(
+                        starts, notifications, process=process, waiter=process, is_retry=backoff.is_retry
+                    )
             except (InputRefused, Closed) as error:
                 await self._refuse(batch, error, is_retry=backoff.is_retry)
                 return
             except SagaError as error:  # the starts may have been committed
-                self._log.warning("start unknown, retrying", sagas=len(batch), error=str(error))
-                for pending in batch:
-                    pending.error = str(error)
-                await backoff.pause()
-                if isinstance(error, ServerFailed):
-                    batch = [pending for pending in batch if not pending.answer.done()]
-                    await self._separate(batch)
-                    if len(batch) != 1:
-                        return
+                if not await self._wait(batch, error, backoff, is_apart=is_apart):
+                    return
             except Exception as error:  # noqa: BLE001 (whatever it is, callers wait for an answer)
                 self._log.exception("start failed for a reason that nobody foresaw", sagas=len(batch))
                 await self._refuse(
@@ -167,6 +166,20 @@ class Starter:
                 else:
                     self._hand_over(batch, starts, taken, sent_at + self._lease_seconds)
                 return
+
+    async def _wait(
+        self, batch: Sequence[_PendingStart], error: SagaError, backoff: Backoff, *, is_apart: bool
+    ) -> bool:
+        """Waits before the next attempt. False: there is none here, since each start goes on apart, or the caller has given up."""
+        self._log.warning("start unknown, retrying", sagas=len(batch), error=str(error))
+        for pending in batch:
+            pending.error = str(error)
+        if isinstance(error, ServerFailed | Locked) and not is_apart:  # perhaps because of one of them
+            for pending in batch:
+                self._tasks.create_task(self._commit([pending], is_retry=True, is_apart=True))
+            return False
+        await backoff.pause()
+        return not (is_apart and batch[0].answer.done())
 
     def _decision(self, request: StartRequest) -> Decision:
         """The first decision. Except for the deadline it is the same for every saga of a definition, and made once."""
@@ -242,11 +255,6 @@ class Starter:
             return
         for pending in batch:
             await self._commit([pending], is_retry=is_retry)
-
-    async def _separate(self, batch: Sequence[_PendingStart]) -> None:
-        """The server failed, perhaps because of one of several starts: the others must not wait for it."""
-        if len(batch) > 1:
-            await asyncio.gather(*(self._commit([pending], is_retry=True) for pending in batch))
 
 
 def _time_out(pending: _PendingStart) -> None:

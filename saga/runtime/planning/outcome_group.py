@@ -21,6 +21,7 @@ class OutcomeGroup(Struct):
     `extra`: events that come from outside a claim; `actions`: the requests of operators from which they come.
     `trace`: of the saga, where there is no outcome whose claim has it.
     `unclaimed`: the steps that no process has ever claimed, as the store last answered; None: it was not asked.
+    `is_apart`: it is committed in a task of its own, since others must not wait for it.
     `settled` is resolved with `is_changed` (whether the committed decision changed the saga).
     """
 
@@ -39,6 +40,7 @@ class OutcomeGroup(Struct):
     trace: str | None = None
     unclaimed: frozenset[int] | None = None
     actions: Sequence[Action] = ()
+    is_apart: bool = False
 
     def rebase(self, version: int, state: State) -> None:
         """Moves it to another row of its saga. What was known of claims may have changed with it."""

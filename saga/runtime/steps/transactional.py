@@ -7,7 +7,7 @@ from typing import Final
 
 from saga.core.state.letters import COMPENSATED, HAPPENED_LETTERS
 from saga.core.state.operation import Operation
-from saga.errors import Unavailable
+from saga.errors import Locked, Unavailable
 from saga.ports.adapter import StoreAdapter
 from saga.ports.clock import Clock
 from saga.ports.store import Connection
@@ -27,8 +27,16 @@ _DONE: Final = {
 }
 
 
+LOCKED_PAUSE_SECONDS: Final = 1.0
+"""The pause before a step whose saga is locked by somebody is run again. It begins when the store has recorded it: the row is free."""
+
+
 class _Refused(Exception):
     """The second check failed: the saga has moved on, and the handler's work is rolled back."""
+
+
+class _Waits(Exception):
+    """Somebody holds a row of the saga, and others need the connection: the handler's work is rolled back. That is not a failed attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,8 @@ class TransactionalRunner:
                 committed = await self._record(attempt, outcome, connection)
         except _Refused:
             return Outcome(attempt.claim, None, error="no longer called for")
+        except _Waits as error:
+            return attempt.ongoing(LOCKED_PAUSE_SECONDS, str(error))
         except Exception as error:  # noqa: BLE001 (whatever a handler raises is a technical failure)
             return self._not_done(attempt, error)
         return committed
@@ -75,14 +85,17 @@ class TransactionalRunner:
                 raise _Refused
             plan.sent_at = self.clock.monotonic()
             # NOTIFY stays out of a handler's transaction: at commit it takes a lock on the whole database
-            conflicts = await self.adapter.store.commit(
-                [plan.write],
-                Notifications(),
-                process=self.identity.number,
-                durable=True,
-                wait=True,
-                connection=connection,
-            )
+            try:
+                conflicts = await self.adapter.store.commit(
+                    [plan.write],
+                    Notifications(),
+                    process=self.identity.number,
+                    durable=True,
+                    wait=True,
+                    connection=connection,
+                )
+            except Locked as error:
+                raise _Waits(str(error)) from error
             if not conflicts:
                 return Committed(group, plan, notifications)
             if conflicts[0].state is None:

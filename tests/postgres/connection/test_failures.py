@@ -8,7 +8,16 @@ from typing import Final
 import asyncpg
 import pytest
 
-from saga.errors import AccessRefused, InputRefused, SagaError, SchemaMismatch, ServerFailed, Unavailable, UsageError
+from saga.errors import (
+    AccessRefused,
+    InputRefused,
+    Locked,
+    SagaError,
+    SchemaMismatch,
+    ServerFailed,
+    Unavailable,
+    UsageError,
+)
 from saga_postgres.connection.failures import translate
 
 OF_CLASS: Final = {
@@ -28,7 +37,7 @@ EXCEPTIONS: Final = {
     asyncpg.UndefinedTableError: SchemaMismatch,
     asyncpg.UndefinedFunctionError: SchemaMismatch,
     asyncpg.UndefinedColumnError: SchemaMismatch,
-    asyncpg.LockNotAvailableError: Unavailable,
+    asyncpg.LockNotAvailableError: Locked,
 }
 
 

@@ -77,6 +77,7 @@ begin
     end if;
     -- G4: the state on which the decision was based is the current one, and stays so until it is written
     if p_wait then
+        perform set_config('lock_timeout', '2s', true);  -- a handler's session may wait for ever, and others need its connection
         set constraints all immediate;  -- a handler's deferred constraints fail before the saga row is locked
         perform 1 from saga s where s.id = any (s_id) order by s.id for no key update;
         select array_agg(w.n) into v_held from generate_series(1, cardinality(s_id)) as w(n)

@@ -19,6 +19,7 @@ begin
         perform set_config('synchronous_commit', 'off', true);
     end if;
     if p_wait then
+        perform set_config('lock_timeout', '2s', true);  -- a handler's session may wait for ever, and others need its connection
         set constraints all immediate;  -- a handler's deferred constraints fail before the saga row is locked
         perform 1 from saga s where s.id = s_id and s.version = s_version for no key update;
     else
