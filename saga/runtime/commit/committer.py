@@ -163,8 +163,8 @@ class Committer:
         self._planner.forget(group)
         if conflict.state is None:
             return
-        # The row is unchanged: the rejection is of an old claim, unless a step that was never claimed is claimed by now
-        if alone and conflict.version == group.version and not group.unclaimed:
+        # The row is unchanged: a step that was never claimed is claimed by now, or, the second time, the rejection is of an old claim
+        if alone and conflict.version == group.version and (not group.unclaimed or group.conflicts > CONFLICTS_MAX):
             group.outcomes = [outcome for outcome in group.outcomes if not outcome.is_fenced]
         group.rebase(conflict.version, conflict.state)
         group.store_clock = conflict.store_clock

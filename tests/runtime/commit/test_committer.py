@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from saga.core.rules import events as ev
 from saga.core.rules.decide import decide
 from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State, initial_state
 from saga.errors import InputRefused, SagaError, ServerFailed, Unavailable
 from saga.memory.adapter import MemoryAdapter
@@ -307,6 +308,34 @@ async def test_a_letter_that_the_database_lacks_is_written_as_an_escape() -> Non
     reasons = {write.saga: write.state.reason for write in store.written}
     assert str(reasons[SAGA]).endswith(": \\u043d\\u0435\\u0442")
     assert reasons[OTHER] == "\\u0431\\u0440\\u0430\\u043a"
+
+
+async def test_an_old_rejection_is_dropped_although_another_step_was_never_claimed() -> None:
+    """Two fences, and a conflict does not tell which is broken: it was tried for as long as the newer claim ran."""
+    store, graph, claim = NewerClaimStore(None), shaped([(), ()], "XX"), work_of(SAGA, "XX")
+    claim.state = replace(claim.state, vector="DD")
+
+    await committed(committer_over(store), group_of(graph, Outcome(claim, ev.Rejected(0, "no"), is_fenced=True)))
+
+    assert store.tries == CONFLICTS_MAX + 2
+    assert store.written == []
+
+
+class NewerClaimStore(RefusingStore):
+    """No step but the first was ever claimed, and that one has a newer claim than the one that rejects."""
+
+    tries = 0
+
+    async def unclaimed(self, refs: Sequence[CommandRef]) -> set[CommandRef]:
+        return set(refs)
+
+    async def commit(self, writes: Sequence[Write], *_: object, **__: object) -> list[WriteConflict]:
+        self.tries += 1
+        return [
+            WriteConflict(0, write.version, replace(write.state, phase=Phase.RUNNING, vector="DD", reason=None), 0.0)
+            for write in writes
+            if write.fences
+        ]
 
 
 class MovingStore(RefusingStore):
