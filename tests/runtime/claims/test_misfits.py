@@ -137,9 +137,12 @@ async def test_a_probe_whose_input_does_not_fit_asks_nobody_and_ends_by_the_poli
 
 async def test_an_input_that_nobody_reads_is_tried_as_the_policy_says(any_world: World) -> None:
     ran = list[str]()
+    old = await any_world.join(shop_of(Order, ran, database="store"))
+    await old.register(order_of(1, QUICK))
+    await any_world.kill(old)
     sagas = await any_world.join(shop_of(OrderWithChannel, ran, database="store"))
-    handle = await sagas.start(order_of(1, QUICK), Order(sku="a"))
-    ending = await handle.result(10)
+    handle = await sagas.start("order", {"sku": "a"})
+    ending = await handle.result(15)
     assert (ending.status, ran) == ("compensated", [])
     assert "given up after 3 failures: DoesNotFit: shop.reserve: the input does not fit" in (ending.reason or "")
 
