@@ -77,6 +77,10 @@ class StepConnection(asyncpg.Connection):
         except asyncpg.InFailedSQLTransactionError:
             await self.execute(_ROLL_BACK_BROKEN)
 
+    def disown(self) -> None:
+        """From now on the prepared statements, cursors and transactions that were made with it raise the driver's InterfaceError."""
+        self._pool_release_ctr += 1  # type: ignore[attr-defined] # as the driver's own pool does when a connection goes back
+
 
 class LentConnection:
     """A connection as one handler has it: all methods of asyncpg's, until its step ends or it has ended the transaction."""
@@ -124,10 +128,12 @@ class LentConnection:
             await self._lent().reset_type_codec(typename, schema=schema)
 
     def end(self) -> None:
-        """From now on the handler cannot use the connection, which is dropped if the handler has altered the driver's object."""
+        """From now on the handler cannot use the connection, nor what it has made of it. It is dropped if it was altered."""
         connection, self._connection = self._connection, None
-        if connection is not None and (self._is_altered or self._codecs):
-            connection.terminate()
+        if connection is not None:
+            connection.disown()
+            if self._is_altered or self._codecs:
+                connection.terminate()
 
     def _watched(self, run: Callable[..., Any]) -> Callable[..., Any]:
         def watched(query: str, *arguments: Any, **options: Any) -> Any:

@@ -224,6 +224,20 @@ async def test_a_handler_that_kept_its_connection_cannot_use_it_later(handlers: 
             await kept.execute("select 1")
 
 
+async def test_what_a_handler_has_made_with_its_connection_ends_with_its_step(
+    handlers: HandlerPool, effects: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    async with handlers.transaction() as connection:
+        kept = await connection.prepare("insert into effect values (1) returning n")
+        cursor, transaction = connection.cursor("select 1"), connection.transaction()
+
+    async with handlers.transaction():
+        for late in (kept.fetchval, lambda: cursor, transaction.start):
+            with pytest.raises(asyncpg.InterfaceError, match="released back"):
+                await late()
+    assert await count(effects) == 0
+
+
 async def _in_role(handlers: HandlerPool, text: str) -> None:
     """A step that takes another role, and is recorded."""
     async with handlers.transaction() as connection:
