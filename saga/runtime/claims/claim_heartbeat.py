@@ -16,7 +16,7 @@ from saga.ports.clock import Clock
 from saga.ports.store import Store
 from saga.ports.values.claim import Claim
 from saga.runtime.definition_cache import DefinitionCache
-from saga.runtime.handlers.time_limit import STOP
+from saga.runtime.handlers.time_limit import stop
 from saga.runtime.identity import ProcessIdentity
 
 PROGRESS_BYTES_MAX: Final = 64 * 1024
@@ -53,7 +53,7 @@ class ClaimHeartbeat:
             return
         self._log.info("step no longer wanted, stopping", **self.definitions.described(claim))
         if task is not None:
-            task.cancel(STOP)
+            stop(task)
         await asyncio.sleep(0)
         raise asyncio.CancelledError
 

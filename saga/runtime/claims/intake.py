@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from saga.ports.clock import Clock
 from saga.ports.values.claim import Claim
 from saga.runtime.claims.poll_requests import PollRequests
-from saga.runtime.handlers.time_limit import STOP, UNWIND_SECONDS
+from saga.runtime.handlers.time_limit import UNWIND_SECONDS, stop
 
 # How long a claim may wait here while other processes might have room for it
 HOLD_SECONDS: Final = 0.25
@@ -147,7 +147,7 @@ class Intake:
         running = self._running.get(claim.number)
         if running is None:
             return False
-        running[1].cancel(STOP)
+        stop(running[1])
         return True
 
     def close(self) -> None:
@@ -173,7 +173,7 @@ class Intake:
             return waiting, []
         _, late = await asyncio.wait(running, timeout=seconds)
         for task in late:
-            task.cancel(STOP)
+            stop(task)
         if late:
             await asyncio.wait(late, timeout=END_SECONDS)
         return waiting, [running[task] for task in late if task.done() and task.cancelled()]

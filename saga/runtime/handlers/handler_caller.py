@@ -56,7 +56,8 @@ class HandlerCaller:
             limit.raise_if_expired()
             raise
         finally:
-            limit.end()
+            if limit.end():
+                await limit.forget_cancellation()
 
 
 def _log_left(function: HandlerFunction, context: Context, limit: TimeLimit) -> None:

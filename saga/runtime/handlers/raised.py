@@ -12,7 +12,6 @@ from saga.core.duration import DURATION_MS_MAX
 from saga.core.text import class_name, named, storable
 from saga.runtime.handlers.answers import DidNotHappen, GiveUp, NotYet, Reject
 from saga.runtime.handlers.context import Context, current_step
-from saga.runtime.handlers.time_limit import STOP
 
 NO_REASON: Final = "no reason given"
 NAMED_MAX: Final = 5
@@ -32,7 +31,7 @@ def is_foreign(error: BaseException, context: Context) -> bool:
     """
     if _is(error, asyncio.CancelledError):
         task = asyncio.current_task()
-        return task is None or (task.cancelling() > 0 and error.args == (STOP,))
+        return task is None or task.cancelling() > 0  # its own cancellations were taken back when it ended
     return _is(error, GeneratorExit) and current_step.get() is not context
 
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Generator
 from functools import partial
 from types import CoroutineType
 from typing import Any, Final, TypeAlias
+from weakref import WeakSet
 
 from saga.codec.codec import Value
 from saga.runtime.handlers.handler_threads import ThreadCall
@@ -17,8 +18,15 @@ from saga.runtime.timing.coarse_timers import CoarseTimers
 UNWIND_SECONDS: Final = 2.0
 """Time for a handler to end after it was cancelled. Then it is left where it waits, and never goes on."""
 STOP: Final = "the attempt is over"
-"""The message of the cancellation with which the framework ends an attempt: at a shutdown, or because the claim is lost."""
+"""The message of the cancellation with which the framework ends an attempt."""
+_stopped: Final[WeakSet[asyncio.Task[None]]] = WeakSet()
 _Waiting: TypeAlias = "asyncio.Future[object] | None"
+
+
+def stop(task: asyncio.Task[None]) -> None:
+    """Ends the attempt that this task makes: at a shutdown, or because the claim is lost."""
+    _stopped.add(task)
+    task.cancel(STOP)
 
 
 class TimeLimit:
@@ -28,6 +36,7 @@ class TimeLimit:
     """
 
     __slots__ = (
+        "_before",
         "_cancels",
         "_seconds",
         "_task",
@@ -46,6 +55,7 @@ class TimeLimit:
         self._task = task
         self._timers = timers
         self._seconds = seconds
+        self._before = task.cancelling()
         self._cancels = 0
         self.call: ThreadCall | None = None
         self.is_expired: bool = False
@@ -84,15 +94,29 @@ class TimeLimit:
         if self.is_expired and self._task.cancelling() == 0:
             raise TimeoutError("the handler ignores its cancellation" if self.is_left else "")
 
-    def end(self) -> None:
-        """The handler has ended. If it has swallowed the cancellation, that must not count against what follows."""
-        self._timers.discard(self._tick, self)
-        self._uncancel()
+    def end(self) -> bool:
+        """The handler has ended. A cancellation that it has swallowed, or asked for, must not count against what follows.
 
-    def _uncancel(self) -> None:
-        for _ in range(self._cancels):
+        Returns whether it may have cancelled its own task without being told so yet; then `forget_cancellation` must follow.
+        """
+        self._timers.discard(self._tick, self)
+        return self._uncancel()
+
+    def _uncancel(self) -> bool:
+        """Takes back every cancellation since the beginning but that of `stop`. Returns whether there were others than ours."""
+        ours, self._cancels = self._cancels, 0
+        cancels = ours if self._task in _stopped else self._task.cancelling() - self._before
+        for _ in range(cancels):
             self._task.uncancel()
-        self._cancels = 0
+        return cancels > ours
+
+    async def forget_cancellation(self) -> None:
+        """Waits for one turn: a task is told of its cancellation when it waits, before Python 3.13 also of one that was taken back."""
+        try:
+            await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            if self._task.cancelling():
+                raise  # meanwhile it was stopped
 
 
 class Steered:

@@ -196,3 +196,57 @@ async def test_a_handler_may_return_any_awaitable(any_world: World) -> None:
     definition.returns(definition.step("service.ask").output)
     sagas = await any_world.join(service)
     assert (await (await sagas.start(definition)).result(10)).value == "awaited"
+
+
+async def ends_by_it() -> None:
+    current_task().cancel()
+    await asyncio.sleep(3600)
+
+
+async def returns_at_once() -> None:
+    current_task().cancel()
+
+
+async def swallows_it() -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        await ends_by_it()
+
+
+async def is_cancelled_by_its_own_task() -> None:
+    handler = current_task()
+
+    async def cancel() -> None:
+        handler.cancel()
+
+    await asyncio.create_task(cancel())
+    await asyncio.sleep(3600)
+
+
+def current_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
+
+
+@pytest.mark.parametrize("mode", ["external", "transactional", "journaled"])
+@pytest.mark.parametrize("work", [ends_by_it, returns_at_once, swallows_it, is_cancelled_by_its_own_task])
+async def test_a_handler_that_cancels_its_own_task_is_answered(
+    world: World, fresh_database: Database, mode: str, work: Callable[[], Awaitable[None]]
+) -> None:
+    database = {"external": None, "transactional": world.url, "journaled": await fresh_database()}[mode]
+    service, attempts = Participant("service", database=database), list[int]()
+
+    @service.step(external=mode == "external", read_only=True)
+    async def ask(value: None, ctx: Context) -> None:
+        attempts.append(ctx.attempt)
+        await work()
+
+    definition = Definition("own")
+    definition.step("service.ask", retry=TWICE)
+    sagas = await world.join(service)
+    ending = await (await sagas.start(definition)).result(10)
+    if work in {returns_at_once, swallows_it}:
+        assert (ending.status, attempts) == ("completed", [1])
+    else:
+        assert (ending.status, attempts) == ("compensated", [1, 2])
+        assert str(ending.reason).startswith("ask: given up after 2 failures: CancelledError")
