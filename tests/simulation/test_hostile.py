@@ -28,6 +28,12 @@ def test_many_hostile_worlds() -> None:
     assert len(tally.habits) > 120
 
 
+@pytest.mark.parametrize("seed", [425, 459, 805, 877, 893, 1231])
+def test_a_hostile_world_that_once_broke_a_rule_keeps_it(seed: int) -> None:
+    """425 to 893: a handler that cancelled its own task left no outcome. 1231: an abandonment without its fence (G135)."""
+    prove(range(seed, seed + 1), handlers=1)
+
+
 def test_a_hostile_world_is_the_same_run_twice() -> None:
     first, second = run_hostile_seed(3), run_hostile_seed(3)
 

@@ -69,6 +69,7 @@ def plan(
         planned.doubts = _doubts(group, decision)
         if planned.doubts:
             return planned
+    if group.unclaimed:
         write.fences += _never_claimed(group, decision)
     if _is_plain_success(group, decision):
         (outcome,) = group.outcomes

@@ -70,6 +70,18 @@ def test_an_abandoned_external_step_keeps_the_command_that_knows_of_its_calls() 
     assert (quiet.write.state.phase, [drop.step for drop in quiet.write.drops]) == (Phase.ABANDONED, [0])
 
 
+@pytest.mark.parametrize("event", [ev.Abandoned(), ev.RollbackRequested("by hand")], ids=["abandoned", "rolled back"])
+def test_a_step_is_void_as_never_claimed_only_if_it_is_not_claimed_meanwhile(event: ev.Event) -> None:
+    """G135: a saga was abandoned without the fence, and a step that was just claimed took effect. Found by hostile seed 1231."""
+    running = replace(UNDOING, phase=Phase.RUNNING, vector="D")
+    group = OutcomeGroup(SAGA, chain("X"), 5, running, None, 0.0, [], [event])
+    group.unclaimed = frozenset({0})
+
+    made, _ = plan_of(group)
+
+    assert (made.write.state.vector, made.write.fences) == ("V", [(0, None)])
+
+
 def test_an_abandoned_journaled_step_keeps_only_the_command_that_reads_its_journal() -> None:
     """A command that executes, kept in its place, blocks the question to the journal for ever. Found by a seed."""
     frozen = replace(UNDOING, phase=Phase.ABANDONING, vector="G")
