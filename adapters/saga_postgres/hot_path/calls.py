@@ -40,6 +40,7 @@ POLL: Final = _rows_of("poll", *_ENCODED * 6)
 POLL_ONE_BY_ONE: Final = _rows_of("poll_one_by_one", *_ENCODED * 6)
 ADMIT: Final = _rows_of("admit", "uuid[]", "smallint[]", '"char"[]', "text[]", *_ENCODED * 4)
 FETCH: Final = _rows_of("fetch_claims", *_ENCODED * 4)
+HELD: Final = "select saga, step from command where owner = $1"
 EXTEND: Final = _rows_of("extend_claims", *_ENCODED * 7)
 UNCLAIMED: Final = """\
 select asked.saga, asked.step from unnest($1::uuid[], $2::smallint[]) as asked(saga, step)

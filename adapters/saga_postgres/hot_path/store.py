@@ -180,6 +180,16 @@ class PostgresStore:
         return claims
 
     async def fetch(self, refs: Sequence[CommandRef], *, process: int) -> list[Claim]:
+        try:
+            return await self._fetch(refs, process)
+        except (InputRefused, Locked) as error:  # by the row of one claim
+            _log.error("claims refused: %s", error)  # it is given back when its lease has ended
+            if len(refs) == 1:
+                return []
+        held = refs or [CommandRef(*row) for row in await self._pool.fetch(calls.HELD, process)]
+        return [claim for ref in held for claim in await self.fetch([ref], process=process)]
+
+    async def _fetch(self, refs: Sequence[CommandRef], process: int) -> list[Claim]:
         sagas, steps = [ref.saga for ref in refs], [ref.step for ref in refs]
         return await self._claims(calls.FETCH, process, self._options.margin_seconds, sagas, steps)
 

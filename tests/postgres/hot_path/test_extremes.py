@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 from saga.ports.bus import Message
+from saga.ports.values.claim import CommandRef
 from saga.ports.values.write import COUNT_MAX, Delay, Write
 from saga.runtime.identity import CLAIMS_MAX, ProcessIdentity
 from saga.testing.suites.store.stage import delivery, moved
@@ -24,6 +25,7 @@ IMPOSSIBLE = (
     " $$ begin raise exception 'no' using errcode = '22003'; end $$;"
     "create trigger no before update of owner on command for each row"
     " when (new.owner is not null and new.error = 'bad') execute function no();"
+    "create trigger no_end before delete on command for each row when (old.error = 'bad') execute function no();"
     "create trigger no_either before insert on command for each row"
     " when (new.owner is not null and new.service = 'bad') execute function no()"
 )
@@ -96,6 +98,19 @@ class TestExtremes(OnPostgres):
 
         assert {claim.saga for claim in claims} == {starts[0].saga, starts[2].saga}
         assert len({claim.number for claim in claims}) == 2
+
+    @pytest.mark.parametrize("named", [True, False])
+    async def test_a_claim_that_cannot_be_read_does_not_keep_others_waiting(self, *, named: bool) -> None:
+        process = await self.process()
+        starts = [await self.started(process) for _ in range(3)]
+        await process.poll()
+        await self.set("error = 'bad', op = 'C'", starts[1].saga)  # not called for: it is to be deleted
+        await self.execute(IMPOSSIBLE)
+        refs = [CommandRef(start.saga, 0) for start in starts] if named else []
+
+        claims = await process.adapter.store.fetch(refs, process=process.id)
+
+        assert {claim.saga for claim in claims} == {starts[0].saga, starts[2].saga}
 
     async def test_numbers_of_processes_begin_again_and_pass_over_those_in_use(self) -> None:
         first = await self.process()
