@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,17 +12,23 @@ from typing import Final
 
 import asyncpg
 
-from saga.errors import SchemaMismatch, UsageError
+from saga.errors import Locked, SchemaMismatch, UsageError
 from saga_postgres.connection.session import search_path
 from saga_postgres.schema.migration import Migration, read_migrations, read_repeatable
 from saga_postgres.statements import SQL, statements
 
+LOCK_SECONDS_MAX: Final = 0.2
+"""A file waits this long for a table that a transaction uses, a backup for example: everybody else waits behind it meanwhile."""
+LOCK_PAUSE_SECONDS: Final = 2.0
+LOCK_TRIES_MAX: Final = 60
+"""Tries of one file, a pause apart, before the migration gives up."""
 _SCHEMA: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _SQL: Final = statements("migrate")
 _LOCK: Final = "select pg_advisory_xact_lock(hashtextextended('saga.migrate.' || $1, 0))"
 _IS_SCHEMA: Final = "select exists (select from pg_namespace where nspname = $1)"
 # to_regclass would answer from the session's cache, which the wait for the advisory lock does not refresh
 _IS_MIGRATED: Final = "select exists (select from pg_tables where schemaname = $1 and tablename = 'schema_migration')"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +42,53 @@ async def migrate(connection: asyncpg.Connection, *, schema: str, source: Traver
 
     Each migration is one transaction under one advisory lock, and so are all repeatable files together: runners that race share the work,
     a file that fails leaves what was applied before it, and it works behind a pooler in transaction mode. Cancelling it leaves whole files.
+    A file that cannot lock its tables at once is rolled back and tried again, at most `LOCK_TRIES_MAX` times.
 
     Raises:
+        Locked: other transactions held the tables of a file at each try.
         SchemaMismatch: the schema is too new for this build, or a migration was edited after it had been applied.
         UsageError: the name of the schema, or the numbers of the migrations, cannot be accepted.
     """
-    done = list[Migration]()
+    done, tries = list[Migration](), 0
     if not await pending(connection, schema=schema, source=source):
         return done
     while True:
-        async with connection.transaction(isolation="read_committed"):  # to see what others have applied
-            await connection.execute(_LOCK, schema)
-            missing = await pending(connection, schema=schema, source=source)
-            if not missing:
-                return done
-            batch = missing[:1] if missing[0].number is not None else missing
+        try:
+            batch = await _apply_next(connection, schema, source)
+        except asyncpg.LockNotAvailableError as error:
+            tries += 1
+            await _wait(schema, tries, error)
+            continue
+        if not batch:
+            return done
+        done, tries = [*done, *batch], 0
+
+
+async def _apply_next(connection: asyncpg.Connection, schema: str, source: Traversable) -> Sequence[Migration]:
+    """Applies what one transaction applies. Returns nothing if nothing was missing."""
+    async with connection.transaction(isolation="read_committed"):  # to see what others have applied
+        await connection.execute(_LOCK, schema)
+        missing = await pending(connection, schema=schema, source=source)
+        batch = missing[:1] if missing and missing[0].number is not None else missing
+        if batch:
+            await connection.execute(f"set local lock_timeout = {LOCK_SECONDS_MAX * 1000:.0f}")
             await _enter(connection, schema)
-            for file in batch:
-                await _apply(connection, file)
-        done += batch
+        for file in batch:
+            await _apply(connection, file)
+    return batch
+
+
+async def _wait(schema: str, tries: int, error: asyncpg.LockNotAvailableError) -> None:
+    """Pauses before the next try. Raises Locked after the last one."""
+    where = " ".join(getattr(error, "__notes__", ()))
+    if tries >= LOCK_TRIES_MAX:
+        raise Locked(
+            f"schema {schema!r} cannot be migrated: at each of {tries} tries an open transaction held a table ({error}, {where}): "
+            "wait until the backup has ended, or end the transaction (see pg_stat_activity), then migrate again"
+        ) from error
+    if tries == 1:
+        _log.warning("migration waits for an open transaction, and is tried again without blocking others: %s", where)
+    await asyncio.sleep(LOCK_PAUSE_SECONDS)
 
 
 async def pending(connection: asyncpg.Connection, *, schema: str, source: Traversable = SQL) -> list[Migration]:

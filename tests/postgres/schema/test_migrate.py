@@ -8,9 +8,11 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from saga.errors import SchemaMismatch, UsageError
+from saga.errors import Locked, SchemaMismatch, UsageError
+from saga_postgres.schema import migrate as migrate_module
 from saga_postgres.schema.migrate import check, migrate, pending
 from saga_postgres.statements import SQL
+from tests.runtime.world import until
 
 FIRST = "create table a (id integer); insert into a values (1);"
 SECOND = "alter table a add column name text; create function f() returns integer language sql return 1;"
@@ -55,6 +57,45 @@ async def test_five_racing_runners_apply_every_file_once(postgres_url: str, file
     assert sorted(file.name for share in shares for file in share) == ["0001_tables", "0002_names"]
     for runner in runners:
         await runner.close()
+
+
+async def test_a_migration_behind_a_backup_blocks_nobody(
+    postgres: asyncpg.Connection, postgres_url: str, files: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    second = files / "migrations" / "0002_names.sql"
+    text = second.read_text()
+    second.unlink()
+    await migrate(postgres, schema="saga", source=files)
+    second.write_text(text)
+    backup, user = [await asyncpg.connect(postgres_url) for _ in range(2)]
+    async with backup.transaction():
+        await backup.execute("lock table saga.a in access share mode")
+        running = asyncio.create_task(migrate(postgres, schema="saga", source=files))
+        await until(lambda: "is tried again without blocking others: in 0002_names.sql" in caplog.text, "it has tried")
+        assert await user.fetchval("select count(*) from saga.a", timeout=5) == 1
+        assert not running.done()
+
+    assert [file.name for file in await running] == ["0002_names"]
+    await backup.close()
+    await user.close()
+
+
+async def test_a_migration_that_never_gets_its_locks_says_so(
+    postgres: asyncpg.Connection, postgres_url: str, files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrate_module, "LOCK_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(migrate_module, "LOCK_TRIES_MAX", 2)
+    third = files / "migrations" / "0003_more.sql"
+    await migrate(postgres, schema="saga", source=files)
+    third.write_text("alter table a add column more text")
+    backup = await asyncpg.connect(postgres_url)
+    async with backup.transaction():
+        await backup.execute("lock table saga.a in access share mode")
+        with pytest.raises(Locked, match=r"at each of 2 tries an open transaction held a table .*in 0003_more\.sql"):
+            await migrate(postgres, schema="saga", source=files)
+
+    assert [file.name for file in await migrate(postgres, schema="saga", source=files)] == ["0003_more"]
+    await backup.close()
 
 
 async def test_a_bad_file_is_rolled_back_as_a_whole(postgres: asyncpg.Connection, files: Path) -> None:
