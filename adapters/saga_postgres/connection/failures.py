@@ -58,7 +58,7 @@ def translate(error: Exception, place: str) -> None:
     """Raises the error of Saga that an error of the driver means; returns if it is not an error of the driver.
 
     InputRefused: the data is to blame, see `is_final`. AccessRefused, SchemaMismatch, UsageError: an operator must act.
-    Locked: somebody holds a lock. Unavailable, ServerFailed: everything else.
+    Locked: another transaction holds a lock. Unavailable, ServerFailed: everything else.
     """
     if isinstance(error, REFUSED):
         raise AccessRefused(

@@ -28,7 +28,7 @@ from saga_postgres.connection.url import place_of
 
 NO_TUNING: Final[Mapping[str, str]] = MappingProxyType({})
 LOCK_SECONDS_MAX: Final = 2.0
-"""A statement waits this long for a row that somebody's transaction holds; then its process goes on with other sagas."""
+"""A statement waits this long for a row that another transaction holds; then its process goes on with other sagas."""
 HOT: Final[Mapping[str, str]] = MappingProxyType(
     {"plan_cache_mode": "force_generic_plan", "lock_timeout": str(int(LOCK_SECONDS_MAX * 1000))}
 )

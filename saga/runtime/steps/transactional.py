@@ -28,7 +28,7 @@ _DONE: Final = {
 
 
 LOCKED_PAUSE_SECONDS: Final = 1.0
-"""The pause before a step whose saga is locked by somebody is run again. It begins when the store has recorded it: the row is free."""
+"""The pause before a step whose saga is locked is run again. It begins when the store has recorded it: then the row is free."""
 
 
 class _Refused(Exception):
@@ -36,7 +36,7 @@ class _Refused(Exception):
 
 
 class _Waits(Exception):
-    """Somebody holds a row of the saga, and others need the connection: the handler's work is rolled back. That is not a failed attempt."""
+    """Another transaction holds a row of the saga: the work of the handler is rolled back, which is not a failed attempt."""
 
 
 @dataclass(frozen=True, slots=True)

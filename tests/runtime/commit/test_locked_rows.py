@@ -52,7 +52,7 @@ async def started(sagas: App, definition: Definition, gates: list[Gate]) -> list
 
 @asynccontextmanager
 async def locked(sql: Sql, table: str, handles: list[Handle[None]]) -> AsyncIterator[None]:
-    """Somebody looks at these rows in a transaction, and forgets to end it."""
+    """An operator looks at these rows in a transaction, and forgets to end it."""
     key = "id" if table == "saga" else "saga"
     async with sql.transaction():
         await sql.execute(f"select from {table} where {key} = any ($1) for update", [handle.id for handle in handles])
