@@ -1,11 +1,13 @@
 -- Rights of the role of the participants: one schema, no right to change its tables; of each table what processes do with it, and no more.
--- History and audit can only grow, and nothing ended is changed or deleted: retention does that, with the rights of the owner.
+-- History and audit can only grow, and no saga is deleted: retention does that, with the rights of the owner.
 -- Run as the owner of the schema (which runs the migrations), and again after each migration: a new table has no rights before.
 revoke all on schema :schema from public;
 grant usage on schema :schema to :role;
 revoke all on all tables in schema :schema from :role; -- also the days of the history, which are reached through `event`
 grant select, insert, update, delete on :schema.command, :schema.participant, :schema.bus_message to :role;
-grant select, insert, update on :schema.saga, :schema.definition, :schema.contract, :schema.leader to :role;
+grant select, insert on :schema.saga to :role; -- its state changes, what it was started with does not
+grant update (version, touched_by, phase, rollback_requested, paused, wake_at, deadline, ended_at, vector, reason) on :schema.saga to :role;
+grant select, insert, update on :schema.definition, :schema.contract, :schema.leader to :role;
 grant select, insert, delete on :schema.bus_member to :role;
 grant select, insert on
     :schema.step, :schema.start_key, :schema.definition_step, :schema.event, :schema.audit, :schema.bus_group to :role;

@@ -12,7 +12,7 @@ RIGHTS = {
     "command": "select insert update delete",
     "participant": "select insert update delete",
     "bus_message": "select insert update delete",
-    "saga": "select insert update",
+    "saga": "select insert",  # and update of its state, see below
     "definition": "select insert update",
     "contract": "select insert update",
     "leader": "select insert update",
@@ -108,3 +108,12 @@ async def test_what_happened_cannot_be_deleted(tables: Tables, role: str, table:
 
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await tables.execute(f"delete from {table}")  # noqa: S608
+
+
+@pytest.mark.parametrize("column", ["id", "definition", "started_at", "tags", "trace", "input"])
+async def test_what_a_saga_was_started_with_cannot_be_changed(tables: Tables, role: str, column: str) -> None:
+    await tables.execute(f"set role {role}")
+    await tables.execute("update saga set vector = vector, phase = phase")
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await tables.execute(f"update saga set {column} = {column}")  # noqa: S608
