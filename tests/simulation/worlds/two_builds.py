@@ -44,7 +44,7 @@ PLAIN: Final = Rates(
 
 
 class Gap(Enum):
-    """What the old build does not know of a definition."""
+    """The part of a definition that the old build does not know."""
 
     DEFINITION = "the definition"
     HANDLER = "a handler"
