@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +13,7 @@ from saga.core.definition.difference import difference
 from saga.core.definition.graph import Graph, graph_from_json
 from saga.core.definition.json_value import Json
 from saga.core.state.mode import Mode
-from saga.errors import Conflict, NotFound
+from saga.errors import Conflict, DefinitionError, NotFound
 from saga.ports.directory import check_forgettable, missing_definition, unknown_service
 from saga_postgres.connection.pool import Connection, Pool
 from saga_postgres.statements import statements
@@ -74,7 +75,11 @@ class PostgresDirectory:
         return _graph(row)
 
     async def in_use(self, services: Sequence[str]) -> list[Graph]:
-        return [graph_from_json(row["document"]) for row in await self._pool.fetch(_IN_USE, list(services))]
+        found = list[Graph]()
+        for row in await self._pool.fetch(_IN_USE, list(services)):
+            with contextlib.suppress(DefinitionError):  # of a later build
+                found.append(graph_from_json(row["document"]))
+        return found
 
     async def forget(self, service: str, *, deactivate: bool) -> list[str]:
         async with self._pool.connection() as connection, connection.transaction(isolation="read_committed"):

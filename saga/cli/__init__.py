@@ -10,7 +10,6 @@ from cyclopts import CycloptsError, MissingArgumentError
 
 from saga.cli.exit_codes import DONE, FAILED, INTERRUPTED, USAGE
 from saga.cli.program import COMMANDS, build_program
-from saga.core.text import visible_lines
 from saga.errors import DefinitionError, SagaError, UsageError
 
 _OVERVIEW: Final = {"--help", "-h", "--version"}
@@ -42,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _complain(message: str, code: int) -> int:
-    from saga.ports.url.passwords import without_passwords  # noqa: PLC0415 (a good call does not need it)
+    from saga.core.text import visible_lines  # noqa: PLC0415 (a good call does not need it)
+    from saga.ports.url.passwords import without_passwords  # noqa: PLC0415
 
     print(f"saga: {visible_lines(without_passwords(message))}", file=sys.stderr)
     return code

@@ -40,7 +40,10 @@ class Directory(Protocol):
         """
 
     async def in_use(self, services: Sequence[str]) -> list[Graph]:
-        """Returns the definitions with a step of these services that a start by name gets, or that an unfinished saga runs on."""
+        """Returns the definitions with a step of these services that a start by name gets, or that an unfinished saga runs on.
+
+        Those that this build cannot read are left out.
+        """
 
     async def forget(self, service: str, *, deactivate: bool) -> list[str]:
         """Deletes the contracts of a service that is gone for good. Publishing them again brings them back.

@@ -16,7 +16,7 @@ from saga.ports.bus_doctor import BusDoctor, Check
 from saga_kafka import open_bus
 from saga_kafka.options import Options
 from tests.adapters.delivery_log import GROUP, TOPIC, numbered
-from tests.cli.conftest import Command, command  # noqa: F401 (a fixture)
+from tests.cli.conftest import Command, command, store  # noqa: F401 (fixtures)
 from tests.services.kafka import Cluster, Shape, cluster
 from tests.services.places import or_skip
 
@@ -228,10 +228,11 @@ def test_saga_bus_ensure_without_services_and_contracts_asks_for_names(
     command: Command,  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
     kafka_url: str,
+    store: str,  # noqa: F811
 ) -> None:
     monkeypatch.setenv("SAGA_BUS", kafka_url)
 
-    ran = command("bus", "ensure", "--store", "postgresql://unused")
+    ran = command("bus", "ensure", "--store", store)
 
     assert ran.code == 2
     assert "saga bus ensure orders" in ran.err

@@ -15,11 +15,9 @@ _OWN_PATH: Final = "set local search_path to default"
 _SCHEMA: Final = "select coalesce($1, current_schema())"
 _SQL: Final = statements("journal_table")
 _FOUND: Final = _SQL["columns"]
+_MISSING_RIGHTS: Final = _SQL["missing_rights"]
 _LOCK: Final = "select pg_advisory_xact_lock(hashtextextended('saga.journal.' || $1, 0))"
 _MAY_CREATE: Final = "select has_schema_privilege($1, 'create')"
-_MAY_NOT: Final = """
-select array_agg(name) from unnest(array['select', 'insert', 'update', 'delete']) as privilege (name)
-where not has_table_privilege(format('%I.saga_journal', $1::text), name)"""
 _ENTER: Final = "select set_config('search_path', quote_ident($1), true)"
 
 
@@ -70,7 +68,7 @@ async def _exists(connection: Connection, schema: str) -> bool:
 
 
 async def _check_rights(connection: Connection, schema: str) -> None:
-    if missing := await connection.fetchval(_MAY_NOT, schema):
+    if missing := await connection.fetchval(_MISSING_RIGHTS, schema):
         role: str = await connection.fetchval("select current_user")
         raise AccessRefused(
             f"role {role} may not {', '.join(missing)} on table {schema}.saga_journal: "

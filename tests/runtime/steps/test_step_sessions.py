@@ -107,7 +107,7 @@ async def test_a_rejection_after_a_commit_that_was_swallowed_does_not_count(
 
     sagas = await world.join(service)
 
-    assert "UsageError: a step's transaction ends with the step" in await ending(sagas, "act")
+    assert "TransactionEnded: a step's transaction ends with the step" in await ending(sagas, "act")
     assert await count(own) == 0
 
 
