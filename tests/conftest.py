@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 import asyncpg
 import hypothesis
 import pytest
+import structlog
 
 from tests.services import postgres as services
 from tests.services.places import NOT_TESTED, or_skip
@@ -26,6 +27,13 @@ def _collector() -> Iterator[None]:
     before = gc.get_threshold()
     yield
     gc.set_threshold(*before)
+
+
+@pytest.fixture(autouse=True)
+def _logging() -> Iterator[None]:
+    """Leaves structlog unconfigured: a test that captures its lines leaves it configured, and later lines would not reach `caplog`."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
