@@ -80,6 +80,7 @@ class LeaseTable:
         self._is_missing = not url
         self.schema = namespace + SCHEMA_SUFFIX
         path = {"search_path": f"{self.schema},public"}
+        url = url or "postgresql://missing/"  # never opened: `_open` refuses it
         self._pool = Pool(url, namespace, connections_max=CONNECTIONS_MAX, application="saga kinesis", tuning=path)
 
     @property
