@@ -53,6 +53,5 @@ async def missing_definition(listing: Listing, name: str) -> str | None:
     names = {definition.name for definition in await listing.definitions()}
     if name in names:
         return None
-    return (
-        f"there is no definition {name!r}. {did_you_mean(name, names) or '`saga definitions` lists those that exist'}"
-    )
+    way_out = did_you_mean(name, names) or "`saga definitions` lists the definitions that exist."
+    return f"there is no definition {name!r}. {way_out}"

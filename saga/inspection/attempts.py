@@ -21,7 +21,10 @@ _ATTEMPTS: Final = frozenset({
 
 
 class StepAttempts(NamedTuple):
-    """The attempts to execute a step, the time of its outcome, and the process that reported it; None if there is no outcome."""
+    """The attempts to execute a step, and its outcome: when it was recorded and which process reported it.
+
+    Time and process are None as long as there is no outcome.
+    """
 
     attempts: int
     finished_at: float | None

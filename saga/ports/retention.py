@@ -16,7 +16,10 @@ class Retention(Protocol):
         """Deletes up to `limit` sagas that ended longer ago, with their steps and keys. Returns the number of sagas."""
 
     async def prepare_history(self) -> None:
-        """Creates the partitions of the history for the coming days. Every process may do it, and does while there is no leader."""
+        """Creates the partitions of the history for the coming days.
+
+        The leader does this. While there is no leader, every process does it.
+        """
 
     async def keep_history(self, days: float) -> None:
         """Prepares the history, and deletes what of it is older than `days`, partition by partition."""

@@ -23,7 +23,7 @@ class Peers(Protocol):
     """The other processes of a service. Implemented by `saga.runtime.planning.router.Router`."""
 
     def next_peer(self, service: str) -> int | None:
-        """The live process that follows this one in the order of their numbers, in a ring; None if there is no other."""
+        """Returns the live process with the next higher number, or the lowest one after the highest; None if there is no other."""
 
 
 class Misfits:

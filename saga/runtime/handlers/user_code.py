@@ -21,9 +21,10 @@ _LIBRARIES: Final = tuple(
 
 
 def user_line(frames: Iterable[FrameType]) -> str | None:
-    """The innermost line that belongs neither to a library nor to Saga: `shop.py:12, in charge`. None: there are no frames.
+    """Finds the innermost line of a stack that belongs neither to a library nor to Saga, for example `shop.py:12, in charge`.
 
-    `frames`: the outermost first. In a stack of libraries alone it is the outermost line, which is the handler's.
+    `frames` begin with the outermost. If all of them belong to libraries, the outermost counts, because the handler is there.
+    Returns None if there are no frames.
     """
     found = list(frames)
     if not found:

@@ -19,8 +19,8 @@ class OutcomeGroup(Struct):
     """Outcomes of one saga, and the row (`version`, `state`) on which they are decided.
 
     `extra`: events that come from outside a claim; `actions`: the requests of operators from which they come.
-    `trace`: of the saga, where there is no outcome whose claim has it.
-    `unclaimed`: the steps that no process has ever claimed, as the store last answered; None: it was not asked.
+    `trace`: the trace of the saga, for a group without outcomes; otherwise the claims of its outcomes have it.
+    `unclaimed`: the steps that no process has ever claimed, as the store last answered. It is None if the store was not asked.
     `is_apart`: it is committed in a task of its own, since others must not wait for it.
     `settled` is resolved with `is_changed` (whether the committed decision changed the saga).
     """
