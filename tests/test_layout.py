@@ -41,7 +41,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 SLEEPS: dict[str, str] = {
     "tests/adapters/file_bus/saga_file_bus/bus.py": "an adapter: a folder does not signal that a file has arrived",
     "tests/adapters/delivery_log.py": "publishes at a steady rate, so that there is load during a failure",
-    "tests/runtime/handlers/test_cancellation.py": "handlers that wait for ever, or longer than they may",
+    "tests/runtime/handlers/test_cancellation.py": "a handler that waits for longer than a cancelled one may",
     "tests/runtime/handlers/test_serving.py": "a handler that waits for ever",
     "tests/runtime/handlers/test_loop_watch.py": "a handler that blocks the event loop",
     "tests/kafka/member.py": "a reader program; it pauses before it joins again",

@@ -16,10 +16,13 @@ import pydantic
 from saga import errors
 from saga.runtime.handlers.answers import GiveUp, NotYet, Reject
 from saga.runtime.handlers.context import Context, current_step
+from saga.runtime.handlers.time_limit import UNWIND_SECONDS
 from tests.codec import values
 
 Act = Callable[[Context], Awaitable[None]]
 LONGER_THAN_ANY_TIMEOUT_SECONDS: Final = 1_000.0
+SLOW_END_SECONDS: Final = UNWIND_SECONDS / 3
+"""A slow end of a handler that was cancelled, but within the time that it has for that."""
 HUGE: Final = "x" * 200_000
 TEXTS: Final = {
     "nothing": "", "NUL": "a\x00b", "half a character": "half \ud800", "escapes": "\x1b[2J\x1b]0;title\x07", "newlines": "a\n\rb\u2028c",
@@ -222,7 +225,7 @@ async def is_slow_to_end(_: Context) -> None:
     try:
         await asyncio.sleep(LONGER_THAN_ANY_TIMEOUT_SECONDS)
     finally:
-        await asyncio.sleep(0.7)
+        await asyncio.sleep(SLOW_END_SECONDS)
 
 
 async def never_ends(_: Context) -> None:
@@ -245,7 +248,7 @@ async def takes_cancellations_back(_: Context) -> None:
 
 async def leaves_failing_tasks(_: Context) -> None:
     async def fail() -> None:
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # until the handler has returned
         raise OSError("nobody hears this")
 
     BEHIND.append(asyncio.ensure_future(fail()))
@@ -258,13 +261,13 @@ async def leaves_tasks_behind(_: Context) -> None:
 
 async def fails_in_a_group(_: Context) -> None:
     async with asyncio.TaskGroup() as group:
-        group.create_task(asyncio.sleep(1))
-        group.create_task(asyncio.wait_for(asyncio.sleep(1), 0.001))
+        group.create_task(asyncio.Event().wait())
+        group.create_task(asyncio.wait_for(asyncio.Event().wait(), 0))
 
 
 async def has_a_timeout_of_its_own(_: Context) -> None:
     async with asyncio.timeout(0):
-        await asyncio.sleep(1)
+        await asyncio.Event().wait()
 
 
 async def notes_odd_progress(ctx: Context) -> None:

@@ -264,7 +264,7 @@ def test_doctor_tries_an_election_of_its_own(command: Command, store: str, monke
 
 
 ENDLESS = """
-import asyncio, threading, time
+import asyncio, threading
 from saga import Definition, Participant
 
 ops = Participant("ops")
@@ -272,24 +272,24 @@ ops = Participant("ops")
 @ops.step(external=True)
 async def blocks(number: int) -> None:
     print("begun", flush=True)
-    time.sleep(3600)
+    threading.Event().wait()
 
 @ops.step(external=True)
 async def in_a_thread(number: int) -> None:
     print("begun", flush=True)
-    await asyncio.to_thread(time.sleep, 3600)
+    await asyncio.to_thread(threading.Event().wait)
 
 @ops.step(external=True)
 def hangs(number: int) -> None:
     print("begun", flush=True)
-    time.sleep(3600)
+    threading.Event().wait()
 
 @ops.step(external=True)
 async def stubborn(number: int) -> None:
     print("begun", flush=True)
     while True:
         try:
-            await asyncio.sleep(3600)
+            await asyncio.Event().wait()
         except BaseException:
             pass
 

@@ -14,6 +14,7 @@ from saga.core.state.operation import Operation
 from saga.ports.membership import Peer
 from saga.runtime.claims.misfits import KNOWN_MAX, LEFT_SECONDS_MAX, PAUSE_FIRST_SECONDS, PAUSE_MAX_SECONDS, Misfits
 from saga.runtime.planning.outcome import Outcome
+from saga.testing.clocks.hand_clock import HandClock
 from tests.runtime.commit.test_committer import SAGA, work_of
 from tests.runtime.routers import router_with
 from tests.runtime.world import Sql, World, until
@@ -158,21 +159,8 @@ def _pause(outcome: Outcome) -> float:
     return outcome.event.again_in_seconds
 
 
-class _Clock:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def monotonic(self) -> float:
-        return self.now
-
-    async def sleep(self, seconds: float) -> None:
-        raise NotImplementedError
-
-
-def test_a_claim_goes_round_at_once_and_then_moves_on_after_growing_pauses_until_others_had_their_time() -> None:
-    router, clock = router_with(room=True), _Clock()
+async def test_a_claim_goes_round_at_once_and_then_moves_on_after_growing_pauses_until_others_had_their_time() -> None:
+    router, clock = router_with(room=True), HandClock(0.0)
     router.identity.enter(5)
     router.update([Peer(number, "peer", frozenset({"shop"}), 1, 0, 0.0) for number in (3, 5, 9)])
     misfits = Misfits(clock, router)
@@ -180,14 +168,14 @@ def test_a_claim_goes_round_at_once_and_then_moves_on_after_growing_pauses_until
     pauses = [left(misfits) for _ in range(15)]
     assert pauses[:6] == [(None, 0.25), (9, 0.0), (None, 0.5), (9, 0.0), (None, 1.0), (9, 0.0)]
     assert pauses[-1] == (None, PAUSE_MAX_SECONDS)
-    clock.now = LEFT_SECONDS_MAX
+    await clock.advance(LEFT_SECONDS_MAX)
     assert left(misfits) is None
 
 
 def test_the_compensation_of_a_step_goes_round_too_after_its_execute_has() -> None:
     router = router_with(room=True)
     router.update([Peer(3, "peer", frozenset({"shop"}), 1, 0, 0.0)])
-    misfits, claim = Misfits(_Clock(), router), work_of(SAGA)
+    misfits, claim = Misfits(HandClock(0.0), router), work_of(SAGA)
     for operation in Operation:
         claim.operation = operation
         outcome = misfits.leave(claim, "shop", "no")
@@ -196,14 +184,14 @@ def test_the_compensation_of_a_step_goes_round_too_after_its_execute_has() -> No
 
 
 def test_the_pauses_of_a_claim_whose_service_is_not_known_grow_and_differ() -> None:
-    misfits, claim = Misfits(_Clock(), router_with(room=True)), work_of(SAGA)
+    misfits, claim = Misfits(HandClock(0.0), router_with(room=True)), work_of(SAGA)
     pauses = [misfits.pause_seconds(claim) for _ in range(30)]
     assert pauses[0] <= 1.5 * PAUSE_FIRST_SECONDS
     assert 0.5 * PAUSE_MAX_SECONDS <= min(pauses[5:]) < max(pauses[5:]) <= 1.5 * PAUSE_MAX_SECONDS
 
 
 def test_a_claim_is_left_to_nobody_where_no_other_process_serves_it() -> None:
-    assert left(Misfits(_Clock(), router_with(room=True))) is None
+    assert left(Misfits(HandClock(0.0), router_with(room=True))) is None
 
 
 def test_the_ring_of_processes_closes() -> None:
@@ -216,7 +204,7 @@ def test_the_ring_of_processes_closes() -> None:
 def test_what_is_remembered_about_claims_is_bounded() -> None:
     router = router_with(room=True)
     router.update([Peer(3, "peer", frozenset({"shop"}), 1, 0, 0.0)])
-    misfits, claim = Misfits(_Clock(), router), work_of(SAGA)
+    misfits, claim = Misfits(HandClock(0.0), router), work_of(SAGA)
     for step in range(KNOWN_MAX + 5):
         claim.step = step
         misfits.leave(claim, "shop", "no")

@@ -15,33 +15,47 @@ from tests.runtime.steps.test_modes import effects_in, prepared
 from tests.runtime.world import World, until
 
 Database = Callable[[], Awaitable[str]]
+UNWIND_SECONDS = 0.2
+LONGER_THAN_UNWINDING_SECONDS = 0.5
+LOOP_TURNS = 20
+"""More than a coroutine needs to go on after the event that it waits for."""
 TWICE = Retry(attempts=2, first="10ms")
 
 
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(time_limit, "UNWIND_SECONDS", 0.2)
+    monkeypatch.setattr(time_limit, "UNWIND_SECONDS", UNWIND_SECONDS)
 
 
 class Stubborn:
-    """Waits for ever, whatever is thrown at it; counts how often it went on."""
+    """Waits again whatever is thrown at it; counts how often it went on."""
 
     def __init__(self) -> None:
         self.turns = 0
-        self.is_over = False  # lets a task of a handler's own end
+        self.has_begun = False
+        self._is_over = False
+        self._poked = asyncio.Event()
 
     async def wait(self) -> None:
-        while not self.is_over:
+        self.has_begun = True
+        while not self._is_over:
+            self._poked.clear()
             with contextlib.suppress(BaseException):
-                await asyncio.sleep(0.02)
+                await self._poked.wait()
             self.turns += 1
 
+    async def is_left(self) -> bool:
+        """Gives it a reason to go on; returns whether it does not."""
+        turns = self.turns
+        self._poked.set()
+        for _ in range(LOOP_TURNS):
+            await asyncio.sleep(0)
+        return self.turns == turns
 
-async def is_left(stubborn: Stubborn) -> bool:
-    """Returns whether it goes on no more."""
-    turns = stubborn.turns
-    await asyncio.sleep(0.1)
-    return stubborn.turns == turns
+    def end(self) -> None:
+        """Ends it where it still goes on: in a task of its own."""
+        self._is_over = True
+        self._poked.set()
 
 
 async def direct(stubborn: Stubborn) -> None:
@@ -70,8 +84,8 @@ async def test_an_external_handler_that_ignores_its_cancellation_is_left_and_nam
     definition.step("service.ask", timeout="50ms", retry=TWICE)
     sagas = await any_world.join(service)
     ending = await (await sagas.start(definition)).result(10)
-    was_left = await is_left(stubborn)
-    stubborn.is_over = True
+    was_left = await stubborn.is_left()
+    stubborn.end()
     assert was_left or wait is not direct
     assert ending.reason == "ask: given up after 2 failures: no answer in time: the handler ignores its cancellation"
     assert sagas.process.intake.in_flight == 0
@@ -104,7 +118,7 @@ async def test_a_compensation_and_a_probe_that_ignore_their_cancellation_are_lef
     sagas = await any_world.join(service)
     assert (await (await sagas.start(definition)).result(20)).status == "compensated"
     assert calls == ["probe", "probe", "refund", "refund"]
-    assert await is_left(stubborn)
+    assert await stubborn.is_left()
 
 
 @pytest.mark.parametrize("mode", ["transactional", "journaled"])
@@ -125,7 +139,7 @@ async def test_a_handler_with_a_transaction_that_ignores_its_cancellation_loses_
     sagas = await world.join(service)
     assert (await (await sagas.start(definition)).result(10)).is_completed
     assert await effects_in(url) == ["attempt 2"]
-    assert await is_left(stubborn)
+    assert await stubborn.is_left()
 
 
 async def test_a_process_that_stops_leaves_handlers_that_ignore_it(any_world: World) -> None:
@@ -139,10 +153,10 @@ async def test_a_process_that_stops_leaves_handlers_that_ignore_it(any_world: Wo
     definition.step("service.ask", timeout="1h")
     sagas = await any_world.join(service)
     await sagas.start(definition)
-    await until(lambda: stubborn.turns, "it runs")
+    await until(lambda: stubborn.has_begun, "it runs")
     async with asyncio.timeout(5):
         await sagas.process.stop(0)
-    assert await is_left(stubborn)
+    assert await stubborn.is_left()
 
 
 async def test_a_handler_may_clean_up_after_its_timeout(any_world: World) -> None:
@@ -151,9 +165,9 @@ async def test_a_handler_may_clean_up_after_its_timeout(any_world: World) -> Non
     @service.step(external=True, read_only=True)
     async def ask() -> None:
         try:
-            await asyncio.sleep(3600)
+            await asyncio.Event().wait()
         finally:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0)  # a clean-up may wait, too
             closed.append(True)
 
     definition = Definition("tidy")
@@ -169,10 +183,10 @@ async def test_a_timeout_of_the_handlers_own_does_not_end_it(any_world: World) -
     @service.step(external=True, read_only=True)
     async def ask() -> str:
         try:
-            async with asyncio.timeout(0.01):
-                await asyncio.create_task(asyncio.sleep(3600))
+            async with asyncio.timeout(0):
+                await asyncio.create_task(asyncio.Event().wait())
         except TimeoutError:
-            await asyncio.gather(asyncio.sleep(0.5))  # longer than the time to unwind
+            await asyncio.gather(asyncio.sleep(LONGER_THAN_UNWINDING_SECONDS))
         return "patient"
 
     definition = Definition("patient")
@@ -200,7 +214,7 @@ async def test_a_handler_may_return_any_awaitable(any_world: World) -> None:
 
 async def ends_by_it() -> None:
     current_task().cancel()
-    await asyncio.sleep(3600)
+    await asyncio.Event().wait()
 
 
 async def returns_at_once() -> None:
@@ -219,7 +233,7 @@ async def is_cancelled_by_its_own_task() -> None:
         handler.cancel()
 
     await asyncio.create_task(cancel())
-    await asyncio.sleep(3600)
+    await asyncio.Event().wait()
 
 
 def current_task() -> asyncio.Task[Any]:
