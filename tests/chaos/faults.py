@@ -13,6 +13,7 @@ from typing import Final
 
 from tests.chaos.system import surprises
 from tests.chaos.system.external_systems import Fault
+from tests.chaos.system.postgres import Server
 from tests.chaos.system.processes import Member
 from tests.chaos.system.site import LEASE_SECONDS, Site
 from tests.process.fleet import connected
@@ -111,16 +112,12 @@ async def stock_backends_terminated(site: Site) -> None:
 
 
 async def stock_stopped(site: Site) -> None:
-    await site.places.stock.crash()
-    await asyncio.sleep(HOLD_SECONDS)
-    await site.places.stock.start()
+    await _away(site.places.stock, HOLD_SECONDS)
 
 
 async def stock_restarted(site: Site) -> None:
     """A minor upgrade: the service's own database is away for longer than a lease, which the default retries outlast."""
-    await site.places.stock.crash()
-    await asyncio.sleep(RESTART_AWAY_SECONDS)
-    await site.places.stock.start()
+    await _away(site.places.stock, RESTART_AWAY_SECONDS)
 
 
 async def history_dumped(site: Site) -> None:
@@ -133,22 +130,12 @@ async def history_dumped(site: Site) -> None:
 
 async def store_errors_nobody_foresaw(site: Site) -> None:
     """Every process gets exceptions out of its store that its code does not expect."""
-    flag = site.folder / surprises.FLAG
-    flag.touch()
-    try:
-        await asyncio.sleep(SURPRISE_SECONDS)
-    finally:
-        flag.unlink()
+    await _flagged(site, surprises.FLAG, SURPRISE_SECONDS)
 
 
 async def threads_hung(site: Site) -> None:
     """The handlers of one service hang in their threads for longer than their timeout, until none of its threads is free."""
-    flag = site.folder / surprises.HANG
-    flag.touch()
-    try:
-        await asyncio.sleep(HUNG_SECONDS)
-    finally:
-        flag.unlink()
+    await _flagged(site, surprises.HANG, HUNG_SECONDS)
 
 
 async def log_disk_full(site: Site) -> None:
@@ -239,6 +226,22 @@ def faults_of(site: Site) -> Mapping[str, Fault]:
 
 async def _more_have_ended(site: Site, before: int) -> bool:
     return await site.ended() > before
+
+
+async def _away(server: Server, seconds: float) -> None:
+    await server.crash()
+    await asyncio.sleep(seconds)
+    await server.start()
+
+
+async def _flagged(site: Site, name: str, seconds: float) -> None:
+    """Processes misbehave while this file is in the folder of the run."""
+    flag = site.folder / name
+    flag.touch()
+    try:
+        await asyncio.sleep(seconds)
+    finally:
+        flag.unlink()
 
 
 async def _leader(site: Site) -> Member:
