@@ -89,8 +89,8 @@ dist: setup ## build the wheel and the source distribution in dist
 release: setup ## prepare a release: version, changelog, frozen record; VERSION=0.2.0
 	@$(PYTHON) -m tools.release --prepare $(VERSION) --date "$$(date +%F)"
 
-model: setup ## explore every interleaving of every configuration of the protocol; about twenty minutes
-	@$(PYTHON) -m tests.protocol "$(ONLY)"
+model: setup ## explore every interleaving of every model of the protocol; about twenty minutes; ONLY="families" or GUARD=G60
+	@$(PYTHON) -m tests.protocol $(if $(GUARD),--guard $(GUARD)) "$(ONLY)"
 
 SEEDS ?= 2000
 simulate: setup ## run seeded worlds of the production code with faults; SEEDS=500 or SEEDS=17-17

@@ -20,7 +20,7 @@ from saga.core.rules.fold import Fold
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State, initial_state
-from tests.protocol.verdicts import CONDITIONAL, conditional
+from tests.protocol.commands.verdicts import CONDITIONAL, conditional
 
 STATES_MAX = 20_000
 NOW = 1_000.0

@@ -1,32 +1,61 @@
-"""Explores every interleaving, breadth first: the first counterexample is a shortest one."""
+"""Explores every interleaving of a model, breadth first: the first counterexample is a shortest one."""
 
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-
-from tests.protocol import environment
-from tests.protocol.invariants import check
-from tests.protocol.model import FREE, OPERATOR, Model, Move, Violation
-from tests.protocol.participants import work
-from tests.protocol.people import operator
-from tests.protocol.verdicts import PRODUCTION, Mutant
-from tests.protocol.world import NAMES, TERMINAL, Config, World
+from typing import Generic, Protocol, TypeVar
 
 STATES_MAX = 1_500_000
+FREE, FAULT, OPERATOR = range(3)  # a move that happens by itself; that need not happen; that only a person makes
+
+State = TypeVar("State", bound=Hashable)
+Move = tuple[str, int, State]  # the description of a change, its kind, and the state after it
+
+
+class Violation(Exception):
+    """An invariant does not hold. The text begins with its number."""
+
+
+class Model(Protocol[State]):
+    """The changes that can happen, and the invariants. States are values: equal ones are visited once."""
+
+    @property
+    def name(self) -> str: ...
+
+    def start(self) -> Iterator[State]:
+        """Yields the states to begin with."""
+
+    def moves(self, state: State) -> Iterator[Move[State]]:
+        """Yields every change that can happen to this state."""
+
+    def check(self, before: State, after: State, label: str) -> None:
+        """Raises Violation if this change breaks an invariant."""
+
+    def canonical(self, state: State) -> State:
+        """Returns one state for all that differ only by a symmetry of the configuration."""
+
+    def end(self, state: State) -> str:
+        """Returns how everything has ended in this state; empty if it has not."""
+
+    def waits_for_person(self, state: State) -> bool:
+        """Returns whether this state may stay as it is until a person does something."""
+
+    def shown(self, state: State) -> str:
+        """Returns the state as a line of a story."""
 
 
 @dataclass(frozen=True)
-class Result:
-    """`violation` is empty if every invariant holds; the trace leads to it. `ends`: the terminal phases reached."""
+class Result(Generic[State]):
+    """`violation` is empty if every invariant holds; the trace leads to it. `ends`: the ends reached, and how often."""
 
-    name: str
+    model: Model[State]
     violation: str
-    trace: tuple[tuple[str, World], ...]
+    trace: tuple[tuple[str, State], ...]
     states: int
     moves: int
-    ends: frozenset[str]
+    ends: dict[str, int]
 
     @property
     def invariant(self) -> str:
@@ -34,109 +63,93 @@ class Result:
 
     def story(self) -> str:
         """The counterexample, one line per step."""
-        lines = [f"{self.name}: {self.violation}"]
-        for number, (label, world) in enumerate(self.trace, 1):
-            letters = " ".join(f"{name}={letter}" for name, letter in zip(NAMES, world.vector, strict=False))
-            flags = " cancel" * world.cancel + " paused" * world.paused
-            counts = f"effects {world.effects} undone {world.undone}"
-            lines.append(f"{number:3d}. {label:<70} {world.phase} [{letters}]{flags} {counts}")
+        lines = [f"{self.model.name}: {self.violation}"]
+        lines += [f"{n:3d}. {label:<70} {self.model.shown(state)}" for n, (label, state) in enumerate(self.trace, 1)]
         return "\n".join(lines)
 
 
-def explore(config: Config, mutant: Mutant = PRODUCTION, *, states_max: int = STATES_MAX) -> Result:
-    """Visits every world that can be reached.
+def explore(model: Model[State], *, states_max: int = STATES_MAX) -> Result[State]:
+    """Visits every state that can be reached.
 
     Raises:
         RuntimeError: there are more than `states_max` of them.
     """
-    return _Exploration(Model(config, mutant), states_max).run()
+    return _Exploration(model, states_max).run()
 
 
-def moves(model: Model, world: World) -> Iterator[Move]:
-    yield from environment.bus(model, world)
-    for worker in dict.fromkeys(world.workers):
-        yield from work(model, world, worker)
-        yield from environment.crash(model, world, worker)
-    for step in model.steps:
-        yield from environment.tick(model, world, step)
-        yield from operator(model, world, step)
-    yield from environment.requests(model, world)
-    yield from environment.clock(model, world)
-    yield from environment.pause(model, world)
-    yield from environment.databases(model, world)
-
-
-class _Exploration:
-    def __init__(self, model: Model, states_max: int) -> None:
+class _Exploration(Generic[State]):
+    def __init__(self, model: Model[State], states_max: int) -> None:
         self.model = model
         self.states_max = states_max
-        self.numbers: dict[World, int] = {}
-        self.worlds: list[World] = []
+        self.numbers: dict[State, int] = {}
+        self.states: list[State] = []
         self.parents = array("i")
         self.labels: list[str] = []
         self.free = (array("i"), array("i"))
         self.helped = (array("i"), array("i"))
         self.moves = 0
 
-    def run(self) -> Result:
-        for world in self.model.start():
-            self.number(self.model.canonical(world), -1, "")
-        try:
-            at = 0
-            while at < len(self.worlds):
-                self.visit(at)
-                at += 1
-        except _Found as found:
-            return self.result(found.violation, found.at, found.last)
+    def run(self) -> Result[State]:
+        for state in self.model.start():
+            self.number(self.model.canonical(state), -1, "")
+        at = 0
+        while at < len(self.states):
+            found = self.visit(at)
+            if found is not None:
+                return found
+            at += 1
         return self.check_ends()
 
-    def visit(self, at: int) -> None:
-        model, world = self.model, self.worlds[at]
-        last: tuple[tuple[str, World], ...] = ()
+    def visit(self, at: int) -> Result[State] | None:
+        model, state = self.model, self.states[at]
+        last: tuple[tuple[str, State], ...] = ()
         try:
-            for label, kind, after in moves(model, world):
+            for label, kind, after in model.moves(state):
                 last = ((label, after),)
                 self.moves += 1
-                check(model, world, after, label)
+                model.check(state, after, label)
                 to = self.number(model.canonical(after), at, label)
-                if to != at and kind in (FREE, OPERATOR):
+                if to != at and kind != FAULT:
                     sources, targets = self.free if kind == FREE else self.helped
                     sources.append(at)
                     targets.append(to)
         except Violation as violation:
-            raise _Found(str(violation), at, last) from violation
+            return self.result(str(violation), at, last)
+        return None
 
-    def number(self, world: World, parent: int, label: str) -> int:
-        found = self.numbers.get(world)
+    def number(self, state: State, parent: int, label: str) -> int:
+        found = self.numbers.get(state)
         if found is not None:
             return found
-        if len(self.worlds) >= self.states_max:
-            raise RuntimeError(f"{self.model.config.name}: more than {self.states_max} states")
-        self.numbers[world] = len(self.worlds)
-        self.worlds.append(world)
+        if len(self.states) >= self.states_max:
+            raise RuntimeError(f"{self.model.name}: more than {self.states_max} states")
+        self.numbers[state] = len(self.states)
+        self.states.append(state)
         self.parents.append(parent)
         self.labels.append(label)
-        return len(self.worlds) - 1
+        return len(self.states) - 1
 
-    def check_ends(self) -> Result:
-        """L1: without faults and people, every world leads to an end or waits for an operator. L2: with one, to an end."""
+    def check_ends(self) -> Result[State]:
+        """L1: without faults and people, every state leads to an end or waits for a person. L2: with people, to an end."""
         sources, targets = self.free
-        ended = self.backwards(sources, targets, lambda world: world.phase in TERMINAL or _waits_for_person(world))
+        ended = self.backwards(
+            sources, targets, lambda state: bool(self.model.end(state)) or self.model.waits_for_person(state)
+        )
         if not all(ended):
             return self.result(f"L1 no end can be reached ({ended.count(0)} such states)", ended.index(0), ())
         ended = self.backwards(
-            sources + self.helped[0], targets + self.helped[1], lambda world: world.phase in TERMINAL
+            sources + self.helped[0], targets + self.helped[1], lambda state: bool(self.model.end(state))
         )
         if not all(ended):
             return self.result(f"L2 nobody can end it ({ended.count(0)} such states)", ended.index(0), ())
         return self.result("", 0, ())
 
-    def backwards(self, sources: array[int], targets: array[int], is_goal: Callable[[World], bool]) -> bytearray:
-        """Returns the worlds that lead to a goal along these moves."""
-        arrivals: list[list[int]] = [[] for _ in self.worlds]
+    def backwards(self, sources: array[int], targets: array[int], is_goal: Callable[[State], bool]) -> bytearray:
+        """Returns which states lead to a goal along these moves."""
+        arrivals: list[list[int]] = [[] for _ in self.states]
         for source, target in zip(sources, targets, strict=True):
             arrivals[target].append(source)
-        leads = bytearray(map(is_goal, self.worlds))
+        leads = bytearray(map(is_goal, self.states))
         todo = [at for at, leading in enumerate(leads) if leading]
         while todo:
             for source in arrivals[todo.pop()]:
@@ -145,20 +158,12 @@ class _Exploration:
                     todo.append(source)
         return leads
 
-    def result(self, violation: str, at: int, last: tuple[tuple[str, World], ...]) -> Result:
+    def result(self, violation: str, at: int, last: tuple[tuple[str, State], ...]) -> Result[State]:
         trace = list(last)
         while violation and self.parents[at] >= 0:
-            trace.insert(0, (self.labels[at], self.worlds[at]))
+            trace.insert(0, (self.labels[at], self.states[at]))
             at = self.parents[at]
-        ends = frozenset(world.phase for world in self.worlds if world.phase in TERMINAL)
-        return Result(self.model.config.name, violation, tuple(trace), len(self.worlds), self.moves, ends)
-
-
-class _Found(Exception):
-    def __init__(self, violation: str, at: int, last: tuple[tuple[str, World], ...]) -> None:
-        super().__init__(violation)
-        self.violation, self.at, self.last = violation, at, last
-
-
-def _waits_for_person(world: World) -> bool:
-    return world.paused or any(letter in world.vector for letter in "dwuk")
+        ends: dict[str, int] = {}
+        for end in filter(None, map(self.model.end, self.states)):
+            ends[end] = ends.get(end, 0) + 1
+        return Result(self.model, violation, tuple(trace), len(self.states), self.moves, ends)

@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
+from tests.protocol.case import Case, Part
+from tests.protocol.catalog import PARTS
+from tests.protocol.commands.cases import INSIDE
+from tests.protocol.commands.one_saga import OneSaga
+from tests.protocol.commands.replaced import PRODUCTION
 from tests.protocol.explorer import explore
-from tests.protocol.mutants import INSIDE, OUTSIDE, Case
-from tests.protocol.suites import ASSUMPTIONS
-from tests.protocol.world import Config
+
+CASES = [(part, case) for part in PARTS for case in part.cases]
+WEAKER = [(part, case) for part in PARTS for case in part.weaker]
 
 
-@pytest.mark.parametrize("case", INSIDE, ids=lambda case: case.config.name)
-def test_a_decision_without_this_guard_breaks_an_invariant(case: Case) -> None:
-    result = explore(case.config, case.mutant)
+def named(value: Any) -> str:
+    return value.name if isinstance(value, Part) else f"{value.guard} {value.config.name}"
 
-    assert result.invariant == case.invariant, result.story()
+
+@pytest.mark.parametrize(("part", "case"), CASES, ids=named)
+def test_without_this_guard_an_invariant_breaks(part: Part, case: Case) -> None:
+    result = explore(part.make(case.config))
+
+    assert (result.invariant, len(result.trace)) == (case.invariant, case.steps), result.story()
+
+
+@pytest.mark.parametrize(("part", "case"), WEAKER, ids=named)
+def test_this_is_not_enough(part: Part, case: Case) -> None:
+    result = explore(part.make(case.config))
+
+    assert (result.invariant, len(result.trace)) == (case.invariant, case.steps), result.story()
 
 
 @pytest.mark.parametrize("case", INSIDE, ids=lambda case: case.config.name)
 def test_the_same_configuration_holds_with_the_guard(case: Case) -> None:
-    result = explore(case.config)
+    result = explore(OneSaga(replace(case.config, mutant=PRODUCTION)))
 
     assert not result.violation, result.story()
 
 
-@pytest.mark.parametrize("case", OUTSIDE, ids=lambda case: case.config.name)
-def test_a_shell_without_this_guard_breaks_an_invariant(case: Case) -> None:
-    result = explore(case.config)
-
-    assert result.invariant == case.invariant, result.story()
-
-
-@pytest.mark.parametrize(("config", "invariants"), ASSUMPTIONS, ids=lambda value: getattr(value, "name", ""))
-def test_what_the_protocol_assumes_is_needed(config: Config, invariants: set[str]) -> None:
-    result = explore(config)
-
-    assert result.invariant in invariants, result.story()
-
-
 def test_every_guard_has_its_case() -> None:
-    numbers = {case.guard for case in (*INSIDE, *OUTSIDE)}
+    numbers = {case.guard for _, case in CASES}
 
     assert numbers == {f"G{number}" for number in (*range(1, 41), 135)}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tests.protocol.model import Model, Violation
-from tests.protocol.world import COMPENSATED, COMPENSATING, COMPLETED, NAMES, TERMINAL, World
+from tests.protocol.commands.model import Model
+from tests.protocol.commands.world import COMPENSATED, COMPENSATING, COMPLETED, NAMES, TERMINAL, World
+from tests.protocol.explorer import Violation
 
 
 def check(model: Model, before: World, after: World, label: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from tests.protocol.commands.replaced import PRODUCTION, Mutant
+
 SHAPES: Final[dict[str, tuple[tuple[int, ...], ...]]] = {  # the predecessors of every step
     "chain3": ((), (0,), (1,)),
     "chain4": ((), (0,), (1,), (2,)),
@@ -145,7 +147,7 @@ class Config:
     journals of finished sagas may be purged. `early`: commands leave before the commit that calls for them. `again`: an
     unanswered call is repeated at once under the same claim. `probe_at_report`: claims are looked at when the probe's
     answer is recorded instead of when it is asked. `claims_lost`: the failover loses claims only. `waives`: operators
-    skip steps behind the pivot. `without`: a guard outside of `decide` that is taken away.
+    skip steps behind the pivot. `without`: a guard outside of `decide` that is taken away; `mutant` takes away one inside.
     """
 
     name: str
@@ -165,6 +167,7 @@ class Config:
     claims_lost: bool = False
     waives: bool = False
     without: str = ""
+    mutant: Mutant = PRODUCTION
     faults: dict[str, int] = field(default_factory=dict)
 
     @property

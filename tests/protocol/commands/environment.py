@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from saga.core.rules import events as ev
-from tests.protocol.model import FAULT, FREE, OPERATOR, Model, Move
-from tests.protocol.world import (
+from tests.protocol.commands.model import Model, Move
+from tests.protocol.commands.world import (
     ABANDON,
     ABANDONING,
     CANCEL,
@@ -31,6 +31,7 @@ from tests.protocol.world import (
     with_count,
     with_letter,
 )
+from tests.protocol.explorer import FAULT, FREE, OPERATOR
 
 
 def bus(model: Model, world: World) -> Iterator[Move]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from saga.core.rules import events as ev
-from tests.protocol.model import FAULT, FREE, Model, Move
-from tests.protocol.world import (
+from tests.protocol.commands.model import Model, Move
+from tests.protocol.commands.world import (
     ABANDONING,
     COMPENSATING,
     COMPLETED,
@@ -21,6 +21,7 @@ from tests.protocol.world import (
     with_count,
     with_letter,
 )
+from tests.protocol.explorer import FAULT, FREE
 
 _FINDINGS: Final = {"k": ev.JournalReport.EXECUTED, "v": ev.JournalReport.VOIDED, "d": ev.JournalReport.COMPENSATED}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.protocol.world import Config
+from tests.protocol.commands.world import Config
 
 _FULL: Final = {"loss": 1, "replay": 1, "crash": 1, "cancel": 1, "reject": 1, "exhaust": 1}
 _SOME: Final = {"replay": 1, "crash": 1, "cancel": 1, "reject": 1}
@@ -117,29 +117,3 @@ CLOCKS: Final = (  # deadlines within a decision, pauses, technical failures
     Config("chain3 TJX pause abandon", "chain3", "TJX", faults={"pause": 1, "abandon": 1, "cancel": 1, "crash": 1}),
 )
 WHOLE: Final = (*CHAINS, *PIVOTS, *BRANCHES, *PROBES, *WRITERS, *PEOPLE, *WAIVERS, *CLOCKS)
-
-ASSUMPTIONS: Final = (  # assumptions that no guard replaces: (configuration, the invariants that break without it)
-    (Config("J: an acknowledged commit is lost", "chain3", "JJJ", faults={"failover": 1, "cancel": 1}), {"I9"}),
-    (Config("X: an acknowledged commit is lost", "chain3", "XXX", faults={"failover": 1, "cancel": 1}), {"I9"}),
-    (
-        Config(
-            "X: absent is judged late",
-            "chain3",
-            "XXX",
-            probe=True,
-            probe_at_report=True,
-            faults={"cancel": 1, "crash": 1},
-        ),
-        {"I9"},
-    ),
-    (
-        Config(
-            "X: only a claim is lost",
-            "chain3",
-            "XXX",
-            claims_lost=True,
-            faults={"failover": 1, "replay": 1, "reject": 1},
-        ),
-        {"I9"},
-    ),
-)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from types import MappingProxyType, ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import pytest
 
@@ -20,7 +18,8 @@ from saga.core.rules.fold import Fold
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 from tests.core import graphs
-from tests.protocol.world import SHAPES, Config
+from tests.protocol.commands.replaced import Replaced
+from tests.protocol.commands.world import SHAPES, Config
 
 _DEADLINE = 1.0
 BEFORE_DEADLINE, AFTER_DEADLINE = 0.0, 2.0
@@ -68,25 +67,7 @@ def dispatch(fold: Fold, step: int) -> None:
         _DISPATCH(fold, step)
 
 
-class Replaced(NamedTuple):
-    """A rule, by its module and name, and the function in its place."""
-
-    module: ModuleType
-    name: str
-    function: Callable[..., Any]
-
-
 CONDITIONAL: Final = (Replaced(forward, "is_ready", is_ready), Replaced(forward, "dispatch", dispatch))
-
-
-class Mutant(NamedTuple):
-    """The production rules without some of their parts: single rules, or the rules for whole events."""
-
-    rules: tuple[Replaced, ...] = ()
-    events: Mapping[type[ev.Event], Any] = MappingProxyType({})
-
-
-PRODUCTION = Mutant()
 
 
 class Verdict(NamedTuple):
@@ -102,8 +83,8 @@ class Verdict(NamedTuple):
 class Verdicts:
     """`decide` for the graphs of one configuration. Answers are cached: it is a pure function."""
 
-    def __init__(self, config: Config, mutant: Mutant) -> None:
-        self._mutant = mutant
+    def __init__(self, config: Config) -> None:
+        self._mutant = config.mutant
         self._after = SHAPES[config.shape]
         self._config = config
         self._graph = cache(self._make_graph)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from saga.core.rules import events as ev
-from tests.protocol.verdicts import AFTER_DEADLINE, BEFORE_DEADLINE, Mutant, Verdicts
-from tests.protocol.world import (
+from tests.protocol import explorer
+from tests.protocol.commands.verdicts import AFTER_DEADLINE, BEFORE_DEADLINE, Verdicts
+from tests.protocol.commands.world import (
     CLAIMLESS,
     COPIES_MAX,
     FAILOVER,
@@ -25,36 +26,30 @@ from tests.protocol.world import (
     World,
     with_letter,
 )
+from tests.protocol.explorer import Violation
 
-FREE, FAULT, OPERATOR = range(3)
-Move = tuple[str, int, World]  # the description of a change, its kind, and the world after it
+Move = explorer.Move[World]
 
 # Guards outside of `decide`: in the admission, the committer, the journal, the calls of providers. Each is a switch of the
 # model. The mutants remove those inside of `decide`.
-GUARDS: Final = {
-    "admit": "G1", "recheck_exec": "G2", "recheck_comp": "G3", "version": "G4", "redrive": "G6", "lease": "G7",
-    "pinned": "G9", "j_dedup": "G15", "j_reject": "G16", "j_tombstone": "G17", "j_undo_once": "G18", "j_purge": "G19",
-    "x_key": "G20", "x_undo_key": "G21", "x_indefinite": "G23", "x_exclusive": "G24", "x_unanswered": "G25",
-    "x_in_lease": "G26", "newest": "G27", "probe_quiet": "G28", "evidence": "G37", "forget": "G38",
-    "tomb_reports": "G39", "never_claimed": "G135",
-}  # fmt: skip
-
-
-class Violation(Exception):
-    """An invariant does not hold."""
+GUARDS: Final = (
+    "admit", "recheck_exec", "recheck_comp", "version", "redrive", "lease", "pinned", "j_dedup", "j_reject", "j_tombstone",
+    "j_undo_once", "j_purge", "x_key", "x_undo_key", "x_indefinite", "x_exclusive", "x_unanswered", "x_in_lease", "newest",
+    "probe_quiet", "evidence", "forget", "tomb_reports", "never_claimed",
+)  # fmt: skip
 
 
 class Model:
     """One configuration, and the changes that all actors make to a world."""
 
-    def __init__(self, config: Config, mutant: Mutant) -> None:
+    def __init__(self, config: Config) -> None:
         self.config = config
         self.steps = range(len(config.modes))
         self.size = len(config.modes)
         self.before = SHAPES[config.shape]
         self.after = tuple(tuple(j for j in self.steps if i in self.before[j]) for i in self.steps)
         self.needed = tuple(1 if i in config.any_joins else len(self.before[i]) for i in self.steps)
-        self.verdicts = Verdicts(config, mutant)
+        self.verdicts = Verdicts(config)
         self.labels = tuple(f"{operation}({NAMES[i]})" for operation in OPERATIONS for i in self.steps)
         self._guards = frozenset(GUARDS) - {config.without}
         self._swaps = self._find_swaps()

@@ -1,0 +1,12 @@
+"""Every model, in the order in which `make model` explores them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from tests.protocol.case import Part
+from tests.protocol.commands.cases import ASSUMPTIONS, INSIDE, OUTSIDE
+from tests.protocol.commands.one_saga import OneSaga
+from tests.protocol.commands.suites import WHOLE
+
+PARTS: Final = (Part("commands", OneSaga, WHOLE, (*INSIDE, *OUTSIDE), ASSUMPTIONS),)

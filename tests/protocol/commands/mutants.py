@@ -1,0 +1,162 @@
+"""The production rules without one guard: `cases` has the configurations in which the explorer must notice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import ModuleType
+from typing import Any, Final
+
+from saga.core.definition.graph import Graph
+from saga.core.rules import abandon, backward, forward, outcomes, pivot, rollback
+from saga.core.rules import events as ev
+from saga.core.rules.fold import Fold
+from saga.core.state.letters import OPEN_LETTERS
+from saga.core.state.mode import Mode
+from saga.core.state.operation import Operation
+from saga.core.state.phase import Phase
+from tests.protocol.commands.replaced import Mutant, Replaced
+
+
+def roll_back_what_is_not_running(fold: Fold, reason: str) -> None:
+    phase, fold.phase = fold.phase, Phase.RUNNING
+    _REQUEST_ROLLBACK(fold, reason)
+    if fold.phase is Phase.RUNNING:
+        fold.phase = phase
+
+
+def advance_on_a_late_success(fold: Fold, step: int) -> None:
+    late = fold.phase is Phase.COMPENSATING and fold.letters[step] in "KV"
+    _RECORD_SUCCESS(fold, step)
+    if late:
+        fold.letters[step] = "S"
+        for follower in fold.graph.successors[step]:
+            forward.dispatch(fold, follower)
+
+
+def complete_with_the_leaves(fold: Fold) -> bool:
+    leaves = [step for step, followers in enumerate(fold.graph.successors) if not followers]
+    if not all(fold.letters[leaf] in "SN" for leaf in leaves):
+        return False
+    fold.phase = Phase.COMPLETED
+    return True
+
+
+class Settling:
+    """E7 with its conditions as separate methods."""
+
+    def __init__(self, fold: Fold) -> None:
+        self.fold = fold
+        self.letters = fold.letters
+        self.successors = fold.graph.successors
+
+    @classmethod
+    def settle(cls, fold: Fold) -> None:
+        settling = cls(fold)
+        for step in fold.graph.downward:
+            if backward.has_to_be_undone(fold, step) and settling.may_be_undone(step):
+                backward.undo(fold, step)
+        if all(settling.is_clear(step) for step in range(len(fold.letters))):
+            fold.phase = Phase.COMPENSATED
+
+    def may_be_undone(self, step: int) -> bool:
+        return all(self.is_clear(follower) for follower in self.successors[step])
+
+    def is_clear(self, step: int) -> bool:
+        return self.letters[step] in "RVZ" or (self.letters[step] == "N" and self.may_be_undone(step))
+
+
+class UndoesBeforeItsSuccessors(Settling):
+    def may_be_undone(self, step: int) -> bool:
+        followers = self.successors[step]
+        succeeded = self.letters[step] == "S" and all(self.letters[follower] != "S" for follower in followers)
+        return succeeded or super().may_be_undone(step)
+
+
+class TakesSkippedForClear(Settling):
+    def is_clear(self, step: int) -> bool:
+        return self.letters[step] in "RVZN"
+
+
+class UndoesUnknownAtOnce(Settling):
+    def may_be_undone(self, step: int) -> bool:
+        return self.letters[step] in "Dd" or super().may_be_undone(step)
+
+
+def forget_dispatched(fold: Fold, step: int) -> None:
+    fold.letters[step] = "D" if fold.graph.steps[step].mode is Mode.TRANSACTIONAL else "V"
+
+
+def undo_unresolved(fold: Fold, step: int) -> None:
+    _MARK_UNKNOWN(fold, step)
+    if fold.letters[step] == "U":
+        fold.letters[step] = "K"
+        fold.send(step, Operation.COMPENSATE)
+
+
+def roll_back_behind_the_pivot(fold: Fold, reason: str) -> None:
+    if fold.phase is Phase.RUNNING and not pivot.hold_for_pivot(fold, reason):
+        rollback.roll_back(fold, reason)
+
+
+def is_passed_by_success_only(graph: Graph, vector: Sequence[str]) -> bool:
+    return graph.pivot >= 0 and vector[graph.pivot] == "S"
+
+
+def never_hold_for_pivot(_: Fold, __: str) -> bool:
+    return False
+
+
+def hold_back_for_ever(fold: Fold) -> None:
+    requested = fold.rollback_requested
+    _PASS_PIVOT(fold)
+    fold.rollback_requested = requested
+
+
+def roll_back_for_a_late_rejection(fold: Fold, step: int, reason: str) -> None:
+    if fold.phase is Phase.RUNNING and fold.letters[step] in OPEN_LETTERS:
+        fold.letters[step] = "R"
+        rollback.roll_back(fold, reason)
+    else:
+        _RECORD_REJECTION(fold, step, reason)
+
+
+def keep_rejections_behind_the_pivot(fold: Fold) -> None:
+    rejected = [step for step, letter in enumerate(fold.letters) if letter == "R"]
+    _PASS_PIVOT(fold)
+    for step in rejected:
+        fold.letters[step] = "R"
+
+
+def end_without_freezing(fold: Fold) -> None:
+    fold.letters = ["?" if letter == "G" else letter for letter in fold.letters]
+    fold.phase = Phase.ABANDONED
+
+
+_REQUEST_ROLLBACK, _MARK_UNKNOWN = rollback.request_rollback, rollback.mark_unknown
+_RECORD_SUCCESS, _RECORD_REJECTION = outcomes.record_success, outcomes.record_rejection
+_PASS_PIVOT = pivot.pass_pivot
+
+
+def _mutant(module: ModuleType, name: str, function: Callable[..., Any]) -> Mutant:
+    assert hasattr(module, name)
+    return Mutant((Replaced(module, name, function),))
+
+
+ROLLS_BACK_WHAT_IS_NOT_RUNNING: Final = _mutant(rollback, "request_rollback", roll_back_what_is_not_running)
+ADVANCES_ON_A_LATE_SUCCESS: Final = _mutant(outcomes, "record_success", advance_on_a_late_success)
+COMPLETES_WITH_ITS_LEAVES: Final = _mutant(forward, "complete_if_done", complete_with_the_leaves)
+UNDOES_BEFORE_ITS_SUCCESSORS: Final = _mutant(backward, "settle", UndoesBeforeItsSuccessors.settle)
+TAKES_SKIPPED_FOR_CLEAR: Final = _mutant(backward, "settle", TakesSkippedForClear.settle)
+UNDOES_UNKNOWN_AT_ONCE: Final = _mutant(backward, "settle", UndoesUnknownAtOnce.settle)
+FORGETS_DISPATCHED: Final = _mutant(rollback, "mark_unknown", forget_dispatched)
+UNDOES_UNRESOLVED: Final = _mutant(rollback, "mark_unknown", undo_unresolved)
+ROLLS_BACK_BEHIND_THE_PIVOT: Final = _mutant(rollback, "request_rollback", roll_back_behind_the_pivot)
+IGNORES_SKIPPED_PIVOT: Final = _mutant(pivot, "is_pivot_passed", is_passed_by_success_only)
+ROLLS_BACK_UNKNOWN_PIVOT: Final = _mutant(pivot, "hold_for_pivot", never_hold_for_pivot)
+HOLDS_BACK_FOR_EVER: Final = _mutant(pivot, "pass_pivot", hold_back_for_ever)
+ROLLS_BACK_FOR_LATE_REJECTION: Final = _mutant(outcomes, "record_rejection", roll_back_for_a_late_rejection)
+KEEPS_REJECTION_BEHIND_THE_PIVOT: Final = _mutant(pivot, "pass_pivot", keep_rejections_behind_the_pivot)
+ENDS_WITHOUT_FREEZING: Final = _mutant(abandon, "end_if_thawed", end_without_freezing)
+NOBODY_HELPS: Final = Mutant(
+    events=dict.fromkeys((ev.Retried, ev.Happened, ev.DidNotHappen, ev.CompensatedByHand), lambda fold, event: None),  # noqa: ARG005
+)
