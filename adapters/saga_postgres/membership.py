@@ -13,7 +13,7 @@ import asyncpg
 
 from saga.errors import LeadershipLost, Unavailable
 from saga.ports.adapter import StoreOptions
-from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX, Heartbeat, Peer, ProcessListener
+from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX, ClaimCost, Heartbeat, Peer, ProcessListener
 from saga.ports.values.claim import CommandRef
 from saga_postgres.announce.announcer import Announcer
 from saga_postgres.connection.failures import translated
@@ -27,7 +27,7 @@ _ANNOUNCE: Final = _SQL["announce"]
 _LEAD: Final = _SQL["lead"]
 _NUMBER: Final = "select nextval('participant_id')::integer"
 _LOCK: Final = _SQL["lock_number"]
-_HEARTBEAT: Final = "select * from heartbeat($1, $2, $3, $4, $5, $6)"
+_HEARTBEAT: Final = "select * from process_heartbeat($1, $2, $3, $4, $5, $6, $7, $8)"
 _HELD: Final = "select saga, step from command where owner = $1"
 _LEAVE: Final = "select leave($1, $2, $3)"
 
@@ -116,14 +116,15 @@ class PostgresMembership:
                 await connection.execute(_ANNOUNCE, self._process, list(services), capacity)
                 await self._announcer.notify_peers(connection)
 
-    async def heartbeat(self, in_flight: int, *, full: bool) -> Heartbeat:
+    async def heartbeat(self, in_flight: int, *, full: bool, cost: ClaimCost | None = None) -> Heartbeat:
         connection = self._session()
+        claim_seconds, busy = (None, None) if cost is None else (cost.claim_seconds, cost.busy)
         async with self._turn:
             asked_at = time.monotonic()
             with self._pool.using(connection):
                 rows = await connection.fetch(
                     _HEARTBEAT, self._process, self.lock_class, self._options.margin_seconds, in_flight,
-                    self._announcer.channel_prefix, full,
+                    self._announcer.channel_prefix, full, claim_seconds, busy,
                 )  # fmt: skip
         own = next((row for row in rows if row["id"] == self._process), None)
         if own is None:
@@ -189,4 +190,6 @@ class PostgresMembership:
 
 
 def _peer(row: asyncpg.Record) -> Peer:
-    return Peer(row["id"], row["name"], frozenset(row["services"]), row["capacity"], row["in_flight"], row["seen_ago"])
+    cost = None if row["claim_seconds"] is None or row["busy"] is None else ClaimCost(row["claim_seconds"], row["busy"])
+    services = frozenset(row["services"])
+    return Peer(row["id"], row["name"], services, row["capacity"], row["in_flight"], row["seen_ago"], cost)

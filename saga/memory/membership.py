@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from saga.errors import LeadershipLost, Unavailable, UsageError
 from saga.memory.data.database import Database, Leader, Member
 from saga.ports.adapter import StoreOptions
-from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX, Heartbeat, Peer, ProcessListener
+from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX, ClaimCost, Heartbeat, Peer, ProcessListener
 
 
 class MemoryMembership:
@@ -36,11 +36,11 @@ class MemoryMembership:
         self._member.capacity = capacity
         self._database.notify_peers()
 
-    async def heartbeat(self, in_flight: int, *, full: bool) -> Heartbeat:
+    async def heartbeat(self, in_flight: int, *, full: bool, cost: ClaimCost | None = None) -> Heartbeat:
         database, own = self._database, self._member
         if own is None or not own.is_alive or own.id not in database.members:
             raise Unavailable("this process was considered dead and removed")
-        own.seen_at, own.in_flight = database.now(), in_flight
+        own.seen_at, own.in_flight, own.cost = database.now(), in_flight, cost
         has_dead = self._remove_dead()
         released = self._release_claims() if has_dead or full else 0
         now, leader = database.now(), database.leader
@@ -108,4 +108,7 @@ class MemoryMembership:
 
 
 def _peer(member: Member, now: float) -> Peer:
-    return Peer(member.id, member.name, member.services, member.capacity, member.in_flight, now - member.seen_at)
+    seen_ago_seconds = now - member.seen_at
+    return Peer(
+        member.id, member.name, member.services, member.capacity, member.in_flight, seen_ago_seconds, member.cost
+    )

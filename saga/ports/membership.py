@@ -16,8 +16,19 @@ LEADER_SILENCE_SECONDS_MAX: Final = 10.0
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimCost:
+    """The cost of claims in a process. `claim_seconds`: processor time of one claim, from taking it to its commit.
+
+    `busy`: the share of one processor that the whole process used lately.
+    """
+
+    claim_seconds: float
+    busy: float
+
+
+@dataclass(frozen=True, slots=True)
 class Peer:
-    """A process that was alive at the last heartbeat."""
+    """A process that was alive at the last heartbeat. `cost`: None if it has not reported any, as an older build does not."""
 
     id: int
     name: str
@@ -25,6 +36,7 @@ class Peer:
     capacity: int
     in_flight: int
     seen_ago_seconds: float
+    cost: ClaimCost | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +88,10 @@ class Membership(Protocol):
     async def announce(self, services: Sequence[str], capacity: int) -> None:
         """Sets the services that this process serves, and its capacity: in place of those that it announced before."""
 
-    async def heartbeat(self, in_flight: int, *, full: bool) -> Heartbeat:
+    async def heartbeat(self, in_flight: int, *, full: bool, cost: ClaimCost | None = None) -> Heartbeat:
         """Reports that this process is alive, and reads which others are. Frees the claims of dead processes.
+
+        `in_flight`, `cost`: the others read them, and choose by them which process gets a command.
 
         `full`: also free claims whose lease has ended; a store may skip that if another process has done it within the last second.
         """

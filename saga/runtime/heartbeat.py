@@ -10,6 +10,7 @@ from typing import Final
 from saga.errors import SagaError
 from saga.logger import Logger, get_logger
 from saga.ports.membership import Membership, ProcessListener
+from saga.runtime.claims.cost_meter import CostMeter
 from saga.runtime.claims.intake import Intake
 from saga.runtime.claims.poll_requests import PollRequests
 from saga.runtime.commit.end_waiters import EndWaiters
@@ -45,7 +46,11 @@ class HeartbeatLoop:
     is_session_lost: bool = False
     trouble: str | None = None  # why the last heartbeat could not be written
     _is_wanted_now: asyncio.Event = field(default_factory=asyncio.Event)
+    _costs: CostMeter = field(init=False)
     _log: Logger = field(default_factory=lambda: get_logger("saga.process"))
+
+    def __post_init__(self) -> None:
+        self._costs = CostMeter(self.clock, self.intake)
 
     async def join(self) -> None:
         """Enters the list of members, under a new number. Raises Unavailable."""
@@ -97,7 +102,7 @@ class HeartbeatLoop:
 
     async def _send(self, *, full: bool) -> None:
         self.intake.measure_rate()
-        heartbeat = await self.membership.heartbeat(self.intake.load, full=full)
+        heartbeat = await self.membership.heartbeat(self.intake.load, full=full, cost=self._costs.measure())
         self.trouble = None
         self.router.update(heartbeat.peers)
         self.clock.offset = heartbeat.store_clock

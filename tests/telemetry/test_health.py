@@ -143,6 +143,9 @@ class StoppedClock:
     def monotonic(self) -> float:
         return self.now
 
+    def processor_seconds(self) -> float:
+        return 0.0
+
     async def sleep(self, seconds: float) -> None:  # noqa: ARG002
         await asyncio.sleep(0)
 

@@ -23,7 +23,7 @@ from saga.memory.data.commands import CommandRow, Commands
 from saga.memory.data.due_queue import DueQueue
 from saga.memory.data.transaction import Locks, Transaction
 from saga.ports.clock import Clock
-from saga.ports.membership import ProcessListener
+from saga.ports.membership import ClaimCost, ProcessListener
 from saga.ports.values.claim import Claim, CommandRef
 from saga.ports.values.notification import Notifications
 
@@ -111,6 +111,7 @@ class Member:
     listener: ProcessListener
     seen_at: float
     in_flight: int = 0
+    cost: ClaimCost | None = None
     is_alive: bool = True
 
 

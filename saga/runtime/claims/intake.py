@@ -48,7 +48,8 @@ class Intake:
         self._ended: set[int] | None = None  # claim numbers, while a fetch is in progress
         self._freed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self._finished = 0
+        self.finished = 0  # claims that have ended in this process
+        self._finished_before = 0  # the same when the rate was measured last
         self._ending_soon = 0  # claims that finish within HOLD_SECONDS, at the present rate
         self._measured_at = clock.monotonic()
         self._is_continuing = False  # the next turn of the loop begins more of the waiting claims
@@ -94,8 +95,9 @@ class Intake:
         """Measures how quickly claims finish, unless it was measured just now. Called with every heartbeat and every poll."""
         now = self._clock.monotonic()
         if now - self._measured_at >= HOLD_SECONDS:
-            self._ending_soon = int(self._finished / (now - self._measured_at) * HOLD_SECONDS)
-            self._measured_at, self._finished = now, 0
+            finished = self.finished - self._finished_before
+            self._ending_soon = int(finished / (now - self._measured_at) * HOLD_SECONDS)
+            self._measured_at, self._finished_before = now, self.finished
 
     def has_room(self) -> bool:
         """Returns whether another claim is accepted now."""
@@ -200,7 +202,7 @@ class Intake:
             await self._runner.run(claim)
         finally:
             del self._running[claim.number]
-            self._finished += 1
+            self.finished += 1
             if self._ended is not None:
                 self._ended.add(claim.number)
             self._freed.set()

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
 
-from msgspec import Struct
-
 from saga.ports.clock import Clock
 from saga.ports.membership import Peer
 from saga.runtime.identity import ProcessIdentity
+from saga.runtime.planning.replicas import Replica, Replicas
 
 SILENT_SECONDS: Final = 3.0  # a peer that was not seen for this long gets nothing assigned
 
@@ -21,14 +20,6 @@ class Capacity(Protocol):
         """Returns whether another claim is accepted now."""
 
 
-class _KnownPeer(Struct):
-    peer: Peer
-    assigned: int = 0
-
-    def load(self) -> float:
-        return self.assigned / self.peer.capacity
-
-
 class Router:
     """Knows which processes are alive, from the last heartbeat. A wrong guess costs time, never correctness: a claim is a lease."""
 
@@ -38,7 +29,8 @@ class Router:
         self.own_services: frozenset[str] = frozenset()
         self._clock = clock
         self._capacity = capacity
-        self._by_service: dict[str, list[_KnownPeer]] = {}
+        self._by_service: dict[str, Replicas] = {}
+        self._replicas: dict[int, Replica] = {}  # by number
         self._updated_at = float("-inf")
 
     def serve(self, services: Sequence[str]) -> None:
@@ -50,36 +42,42 @@ class Router:
 
     def update(self, peers: Sequence[Peer]) -> None:
         """Replaces what is known of the peers by what a heartbeat returned."""
-        self._updated_at = self._clock.monotonic()
-        self._by_service = {}
+        now = self._clock.monotonic()
+        before, elapsed = self._replicas, now - self._updated_at
+        self._updated_at = now
+        self._replicas = {}
+        by_service: dict[str, list[Replica]] = {}
         for peer in peers:
             if peer.id != self.identity.number and peer.seen_ago_seconds < SILENT_SECONDS:
-                known = _KnownPeer(peer, peer.in_flight)
+                replica = self._replicas[peer.id] = Replica(peer)
+                if peer.id in before:
+                    replica.follow(before[peer.id], has_reported=peer.seen_ago_seconds < elapsed)
                 for service in peer.services:
-                    self._by_service.setdefault(service, []).append(known)
+                    by_service.setdefault(service, []).append(replica)
+        self._by_service = {service: Replicas(replicas) for service, replicas in by_service.items()}
 
     def is_peer_busy(self) -> bool:
         """Returns whether a process that shares a service with this one holds claims, which this one takes over if it dies."""
-        return any(known.peer.in_flight for service in self.own_services for known in self._by_service.get(service, ()))
+        return any(replica.peer.in_flight for service in self.own_services for replica in self._known(service))
 
     def next_peer(self, service: str) -> int | None:
         """The live process of a service that follows this one in the order of their numbers, in a ring. None if there is no other."""
         if self._clock.monotonic() - self._updated_at > SILENT_SECONDS:
             return None
-        numbers = sorted(known.peer.id for known in self._by_service.get(service, ()))
+        numbers = [replica.peer.id for replica in self._known(service)]
         later = (number for number in numbers if number > self.identity.number)
         return next(later, numbers[0] if numbers else None)
 
     def owner(self, service: str) -> int | None:
         if service in self.own_services:
             return self.identity.number if self._capacity.has_room() else None
-        if not self.queues_commands or self._clock.monotonic() - self._updated_at > SILENT_SECONDS:
+        now = self._clock.monotonic()
+        if not self.queues_commands or now - self._updated_at > SILENT_SECONDS:
             return None
-        peers = self._by_service.get(service)
-        if not peers:
-            return None
-        best = peers[0] if len(peers) == 1 else min(peers, key=_KnownPeer.load)
-        if best.peer.in_flight >= best.peer.capacity:
-            return None
-        best.assigned += 1
-        return best.peer.id
+        replicas = self._by_service.get(service)
+        selected = None if replicas is None else replicas.assign(now)
+        return None if selected is None else selected.peer.id
+
+    def _known(self, service: str) -> Sequence[Replica]:
+        replicas = self._by_service.get(service)
+        return () if replicas is None else replicas.all

@@ -15,6 +15,7 @@ class StoreClock:
 
     def __init__(self, clock: Clock) -> None:
         self.monotonic: Callable[[], float] = clock.monotonic
+        self.processor_seconds: Callable[[], float] = clock.processor_seconds
         self.sleep: Callable[[float], Coroutine[None, None, None]] = clock.sleep
         self.offset: float = 0.0
 

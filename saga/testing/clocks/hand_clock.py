@@ -11,9 +11,10 @@ YIELDS: Final = 10  # iterations of the event loop for what a woken task does ne
 
 
 class HandClock:
-    """See `saga.ports.clock.Clock`. Time stands still until `advance`."""
+    """See `saga.ports.clock.Clock`. Time stands still until `advance`. `processor`: the processor time used so far, which a test sets."""
 
     def __init__(self, start: float) -> None:
+        self.processor = 0.0
         self._now = start
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._sequence = count()
@@ -21,6 +22,10 @@ class HandClock:
     def monotonic(self) -> float:
         """The time that the test has set."""
         return self._now
+
+    def processor_seconds(self) -> float:
+        """The processor time that the test has set."""
+        return self.processor
 
     async def sleep(self, seconds: float) -> None:
         """Waits until the test has moved the clock this far."""

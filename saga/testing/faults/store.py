@@ -24,7 +24,7 @@ from saga.ports.clock import Clock
 from saga.ports.directory import Directory
 from saga.ports.ledger import Ledger, Snapshot
 from saga.ports.listing import Listing
-from saga.ports.membership import Heartbeat, Membership, ProcessListener
+from saga.ports.membership import ClaimCost, Heartbeat, Membership, ProcessListener
 from saga.ports.retention import Retention
 from saga.ports.store import Store
 from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
@@ -269,11 +269,11 @@ class _FaultyMembership:
     async def announce(self, services: Sequence[str], capacity: int) -> None:
         await self._inner.membership.announce(services, capacity)
 
-    async def heartbeat(self, in_flight: int, *, full: bool) -> Heartbeat:
+    async def heartbeat(self, in_flight: int, *, full: bool, cost: ClaimCost | None = None) -> Heartbeat:
         asked_at = self._session.clock.monotonic()
 
         async def served() -> tuple[float, Heartbeat]:
-            found = await self._inner.membership.heartbeat(in_flight, full=full)
+            found = await self._inner.membership.heartbeat(in_flight, full=full, cost=cost)
             return self._session.store_now(), found
 
         served_at, heartbeat = await self._call("heartbeat", served)

@@ -167,6 +167,9 @@ class _Clock:
     def monotonic(self) -> float:
         return self.seconds
 
+    def processor_seconds(self) -> float:
+        return 0.0
+
     async def sleep(self, seconds: float) -> None:
         raise NotImplementedError
 

@@ -17,6 +17,9 @@ class MachineClock:
     def monotonic(self) -> float:
         return self._loop.time() + self._zero
 
+    def processor_seconds(self) -> float:
+        return 0.0
+
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 

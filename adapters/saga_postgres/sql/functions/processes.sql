@@ -9,10 +9,12 @@ set search_path from current set enable_seqscan = off as $$
 $$;
 comment on function claims_of is 'Locks the claims of a process that are not locked, and returns them';
 
-create or replace function heartbeat(p_id integer, p_lock integer, p_margin float8, p_in_flight integer, p_channel text, p_full boolean)
+create or replace function process_heartbeat(
+    p_id integer, p_lock integer, p_margin float8, p_in_flight integer, p_channel text, p_full boolean, p_claim_seconds float8, p_busy float8
+)
 returns table (
     id integer, name text, services text[], capacity integer, in_flight integer, seen_ago float8, has_due boolean,
-    now float8, leader_seen_ago float8, released integer, socket_path text
+    now float8, leader_seen_ago float8, released integer, socket_path text, claim_seconds float8, busy float8
 )
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
 set enable_seqscan = off set enable_bitmapscan = off as $$
@@ -20,6 +22,7 @@ set enable_seqscan = off set enable_bitmapscan = off as $$
 -- whether the queues of its services hold anything that is due.
 -- p_lock: class of the advisory locks that live processes hold; p_channel: prefix of the channels of the namespace; p_full: also give back
 -- expired claims, if no process has scanned for them within the last second: that scan covers everything up to then.
+-- p_claim_seconds, p_busy: what claims cost this process, null if it does not know yet.
 declare
     v_scans boolean := p_full and not exists (
         select from participant p  -- a scan far in the future was made before the clock was set back
@@ -32,7 +35,8 @@ declare
 begin
     perform set_config('synchronous_commit', 'off', true);
     update participant p
-    set seen_at = clock_timestamp(), in_flight = p_in_flight, scanned_at = case when v_scans then clock_timestamp() else p.scanned_at end
+    set seen_at = clock_timestamp(), in_flight = p_in_flight, claim_seconds = p_claim_seconds, busy = p_busy,
+        scanned_at = case when v_scans then clock_timestamp() else p.scanned_at end
     where p.id = p_id returning p.services into v_services;
     select array_agg(p.id) into v_dead from participant p where p.id <> p_id and pg_try_advisory_xact_lock(p_lock, p.id);
     if v_dead is not null then
@@ -65,10 +69,21 @@ begin
            ),
            extract(epoch from clock_timestamp())::float8,
            (select extract(epoch from clock_timestamp() - l.seen_at)::float8 from leader l where l.name = 'supervisor'),
-           v_released, p.socket_path
+           v_released, p.socket_path, p.claim_seconds, p.busy
     from participant p order by p.id;
 end $$;
-comment on function heartbeat is 'One heartbeat of a process; returns the processes that are alive';
+comment on function process_heartbeat is 'One heartbeat of a process; returns the processes that are alive';
+
+create or replace function heartbeat(p_id integer, p_lock integer, p_margin float8, p_in_flight integer, p_channel text, p_full boolean)
+returns table (
+    id integer, name text, services text[], capacity integer, in_flight integer, seen_ago float8, has_due boolean,
+    now float8, leader_seen_ago float8, released integer, socket_path text
+)
+language sql set search_path from current as $$
+    select h.id, h.name, h.services, h.capacity, h.in_flight, h.seen_ago, h.has_due, h.now, h.leader_seen_ago, h.released, h.socket_path
+    from process_heartbeat(p_id, p_lock, p_margin, p_in_flight, p_channel, p_full, null, null) as h
+$$;
+comment on function heartbeat is 'The heartbeat of a process of an older build, which does not report what claims cost it';
 
 create or replace function leave(p_owner integer, p_margin float8, p_channel text) returns void
 language plpgsql set search_path from current set enable_seqscan = off as $$

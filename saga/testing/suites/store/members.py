@@ -8,6 +8,7 @@ import pytest
 
 from saga.errors import LeadershipLost, Unavailable
 from saga.ports.adapter import StoreOptions
+from saga.ports.membership import ClaimCost
 from saga.testing.suites.store.stage import OTHER_SERVICE, SERVICE, StoreStage, ref
 from saga.testing.suites.timeout import TIMEOUT_SECONDS, soon
 
@@ -36,6 +37,13 @@ class MemberTests(StoreStage):
         (peer,) = [peer for peer in (await process.heartbeat()).peers if peer.id == other.id]
 
         assert peer.in_flight == 7
+
+    async def test_a_process_reports_what_claims_cost_it(self) -> None:
+        process, other = await self.process(), await self.process()
+        cost = ClaimCost(claim_seconds=0.0025, busy=0.5)
+        await other.adapter.membership.heartbeat(7, full=False, cost=cost)
+
+        assert {peer.id: peer.cost for peer in (await process.heartbeat()).peers} == {process.id: None, other.id: cost}
 
     async def test_a_process_that_joins_is_announced(self) -> None:
         process = await self.process()
