@@ -8,5 +8,8 @@ from tests.protocol.case import Part
 from tests.protocol.commands.cases import ASSUMPTIONS, INSIDE, OUTSIDE
 from tests.protocol.commands.one_saga import OneSaga
 from tests.protocol.commands.suites import WHOLE
+from tests.protocol.maps.suites import MAPS
+from tests.protocol.waits.suites import WAITS
 
-PARTS: Final = (Part("commands", OneSaga, WHOLE, (*INSIDE, *OUTSIDE), ASSUMPTIONS),)
+COMMANDS: Final = Part("commands", OneSaga, WHOLE, (*INSIDE, *OUTSIDE), ASSUMPTIONS)
+PARTS: Final = (COMMANDS, WAITS, MAPS)

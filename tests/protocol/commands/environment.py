@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from saga.core.rules import events as ev
+from tests.protocol.changes import with_count, with_letter
 from tests.protocol.commands.model import Model, Move
 from tests.protocol.commands.world import (
     ABANDON,
@@ -28,8 +29,6 @@ from tests.protocol.commands.world import (
     Sketch,
     Worker,
     World,
-    with_count,
-    with_letter,
 )
 from tests.protocol.explorer import FAULT, FREE, OPERATOR
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from saga.core.rules import events as ev
 from tests.protocol import explorer
+from tests.protocol.changes import with_letter
 from tests.protocol.commands.verdicts import AFTER_DEADLINE, BEFORE_DEADLINE, Verdicts
 from tests.protocol.commands.world import (
     CLAIMLESS,
@@ -24,7 +25,6 @@ from tests.protocol.commands.world import (
     Sketch,
     Worker,
     World,
-    with_letter,
 )
 from tests.protocol.explorer import Violation
 

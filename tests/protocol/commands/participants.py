@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from saga.core.rules import events as ev
+from tests.protocol.changes import with_count, with_letter
 from tests.protocol.commands.model import Model, Move
 from tests.protocol.commands.world import (
     ABANDONING,
@@ -18,8 +19,6 @@ from tests.protocol.commands.world import (
     Sketch,
     Worker,
     World,
-    with_count,
-    with_letter,
 )
 from tests.protocol.explorer import FAULT, FREE
 

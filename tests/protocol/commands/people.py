@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from saga.core.rules import events as ev
+from tests.protocol.changes import with_letter
 from tests.protocol.commands.model import Model, Move
-from tests.protocol.commands.world import COMPENSATING, NAMES, RUNNING, Sketch, World, with_letter
+from tests.protocol.commands.world import COMPENSATING, NAMES, RUNNING, Sketch, World
 from tests.protocol.explorer import OPERATOR
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+from tests.protocol.changes import with_count
 from tests.protocol.commands.replaced import PRODUCTION, Mutant
 
 SHAPES: Final[dict[str, tuple[tuple[int, ...], ...]]] = {  # the predecessors of every step
@@ -173,11 +174,3 @@ class Config:
     @property
     def budget(self) -> tuple[int, ...]:
         return tuple(self.faults.get(fault, 0) for fault in FAULTS)
-
-
-def with_letter(letters: str, position: int, letter: str) -> str:
-    return letters[:position] + letter + letters[position + 1 :]
-
-
-def with_count(counts: tuple[int, ...], position: int, change: int) -> tuple[int, ...]:
-    return (*counts[:position], counts[position] + change, *counts[position + 1 :])
