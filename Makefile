@@ -10,7 +10,7 @@ PYTHON_VERSION ?= >=3.11
 
 .DEFAULT_GOAL := help
 .PHONY: help setup hooks constraints stubs demo test check fix lint types docs coverage commits workflows dist release \
-	model simulate hostile mutants services chaos audit elections bench bench-bus bench-scale clean
+	model simulate hostile mutants services chaos audit elections bench bench-bus bench-scale bench-growth clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -121,6 +121,9 @@ bench-bus: setup ## measure the same over an outside bus; BUS=kafka or kinesis
 
 bench-scale: setup ## measure a million waiting sagas, and an outage with 100,000 in flight; about ten minutes; ONLY=waiting or outage
 	@$(PYTHON) -m bench.scale $(if $(ONLY),--only $(ONLY))
+
+bench-growth: setup ## measure what changes when something grows, an old build beside this one; OLD=94d39f2 ONLY="old unfinished sagas"
+	@$(PYTHON) -m bench.growth $(if $(OLD),--old $(OLD)) $(if $(ONLY),--only "$(ONLY)")
 
 clean: ## remove everything that can be created again, including the environment
 	@rm -rf $(VENV) build dist .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

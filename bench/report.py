@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,15 +59,20 @@ def verdict(row: Row, sides: dict[str, Side]) -> Verdict:
 
 def write(machine: str, verdicts: list[Verdict], jobs: dict[str, dict[str, Side]], file: Path = FILE) -> None:
     """Writes the rows, and beside them every figure of every round."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    content = {
-        "machine": machine,
-        "rows": [one.as_json() for one in verdicts],
-        "jobs": {
-            name: {side: {"rounds": found.rounds, **found.counts} for side, found in sides.items()}
-            for name, sides in jobs.items()
-        },
+    write_json(file, {"machine": machine, "rows": [one.as_json() for one in verdicts], "jobs": as_json(jobs)})
+
+
+def as_json(jobs: Mapping[str, Mapping[str, Side]]) -> dict[str, object]:
+    """Returns every figure of every round."""
+    return {
+        name: {side: {"rounds": found.rounds, **found.counts} for side, found in sides.items()}
+        for name, sides in jobs.items()
     }
+
+
+def write_json(file: Path, content: object) -> None:
+    """Writes a file for programs, in a folder that is made for it."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(content, indent=2) + "\n")
 
 
@@ -76,7 +82,12 @@ def show(console: Console, verdicts: list[Verdict], jobs: dict[str, dict[str, Si
     costs = _costs(jobs)
     if costs.row_count:
         console.print(costs)
-    for job, error in {one.row.job: one.error for one in verdicts if one.error}.items():
+    show_doubts(console, {one.row.job: one.error for one in verdicts if one.error}, jobs)
+
+
+def show_doubts(console: Console, errors: Mapping[str, str], jobs: Mapping[str, Mapping[str, Side]]) -> None:
+    """Prints why figures are missing, and in which jobs other processes were busy."""
+    for job, error in errors.items():
         console.print(f"[yellow]{job}[/]: {error}", highlight=False)
     for name, sides in jobs.items():
         shares = [side.median("strangers_share") or 0.0 for side in sides.values()]
@@ -85,31 +96,43 @@ def show(console: Console, verdicts: list[Verdict], jobs: dict[str, dict[str, Si
 
 
 def _promises(verdicts: list[Verdict]) -> Table:
-    table = Table(title="medians of all rounds", title_justify="left")
-    for heading in ("what", "ours", "peer", "unit", "ratio", "must", "aim", "holds"):
-        table.add_column(heading, justify="left" if heading in ("what", "unit") else "right")
+    headings = ("what", "ours", "peer", "unit", "ratio", "must", "aim", "holds")
+    table = empty_table("medians of all rounds", headings, words=("what", "unit"))
     for one in verdicts:
         sign = "x" if one.row.bound == "ratio >=" else ""
         limits = ("-" if limit is None else f"{limit:g}{sign}" for limit in (one.row.must, one.row.aim))
-        figures = (_text(one.ours), _text(one.peer), one.row.unit, _text(one.ratio))
-        holds = "[red]no[/]" if not one.holds else "-" if one.row.must is None else "[green]yes[/]"
-        table.add_row(one.row.name, *figures, *limits, holds)
+        figures = (text(one.ours), text(one.peer), one.row.unit, text(one.ratio))
+        is_shown_only = one.holds and one.row.must is None
+        table.add_row(one.row.name, *figures, *limits, "-" if is_shown_only else yes_or_no(one.holds))
     return table
 
 
 def _costs(jobs: dict[str, dict[str, Side]]) -> Table:
-    table = Table(title="what it costs", title_justify="left")
-    for heading in ("job", "side", *(name.replace("_", " ") for name in (*COSTS, *COUNTED))):
-        table.add_column(heading, justify="left" if heading in ("job", "side") else "right")
+    costs = (name.replace("_", " ") for name in (*COSTS, *COUNTED))
+    table = empty_table("what it costs", ("job", "side", *costs), words=("job", "side"))
     for name, sides in jobs.items():
         for label, side in sides.items():
             figures = [side.median(cost) for cost in COSTS] + [side.counts.get(count) for count in COUNTED]
             if any(figure is not None for figure in figures):
-                table.add_row(name, label, *map(_text, figures))
+                table.add_row(name, label, *map(text, figures))
     return table
 
 
-def _text(value: float | None) -> str:
+def empty_table(title: str, headings: Sequence[str], *, words: Sequence[str]) -> Table:
+    """Makes a table with these columns; those of `words` are aligned to the left, figures to the right."""
+    table = Table(title=title, title_justify="left")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in words else "right")
+    return table
+
+
+def yes_or_no(holds: object) -> str:
+    """A cell that tells whether a promise is kept."""
+    return "[green]yes[/]" if holds else "[red]no[/]"
+
+
+def text(value: float | None) -> str:
+    """Shortens a figure to what a reader compares."""
     if value is None:
         return "-"
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
@@ -14,7 +14,6 @@ from bench.instruments.wire_proxy import counted
 from bench.jobs import Job
 from bench.measurement import Figures, Measure, NotMeasured, Setup
 
-SIDES = ("ours", "peer")
 DATABASE = "bench"
 
 # Two runs of different length: the cost of the start and of the end of a run cancels out.
@@ -46,16 +45,24 @@ class Options:
 
 def run(job: Job, server: Server, options: Options, say: Callable[[str], None]) -> dict[str, Side]:
     """Runs all rounds of a job; an error ends its own side only."""
-    sides = {"ours": Side()} | ({"peer": Side()} if job.peer else {})
-    measures = {"ours": job.ours, "peer": _peer(job)}
-    for number in range(options.rounds):
-        for name in _order(sides, number):
-            say(f"{job.name}: round {number + 1} of {options.rounds}, {name}")
-            _round(sides[name], measures[name], server, options.seconds)
+    measures = {"ours": job.ours} | ({"peer": _peer(job)} if job.peer else {})
+    sides = alternate(job.name, measures, server, options, say)
     if job.counted:
         for name, side in sides.items():
             say(f"{job.name}: statements of {name}")
             _count(side, measures[name], server)
+    return sides
+
+
+def alternate(
+    job: str, measures: Mapping[str, Measure], server: Server, options: Options, say: Callable[[str], None]
+) -> dict[str, Side]:
+    """Runs every measure once a round, each on an empty database; an error ends its own side only."""
+    sides = {name: Side() for name in measures}
+    for number in range(options.rounds):
+        for name in _order(sides, number):
+            say(f"{job}: round {number + 1} of {options.rounds}, {name}")
+            _round(sides[name], measures[name], server, options.seconds)
     return sides
 
 
@@ -91,15 +98,20 @@ def _counted(measure: Measure, server: Server, count: int) -> dict[str, float]:
 def _peer(job: Job) -> Measure:
     def measure(setup: Setup) -> Figures:
         length = ["--seconds", str(setup.seconds)] if setup.count is None else ["--count", str(setup.count)]
-        return _script([str(job.peer), "--url", setup.url, "--part", job.part, *length])
+        return script("the peer", ["bench.peers", str(job.peer), "--url", setup.url, "--part", job.part, *length])
 
     return measure
 
 
-def _script(arguments: Sequence[str]) -> Figures:
-    command = [sys.executable, "-m", "bench.peers", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def script(name: str, module: Sequence[str], environment: Mapping[str, str] | None = None) -> Figures:
+    """Runs a module, with its arguments, in a process of its own; the last line that it prints is its figures.
+
+    Raises:
+        NotMeasured: the process failed; the message has the last line of its errors.
+    """
+    command = [sys.executable, "-m", *module]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
-        raise NotMeasured(f"the peer failed: {done.stderr.strip().splitlines()[-1:]}")
+        raise NotMeasured(f"{name} failed: {done.stderr.strip().splitlines()[-1:]}")
     found = json.loads(done.stdout.splitlines()[-1])
     return {name: value for name, value in found.items() if isinstance(value, int | float)}

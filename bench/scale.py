@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
+from bench import report
 from bench.environment import machine
 from bench.environment.server import read_back
 from bench.measurement import Figures
@@ -42,14 +42,11 @@ def main() -> int:
 
 
 def _write(line: str, options: argparse.Namespace, found: dict[str, Figures]) -> None:
-    FILE.parent.mkdir(parents=True, exist_ok=True)
-    content = {"machine": line, "sagas": options.sagas, "in_flight": options.in_flight, **found}
-    FILE.write_text(json.dumps(content, indent=2) + "\n")
+    report.write_json(FILE, {"machine": line, "sagas": options.sagas, "in_flight": options.in_flight, **found})
 
 
 def _table(title: str, figures: Figures) -> Table:
-    table = Table("what", title=title, title_justify="left")
-    table.add_column("figure", justify="right")
+    table = report.empty_table(title, ("what", "figure"), words=("what",))
     for name, value in figures.items():
         table.add_row(name, f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}")
     return table

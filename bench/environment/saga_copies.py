@@ -13,7 +13,7 @@ COPIES_AT_ONCE = 50_000
 
 # A UUIDv7 of the moment at which the copy started; its number makes it unique.
 COPY_ID = """
-create function pg_temp.copy_id(p_at timestamptz, p_n bigint) returns uuid language sql immutable as $$
+create or replace function pg_temp.copy_id(p_at timestamptz, p_n bigint) returns uuid language sql immutable as $$
     select (lpad(to_hex((extract(epoch from p_at) * 1000)::bigint), 12, '0') || '7000' || '8' || lpad(to_hex(p_n), 15, '0'))::uuid
 $$
 """
@@ -50,6 +50,36 @@ RESULTS = """
 insert into saga.step (saga, step, finished_at, owner, attempts, result)
 select c.id, r.step, c.at, r.owner, r.attempts, r.result from copied c, saga.step r where r.saga = %(template)s order by c.id
 """
+# Every column of every table in which a saga has rows, whatever tables and columns a build has.
+COLUMNS = """
+select c.relname, string_agg(quote_ident(a.attname), ',' order by a.attnum)
+from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+                  and a.attidentity = '' and a.attgenerated = ''
+where c.relnamespace = 'saga'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+  and exists (select from pg_attribute k where k.attrelid = c.oid and k.attname = case c.relname when 'saga' then 'id' else 'saga' end)
+group by c.relname
+"""
+FINISHED = """
+create temporary table copied as select pg_temp.copy_id(at, n) as saga, at from (
+    select n, now() - make_interval(secs => %(age)s * (1 + 0.1 * random())) as at from generate_series(1, %(sagas)s::bigint) as n) as drawn
+"""
+REPLACED = {
+    "saga": {"id": "copied.saga", "started_at": "copied.at", "ended_at": "copied.at"},
+    "event": {"saga": "copied.saga", "at": "copied.at"},
+}
+
+
+def copy_finished(connection: Db, template: UUID, sagas: int, *, age: float) -> None:
+    """Makes `sagas` copies of a finished saga, with everything that it has left, as if they had started and ended `age` seconds ago."""
+    connection.execute(COPY_ID)
+    connection.execute(FINISHED.encode(), {"sagas": sagas, "age": age})
+    for table, columns in connection.execute(COLUMNS.encode()).fetchall():
+        replaced = REPLACED.get(str(table), {"saga": "copied.saga"})
+        values = ",".join(replaced.get(column, f"t.{column}") for column in str(columns).split(","))
+        key = "id" if table == "saga" else "saga"
+        query = f"insert into saga.{table} ({columns}) select {values} from copied, saga.{table} t where t.{key} = %s order by copied.saga"  # noqa: S608 (names from the catalogue)
+        connection.execute(query.encode(), [template])
+    connection.execute("drop table copied")
 
 
 def copy_waiting(

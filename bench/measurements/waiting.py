@@ -59,7 +59,7 @@ SIZE = (
 def waiting(postgres: EmbeddedPostgres, url: str, sagas: int, seconds: float) -> Figures:
     """Returns the samples of a window of this many seconds, with a supervisor and two participants at work."""
     migrate(url)
-    template = loops.run(_one_that_waits(url))
+    template = loops.run(one_that_waits(url))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create extension pg_stat_statements")
         began = time.monotonic()
@@ -136,7 +136,7 @@ def described(sampler: Sampler) -> Figures:
     }
 
 
-async def _one_that_waits(url: str) -> UUID:
+async def one_that_waits(url: str) -> UUID:
     """A saga whose second step has failed once and waits an hour for its next attempt."""
     definition = failing.five_steps(1)
     async with saga.connect(store=url, name="template") as app, app.serve(failing.inventory):
