@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tests.protocol.commands.coming import FINISHED
 from tests.protocol.commands.model import Model
-from tests.protocol.commands.world import COMPENSATED, COMPENSATING, COMPLETED, NAMES, TERMINAL, World
+from tests.protocol.commands.world import COMPENSATED, COMPENSATING, COMPLETED, NAMES, RUNNING, TERMINAL, World
 from tests.protocol.explorer import Violation
 
 
@@ -18,14 +19,24 @@ def check(model: Model, before: World, after: World, label: str) -> None:
     for step in model.steps:
         _check_counts(model, before, after, step)
         _check_letter(after, step)
+        if step in after.retracted and after.phase in (RUNNING, COMPLETED) and after.vector[step] in "SDdPHN":
+            raise Violation(f"I12 {NAMES[step]} was retracted and is {after.vector[step]}")
     if before.phase in TERMINAL and not label.startswith("FAILOVER"):
         _check_end(before, after)
     if after.phase != before.phase:
         _check_outcome(model, after)
+    _check_pivot(model, before, after, label)
+
+
+def _check_pivot(model: Model, before: World, after: World, label: str) -> None:
     pivot = model.config.pivot
-    passed = pivot >= 0 and (after.effects[pivot] or after.vector[pivot] == "N")
-    if passed and after.phase in (COMPENSATING, COMPENSATED):
+    if pivot < 0:
+        return
+    if after.phase in (COMPENSATING, COMPENSATED) and (after.effects[pivot] or after.vector[pivot] == "N"):
         raise Violation("I8 rollback although the pivot has passed")
+    dropped = before.cancel and not after.cancel and after.phase in (RUNNING, COMPLETED)
+    if dropped and after.vector[pivot] not in "SN" and not label.startswith("FAILOVER"):
+        raise Violation("I8 a rollback that waited for the pivot was forgotten")
 
 
 def _check_counts(model: Model, before: World, after: World, step: int) -> None:
@@ -42,41 +53,48 @@ def _check_counts(model: Model, before: World, after: World, step: int) -> None:
 
 def _check_letter(after: World, step: int) -> None:
     name, letter, effects, undone = NAMES[step], after.vector[step], after.effects[step], after.undone[step]
-    if letter in "RVN" and effects:
-        raise Violation(f"I9 {name} is recorded as without effect, but it has one")
+    if letter in "RVNH" and effects:
+        raise Violation(f"I9 {name} is recorded as without effect ({letter}), but it has one")
     if (letter == "S" and (effects, undone) != (1, 0)) or (letter == "Z" and effects != undone):
         raise Violation(f"I9 {name} is recorded as {letter}, but effects {effects}, compensations {undone}")
 
 
 def _check_end(before: World, after: World) -> None:
-    if after.phase != before.phase:
-        raise Violation(f"I5 the outcome changed from {before.phase} to {after.phase}")
+    if (after.phase, after.vector) != (before.phase, before.vector):
+        raise Violation(f"I5 the outcome changed from {before.phase} {before.vector} to {after.phase} {after.vector}")
     if (after.effects, after.undone) != (before.effects, before.undone):
         raise Violation(f"I6 an effect or a compensation after {after.phase}")
 
 
 def _check_outcome(model: Model, after: World) -> None:
-    complete = all(after.effects[i] == (after.vector[i] != "N") for i in model.steps) and not any(after.undone)
-    if after.phase == COMPLETED and not complete:
-        raise Violation(f"I7 COMPLETED with effects {after.effects}, compensations {after.undone}")
+    complete = all(after.effects[i] - after.undone[i] == (after.vector[i] == "S") for i in model.steps)
+    if after.phase == COMPLETED and not (complete and set(after.vector) <= set(FINISHED)):
+        raise Violation(f"I7 COMPLETED as {after.vector} with effects {after.effects}, compensations {after.undone}")
     if after.phase == COMPENSATED and after.effects != after.undone:
         raise Violation(f"I7 COMPENSATED with effects {after.effects}, compensations {after.undone}")
 
 
 def _is_done(model: Model, world: World, step: int) -> bool:
-    """Done, as its successors see it: its effect exists, or it is skipped and its predecessors are done."""
-    return world.effects[step] > 0 or (world.vector[step] == "N" and _is_ready(model, world, step))
+    """Done, as its successors see it: its effect was made, or it was retracted, or it is passed through."""
+    if world.effects[step] > 0 or (world.vector[step] in "VZ" and step in world.retracted):
+        return True
+    return world.vector[step] in "NH" and (step in model.joins or _is_ready(model, world, step))
 
 
 def _is_ready(model: Model, world: World, step: int) -> bool:
     befores = model.before[step]
-    done = sum(_is_done(model, world, before) for before in befores)
-    return done == len(befores) or sum(world.effects[before] > 0 for before in befores) >= model.needed[step]
+    effects = sum(world.effects[before] > 0 for before in befores)
+    if step in model.joins:
+        return effects >= model.joins[step]
+    on_any = step in model.config.any_joins and effects > 0
+    return on_any or all(_is_done(model, world, before) for before in befores)
 
 
 def _stands_on(model: Model, world: World, step: int) -> bool:
-    """The effect of a successor, or of one behind skipped steps, stands."""
+    """The effect of a successor, or of one behind steps without an effect, stands. A join does not stand on what it did not count."""
     return any(
-        world.effects[after] != world.undone[after] or (world.vector[after] == "N" and _stands_on(model, world, after))
+        world.effects[after] != world.undone[after]
+        or (world.vector[after] in "NHVZ" and _stands_on(model, world, after))
         for after in model.after[step]
+        if (step, after) not in world.cut
     )

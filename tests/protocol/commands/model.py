@@ -8,6 +8,7 @@ from typing import Final
 from saga.core.rules import events as ev
 from tests.protocol import explorer
 from tests.protocol.changes import with_letter
+from tests.protocol.commands.coming import KEYS, Retracted
 from tests.protocol.commands.verdicts import AFTER_DEADLINE, BEFORE_DEADLINE, Verdicts
 from tests.protocol.commands.world import (
     CLAIMLESS,
@@ -48,10 +49,10 @@ class Model:
         self.size = len(config.modes)
         self.before = SHAPES[config.shape]
         self.after = tuple(tuple(j for j in self.steps if i in self.before[j]) for i in self.steps)
-        self.needed = tuple(1 if i in config.any_joins else len(self.before[i]) for i in self.steps)
+        self.joins = dict(config.joins)
         self.verdicts = Verdicts(config)
         self.labels = tuple(f"{operation}({NAMES[i]})" for operation in OPERATIONS for i in self.steps)
-        self._guards = frozenset(GUARDS) - {config.without}
+        self._guards = frozenset((*GUARDS, *KEYS)) - {config.without}
         self._swaps = self._find_swaps()
 
     def has(self, guard: str) -> bool:
@@ -66,7 +67,7 @@ class Model:
                 World(
                     phase=RUNNING, vector="P" * self.size, cancel=False, paused=False, overdue=False, effects=count,
                     undone=count, memory=none, claims=never, bus="0" * 3 * self.size, sent=0, workers=(), undecided=(),
-                    budget=config.budget, skipped=skipped, purged=False, previous=None, version=0,
+                    budget=config.budget, skipped=skipped, purged=False, previous=None, version=0, retracted=(), cut=(),
                 )
             )  # fmt: skip
             self.decide(sketch, ev.Started())
@@ -100,7 +101,7 @@ class Model:
             sketch.phase, sketch.vector, sketch.cancel, sketch.paused, sketch.claims, sketch.effects, sketch.undone
         )
 
-    def decide(self, sketch: Sketch, event: ev.Event) -> str:
+    def decide(self, sketch: Sketch, event: ev.Event | Retracted) -> str:
         """Writes what the production code decides, and publishes its commands. Returns the new row in short."""
         row = (sketch.phase, sketch.vector, sketch.cancel, sketch.paused)
         now = AFTER_DEADLINE if sketch.overdue else BEFORE_DEADLINE
@@ -108,7 +109,15 @@ class Model:
         sketch.phase, sketch.vector, sketch.cancel, sketch.paused, commands = verdict
         for operation, step in commands:
             self.send(sketch, operation, step)
+        if sketch.retracted:
+            self._cut_edges(sketch, row[1])
         return f"{row[1]} becomes {sketch.vector}" if row != verdict[:4] else "nothing changes"
+
+    def _cut_edges(self, sketch: Sketch, before: str) -> None:
+        """A join that starts now did not wait for what was retracted."""
+        started = (step for step in self.joins if before[step] == "P" and sketch.vector[step] == "D")
+        edges = {(step, join) for join in started for step in self.before[join] if step in sketch.retracted}
+        sketch.cut = tuple(sorted({*sketch.cut, *edges}))
 
     def unclaimed(self, sketch: Sketch) -> frozenset[int]:
         """The dispatched external steps whose command was never claimed. "No live claim now" is not enough (G135)."""
@@ -156,7 +165,7 @@ class Model:
     def _find_swaps(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
         config = self.config
         mirror = MIRRORS.get(config.shape)
-        if mirror is None or config.optimistic or config.faults.get("failover") or config.without:
+        if mirror is None or config.optimistic or config.faults.get("failover") or config.without or config.is_coming:
             return None
         first, second = mirror
         if config.modes[first] != config.modes[second] or {*mirror} & {config.pivot, *config.skip}:
@@ -178,6 +187,7 @@ class Model:
             "".join([world.bus[i] for i in commands]),
             sum(1 << commands[i] for i in range(3 * self.size) if world.sent >> i & 1) if world.sent else 0,
             tuple(sorted([worker._replace(command=commands[worker.command]) for worker in world.workers])),
-            world.undecided, world.budget, world.skipped, world.purged, world.previous, world.version,
+            world.undecided, world.budget, world.skipped, world.purged, world.previous, world.version, world.retracted,
+            world.cut,
         )  # fmt: skip
         return min(world, mirrored)

@@ -31,6 +31,7 @@ class OneSaga(Model):
         yield from environment.clock(self, state)
         yield from environment.pause(self, state)
         yield from environment.databases(self, state)
+        yield from environment.retractions(self, state)
 
     def check(self, before: World, after: World, label: str) -> None:
         check(self, before, after, label)

@@ -9,6 +9,7 @@ from saga.core.rules import events as ev
 from tests.protocol.changes import with_count, with_letter
 from tests.protocol.commands.model import Model, Move
 from tests.protocol.commands.world import (
+    ABANDONED,
     ABANDONING,
     COMPENSATING,
     COMPLETED,
@@ -53,7 +54,8 @@ def _run_transactional(model: Model, world: World, worker: Worker) -> Iterator[M
     if operation == "E":
         fits, guard = world.phase == RUNNING and letter == "D", "recheck_exec"
     else:
-        fits, guard = world.phase == COMPENSATING and letter in "Kk", "recheck_comp"
+        fits, guard = world.phase in (RUNNING, COMPENSATING) and letter in "Kk", "recheck_comp"
+        fits = fits or (not model.has("retract_recheck") and world.phase not in (ABANDONING, ABANDONED))
     if not fits and model.has(guard):
         sketch = model.finish(world, worker)
         yield f"{label}: sees {letter}, {world.phase} and rolls its work back", FREE, sketch.world()

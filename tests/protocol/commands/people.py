@@ -58,7 +58,8 @@ def _journal(model: Model, world: World, step: int) -> Iterator[Move]:
     if model.config.modes[step] == "T" or world.phase != RUNNING:
         return
     sketch = Sketch(world)
-    if letter == "d" and memory in "FT" and (model.is_passed(world) or not model.has("forget")):
+    counts = step in model.config.handled and model.has("handled_forget")  # G44: a late report of it would still count
+    if letter == "d" and memory in "FT" and not counts and (model.is_passed(world) or not model.has("forget")):
         sketch.memory = with_letter(world.memory, step, "-")
         kind = "rejection" if memory == "F" else "tombstone"
         yield f"operator lets {NAMES[step]} be tried again after its {kind}", OPERATOR, sketch.world()

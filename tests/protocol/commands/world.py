@@ -14,6 +14,10 @@ SHAPES: Final[dict[str, tuple[tuple[int, ...], ...]]] = {  # the predecessors of
     "par3": ((), (0,), (0,)),  # A -> (B || C)
     "diamond": ((), (0,), (0,), (1, 2)),  # A -> (B || C) -> D
     "vee3": ((), (), (0, 1)),  # (A || B) -> C
+    "race3": ((), (), (0, 1)),  # the same, for joins; its branches are not taken for symmetric
+    "fork4": ((), (0,), (0,), (1, 2)),  # A -> (B || C) -> D
+    "zig4": ((), (), (0,), (1, 2)),  # A -> C -> D, B -> D
+    "vote4": ((), (), (), (0, 1, 2)),  # (A || B || C) -> D
 }
 MIRRORS: Final = {
     "par3": (1, 2),
@@ -32,9 +36,9 @@ COPIES_MAX: Final = "2"  # of one command on the bus
 WORKERS_MAX: Final = 2  # on one command
 
 FAULTS: Final = (
-    "loss", "replay", "crash", "cancel", "reject", "exhaust", "abandon", "failover", "late", "pause", "fail",
+    "loss", "replay", "crash", "cancel", "reject", "exhaust", "abandon", "failover", "late", "pause", "fail", "retract",
 )  # fmt: skip
-LOSS, REPLAY, CRASH, CANCEL, REJECT, EXHAUST, ABANDON, FAILOVER, LATE, PAUSE, FAIL = range(len(FAULTS))
+LOSS, REPLAY, CRASH, CANCEL, REJECT, EXHAUST, ABANDON, FAILOVER, LATE, PAUSE, FAIL, RETRACT = range(len(FAULTS))
 
 
 class Row(NamedTuple):
@@ -95,6 +99,8 @@ class World(NamedTuple):
     purged: bool
     previous: Previous | None
     version: int
+    retracted: tuple[int, ...]  # for the invariants: steps that were retracted,
+    cut: tuple[tuple[int, int], ...]  # and their edges to joins that did not count them
 
 
 class Sketch:
@@ -119,19 +125,21 @@ class Sketch:
     purged: bool
     previous: Previous | None
     version: int
+    retracted: tuple[int, ...]
+    cut: tuple[tuple[int, int], ...]
 
     def __init__(self, world: World) -> None:
         (
             self.phase, self.vector, self.cancel, self.paused, self.overdue, self.effects, self.undone, self.memory,
             self.claims, self.bus, self.sent, self.workers, self.undecided, self.budget, self.skipped, self.purged,
-            self.previous, self.version,
+            self.previous, self.version, self.retracted, self.cut,
         ) = world  # fmt: skip
 
     def world(self) -> World:
         return World(
             self.phase, self.vector, self.cancel, self.paused, self.overdue, self.effects, self.undone, self.memory,
             self.claims, self.bus, self.sent if self.budget[REPLAY] else 0, self.workers, self.undecided, self.budget,
-            self.skipped, self.purged, self.previous, self.version,
+            self.skipped, self.purged, self.previous, self.version, self.retracted, self.cut,
         )  # fmt: skip
 
     def spend(self, fault: int) -> None:
@@ -148,7 +156,9 @@ class Config:
     journals of finished sagas may be purged. `early`: commands leave before the commit that calls for them. `again`: an
     unanswered call is repeated at once under the same claim. `probe_at_report`: claims are looked at when the probe's
     answer is recorded instead of when it is asked. `claims_lost`: the failover loses claims only. `waives`: operators
-    skip steps behind the pivot. `without`: a guard outside of `decide` that is taken away; `mutant` takes away one inside.
+    skip steps behind the pivot. `handled`: steps whose rejection is handled. `joins`: steps that need a number of successes.
+    `retractable`: steps that may be retracted. `cascades`: see ComingGraph. `without`: a guard outside of `decide`, or of the
+    rules to come, that is taken away; `mutant` takes away one inside.
     """
 
     name: str
@@ -167,9 +177,18 @@ class Config:
     probe_at_report: bool = False
     claims_lost: bool = False
     waives: bool = False
+    handled: tuple[int, ...] = ()
+    joins: tuple[tuple[int, int], ...] = ()
+    retractable: tuple[int, ...] = ()
+    cascades: bool = False
     without: str = ""
     mutant: Mutant = PRODUCTION
     faults: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def is_coming(self) -> bool:
+        """It uses rules that the core does not have yet."""
+        return bool(self.handled or self.joins or self.retractable)
 
     @property
     def budget(self) -> tuple[int, ...]:

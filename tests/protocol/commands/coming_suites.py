@@ -1,0 +1,119 @@
+"""The configurations of handled rejections, joins and retraction, and the cases of the missing guards G41 to G54."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tests.protocol.case import Case
+from tests.protocol.commands.mutants import NOBODY_HELPS
+from tests.protocol.commands.world import FAULTS, Config
+
+
+def _config(name: str, shape: str, modes: str, **fields: Any) -> Config:
+    """Faults stand among the fields."""
+    faults: dict[str, int] = {fault: fields.pop(fault) for fault in FAULTS if fault in fields}
+    if "retractable" in fields:
+        faults.setdefault("retract", 1)
+    return Config(name, shape, modes, faults=faults, **fields)
+
+
+_CCR: Final = {"crash": 1, "cancel": 1, "reject": 1}
+_CCRE: Final = _CCR | {"exhaust": 1}
+_ANY: Final = ((2, 1),)  # step C starts after one success
+_TWO: Final = ((3, 2),)  # step D starts after two
+
+HANDLED: Final = (
+    _config("handled chain3 TTT", "chain3", "TTT", handled=(0, 1), **_CCRE | {"reject": 2, "replay": 1}),
+    _config("handled chain4 TTTT, what follows is skipped", "chain4", "TTTT", handled=(1,), cascades=True, **_CCR),
+    _config("handled chain3 JJJ", "chain3", "JJJ", handled=(1,), **_CCRE),
+    _config("handled chain3 XXX", "chain3", "XXX", handled=(1,), **_CCRE),
+    _config("handled chain3 XXX again", "chain3", "XXX", handled=(1,), again=True, crash=1, reject=1),
+    _config(
+        "handled chain3 TXJ probe, pivot A",
+        "chain3",
+        "TXJ",
+        handled=(1, 2),
+        pivot=0,
+        probe=True,
+        **_CCRE | {"reject": 2},
+    ),
+    _config("handled fork4 TJXT, pivot D", "fork4", "TJXT", handled=(1, 2), pivot=3, **_CCR),
+    _config("handled beside the pivot par3 TXJ", "par3", "TXJ", handled=(2,), pivot=1, reject=1, cancel=1, exhaust=1),
+    _config("handled chain3 JJJ abandon", "chain3", "JJJ", handled=(1,), abandon=1, **_CCR),
+    _config("conditions chain4 TTTT skip B,C, handled A", "chain4", "TTTT", skip=(1, 2), handled=(0,), **_CCR),
+)
+JOINS: Final = (
+    _config("any of 2 race3 TTT", "race3", "TTT", handled=(0, 1), joins=_ANY, **_CCRE | {"reject": 2}),
+    _config("any of 2 race3 JXT", "race3", "JXT", handled=(0, 1), joins=_ANY, **_CCR),
+    _config("2 of 3 vote4 TTTT", "vote4", "TTTT", handled=(0, 1), joins=_TWO, **_CCR | {"reject": 2}),
+    _config(
+        "2 of 3 vote4 TTTT, short is handled", "vote4", "TTTT", handled=(0, 1, 2, 3), joins=_TWO, reject=2, cancel=1
+    ),
+    _config("2 of 3 vote4 JJJT", "vote4", "JJJT", handled=(0, 1), joins=_TWO, reject=2, cancel=1),
+)
+RETRACTIONS: Final = (
+    _config("retract chain3 TTT", "chain3", "TTT", retractable=(0, 1, 2), retract=2, replay=1, **_CCRE),
+    _config("retract chain3 JJJ", "chain3", "JJJ", retractable=(0, 1, 2), **_CCR),
+    _config("retract chain3 JJJ exhaust", "chain3", "JJJ", retractable=(1,), exhaust=1, cancel=1, crash=1),
+    _config("retract chain3 XXX", "chain3", "XXX", retractable=(0, 1, 2), **_CCR),
+    _config("retract chain3 XXX probe", "chain3", "XXX", retractable=(1,), probe=True, **_CCRE),
+    _config("retract race3 JJT any", "race3", "JJT", joins=_ANY, retractable=(0, 1), crash=1, cancel=1),
+    _config("retract race3 XXT any", "race3", "XXT", joins=_ANY, retractable=(0, 1), **_CCR),
+    _config(
+        "retract race3 JXT any, handled", "race3", "JXT", joins=_ANY, handled=(0, 1), retractable=(0, 1),
+        cancel=1, reject=1, exhaust=1,
+    ),
+    _config("retract fork4 TTTT", "fork4", "TTTT", retractable=(1, 2), retract=2, **_CCR),
+    _config("retract fork4 TJXT", "fork4", "TJXT", retractable=(1, 2), crash=1, cancel=1),
+    _config("retract zig4 TTTJ", "zig4", "TTTJ", retractable=(2,), **_CCR),
+    _config("retract par3 TXJ, pivot B", "par3", "TXJ", pivot=1, retractable=(2,), cancel=1, reject=1, exhaust=1),
+    _config("retract par3 TJX, pivot B", "par3", "TJX", pivot=1, retractable=(0, 2), cancel=1, crash=1, exhaust=1),
+    _config(
+        "retract chain3 TXX behind pivot A", "chain3", "TXX", pivot=0, retractable=(1, 2), crash=1, exhaust=1, cancel=1
+    ),
+    _config("retract chain3 TJX abandon", "chain3", "TJX", retractable=(1, 2), abandon=1, crash=1, cancel=1),
+)  # fmt: skip
+COMING: Final = (*HANDLED, *JOINS, *RETRACTIONS)
+
+
+def _without(guard: str, shape: str, modes: str, **fields: Any) -> Config:
+    return _config(f"{guard} {shape} {modes} {' '.join(fields)}", shape, modes, without=guard, **fields)
+
+
+COMING_CASES: Final = (
+    Case("G41", "I9", 6, _without("handled_definite", "chain3", "XXX", handled=(1,), exhaust=1)),
+    Case("G41", "I9", 6, _without("handled_definite", "chain3", "JJJ", handled=(1,), exhaust=1)),
+    Case("G42", "I4", 10, _without("handled_clear", "chain4", "TTTT", handled=(1,), reject=1, cancel=1)),
+    Case("G42", "I4", 11, _without("retract_clear_after", "zig4", "TTTJ", retractable=(2,), cancel=1)),
+    Case("G43", "L1", 4, _without("handled_pivot", "chain3", "XTT", handled=(0,), pivot=0, reject=1, cancel=1)),
+    Case("G44", "I9", 11, _without("handled_forget", "chain3", "TJJ", handled=(1, 2), pivot=0, reject=1, crash=1, exhaust=1)),
+    Case("G45", "I3", 4, _without("join_succeeded", "race3", "TTT", joins=_ANY, handled=(0, 1), reject=1)),
+    Case("G46", "L1", 4, _without("join_short", "race3", "TTT", joins=_ANY, handled=(0, 1), reject=2)),
+    Case("G47", "I5", 7, _without("retract_running", "chain3", "TTT", retractable=(0, 1, 2))),
+    Case("G47", "I5", 7, _without("retract_running", "chain3", "TTT", retractable=(0, 1, 2), cancel=1)),
+    Case("G48", "I8", 5, _without("retract_pivot", "chain3", "XTT", pivot=0, retractable=(0,), cancel=1)),
+    Case("G49", "I4", 7, _without("retract_clear", "chain3", "TTT", retractable=(0,))),
+    Case("G50", "I9", 6, _without("retract_unknown", "chain3", "XXX", retractable=(0,))),
+    Case("G50", "I9", 3, _without("retract_unknown", "chain3", "JJJ", retractable=(0,))),
+    Case("G51", "I12", 4, _without("retract_sticks", "chain3", "XXX", retractable=(0,))),
+    Case("G52", "I3", 3, _without("retract_wait", "chain3", "XXX", retractable=(0,))),
+    Case("G52", "I3", 6, _without("retract_wait", "chain3", "XXX", retractable=(1,))),
+    Case("G52", "I3", 7, _without("retract_wait", "fork4", "TXTT", retractable=(1,))),
+    Case("G53", "I7", 7, _without("retract_complete", "chain3", "XXX", retractable=(2,))),
+    Case("G54", "I2", 10, _without("retract_recheck", "chain3", "TTT", retractable=(1,), crash=1, cancel=1)),
+)  # fmt: skip
+STILL_NEEDED: Final = (  # older guards, where a rejection is handled or a step is retracted
+    Case("G16", "I9", 7, _without("j_reject", "chain3", "JJJ", handled=(0,), reject=1, crash=1)),
+    Case("G23", "I9", 3, _without("x_indefinite", "chain3", "XXX", handled=(0,), reject=1)),
+    Case("G25", "I9", 5, _without("x_unanswered", "chain3", "XXX", handled=(0,), again=True, reject=1, crash=1)),
+    Case("G27", "I9", 7, _without("newest", "chain3", "XXX", handled=(0,), reject=1, crash=1)),
+    Case("G28", "I9", 6, _without("probe_quiet", "chain3", "XXX", retractable=(0,), probe=True)),
+    Case("G20", "I1", 6, _without("x_key", "chain3", "XXX", retractable=(0,), crash=1)),
+    Case("G17", "I9", 6, _without("j_tombstone", "chain3", "JJJ", retractable=(0,))),
+    Case("G6", "L1", 1, _without("redrive", "chain3", "TTT", retractable=(0,), loss=1)),
+    Case(
+        "G36", "L2", 3,
+        _config("nobody helps chain3 JJJ", "chain3", "JJJ", mutant=NOBODY_HELPS, retractable=(0,), exhaust=1, loss=1),
+    ),
+    Case("G37", "I9", 5, _without("evidence", "chain3", "XXX", retractable=(0,), exhaust=1)),
+)  # fmt: skip
