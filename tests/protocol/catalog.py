@@ -10,9 +10,10 @@ from tests.protocol.commands.coming_suites import COMING, COMING_CASES, STILL_NE
 from tests.protocol.commands.one_saga import OneSaga
 from tests.protocol.commands.suites import WHOLE
 from tests.protocol.families.suites import FAMILIES
+from tests.protocol.functions.suites import FUNCTIONS
 from tests.protocol.maps.suites import MAPS
 from tests.protocol.waits.suites import WAITS
 
 COMMANDS: Final = Part("commands", OneSaga, WHOLE, (*INSIDE, *OUTSIDE), ASSUMPTIONS)
 ROWS: Final = Part("rows", OneSaga, COMING, COMING_CASES, STILL_NEEDED)
-PARTS: Final = (COMMANDS, ROWS, WAITS, FAMILIES, MAPS)
+PARTS: Final = (COMMANDS, ROWS, WAITS, FAMILIES, FUNCTIONS, MAPS)

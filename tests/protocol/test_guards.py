@@ -9,8 +9,6 @@ import pytest
 
 from tests.protocol.case import Case, Part
 from tests.protocol.catalog import PARTS
-from tests.protocol.commands.cases import INSIDE
-from tests.protocol.commands.one_saga import OneSaga
 from tests.protocol.commands.replaced import PRODUCTION
 from tests.protocol.explorer import explore
 
@@ -36,9 +34,11 @@ def test_this_is_not_enough(part: Part, case: Case) -> None:
     assert (result.invariant, len(result.trace)) == (case.invariant, case.steps), result.story()
 
 
-@pytest.mark.parametrize("case", INSIDE, ids=lambda case: case.config.name)
-def test_the_same_configuration_holds_with_the_guard(case: Case) -> None:
-    result = explore(OneSaga(replace(case.config, mutant=PRODUCTION)))
+@pytest.mark.parametrize(("part", "case"), [(part, case) for part, case in CASES if case.guard != "G73"], ids=named)
+def test_the_same_configuration_holds_with_the_guard(part: Part, case: Case) -> None:
+    """G73 is a rule about definitions: its configuration has a child that no guard at run time can save."""
+    config = replace(case.config, without="")
+    result = explore(part.make(replace(config, mutant=PRODUCTION) if hasattr(config, "mutant") else config))
 
     assert not result.violation, result.story()
 
@@ -46,4 +46,4 @@ def test_the_same_configuration_holds_with_the_guard(case: Case) -> None:
 def test_every_guard_has_its_case() -> None:
     numbers = {case.guard for _, case in CASES}
 
-    assert numbers == {f"G{number}" for number in (*range(1, 41), *range(41, 89), 135)}
+    assert numbers == {f"G{number}" for number in (*range(1, 95), 135)}
