@@ -8,6 +8,9 @@ from typing import Final
 
 from tests.mutants.guard import GUARDS, HERE, WAITING, Guard
 from tests.mutants.trial import ROOT, Kill
+from tests.protocol.case import Case
+from tests.protocol.catalog import PARTS
+from tests.protocol.waiting import WAITING as TO_COME
 
 FILE: Final = HERE / "kills.json"
 PAGE: Final = ROOT / "docs" / "reference" / "guards.md"
@@ -37,8 +40,9 @@ def write_page(recorded: Kills) -> None:
 def page(recorded: Kills) -> str:
     """docs/reference/guards.md."""
     rows = [(guard.number, _row(guard, recorded.get(guard.number, []))) for guard in GUARDS]
-    rows += [(number, f"| {number} | | | waits for {why} | |") for number, why in WAITING.items()]
+    rows += [(number, f"| {number} | | | waits for {why} | | {_without(number)} |") for number, why in WAITING.items()]
     table = "\n".join(row for _, row in sorted(rows, key=lambda row: int(row[0][1:])))
+    to_come = "\n".join(_waiting_row(number) for number in sorted(TO_COME, key=lambda number: int(number[1:])))
     return f"""\
 # Guards
 
@@ -49,9 +53,23 @@ and the simulation runs on that copy. A seed kills the mutant when a named invar
 Where a guard stands in SQL, the patch removes it from the memory store, which has the same rule in Python and passes the same suite. The
 tests that `tests/GUARDS.md` names show that the SQL has it.
 
-| Guard | Rule | Stands in | Killed by seeds | Invariant |
-| --- | --- | --- | --- | --- |
+The last column is from the model checker: the length of a shortest run of the model that breaks an invariant without the guard.
+`make model GUARD=G31` tells the story of one.
+
+| Guard | Rule | Stands in | Killed by seeds | Invariant | Without it |
+| --- | --- | --- | --- | --- | --- |
 {table}
+
+## Guards that wait for their code
+
+Models in `tests/protocol` have explored these rules before their code exists: each configuration holds with them, and breaks
+without any one of them. In the code there is nothing yet to remove.
+
+| Guard | Rule | Waits for | Explored in | Without it |
+| --- | --- | --- | --- | --- |
+{to_come}
+
+## Invariants
 
 | Invariant | Says |
 | --- | --- |
@@ -62,10 +80,31 @@ tests that `tests/GUARDS.md` names show that the SQL has it.
 | I8 | no rollback once the pivot has taken effect |
 | I9, I11 | the vector is true; the same version is the same row |
 | L1, L2 | everything ends, or waits for a person; with a person who helps, everything ends |
+| I12 | a retracted step ends as void or compensated |
+| W1, W3 | an event is consumed by at most one wait, which has it as its outcome; a wait has one outcome |
+| W4, W5 | a void wait has consumed nothing; no timeout before its moment, or over an event that was there |
+| C1, C2 | a held child is left only by its parent's order or end; a child ends as its parent does |
+| F1, F2 | steps are appended only while running, each once; a result is told once and stays recorded |
+| F3, F4 | the record is what a replay asks for; no rejection is lost |
+| M1, M2 | an item has one copy, which stays; copies are appended only while running |
 """
+
+
+def _waiting_row(number: str) -> str:
+    parts = ", ".join(sorted({part.name for part in PARTS for case in part.cases if case.guard == number}))
+    return f"| {number} | {TO_COME[number].rule} | {TO_COME[number].feature} | {parts} | {_without(number)} |"
+
+
+def _without(number: str) -> str:
+    """The shortest counterexample. `number` as in G01 or G1."""
+    cases = [case for part in PARTS for case in part.cases if int(case.guard[1:]) == int(number[1:])]
+    shortest: Case = min(cases, key=lambda case: case.steps)
+    if shortest.steps == 1:
+        return f"1 step: {shortest.invariant}"
+    return f"{shortest.steps} steps: {shortest.invariant}" if shortest.steps else f"at once: {shortest.invariant}"
 
 
 def _row(guard: Guard, found: Sequence[Kill]) -> str:
     seeds = ", ".join(str(kill.seed) for kill in found) or "none"
     invariants = ", ".join(sorted({kill.invariant for kill in found}))
-    return f"| {guard.number} | {guard.rule} | {guard.stands_in} | {seeds} | {invariants} |"
+    return f"| {guard.number} | {guard.rule} | {guard.stands_in} | {seeds} | {invariants} | {_without(guard.number)} |"

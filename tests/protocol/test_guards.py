@@ -11,6 +11,7 @@ from tests.protocol.case import Case, Part
 from tests.protocol.catalog import PARTS
 from tests.protocol.commands.replaced import PRODUCTION
 from tests.protocol.explorer import explore
+from tests.protocol.waiting import WAITING
 
 CASES = [(part, case) for part in PARTS for case in part.cases]
 WEAKER = [(part, case) for part in PARTS for case in part.weaker]
@@ -47,3 +48,7 @@ def test_every_guard_has_its_case() -> None:
     numbers = {case.guard for _, case in CASES}
 
     assert numbers == {f"G{number}" for number in (*range(1, 95), 135)}
+
+
+def test_the_guards_that_wait_for_their_code_have_rules() -> None:
+    assert list(WAITING) == [f"G{number}" for number in range(41, 95)]
