@@ -52,38 +52,40 @@ class _Replay:
         before, now, last = self._version, self._now, notes[-1]
         self._verdict.transitions += 1
         self._version, self._process = version, last.process
-        self._seen.add((last.phase, last.vector))
-        if len(last.vector) != len(self._plan.steps):
-            self._complain(Rule.REASON, f"a vector of {len(last.vector)} letters", f"{len(self._plan.steps)}")
+        vectors = [note.vector for note in notes if note.vector is not None]
+        recorded = vectors[-1] if vectors else None
+        if recorded is not None and len(recorded) != len(self._plan.steps):
+            self._complain(Rule.REASON, f"a vector of {len(recorded)} letters", f"{len(self._plan.steps)}")
             return
-        if any((note.phase, note.vector) != (last.phase, last.vector) for note in notes):
+        if any(note.phase != last.phase or note.vector not in (recorded, None) for note in notes):
             self._complain(Rule.REASON, "the lines of one transition have different vectors", "one vector after it")
         if version != before + 1:
             self._complain(Rule.VERSION, f"the line before it has version {before}", f"{version - 1}")
         elif now.phase in TERMINAL:
             self._complain(Rule.ENDED, f"{notes[0].kind!r} after the end in phase {now.phase}", "nothing")
         else:
-            self._replay(notes)
+            self._replay(notes, recorded)
             return
-        self._adopt(last)
+        self._adopt(last.phase, recorded)
 
-    def _replay(self, notes: Sequence[Transition]) -> None:
+    def _replay(self, notes: Sequence[Transition], recorded: str | None) -> None:
+        """`recorded` None: the lines alone say what has changed."""
         now, last = self._now, notes[-1]
-        now.open(last.vector)
+        now.open(recorded)
         if self._version == 1 and notes[0].kind != "started":
             self._complain(Rule.START, f"it begins with {notes[0].kind!r}", "started")
         for note in notes:
             self._line(note)
         now.dispatch()
-        if "".join(now.letters) != last.vector:
-            for step, theirs in enumerate(last.vector):
+        if recorded is not None and "".join(now.letters) != recorded:
+            for step, theirs in enumerate(recorded):
                 if now.letters[step] != theirs:
                     self._complain(*self._unlike(step, now.letters[step], theirs))
         elif now.phase != last.phase:
             self._complain(Rule.REASON, f"phase {last.phase}", now.phase)
         else:
             self._unfinished()
-        self._adopt(last)
+        self._adopt(last.phase, recorded)
 
     def _line(self, note: Transition) -> None:
         of_step, of_saga = OF_STEP.get(note.kind), OF_SAGA.get(note.kind)
@@ -97,10 +99,12 @@ class _Replay:
                 Rule.KIND, f"{note.kind!r} of {whose}", "a kind of line of the protocol, of a step or the saga"
             )
 
-    def _adopt(self, last: Transition) -> None:
+    def _adopt(self, phase: str, recorded: str | None) -> None:
         """Continues from the recorded state, so that one fault is reported once."""
-        self._now.phase, self._now.letters = last.phase, list(last.vector)
-        self._now.open(last.vector)
+        letters = self._now.letters if recorded is None else list(recorded)
+        self._now.phase, self._now.letters = phase, letters
+        self._now.open(recorded)
+        self._seen.add((phase, "".join(letters)))
 
     def _unlike(self, step: int, mine: str, theirs: str) -> tuple[Rule, str, str]:
         """Returns the rule that is broken by a letter that the lines do not explain."""
@@ -135,7 +139,10 @@ class _Replay:
         for note in notes:
             self._process = note.process
             is_quarantined_again = (
-                note.kind == "quarantined" and note.step is not None and note.vector[note.step] == "d"
+                note.kind == "quarantined"
+                and note.step is not None
+                and note.vector is not None
+                and note.vector[note.step] == "d"
             )
             if note.kind not in STILL and not is_quarantined_again:
                 self._complain(Rule.KIND, f"{note.kind!r} without a version", "a kind of line that changes nothing")

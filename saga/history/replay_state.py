@@ -26,8 +26,9 @@ class ReplayState:
 
     `due`: pending steps that are ready; they are dispatched, unless the saga is held back in the same transaction (`held`). `owed`: steps
     at Z with nothing to compensate, whose line is still missing. `declared`: steps that an operator has resolved, whose outcome is still
-    missing. `unclaimed`: steps that were made void because no process had ever claimed them. `before`, `target`: the recorded vectors
-    before and after the transaction. `turned`: the rule that changed many letters at once, if one was applied.
+    missing. `unclaimed`: steps that were made void because no process had ever claimed them. `before`, `target`: the vectors before and
+    after the transaction, the latter as it is recorded; None: it is not, and what is due is dispatched. `turned`: the rule that changed
+    many letters at once, if one was applied.
     """
 
     __slots__ = (
@@ -51,9 +52,9 @@ class ReplayState:
         self.successes: set[int] = set()  # reported, so that a result is stored
         self.unclaimed: set[int] = set()
         self.before: str = ""
-        self.target: str = ""
+        self.target: str | None = None
 
-    def open(self, target: str) -> None:
+    def open(self, target: str | None) -> None:
         """Begins a transaction, after which the vector is `target`."""
         self.before, self.target = "".join(self.letters), target
         self.turned = None
@@ -114,10 +115,14 @@ class ReplayState:
         while count != len(self.due):
             count = len(self.due)
             for step in self.due | self.held:
-                if self.target[step] in "DN":
+                if self.becomes(step) in "DN":
                     self.uses[Rule.DISPATCH] += self.letters[step] == "P"
-                    self.letters[step] = self.target[step]
+                    self.letters[step] = self.becomes(step)
             self.forward()
+
+    def becomes(self, step: int) -> str:
+        """The recorded letter of a step that was due: dispatched, where none was recorded."""
+        return "D" if self.target is None else self.target[step]
 
     # -- backward ------------------------------------------------------------------------------------------------------
 
@@ -135,7 +140,7 @@ class ReplayState:
 
     def _was_dispatched(self, step: int) -> bool:
         """It was due, and the same transaction rolled back: the record shows whether it had been dispatched first."""
-        return step in self.due | self.held and step != self.plan.pivot and self.target[step] != "V"
+        return step in self.due | self.held and step != self.plan.pivot and self.becomes(step) != "V"
 
     def _doubted(self, step: int) -> str:
         planned = self.plan.steps[step]
@@ -167,7 +172,7 @@ class ReplayState:
         self.phase, self.cancel, self.paused, self.turned = ABANDONING, False, False, Rule.FREEZE
         for step, letter in enumerate(self.letters):
             mode = self.plan.steps[step].mode
-            was_dispatched = letter == "P" and step in self.due | self.held and self.target[step] == "G"
+            was_dispatched = letter == "P" and step in self.due | self.held and self.becomes(step) == "G"
             if letter == "P" and not was_dispatched:
                 self.letters[step] = "V"
             elif letter in "PDdWwUuKk":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from saga.core.rules.history_kind import HistoryKind
-from saga.core.state.letters import ANY_COMPENSATING, ANY_VOIDING, FROZEN
+from saga.core.state.letters import ANY_COMPENSATING, ANY_VOIDING, DISPATCHED, FROZEN
 from saga.core.state.operation import Operation
 from saga.ports.saga_detail import SagaDetail
 
@@ -48,19 +48,23 @@ def attempts_in_history(detail: SagaDetail, step: int) -> StepAttempts:
 def operations(detail: SagaDetail) -> list[Operation | None]:
     """Returns which command each line of the history is about; None: the whole saga.
 
-    The letter before the line's transaction says it: the lines of one transaction have the same time and the vector after it.
+    The letter before the line's transaction says it: the lines of one transaction have the same time and the vector after it. A line
+    without a vector, and the one behind it, are about steps that go forward.
     """
     found: list[Operation | None] = []
-    before, at, vector = "", 0.0, ""
+    before: str | None = None
+    vector: str | None = None
+    at = 0.0
     for line in detail.history:
         if line.at != at:
             before, at = vector, line.at
         vector = line.vector
-        found.append(None if line.step is None else _operation_of((before or vector)[line.step]))
+        found.append(None if line.step is None else _operation_of(before or vector, line.step))
     return found
 
 
-def _operation_of(letter: str) -> Operation:
+def _operation_of(vector: str | None, step: int) -> Operation:
+    letter = DISPATCHED if vector is None else vector[step]
     if letter in ANY_COMPENSATING:
         return Operation.COMPENSATE
     return Operation.VOID_OR_REPORT if letter in ANY_VOIDING or letter == FROZEN else Operation.EXECUTE

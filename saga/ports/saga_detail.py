@@ -45,13 +45,13 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """A line of history. `step`: None if it is about the whole saga."""
+    """A line of history. `step`: None if it is about the whole saga. `vector`: None if the line says all that has changed."""
 
     at: float
     kind: str
     step: int | None
     detail: str | None
-    vector: str
+    vector: str | None
     process: str | None
 
 

@@ -50,6 +50,7 @@ def change_letter(rng: Random, recorded: SagaHistory) -> list[Transition]:
     """One letter of one vector."""
     version, step = rng.randint(1, recorded.version), rng.randrange(len(recorded.vector))
     before = next(note.vector for note in recorded.transitions if note.version == version)
+    assert before is not None
     letter = rng.choice([letter for letter in LETTERS if letter != before[step]])
     vector = before[:step] + letter + before[step + 1 :]
     return [note._replace(vector=vector) if note.version == version else note for note in recorded.transitions]

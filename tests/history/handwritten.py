@@ -41,6 +41,7 @@ def chronicle(notes: Sequence[Transition]) -> SagaHistory:
     last = max((note for note in notes if note.version is not None), key=lambda note: note.version or 0)
     results = {note.step for note in notes if note.kind in BRINGS_A_RESULT and note.step is not None}
     assert last.version is not None
+    assert last.vector is not None
     return SagaHistory(SAGA, 1, last.version, last.phase, last.vector, 0.0, frozenset(results), notes)
 
 

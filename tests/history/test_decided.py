@@ -56,7 +56,7 @@ def test_transitions_in_the_wrong_order_are_found_where_they_change_anything(rng
     assert findings(saga.graph, altered(recorded, notes)) != []
 
 
-def states(notes: object) -> list[tuple[str, str]]:
+def states(notes: object) -> list[tuple[str, str | None]]:
     assert isinstance(notes, list)
     found = {note.version: (note.phase, note.vector) for note in notes if isinstance(note, Transition)}
     return [found[version] for version in sorted(found, key=lambda version: version or 0)]

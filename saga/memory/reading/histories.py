@@ -6,7 +6,7 @@ import heapq
 from uuid import UUID
 
 from saga.memory.data.database import Database, HistoryRow, SagaRow
-from saga.ports.saga_history import HistoryPage, SagaHistory, Transition
+from saga.ports.saga_history import HistoryPage, SagaHistory, Transition, is_vector_kept
 
 
 def histories(database: Database, first: UUID, limit: int) -> HistoryPage:
@@ -37,10 +37,14 @@ def _chronicle(database: Database, row: SagaRow, notes: list[Transition]) -> Sag
 
 def _note(entry: HistoryRow) -> Transition:
     kind, step, detail = entry.entry
-    state = entry.state
-    return Transition(
-        entry.version, state.phase.value, state.vector, str(kind), None if step < 0 else step, detail, entry.process
-    )
+    phase, vector = entry.state.phase.value, recorded_vector(entry)
+    return Transition(entry.version, phase, vector, str(kind), None if step < 0 else step, detail, entry.process)
+
+
+def recorded_vector(entry: HistoryRow) -> str | None:
+    """The vector of a line, where a line has one."""
+    vector = entry.state.vector
+    return vector if is_vector_kept(entry.entry.kind, vector, entry.version) else None
 
 
 def _by_version(note: Transition) -> tuple[bool, int]:

@@ -6,6 +6,7 @@ import math
 
 from saga.memory.data.commands import CommandRow
 from saga.memory.data.database import Database, HistoryRow, SagaRow
+from saga.memory.reading.histories import recorded_vector
 from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX
 from saga.ports.saga_detail import HISTORY_LINES_MAX, CommandDetail, HistoryLine, SagaDetail, StepRecord
 
@@ -54,7 +55,7 @@ def _instruction(database: Database, row: CommandRow) -> CommandDetail:
 
 def _moment(database: Database, entry: HistoryRow) -> HistoryLine:
     step = None if entry.entry.step < 0 else entry.entry.step
-    at, vector = database.epoch + entry.at, entry.state.vector
+    at, vector = database.epoch + entry.at, recorded_vector(entry)
     return HistoryLine(at, str(entry.entry.kind), step, entry.entry.detail, vector, _name(database, entry.process))
 
 

@@ -60,7 +60,10 @@ begin
         on conflict (saga, step) do nothing;
     end if;
     insert into event (saga, at, version, process, n, step, phase, kind, vector, detail)
-    values (s_id, now(), s_version + 1, p_process, 1, d_step, s_phase, e_kind, s_vector, e_detail);
+    values (
+        s_id, now(), s_version + 1, p_process, 1, d_step, s_phase, e_kind,
+        case when e_kind <> 'succeeded' or length(s_vector) <= 64 or (s_version + 1) % 64 = 0 then s_vector end, e_detail
+    );
     if e_saga is not null then
         insert into event (saga, at, version, process, n, phase, kind, vector)
         values (s_id, now(), s_version + 1, p_process, 2, s_phase, e_saga, s_vector);

@@ -8,10 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from saga.core.definition.contract import Contract
+from saga.core.rules.decision import HistoryEntry
+from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.errors import Conflict, NotFound
-from saga.ports.values.write import Result
+from saga.ports.saga_history import LETTERS_IN_EACH_LINE_MAX, VECTOR_EVERY_VERSIONS
+from saga.ports.values.write import Drop, Result
 from saga.testing.suites.store.stage import (
     StoreStage,
     graph,
@@ -50,6 +53,30 @@ class RecordTests(StoreStage):
 
         stored = await directory.graph(number)
         assert (stored, stored.hash, stored.input_schema) == (plan, plan.hash, {"type": "object"})
+
+    async def test_a_long_saga_has_its_vector_only_in_some_lines_of_its_history(self) -> None:
+        process, steps = await self.process(), LETTERS_IN_EACH_LINE_MAX + 1
+        plan = graph(*(step(f"s{n}", after=(n - 1,) if n else ()) for n in range(steps)), name="long")
+        start = await self.started(process, "D" + "P" * (steps - 1), definition=plan)
+        successes = range(1, VECTOR_EVERY_VERSIONS)
+        for version in successes:
+            vector = "S" * version + "D" + "P" * (steps - version - 1)
+            entries = [HistoryEntry(HistoryKind.SUCCEEDED, version - 1, None)]
+            if version % 2 == 0:  # two lines about a step take the other way into the store
+                entries.append(HistoryEntry(HistoryKind.FAILED, version - 1, "no matter"))
+            write = replace(
+                moved(start, vector, version=version), drops=[Drop(version - 1, None)], entries=tuple(entries)
+            )
+            await process.commit(write)
+
+        page = await process.adapter.listing.histories(start.saga, 1)
+
+        lines = page.histories[0].transitions
+        kept = {line.version: line.vector is not None for line in lines if line.kind == HistoryKind.SUCCEEDED}
+        assert kept == {version + 1: version + 1 == VECTOR_EVERY_VERSIONS for version in successes}
+        assert all(line.vector for line in lines if line.kind == HistoryKind.FAILED)
+        detail = await process.adapter.listing.detail(start.saga)
+        assert [line.vector for line in detail.history if line.step == 0] == [None]
 
     async def test_the_same_definition_again_has_the_same_number(self) -> None:
         directory = (await self.adapter()).directory
