@@ -33,18 +33,18 @@ def _as_stored(note: Transition) -> Transition:
 
 def completed() -> Decided:
     saga = Decided(GRAPH)
-    for step in range(STEPS):
-        saga.happen([ev.Succeeded(step)])
+    for position in range(STEPS):
+        saga.happen([ev.Succeeded(position)])
     return saga
 
 
 def rolled_back() -> Decided:
     saga = Decided(GRAPH)
-    for step in range(STEPS - 1):
-        saga.happen([ev.Succeeded(step)])
+    for position in range(STEPS - 1):
+        saga.happen([ev.Succeeded(position)])
     saga.happen([ev.Rejected(STEPS - 1, "no")])
-    for step in reversed(range(STEPS - 1)):
-        saga.happen([ev.Compensated(step)])
+    for position in reversed(range(STEPS - 1)):
+        saga.happen([ev.Compensated(position)])
     return saga
 
 

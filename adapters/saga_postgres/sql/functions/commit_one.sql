@@ -74,3 +74,5 @@ begin
     return true;
 end $$;
 comment on function commit_one is 'Writes what follows from one outcome of one saga, if the saga has not moved on';
+comment on column event.vector is
+    'The letters after the transition; null where a saga of more than 64 steps has a line that says all that has changed';
