@@ -1,7 +1,7 @@
 """Columns of values as the text literals of PostgreSQL arrays.
 
 Deliberate: the driver's own encoding of arrays asks every element whether it is a container, which was a third of the cost of a step (ADR
-0006). The rules for quoting are here and nowhere else.
+0006). The rules for quoting are here and nowhere else. Columns of bytes are not literals: see `batch_parameters`.
 """
 
 from __future__ import annotations
@@ -34,7 +34,3 @@ def quoted_text(value: str | None) -> str:
     if value.isalnum() and value.upper() != NULL:
         return value
     return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def quoted_bytes(value: bytes) -> str:
-    return f'"\\\\x{value.hex()}"'

@@ -1,17 +1,26 @@
-"""The array parameters of `commit_batch`, `start_batch` and `admit`: a batch of values as columns, in the order of the parameters."""
+"""The array parameters of `commit_batch`, `start_batch` and `admit`: a batch of values as columns, in the order of the parameters.
+
+Columns are text literals, except inputs, results and hashes. The driver sends these as they are; in a literal each byte is two digits, which
+the server parses.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from saga.ports.values.claim import DeliveredCommand
 from saga.ports.values.start import Start
 from saga.ports.values.write import Dispatch, Write
-from saga_postgres.array_literals import NULL, Row, array_literals, quoted_bytes, quoted_text, quoted_word
+from saga_postgres.array_literals import NULL, Row, array_literals, quoted_text, quoted_word
 
 
-def commit_columns(writes: Sequence[Write]) -> list[str]:
+Column: TypeAlias = str | list[bytes] | list[bytes | None]
+"""A literal, or values that the driver encodes."""
+
+
+def commit_columns(writes: Sequence[Write]) -> list[Column]:
     """s_id .. e_detail of `commit_batch`."""
     sagas: list[Row] = []
     fences: list[Row] = []
@@ -19,6 +28,7 @@ def commit_columns(writes: Sequence[Write]) -> list[str]:
     delays: list[Row] = []
     dispatches: list[Row] = []
     results: list[Row] = []
+    values: list[bytes | None] = []
     entries: list[Row] = []
     for n, write in enumerate(writes, 1):
         at = str(n)
@@ -34,44 +44,40 @@ def commit_columns(writes: Sequence[Write]) -> list[str]:
         for dispatch in write.dispatches:
             dispatches.append((at, *_dispatch_row(dispatch), repr(dispatch.after_seconds)))
         for result in write.results:
-            results.append(
-                (
-                    at,
-                    str(result.step),
-                    str(result.attempts),
-                    NULL if result.value is None else quoted_bytes(result.value),
-                )
-            )
+            results.append((at, str(result.step), str(result.attempts)))
+            values.append(result.value)
         for entry in write.entries:
             entries.append((at, str(entry.step), quoted_word(entry.kind), quoted_text(entry.detail)))
     return [
         *array_literals(sagas, 5), *_flags(writes), *array_literals(fences, 3), *array_literals(drops, 3), *array_literals(delays, 8),
-        *array_literals(dispatches, 7), *array_literals(results, 4), *array_literals(entries, 4),
+        *array_literals(dispatches, 7), *array_literals(results, 3), values, *array_literals(entries, 4),
     ]  # fmt: skip
 
 
-def start_columns(starts: Sequence[Start]) -> list[str]:
+def start_columns(starts: Sequence[Start]) -> list[Column]:
     """s_id .. e_detail of `start_batch`."""
     sagas: list[Row] = []
     keys: list[Row] = []
+    hashes: list[bytes] = []
     dispatches: list[Row] = []
     entries: list[Row] = []
     for n, start in enumerate(starts, 1):
         at, state = str(n), start.state
         deadline = NULL if start.deadline_seconds is None else repr(start.deadline_seconds)
         texts = (quoted_text(state.vector), deadline, quoted_text(start.tags), quoted_text(start.trace))
-        sagas.append((start.saga.hex, str(start.definition), state.phase.letter, *texts, quoted_bytes(start.input)))
+        sagas.append((start.saga.hex, str(start.definition), state.phase.letter, *texts))
         if start.key is not None:
-            keys.append(
-                (at, quoted_text(start.definition_name), quoted_text(start.key), quoted_bytes(start.input_hash))
-            )
+            keys.append((at, quoted_text(start.definition_name), quoted_text(start.key)))
+            hashes.append(start.input_hash)
         for dispatch in start.dispatches:
             dispatches.append((at, *_dispatch_row(dispatch)))
         for entry in start.entries:
             entries.append((at, str(entry.step), quoted_word(entry.kind), quoted_text(entry.detail)))
     return [
-        *array_literals(sagas, 8),
-        *array_literals(keys, 4),
+        *array_literals(sagas, 7),
+        [start.input for start in starts],
+        *array_literals(keys, 3),
+        hashes,
         *array_literals(dispatches, 6),
         *array_literals(entries, 4),
     ]

@@ -24,7 +24,7 @@ from saga_postgres.announce.announcer import Announcement, Announcer
 from saga_postgres.audit import record
 from saga_postgres.connection.pool import Connection, Pool
 from saga_postgres.hot_path import calls
-from saga_postgres.hot_path.batch_parameters import commit_columns, delivery_columns, start_columns
+from saga_postgres.hot_path.batch_parameters import Column, commit_columns, delivery_columns, start_columns
 from saga_postgres.hot_path.caller_transactions import CallerTransactions
 from saga_postgres.hot_path.single_parameters import single_commit, single_start
 from saga_postgres.rows import Row, claim_of, conflict_of, overdue_of
@@ -135,7 +135,7 @@ class PostgresStore:
         return conflicts
 
     async def _write_batch(
-        self, fetch: Fetch, common: Sequence[object], columns: Sequence[str], *, is_new: bool
+        self, fetch: Fetch, common: Sequence[object], columns: Sequence[Column], *, is_new: bool
     ) -> Sequence[Row]:
         """Writes a batch. If all of it was taken for new but a row exists, the server refuses it, and it is written carefully."""
         if is_new:
