@@ -1,22 +1,20 @@
 """The array parameters of `commit_batch`, `start_batch` and `admit`: a batch of values as columns, in the order of the parameters.
 
-Columns are text literals, except inputs, results and hashes. The driver sends these as they are; in a literal each byte is two digits, which
-the server parses.
+Columns are text literals, except inputs, results and hashes. The driver sends these as they are; in a literal each byte is two digits,
+which the server parses.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
 
 from saga.ports.values.claim import DeliveredCommand
 from saga.ports.values.start import Start
 from saga.ports.values.write import Dispatch, Write
 from saga_postgres.array_literals import NULL, Row, array_literals, quoted_text, quoted_word
 
-
-Column: TypeAlias = str | list[bytes] | list[bytes | None]
+Column = str | Sequence[bytes | None]
 """A literal, or values that the driver encodes."""
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from itertools import islice
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, islice
 from typing import Final
 
 from saga.ports.values.claim import Claim
@@ -13,6 +14,9 @@ from saga.runtime.planning.outcome_group import OutcomeGroup
 from saga.runtime.timing.wakeup import Wakeup
 
 BATCH_SAGAS_MAX: Final = 256
+BATCH_BYTES_MAX: Final = 1024 * 1024
+"""Maximum number of bytes of results that several sagas commit together, or of inputs that start together. A larger statement costs the
+server more than its parts: it copies arrays, and for each large copy it asks the system for new memory."""
 
 
 class OutcomeQueue:
@@ -92,11 +96,27 @@ class OutcomeQueue:
 
     def _next_batch(self) -> tuple[list[OutcomeGroup], Notifications]:
         notifications, self._notifications = self._notifications, Notifications()
-        if self._busy.keys().isdisjoint(self._pending):
-            free = list(islice(self._pending, BATCH_SAGAS_MAX))
-        else:
-            free = list(islice((saga for saga in self._pending if saga not in self._busy), BATCH_SAGAS_MAX))
-        return [self._pending.pop(saga) for saga in free], notifications
+        free: Iterable[int] = self._pending
+        if not self._busy.keys().isdisjoint(self._pending):
+            free = (saga for saga in self._pending if saga not in self._busy)
+        sagas = list(islice(free, BATCH_SAGAS_MAX))
+        sizes = [_result_bytes(self._pending[saga]) for saga in sagas]
+        return [self._pending.pop(saga) for saga in sagas[: count_that_fits(sizes)]], notifications
+
+
+def count_that_fits(sizes: Sequence[int]) -> int:
+    """Returns how many of these, at least one, have at most `BATCH_BYTES_MAX` bytes together."""
+    if sum(sizes) <= BATCH_BYTES_MAX:
+        return len(sizes)
+    return max(bisect_right(list(accumulate(sizes)), BATCH_BYTES_MAX), 1)
+
+
+def _result_bytes(group: OutcomeGroup) -> int:
+    size = 0
+    for outcome in group.outcomes:
+        if outcome.value is not None:
+            size += len(outcome.value)
+    return size
 
 
 def _has_recipients(notifications: Notifications) -> bool:

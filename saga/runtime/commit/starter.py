@@ -22,6 +22,7 @@ from saga.ports.values.write import Dispatch
 from saga.runtime.after_commit import AfterStart
 from saga.runtime.commit.backoff import Backoff
 from saga.runtime.commit.caller_transaction import driver_connection
+from saga.runtime.commit.outcome_queue import count_that_fits
 from saga.runtime.planning.assignment import Routes
 from saga.runtime.planning.inline import fits_inline
 from saga.runtime.planning.new_claim import new_claim
@@ -122,7 +123,8 @@ class Starter:
     async def _work(self) -> None:
         while True:
             await self._wanted.wait()
-            batch, self._pending = self._pending[:BATCH_MAX], self._pending[BATCH_MAX:]
+            count = count_that_fits([len(pending.request.input) for pending in self._pending[:BATCH_MAX]])
+            batch, self._pending = self._pending[:count], self._pending[count:]
             if self._pending:
                 self._wanted.ring()
             if batch:
