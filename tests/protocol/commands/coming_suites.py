@@ -20,6 +20,7 @@ def _config(name: str, shape: str, modes: str, **fields: Any) -> Config:
 _CCR: Final = {"crash": 1, "cancel": 1, "reject": 1}
 _CCRE: Final = _CCR | {"exhaust": 1}
 _ANY: Final = ((2, 1),)  # step C starts after one success
+_ANY_LAST: Final = ((3, 1),)  # step D starts after one success
 _TWO: Final = ((3, 2),)  # step D starts after two
 
 HANDLED: Final = (
@@ -101,6 +102,12 @@ COMING_CASES: Final = (
     Case("G52", "I3", 7, _without("retract_wait", "fork4", "TXTT", retractable=(1,))),
     Case("G53", "I7", 7, _without("retract_complete", "chain3", "XXX", retractable=(2,))),
     Case("G54", "I2", 10, _without("retract_recheck", "chain3", "TTT", retractable=(1,), crash=1, cancel=1)),
+)  # fmt: skip
+LONG_LOSER: Final = (  # a rule for definitions: a branch that a race may retract is one step. A's successor is pending, and D has begun
+    Case(
+        "", "I4", 11,
+        _config("a losing branch of two steps", "zig4", "TTTT", joins=_ANY_LAST, handled=(2,), skip=(2,), retractable=(0,), pause=1),
+    ),
 )  # fmt: skip
 STILL_NEEDED: Final = (  # older guards, where a rejection is handled or a step is retracted
     Case("G16", "I9", 7, _without("j_reject", "chain3", "JJJ", handled=(0,), reject=1, crash=1)),
