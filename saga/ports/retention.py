@@ -13,7 +13,11 @@ class Retention(Protocol):
     """
 
     async def purge(self, older_than_seconds: float, limit: int) -> int:
-        """Deletes up to `limit` sagas that ended longer ago, with their steps and keys. Returns the number of sagas."""
+        """Deletes up to `limit` sagas that ended longer ago, with their steps and keys. Returns the number of sagas.
+
+        Fewer than `limit`: all of them have been looked at since the last such call, whatever stands before them. A saga that is locked is
+        passed over, and looked at again afterwards.
+        """
 
     async def prepare_history(self) -> None:
         """Creates the partitions of the history for the coming days.

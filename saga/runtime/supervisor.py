@@ -29,6 +29,10 @@ TROUBLE_SECONDS: Final = 10.0  # how long after a failure a waiting candidate re
 SEEN_SECONDS: Final = 1.0  # how often a leader reports itself: participants enforce deadlines only while one does
 RENEWALS: Final = 3  # within the time for which a leadership is trusted
 RENEW_SECONDS_MIN: Final = 0.1
+PURGE_REST: Final = 19
+"""After each batch, a purge rests for this many times as long as the batch took: it gets a twentieth of the time."""
+PURGE_REST_BEHIND: Final = 1
+"""The same once a round takes longer than the pause between two rounds: sagas may end faster than they are purged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class SupervisorOptions:
 
     `scan_seconds`: how often it looks for overdue sagas; `outage_grace_seconds`: a longer silence of store and leaders extends deadlines;
     `retention_seconds`: how long finished sagas are kept; `history_days`: how long their history is;
-    `maintenance_seconds`: how often retention is enforced.
+    `maintenance_seconds`: how long house-keeping pauses between two rounds; `purge_max`: sagas purged without a rest.
     """
 
     scan_seconds: float = 1.0
@@ -45,7 +49,7 @@ class SupervisorOptions:
     retention_seconds: float = 30 * 86_400.0
     history_days: float = 30.0
     maintenance_seconds: float = 600.0
-    purge_max: int = 1_000
+    purge_max: int = 500
 
 
 class Supervisor:
@@ -123,7 +127,8 @@ class Supervisor:
             self._watch_trust,
             self._keep_reporting,
             self._scan,
-            self._maintain,
+            partial(self._maintain, self._purge),
+            partial(self._maintain, self._keep_history),
         ]
         tasks = [asyncio.create_task(loop()) for loop in loops]
         try:
@@ -237,21 +242,24 @@ class Supervisor:
         extension = [] if seconds is None else [ev.Extended(seconds + self._silent_seconds)]
         return [*extension, ev.Redriven(entry.held)]
 
-    async def _maintain(self) -> None:
+    async def _maintain(self, work: Callable[[], Coroutine[None, None, None]]) -> None:
         while True:
-            for work in (self._purge, self._keep_history):
-                try:
-                    await work()
-                except SagaError as error:  # the other work must not wait for it
-                    self._log.warning("cannot enforce retention", error=str(error))
+            try:
+                await work()
+            except SagaError as error:
+                self._log.warning("cannot enforce retention", error=str(error))
             await self._clock.sleep(self._options.maintenance_seconds)
 
     async def _purge(self) -> None:
-        while (
-            await self._retention.purge(self._options.retention_seconds, self._options.purge_max)
-            == self._options.purge_max
-        ):
-            pass
+        """One round through all sagas that are old enough. It rests between batches, and so leaves most of the time to other work."""
+        options, began_at = self._options, self._clock.monotonic()
+        while True:
+            batch_at = self._clock.monotonic()
+            if await self._retention.purge(options.retention_seconds, options.purge_max) < options.purge_max:
+                return
+            now = self._clock.monotonic()
+            rest = PURGE_REST if now - began_at <= options.maintenance_seconds else PURGE_REST_BEHIND
+            await self._clock.sleep(rest * (now - batch_at))
 
     async def _keep_history(self) -> None:
         await self._retention.keep_history(self._options.history_days)

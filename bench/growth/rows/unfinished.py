@@ -57,11 +57,7 @@ def measure(setup: Setup, point: int) -> Figures:
 
 def _window(url: str, connection: Db, services: Fleet) -> Figures:
     services.start(url, "supervisor", environment=RETENTION)
-    give_up_at = time.monotonic() + LEADING_SECONDS_MAX
-    while not number(connection, LEADING):
-        if time.monotonic() > give_up_at:
-            raise NotMeasured("the supervisor does not lead")
-        time.sleep(LEADING_POLL_SECONDS)
+    wait_until_leading(connection)
     began = time.monotonic()
     left, seconds = FINISHED, 0.0
     while left > 1 and seconds < WINDOW_SECONDS:  # the one that was copied is younger
@@ -77,3 +73,12 @@ async def one_that_ends(url: str) -> UUID:
         handle = await app.start(external.completing, order_of(0))
         await handle.result(60)
         return handle.id
+
+
+def wait_until_leading(connection: Db) -> None:
+    """Returns as soon as a supervisor leads."""
+    give_up_at = time.monotonic() + LEADING_SECONDS_MAX
+    while not number(connection, LEADING):
+        if time.monotonic() > give_up_at:
+            raise NotMeasured("the supervisor does not lead")
+        time.sleep(LEADING_POLL_SECONDS)

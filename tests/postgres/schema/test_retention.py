@@ -24,6 +24,14 @@ def retention(pool: Pool) -> PostgresRetention:
     return PostgresRetention(pool)
 
 
+async def one_round(retention: PostgresRetention, limit: int) -> int:
+    """Purges until a call says that all have been looked at."""
+    count = 0
+    while (purged := await retention.purge(DAY, limit)) == limit:
+        count += purged
+    return count + purged
+
+
 async def left(tables: Tables) -> set[UUID]:
     return {row["id"] for row in await tables.fetch("select id from saga")}
 
@@ -79,18 +87,56 @@ async def test_a_purge_stops_at_its_limit(retention: PostgresRetention, tables: 
     assert [await retention.purge(DAY, 2) for _ in range(4)] == [2, 2, 1, 0]
 
 
-async def test_a_walk_goes_on_behind_old_sagas_that_still_run(
-    retention: PostgresRetention, tables: Tables, monkeypatch: pytest.MonkeyPatch
+async def test_nothing_that_can_be_purged_waits_for_what_stands_before_it(
+    retention: PostgresRetention, tables: Tables, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "BATCH_SAGAS_MAX", 2)
-    monkeypatch.setattr(module, "BATCHES_MAX", 2)
+    monkeypatch.setattr(module, "WALK_SAGAS_MAX", 3)
     definition = await add_definition(tables)
-    running = {await add_saga(tables, definition, "DPP", age_seconds=3 * DAY) for _ in range(5)}
+    layouts = ["R" * 10 + "DDDDD", "RDRDRRRRRRDRD", "LRRRRLLLD", "DDDDDDRRRRRRR", "D", "RRRRRR", "LLLDDDD"]
+    for layout in layouts:
+        made = [
+            await add_saga(
+                tables, definition, "SSS", phase="R" if kind == "R" else "D", age_seconds=2 * DAY - place, reason=kind
+            )
+            for place, kind in enumerate(layout)
+        ]
+        finished = {saga for saga, kind in zip(made, layout, strict=True) if kind == "D"}
+        async with transaction_of(postgres_url, "select from saga where reason = 'L' for update"):
+            purged = await one_round(retention, 2)
+        assert (purged, await left(tables)) == (len(finished), {*made} - finished), layout
+
+        assert await one_round(retention, 100) == layout.count("L")  # the round after that has those that were locked
+        await tables.execute("delete from saga")
+
+
+async def test_a_call_ends_behind_the_last_old_saga_however_many_run_before_it(
+    retention: PostgresRetention, tables: Tables
+) -> None:
+    definition = await add_definition(tables)
+    await add_saga(tables, definition, "DPP", age_seconds=3 * DAY)
+    await tables.execute(
+        "insert into saga (id, definition, phase, wake_at, started_at, vector, input)"
+        " select gen_random_uuid(), definition, phase, wake_at, started_at, vector, input from saga, generate_series(1, 25000)"
+    )
+    await tables.execute("update saga set id = ('00000000' || substr(id::text, 9))::uuid")
     await add_saga(tables, definition, "SSS", phase="D", age_seconds=2 * DAY)
 
-    assert [await retention.purge(DAY, 100) for _ in range(2)] == [0, 1]
+    assert await retention.purge(DAY, 100) == 1
 
-    assert await left(tables) == running
+
+async def test_processes_of_an_older_build_look_at_no_more_sagas_than_they_may_delete(tables: Tables) -> None:
+    definition = await add_definition(tables)
+    running = [await add_saga(tables, definition, "DPP", age_seconds=3 * DAY - n) for n in range(2)]
+    ended = await add_saga(tables, definition, "SSS", phase="D", age_seconds=2 * DAY)
+    query = "select last, visited, purged from purge_batch($1, $2, 2)"
+
+    first = await tables.fetch(query, UUID(int=0), DAY)
+    second = await tables.fetch(query, running[1], DAY)
+
+    assert [tuple(row) for row in first] == [(running[1], 2, 0)]
+    assert [tuple(row) for row in second] == [(None, 1, 1)]
+    assert ended not in await left(tables)
 
 
 async def test_a_walk_begins_again_after_its_end(retention: PostgresRetention, tables: Tables) -> None:

@@ -37,8 +37,8 @@ class Recorded:
         await self.prepare_history()
 
 
-async def started(clock: HandClock) -> tuple[Process, Recorded, Database]:
-    database, retention = Database(clock, epoch=0.0), Recorded()
+async def started(clock: HandClock, retention: Recorded | None = None) -> tuple[Process, Recorded, Database]:
+    database, retention = Database(clock, epoch=0.0), retention or Recorded()
     adapter = MemoryAdapter(database, StoreOptions())
     adapter.retention = retention
     process = Process(adapter, clock)
@@ -56,6 +56,41 @@ async def test_sagas_are_purged_although_the_history_cannot_be_kept() -> None:
     await clock.advance(SupervisorOptions().maintenance_seconds)
     await until(lambda: retention.prepared > 1 and retention.purged > 1, "both are tried again")
 
+    await ended(supervision)
+    await process.stop()
+
+
+class Slow(Recorded):
+    """A retention with endless work, of which each batch takes a second."""
+
+    def __init__(self, clock: HandClock) -> None:
+        super().__init__()
+        self.clock = clock
+
+    async def purge(self, older_than_seconds: float, limit: int) -> int:  # noqa: ARG002
+        self.purged += 1
+        await self.clock.sleep(1.0)
+        return limit
+
+
+async def test_a_purge_rests_between_batches_and_less_once_it_is_behind() -> None:
+    clock = HandClock(1_000.0)
+    process, retention, database = await started(clock, Slow(clock))
+    supervisor = Supervisor(process, MemoryElection(database, LEASE_SECONDS), clock, SupervisorOptions())
+    supervision = asyncio.create_task(supervisor.run())
+    await until(lambda: retention.purged == 1, "it begins")
+
+    async def batches(seconds: int) -> int:
+        before = retention.purged
+        for _ in range(seconds):
+            await clock.advance(1.0)
+        return retention.purged - before
+
+    assert await batches(500) == 25
+    await batches(110)
+    assert await batches(500) == 250
+
+    assert retention.prepared > 1  # the history does not wait for it
     await ended(supervision)
     await process.stop()
 

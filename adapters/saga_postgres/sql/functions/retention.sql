@@ -6,30 +6,41 @@ create or replace function first_id_at(p_at timestamptz) returns uuid language s
 $$;
 comment on function first_id_at is 'The smallest UUIDv7 of a moment: sagas started before it have smaller ids';
 
-create or replace function purge_batch(
-    p_after uuid, p_older_than float8, p_limit integer, out last uuid, out visited integer, out purged integer
+create or replace function purge_walk(
+    p_after uuid, p_older_than float8, p_walk integer, p_limit integer, out last uuid, out visited integer, out purged integer
 )
 language plpgsql security definer set search_path from current
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
--- Visits p_limit sagas (at most 1,000) after p_after in the order of their ids, deletes those that ended more than p_older_than seconds ago, and returns
--- the last id visited, after which the next call continues.
+-- Walks over p_walk sagas (at most 20,000) after p_after in the order of their ids, up to the p_limit-th (at most 1,000) that ended more than
+-- p_older_than seconds ago, and deletes those. Returns where it stopped; last is null if no older saga is left behind that. A saga that does
+-- not end for months costs only the walk over its row.
 declare
     v_before timestamptz := now() - seconds(checked_age(p_older_than));
+    v_walk integer := least(p_walk, 20000);
+    v_limit integer := least(p_limit, 1000);
+    v_walked integer;
+    v_ended uuid[];
     v_ids uuid[];
 begin
     with walked as (
-        select s.id, s.ended_at from saga s where s.id > p_after and s.id < first_id_at(v_before) order by s.id limit least(p_limit, 1000)
-    ), old as (
-        select s.id from saga s join walked w on w.id = s.id where w.ended_at < v_before order by s.id for update of s skip locked
+        select s.id, s.ended_at from saga s where s.id > p_after and s.id < first_id_at(v_before) order by s.id limit v_walk
     )
-    select (select w.id from walked w order by w.id desc limit 1), (select count(*) from walked), (select array_agg(o.id) from old o)
-    into last, visited, v_ids;
-    if v_ids is not null then  -- a saga of which a command is locked is left for the next time: nothing waits for a process that hangs
+    select (select count(*) from walked), (select w.id from walked w order by w.id desc limit 1),
+           array(select w.id from walked w where w.ended_at < v_before order by w.id limit v_limit)
+    into v_walked, last, v_ended;
+    if cardinality(v_ended) = v_limit then
+        last := v_ended[v_limit];
+    elsif v_walked < v_walk then
+        last := null;
+    end if;
+    visited := v_walked;
+    v_ids := array(select s.id from saga s where s.id = any (v_ended) order by s.id for update of s skip locked);
+    if cardinality(v_ids) > 0 then  -- a saga of which a command is locked is left for the next time: nothing waits for a process that hangs
         with free as (select c.saga, c.step from command c where c.saga = any (v_ids) for update skip locked)
         delete from command c using free where c.saga = free.saga and c.step = free.step;
         v_ids := array(select id from unnest(v_ids) as old(id) where not exists (select from command c where c.saga = old.id));
     end if;
-    purged := coalesce(cardinality(v_ids), 0);
+    purged := cardinality(v_ids);
     if purged > 0 then
         delete from step where saga = any (v_ids);
         delete from start_key where saga = any (v_ids);
@@ -37,7 +48,17 @@ begin
         delete from saga where id = any (v_ids);
     end if;
 end $$;
-comment on function purge_batch is 'Deletes finished sagas with their steps, start keys and history';
+comment on function purge_walk is
+    'Deletes finished sagas with their steps, start keys and history, and says where the next call goes on; last null: that was the end';
+
+create or replace function purge_batch(
+    p_after uuid, p_older_than float8, p_limit integer, out last uuid, out visited integer, out purged integer
+)
+language sql set search_path from current as $$
+-- For processes of an older build, which look at no more sagas than they may delete.
+    select w.last, w.visited, w.purged from purge_walk(p_after, p_older_than, least(p_limit, 1000), least(p_limit, 1000)) as w
+$$;
+comment on function purge_batch is 'As purge_walk, for processes of an older build';
 
 create or replace function checked_age(p_age float8) returns float8 language plpgsql immutable as $$
 begin

@@ -229,6 +229,16 @@ class RecordTests(StoreStage):
 
         assert [await process.adapter.retention.purge(0.0, 2) for _ in range(3)] == [2, 1, 0]
 
+    async def test_a_finished_saga_is_purged_whatever_stands_before_it(self) -> None:
+        process = await self.process()
+        for ends in (False, False, True, False, True, True):
+            start = await self.started(process)
+            if ends:
+                await process.commit(moved(start, "S", Phase.COMPLETED))
+        await self.advance(SHORT_SECONDS)
+
+        assert [await process.adapter.retention.purge(0.0, 2) for _ in range(2)] == [2, 1]
+
     async def test_history_is_purged_without_harm_to_sagas(self) -> None:
         process = await self.process()
         start = await self.started(process)
