@@ -24,6 +24,7 @@ from saga_postgres.announce.channels import peers_channel, prefix, process_chann
 from saga_postgres.announce.encryption import KEY, MessageCipher
 from saga_postgres.announce.frames import inline_frames, reference_frames
 from saga_postgres.announce.inbox import Inbox
+from saga_postgres.announce.inline_limits import fit_frame, fit_notify
 from saga_postgres.announce.local_socket import LocalSocket
 from saga_postgres.announce.messages import Message, inline_messages, message_columns, reference_messages
 from saga_postgres.announce.paced import Paced
@@ -59,6 +60,7 @@ class Announcer:
             local, remote = _NOTHING, notifications
         else:
             local, remote = _split(notifications, self.socket)
+        local, remote = fit_frame(local), fit_notify(remote)
         return Announcement(local, remote, self._namespace, self._cipher, self.socket, self._notify_soon)
 
     def _notify_soon(self, unsent: Notifications) -> None:

@@ -59,7 +59,7 @@ def _reference_payloads(kind: str, items: Sequence[bytes]) -> list[str]:
 def _inline_payloads(
     kind: str, documents: Iterable[Sequence[object]], channel: str, cipher: MessageCipher
 ) -> list[str]:
-    """Fills each payload with as many documents as fit. A document is far smaller than a payload."""
+    """Fills each payload with as many documents as fit. A document fits into one: see `inline_limits`."""
     payloads: list[str] = []
     place = kind + channel
     lines: list[bytes] = []

@@ -24,7 +24,6 @@ from saga.runtime.commit.backoff import Backoff
 from saga.runtime.commit.caller_transaction import driver_connection
 from saga.runtime.commit.outcome_queue import count_that_fits
 from saga.runtime.planning.assignment import Routes
-from saga.runtime.planning.inline import fits_inline
 from saga.runtime.planning.new_claim import new_claim
 from saga.runtime.planning.start_plan import first_decision, start_of
 from saga.runtime.planning.start_request import StartRequest
@@ -219,7 +218,7 @@ class Starter:
         process = self._routes.identity.number
         for pending, start in zip(batch, starts, strict=True):
             for dispatch in start.dispatches:
-                if dispatch.owner is not None and dispatch.owner != process and fits_inline(start.input, {}):
+                if dispatch.owner is not None and dispatch.owner != process:
                     claim = self._first_claim(pending.request, start, dispatch, lease_ends)
                     notifications.claims.setdefault(dispatch.owner, []).append(claim)
 
