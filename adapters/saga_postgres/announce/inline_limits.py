@@ -1,4 +1,4 @@
-"""How much a notification carries inline. What does not fit is sent as a reference, and the receiver reads it from the store."""
+"""The limits of inline claims and end statuses. The rest is sent as references, and read from the store."""
 
 from __future__ import annotations
 

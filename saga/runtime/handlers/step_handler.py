@@ -19,6 +19,8 @@ from saga.runtime.handlers.handler_function import HandlerFunction
 from saga.runtime.handlers.handler_shape import Handler
 
 RESULT_BYTES_MAX: Final = 1024 * 1024
+"""Maximum size of a result as JSON. A handler that returns more has failed for good: its transaction is rolled back, or, if it is external,
+whether it took effect counts as unknown."""
 Function = TypeVar("Function", bound=Handler)
 Parameters = ParamSpec("Parameters", default=...)
 Returned = TypeVar("Returned", default=Value)
@@ -122,7 +124,7 @@ class StepHandler(Generic[Parameters, Returned]):
         if len(data) > RESULT_BYTES_MAX:
             raise InputRefused(
                 f"step {self.full_name} returned {len(data):,} bytes, more than {RESULT_BYTES_MAX:,}: "
-                "store them elsewhere and return the address"
+                "keep them in object storage or in a table of your own, and return a reference"
             )
         return data
 

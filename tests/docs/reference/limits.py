@@ -18,6 +18,7 @@ from saga.runtime import redrive
 from saga.runtime.claims import claim_heartbeat, isolation, misfits, poller
 from saga.runtime.commit import outcome_queue
 from saga.runtime.handlers.participant import CONCURRENCY_DEFAULT, CONCURRENCY_MAX
+from saga.runtime.handlers.step_handler import RESULT_BYTES_MAX
 from tests.docs.reference.markdown import AGAIN, table
 
 _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
@@ -33,6 +34,7 @@ _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
     ("Largest whole number in a template", INTEGER_MAX, "`saga.core.definition.paths.INTEGER_MAX`"),
     ("Levels of a template", TEMPLATE_DEPTH_MAX, "`saga.core.definition.paths.TEMPLATE_DEPTH_MAX`"),
     ("Bytes of a saga's input", client.INPUT_BYTES_MAX, "`saga.client.INPUT_BYTES_MAX`"),
+    ("Bytes of a step's result", RESULT_BYTES_MAX, "`saga.runtime.handlers.step_handler.RESULT_BYTES_MAX`"),
     ("Characters of a start key", client.KEY_CHARS_MAX, "`saga.client.KEY_CHARS_MAX`"),
     ("Bytes of a saga's tags as JSON", client.TAGS_BYTES_MAX, "`saga.client.TAGS_BYTES_MAX`"),
     ("Attempts in `Retry(attempts=)`", ATTEMPTS_MAX, "`saga.core.check.limits.ATTEMPTS_MAX`"),

@@ -1,4 +1,4 @@
-"""How much a notification carries inline."""
+"""The limits of inline claims and end statuses."""
 
 from __future__ import annotations
 
