@@ -13,6 +13,7 @@ from saga.ports.values.start import Start
 from saga.runtime.bus.dispatcher import Dispatcher
 from saga.runtime.claims.intake import Intake
 from saga.runtime.claims.poll_requests import PollRequests
+from saga.runtime.commit.end_log import EndLog
 from saga.runtime.commit.end_waiters import EndWaiters
 from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.handover import end_status, next_claim
@@ -38,6 +39,7 @@ class FollowUp:
     meter: Meter
     lease_seconds: float
     active_at: float = float("-inf")
+    end_log: EndLog = field(default_factory=EndLog)
     _log: Logger = field(default_factory=lambda: get_logger("saga.process"))
 
     def committed(self, group: OutcomeGroup, plan: CommitPlan) -> None:
@@ -85,13 +87,6 @@ class FollowUp:
             self.requests.fetch(refs)
 
     def _report_end(self, group: OutcomeGroup, plan: CommitPlan) -> None:
-        state = plan.write.state
-        self._log.info(
-            "saga ended",
-            saga=str(group.saga),
-            definition=group.graph.name,
-            outcome=state.phase.name.lower(),
-            reason=state.reason,
-        )
+        self.end_log.ended(group.saga, group.graph.name, plan.write.state)
         if group.waiter == self.router.identity.number:
             self.end_waiters.ended(group.saga, end_status(group, plan))
