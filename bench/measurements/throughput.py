@@ -87,7 +87,7 @@ def five_services(setup: Setup) -> Iterator[tuple[Fleet, Child]]:
         for target in participants_of(MODULE, SERVICES):
             services.start(setup.url, "participant", target)
         services.wait_until_joined(setup.url, len(SERVICES))
-        with child(Path(name) / "client.log", serve_windows, setup.url, _served_elsewhere) as client:
+        with child(Path(name) / "client.log", serve_windows, setup.url, external.served_elsewhere) as client:
             client.receive(READY_SECONDS_MAX)
             yield services, client
 
@@ -130,10 +130,6 @@ def _service_database(setup: Setup, service: str) -> str:
 
 def _external() -> Made:
     return external.completing, external.PARTICIPANTS
-
-
-def _served_elsewhere() -> Made:
-    return external.completing, ()
 
 
 def _rejected() -> Made:

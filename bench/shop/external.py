@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench.shop.order import Order, Receipt
 from saga import Definition, Participant, Reject
 
@@ -72,3 +74,8 @@ _held = rejected.step("inventory.reserve")
 _paid = rejected.step("payments.charge", after=_held)
 _labelled = rejected.step("labels.label", after=_paid)
 rejected.step("shipping.refuse", after=_labelled, read_only=True)
+
+
+def served_elsewhere() -> tuple[Definition[Order], Sequence[Participant]]:
+    """The saga that completes, for a client beside the services."""
+    return completing, ()
