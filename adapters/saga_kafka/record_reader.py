@@ -41,7 +41,10 @@ class RecordReader:
         self._skipped = 0  # of the first suspect, in its last skip
 
     def forget(self) -> None:
-        """Forgets the partitions: they may belong to another member now, and would come back at their last commit."""
+        """Forgets the partitions, which may belong to another member now. A rebalance calls it, also while `read` waits for the driver.
+
+        A partition that comes back is read from its last commit.
+        """
         self._next.clear()
         self._suspects.clear()
 
@@ -59,16 +62,16 @@ class RecordReader:
                 raise
             if suspect is None:
                 await self._go_back(error)
-            else:
+            elif suspect in self._suspects:
                 await self._skip(suspect, error)
             return {}
         for partition, records in batches.items():
             self._next[partition] = records[-1].offset + 1
         if batches:
             self._failures = self._skipped = 0
-        if suspect is not None and await self._is_cleared(suspect, is_empty=not batches):
+        if suspect in self._suspects and await self._is_cleared(suspect, is_empty=not batches):
             self._reads = self._empty_reads = self._skipped = 0
-            if self._suspects:  # unless the group was rebalanced meanwhile
+            if self._suspects:
                 self._suspects.popleft()
         return batches
 
@@ -85,19 +88,22 @@ class RecordReader:
     async def _go_back(self, error: Exception) -> None:
         """Goes back, in all partitions, to the record after the last one that was returned."""
         _log.warning("kafka: a record cannot be read, reading one by one until it is found: %r", error)
-        partitions = sorted(self._consumer.assignment())
-        for partition in partitions:
+        self._reads = self._empty_reads = self._skipped = 0
+        self._suspects.extend(sorted(self._consumer.assignment()))
+        for partition in tuple(self._suspects):
             offset = self._next.get(partition) or await self._consumer.committed(partition)
+            if not self._suspects:  # forgotten meanwhile
+                return
             if offset is None:
                 await self._consumer.seek_to_beginning(partition)
             else:
                 self._consumer.seek(partition, offset)
-        self._suspects.extend(partitions)
-        self._reads = self._empty_reads = self._skipped = 0
 
     async def _skip(self, partition: TopicPartition, error: Exception) -> None:
         """Skips twice as many records as the last time, but none that do not exist yet."""
         begin: int = await self._consumer.position(partition)
+        if partition not in self._suspects:  # forgotten meanwhile
+            return
         self._skipped = self._skipped * 2 or 1
         end = min(begin + self._skipped, self._consumer.highwater(partition) or begin + 1)
         _log.error(
@@ -108,5 +114,5 @@ class RecordReader:
 
 
 def _is_of_a_record(error: Exception) -> bool:
-    """True also for an error that is not the driver's own: it raises those while it reads a record."""
+    """Returns whether a record may be the cause. The driver raises errors that are not its own while it reads a record."""
     return isinstance(error, _OF_RECORDS) or not isinstance(error, (KafkaError, OSError, TimeoutError))

@@ -184,6 +184,60 @@ async def test_a_commit_loop_that_fails_ends_the_subscription(monkeypatch: pytes
     await subscription.close()
 
 
+class RebalancedConsumer(FailingConsumer):
+    """A driver that cannot read a record; the group is rebalanced during one of the calls that follow."""
+
+    def __init__(self, during: str) -> None:
+        super().__init__(KeyError("record"), 1)
+        self.reader = RecordReader(self, 10)
+        self.asked = list[tuple[TopicPartition, ...]]()
+        self._during = during
+
+    async def getmany(self, *partitions: TopicPartition, **_: object) -> dict[TopicPartition, list[Any]]:
+        self.asked.append(partitions)
+        if partitions and self._during == "an empty read":
+            self._rebalance()
+            return {}
+        if partitions and self._during == "a failing read":
+            self._rebalance()
+        raise KeyError("record")
+
+    async def committed(self, _: TopicPartition) -> None:
+        if self._during == "committed":
+            self._rebalance()
+
+    async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
+        assert {*partitions} <= self._partitions
+
+    async def position(self, partition: TopicPartition) -> int:
+        assert partition in self._partitions
+        if self._during == "position":
+            self._rebalance()
+        return 0
+
+    def highwater(self, partition: TopicPartition) -> int:
+        assert partition in self._partitions
+        return 1_000_000
+
+    def seek(self, partition: TopicPartition, _: int) -> None:
+        assert partition in self._partitions
+
+    def _rebalance(self) -> None:
+        self._during = ""
+        self._partitions = {TopicPartition(TOPIC, 7)}
+        self.reader.forget()
+
+
+@pytest.mark.parametrize("during", ["an empty read", "a failing read", "committed", "position"])
+async def test_a_rebalance_while_records_are_read_one_by_one_does_not_end_the_subscription(during: str) -> None:
+    consumer = RebalancedConsumer(during)
+
+    for _ in range(4):
+        assert await consumer.reader.read() == {}
+
+    assert consumer.asked[-1] == (TopicPartition(TOPIC, 7),)
+
+
 async def test_an_error_that_never_ends_is_not_skipped_for_ever() -> None:
     reader = RecordReader(FailingConsumer(KeyError("driver"), 1), 10)
     for _ in range(FAILURES_MAX):
