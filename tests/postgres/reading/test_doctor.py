@@ -176,6 +176,18 @@ async def test_a_contract_that_requires_more_than_an_input_has_is_named(postgres
     )
 
 
+async def test_a_definition_of_a_later_build_does_not_end_the_checks(postgres_url: str, tables: Tables) -> None:
+    await add_definition(tables, "X")
+    await add_contract(tables, "a", "X")
+    await tables.execute("update contract set input_schema = '{}'")
+    await tables.execute("update definition set input_schema = '{}', document = $1", b'{"format": 99}')
+
+    found = await findings(postgres_url)
+
+    assert found["definitions"].ok
+    assert list(found)[-1] == "stuck"
+
+
 async def add_contract(tables: Tables, handler: str, mode: str) -> None:
     await tables.execute(
         "insert into contract (service, handler, mode, has_compensation, has_probe, read_only)"
