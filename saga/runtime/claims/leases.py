@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from saga.errors import SagaError
+from saga.errors import Locked, SagaError
 from saga.logger import Logger, get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
@@ -45,6 +45,10 @@ class LeaseRenewal:
         try:
             lost = await self.store.extend(ending, process=self.identity.number)
         except SagaError as error:  # whatever it is: the outcomes that wait for their commit need their leases
+            if isinstance(error, Locked) and len(ending) > 1:  # by one row: the others are renewed without it
+                for claim in ending:
+                    await self._extend([claim])
+                return
             self._log.warning("cannot renew leases", claims=len(ending), error=str(error))
             return
         for claim in ending:

@@ -219,6 +219,32 @@ async def test_renewing_many_leases_locks_none_while_waiting_for_another(world: 
         assert (await handle.result(10)).is_completed
 
 
+async def test_a_command_that_is_locked_for_long_keeps_no_other_lease_from_being_renewed(
+    world: World, sql: Sql
+) -> None:
+    service, gate = Participant("service"), Gate()
+
+    @service.step(external=True)
+    async def toil() -> None:
+        await gate.wait()
+
+    definition = Definition("toiling")
+    definition.step("service.toil")
+    sagas = await world.join(service, lease=6)
+    handles = [await sagas.start(definition) for _ in range(2)]
+    await until(lambda: gate.reached == 2, "both are at work")
+    claims = {claim.saga: claim for claim in sagas.process.intake.held()}
+    locked, free = (claims[handle.id] for handle in handles)
+    async with sql.transaction():
+        await sql.execute("select from command where saga = $1 for no key update", locked.saga)
+        before = locked.lease_ends, free.lease_ends
+        await until(lambda: free.lease_ends > before[1], "the other lease is renewed")
+        assert locked.lease_ends == before[0]
+    gate.open()
+    for handle in handles:
+        assert (await handle.result(20)).is_completed
+
+
 async def test_a_heartbeat_during_an_outage_of_the_store_does_not_stop_the_step(world: World, sql: Sql) -> None:
     service, gate = Participant("service"), Gate()
 
