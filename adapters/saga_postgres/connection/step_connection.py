@@ -9,6 +9,7 @@ The session is reset in the round trip of the COMMIT: settings, roles, locks and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -38,7 +39,10 @@ _CLIENT_SIDE: Final = frozenset(
 
 The same holds for PREPARE in SQL: DEALLOCATE ALL would take the driver's own statements with it.
 """
-_TAKE_TEXT: Final = frozenset({"execute", "executemany", "fetch", "fetchrow", "fetchval", "prepare", "cursor"})
+_TAKE_TEXT: Final = frozenset(
+    {"execute", "executemany", "fetch", "fetchmany", "fetchrow", "fetchval", "prepare", "cursor"}
+)
+_PREPARE: Final = re.compile(r"\bprepare\b", re.IGNORECASE)
 
 
 class StepConnection(asyncpg.Connection):
@@ -86,7 +90,7 @@ class LentConnection:
     """A connection as one handler has it: all methods of asyncpg's, until its step ends or it has ended the transaction."""
 
     def __init__(self, connection: StepConnection) -> None:
-        self._connection: StepConnection | None = connection
+        self._con: StepConnection | None = connection  # called as in the proxies of the driver's own pool
         self._codecs: list[tuple[str, str]] = []
         self._is_altered = False
 
@@ -124,12 +128,13 @@ class LentConnection:
     async def restore_codecs(self) -> None:
         """The driver's object reads and writes all types as it did before the step. Raises errors of the driver."""
         while self._codecs:
-            typename, schema = self._codecs.pop()
+            typename, schema = self._codecs[-1]
             await self._lent().reset_type_codec(typename, schema=schema)
+            self._codecs.pop()  # not before: in a failed transaction the statement of the reset fails
 
     def end(self) -> None:
         """From now on the handler cannot use the connection, nor what it has made of it. It is dropped if it was altered."""
-        connection, self._connection = self._connection, None
+        connection, self._con = self._con, None
         if connection is not None:
             connection.disown()
             if self._is_altered or self._codecs:
@@ -137,12 +142,12 @@ class LentConnection:
 
     def _watched(self, run: Callable[..., Any]) -> Callable[..., Any]:
         def watched(query: str, *arguments: Any, **options: Any) -> Any:
-            self._is_altered |= "prepare" in query.lower()
+            self._is_altered |= _PREPARE.search(query) is not None
             return run(query, *arguments, **options)
 
         return watched
 
     def _lent(self) -> StepConnection:
-        if self._connection is None:
+        if self._con is None:
             raise UsageError("the step has ended: its connection cannot be used any more")
-        return self._connection
+        return self._con

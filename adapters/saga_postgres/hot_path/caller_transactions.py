@@ -31,7 +31,7 @@ class CallerTransactions:
         self._known: WeakSet[Connection] = WeakSet()  # seen in this database: asked once
 
     async def check(self, connection: Connection) -> None:
-        """Returns if a saga can be started on this connection. Costs statements at the first call for a connection only.
+        """Returns if a saga can be started on this connection. Only the first call for a connection runs statements.
 
         Raises:
             UsageError: it is not a connection in a transaction, or not to the store's database.
@@ -45,7 +45,7 @@ class CallerTransactions:
                 "tx is a connection without a transaction: the saga would start whatever becomes of your own writes. "
                 "Begin one first: async with connection.transaction()"
             )
-        session: Connection = getattr(connection, "_con", connection)  # below the proxy that a pool makes for each use
+        session: Connection = getattr(connection, "_con", connection)  # below the proxy that pools make for each use
         if session in self._known:
             return
         if not await shares_database(self._pool, lambda query, key: self._run(connection.fetchval(query, key))):

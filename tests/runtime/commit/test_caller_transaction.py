@@ -20,6 +20,8 @@ from sqlalchemy.ext.asyncio import (
 from sqlalchemy.orm import Session
 
 from saga import AccessRefused, App, Conflict, Context, Definition, NotFound, Participant, UsageError, memory
+from saga_postgres.connection.pool import Pool
+from saga_postgres.connection.same_database import shares_database
 from saga_postgres.schema.migrate import migrate
 from tests.runtime.world import World
 
@@ -139,6 +141,30 @@ async def test_a_step_starts_a_saga_in_its_own_transaction(world: World) -> None
 
     for key in ("inner", "inner again"):
         assert (await (await sagas.find(order, key)).result(20)).value == key
+
+
+async def test_a_connection_that_is_lent_to_one_step_after_another_is_asked_for_its_database_once(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain, outer, asked = Participant("chain", database="store"), Definition("outer", input=str), list[Pool]()
+
+    async def ask(pool: Pool, how: Any) -> bool:
+        asked.append(pool)
+        return await shares_database(pool, how)
+
+    @chain.step
+    async def launch(value: str, ctx: Context) -> None:
+        await sagas.start(order, value, key=value, tx=ctx.sql)
+
+    outer.step("chain.launch")
+    monkeypatch.setattr("saga_postgres.hot_path.caller_transactions.shares_database", ask)
+    sagas = await world.join(service, chain, handler_connections=1)
+    await sagas.register(order)
+
+    for value in ("first", "second", "third"):
+        assert (await (await sagas.start(outer, value)).result(20)).is_completed
+
+    assert len(asked) == 1
 
 
 async def test_a_start_has_all_its_parts_on_a_connection_with_the_codecs_of_sqlalchemy(
