@@ -56,7 +56,6 @@ class PostgresAdapter:
         return self.pool.place
 
     async def open(self) -> None:
-        await self.pool.open()
         await inspect(self.pool)
         await self.announcer.open()
 

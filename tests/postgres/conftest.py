@@ -26,7 +26,6 @@ async def tables(postgres: asyncpg.Connection[asyncpg.Record]) -> asyncpg.Connec
 async def pool(postgres_url: str, tables: asyncpg.Connection[asyncpg.Record]) -> AsyncIterator[Pool]:  # noqa: ARG001
     """A pool as the adapter uses it."""
     pool = Pool(postgres_url, "saga", connections_max=4, application="test")
-    await pool.open()
     yield pool
     await pool.close()
 

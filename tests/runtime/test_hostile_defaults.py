@@ -50,7 +50,6 @@ async def make_hostile(url: str) -> None:
 async def test_the_settings_of_our_sessions_are_ours(store_url: str) -> None:
     await make_hostile(store_url)
     pool = Pool(store_url, "saga", connections_max=1, application="test")
-    await pool.open()
 
     (seen,) = await pool.fetch("select " + ", ".join(f"current_setting('{name}')" for name in PINNED))
     (path,) = await pool.fetch("select current_schemas(false)")

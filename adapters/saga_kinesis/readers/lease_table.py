@@ -80,7 +80,7 @@ class LeaseTable:
         self._is_missing = not url
         self.schema = namespace + SCHEMA_SUFFIX
         path = {"search_path": f"{self.schema},public"}
-        url = url or "postgresql://missing/"  # never opened: `_open` refuses it
+        url = url or "postgresql://missing/"  # never opened: `_check_url` refuses it
         self._pool = Pool(url, namespace, connections_max=CONNECTIONS_MAX, application="saga kinesis", tuning=path)
 
     @property
@@ -90,20 +90,20 @@ class LeaseTable:
 
     async def check(self) -> None:
         """Raises SchemaMismatch unless the tables exist in this version."""
-        await self._open()
+        self._check_url()
         async with self._pool.connection() as connection:
             with self._with_remedy():
                 await check(connection, self.schema, source=SQL)
 
     async def migrate(self) -> list[Migration]:
         """Migrates the tables to this version. Returns the applied migrations."""
-        await self._open()
+        self._check_url()
         async with self._pool.connection() as connection:
             return await migrate(connection, schema=self.schema, source=SQL)
 
     async def pending(self) -> list[Migration]:
         """The migrations that are not applied yet."""
-        await self._open()
+        self._check_url()
         async with self._pool.connection() as connection:
             return await pending(connection, schema=self.schema, source=SQL)
 
@@ -163,13 +163,12 @@ class LeaseTable:
     async def close(self) -> None:
         await self._pool.close()
 
-    async def _open(self) -> None:
+    def _check_url(self) -> None:
         if self._is_missing:
             raise UsageError(LEASES_HINT)
-        await self._pool.open()
 
     async def _fetch(self, statement: str, *arguments: object) -> list[Row]:
-        await self._open()
+        self._check_url()
         with self._with_remedy():
             return await self._pool.fetch(statement, *arguments)
 

@@ -35,12 +35,12 @@ class PostgresBus:
         self._closed = False
 
     async def ensure(self, topics: Sequence[str], group: str) -> None:
-        pool = await self._opened()
+        pool = self._opened()
         async with pool.connection() as connection:
             await connection.execute(_ENSURE, list(topics), group)
 
     async def publish(self, messages: Sequence[Message]) -> None:
-        pool = await self._opened()
+        pool = self._opened()
         if not messages:
             return
         for message in messages:
@@ -79,14 +79,13 @@ class PostgresBus:
     async def _ack(self, deliveries: Sequence[Delivery]) -> None:
         ids = [delivery.id for delivery in deliveries if isinstance(delivery, PostgresDelivery)]
         if ids:
-            pool = await self._opened()
+            pool = self._opened()
             async with pool.connection() as connection:
                 await connection.execute(_ACK, ids)
 
-    async def _opened(self) -> Pool:
+    def _opened(self) -> Pool:
         if self._closed:
             raise Closed("this bus was closed")
-        await self._pool.open()
         return self._pool
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import asyncpg
 
-from saga.errors import Closed, UsageError
+from saga.errors import UsageError
 from saga_postgres.connection.failures import translated
 from saga_postgres.connection.session import CONNECT_TIMEOUT_SECONDS, is_of_lost_server
 from saga_postgres.connection.sessions import Sessions
@@ -21,9 +21,10 @@ ROLL_BACK_SECONDS: Final = 5.0
 
 
 class HandlerPool:
-    """A lazy pool. Handlers have the search path of the role; what they SET ends with their step.
+    """A pool that connects when it must. Handlers have the search path of the role; what they SET ends with their step.
 
-    A handler's statement has no time limit but that of its step. `begin`: options of BEGIN; `options`: arguments of the driver's connect.
+    The only time limit of a handler's statements is that of its step. `begin` has the options of BEGIN, and `options` the arguments of the
+    driver's connect.
     """
 
     def __init__(
@@ -42,14 +43,6 @@ class HandlerPool:
         self._sessions: Sessions[StepConnection] = Sessions(
             self.place, self._connect, connections_max=connections_max, setting="handler_connections"
         )
-        self._is_closed = False
-
-    async def open(self) -> None:
-        """Raises Unavailable or AccessRefused."""
-        if self._is_closed:
-            raise Closed(f"{self.place} is closed")
-        with translated(self.place):
-            await self._sessions.open()
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[StepConnection]:
@@ -88,7 +81,6 @@ class HandlerPool:
             self._sessions.give_back(connection)
 
     async def close(self) -> None:
-        self._is_closed = True
         self._sessions.close()
 
     async def _connect(self) -> StepConnection:
@@ -98,8 +90,6 @@ class HandlerPool:
         return connection
 
     async def _take(self) -> StepConnection:
-        if not self._sessions.is_open:
-            await self.open()
         with translated(self.place):
             return await self._sessions.take()
 

@@ -49,8 +49,9 @@ def checked_namespace(namespace: str) -> str:
 
 
 class Pool:
-    """Sessions that nobody but the framework uses. Their search path is the namespace's schema, their settings are `session.PINNED`.
+    """Sessions that only the framework uses, opened when they are needed.
 
+    Their search path is the schema of the namespace, and their settings are `session.PINNED`.
     A connection is discarded after any error that is not an answer of the server: its state is unknown. After one that says that the
     server is lost or read-only all of them are.
     """
@@ -76,11 +77,6 @@ class Pool:
         }
         self._are_swallowed: bool | None = None  # unknown until the first connection
         self._sessions = Sessions(self.place, self._connect, connections_max=connections_max, setting="connections")
-
-    async def open(self) -> None:
-        """Opens the first connection. Raises Unavailable or AccessRefused."""
-        with translated(self.place):
-            await self._sessions.open()
 
     async def fetch(self, query: str, *arguments: object) -> list[Row]:
         """Runs one statement. Raises errors of Saga, see `failures`."""
@@ -125,7 +121,7 @@ class Pool:
 
     @contextmanager
     def using(self, session: Session) -> Iterator[None]:
-        """For statements on a dedicated connection, which is ended if its server is lost or read-only, as are those of the pool.
+        """Runs statements on a dedicated connection. If its server is lost or read-only, it is ended, and so are those of the pool.
 
         Raises errors of Saga, see `failures`.
         """
@@ -139,17 +135,21 @@ class Pool:
                 raise
 
     async def close(self) -> None:
-        """Terminate all connections."""
+        """Terminates all connections, for good."""
         self._sessions.close()
 
     async def _connect(self, **settings: str) -> Session:
         wanted = {**self._settings, **settings}
         session = await self._session(wanted)
-        if self._are_swallowed is None:
-            self._are_swallowed = await self._is_swallowing(session)
-        if self._are_swallowed:
-            names = ", ".join(f"set_config(${2 * n + 1}, ${2 * n + 2}, false)" for n in range(len(wanted)))
-            await session.fetch(f"select {names}", *chain.from_iterable(wanted.items()))
+        try:
+            if self._are_swallowed is None:
+                self._are_swallowed = await self._is_swallowing(session)
+            if self._are_swallowed:
+                names = ", ".join(f"set_config(${2 * n + 1}, ${2 * n + 2}, false)" for n in range(len(wanted)))
+                await session.fetch(f"select {names}", *chain.from_iterable(wanted.items()))
+        except BaseException:
+            session.terminate()
+            raise
         return session
 
     async def _session(self, settings: Mapping[str, str]) -> Session:
@@ -167,7 +167,6 @@ class Pool:
         other = await self._session(self._settings)
         try:
             if await is_pooled(session, other):
-                session.terminate()
                 raise pooled(self.place)
         finally:
             other.terminate()

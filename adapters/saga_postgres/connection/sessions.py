@@ -36,28 +36,21 @@ class Sessions(Generic[Session]):
         self._expired: set[Session] = set()  # in use, and dropped when they are given back
         self._opening = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._is_open = False
-
-    @property
-    def is_open(self) -> bool:
-        return self._is_open
-
-    async def open(self) -> None:
-        """Opens the first session, unless it is open. Raises errors of the driver."""
-        if not self._is_open:
-            self._is_open = True
-            try:
-                self.give_back(await self.take())
-            except BaseException:
-                self._is_open = False
-                raise
+        self._is_closed = False
 
     async def take(self) -> Session:
-        """A session that nobody else uses; give it back. Raises errors of the driver, Unavailable if none is free in time."""
+        """Returns a session that nobody else uses, opened if necessary. It must be given back.
+
+        Raises:
+            Closed: `close` was called.
+            Unavailable: none is free in time.
+
+        It also raises the driver's errors.
+        """
         return self.pop_idle() or await self._wait_for_one()
 
     def pop_idle(self) -> Session | None:
-        """`take` without a wait; None if none is idle."""
+        """Returns an idle session without waiting, or None if there is none."""
         while self._idle:
             session = self._idle.pop()
             if not session.is_closed():
@@ -66,7 +59,7 @@ class Sessions(Generic[Session]):
         return None
 
     def give_back(self, session: Session) -> None:
-        """The session is as it was when it was taken, or closed. One that cannot write any more is dropped, and so are all others."""
+        """Takes back a session that is as it was when it was taken, or closed. If it can no longer write, all sessions are dropped."""
         if not session.is_closed() and is_read_only(session):
             self.expire()
         self._used.discard(session)
@@ -79,15 +72,15 @@ class Sessions(Generic[Session]):
             self._wake(1)
 
     def expire(self) -> None:
-        """The server is lost, or is not the primary any more: what is idle is dropped now, what is in use when it is given back."""
+        """Drops all sessions, because the server is lost or takes no more writes. Those in use are dropped when they are given back."""
         for session in self._idle:
             session.terminate()
         self._idle.clear()
         self._expired |= self._used
 
     def close(self) -> None:
-        """Terminates all sessions."""
-        self._is_open = False
+        """Terminates all sessions, for good."""
+        self._is_closed = True
         for session in (*self._idle, *self._used):
             session.terminate()
         self._idle.clear()
@@ -98,7 +91,7 @@ class Sessions(Generic[Session]):
     async def _wait_for_one(self) -> Session:
         give_up_at = asyncio.get_running_loop().time() + CONNECT_TIMEOUT_SECONDS
         while True:
-            if not self._is_open:
+            if self._is_closed:
                 raise Closed(f"{self.place} is closed")
             session = self.pop_idle()
             if session is not None:
@@ -116,7 +109,7 @@ class Sessions(Generic[Session]):
             raise
         finally:
             self._opening -= 1
-        if not self._is_open:
+        if self._is_closed:
             session.terminate()
             raise Closed(f"{self.place} is closed")
         self._used.add(session)

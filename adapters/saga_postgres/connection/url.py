@@ -17,7 +17,7 @@ _SERVER: Final = re.compile(r"(\[[0-9A-Fa-f:.%\w]+\]|[^\s:\[\]@/]+)(?::([^:]*))?
 _OPTION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _DATABASE: Final = ("dbname", "database")
 _TEXTS: Final = frozenset({"user", "password", "sslpassword", "passfile", "application_name", "options"})
-"""The options whose value may have an @ that belongs to it."""
+"""The options whose value may contain an @."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,6 @@ class PostgresJournal:
         else:
             settings.update(KEEPALIVE)
         self._pool = HandlerPool(self._url, connections_max=self._connections_max, settings=settings, options=options)
-        await self._pool.open()
         async with self._pool.session() as connection:
             self._schema = await ensure_journal(connection)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import asyncpg
 import pytest
@@ -120,6 +121,72 @@ async def test_types_are_read_as_before_once_a_step_has_read_them_in_its_own_way
     async with handlers.transaction() as connection:
         assert await connection.fetchval("select '{}'::json") == "{}"
         assert await connection.fetchval("select pg_backend_pid()") == first
+
+
+async def _broken(handlers: HandlerPool) -> int:
+    """A step that reads a type of its own in its own way, and goes on after a statement that failed. Returns its session."""
+    async with handlers.transaction() as connection:
+        session = int(await connection.fetchval("select pg_backend_pid()"))
+        await connection.set_type_codec("mood", encoder=str, decoder=lambda _: "mine")
+        assert await connection.fetchval("select 'calm'::mood") == "mine"
+        with suppress(asyncpg.DivisionByZeroError):
+            await connection.execute("select 1/0")
+        with suppress(asyncpg.InFailedSQLTransactionError):
+            await connection.fetch_own("insert into effect values (1)")
+        raise LookupError(session)
+
+
+async def test_types_are_read_as_before_after_a_step_whose_transaction_had_failed(
+    handlers: HandlerPool, effects: asyncpg.Connection[asyncpg.Record]
+) -> None:
+    await effects.execute("create type mood as enum ('calm')")
+    with pytest.raises(LookupError) as failure:
+        await _broken(handlers)
+
+    async with handlers.transaction() as connection:
+        assert await connection.fetchval("select 'calm'::mood") == "calm"
+        assert failure.value.args == (await connection.fetchval("select pg_backend_pid()"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_kept"),
+    [
+        ("select 1 as prepared_at, 'PREPARED' as state", True),
+        ("PREPARE left_over as select 1", False),
+        ("select 1;prepare/**/left_over as select 1", False),
+    ],
+)
+async def test_a_session_is_dropped_for_the_word_prepare_alone(
+    handlers: HandlerPool, text: str, *, is_kept: bool
+) -> None:
+    async with handlers.transaction() as connection:
+        first = await connection.fetchval("select pg_backend_pid()")
+        await connection.execute(text)
+
+    async with handlers.transaction() as connection:
+        assert (await connection.fetchval("select pg_backend_pid()") == first) is is_kept
+
+
+async def test_a_step_that_is_cancelled_while_its_connection_opens_does_not_disturb_another(
+    effects: asyncpg.Connection[asyncpg.Record], postgres_url: str
+) -> None:
+    with Proxy.before(postgres_url) as proxy:
+        pool = HandlerPool(proxy.through(postgres_url), connections_max=2, settings={})
+        proxy.hold()
+
+        async def step() -> None:
+            async with pool.transaction() as connection:
+                await connection.execute("insert into effect values (1)")
+
+        first, second = asyncio.create_task(step()), asyncio.create_task(step())
+        await until(lambda: pool._sessions._opening == 2, "both connect")
+        first.cancel()
+        await asyncio.wait([first])
+        proxy.release()
+        await second
+        await pool.close()
+
+    assert await count(effects) == 1
 
 
 async def test_the_statements_of_the_framework_do_not_use_the_types_of_the_handler(handlers: HandlerPool) -> None:

@@ -93,7 +93,6 @@ async def filled(pool: Pool) -> None:
 @pytest.fixture
 async def pool(primary: Primary) -> AsyncIterator[Pool]:
     pool = Pool(primary.url, "saga", connections_max=SESSIONS, application="pool")
-    await pool.open()
     await filled(pool)
     yield pool
     await pool.close()

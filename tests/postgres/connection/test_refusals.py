@@ -171,8 +171,7 @@ async def test_a_pooler_in_session_mode_that_swallows_settings_is_as_good_as_the
     with services.pgbouncer(postgres_server, pool_mode="session", ignored=" ".join(ignored.split())) as server:
         async with services.database(server) as url:
             pool = Pool(url, NAMESPACE, connections_max=1, application="test")
-            await pool.open()  # with the settings that the page names
-            dedicated = await pool.dedicated(statement_timeout="2000")
+            dedicated = await pool.dedicated(statement_timeout="2000")  # with the settings that the page names
             settings = "select current_setting('search_path'), current_setting('TimeZone'), current_setting('statement_timeout')"
 
             assert [tuple(row) for row in await pool.fetch(settings)] == [('"saga", pg_temp', "UTC", "30s")]
