@@ -18,6 +18,7 @@ from saga.ports.values.claim import CommandRef
 from saga_postgres.announce.announcer import Announcer
 from saga_postgres.connection.failures import translated
 from saga_postgres.connection.pool import Connection, Pool
+from saga_postgres.hot_path.calls import HELD
 from saga_postgres.statements import statements
 
 LEAVE_TIMEOUT_SECONDS: Final = 5.0
@@ -28,7 +29,6 @@ _LEAD: Final = _SQL["lead"]
 _NUMBER: Final = "select nextval('participant_id')::integer"
 _LOCK: Final = _SQL["lock_number"]
 _HEARTBEAT: Final = "select * from process_heartbeat($1, $2, $3, $4, $5, $6, $7, $8)"
-_HELD: Final = "select saga, step from command where owner = $1"
 _LEAVE: Final = "select leave($1, $2, $3)"
 
 
@@ -142,7 +142,7 @@ class PostgresMembership:
         self._inbox.may_have_missed = False
         async with self._turn:
             with self._pool.using(connection):
-                held = await connection.fetch(_HELD, self._process)
+                held = await connection.fetch(HELD, self._process)
         if self._listener is not None:
             self._listener.on_claim_refs([CommandRef(saga, step) for saga, step in held])
 

@@ -35,7 +35,7 @@ class ReaderMembership:
     """Holds a fair share of the stream's shards. One lease after its last heartbeat, other readers take them over.
 
     A living owner gives up a shard in order: it hands out nothing more, waits until the consumer has acknowledged what it holds, saves,
-    and releases the shard. Only the records of a dead owner are read twice. `failure` is the error that has ended a loop of it.
+    and releases the shard. Only the records of a dead owner are read twice. `failure` is the error that has ended one of its loops.
     """
 
     def __init__(

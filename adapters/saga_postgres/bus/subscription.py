@@ -74,9 +74,8 @@ class ConsumerMembership:
                     _TIDY, self._number, self._lock_class, self._group, KEPT_SECONDS, TIDY_MESSAGES_MAX
                 )
             rows = await session.fetch(_TAKE, self._topics, self._group, self._number, limit, LEASE_SECONDS)
-        self._topics = (
-            self._topics[1:] + self._topics[:1]
-        )  # the first one is served first: it must not starve the others
+        # The first topic is served first: it must not starve the others
+        self._topics = self._topics[1:] + self._topics[:1]
         return [PostgresDelivery(row["id"], _message(row)) for row in rows]
 
     async def leave(self) -> None:

@@ -13,7 +13,7 @@ BATCH_SAGAS_MAX: Final = 500
 WALK_SAGAS_MAX: Final = 10_000
 """Sagas that one transaction looks at. To look at one that goes on running costs about a microsecond, to delete one twenty."""
 HISTORY_DAYS_AHEAD: Final = 7
-"""A reader of the history (pg_dump) may keep the next days from being made for as long as this."""
+"""Days that are made in advance: while a program reads the history (pg_dump), no new day can be made."""
 _BEGINNING: Final = UUID(int=0)
 _PURGE: Final = "select last, purged from purge_walk($1, $2, $3, $4)"
 _BATCH: Final = (

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from uuid import UUID
 
-import asyncpg
 import pytest
 
 from saga.errors import SagaError
@@ -13,7 +11,6 @@ from saga_postgres.connection.pool import Pool
 from saga_postgres.schema import retention as module
 from saga_postgres.schema.retention import PostgresRetention
 from tests.postgres.rows import Tables, add_command, add_definition, add_event, add_saga, transaction_of
-from tests.runtime.world import until
 
 DAY = 86400.0
 TABLES = ("saga", "step", "command", "start_key", "event")
@@ -191,19 +188,3 @@ async def test_a_purge_goes_on_behind_a_batch_that_fails(
     await retention.purge(DAY, 100)
 
     assert await left(tables) == {bad}
-
-
-async def test_a_line_that_is_on_its_way_while_its_day_is_attached_is_written(
-    pool: Pool, tables: Tables, postgres_url: str
-) -> None:
-    writing = "insert into event (saga, at, kind) values (gen_random_uuid(), now(), 'started')"
-    maker = await asyncpg.connect(postgres_url)
-    async with maker.transaction():
-        await maker.execute("select saga.ensure_event_days(0)")
-        on_its_way = asyncio.create_task(pool.fetch(writing))
-        waiting = "select count(*) from pg_locks where not granted"
-        await until(lambda: tables.fetchval(waiting), "the line waits for the default partition")
-    await maker.close()
-
-    await on_its_way
-    assert await tables.fetchval("select count(*) from event") == 1
