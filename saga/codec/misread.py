@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
+from datetime import datetime, timedelta
 
 from saga.codec.unwritable import parts
 
@@ -12,7 +13,7 @@ def misread(written: object, read: object, place: str = "") -> str | None:
     name = place or "value"
     if type(written) is not type(read):
         return f"{name}: its type is {_kind(written)}, and it is read back as {_kind(read)}"
-    if _is_equal(written, read):
+    if _is_equal(written, read) or _is_same_moment(written, read):
         return None
     if not isinstance(written, AbstractSet):
         before, after = parts(written), parts(read)
@@ -22,7 +23,7 @@ def misread(written: object, read: object, place: str = "") -> str | None:
                 return f"{below}: it is lost when it is written"
             if fault := misread(before[key], after[key], below):
                 return fault
-        if len(after) == len(before) and type(written).__eq__ is object.__eq__:
+        if len(after) == len(before) and (type(written).__eq__ is object.__eq__ or _holds_moments(written, read)):
             return None
     return f"{name}: it is read back as another value"
 
@@ -32,6 +33,22 @@ def _is_equal(written: object, read: object) -> bool:
         return bool(written == read)
     except Exception:  # noqa: BLE001 (a comparison of the user's: it may raise anything)
         return False
+
+
+def _is_same_moment(written: object, read: object) -> bool:
+    """Compares two datetimes by their offsets. `==` is false between time zones in the hours that one of them repeats or skips."""
+    if not isinstance(written, datetime) or not isinstance(read, datetime):
+        return False
+    has_offsets = written.utcoffset() is not None and read.utcoffset() is not None
+    return has_offsets and written - read == timedelta(0)
+
+
+def _holds_moments(written: object, read: object) -> bool:
+    """Returns whether `==` is false because of a datetime in both that is the same moment."""
+    if isinstance(written, datetime):
+        return _is_same_moment(written, read)
+    before, after = parts(written), parts(read)
+    return any(not _is_equal(before[key], after[key]) and _holds_moments(before[key], after[key]) for key in before)
 
 
 def _kind(value: object) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -40,6 +40,38 @@ def test_a_value_that_is_read_back_equal_is_written(name: str) -> None:
     assert read == value or vars(read) == vars(value)
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "written"),
+    [
+        (datetime, values.REPEATED, b'"2026-10-25T02:30:00+01:00"'),
+        (datetime, values.SKIPPED, b'"2026-03-29T02:30:00+01:00"'),
+        (dict[str, datetime], {"at": values.REPEATED}, b'{"at":"2026-10-25T02:30:00+01:00"}'),
+        (
+            values.Schedule,
+            values.Schedule(first=values.Timed(at=values.REPEATED), later=[values.SKIPPED]),
+            b'{"first":{"at":"2026-10-25T02:30:00+01:00"},"later":["2026-03-29T02:30:00+01:00"]}',
+        ),
+    ],
+    ids=["repeated", "skipped", "dict", "model"],
+)
+def test_a_time_in_an_hour_that_the_clocks_repeat_or_skip_is_written(kind: Any, value: Any, written: bytes) -> None:
+    assert Codec(kind).encode(value) == written
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "place"),
+    [
+        (datetime, values.OLD, "value"),
+        (values.Timed, values.Timed(at=values.OLD), "at"),
+        (tuple[datetime, datetime], (values.REPEATED, values.OLD), "1"),
+    ],
+    ids=["datetime", "model", "tuple"],
+)
+def test_a_datetime_whose_offset_loses_its_seconds_is_refused(kind: Any, value: Any, place: str) -> None:
+    with pytest.raises(Unreadable, match=f"^{place}: it is read back as another value"):
+        Codec(kind).encode(value)
+
+
 @pytest.mark.parametrize("kind", values.UNREADABLE_TYPES, ids=kind_name)
 def test_a_type_that_cannot_be_read_back_has_a_fault(kind: Any) -> None:
     (fault,) = Codec(kind).faults
@@ -73,8 +105,7 @@ class Flat(BaseModel):
     number: int | None = None
     truth: bool = True
     id: UUID
-    day: date
-    at: datetime = Field(default_factory=lambda: datetime.now(UTC))
+    day: date = Field(default_factory=date.today)
     names: list[str] = []
 
 
@@ -91,7 +122,7 @@ class Counted(Codec):
 @pytest.mark.parametrize(
     ("kind", "value", "checks"),
     [
-        (Flat, Flat(text="a", id=UUID(int=1), day=date(2026, 1, 1)), 0),
+        (Flat, Flat(text="a", id=UUID(int=1)), 0),
         (values.Plain | None, values.Plain(sku="a"), 0),
         (str | None, "text", 0),
         (int, 7, 0),
@@ -102,6 +133,7 @@ class Counted(Codec):
         (values.Many, values.Many(held=[values.Plain(sku="a")]), 1),
         (values.Short, values.Short(sku="a"), 1),
         (values.Listed, values.Listed(names=[["a", None]]), 0),
+        (values.Timed, values.Timed(at=values.SKIPPED), 1),
         (float, 1.5, 1),
         (list[int], [1], 1),
         (Any, {"a": 1}, 1),

@@ -7,9 +7,10 @@ import enum
 import math
 import uuid
 from collections import OrderedDict
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
 
 import pydantic
 from pydantic import (
@@ -69,6 +70,22 @@ class Rates(BaseModel):
 
 class Loose(BaseModel):
     data: dict[str, Any]
+
+
+class Timed(BaseModel):
+    at: datetime
+
+
+class Schedule(BaseModel):
+    first: Timed
+    later: list[datetime]
+
+
+REPEATED: Final = datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=ZoneInfo("Europe/Berlin"))
+SKIPPED: Final = datetime(2026, 3, 29, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+"""Times in the hours that the clocks repeat and skip: == takes them for equal to no time of another zone."""
+OLD: Final = datetime(1890, 1, 1, tzinfo=timezone(timedelta(minutes=19, seconds=32)))
+"""The offsets of old dates have seconds, which JSON does not have."""
 
 
 class Formatted(BaseModel):
