@@ -17,8 +17,6 @@ from saga.runtime.timing.coarse_timers import CoarseTimers
 
 UNWIND_SECONDS: Final = 2.0
 """Time for a handler to end after it was cancelled. Then it is left where it waits, and never goes on."""
-STOP: Final = "the attempt is over"
-"""The message of the cancellation with which the framework ends an attempt."""
 _stopped: Final[WeakSet[asyncio.Task[None]]] = WeakSet()
 _Waiting: TypeAlias = "asyncio.Future[object] | None"
 
@@ -26,7 +24,7 @@ _Waiting: TypeAlias = "asyncio.Future[object] | None"
 def stop(task: asyncio.Task[None]) -> None:
     """Ends the attempt that this task makes: at a shutdown, or because the claim is lost."""
     _stopped.add(task)
-    task.cancel(STOP)
+    task.cancel("the attempt is over")
 
 
 class TimeLimit:
@@ -66,23 +64,23 @@ class TimeLimit:
 
     def due(self) -> None:
         """The timeout, or the time to unwind, has passed."""
-        if (
-            not self.is_unwinding
-            and self.call is not None
-            and (left_seconds := self.call.left_seconds(self._seconds)) > 0
-        ):
-            self._tick = self._timers.add(self, left_seconds)  # its thread began late: the timeout counts from then
-            return
         if self.is_unwinding:
             self.is_left = True
+        elif self.call is not None and (left_seconds := self.call.left_seconds(self._seconds)) > 0:
+            self._tick = self._timers.add(self, left_seconds)  # its thread began late: the timeout counts from then
+            return
         else:
             self.is_expired = True
-            self.unwind()
+            self._unwind()
         self._cancels += 1
         self._task.cancel()
 
-    def unwind(self) -> None:
-        """The handler was cancelled for good: it may clean up."""
+    def unwind_if_stopped(self) -> None:
+        """Lets the handler clean up after `stop`."""
+        if self._task in _stopped:
+            self._unwind()
+
+    def _unwind(self) -> None:
         if not self.is_unwinding:
             self.is_unwinding = True
             self._timers.discard(self._tick, self)
@@ -103,7 +101,9 @@ class TimeLimit:
         return self._uncancel()
 
     def _uncancel(self) -> bool:
-        """Takes back every cancellation since the beginning but that of `stop`. Returns whether there were others than ours."""
+        """Takes back every cancellation since the beginning except that of `stop`. Returns whether there were others than ours."""
+        if self._cancels == 0 and self._task.cancelling() == self._before:  # as after nearly every call
+            return False
         ours, self._cancels = self._cancels, 0
         cancels = ours if self._task in _stopped else self._task.cancelling() - self._before
         for _ in range(cancels):
@@ -146,8 +146,7 @@ class Steered:
                     if self._limit.is_left:
                         self._leave(steps)
                         raise
-                    if error.args == (STOP,):
-                        self._limit.unwind()
+                    self._limit.unwind_if_stopped()
                     waiting = steps.throw(error)
                 else:
                     waiting = send(None)
@@ -165,8 +164,7 @@ class Steered:
             except asyncio.CancelledError as error:
                 if self._limit.is_left or not inner.cancel(*error.args):
                     raise
-                if error.args == (STOP,):
-                    self._limit.unwind()
+                self._limit.unwind_if_stopped()
 
     def _leave(self, steps: Any) -> None:
         waiting = list(waiting_coroutines(self._coroutine))

@@ -39,6 +39,15 @@ class Disguised(Exception):
         raise RuntimeError
 
 
+class Incomparable:
+    """As an array of numpy or a frame of pandas, of which the comparison with a text has no truth value."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("the truth value is ambiguous")
+
+
 class Sticky(str):
     __slots__ = ()
 
@@ -177,6 +186,26 @@ async def test_whatever_a_step_raises_is_its_failed_attempt(
         assert calls[number] == 2, (error, calls[number])
     assert {endings[number] for number in range(len(FAILURES), len(FAILURES) + 10)} == {"completed: None"}
     assert max(calls.values()) == 2
+
+
+async def test_a_handler_catches_what_its_thread_raised_whatever_that_contains(any_world: World) -> None:
+    service = Participant("service")
+
+    def look_up() -> None:
+        raise LookupError(Incomparable())
+
+    @service.step(external=True, read_only=True)
+    async def work() -> str:
+        try:
+            await asyncio.to_thread(look_up)
+        except LookupError:
+            return "caught"
+        return "missed"
+
+    definition = Definition("catching")
+    definition.returns(definition.step("service.work", retry=Retry(attempts=1)).output)
+    sagas = await any_world.join(service)
+    assert (await (await sagas.start(definition)).result(10)).value == "caught"
 
 
 @pytest.mark.parametrize("mode", MODES)
