@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import sysconfig
 import traceback
 from collections.abc import Iterator
-from pathlib import PurePath
 from types import TracebackType
 from typing import Any, Final
 
@@ -14,6 +12,7 @@ from saga.core.text import storable
 from saga.errors import SagaError
 from saga.runtime.handlers import handler_caller, handler_function, handler_threads, time_limit
 from saga.runtime.handlers.raised import Escaped, leaves
+from saga.runtime.handlers.user_code import Line, innermost
 
 TRACEBACK_CHARS_MAX: Final = 20_000
 """Characters of a traceback in the log; the end of a longer one is kept."""
@@ -22,7 +21,6 @@ _CALLERS: Final = frozenset(
 )
 """The handler's frames follow theirs."""
 _TRACEBACK: Final[Any] = BaseException.__dict__["__traceback__"]  # a subclass may have a property of this name
-_LIBRARIES: Final = tuple(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 
 def place_of(error: BaseException) -> str | None:
@@ -32,9 +30,7 @@ def place_of(error: BaseException) -> str | None:
         return None
     if issubclass(type(cause), BaseExceptionGroup):
         begin = _traceback(next(leaves(cause))) or begin
-    frames = list(_frames(begin))
-    path, line, name = ([frame for frame in frames if not frame[0].startswith(_LIBRARIES)] or frames[:1])[-1]
-    return f"{'/'.join(PurePath(path).parts[-2:])}:{line} in {name}"
+    return innermost(_lines(begin))
 
 
 def traceback_of(error: BaseException) -> str | None:
@@ -81,8 +77,7 @@ def _is_caller(step: TracebackType) -> bool:
     return step.tb_frame.f_code.co_filename in _CALLERS
 
 
-def _frames(step: TracebackType | None) -> Iterator[tuple[str, int, str]]:
+def _lines(step: TracebackType | None) -> Iterator[Line]:
     while step is not None and not _is_caller(step):
-        code = step.tb_frame.f_code
-        yield code.co_filename, step.tb_lineno, code.co_name
+        yield step.tb_frame.f_code, step.tb_lineno
         step = step.tb_next

@@ -1,37 +1,40 @@
-"""Finds the line of user code in a stack, for log lines."""
+"""Finds the line of user code in a stack or a traceback, for people who read a log or an error."""
 
 from __future__ import annotations
 
+import os
 import sys
 import sysconfig
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from threading import Thread
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Final
 
-_LIBRARIES: Final = tuple(
-    str(folder)
-    for folder in (
-        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-        Path(__file__).parents[2],  # Saga itself
-        "<frozen",
-    )
+Line = tuple[CodeType, int | None]
+_LIBRARIES: Final = (
+    *(f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+    f"{Path(__file__).parents[2]}{os.sep}",  # Saga itself
+    "<frozen",
 )
 
 
-def user_line(frames: Iterable[FrameType]) -> str | None:
-    """Finds the innermost line of a stack that belongs neither to a library nor to Saga, for example `shop.py:12, in charge`.
+def innermost(lines: Iterable[Line]) -> str | None:
+    """Returns the innermost line that belongs neither to a library nor to Saga, as "shop/payments.py:12 in charge".
 
-    `frames` begin with the outermost. If all of them belong to libraries, the outermost counts, because the handler is there.
-    Returns None if there are no frames.
+    `lines`: the outermost first. If all of them belong to libraries, it is the outermost, which is the handler's.
     """
-    found = list(frames)
+    found = list(lines)
     if not found:
         return None
-    is_user = (not frame.f_code.co_filename.startswith(_LIBRARIES) for frame in reversed(found))
-    frame = next((frame for frame, is_own in zip(reversed(found), is_user, strict=True) if is_own), found[0])
-    return f"{frame.f_code.co_filename}:{frame.f_lineno}, in {frame.f_code.co_name}"
+    own = [line for line in found if not line[0].co_filename.startswith(_LIBRARIES)]
+    code, number = (own or found[:1])[-1]
+    return f"{'/'.join(PurePath(code.co_filename).parts[-2:])}:{number} in {code.co_name}"
+
+
+def user_line(frames: Iterable[FrameType]) -> str | None:
+    """Returns the innermost line of these frames that is the user's; None if there are no frames. See `innermost`."""
+    return innermost((frame.f_code, frame.f_lineno) for frame in frames)
 
 
 def waiting_coroutines(coroutine: object) -> Iterator[object]:

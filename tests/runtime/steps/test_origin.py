@@ -12,7 +12,7 @@ import pytest
 import structlog
 from structlog.testing import LogCapture
 
-from saga import Definition, Participant, Retry
+from saga import Context, Definition, Participant, Retry
 from saga.runtime.handlers.origin import TRACEBACK_CHARS_MAX
 from tests.runtime.world import World
 
@@ -60,6 +60,10 @@ def in_a_library() -> Any:
     return json.loads("{")
 
 
+async def in_the_framework(ctx: Context) -> None:
+    await ctx.heartbeat(object())
+
+
 def hostile() -> None:
     raise Hostile
 
@@ -69,6 +73,7 @@ CASES: dict[str, tuple[Any, str, str]] = {
     "group": (in_a_group, "KeyError: 'nope'", "deep"),
     "library": (in_a_library, "JSONDecodeError", "in_a_library"),
     "sync": (lambda: deep({}), "KeyError: 'nope'", "deep"),
+    "framework": (in_the_framework, "the progress cannot be written as JSON", "in_the_framework"),
     "hostile": (hostile, "Hostile: xxx", "hostile"),
     "endless": (lambda: endless(0), "RecursionError", "endless"),
 }
