@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from saga.core.definition.graph import Graph
+from saga.core.definition.step import Step
 from saga.core.rules import events as ev
 from saga.core.state.mode import Mode
 from saga.errors import SagaError
@@ -67,7 +68,6 @@ class Executor:
         self._loop = asyncio.get_running_loop()  # kept, because asking for it is a system call
         self._bound: dict[tuple[str, str], BoundHandler] = {}
         self._withdrawn: set[str] = set()
-        self._returned: set[int] = set()  # numbers of claims that were cut off before they began, and given back
         self._log = get_logger("saga.participant")
         self._logs_each_step = _is_debug_logged(self._log)
 
@@ -105,11 +105,8 @@ class Executor:
                 found = await self._run(attempt, bound)
                 if attempt.misfit is not None:
                     found = self._without_fit(attempt, attempt.misfit)
-            except BaseException as error:
-                if not self._is_outcome(error, attempt):
-                    raise
-                quiet_seconds = step.timeout_seconds + self._adapter.options.margin_seconds
-                found = attempt.failed(error, quiet_seconds=quiet_seconds)
+            except BaseException as error:  # noqa: BLE001 (raised again where it is not an outcome)
+                found = self._broken_off(attempt, error)
         if isinstance(found, Committed):
             self._planner.remember(found.plan)
             self._outcomes.notify(found.notifications)
@@ -119,14 +116,14 @@ class Executor:
             self._log_outcome(found)
             self._outcomes.add(group_of(graph, found))
 
-    def _is_outcome(self, error: BaseException, attempt: Attempt) -> bool:
-        """Returns whether the attempt has failed. Otherwise this process is stopping: a claim that has not begun is given back."""
-        if isinstance(error, KeyboardInterrupt | SystemExit) or is_foreign(error, attempt.context):
-            if not attempt.has_begun:
-                self.give_back([attempt.claim])
-                self._returned.add(attempt.claim.number)
-            return False
-        return True
+    def _broken_off(self, attempt: Attempt, error: BaseException) -> Outcome:
+        """Returns the outcome of an attempt that an exception has ended; raises it if the framework has cut off what had begun."""
+        is_cut_off = is_foreign(error, attempt.context)
+        if isinstance(error, KeyboardInterrupt | SystemExit) or (is_cut_off and attempt.has_begun):
+            raise error
+        if is_cut_off:
+            return Outcome(attempt.claim, None)  # its delivery does not count
+        return attempt.failed(error, quiet_seconds=self._quiet_seconds(attempt.step))
 
     def give_back(self, waiting: Sequence[Claim], begun: Sequence[Claim] = ()) -> None:
         """Returns claims to their queues at once.
@@ -134,16 +131,23 @@ class Executor:
         `waiting`: they have not begun, and their deliveries do not count. `begun`: they were cut off. Their deliveries count, because the
         process may be stopping because of one of them, and an external call of theirs can still arrive (G24, G25).
         """
-        cut_off = {claim.number for claim in begun} - self._returned
-        for claim in (*waiting, *(claim for claim in begun if claim.number in cut_off)):
-            graph = self._definitions.known(claim.definition)
-            if graph is not None:
-                step, quiet_seconds = graph.steps[claim.step], 0.0
-                if claim.number in cut_off and step.mode is Mode.EXTERNAL:
-                    quiet_seconds = step.timeout_seconds + self._adapter.options.margin_seconds
-                is_cut_off = claim.number in cut_off
-                outcome = Outcome(claim, None, quiet_seconds=quiet_seconds, is_cut_off=is_cut_off)
-                self._outcomes.add(group_of(graph, outcome))
+        for claim in waiting:
+            self._give_back(claim, is_cut_off=False)
+        for claim in begun:
+            self._give_back(claim, is_cut_off=True)
+
+    def _give_back(self, claim: Claim, *, is_cut_off: bool) -> None:
+        graph = self._definitions.known(claim.definition)
+        if graph is not None:
+            step = graph.steps[claim.step]
+            may_arrive = is_cut_off and step.mode is Mode.EXTERNAL
+            quiet_seconds = self._quiet_seconds(step) if may_arrive else 0.0
+            outcome = Outcome(claim, None, quiet_seconds=quiet_seconds, is_cut_off=is_cut_off)
+            self._outcomes.add(group_of(graph, outcome))
+
+    def _quiet_seconds(self, step: Step) -> float:
+        """How long a call of this step that broke off at once may still arrive."""
+        return step.timeout_seconds + self._adapter.options.margin_seconds
 
     async def _put_back(self, claim: Claim, error: Exception) -> None:
         """Leaves the claim to other processes, because this build cannot read its definition."""
@@ -172,7 +176,7 @@ class Executor:
         return left or Outcome(claim, ev.Ongoing(claim.step, UNKNOWN_HANDLER_SECONDS), error=why)
 
     def _without_fit(self, attempt: Attempt, why: str) -> Outcome:
-        """The retry policy decides once nobody else can run it."""
+        """Leaves the claim to other processes. Once none of them can run it, the attempt has failed, and the retry policy decides."""
         left = self._misfits.leave(attempt.claim, attempt.step.service, why)
         if left is None:
             return attempt.failed(DoesNotFit(why))
@@ -219,8 +223,7 @@ class Executor:
 
 
 def _is_debug_logged(log: structlog.typing.BindableLogger) -> bool:
-    """Returns whether DEBUG lines are wanted. An unconfigured structlog prints every level; not every logger knows its level."""
-    if not structlog.is_configured():
-        return False
-    is_enabled_for = getattr(log.bind(), "is_enabled_for", None)
+    """Returns whether DEBUG lines are wanted. Not every logger knows its level, and structlog's spell the question differently."""
+    bound = log.bind()
+    is_enabled_for = getattr(bound, "is_enabled_for", None) or getattr(bound, "isEnabledFor", None)
     return is_enabled_for is None or bool(is_enabled_for(logging.DEBUG))

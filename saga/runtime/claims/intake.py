@@ -149,7 +149,8 @@ class Intake:
         running = self._running.get(claim.number)
         if running is None:
             return False
-        stop(running[1])
+        # Not at once: a task that is cancelled before its first step never reaches the `finally` of `_run_one`
+        self._loop.call_soon(stop, running[1])
         return True
 
     def close(self) -> None:
@@ -178,7 +179,7 @@ class Intake:
             stop(task)
         if late:
             await asyncio.wait(late, timeout=END_SECONDS)
-        return waiting, [running[task] for task in late if task.done() and task.cancelled()]
+        return waiting, [running[task] for task in late if task.cancelled()]
 
     def _begin(self) -> None:
         """Runs waiting claims while there is room, some of them in each turn of the loop."""

@@ -150,6 +150,17 @@ async def test_claims_that_take_their_time_run_together(claims: Claims) -> None:
     claims.let_end()
 
 
+async def test_a_claim_that_is_cancelled_in_the_turn_in_which_it_begins_frees_its_place(claims: Claims) -> None:
+    lost = work_of(1)
+    claims.intake.add([lost, work_of(2)])
+
+    assert claims.intake.cancel(lost)
+
+    await until(lambda: 2 in claims.ran, "the place of the first is free")
+    assert claims.intake.in_flight == 1
+    claims.let_end()
+
+
 async def test_no_more_is_polled_than_can_run_at_once(claims: Claims) -> None:
     """Even while not all of many claims have begun."""
     claims.serve(2 * module.BEGUN_AT_ONCE)
