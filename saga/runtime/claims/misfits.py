@@ -36,10 +36,11 @@ class Misfits:
     def __init__(self, clock: Clock, peers: Peers) -> None:
         self._clock = clock
         self._peers = peers
-        self._seen: OrderedDict[tuple[int, int, Operation], tuple[float, int]] = OrderedDict()  # since when, how often
+        # When each first came, and how often
+        self._seen: OrderedDict[tuple[int, int, Operation], tuple[float, int]] = OrderedDict()
 
     def leave(self, claim: Claim, service: str, why: str) -> Outcome | None:
-        """Returns the outcome that leaves the claim to others; None if there are none, or none of them can run it."""
+        """Returns the outcome that leaves the claim to other processes; None if there is no other, or if no other can run it."""
         peer = self._peers.next_peer(service)
         since, times = self._met(claim)
         if peer is None or self._clock.monotonic() - since >= LEFT_SECONDS_MAX:

@@ -61,7 +61,7 @@ class PollRequests:
         self._wanted.clear()
 
     def take_refs(self) -> list[CommandRef] | None:
-        """The claims to be fetched: an empty list for all of this process, None for nothing."""
+        """Returns the claims to fetch. An empty list stands for all claims of this process; None means that nothing is to be fetched."""
         is_all, refs = self._wants_all, list(self._refs)
         if not is_all and not refs:
             return None

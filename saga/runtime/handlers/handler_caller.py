@@ -47,9 +47,8 @@ class HandlerCaller:
             else:
                 limit.call = self._threads.begin(thread, partial(function.call, values, context), context)
                 answer = await self._threads.answer(limit.call)
-            return (
-                await Steered(answer, limit) if isinstance(answer, Awaitable) else answer
-            )  # a decorator may return either
+            # A decorator may return either
+            return await Steered(answer, limit) if isinstance(answer, Awaitable) else answer
         except asyncio.CancelledError:
             if limit.is_left:
                 _log_left(function, context, limit)

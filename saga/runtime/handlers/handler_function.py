@@ -51,7 +51,7 @@ class HandlerFunction:
             if shape.context_name is not None:
                 return self.function(*positional, **{shape.context_name: context})
             return self.function(*positional)
-        except (StopIteration, GeneratorExit) as error:  # the future of a thread cannot carry them
+        except (StopIteration, GeneratorExit) as error:  # a coroutine that raised them would seem to have ended
             raise Escaped from error
 
 

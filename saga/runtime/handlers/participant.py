@@ -25,7 +25,7 @@ class Participant:
     `concurrency`: maximum number of handlers that run at once in one process.
 
     Raises:
-        UsageError: a name, `database` or `concurrency` is none of this.
+        UsageError: the name, `database` or `concurrency` cannot be used.
     """
 
     def __init__(self, service: str, *, database: str | None = None, concurrency: int = CONCURRENCY_DEFAULT) -> None:

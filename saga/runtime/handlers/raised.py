@@ -27,7 +27,7 @@ class Escaped(Exception):
 def is_foreign(error: BaseException, context: Context) -> bool:
     """Returns whether an exception is not of the handler's making: the framework ends its attempt, or its coroutine is closed.
 
-    A handler that cancels its own task has failed: it may have called the other system, and without an outcome nobody would know.
+    A handler that cancels its own task has failed: it may have called the other system, and only an outcome records that.
     """
     if _is(error, asyncio.CancelledError):
         task = asyncio.current_task()

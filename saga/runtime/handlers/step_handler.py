@@ -53,10 +53,8 @@ class StepHandler(Generic[Parameters, Returned]):
         self.compensate_function: HandlerFunction | None = None
         self.probe_function: HandlerFunction | None = None
         self.output: Codec = self.execute_function.returned
-        with contextlib.suppress(
-            pydantic.errors.PydanticUserError
-        ):  # a name that is defined later: `contract` checks again
-            self._check_output()
+        with contextlib.suppress(pydantic.errors.PydanticUserError):
+            self._check_output()  # not for a type with a name that is defined later: `contract` checks again
         self.__doc__ = function.__doc__
 
     def __call__(self, *arguments: Parameters.args, **options: Parameters.kwargs) -> Returned:

@@ -39,7 +39,7 @@ class Attempt(Struct):
     """Reads the input, calls the handler's functions, and makes the outcome: the part that all modes share.
 
     `has_begun`: a function of the handler was called. What happens before that is not an attempt. `misfit`: why this process
-    cannot run the claim, though another may. `refusal`: of the result.
+    cannot run the claim, though another may. `refusal`: the error with which the result was refused.
     """
 
     claim: Claim
@@ -174,5 +174,5 @@ def _ignore(_: Value) -> None:
 
 
 def is_waiting(error: Exception) -> bool:
-    """Returns whether an error means that a database cannot be used at this moment; a failure of its own says more than that."""
+    """Returns whether an error means that a database cannot be used at this moment. A server that has answered can be."""
     return isinstance(error, Unavailable | AccessRefused) and not isinstance(error, ServerFailed)

@@ -12,7 +12,7 @@ JITTER: Final = 0.2
 
 
 class Patience:
-    """One for each handler. A pause is as long as the handler has been unable to begin, so that pauses double, within limits.
+    """The pauses of one handler. A pause is as long as the handler has been unable to begin, so that pauses double, within limits.
 
     These pauses are not part of any retry policy: what has not begun is not an attempt.
     """
@@ -21,7 +21,7 @@ class Patience:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self.waiting_since: float | None = None  # None: the last claim has begun
+        self.waiting_since: float | None = None  # unset while claims begin
 
     def pause_seconds(self) -> float:
         """The pause before a claim that could not begin is tried again."""

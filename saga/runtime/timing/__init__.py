@@ -3,7 +3,7 @@
 `CoarseTimers` instead of `loop.call_later` for each timeout: thousands of timeouts wait at a time and nearly all are discarded. One timer
 serves all that are due within one tick, so that adding one is a dictionary entry, not an entry in the loop's heap.
 
-`saga.runtime.handlers.handler_caller._TimeLimit` instead of `asyncio.timeout`: 1 us instead of 16 for each call of a handler.
+`saga.runtime.handlers.time_limit.TimeLimit` instead of `asyncio.timeout`: 1 us instead of 16 for each call of a handler.
 
 `Wakeup` instead of `asyncio.Event` or `Condition`: those wake all workers, and all but one find nothing to do.
 

@@ -258,7 +258,7 @@ def test_a_sync_handler_without_a_transaction_may_take_a_context() -> None:
     "database",
     ["SHOP_DB", "", "$", "$SHOP-DB", "Store", "ann:s3cret@host/shop", 17, SecretStr("postgresql://ann:s3cret@h")],
 )
-def test_a_database_that_is_none_is_refused_where_it_is_written(database: Any) -> None:
+def test_what_cannot_be_a_database_is_refused_where_it_is_written(database: Any) -> None:
     with pytest.raises(UsageError) as refused:
         Participant("shop", database=database)
 
