@@ -7,6 +7,7 @@ import contextlib
 import signal
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import asyncpg
 
@@ -45,7 +46,7 @@ class Kills:
             await until(partial(_is_told, site, enough), "sagas are done between two kills", seconds=WORK_SECONDS)
             victim = site.chance.choice(site.participants)
             claims = 0
-            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with contextlib.suppress(*LOST):
                 async with asyncio.timeout(LOOK_SECONDS_MAX):
                     claims = await _frozen_with_claims(site, victim)
             if not victim.is_running:
@@ -60,6 +61,10 @@ class Kills:
 
 def _is_told(site: Site, enough_bytes: int) -> bool:
     return site.told_bytes() >= enough_bytes
+
+
+LOST: Final = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""Errors of a statement whose server goes away meanwhile."""
 
 
 async def _frozen_with_claims(site: Site, victim: Member) -> int:

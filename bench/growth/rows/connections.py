@@ -25,7 +25,7 @@ GROWTH = Growth(
 
 IN_FLIGHT = 500
 REST_SECONDS = 70.0
-"""By then a pool has closed what it does not need."""
+"""A pool has closed by then what it does not need."""
 MODULE = external.__name__
 SESSIONS = """
 select count(*) from pg_stat_activity

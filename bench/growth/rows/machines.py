@@ -19,7 +19,7 @@ GROWTH = Growth(
 IN_FLIGHT = 64
 MODULE = external.__name__
 DATABASES = {"true": "bench_with_socket", "false": "bench_without_socket"}
-"""By what SAGA_LOCAL_SOCKET is set to."""
+"""The database of a window by the value of SAGA_LOCAL_SOCKET."""
 
 
 def measure(setup: Setup, point: int) -> Figures:

@@ -48,7 +48,7 @@ class Intake:
         self._ended: set[int] | None = None  # claim numbers, while a fetch is in progress
         self._freed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
-        self.finished = 0  # claims that have ended in this process
+        self.finished: int = 0  # claims that have ended in this process
         self._finished_before = 0  # the same when the rate was measured last
         self._ending_soon = 0  # claims that finish within HOLD_SECONDS, at the present rate
         self._measured_at = clock.monotonic()

@@ -36,7 +36,7 @@ class ExternalRunner:
                 return await _probe(attempt, asked_at)
             return attempt.succeeded(await attempt.execute())
         except Exception as error:  # noqa: BLE001 (whatever a handler raises is a technical failure: G23)
-            if _is_known_to_have_happened(attempt, error):
+            if not _calls_probe(attempt) and _is_known_to_have_happened(attempt, error):
                 return _undo(attempt, error)
             left_seconds = max(attempt.step.timeout_seconds - (self.clock.monotonic() - asked_at), 0.0)
             return _not_done(attempt, error, asked_at, left_seconds + self.margin_seconds)

@@ -14,7 +14,7 @@ class HandClock:
     """See `saga.ports.clock.Clock`. Time stands still until `advance`. `processor`: the processor time used so far, which a test sets."""
 
     def __init__(self, start: float) -> None:
-        self.processor = 0.0
+        self.processor: float = 0.0
         self._now = start
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._sequence = count()
