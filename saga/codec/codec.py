@@ -11,15 +11,15 @@ from pydantic import TypeAdapter
 from pydantic_core import from_json
 
 from saga.codec.misread import misread
-from saga.codec.plain import plain_types
+from saga.codec.plain import has_long_integer, plain_types
 from saga.codec.unreadable import type_faults
 from saga.codec.unwritable import value_fault
 from saga.codec.validation_message import validation_message
 
 Value = Any  # of any type that pydantic knows
 
-PLAIN_BYTES_MAX: Final = 4096
-"""Size up to which a value of a plain type is not read back. An integer within it has few enough digits to be read."""
+SHORT_BYTES_MAX: Final = 4096
+"""In a value of up to this size, no integer has too many digits to be read."""
 CODECS_MAX: Final = 256
 _NOT_NUMBERS: Final = (b"NaN", b"Infinity")
 _LOSSES: Final = (b"null", b"**********")
@@ -64,7 +64,8 @@ class Codec:
             data = self.adapter.serializer.to_json(fitting, by_alias=True, warnings="error")
         except (pydantic.errors.PydanticUserError, ValueError) as error:
             raise Misfit(validation_message(error)) from error
-        if type(fitting) not in self._plain or len(data) > PLAIN_BYTES_MAX:
+        is_plain = type(fitting) in self._plain
+        if not is_plain or (len(data) > SHORT_BYTES_MAX and has_long_integer(fitting)):
             self._check(fitting, data)
         return data
 

@@ -1,12 +1,15 @@
-"""Tells the types whose values are always read back equal, so that they need no check."""
+"""Tells the types whose values are read back equal, so that they need no check unless an integer is very long."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from datetime import date
 from types import NoneType
 from typing import Any, Final
 from uuid import UUID
+
+from pydantic import BaseModel
 
 Schema = Mapping[str, Any]  # of pydantic-core
 
@@ -32,8 +35,25 @@ _WRAPPERS: Final = {"nullable", "default", "list", "model-field", "dataclass-fie
 _CONFIG: Final = {"title", "frozen"}
 
 
+INTEGER_BITS_MAX: Final = 12_000
+"""Some 3,600 decimal digits. Python reads 4,300 at most."""
+
+
+def has_long_integer(value: object) -> bool:
+    """Returns whether a value of a plain type has an integer that may be too long to be read."""
+    if isinstance(value, int):
+        return value.bit_length() > INTEGER_BITS_MAX
+    if isinstance(value, list):
+        return any(map(has_long_integer, value))
+    if isinstance(value, BaseModel):
+        return any(map(has_long_integer, value.__dict__.values()))
+    if is_dataclass(value):
+        return any(has_long_integer(getattr(value, field.name)) for field in fields(value))
+    return False
+
+
 def plain_types(schema: Schema) -> frozenset[type]:
-    """Returns the exact types whose instances are always read back equal; none for most types.
+    """Returns the exact types whose instances are read back equal; none for most types.
 
     They are scalars, and models and dataclasses of scalars and lists of scalars, without limits, aliases and serializers. A model
     within a model is not plain: an instance of a subclass may stand for it.

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from pydantic import BaseModel, Field, SecretStr
 
-from saga.codec.codec import PLAIN_BYTES_MAX, Codec, Misfit, Unreadable, encode_untyped
+from saga.codec.codec import SHORT_BYTES_MAX, Codec, Misfit, Unreadable, encode_untyped
 from tests.codec import values
 
 
@@ -127,7 +127,10 @@ class Counted(Codec):
         (str | None, "text", 0),
         (int, 7, 0),
         (None, None, 0),
-        (values.Plain, values.Plain(sku="a" * PLAIN_BYTES_MAX), 1),
+        (values.Plain, values.Plain(sku="a" * SHORT_BYTES_MAX), 0),
+        (values.Plain, values.Plain(sku="a", count=10**SHORT_BYTES_MAX), 1),
+        (values.Listed, values.Listed(names=[["a" * SHORT_BYTES_MAX, None]]), 0),
+        (Flat, Flat(text="a" * SHORT_BYTES_MAX, id=UUID(int=1)), 0),
         (values.Holder, values.Holder(held=values.Base(id=1)), 1),
         (values.One, values.One(held=values.Base(id=1)), 1),
         (values.Many, values.Many(held=[values.Plain(sku="a")]), 1),
