@@ -146,7 +146,7 @@ class Executor:
             self._outcomes.add(group_of(graph, outcome))
 
     def _quiet_seconds(self, step: Step) -> float:
-        """How long a call of this step that broke off at once may still arrive."""
+        """The time for which a call of this step that broke off at once may still arrive."""
         return step.timeout_seconds + self._adapter.options.margin_seconds
 
     async def _put_back(self, claim: Claim, error: Exception) -> None:

@@ -40,7 +40,7 @@ class Disguised(Exception):
 
 
 class Incomparable:
-    """As an array of numpy or a frame of pandas, of which the comparison with a text has no truth value."""
+    """Compares as an array of numpy or a frame of pandas does: the result has no truth value."""
 
     __hash__ = None  # type: ignore[assignment]
 
