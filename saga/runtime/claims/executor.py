@@ -207,7 +207,7 @@ class Executor:
 
     def _log_outcome(self, outcome: Outcome) -> None:
         described = self._definitions.described
-        if isinstance(outcome.event, ev.Failed) or outcome.first is not None:
+        if isinstance(outcome.event, ev.Failed):
             facts = {**described(outcome.claim), "attempt": outcome.claim.deliveries, "error": outcome.error}
             if outcome.traceback is not None:
                 facts["exception"] = outcome.traceback
