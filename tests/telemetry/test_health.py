@@ -49,7 +49,7 @@ async def test_a_process_without_its_session_is_live_but_not_ready(world: World)
     sagas = await world.join(http="0")
     async with sagas.endpoint() as address:
         await sagas.process.adapter.close()
-        await until(answers(address, "/readyz", 503), "it is not ready")
+        await until(lambda: not sagas.process.is_joined, "it has lost its session")
         status, findings = await probe(address, "/readyz")
         assert (await probe(address, "/livez"))[0] == 200
 
