@@ -259,10 +259,10 @@ async def leaves_tasks_behind(_: Context) -> None:
     BEHIND.append(asyncio.ensure_future(asyncio.sleep(LONGER_THAN_ANY_TIMEOUT_SECONDS)))
 
 
-async def fails_in_a_group(_: Context) -> None:
+async def fails_in_a_group(ctx: Context) -> None:
     async with asyncio.TaskGroup() as group:
-        group.create_task(asyncio.Event().wait())
-        group.create_task(asyncio.wait_for(asyncio.Event().wait(), 0))
+        group.create_task(never_ends(ctx))
+        group.create_task(has_a_timeout_of_its_own(ctx))
 
 
 async def has_a_timeout_of_its_own(_: Context) -> None:
