@@ -96,7 +96,8 @@ async def test_a_store_migrated_by_a_later_release_makes_it_not_ready(world: Wor
 async def test_a_process_without_one_of_its_loops_is_not_live(any_world: World) -> None:
     sagas = await any_world.join(http="0")
     async with sagas.endpoint() as address:
-        await ended(sagas.process._tasks[-1])
+        loop, *_ = sagas.process.background._tasks
+        await ended(loop)
         status, findings = await probe(address, "/livez")
 
     assert (status, findings["process"]) == (503, "a loop of it has ended")
