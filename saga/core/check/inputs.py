@@ -10,7 +10,7 @@ from saga.core.check.finding import Code, Finding, error
 from saga.core.check.place import step_place, title
 from saga.core.definition.contract import Contract
 from saga.core.definition.json_value import Json
-from saga.core.definition.known_type import KnownType, joined, known_type, type_misfits
+from saga.core.definition.known_type import KnownType, joined, known_type, type_misfits, words
 from saga.core.definition.outline import Outline, StepOutline
 from saga.core.definition.paths import PATH_KEY, path_text, paths, plain_key
 from saga.core.definition.schema import misfits
@@ -68,7 +68,7 @@ def _misfits(types: _Types, template: Json, wanted: KnownType, place: str) -> It
         yield from _object_misfits(types, template, wanted, place)
     elif isinstance(template, list):
         if wanted.types and "array" not in wanted.types:
-            yield f"{place or 'it'} is a list, not {' or '.join(sorted(wanted.types))}"
+            yield f"{place or 'it'} is a list, not {words(wanted.types)}"
         elif "prefixItems" not in wanted.schema:
             for position, entry in enumerate(template):
                 items = wanted.at(wanted.schema.get("items", {}))
@@ -82,7 +82,7 @@ def _object_misfits(types: _Types, template: Json, wanted: KnownType, place: str
     if not wanted.types:
         return
     if "object" not in wanted.types:
-        yield f"{place or 'it'} is an object, not {' or '.join(sorted(wanted.types))}"
+        yield f"{place or 'it'} is an object, not {words(wanted.types)}"
         return
     written = {plain_key(key): entry for key, entry in template.items()}
     yield from (f"{joined(place, name)} is missing" for name in wanted.required if name not in written)

@@ -5,7 +5,8 @@ Only certain misfits are found. Unknown keywords, and types without a schema, fi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import abc
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +25,10 @@ _NUMBERS: Final = {"integer", "number"}
 _TEXTS_WITH_A_MEANING: Final = {"pattern", "format", "enum", "const"}
 
 
+Misfit = tuple[str, str]
+"""The place within a value ("" for the value itself), and what is wrong there."""
+
+
 @dataclass(frozen=True, slots=True)
 class KnownType:
     """A JSON Schema, with the definitions of its document."""
@@ -33,8 +38,8 @@ class KnownType:
 
     @property
     def types(self) -> frozenset[str]:
-        """The JSON types that its values have; empty if it does not say."""
-        said = self.schema.get("type", ())
+        """The JSON types that its values have; empty if it does not say, or says it in several schemas at once."""
+        said = () if "allOf" in self.schema else self.schema.get("type", ())
         return frozenset([said] if isinstance(said, str) else said)
 
     @property
@@ -66,9 +71,9 @@ class KnownType:
         if reference.startswith(_REFERENCE):
             return self.at(self.definitions.get(reference.removeprefix(_REFERENCE), {})).alternatives(depth - 1)
         members = schema.get("anyOf") or schema.get("oneOf")
-        if members:
-            return [each for member in members for each in self.at(member).alternatives(depth - 1)]
-        return [self.at({})] if "allOf" in schema else [self]
+        if not members:
+            return [self]
+        return [each for member in members for each in self.at(member).alternatives(depth - 1)]
 
     def part(self, segment: Segment) -> KnownType | None:
         """The type of a field or an entry; None if values of this type, which is not a union, have no such part."""
@@ -85,33 +90,67 @@ class KnownType:
 
 
 def known_type(document: Json) -> KnownType:
-    """The type that a whole document describes; None as a document says nothing."""
+    """The type that a whole document describes; without a document, the type of any value."""
     schema = document if isinstance(document, Mapping) else {}
     return KnownType(schema, schema.get("$defs", {}))
 
 
-def type_misfits(given: KnownType, wanted: KnownType, place: str, depth: int = DEPTH_MAX) -> list[str]:
+class Comparison(abc.ABC):
+    """Compares two types part by part, and each pair of parts once: a type may contain itself, in many places."""
+
+    def __init__(self) -> None:
+        self._compared: dict[tuple[int, int], list[Misfit]] = {}
+
+    def of_each(self, given: KnownType, wanted: KnownType) -> list[list[Misfit]]:
+        """Returns the misfits of each alternative of the type given with the closest alternative of the type wanted."""
+        others = wanted.alternatives()
+        return [min((self._of_pair(one, other) for other in others), key=len) for one in given.alternatives()]
+
+    def _of_pair(self, given: KnownType, wanted: KnownType) -> list[Misfit]:
+        pair = id(given.schema), id(wanted.schema)  # parts of two documents, which live on; any other schema is empty
+        if pair not in self._compared:
+            self._compared[pair] = []  # the same pair within this one adds nothing
+            self._compared[pair] = list(self.misfits(given, wanted))
+        return self._compared[pair]
+
+    @abc.abstractmethod
+    def misfits(self, given: KnownType, wanted: KnownType) -> Iterator[Misfit]:
+        """Compares two types that are not unions."""
+
+
+class _Fit(Comparison):
+    """Finds out why no value of the type given fits the type wanted."""
+
+    def closest(self, given: KnownType, wanted: KnownType) -> list[Misfit]:
+        return min(self.of_each(given, wanted), key=len)
+
+    def misfits(self, given: KnownType, wanted: KnownType) -> Iterator[Misfit]:
+        if not given.types or not wanted.types:
+            return
+        if not any(_may_be(given, wanted, one, other) for one in given.types for other in wanted.types):
+            yield "", f"is of type {words(given.types)}, not {words(wanted.types)}"
+        elif "object" in given.types & wanted.types:
+            yield from self._fields(given, wanted)
+        elif "array" in given.types & wanted.types:
+            items = given.at(given.schema.get("items", {})), wanted.at(wanted.schema.get("items", {}))
+            yield from within("[0]", self.closest(*items))
+
+    def _fields(self, given: KnownType, wanted: KnownType) -> Iterator[Misfit]:
+        for name in wanted.required:
+            if given.is_closed and name not in given.properties:
+                yield name, "is missing"
+        if wanted.schema.get("additionalProperties") is False:
+            for name in given.required:
+                if name not in wanted.properties:
+                    yield name, "is unknown"
+        for name, schema in wanted.properties.items():
+            if name in given.properties:
+                yield from within(name, self.closest(given.at(given.properties[name]), wanted.at(schema)))
+
+
+def type_misfits(given: KnownType, wanted: KnownType, place: str) -> list[str]:
     """Returns why no value of the type given fits the type wanted, each as a clause with its place; nothing if one may fit."""
-    if depth == 0:
-        return []
-    found = [_closest(each, wanted.alternatives(), place, depth) for each in given.alternatives()]
-    return min(found, key=len)
-
-
-def _closest(given: KnownType, wanted: list[KnownType], place: str, depth: int) -> list[str]:
-    return min((list(_misfits(given, each, place, depth)) for each in wanted), key=len)
-
-
-def _misfits(given: KnownType, wanted: KnownType, place: str, depth: int) -> Iterator[str]:
-    if not given.types or not wanted.types:
-        return
-    if not any(_may_be(given, wanted, one, other) for one in given.types for other in wanted.types):
-        yield f"{place or 'it'} is of type {_words(given)}, not {_words(wanted)}"
-    elif "object" in given.types & wanted.types:
-        yield from _field_misfits(given, wanted, place, depth)
-    elif "array" in given.types & wanted.types:
-        items = given.at(given.schema.get("items", {})), wanted.at(wanted.schema.get("items", {}))
-        yield from type_misfits(*items, f"{place}[0]", depth - 1)
+    return clauses(within(place, _Fit().closest(given, wanted)))
 
 
 def _may_be(given: KnownType, wanted: KnownType, one: str, other: str) -> bool:
@@ -122,24 +161,21 @@ def _may_be(given: KnownType, wanted: KnownType, one: str, other: str) -> bool:
     return one == other or (one, other) in _CONVERTED
 
 
-def _field_misfits(given: KnownType, wanted: KnownType, place: str, depth: int) -> Iterator[str]:
-    for name in wanted.required:
-        if given.is_closed and name not in given.properties:
-            yield f"{joined(place, name)} is missing"
-    if wanted.schema.get("additionalProperties") is False:
-        for name in given.required:
-            if name not in wanted.properties:
-                yield f"{joined(place, name)} is unknown"
-    for name, schema in wanted.properties.items():
-        if name in given.properties:
-            below = joined(place, name)
-            yield from type_misfits(given.at(given.properties[name]), wanted.at(schema), below, depth - 1)
+def joined(place: str, below: str) -> str:
+    """The place of a field or an entry within a place."""
+    return f"{place}.{below}" if place and below and not below.startswith("[") else place + below
 
 
-def joined(place: str, name: str) -> str:
-    """The place of a field within a place."""
-    return f"{place}.{name}" if place else name
+def within(place: str, misfits: Iterable[Misfit]) -> Iterator[Misfit]:
+    """The same misfits, as seen from outside this place."""
+    return ((joined(place, below), reason) for below, reason in misfits)
 
 
-def _words(known: KnownType) -> str:
-    return " or ".join(sorted(known.types))
+def clauses(misfits: Iterable[Misfit]) -> list[str]:
+    """Each misfit as a clause that begins with its place."""
+    return [f"{place or 'it'} {reason}" for place, reason in misfits]
+
+
+def words(types: Iterable[str]) -> str:
+    """The names of types, as a text."""
+    return " or ".join(sorted(types))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Final
 
 from saga.core.definition.contract import Contract
 from saga.core.definition.json_value import Json
+from saga.core.definition.known_type import Comparison, KnownType, Misfit, clauses, known_type, within, words
 
-DEPTH_MAX: Final = 16
 REASONS_MAX: Final = 5
-_REFERENCE: Final = "#/$defs/"
 _WIDER: Final = {"integer": "number"}
 _LOWER_BOUNDS: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems")
 _UPPER_BOUNDS: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems")
-
-Definitions = Mapping[str, Json]
 
 
 def narrower(before: Contract, after: Contract) -> list[str]:
@@ -29,80 +27,47 @@ def narrower(before: Contract, after: Contract) -> list[str]:
 
 
 def narrowed(before: Json, after: Json) -> list[str]:
-    """Returns why values of the one JSON Schema may not fit the other; nothing if both say nothing."""
-    if not isinstance(after, Mapping):
-        return []
-    old = before if isinstance(before, Mapping) else {}
-    return list(_Comparison(_definitions(old), _definitions(after)).between(old, after, "", DEPTH_MAX))
+    """Returns why values of the one JSON Schema may not fit the other; nothing if the other one is missing."""
+    return clauses(_Narrowing().of_all(known_type(before), known_type(after)))
 
 
 def missing_fields(given: Json, wanted: Json) -> list[str]:
     """Returns the fields that the one JSON Schema requires and the other does not know: no value of it can have them."""
-    (old, *others), new = _alternatives(given, _definitions(given)), _alternatives(wanted, _definitions(wanted))
-    if others or len(new) > 1 or "properties" not in old:
+    (old, *others), new = known_type(given).alternatives(), known_type(wanted).alternatives()
+    if others or len(new) > 1 or "properties" not in old.schema:
         return []
-    return [name for name in new[0].get("required", ()) if name not in old["properties"]]
+    return [name for name in new[0].required if name not in old.properties]
 
 
-def _definitions(schema: Json) -> Definitions:
-    found: Definitions = schema.get("$defs", {}) if isinstance(schema, Mapping) else {}
-    return found
+class _Narrowing(Comparison):
+    """Finds out why values of the older type may not fit the newer one: each alternative of the older must fit one of the newer."""
 
+    def of_all(self, old: KnownType, new: KnownType) -> Iterator[Misfit]:
+        return chain.from_iterable(self.of_each(old, new))
 
-class _Comparison:
-    def __init__(self, before: Definitions, after: Definitions) -> None:
-        self._before = before
-        self._after = after
-
-    def between(self, before: Json, after: Json, place: str, depth: int) -> Iterator[str]:
-        """Each alternative of the older schema must fit one of the newer."""
-        if depth == 0:
-            return
-        wanted = _alternatives(after, self._after)
-        for old in _alternatives(before, self._before):
-            yield from min((list(self._differences(old, new, place, depth)) for new in wanted), key=len)
-
-    def _differences(self, old: Mapping[str, Json], new: Mapping[str, Json], place: str, depth: int) -> Iterator[str]:
-        before, after = _types(old), _types(new)
+    def misfits(self, given: KnownType, wanted: KnownType) -> Iterator[Misfit]:
+        before, after = given.types, wanted.types
         if after and not before:
-            yield f"{place or 'it'} could be anything, and must be {_words(after)} now"
+            yield "", f"could be anything, and must be {words(after)} now"
             return
         if after and (lost := {each for each in before - after if _WIDER.get(each) not in after}):
-            yield f"{place or 'it'} could be {_words(lost)}, and must be {_words(after)} now"
+            yield "", f"could be {words(lost)}, and must be {words(after)} now"
             return
-        yield from (f"{place or 'it'} {reason}" for reason in _limits(old, new))
-        yield from self._fields(old, new, place, depth)
-        if isinstance(new.get("items"), Mapping):
-            yield from self.between(old.get("items", {}), new["items"], f"{place}[0]", depth - 1)
+        yield from (("", reason) for reason in _limits(given.schema, wanted.schema))
+        yield from self._fields(given, wanted)
+        if isinstance(wanted.schema.get("items"), Mapping):
+            items = given.at(given.schema.get("items", {})), wanted.at(wanted.schema["items"])
+            yield from within("[0]", self.of_all(*items))
 
-    def _fields(self, old: Mapping[str, Json], new: Mapping[str, Json], place: str, depth: int) -> Iterator[str]:
-        for name in new.get("required", ()):
-            if name not in old.get("required", ()):
-                yield f"{_joined(place, name)} is required now"
-        known = new.get("properties", {})
-        for name, schema in old.get("properties", {}).items():
-            if name in known:
-                yield from self.between(schema, known[name], _joined(place, name), depth - 1)
-            elif new.get("additionalProperties") is False:
-                yield f"{_joined(place, name)} is not accepted any more"
-
-
-def _alternatives(schema: Json, definitions: Definitions, depth: int = DEPTH_MAX) -> Sequence[Mapping[str, Json]]:
-    """The members of a union, references resolved; the schema itself if it is not a union."""
-    if not isinstance(schema, Mapping) or depth == 0:
-        return [{}]
-    reference = schema.get("$ref", "")
-    if reference.startswith(_REFERENCE):
-        return _alternatives(definitions.get(reference.removeprefix(_REFERENCE)), definitions, depth - 1)
-    members = schema.get("anyOf") or schema.get("oneOf")
-    if not members:
-        return [schema]
-    return [each for member in members for each in _alternatives(member, definitions, depth - 1)]
-
-
-def _types(schema: Mapping[str, Json]) -> frozenset[str]:
-    said = schema.get("type", ())
-    return frozenset([said] if isinstance(said, str) else said)
+    def _fields(self, old: KnownType, new: KnownType) -> Iterator[Misfit]:
+        for name in new.required:
+            if name not in old.required:
+                yield name, "is required now"
+        for name, schema in old.properties.items():
+            if name in new.properties:
+                yield from within(name, self.of_all(old.at(schema), new.at(new.properties[name])))
+            elif new.schema.get("additionalProperties") is False:
+                yield name, "is not accepted any more"
 
 
 def _limits(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[str]:
@@ -119,11 +84,3 @@ def _limits(old: Mapping[str, Json], new: Mapping[str, Json]) -> Iterator[str]:
 
 def _choices(schema: Mapping[str, Json]) -> list[Json] | None:
     return [schema["const"]] if "const" in schema else schema.get("enum")
-
-
-def _joined(place: str, name: str) -> str:
-    return f"{place}.{name}" if place else name
-
-
-def _words(types: frozenset[str] | set[str]) -> str:
-    return " or ".join(sorted(types))
