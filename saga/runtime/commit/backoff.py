@@ -15,10 +15,10 @@ class Backoff:
 
     __slots__ = ("_clock", "_seconds", "is_retry")
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, is_retry: bool = False) -> None:
         self._clock = clock
         self._seconds = FIRST_SECONDS
-        self.is_retry: bool = False
+        self.is_retry: bool = is_retry
 
     async def pause(self) -> None:
         """An attempt has ended without an answer: wait before the next one."""

@@ -75,23 +75,32 @@ class Committer:
             finally:
                 self.queue.release([group for group in groups if not group.is_apart])
 
-    def _set_apart(self, groups: Sequence[OutcomeGroup]) -> None:
+    def _set_apart(self, groups: Sequence[OutcomeGroup], *, is_retry: bool) -> None:
         for group in groups:
             group.is_apart = True
-            self._tasks.create_task(self._commit_apart(group))
+            self._tasks.create_task(self._commit_apart(group, is_retry=is_retry))
 
-    async def _commit_apart(self, group: OutcomeGroup) -> None:
+    async def _commit_apart(self, group: OutcomeGroup, *, is_retry: bool) -> None:
         """Commits one saga until the server has answered, however long that takes, while others go on."""
         try:
-            await self._commit([group], Notifications(), wait=True, alone=True)
+            await self._commit([group], Notifications(), wait=True, alone=True, is_retry=is_retry)
         finally:
             self.queue.release([group])
 
     async def _commit(
-        self, groups: Sequence[OutcomeGroup], notifications: Notifications, *, wait: bool = False, alone: bool = False
+        self,
+        groups: Sequence[OutcomeGroup],
+        notifications: Notifications,
+        *,
+        wait: bool = False,
+        alone: bool = False,
+        is_retry: bool = False,
     ) -> None:
-        """Commits until the store has answered, or sets the sagas apart. `alone`: if it is refused, the one outcome is to blame."""
-        backoff, unforeseen = Backoff(self._clock), 0
+        """Commits until the store has answered, or sets the sagas apart.
+
+        `alone`: if it is refused, the one outcome is to blame. `is_retry`: an earlier attempt may have been committed.
+        """
+        backoff, unforeseen = Backoff(self._clock, is_retry=is_retry), 0
         is_apart = bool(groups) and groups[0].is_apart
         while True:
             try:
@@ -100,13 +109,13 @@ class Committer:
             except InputRefused as error:  # the only error that an outcome itself can cause
                 notifications.drop_inline()
                 await self._refused(groups, notifications, error, alone=alone)
-                return
+                break
             except SagaError as error:  # the commit may have been made: plan again under the rows' locks
                 notifications.drop_inline()  # the claims of this attempt may not exist
                 if isinstance(error, ServerFailed | Locked) and not is_apart:  # perhaps because of one of them
                     self._log.warning("commit failed, committing each saga apart", sagas=len(groups), error=str(error))
                     self._notify_later(groups, notifications, error)
-                    self._set_apart(groups)
+                    self._set_apart(groups, is_retry=backoff.is_retry)
                     return
                 self._log.warning("commit unknown, retrying", sagas=len(groups), error=str(error))
                 wait = True
@@ -117,16 +126,16 @@ class Committer:
                 unforeseen += 1
                 if not alone or unforeseen > UNFORESEEN_MAX:
                     await self._refused(groups, notifications, InputRefused(named(error)), alone=alone)
-                    return
+                    break
                 wait = True
                 await backoff.pause()
             else:
                 self._meter.wrote("outcomes", len(groups), self._clock.monotonic() - sent_at)
                 self._pass_on(groups, plans, {conflict.position for conflict in conflicts}, sent_at)
                 await self._retry(self._rebased(groups, conflicts, alone=wait))
-                if backoff.is_retry:
-                    self._after_commit.recovered()
-                return
+                break
+        if backoff.is_retry:  # an earlier attempt may have made claims for this process
+            self._after_commit.recovered()
 
     async def _try(
         self, groups: Sequence[OutcomeGroup], notifications: Notifications, *, wait: bool
@@ -175,7 +184,7 @@ class Committer:
         if groups and groups[0].is_apart:
             await self._commit(groups, Notifications(), wait=True, alone=True)
             return
-        self._set_apart([group for group in groups if group.conflicts >= CONFLICTS_MAX])
+        self._set_apart([group for group in groups if group.conflicts >= CONFLICTS_MAX], is_retry=False)
         again = [group for group in groups if group.conflicts < CONFLICTS_MAX]
         if again:
             await self._commit(again, Notifications())

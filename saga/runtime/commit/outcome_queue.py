@@ -46,12 +46,12 @@ class OutcomeQueue:
         self._idle.clear()
         self._wanted.ring()
 
-    async def settle(self, group: OutcomeGroup) -> bool:
-        """Enqueues a group and waits until it is committed or obsolete. Returns whether it changed the saga."""
+    def settle(self, group: OutcomeGroup) -> asyncio.Future[bool]:
+        """Enqueues a group. The future is resolved when it is committed or obsolete, with whether it has changed the saga."""
         settled: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         group.settled.append(settled)
         self.add(group)
-        return await settled
+        return settled
 
     def notify(self, notifications: Notifications) -> None:
         """Sends these notifications with the next commit."""

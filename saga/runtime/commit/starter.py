@@ -77,7 +77,7 @@ class Starter:
 
         Raises:
             Conflict: the key was used with another input.
-            TimeoutError: the store has not answered in time, for the reason in its text; the start is still being retried.
+            TimeoutError: the store has not answered in time, for the reason in its text; the start may still be retried.
             InputRefused: the store cannot hold the input, the key or the tags.
         """
         loop = asyncio.get_running_loop()
@@ -131,8 +131,7 @@ class Starter:
 
     async def _commit(self, batch: Sequence[_PendingStart], *, is_retry: bool = False, is_apart: bool = False) -> None:
         """Commits until the store has answered. If it may have failed because of one of several starts, each goes on apart."""
-        backoff = Backoff(self._clock)
-        backoff.is_retry = is_retry
+        backoff = Backoff(self._clock, is_retry=is_retry)
         while True:
             notifications = Notifications()
             decided = [self._decision(pending.request) for pending in batch]

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+import pytest
 from msgspec.structs import replace
 
 from saga.core.rules import events as ev
@@ -13,7 +14,7 @@ from saga.core.rules.decide import decide
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State, initial_state
-from saga.errors import InputRefused, SagaError, ServerFailed, Unavailable
+from saga.errors import InputRefused, Locked, SagaError, ServerFailed, Unavailable
 from saga.memory.adapter import MemoryAdapter
 from saga.memory.data.database import Database
 from saga.ports.adapter import StoreOptions
@@ -39,18 +40,17 @@ PEER = 7
 
 
 class RefusingStore:
-    """Refuses the first commit, accepts the others, and keeps their writes and notifications."""
+    """Refuses the first commits with these errors, accepts the others, and keeps their writes and notifications."""
 
-    def __init__(self, error: SagaError | None) -> None:
-        self.error = error
+    def __init__(self, *errors: SagaError) -> None:
+        self.errors = list(errors)
         self.written: list[Write] = []
         self.told: list[CommandRef] = []
         self.told_whole: list[Claim] = []
 
     async def commit(self, writes: Sequence[Write], notifications: Notifications, **_: object) -> list[WriteConflict]:
-        error, self.error = self.error, None
-        if error is not None:
-            raise error
+        if self.errors:
+            raise self.errors.pop(0)
         self.written += writes
         self.told += notifications.claim_refs.get(PEER, [])
         self.told_whole += notifications.claims.get(PEER, [])
@@ -89,11 +89,21 @@ async def test_inline_claims_of_a_failed_commit_are_sent_as_references() -> None
         assert OTHER not in {claim.saga for claim in store.told_whole}
 
 
+@pytest.mark.parametrize("error", [Locked("by the lost one"), ServerFailed("57014"), InputRefused("too long")])
+async def test_claims_of_a_lost_commit_are_looked_for_whatever_the_next_attempt_meets(error: SagaError) -> None:
+    committer = committer_over(RefusingStore(Unavailable("the answer was lost"), error))
+    after = committer._after_commit = Nothing()
+
+    await committed(committer, poisoned_group())
+
+    assert after.recoveries > 0
+
+
 class PickyStore(RefusingStore):
     """Refuses every commit that contains this saga or this notification."""
 
     def __init__(self, error: SagaError, *, saga: UUID | None = None, ref: CommandRef | None = None) -> None:
-        super().__init__(None)
+        super().__init__()
         self.refusal: SagaError | None = error
         self.saga, self.ref = saga, ref
 
@@ -162,7 +172,7 @@ async def test_only_the_claim_of_the_last_attempt_is_sent_inline() -> None:
 
 
 async def test_the_next_step_gets_the_recorded_one_of_two_successes_in_a_batch() -> None:
-    store = RefusingStore(None)
+    store = RefusingStore()
     committer = committer_over(store, serving="service")
     group = poisoned_group("XX")
     group.outcomes.append(Outcome(work_of(SAGA), ev.Succeeded(0), b"2"))
@@ -216,7 +226,7 @@ async def test_the_conflicts_of_a_batch_are_retried_together_and_at_last_each_al
 
 
 async def test_claims_are_unsettled_until_their_outcomes_are_committed() -> None:
-    committer = committer_over(RefusingStore(None))
+    committer = committer_over(RefusingStore())
     group = poisoned_group()
     committer.queue.add(group)
     before = committer.queue.unsettled()
@@ -234,7 +244,7 @@ class ConflictingStore(RefusingStore):
     """Conflicts with every write that many times, as if its row was locked; `tries` are (writes, `wait`)."""
 
     def __init__(self, times: int) -> None:
-        super().__init__(None)
+        super().__init__()
         self.times = times
         self.tries: list[tuple[int, bool]] = []
 
@@ -251,11 +261,10 @@ class FailingStore(RefusingStore):
     """Fails with an error that is not one of Saga's while it is given what `is_bad` names."""
 
     def __init__(self, is_bad: Callable[[Write], bool], error: Exception) -> None:
-        super().__init__(None)
-        self.is_bad, self.failure, self.calls = is_bad, error, 0
+        super().__init__()
+        self.is_bad, self.failure = is_bad, error
 
     async def commit(self, writes: Sequence[Write], notifications: Notifications, **_: object) -> list[WriteConflict]:
-        self.calls += 1
         if any(map(self.is_bad, writes)):
             raise self.failure
         return await super().commit(writes, notifications)
@@ -312,7 +321,7 @@ async def test_a_letter_that_the_database_lacks_is_written_as_an_escape() -> Non
 
 async def test_an_old_rejection_is_dropped_although_another_step_was_never_claimed() -> None:
     """Two fences, and a conflict does not tell which is broken: it was tried for as long as the newer claim ran."""
-    store, graph, claim = NewerClaimStore(None), shaped([(), ()], "XX"), work_of(SAGA, "XX")
+    store, graph, claim = NewerClaimStore(), shaped([(), ()], "XX"), work_of(SAGA, "XX")
     claim.state = replace(claim.state, vector="DD")
 
     await committed(committer_over(store), group_of(graph, Outcome(claim, ev.Rejected(0, "no"), is_fenced=True)))
@@ -342,7 +351,7 @@ class MovingStore(RefusingStore):
     """Conflicts with the first write: another process has moved the row to `state`."""
 
     def __init__(self, state: State) -> None:
-        super().__init__(None)
+        super().__init__()
         self.state: State | None = state
 
     async def commit(
@@ -371,11 +380,15 @@ class AlwaysEnforced:
 
 
 class Nothing:
-    """Does nothing after a commit."""
+    """Does nothing after a commit, and counts the recoveries."""
+
+    def __init__(self) -> None:
+        self.recoveries = 0
 
     def committed(self, group: OutcomeGroup, plan: CommitPlan) -> None: ...
 
-    def recovered(self) -> None: ...
+    def recovered(self) -> None:
+        self.recoveries += 1
 
 
 def poisoned_group(modes: str = "X") -> OutcomeGroup:
