@@ -115,11 +115,10 @@ class ServedServices:
         while True:
             await self._is_changed.wait()
             self._is_changed.clear()
-            hung = self.hung()
             try:
                 if self._dispatcher is not None:
-                    await self._dispatcher.stop_reading(hung)
-                    await self._dispatcher.serve([name for name in self._served if name not in hung])
+                    await self._dispatcher.stop_reading(self.hung())
+                    await self._dispatcher.serve(sorted(self._router.own_services))
                 await self._membership.announce(sorted(self._router.own_services), max(self._intake.capacity, 1))
             except SagaError as error:  # a process that joins again announces its services
                 self._log.warning("cannot announce services", error=str(error))

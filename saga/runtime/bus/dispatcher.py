@@ -83,9 +83,13 @@ class Dispatcher:
                         await bus.ensure([self._envelopes.topic(service)], service)
                     except Unavailable as error:
                         self._log.warning("bus away, joining later", service=service, error=str(error))
-                    self._readers[number, service] = self._background.start(
-                        partial(self._read, bus, service), f"reader of {service}"
-                    )
+                    self._start_reading(number, bus, service)
+
+    def _start_reading(self, number: int, bus: Bus, service: str) -> None:
+        """Starts a reader, unless the bus took so long that another call has started it, or that the service is left by now."""
+        if (number, service) not in self._readers and service in self._router.own_services:
+            loop = partial(self._read, bus, service)
+            self._readers[number, service] = self._background.start(loop, f"reader of {service}")
 
     def publish(self, group: OutcomeGroup, commands: Sequence[Command]) -> None:
         claim = group.outcomes[0].claim if group.outcomes else None
@@ -162,7 +166,7 @@ class Dispatcher:
         return None
 
     async def stop_reading(self, services: Collection[str] | None = None) -> None:
-        """Leaves the groups of these services; None: of all. Deliveries that are not acknowledged go to other members."""
+        """Leaves the groups of these services, or of all services. Deliveries that are not acknowledged go to other members."""
         ended = [key for key in self._readers if services is None or key[1] in services]
         await self._background.cancel([self._readers.pop(key) for key in ended])
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from saga import Definition, Participant, Retry, UsageError
+from saga.errors import Unavailable
 from saga.runtime.handlers import time_limit
+from tests.runtime.bus.test_dispatcher import dispatcher_of
 from tests.runtime.world import Gate, World, until
 
 
@@ -147,6 +150,52 @@ async def test_a_block_that_serves_over_a_bus_leaves_its_topics(any_world: World
     assert shop.began == 1
     async with sagas.serve(shop.service):
         assert (await waiting.result(20)).value == 2
+
+
+async def test_the_topics_of_a_left_block_are_not_read_again_while_its_last_step_runs(any_world: World) -> None:
+    shop = Shop()
+    sagas = await any_world.join(bus="memory://left_late", drain=10)
+    async with sagas.serve(shop.service):
+        await sagas.start(shop.definition, 1)
+        await shop.gate.somebody_waits()
+        asyncio.get_running_loop().call_later(0.1, shop.gate.open)
+    assert shop.ended == 1
+    assert not dispatcher_of(sagas)._readers
+
+
+class Slow:
+    """A bus that answers only when the gate is open."""
+
+    def __init__(self, gate: Gate) -> None:
+        self.gate = gate
+
+    async def ensure(self, topics: Sequence[str], group: str) -> None:  # noqa: ARG002
+        await self.gate.wait()
+
+    def subscribe(self, *_: object, **__: object) -> Any:
+        raise Unavailable("away")
+
+
+@pytest.mark.parametrize("is_left", [False, True])
+async def test_a_bus_that_is_slow_to_answer_gets_one_reader_or_none_if_the_service_was_left(
+    any_world: World,
+    is_left: bool,  # noqa: FBT001
+) -> None:
+    sagas = await any_world.join(bus="memory://slow")
+    gate, dispatcher, router = Gate(), dispatcher_of(sagas), sagas.process.router
+    bus: Any = Slow(gate)
+    bus, dispatcher._bus = dispatcher._bus, bus
+    before = len(sagas.process.background._tasks)
+    router.serve(["shop"])
+    joining = asyncio.gather(dispatcher.serve(["shop"]), dispatcher.serve(["shop"]))
+    await gate.somebody_waits()
+    if is_left:
+        router.withdraw(["shop"])
+    gate.open()
+    await joining
+    assert len(sagas.process.background._tasks) - before == len(dispatcher._readers) == (0 if is_left else 1)
+    await dispatcher.stop_reading()
+    dispatcher._bus = bus
 
 
 async def test_leaving_takes_no_longer_than_the_drain_whatever_the_handler_does(
