@@ -41,7 +41,7 @@ class FairGate:
         except asyncio.CancelledError:
             if turn.cancelled():
                 self._admit()
-            else:  # it was admitted at the same moment
+            elif turn.exception() is None:  # it was admitted at the same moment
                 self.leave()
             raise
 

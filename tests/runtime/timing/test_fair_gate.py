@@ -108,6 +108,20 @@ async def test_an_entry_cancelled_at_its_turn_admits_the_next() -> None:
     assert suspect.cancelled()
 
 
+async def test_an_entry_that_is_turned_away_and_cancelled_at_once_frees_no_place() -> None:
+    turns = FairGate(1)
+    await turns.enter()
+    waiting = await came(turns)
+
+    turns.close()
+    waiting.cancel()
+    await done(waiting)
+    turns.open()
+
+    assert waiting.cancelled()
+    assert not turns.try_enter()
+
+
 async def came(turns: FairGate, *, alone: bool = False) -> asyncio.Task[None]:
     """A task that enters the gate."""
     task = asyncio.create_task(turns.enter(alone=alone))
