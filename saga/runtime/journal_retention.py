@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from saga.errors import SagaError
+from saga.errors import SagaError, Unavailable
 from saga.logger import get_logger
 from saga.ports.journal import Journal
 from saga.ports.ledger import Ledger
@@ -78,7 +78,9 @@ class JournalRetention:
                 quiet = await self._quiet(sagas, seen)
                 if quiet:
                     purged += await self._journal.purge(quiet)
-            except SagaError as error:  # the others must not wait for these
+            except SagaError as error:
+                if type(error) is Unavailable:  # all of it is away; any other error may be about these sagas alone
+                    raise
                 seen.update(sagas)
                 self._log.warning("journal cannot be purged", error=str(error), sagas=len(sagas))
         self._ended = {saga: since for saga, since in self._ended.items() if saga in seen}

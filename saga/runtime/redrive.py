@@ -7,7 +7,6 @@ import math
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -111,19 +110,22 @@ class Redriver:
     ) -> set[UUID]:
         """Decides each saga with the events that are made for it, and waits for the commits. Returns those that are decided now."""
         groups: list[OutcomeGroup] = []
-        failed: dict[str, str] = {}
+        failed: list[tuple[UUID, Exception]] = []
         for saga in overdue:
             try:
                 groups.append(await self.group_for(saga, events_for(saga)))
-            except Unavailable:
-                raise
-            except Exception as error:  # noqa: BLE001 (a definition of a newer build, a broken row: the others must not wait for it)
-                failed[str(saga.saga)] = str(error)
-        for first, error_text in islice(failed.items(), 1):
-            self._log.error("sagas cannot be redriven", sagas=len(failed), first=first, error=error_text)
-        settling = {asyncio.ensure_future(self.outcomes.settle(group)): group.saga for group in groups}
+            except Exception as error:  # a definition of a newer build, a broken row: the others must not wait for it
+                if type(error) is Unavailable:  # the store is away; its subclasses are about this saga alone
+                    raise
+                failed.append((saga.saga, error))
+        if failed:
+            first, why = failed[0]
+            self._log.error("sagas cannot be redriven", sagas=len(failed), first=str(first), error=str(why))
+        if not groups:
+            return set()
+        settling = {self.outcomes.settle(group): group.saga for group in groups}
         # A saga whose row is locked for long is committed later
-        settled = (await asyncio.wait(settling, timeout=SETTLED_SECONDS_MAX))[0] if settling else ()
+        settled, _ = await asyncio.wait(settling, timeout=SETTLED_SECONDS_MAX)
         return {settling[future] for future in settled}
 
     async def apply(self, saga: OverdueSaga, events: Sequence[ev.Event], action: Action) -> bool:

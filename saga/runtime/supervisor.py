@@ -16,6 +16,7 @@ from typing import Final
 from uuid import UUID
 
 from saga.core.rules import events as ev
+from saga.core.text import named
 from saga.errors import Closed, LeadershipLost, SagaError
 from saga.logger import get_logger
 from saga.ports.clock import Clock
@@ -86,7 +87,8 @@ class Supervisor:
     async def run(self) -> None:
         """Campaigns and leads until cancelled. Then it resigns and closes the election.
 
-        It outlives every refusal of a server: an administrator may be changing a password or a right just now.
+        It outlives every refusal of a server: an administrator may be changing a password or a right just now. An error that nobody foresaw
+        ends its term, and no more.
         """
         try:
             while True:
@@ -98,7 +100,10 @@ class Supervisor:
                     self._log.warning("not leading", error=str(error))
                     if not isinstance(error, LeadershipLost):
                         self._trouble = str(error), self._clock.monotonic()
-                    await self._clock.sleep(CAMPAIGN_RETRY_SECONDS)
+                except Exception as error:  # noqa: BLE001 (the next term may do better)
+                    self._log.exception("the term failed, campaigning again")
+                    self._trouble = named(error), self._clock.monotonic()
+                await self._clock.sleep(CAMPAIGN_RETRY_SECONDS)
         finally:
             await self._election.close()
 

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
+from uuid import UUID
 
-from saga.errors import Unavailable
+import pytest
+
+from saga.core.state.phase import Phase
+from saga.errors import SagaError, ServerFailed, Unavailable
 from saga.memory.adapter import MemoryAdapter
 from saga.memory.data.database import Database
 from saga.memory.election import LEASE_SECONDS, MemoryElection
+from saga.memory.journal import MemoryJournal, ServiceDatabase
 from saga.ports.adapter import StoreOptions
+from saga.ports.journal import JournalRow, Mark
 from saga.ports.membership import Heartbeat
+from saga.ports.values.notification import SagaStatus
+from saga.runtime import journal_retention
 from saga.runtime.history_days import FIRST_SECONDS, PAUSE_SECONDS, HistoryDays
+from saga.runtime.journal_retention import JournalRetention, JournalRetentionOptions
 from saga.runtime.leader_watch import LeaderWatch
 from saga.runtime.process import Process
 from saga.runtime.supervisor import Supervisor, SupervisorOptions
+from saga.runtime.timing.store_clock import StoreClock
 from saga.testing.clocks.hand_clock import HandClock
 from tests.runtime.world import ended, until
 
@@ -21,7 +32,8 @@ from tests.runtime.world import ended, until
 class Recorded:
     """A retention that notes what it is asked for. Its history is out of reach."""
 
-    def __init__(self) -> None:
+    def __init__(self, error: Exception) -> None:
+        self.error = error
         self.prepared = 0
         self.purged = 0
 
@@ -31,14 +43,17 @@ class Recorded:
 
     async def prepare_history(self) -> None:
         self.prepared += 1
-        raise Unavailable("the history is locked")
+        raise self.error
 
     async def keep_history(self, days: float) -> None:  # noqa: ARG002
         await self.prepare_history()
 
 
-async def started(clock: HandClock, retention: Recorded | None = None) -> tuple[Process, Recorded, Database]:
-    database, retention = Database(clock, epoch=0.0), retention or Recorded()
+AWAY = Unavailable("the history is locked")
+
+
+async def started(clock: HandClock, retention: Recorded) -> tuple[Process, Recorded, Database]:
+    database = Database(clock, epoch=0.0)
     adapter = MemoryAdapter(database, StoreOptions())
     adapter.retention = retention
     process = Process(adapter, clock)
@@ -46,9 +61,10 @@ async def started(clock: HandClock, retention: Recorded | None = None) -> tuple[
     return process, retention, database
 
 
-async def test_sagas_are_purged_although_the_history_cannot_be_kept() -> None:
+@pytest.mark.parametrize("error", [AWAY, KeyError("a bug")], ids=["away", "bug"])
+async def test_sagas_are_purged_although_the_history_cannot_be_kept(error: Exception) -> None:
     clock = HandClock(1_000.0)
-    process, retention, database = await started(clock)
+    process, retention, database = await started(clock, Recorded(error))
     supervisor = Supervisor(process, MemoryElection(database, LEASE_SECONDS), clock, SupervisorOptions())
     supervision = asyncio.create_task(supervisor.run())
 
@@ -64,7 +80,7 @@ class Slow(Recorded):
     """A retention with endless work, of which each batch takes a second."""
 
     def __init__(self, clock: HandClock) -> None:
-        super().__init__()
+        super().__init__(AWAY)
         self.clock = clock
 
     async def purge(self, older_than_seconds: float, limit: int) -> int:  # noqa: ARG002
@@ -96,7 +112,7 @@ async def test_a_purge_rests_between_batches_and_less_once_it_is_behind() -> Non
 
 
 async def test_a_process_makes_the_days_of_the_history_unless_a_leader_is_seen() -> None:
-    clock, retention = HandClock(1_000.0), Recorded()
+    clock, retention = HandClock(1_000.0), Recorded(AWAY)
     leaders = LeaderWatch(clock)
     keeping = asyncio.create_task(HistoryDays(retention, clock, leaders).run())
 
@@ -116,9 +132,43 @@ async def test_a_process_makes_the_days_of_the_history_unless_a_leader_is_seen()
     await ended(keeping)
 
 
+class Statuses:
+    """A ledger in which every saga has ended, and which cannot say so of one."""
+
+    def __init__(self, saga: UUID, error: SagaError) -> None:
+        self.saga = saga
+        self.error = error
+
+    async def statuses(self, sagas: list[UUID]) -> dict[UUID, SagaStatus]:
+        if self.saga in sagas:
+            raise self.error
+        return {saga: SagaStatus(1, Phase.COMPLETED, None, None, {}) for saga in sagas}
+
+
+@pytest.mark.parametrize("error", [ServerFailed("a broken page"), Unavailable("the store is away")])
+async def test_a_journal_is_purged_behind_sagas_that_the_store_cannot_read_unless_it_is_away(
+    monkeypatch: pytest.MonkeyPatch, error: SagaError
+) -> None:
+    monkeypatch.setattr(journal_retention, "BATCH_SAGAS_MAX", 1)
+    sagas, service = [UUID(int=number) for number in (1, 2, 3)], ServiceDatabase()
+    for saga in sagas:
+        service.journal[saga, 0] = JournalRow(Mark.EXECUTED, b"1", None)
+    ledger: Any = Statuses(sagas[1], error)
+    clock = StoreClock(HandClock(1_000.0))
+    keeper = JournalRetention(MemoryJournal(service), ledger, clock, JournalRetentionOptions(0.0, 0.0))
+
+    if type(error) is Unavailable:
+        with pytest.raises(Unavailable):
+            await keeper.purge()
+        assert [saga for saga, _ in service.journal] == sagas[1:]
+    else:
+        assert await keeper.purge() == 2
+        assert [saga for saga, _ in service.journal] == [sagas[1]]
+
+
 async def test_every_process_makes_the_days_of_the_history() -> None:
     clock = HandClock(1_000.0)
-    process, retention, _ = await started(clock)
+    process, retention, _ = await started(clock, Recorded(AWAY))
 
     await clock.advance(1.5 * FIRST_SECONDS)
     assert retention.prepared == 1

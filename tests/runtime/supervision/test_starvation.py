@@ -13,7 +13,7 @@ from saga.app import App
 from saga.core.definition.graph import Graph
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
-from saga.errors import DefinitionError, NotFound, SagaError
+from saga.errors import DefinitionError, NotFound, SagaError, ServerFailed
 from saga.ports.values.overdue import BEGINNING, OverdueSaga
 from saga.runtime import redrive
 from saga.runtime import supervisor as supervisor_module
@@ -22,6 +22,7 @@ from saga.runtime.timing.store_clock import StoreClock
 from tests.runtime.world import Gate, Sql, World, slow_saga, until
 
 LOOK = 2
+ERRORS = [DefinitionError("of a newer build"), NotFound("gone"), KeyError("format"), ServerFailed("a broken page")]
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +63,7 @@ def waiting_service(name: str, gate: Gate) -> Participant:
     return service
 
 
-@pytest.mark.parametrize("error", [DefinitionError("of a newer build"), NotFound("gone"), KeyError("format")])
+@pytest.mark.parametrize("error", ERRORS)
 async def test_a_leader_enforces_deadlines_behind_sagas_of_a_definition_that_its_build_does_not_know(
     any_world: World, monkeypatch: pytest.MonkeyPatch, error: SagaError | KeyError
 ) -> None:
