@@ -35,12 +35,13 @@ class BackgroundLoops:
         self._tasks.add(task)
         return task
 
-    async def cancel(self, tasks: Collection[asyncio.Task[None]]) -> None:
-        """Cancels these loops and waits for their end."""
-        self._tasks.difference_update(tasks)
-        for task in tasks:
+    async def cancel(self, tasks: Collection[asyncio.Task[None]] | None = None) -> None:
+        """Cancels these loops, or all of them, and waits for their end."""
+        cancelled = set(self._tasks if tasks is None else tasks)
+        self._tasks -= cancelled
+        for task in cancelled:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*cancelled, return_exceptions=True)
 
     async def broken(self) -> None:
         """Waits until one of the loops ends uncancelled, and raises its error. An `Exception` does not end it."""

@@ -129,7 +129,6 @@ class Process:
         )
         redrive_seconds = adapter.options.redrive_seconds
         self.redriver = Redriver(store, store_clock, self.definitions, outcomes, router, redrive_seconds, leaders)
-        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Joins the other processes and begins to work. Raises Unavailable."""
@@ -147,7 +146,8 @@ class Process:
         ]
         if self.dispatcher is not None:
             loops += [self.dispatcher.run, self.dispatcher.run_late]
-        self._tasks = [self.background.start(loop) for loop in loops]
+        for loop in loops:
+            _ = self.background.start(loop)
 
     async def stop(self, drain_seconds: float = DRAIN_SECONDS) -> None:
         """Accepts no more commands, finishes those that run, commits their outcomes, gives back the rest, and leaves.
@@ -161,7 +161,7 @@ class Process:
                     await self.dispatcher.stop_reading()
                 self.executor.give_back(*await self.poller.drain(max(drains_until - self.clock.monotonic(), 0.0)))
                 await self.outcomes.drained()
-        await self.background.cancel(self._tasks)
+        await self.background.cancel()
         with contextlib.suppress(SagaError, TimeoutError):
             async with asyncio.timeout(LEAVE_SECONDS):
                 if self.dispatcher is not None:
@@ -192,7 +192,7 @@ class Process:
 
     @property
     def store_trouble(self) -> str | None:
-        """The reason why the store did not take the last heartbeat, which writes: it is away, or read-only. None: it took it."""
+        """The reason why the store refused the last heartbeat, which writes, or could not be reached. None if it took the heartbeat."""
         return self.heartbeat.trouble
 
     @property

@@ -82,14 +82,12 @@ class World:
         process = app.process
         for _, task in list(process.intake._running.values()):
             task.cancel()
-        for loop in process._tasks:
-            loop.cancel()
         session = getattr(process.adapter.membership, "_connection", None)
         if session is None:
             getattr(process.adapter, "kill")()  # noqa: B009 (only the memory adapter has it)
         else:
             session.terminate()
-        await asyncio.gather(*process._tasks, return_exceptions=True)
+        await process.background.cancel()
 
 
 class Provider:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -297,9 +296,7 @@ async def test_messages_that_could_not_be_published_are_retried_at_shutdown(worl
     other = await world.join(bus=bus_url)
     handle = await client.start(definition, "good")
     await until(lambda: bool(dispatcher._late), "the bus was away")
-    for task in client.process._tasks:  # else it might be published before the end
-        task.cancel()
-    await asyncio.gather(*client.process._tasks, return_exceptions=True)
+    await client.process.background.cancel()  # else it might be published before the end
     away.is_away = False
     await client.process.stop()
     assert (await other.handle(handle.id).result(10)).is_completed
