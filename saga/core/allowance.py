@@ -13,7 +13,7 @@ class Allowance:
         self._at: float | None = None
 
     def take(self, now: float) -> float:
-        """Takes one act. Returns the seconds to wait before it; 0: none."""
+        """Takes one act. Returns how many seconds to wait before it: 0.0 if it may be done at once."""
         earned = 0.0 if self._at is None else (now - self._at) * self._per_second
         self._left, self._at = min(self._left + earned, self._burst) - 1, now
         return max(-self._left, 0.0) / self._per_second

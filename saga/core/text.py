@@ -40,7 +40,7 @@ def visible(text: str) -> str:
 
 
 def visible_lines(text: str) -> str:
-    """The same of a text of several lines: they stay lines."""
+    """The same for a text of several lines, which stay lines."""
     return "\n".join(map(visible, text.split("\n")))
 
 

@@ -151,8 +151,7 @@ class MemorySubscription:
         for group in self._groups:
             while group.waiting and len(batch) < self._limit:
                 batch.append(group.waiting.popleft())
-        self._groups = (
-            self._groups[1:] + self._groups[:1]
-        )  # the first one is served first: it must not starve the others
+        # The first one is served first, and must not starve the others
+        self._groups = self._groups[1:] + self._groups[:1]
         self._taken.update((delivery, delivery) for delivery in batch)
         return batch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from saga.core.definition.contract import Contract
@@ -11,7 +11,7 @@ from saga.core.definition.difference import difference
 from saga.core.definition.graph import Graph, graph_from_document
 from saga.core.definition.json_value import Json
 from saga.errors import Conflict, NotFound
-from saga.memory.data.database import Database, DefinitionRow
+from saga.memory.data.database import Database, DefinitionRow, SagaRow
 from saga.ports.directory import check_forgettable, missing_definition, unknown_service
 
 
@@ -56,35 +56,33 @@ class MemoryDirectory:
 
     async def in_use(self, services: Sequence[str]) -> list[Graph]:
         rows = self._database.definitions
-        live = self._live()
-        defaults = {
-            row.number for row in map(self._default, {row.graph.name for row in rows.values()}) if row is not None
-        }
-        return [row.graph for row in rows.values() if row.number in live | defaults and _uses(row, services)]
+        used = {saga.definition for saga in self._unfinished()}
+        for name in {row.graph.name for row in rows.values()}:
+            if (default := self._default(name)) is not None:
+                used.add(default.number)
+        return [row.graph for row in rows.values() if row.number in used and _uses(row, services)]
 
     async def forget(self, service: str, *, deactivate: bool) -> list[str]:
         database, rows = self._database, self._database.definitions
         names = [name for name, contract in database.contracts.items() if contract.service == service]
         if not names:
             raise NotFound(unknown_service(service))
-        live = self._live()
         active = [row for row in rows.values() if row.activation is not None and _uses(row, [service])]
         titles = [f"{row.graph.name} v{row.graph.version}" for row in active]
         check_forgettable(
             service,
             processes=[member.name for member in database.members.values() if service in member.services],
-            sagas=sum(_uses(rows[saga.definition], [service]) for saga in database.sagas.values() if saga.definition in live
-                      and not saga.state.phase.is_terminal),
+            sagas=sum(_uses(rows[saga.definition], [service]) for saga in self._unfinished()),
             definitions=[] if deactivate else titles,
-        )  # fmt: skip
+        )
         for name in names:
             del database.contracts[name]
         for row in active:
             rows[row.number] = replace(row, activation=None)
         return titles
 
-    def _live(self) -> set[int]:
-        return {saga.definition for saga in self._database.sagas.values() if not saga.state.phase.is_terminal}
+    def _unfinished(self) -> Iterator[SagaRow]:
+        return (saga for saga in self._database.sagas.values() if not saga.state.phase.is_terminal)
 
     def _default(self, name: str) -> DefinitionRow | None:
         """The version that a start by name gets."""

@@ -85,7 +85,7 @@ def check_forgettable(service: str, *, processes: Sequence[str], sagas: int, def
 
 
 def missing_definition(name: str, version: int | None, names: Collection[str]) -> str:
-    """Words the absence of a definition, with the nearest of the activated names and the way out."""
+    """Says that a definition does not exist, with the nearest of the activated names, or else the way out."""
     what = (
         f"no activated version of definition {name!r}"
         if version is None

@@ -6,7 +6,7 @@ from typing import Protocol
 
 
 class Retention(Protocol):
-    """Housekeeping, done by the leader. Every method may be repeated, and none makes a process wait that works on sagas.
+    """Housekeeping, done by the leader. Every method may be repeated. None holds up a process that works on sagas.
 
     Raises:
         Unavailable: by every method; some of the work may have been done.

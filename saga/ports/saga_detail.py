@@ -81,6 +81,6 @@ class SagaDetail:
 
     @property
     def unclaimed(self) -> frozenset[int]:
-        """The steps whose command no process has ever claimed: with a row that says so, or on its way without a row."""
+        """The steps whose command no process has ever claimed: its row says so, or it is on its way and has no row."""
         commands = self.commands
         return frozenset(s for s in range(len(self.state.vector)) if s not in commands or not commands[s].was_claimed)

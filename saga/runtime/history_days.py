@@ -1,4 +1,4 @@
-"""The days of the history, which processes make where no leader does: without them all history goes to one table that only grows."""
+"""Creates the partitions of the history where no leader does it: without them all history goes to one table that only grows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from saga.ports.retention import Retention
 from saga.runtime.leader_watch import LeaderWatch
 
 FIRST_SECONDS: Final = 2.0
-"""Delay of the first time: a command of the CLI is over by then."""
+"""Pause before the first time: most commands of the CLI have ended by then."""
 PAUSE_SECONDS: Final = 1_800.0
 
 
@@ -36,4 +36,4 @@ class HistoryDays:
                 try:
                     await self.retention.prepare_history()
                 except SagaError as error:
-                    self._log.warning("the days of the history cannot be made", error=str(error))
+                    self._log.warning("partitions of the history cannot be created", error=str(error))

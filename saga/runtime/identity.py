@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 CLAIMS_MAX: Final = 1 << 32
-"""Claim numbers of one process. After the last, weeks later, it begins again; none is ever one of another process."""
+"""Claim numbers that belong to one process. It takes weeks to use them up, and then begins with the first one again."""
 
 
 class ProcessIdentity:

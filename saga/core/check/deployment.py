@@ -1,4 +1,4 @@
-"""Compares a process with the definitions in use: it may lack a handler, a compensation or a probe that an earlier build had."""
+"""Compares a process with the definitions in use: it may lack a handler, a compensation or a probe that they need."""
 
 from __future__ import annotations
 

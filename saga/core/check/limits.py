@@ -112,7 +112,10 @@ def _retry_findings(place: str, kind: str, policy: RetryPolicy) -> Iterator[Find
 
 
 def _budget_findings(place: str, policy: RetryPolicy, deadline_ms: int) -> Iterator[Finding]:
-    """Warns if the pauses alone outlast the deadline: the last attempts of that policy are never made. Nobody chose the default."""
+    """Warns if the pauses alone outlast the deadline: the last attempts of that policy are never made.
+
+    The default policy gets no warning, because nobody chose it.
+    """
     if policy == DEFAULT_RETRY:
         return
     pauses_ms = _pauses_ms(policy, deadline_ms)

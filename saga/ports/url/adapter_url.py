@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from saga.core.nearest import did_you_mean
 from saga.errors import UsageError
 from saga.ports.url.option import Option
 
@@ -104,8 +104,8 @@ def split(url: str) -> SplitResult:
     """The parts of a URL of one or several servers.
 
     Raises:
-        UsageError: it cannot be split, or a port is wrong. A password that contains / or # makes a port of its first half, so the message
-            tells a port from a password, and shows neither.
+        UsageError: it cannot be split, or a port is wrong. The first half of a password that contains / or # looks like a port: the message
+            says which of the two it is, and shows neither.
     """
     try:
         parts = urlsplit(url)
@@ -122,16 +122,19 @@ def split(url: str) -> SplitResult:
 def shown(url: str) -> str:
     """The servers and the path of a URL, for messages: no user, password or options. Raises UsageError if it cannot be split."""
     parts = split(url)
-    place = _place(parts, parts.netloc.rpartition("@")[2]).replace("***@", "")
-    return place if place.endswith(_HIDDEN) else place + parts.path
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host + parts.path if _may_be_shown(parts, host) else _HIDDEN}"
 
 
 def _place(parts: SplitResult, host: str) -> str:
+    credentials = "***@" if "@" in parts.netloc else ""
+    return f"{parts.scheme}://{credentials + host if _may_be_shown(parts, host) else _HIDDEN}"
+
+
+def _may_be_shown(parts: SplitResult, host: str) -> bool:
     """An @ behind the host is the end of a password that was not escaped, unless it is in an option that is itself a URL."""
     rest = parts.path + _NESTED_URL.sub("", parts.query) + parts.fragment
-    is_safe = "@" not in rest and (not host or all(map(_SERVER.fullmatch, host.split(","))))
-    credentials = "***@" if "@" in parts.netloc else ""
-    return f"{parts.scheme}://{credentials}{host}" if is_safe else f"{parts.scheme}://{_HIDDEN}"
+    return "@" not in rest and (not host or all(map(_SERVER.fullmatch, host.split(","))))
 
 
 def _options_in(query: str, place: str, known: Sequence[str], *, is_strict: bool) -> dict[str, str]:
@@ -151,6 +154,5 @@ def _options_in(query: str, place: str, known: Sequence[str], *, is_strict: bool
 
 def _unknown(name: str, known: Sequence[str], *, is_shown: bool) -> str:
     shown = f"unknown option {name}" if is_shown and _PLAIN_NAME.fullmatch(name) else "unknown option"
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"Did you mean {close[0]}? " if close else ""
-    return f"{shown}. {hint}Known options: {', '.join(sorted(known)) or 'none'}"
+    hint = f"{did_you_mean(name, known)} Known options: {', '.join(sorted(known)) or 'none'}".strip()
+    return f"{shown}. {hint}"

@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from saga.core.definition.json_value import Json
+from saga.core.definition.retry_policy import FAILURES_COUNTED_MAX
 from saga.core.rules.decision import HistoryEntry
 from saga.core.state.operation import Operation
 from saga.core.state.saga_state import State
@@ -29,10 +30,8 @@ PARKED_SECONDS: Final = 1e9
 """A command with a delay of this length or more is parked until an operator acts."""
 
 
-COUNT_MAX: Final = 32_767
-"""The largest number of deliveries, failures or isolated attempts that a store counts. A counter that is there stays there."""
-
-
+COUNT_MAX: Final = FAILURES_COUNTED_MAX
+"""Maximum number of deliveries, failures or isolated attempts that a store counts. From there on the counter stays as it is."""
 CUT_OFF: Final = -1
 """Instead of a number of failures: the attempt was begun and cut off by its process, perhaps because of what it did."""
 

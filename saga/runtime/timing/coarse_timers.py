@@ -9,6 +9,7 @@ from contextvars import copy_context
 from typing import Final, Generic, TypeVar
 
 FAR_SECONDS: Final = 60.0
+"""The timer of an empty tick is cancelled if it is further away than this: such timers must not pile up for days."""
 
 Item = TypeVar("Item", bound=Hashable)
 
@@ -40,9 +41,7 @@ class CoarseTimers(Generic[Item]):
         due = self._due.get(tick)
         if due is not None:
             due.pop(item, None)
-            if (
-                not due and tick * self._tick_seconds - self._loop.time() > FAR_SECONDS
-            ):  # or empty ticks would pile up for days
+            if not due and tick * self._tick_seconds - self._loop.time() > FAR_SECONDS:
                 del self._due[tick]
                 self._timers.pop(tick).cancel()
 
