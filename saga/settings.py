@@ -35,7 +35,7 @@ def _seconds(value: Any) -> float:
 
 
 def _url(value: SecretStr) -> SecretStr:
-    """The URL without white space around it, as the last line of a file has it. Refuses one that cannot be split."""
+    """Removes white space around a URL, such as the end of a line in a file. Refuses one that cannot be split."""
     url = value.get_secret_value().strip()
     try:
         split(url)
@@ -156,7 +156,7 @@ def load(**overrides: Any) -> Settings:
         raise UsageError(f'settings cannot be read: {what}; a list is written as JSON: ["kafka://host:9092"]') from None
     except ValidationError as error:
         lines = [_problem(detail) for detail in error.errors()]
-        raise UsageError("settings cannot be read: " + "; ".join(lines)) from None
+        raise UsageError("settings cannot be read: " + "\n".join(lines)) from None
     for unknown in unknown_variables(Settings):
         get_logger("saga").warning(unknown)
     if not settings.store.get_secret_value():

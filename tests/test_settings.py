@@ -41,20 +41,19 @@ def test_a_word_of_the_file_that_is_not_a_setting_is_refused_with_the_nearest(
 ) -> None:
     (folder / "saga.yaml").write_text(f"store: {STORE}\n{written}: 10s\n")
 
-    assert refusal() == f"saga.yaml: there is no setting {written!r} (did you mean {meant}?)"
+    assert refusal() == f"saga.yaml: there is no setting {written!r}. Did you mean {meant}?"
 
 
 def test_all_unknown_words_are_named_at_once(folder: Path) -> None:
     (folder / "saga.yaml").write_text("drian: 45s\nzzz: 1\n")
 
     assert (
-        refusal(store=STORE)
-        == "saga.yaml: there is no setting 'drian' (did you mean drain?); there is no setting 'zzz'"
+        refusal(store=STORE) == "saga.yaml: there is no setting 'drian'. Did you mean drain?\nthere is no setting 'zzz'"
     )
 
 
 def test_an_argument_that_is_not_a_setting_is_refused_with_the_nearest() -> None:
-    assert "there is no setting 'drian' (did you mean drain?)" in refusal(store=STORE, drian="3s")
+    assert "there is no setting 'drian'. Did you mean drain?" in refusal(store=STORE, drian="3s")
 
 
 def test_a_variable_that_is_not_a_setting_is_logged_with_the_nearest(
@@ -66,7 +65,7 @@ def test_a_variable_that_is_not_a_setting_is_logged_with_the_nearest(
 
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
-    assert record.message == "the environment variable SAGA_DRIAN is not a setting (did you mean SAGA_DRAIN?)"
+    assert record.message == "the environment variable SAGA_DRIAN is not a setting. Did you mean SAGA_DRAIN?"
 
 
 @pytest.mark.parametrize(
@@ -112,6 +111,11 @@ def test_a_list_that_is_not_json_is_refused_with_its_form(monkeypatch: pytest.Mo
 
     assert 'also_consume"; a list is written as JSON: ["kafka://' in message
     assert "s3cret" not in message
+
+
+@pytest.mark.parametrize("store", [5, Path("shop.db"), object()])
+def test_a_store_that_is_not_a_text_is_refused_by_its_name(store: object) -> None:
+    assert refusal(store=store) == "settings cannot be read: store: Input should be a valid string"
 
 
 def test_no_store_is_an_error_of_its_own() -> None:

@@ -10,12 +10,12 @@ def test_a_reason_is_logged_when_it_is_new_and_then_every_minute() -> None:
     complaints, order, trip = Complaints(), Definition("order"), Definition("trip")
 
     said = [
-        complaints.is_due(order, "no contract", 0.0),
-        complaints.is_due(order, "no contract", REPEAT_SECONDS - 1),
-        complaints.is_due(order, "no contract", REPEAT_SECONDS),
-        complaints.is_due(order, "no contract", REPEAT_SECONDS + 1),
-        complaints.is_due(order, "another reason", REPEAT_SECONDS + 2),
-        complaints.is_due(trip, "another reason", REPEAT_SECONDS + 2),
+        complaints.note(order, "no contract", 0.0),
+        complaints.note(order, "no contract", REPEAT_SECONDS - 1),
+        complaints.note(order, "no contract", REPEAT_SECONDS),
+        complaints.note(order, "no contract", REPEAT_SECONDS + 1),
+        complaints.note(order, "another reason", REPEAT_SECONDS + 2),
+        complaints.note(trip, "another reason", REPEAT_SECONDS + 2),
     ]
 
     assert said == [True, False, True, False, True, True]

@@ -8,7 +8,7 @@ from typing import Final
 
 from saga.app import App
 from saga.authoring import Definition
-from saga.core.nearest import did_you_mean
+from saga.core.nearest import with_nearest
 from saga.errors import Unavailable
 from saga.logger import get_logger
 
@@ -20,7 +20,7 @@ REPEAT_SECONDS: Final = 60.0
 async def register(app: App, definitions: Sequence[Definition], *, overwrite: bool) -> None:
     """Returns when all definitions are registered. Logs what a definition waits for: each reason once, then every minute.
 
-    Contracts that are missing are waited for: their participants may start later. What no waiting mends is raised.
+    It waits for missing contracts, because their participants may start later, and for the store. Other errors are raised.
 
     Raises:
         DefinitionError: a definition does not fit the contracts that are published, or is wrong in itself.
@@ -35,7 +35,7 @@ async def register(app: App, definitions: Sequence[Definition], *, overwrite: bo
             if problem is None:
                 waiting.remove(definition)
                 log.info("definition registered", definition=str(definition))
-            elif complaints.is_due(definition, problem, asyncio.get_running_loop().time()):
+            elif complaints.note(definition, problem, asyncio.get_running_loop().time()):
                 log.warning("definition not registered yet", definition=str(definition), why=problem)
         if waiting:
             await asyncio.sleep(pause)
@@ -43,13 +43,13 @@ async def register(app: App, definitions: Sequence[Definition], *, overwrite: bo
 
 
 class Complaints:
-    """Decides when a reason is logged: once when it is new, then every minute, because nothing else reports it."""
+    """Decides when a reason is logged: when it is new, and then every minute, because nothing else reports it."""
 
     def __init__(self) -> None:
         self._logged: dict[Definition, tuple[str, float]] = {}
 
-    def is_due(self, definition: Definition, problem: str, now: float) -> bool:
-        """Returns whether to log it now. `now` is in seconds, on any clock that goes on."""
+    def note(self, definition: Definition, problem: str, now: float) -> bool:
+        """Notes a reason, and returns whether it must be logged now. `now` is in seconds, on a monotonic clock."""
         said, at = self._logged.get(definition, ("", 0.0))
         if said == problem and now - at < REPEAT_SECONDS:
             return False
@@ -71,6 +71,4 @@ async def _try_register(app: App, definition: Definition, *, overwrite: bool) ->
 
 def _missing(names: Sequence[str], contracts: set[str]) -> Iterator[str]:
     for name in names:
-        yield f"no participant has published a contract for {name} yet. {did_you_mean(name, contracts)}".removesuffix(
-            ". "
-        )
+        yield with_nearest(f"no participant has published a contract for {name} yet", name, contracts)

@@ -13,7 +13,7 @@ from typing import Final
 
 from saga.authoring import Definition
 from saga.core.check.finding import Code, Severity
-from saga.core.nearest import did_you_mean
+from saga.core.nearest import with_nearest
 from saga.errors import DefinitionError, SagaError, UsageError
 from saga.runtime.handlers.participant import Participant
 
@@ -54,7 +54,7 @@ def _participants(module: ModuleType, target: str, name: str) -> list[Participan
         if name not in offered:
             known = ", ".join(sorted(offered)) or "none"
             reason = f"{module.__name__} has no participant called {name} (it has: {known})"
-            raise UsageError(f"{target}: {reason}. {did_you_mean(name, offered)}".removesuffix(". "))
+            raise UsageError(f"{target}: {with_nearest(reason, name, offered)}")
         return [offered[name]]
     if not offered:
         raise UsageError(f"{target}: {module.__name__} has no participant: write shop = Participant(...) in it")
