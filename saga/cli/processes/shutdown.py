@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -17,6 +18,8 @@ from saga.runtime.handlers.user_code import stack_of, user_line
 
 LAST_SECONDS: Final = 10.0
 """Time for a process that was told to stop, beyond its drain. Then it ends at once, whatever still runs in it."""
+LAST_WORDS_SECONDS: Final = 1.0
+"""Time to log why it ends at once, within those seconds."""
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -40,7 +43,7 @@ async def run_until_signalled(work: Coroutine[Any, Any, None], drain_seconds: fl
         is_signalled = True
         for each in _SIGNALS:
             signal.signal(each, signal.SIG_DFL)
-        last = threading.Timer(drain_seconds + LAST_SECONDS, _end_at_once)
+        last = threading.Timer(drain_seconds + LAST_SECONDS - LAST_WORDS_SECONDS, _end_at_once)
         last.daemon = True
         last.start()
         loop.call_soon_threadsafe(stop, signal.Signals(number).name)
@@ -55,8 +58,18 @@ async def run_until_signalled(work: Coroutine[Any, Any, None], drain_seconds: fl
 
 
 def _end_at_once() -> None:
+    """Ends the process even if nothing can be written: the disk is full, or another thread waits for the reader of a pipe."""
+    try:
+        last_words = threading.Thread(target=_say_last_words, daemon=True)
+        last_words.start()
+        last_words.join(LAST_WORDS_SECONDS)
+    finally:
+        os._exit(FAILED)
+
+
+def _say_last_words() -> None:
     line = user_line(stack_of(threading.main_thread()))
     get_logger("saga").error("did not stop in time, ending at once", line=line)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(FAILED)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
