@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
@@ -43,7 +43,7 @@ class App(Sagas):
         super().__init__(process)
         self.settings = settings
         self._journals: dict[str, Journal] = {}
-        self._retentions: list[asyncio.Task[None]] = []
+        self._opened = AsyncExitStack()  # closes the journals
 
     @asynccontextmanager
     async def serve(self, *participants: Participant) -> AsyncIterator[App]:
@@ -59,8 +59,10 @@ class App(Sagas):
         if len(set(names)) < len(names):
             raise UsageError(f"two participants have the same service: {', '.join(names)}")
         services = self.process.services
-        served = [services.add(participant.service, participant.concurrency) for participant in participants]
+        served: list[ServedService] = []
         try:
+            for participant in participants:
+                served.append(services.add(participant.service, participant.concurrency))
             contracts = [
                 contract
                 for participant, service in zip(participants, served, strict=True)
@@ -93,17 +95,17 @@ class App(Sagas):
         return contracts
 
     async def _check_deployment(self, services: Sequence[str], contracts: Sequence[Contract]) -> None:
-        """Logs what definitions in use need and this process lacks: perhaps another build serves it, perhaps it was forgotten."""
+        """Logs what definitions in use need and this process lacks. Another build may serve it, or it was forgotten."""
         graphs = await self.process.directory.in_use(services)
         if gaps := list(deployment_gaps(graphs, services, {contract.name: contract for contract in contracts})):
             get_logger("saga").error(
                 "this build lacks what definitions in use need",
                 missing=gaps,
-                remedy="let a process of the build before run until those sagas have ended, or deploy a build that has it",
+                remedy="keep a process of the older build running until these sagas have ended, or deploy a build that has it",
             )
 
     async def _name_narrower(self, contracts: Sequence[Contract]) -> None:
-        """Sagas that are under way keep the inputs and results that an older build has accepted or recorded."""
+        """Warns of contracts that refuse what an older build accepted: sagas under way keep such inputs and results."""
         published = await self.process.directory.contracts()
         for contract in contracts:
             before = published.get(contract.name)
@@ -112,7 +114,7 @@ class App(Sagas):
                     "contract is narrower than before; sagas under way may not fit it",
                     contract=contract.name,
                     reasons=reasons,
-                    remedy="give new fields a default, or keep a process of the older build until these sagas have ended",
+                    remedy="give new fields a default, or keep a process of the older build running until these sagas have ended",
                 )
 
     async def _runner(self, participant: Participant) -> tuple[Mode, StepRunner]:
@@ -129,12 +131,14 @@ class App(Sagas):
         return Mode.JOURNALED, runners.journaled(self._journals[url])
 
     async def _open_journal(self, url: str, application: str) -> None:
+        background = self.process.background
         journal = registry.open_journal(url, self.settings.handler_connections, application)
+        self._opened.push_async_callback(journal.close)
         await journal.open()
         self._journals[url] = journal
         options = journal_retention_options(self.settings.retention, self.settings.lease)
         retention = JournalRetention(journal, self.process.ledger, self.process.store_clock, options)
-        self._retentions.append(self.process.background.start(retention.run))
+        self._opened.push_async_callback(background.cancel, [background.start(retention.run)])
 
     def supervisor(self) -> Supervisor:
         """A supervisor on the connections of this process. It does nothing until its `run` is awaited."""
@@ -163,15 +167,15 @@ class App(Sagas):
             yield address
 
     async def close(self) -> None:
-        """Drain and leave: the steps that run may finish for the setting `drain`, then claims are given back."""
-        try:
+        """Drain and leave: the steps that run may finish for the setting `drain`, then claims are given back.
+
+        Every connection is closed, even if closing another one fails.
+        """
+        async with AsyncExitStack() as closing:
+            closing.push_async_callback(self.process.adapter.close)
+            closing.push_async_callback(self._opened.aclose)
+            closing.callback(self.process.loop_watch.stop)
             await self.process.stop(self.settings.drain)
-        finally:
-            self.process.loop_watch.stop()
-        await self.process.background.cancel(self._retentions)
-        for journal in self._journals.values():
-            await journal.close()
-        await self.process.adapter.close()
 
 
 @asynccontextmanager
@@ -219,10 +223,8 @@ async def connect(
     except BaseException:
         try:
             await asyncio.shield(app.close())
-        except Exception:  # noqa: BLE001 (logged)
-            get_logger("saga").exception(
-                "closing failed"
-            )  # and must not take the place of the error that ended the block
+        except Exception:  # noqa: BLE001 (it must not take the place of the error that ended the block)
+            get_logger("saga").exception("closing failed")
         raise
     await asyncio.shield(app.close())
 
@@ -275,7 +277,7 @@ def described(settings: Settings) -> dict[str, str]:
 
 @contextmanager
 def _naming(place: str) -> Iterator[None]:
-    """Errors of Saga begin with this place."""
+    """Puts this place before the message of an error of Saga."""
     try:
         yield
     except SagaError as error:

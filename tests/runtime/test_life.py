@@ -19,6 +19,7 @@ from saga import (
     Unavailable,
     UsageError,
 )
+from saga.memory.journal import MemoryJournal
 from tests.runtime.world import Gate, Sql, World, until
 
 
@@ -303,6 +304,31 @@ async def test_an_error_while_closing_does_not_replace_the_one_that_ended_the_bl
     with pytest.raises(ValueError, match="the user's own"):
         await program()
     await closes[0]()
+
+
+@pytest.mark.parametrize("broken", ["open", "close"])
+async def test_every_connection_is_closed_whichever_fails(
+    any_world: World, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = list[object]()
+
+    async def fail(journal: object) -> None:
+        closed.append(journal)
+        raise OSError("the socket is gone")
+
+    async def close(journal: object) -> None:
+        closed.append(journal)
+
+    monkeypatch.setattr(MemoryJournal, "close", close)
+    monkeypatch.setattr(MemoryJournal, broken, fail)
+    service = Participant("service", database="memory://broken_journal")
+    with pytest.raises(OSError, match="the socket is gone"):
+        async with saga.connect(store=any_world.url) as sagas, sagas.serve(service):
+            pass
+    assert closed[-1] is closed[0]
+    assert len(closed) == (2 if broken == "open" else 1)
+    with pytest.raises((saga.errors.Closed, Unavailable)):
+        await sagas.process.adapter.open()
 
 
 async def test_a_follow_up_that_fails_is_made_up_for_by_a_poll(any_world: World) -> None:

@@ -114,8 +114,9 @@ async def test_a_service_is_served_once_by_a_connection_at_a_time(any_world: Wor
         with pytest.raises(UsageError, match="serves shop already"):
             async with sagas.serve(Participant("other"), Participant("shop")):
                 pass
-        shop.gate.open()
-        assert (await (await sagas.start(shop.definition, 1)).result(10)).value == 1
+        async with sagas.serve(Participant("other")):
+            shop.gate.open()
+            assert (await (await sagas.start(shop.definition, 1)).result(10)).value == 1
 
 
 async def test_a_block_may_be_left_while_another_goes_on(any_world: World) -> None:
