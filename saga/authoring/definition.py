@@ -26,6 +26,7 @@ from saga.core.definition.outline import Outline, StepOutline
 from saga.core.definition.paths import reads
 from saga.core.duration import DURATION_MS_MAX, Duration, duration_ms, duration_text
 from saga.core.state.mode import Mode
+from saga.core.text import shown_value
 from saga.errors import UsageError
 
 STEP_TIMEOUT: Final = "30s"
@@ -107,7 +108,7 @@ class Definition(Generic[InputT]):
         if not is_name(name):
             raise refused(Code.NAME_INVALID, str(self), f"{name!r} cannot name a definition.", _NAMES)
         if not is_version(version):
-            raise refused(Code.VERSION_INVALID, name, VERSION_REASON.format(version), VERSION_REMEDY)
+            raise refused(Code.VERSION_INVALID, name, VERSION_REASON.format(shown_value(version)), VERSION_REMEDY)
         self._deadline_ms = None if deadline is None else self._ms(str(self), "deadline", deadline)
         self._budget_ms = self._ms(str(self), "compensation_budget", compensation_budget)
         self._written: dict[str, _Written] = {}
@@ -309,24 +310,15 @@ class Definition(Generic[InputT]):
         try:
             milliseconds = duration_ms(value)
         except UsageError as error:
-            raise refused(
-                Code.TIME_INVALID, place, f"{field}={_shown(value)} is not a duration.", str(error)
-            ) from error
+            reason = f"{field}={shown_value(value)} is not a duration."
+            raise refused(Code.TIME_INVALID, place, reason, str(error)) from error
         if milliseconds == 0:
             raise refused(Code.TIME_INVALID, place, f"{field}={value!r} is not above zero.", "Set a longer one.")
         if milliseconds > longest:
             reason = f"{field}={value!r} is longer than {duration_text(longest)}."
-            raise refused(
-                Code.TIME_INVALID, place, reason, "Start the work in one step, and await it in another with NotYet."
-            )
+            remedy = "Start the work in one step, and await it in another with NotYet."
+            raise refused(Code.TIME_INVALID, place, reason, remedy)
         return milliseconds
-
-
-def _shown(value: object) -> str:
-    try:
-        return repr(value)[:40]
-    except ValueError:  # a whole number of thousands of digits
-        return "..."
 
 
 _NAMES: Final = f"Names are made of {NAME_RULE}."

@@ -9,6 +9,7 @@ from typing import Final, Literal
 from saga.core.check.limits import ATTEMPTS_MAX, FACTOR_PERCENT_MAX
 from saga.core.definition.retry_policy import DEFAULT_RETRY, RetryPolicy
 from saga.core.duration import Duration, duration_ms
+from saga.core.text import shown_value
 from saga.errors import DefinitionError, UsageError
 
 COMPENSATION_ATTEMPTS: Final = None  # the compensation budget is the limit
@@ -16,7 +17,7 @@ COMPENSATION_ATTEMPTS: Final = None  # the compensation budget is the limit
 
 @dataclass(frozen=True, slots=True)
 class DefaultAttempts:
-    """The attempts of a step whose author sets none, None for no limit: `forward` for one that can no longer be rolled back."""
+    """The attempts of a step whose author sets no number, or None for no limit. `forward`: it can no longer be rolled back."""
 
     execute: int | None
     forward: int | None
@@ -47,8 +48,8 @@ class Retry:
 
     `attempts` None means no limit but the saga's deadline or compensation budget. "auto" is None for an external step
     and for a compensation. For a transactional or journaled step it is 10, whose pauses take 81 s (65 s with the
-    shortest jitter), or 20 if the step only goes forward (retriable, or behind the pivot): 381 s. What has not begun
-    does not count: an attempt that waits for a connection, or whose input another build of the service has to read.
+    shortest jitter), or 20 if the step only goes forward (retriable, or behind the pivot), whose pauses take 381 s. An
+    attempt that has not begun does not count: it waits for a connection, or another build must read its input.
 
     Raises:
         DefinitionError: an invalid value.
@@ -100,7 +101,7 @@ class Retry:
         return round(percent)
 
     def _refused(self, field: str, rule: str) -> DefinitionError:
-        return DefinitionError(f"Retry({field}={getattr(self, field)!r:.40}): it must be {rule}.")
+        return DefinitionError(f"Retry({field}={shown_value(getattr(self, field))}): it must be {rule}.")
 
 
 def _is_count(value: object) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +12,9 @@ from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.segment import Segment
 from rich.table import Table
 
-from saga.core.text import visible_lines
+from saga.core.text import INVISIBLE, visible_lines
 
 WIDE_COLUMNS: Final = 110
-_INVISIBLE_IN_JSON: Final = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ def print_page(page: Page, *, as_json: bool) -> None:
 
 
 def print_json(document: Any) -> None:
-    print(_INVISIBLE_IN_JSON.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(document, ensure_ascii=False)))
+    print(INVISIBLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(document, ensure_ascii=False)))
 
 
 def say(text: str, *, is_answer: bool = True, end: str = "\n") -> None:

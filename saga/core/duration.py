@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
+from saga.core.text import shown_value
 from saga.errors import UsageError
 
 Duration = str | int | float | timedelta
@@ -77,8 +78,4 @@ def _rounded(milliseconds: float, value: Duration) -> int:
 
 def _refused(value: object, reason: str) -> UsageError:
     forms = 'Write "250ms", "10s", "2m", "1h30m", "1d", a number of seconds, or a timedelta'
-    try:
-        shown = repr(value)[:80]
-    except ValueError:  # a whole number of thousands of digits
-        shown = "this number"
-    return UsageError(f"{shown} cannot be used as a duration: {reason}. {forms}.")
+    return UsageError(f"{shown_value(value, 80)} cannot be used as a duration: {reason}. {forms}.")

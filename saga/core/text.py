@@ -7,9 +7,12 @@ from typing import Final
 
 TEXT_CHARS_MAX: Final = 500
 """Characters of a reason or an error that are stored; a longer one is cut off."""
+VALUE_CHARS_MAX: Final = 40
+"""Characters of a refused value that a message shows."""
 
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")  # no database stores them in a text
-_INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+INVISIBLE: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that act on a terminal instead of being shown, and halves of surrogate pairs."""
 
 
 def storable(value: object, chars_max: int = TEXT_CHARS_MAX) -> str:
@@ -29,6 +32,14 @@ def named(error: BaseException) -> str:
     return f"{class_name(error)}: {message}" if message else class_name(error)
 
 
+def shown_value(value: object, chars_max: int = VALUE_CHARS_MAX) -> str:
+    """The beginning of a value as Python writes it, for the message that refuses it. Never raises."""
+    try:
+        return _cut(repr(value), chars_max)
+    except Exception:  # noqa: BLE001 (a whole number of thousands of digits, or a class of the user)
+        return "..."
+
+
 def ascii_text(text: str) -> str:
     """The text with escapes for all that is not ASCII: every encoding of a database has ASCII."""
     return text.encode("ascii", "backslashreplace").decode()
@@ -36,7 +47,7 @@ def ascii_text(text: str) -> str:
 
 def visible(text: str) -> str:
     """The text in one line that a terminal shows as it is: what would move its cursor, colour it or turn it round is an escape."""
-    return _INVISIBLE.sub(lambda found: ascii(found[0])[1:-1], text)
+    return INVISIBLE.sub(lambda found: ascii(found[0])[1:-1], text)
 
 
 def visible_lines(text: str) -> str:

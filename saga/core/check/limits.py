@@ -16,9 +16,10 @@ from saga.core.definition.outline import Outline, StepOutline, freeze
 from saga.core.definition.paths import template_faults
 from saga.core.definition.retry_policy import DEFAULT_RETRY, FAILURES_COUNTED_MAX, RetryPolicy
 from saga.core.duration import DURATION_MS_MAX, duration_text
+from saga.core.text import shown_value
 
 VERSION_MAX: Final = 2**31 - 1
-VERSION_REASON: Final = f"The version {{!r:.40}} is not a whole number between 1 and {VERSION_MAX}."
+VERSION_REASON: Final = f"The version {{}} is not a whole number between 1 and {VERSION_MAX}."
 VERSION_REMEDY: Final = "Count versions from 1."
 ATTEMPTS_MAX: Final = FAILURES_COUNTED_MAX
 STORED_ATTEMPTS_MAX: Final = 1_000_000
@@ -40,7 +41,7 @@ def definition_findings(outline: Outline) -> Iterator[Finding]:
     if not is_name(outline.name):
         yield _bad_name(place, "definition", outline.name)
     if not is_version(outline.version):
-        yield error(Code.VERSION_INVALID, place, VERSION_REASON.format(outline.version), VERSION_REMEDY)
+        yield error(Code.VERSION_INVALID, place, VERSION_REASON.format(shown_value(outline.version)), VERSION_REMEDY)
     if not outline.steps:
         yield error(Code.NO_STEPS, place, "It has no steps.", "Add at least one step.")
     if outline.deadline_ms is not None:

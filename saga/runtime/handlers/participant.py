@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Final, overload
 
+from saga.core.text import shown_value
 from saga.errors import UsageError
 from saga.runtime.handlers.handler_shape import Handler
 from saga.runtime.handlers.step_handler import Parameters, Returned, StepHandler, check_name
@@ -33,7 +34,7 @@ class Participant:
         if type(concurrency) is not int or not 1 <= concurrency <= CONCURRENCY_MAX:
             raise UsageError(
                 f"participant {service}: concurrency must be a whole number from 1 to {CONCURRENCY_MAX}, "
-                f"not {concurrency!r:.40}"
+                f"not {shown_value(concurrency)}"
             )
         if database is not None:
             _check_database(service, database)

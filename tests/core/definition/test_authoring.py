@@ -244,6 +244,7 @@ def test_attempts_beyond_what_a_command_counts_end_where_its_counter_ends() -> N
 
 
 HUGE = 10**400
+UNPRINTABLE = 10**5_000  # Python refuses to write a number of more than 4,300 digits
 
 
 @pytest.mark.parametrize(
@@ -309,6 +310,8 @@ def test_a_retry_is_stored_in_whole_milliseconds_and_percents() -> None:
     [
         ({"attempts": 0}, "Retry(attempts=0)"),
         ({"attempts": "many"}, "Retry(attempts='many')"),
+        ({"attempts": UNPRINTABLE}, "Retry(attempts=...): it must be a whole number"),
+        ({"jitter": UNPRINTABLE}, "Retry(jitter=...): it must be a number"),
         ({"first": "1 second"}, "Retry(first=...): '1 second' cannot be used as a duration"),
         ({"first": "1m"}, "Retry(cap='30s'): it must be not below first='1m'."),
         ({"factor": 0.5}, "Retry(factor=0.5)"),
@@ -324,6 +327,11 @@ def test_an_impossible_retry_is_refused_where_it_is_written(fields: dict[str, An
         Retry(**fields)
 
     assert words in str(refusal.value)
+
+
+def test_a_version_of_thousands_of_digits_is_refused_like_any_other() -> None:
+    with pytest.raises(DefinitionError, match=r"order: The version \.\.\. is not a whole number"):
+        Definition("order", version=UNPRINTABLE)
 
 
 # -- freezing ---------------------------------------------------------------------------------------------------------

@@ -284,3 +284,11 @@ async def test_the_participant_whose_database_cannot_be_opened_is_named(
 
     assert str(refused.value).startswith("participant shop, database=postgresql://...: ")
     assert "s3cret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "concurrency", [0, -1, True, "4", 100_001, 10**5_000], ids=["0", "-1", "True", "text", "100001", "huge"]
+)
+def test_a_concurrency_that_cannot_be_is_refused_where_it_is_written(concurrency: Any) -> None:
+    with pytest.raises(UsageError, match="participant shop: concurrency must be a whole number from 1 to 100000, not "):
+        Participant("shop", concurrency=concurrency)
