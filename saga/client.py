@@ -21,12 +21,12 @@ from saga.authoring import Definition
 from saga.authoring.retry import FORMER_ATTEMPTS
 from saga.codec.codec import JSON, Misfit, Unreadable, Value, encode_untyped
 from saga.core.definition.graph import Graph
-from saga.core.definition.paths import resolve
 from saga.core.definition.schema import misfits
 from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.state.phase import Phase
 from saga.errors import Conflict, InputRefused, NotFound, Unavailable, UsageError
 from saga.inspection.explanation import Explanation
+from saga.inspection.returned import returned_value
 from saga.inspection.why import why
 from saga.operations import Operations
 from saga.ports.adapter import StoreAdapter
@@ -108,11 +108,11 @@ class Sagas:
     async def register(self, definition: Definition, *, activate: bool = True, overwrite: bool = False) -> int:
         """Checks a definition against the published contracts and stores it. Returns its number.
 
+        A version that an older build has registered keeps the default retries of that build.
+
         Raises:
             DefinitionError: lists everything that is wrong, missing contracts included.
             Conflict: this name and version already has another graph.
-
-        A version that an older build has registered keeps the default retries of that build.
         """
         number, graph = await self._stored(definition, activate=activate, overwrite=overwrite)
         self.process.definitions.add(number, graph)
@@ -232,14 +232,8 @@ class Sagas:
             _check_text(key, tags)
         if key is not None and not 1 <= len(key) <= KEY_CHARS_MAX:
             raise UsageError(f"a start key has 1 to {KEY_CHARS_MAX} characters, not {len(key)}")
-        saga = self.new_id()
-        text = None if tags is None else JSON.encode(tags).decode()
-        if text is not None and len(text.encode()) > TAGS_BYTES_MAX:
-            raise UsageError(
-                f"the tags of {graph.name} have {len(text.encode()):,} bytes, more than {TAGS_BYTES_MAX:,}: "
-                "put what is not searched for into the input"
-            )
-        return StartRequest(saga, number, graph, data, hashlib.sha256(data).digest(), key, text)
+        text = None if tags is None else _encoded_tags(graph.name, tags)
+        return StartRequest(self.new_id(), number, graph, data, hashlib.sha256(data).digest(), key, text)
 
     async def wait(self, saga: UUID, *, is_new: bool = False) -> Ending:
         """Waits until a saga has ended. `is_new`: this connection has just started it."""
@@ -253,12 +247,7 @@ class Sagas:
     async def _returned(self, status: SagaStatus) -> Value:
         """The value that a completed saga returns."""
         graph = await self.process.definitions.graph(status.definition)
-        if graph.returns is None or status.input is None:
-            return None
-        # An operator can declare that a step happened, but not its result: that is null
-        results: dict[str, Value] = dict.fromkeys(step.name for step in graph.steps)
-        results |= {graph.steps[step].name: JSON.decode(data) for step, data in status.results.items()}
-        return resolve(graph.returns, JSON.decode(status.input), results)
+        return None if status.input is None else returned_value(graph, status.input, status.results)
 
     @property
     def adapter(self) -> StoreAdapter:
@@ -297,6 +286,15 @@ def _encoded(name: str, encode: Callable[[Value], bytes], value: Value) -> bytes
             f"the input of {name} has {len(data):,} bytes, more than {INPUT_BYTES_MAX:,}: store it elsewhere and pass its address"
         )
     return data
+
+
+def _encoded_tags(name: str, tags: dict[str, str]) -> str:
+    data = JSON.encode(tags)
+    if len(data) > TAGS_BYTES_MAX:
+        raise UsageError(
+            f"the tags of {name} have {len(data):,} bytes, more than {TAGS_BYTES_MAX:,}: put what is not searched for into the input"
+        )
+    return data.decode()
 
 
 def _check_text(key: str | None, tags: dict[str, str] | None) -> None:

@@ -21,6 +21,7 @@ from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.core.text import storable
 from saga.errors import Conflict, Unavailable, UsageError
+from saga.inspection.step_wait import way_out_of_quarantine
 from saga.ports.ledger import Ledger, Snapshot
 from saga.ports.values.claim import CommandRef
 from saga.ports.values.write import Action
@@ -30,7 +31,7 @@ from saga.runtime.redrive import Redriver
 from saga.runtime.timing.store_clock import StoreClock
 
 ANSWER_SECONDS_MAX: Final = 30.0
-"""An action of which the store does not say by then whether it was recorded is reported as unknown."""
+"""Time for the store to say whether it has recorded an action. After that the action is reported as unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,12 +185,10 @@ def _describe(graph: Graph, snapshot: Snapshot, action: str) -> str:
 
 def _awaited_pivot(graph: Graph, snapshot: Snapshot) -> str:
     """Says what the rollback waits for, and what an operator can do about it."""
-    name, letter, saga = graph.steps[graph.pivot].name, snapshot.state.vector[graph.pivot], snapshot.saga
-    if letter in QUARANTINED_LETTERS:
-        return (
-            f"waits for the pivot {name}, which is quarantined with its outcome unknown. Run saga retry {saga} {name}, or, "
-            f"once you know what happened, saga resolve {saga} {name} happened|did-not-happen"
-        )
+    name, vector, saga = graph.steps[graph.pivot].name, snapshot.state.vector, snapshot.saga
+    if vector[graph.pivot] in QUARANTINED_LETTERS:
+        way_out = way_out_of_quarantine(saga, graph, vector, graph.pivot)
+        return f"waits for the pivot {name}, which is quarantined with its outcome unknown. Run {way_out}"
     return f"waits until the outcome of the pivot {name} is known (saga why {saga} says what for)"
 
 

@@ -6,11 +6,10 @@ Times are numbers: seconds since the epoch, on the store's clock.
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any
 
-from saga.core.state.phase import Phase
 from saga.inspection.attempts import attempts_in_history, operations
-from saga.inspection.moments import budget_end_of, deadline_of
+from saga.inspection.moments import ROLLING_BACK, budget_end_of, deadline_of
 from saga.inspection.returned import returned
 from saga.inspection.why import why
 from saga.inspection.wording import letter_word, phase_word
@@ -18,8 +17,6 @@ from saga.ports.listing import DefinitionLine, SagaLine
 from saga.ports.saga_detail import SagaDetail
 
 Document = dict[str, Any]
-_ROLLING_BACK: Final = frozenset((Phase.COMPENSATING, Phase.COMPENSATED))
-"""The row of such a saga has the end of the compensation budget in place of the deadline."""
 
 
 def line_document(line: SagaLine) -> Document:
@@ -33,8 +30,8 @@ def line_document(line: SagaLine) -> Document:
         "stuck": line.is_stuck,
         "steps": list(line.steps),
         "since": line.since,
-        "deadline": None if line.phase in _ROLLING_BACK else line.deadline,
-        "compensation_budget_ends_at": line.deadline if line.phase in _ROLLING_BACK else None,
+        "deadline": None if line.phase in ROLLING_BACK else line.deadline,
+        "compensation_budget_ends_at": line.deadline if line.phase in ROLLING_BACK else None,
         "reason": line.reason,
         "key": line.key,
         "started_at": line.started_at,

@@ -9,13 +9,20 @@ from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.phase import Phase
 from saga.ports.saga_detail import HistoryLine, SagaDetail
 
+ROLLING_BACK: Final = frozenset((Phase.COMPENSATING, Phase.COMPENSATED))
+"""The row of a saga in these phases has the end of its compensation budget in place of its deadline."""
 _EXTENDED_BY: Final = re.compile(r"by (\d+) s")
 
 
 def deadline_of(detail: SagaDetail) -> float | None:
-    """Returns the deadline of a saga, which its row keeps only until it rolls back. To the second where an outage has moved it."""
-    if detail.state.phase in (Phase.RUNNING, Phase.COMPLETED) or detail.graph.deadline_seconds is None:
-        return detail.state.deadline if detail.state.phase in (Phase.RUNNING, Phase.COMPLETED) else None
+    """Returns the deadline of a saga; None if there is no deadline.
+
+    Its row keeps the deadline only while it goes forward. After that the definition and the history tell it, to the second.
+    """
+    if detail.state.phase in (Phase.RUNNING, Phase.COMPLETED):
+        return detail.state.deadline
+    if detail.graph.deadline_seconds is None:
+        return None
     deadline = detail.started_at + detail.graph.deadline_seconds
     for line in detail.history:
         if line.kind in (HistoryKind.ROLLING_BACK, HistoryKind.ABANDONING):
@@ -27,7 +34,7 @@ def deadline_of(detail: SagaDetail) -> float | None:
 
 def budget_end_of(detail: SagaDetail) -> float | None:
     """Returns when the compensation budget ends or has ended; None if the saga does not roll back."""
-    return detail.state.deadline if detail.state.phase in (Phase.COMPENSATING, Phase.COMPENSATED) else None
+    return detail.state.deadline if detail.state.phase in ROLLING_BACK else None
 
 
 def last_line(detail: SagaDetail, kind: HistoryKind, step: int | None = None) -> HistoryLine | None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 
+from saga.codec.codec import JSON
+from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
 from saga.core.definition.paths import resolve
 from saga.core.state.phase import Phase
@@ -13,12 +15,26 @@ from saga.ports.saga_detail import SagaDetail
 
 def returned(detail: SagaDetail) -> Json:
     """Returns what callers got. None: it has not completed, it returns nothing, or its data are not JSON (a codec encrypts them)."""
-    if detail.state.phase is not Phase.COMPLETED or detail.graph.returns is None:
+    if detail.state.phase is not Phase.COMPLETED:
         return None
-    results: dict[str, Json] = dict.fromkeys(step.name for step in detail.graph.steps)
     try:
-        for step, record in detail.records.items():
-            results[detail.graph.steps[step].name] = None if record.result is None else json.loads(record.result)
-        return resolve(detail.graph.returns, json.loads(detail.input), results)
+        results = {step: record.result for step, record in detail.records.items()}
+        return returned_value(detail.graph, detail.input, results)
     except (ValueError, InputRefused):
         return None
+
+
+def returned_value(graph: Graph, input: bytes, results: Mapping[int, bytes | None]) -> Json:  # noqa: A002 (the word of the protocol)
+    """Returns the value of a completed saga, or None if its definition returns nothing. `results` are by step.
+
+    An operator can declare that a step happened, but not its result, which is then null.
+
+    Raises:
+        saga.codec.codec.Misfit: the input or a result is not JSON.
+        InputRefused: a value does not exist; the message names it.
+    """
+    if graph.returns is None:
+        return None
+    outputs: dict[str, Json] = dict.fromkeys(step.name for step in graph.steps)
+    outputs |= {graph.steps[step].name: JSON.decode(data) for step, data in results.items() if data is not None}
+    return resolve(graph.returns, JSON.decode(input), outputs)

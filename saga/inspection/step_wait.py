@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
+from uuid import UUID
 
+from saga.core.definition.graph import Graph
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import (
@@ -62,25 +64,31 @@ def step_wait(detail: SagaDetail, step: int) -> Explanation:
 
 
 def _quarantined(detail: SagaDetail, step: int) -> Explanation:
-    name, letter = detail.graph.steps[step].name, detail.state.vector[step]
     line = last_line(detail, HistoryKind.QUARANTINED, step)
     reason = None if line is None else line.detail
-    is_passed = is_pivot_passed(detail.graph, detail.state.vector)
-    evidence = "happened" if is_passed else "happened|did-not-happen"
-    if letter == QUARANTINED_COMPENSATING:
-        evidence = "compensated"
-    retry, resolve = f"saga retry {detail.saga} {name}", f"saga resolve {detail.saga} {name} {evidence}"
     note = pending_rollback(detail)
     is_repeated = note is not None and reason is not None and reason in note  # refused because of this very failure
     return Explanation(
         situation=Situation.QUARANTINED,
-        step=name,
+        step=detail.graph.steps[step].name,
         waits_for=f"an operator: {_purpose(detail, step)} is quarantined" + (f" ({reason})" if reason else ""),
         since=last_time(detail, HistoryKind.QUARANTINED, step),
         outlook=ONLY_AN_OPERATOR,
-        remedy=f"{retry}, or, once you know what happened, {resolve}",
+        remedy=way_out_of_quarantine(detail.saga, detail.graph, detail.state.vector, step),
         note=None if is_repeated else note,
     )
+
+
+def way_out_of_quarantine(saga: UUID, graph: Graph, vector: str, step: int) -> str:
+    """Words the commands that an operator can run for a quarantined step. G37: only the journal can say that a step did not happen."""
+    if vector[step] == QUARANTINED_COMPENSATING:
+        evidence = "compensated"
+    elif is_pivot_passed(graph, vector) or graph.steps[step].mode is Mode.JOURNALED:
+        evidence = "happened"
+    else:
+        evidence = "happened|did-not-happen"
+    name = graph.steps[step].name
+    return f"saga retry {saga} {name}, or, once you know what happened, saga resolve {saga} {name} {evidence}"
 
 
 def _freezing(detail: SagaDetail, step: int) -> Explanation:

@@ -13,6 +13,7 @@ from saga.core.rules.backward import FOUND_NOTHING
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 from saga.inspection.documents import line_document, saga_document
+from saga.inspection.step_wait import way_out_of_quarantine
 from saga.inspection.why import why
 from saga.inspection.wording import clock_of, sentence
 from saga.ports.saga_detail import HistoryLine, SagaDetail, StepRecord
@@ -154,6 +155,18 @@ def test_why_tells_what_was_undone_from_what_had_not_happened() -> None:
     said = sentence(detail, why(detail), clock_of(NOW))
 
     assert said.endswith("compensated: b; had not taken effect: a; has no compensation: c.")
+
+
+def test_only_the_journal_can_say_that_a_journaled_step_did_not_happen() -> None:
+    """The command that people are told to run is not one that is refused."""
+    assert way_out_of_quarantine(STUCK.saga, LATE, "dPP", 0).endswith(" a happened")
+    assert way_out_of_quarantine(STUCK.saga, LATE, "SdP", 1).endswith(" b happened|did-not-happen")
+
+
+def test_why_takes_a_step_whose_history_was_deleted_for_compensated() -> None:
+    detail = ended(Phase.COMPENSATED, "ZVZ", lines(f"2 ZVK compensated 0: {FOUND_NOTHING}"))
+
+    assert why(detail).note == "compensated: c; had not taken effect: a"
 
 
 def test_why_says_that_there_was_nothing_to_undo() -> None:
