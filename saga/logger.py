@@ -1,4 +1,4 @@
-"""The loggers of Saga: as the application has configured structlog, else through `logging`, as other libraries log."""
+"""The loggers of Saga. They use structlog if the application has configured it, else `logging`, as other libraries do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def get_logger(name: str) -> Logger:
     """A logger by this name. It looks at the configuration with each line, so that it may be made before structlog is configured.
 
     In an application that configures neither structlog nor `logging`, only warnings and errors appear, on stderr. A line that
-    cannot be written is lost; no call raises because of that. `lost_lines` tells of it.
+    cannot be written is lost and counted in `lost_lines`; no call raises because of it.
     """
     made = structlog.wrap_logger(
         None, wrapper_class=cast("type[BindableLogger]", partial(_bound, name)), logger_factory_args=(name,)
@@ -43,7 +43,7 @@ def _bound(name: str, logger: WrappedLogger, processors: Iterable[Processor], co
 
 
 class _Unfailing:
-    """A logger whose calls do not raise: the disk may be full, the reader of a pipe gone, a value without a text."""
+    """A logger whose calls do not raise, even if the disk is full, the reader of a pipe has gone, or a value has no text."""
 
     __slots__ = ("_logger",)
 
@@ -74,17 +74,17 @@ _losses: Final = _Losses()
 
 
 def note_lost_line(error: BaseException) -> None:
-    """A line of the log could not be written."""
+    """Counts a line of the log that could not be written."""
     now = time.monotonic()
     _losses.lines = 1 if now - _losses.at > LOSS_SECONDS else _losses.lines + 1
     _losses.at, _losses.why = now, named(error)
 
 
 def lost_lines() -> str | None:
-    """The lines of the log that were lost lately and why, in words; None if there are none. One lost line matters for LOSS_SECONDS."""
+    """Says how many lines of the log were lost lately, and why; None if none was lost within the last LOSS_SECONDS."""
     if time.monotonic() - _losses.at > LOSS_SECONDS:
         return None
-    return f"cannot be written, {_losses.lines} lines are lost ({_losses.why})"
+    return f"cannot be written, lost lines: {_losses.lines} ({_losses.why})"
 
 
 def _line(_: object, __: str, event: EventDict) -> tuple[tuple[str], dict[str, Any]]:

@@ -156,7 +156,7 @@ def test_a_line_that_cannot_be_written_is_lost_and_reported(log_format: logs.For
     structlog.get_logger("shop").info("a line of the application")
     logging.getLogger("asyncpg").warning("a line of a library")
 
-    assert lost_lines() == "cannot be written, 4 lines are lost (OSError: [Errno 28] No space left on device)"
+    assert lost_lines() == "cannot be written, lost lines: 4 (OSError: [Errno 28] No space left on device)"
 
 
 @pytest.mark.usefixtures("losses")
@@ -170,7 +170,7 @@ def test_a_logger_of_the_application_that_fails_stops_nothing() -> None:
     log.warning("that was all")
     log.unbind("saga").error("and more")
 
-    assert lost_lines() == "cannot be written, 2 lines are lost (KeyError: 'and more')"
+    assert lost_lines() == "cannot be written, lost lines: 2 (KeyError: 'and more')"
 
 
 @pytest.mark.usefixtures("losses")
@@ -182,7 +182,7 @@ def test_a_lost_line_matters_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert lost_lines() is None
     logger.note_lost_line(ValueError("closed"))
-    assert "1 lines" in str(lost_lines())
+    assert "lost lines: 1 (" in str(lost_lines())
 
 
 @pytest.mark.usefixtures("losses")

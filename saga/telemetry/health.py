@@ -41,7 +41,7 @@ class Health:
         self._is_schema_right = False
 
     def liveness(self) -> HealthReport:
-        """Check that the event loop turns, that every background loop of the process runs, and that handlers can be run.
+        """Check that the event loop turns, that every background loop runs, and that no participant has only hung handlers.
 
         Only a restart ends handlers that hang in their threads.
         """
@@ -66,12 +66,12 @@ class Health:
         is_reached = trouble is None
         if is_reached:
             await self._check_schema()
-        troubles = self._process.background.troubles()
-        checks = [is_reached, is_reached and self._is_schema_right, self._process.is_joined, not troubles]
+        is_joined, troubles = self._process.is_joined, self._process.background.troubles()
+        checks = [is_reached, is_reached and self._is_schema_right, is_joined, not troubles]
         findings = {
             "store": trouble or "answers",
             "schema": self._schema if is_reached else "cannot be checked",
-            "process": f"joined as {self._process.number}" if checks[2] else "is not joined",
+            "process": f"joined as {self._process.number}" if is_joined else "is not joined",
         }
         if troubles:
             findings["loops"] = "; ".join(troubles)

@@ -48,9 +48,7 @@ async def observed(
         UsageError: the address is not available.
     """
     meter = process.telemetry.meter
-    metrics = (
-        meter if isinstance(meter, Metrics) else Metrics()
-    )  # without a meter, only the lag of the event loop is measured
+    metrics = meter if isinstance(meter, Metrics) else Metrics()  # which then has the lag of the event loop only
     pulse = Pulse(process.clock, metrics)
     loops: list[Callable[[], Coroutine[None, None, None]]] = [pulse.run]
     if supervisor is not None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.simulation.hostile_runs import Tally, run_hostile
+from tests.simulation.hostile_runs import HABITS_OFFERED, Tally, run_hostile
 from tests.simulation.worlds.hostile import run_hostile_seed
 
 
 def prove(seeds: range, handlers: int) -> Tally:
+    """Tests that no invariant breaks in these seeds, and that they call at least this many hostile handlers."""
     tally = run_hostile(seeds)
     assert not tally.failures, "\n".join(tally.failures)
     assert tally.handlers >= handlers, tally.text()
@@ -25,7 +26,7 @@ def test_many_hostile_worlds() -> None:
     tally = prove(range(4, 104), handlers=600)
 
     assert set(tally.outcomes) >= {"completed", "compensated", "stuck"}
-    assert len(tally.habits) > 120
+    assert len(tally.habits) > 0.72 * HABITS_OFFERED  # the seeds draw at random: most habits, and not always the same
 
 
 @pytest.mark.parametrize("seed", [425, 459, 805, 877, 893, 1231])

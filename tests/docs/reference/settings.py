@@ -25,9 +25,9 @@ A setting is read from `saga.yaml` in the working folder (or the file that `SAGA
 A word in `saga.yaml` that is not a setting is refused. A variable of the environment that begins with `SAGA_` and is not a setting is
 logged as a warning. An empty variable counts as not set.
 
-A `memory://` store is for one process, and meets no server: where the program or the command names it, `bus`, `also_consume` and
-`election` of the environment and of `saga.yaml` are not used, so that a test is not connected to the bus of the shell it runs in. A
-server beside it is refused.
+A `memory://` store belongs to one process, and no server can use it. If the program or the command names it, `bus`, `also_consume`
+and `election` of the environment and of `saga.yaml` are not used, so that a test is not connected to the bus of the shell it runs in.
+If one source names both a `memory://` store and a server, that is refused.
 
 {table(("Setting", "In the environment", "Default", "Meaning"), rows)}
 """
