@@ -23,7 +23,7 @@ _ATTEMPTS: Final = frozenset({
 class StepAttempts(NamedTuple):
     """The attempts to execute a step, and its outcome: when it was recorded and which process reported it.
 
-    Time and process are None as long as there is no outcome.
+    `finished_at` and `process` are None until the step has an outcome.
     """
 
     attempts: int

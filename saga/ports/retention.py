@@ -22,7 +22,7 @@ class Retention(Protocol):
     async def prepare_history(self) -> None:
         """Creates the partitions of the history for the coming days.
 
-        The leader does this. While there is no leader, every process does it.
+        The leader calls it, or every process while none leads.
         """
 
     async def keep_history(self, days: float) -> None:

@@ -11,7 +11,7 @@ from saga_postgres.connection.pool import Pool
 BATCH_SAGAS_MAX: Final = 500
 """Sagas deleted in one transaction."""
 WALK_SAGAS_MAX: Final = 10_000
-"""Sagas that one transaction looks at. To look at one that goes on running costs about a microsecond, to delete one twenty."""
+"""Sagas that one transaction looks at. To look at one costs far less than to delete one."""
 HISTORY_DAYS_AHEAD: Final = 7
 """Days that are made in advance: while a program reads the history (pg_dump), no new day can be made."""
 _BEGINNING: Final = UUID(int=0)

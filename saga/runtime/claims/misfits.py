@@ -23,7 +23,7 @@ class Peers(Protocol):
     """The other processes of a service. Implemented by `saga.runtime.planning.router.Router`."""
 
     def next_peer(self, service: str) -> int | None:
-        """Returns the live process with the next higher number, or the lowest one after the highest; None if there is no other."""
+        """Returns the next live process in the order of their numbers; after the highest comes the lowest. None: this is the only one."""
 
 
 class Misfits:
@@ -40,7 +40,7 @@ class Misfits:
         self._seen: OrderedDict[tuple[int, int, Operation], tuple[float, int]] = OrderedDict()
 
     def leave(self, claim: Claim, service: str, why: str) -> Outcome | None:
-        """Returns the outcome that leaves the claim to other processes; None if there is no other, or if no other can run it."""
+        """Returns the outcome that gives the claim to another process. None if this is the only one, or if no other can run it."""
         peer = self._peers.next_peer(service)
         since, times = self._met(claim)
         if peer is None or self._clock.monotonic() - since >= LEFT_SECONDS_MAX:

@@ -33,7 +33,7 @@ def innermost(lines: Iterable[Line]) -> str | None:
 
 
 def user_line(frames: Iterable[FrameType]) -> str | None:
-    """Returns the innermost line of these frames that is the user's; None if there are no frames. See `innermost`."""
+    """Returns the innermost of these frames that is user code, written as in `innermost`. None for no frames."""
     return innermost((frame.f_code, frame.f_lineno) for frame in frames)
 
 

@@ -220,7 +220,7 @@ def databases(model: Model, world: World) -> Iterator[Move]:
 
 
 def retractions(model: Model, world: World) -> Iterator[Move]:
-    """E14: a step is undone while the saga goes on. Nothing decides who wants it."""
+    """E14: a step is undone while the saga goes on. The model lets this happen to any step at any time."""
     for step in model.config.retractable if world.budget[RETRACT] else ():
         if _may_be_retracted(model, world, step):
             sketch = Sketch(world)

@@ -1,4 +1,4 @@
-"""A configuration of a family: who is whose parent, and what its guards are."""
+"""A configuration of a family of sagas: the parent of each saga, and the guards that hold."""
 
 from __future__ import annotations
 
