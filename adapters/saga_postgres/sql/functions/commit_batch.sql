@@ -159,8 +159,9 @@ begin
         insert into event (saga, at, version, process, n, step, phase, kind, vector, detail)
         select s_id[e_s[w.n]], now(), case when s_changed[e_s[w.n]] then s_version[e_s[w.n]] + 1 end, p_process, w.n,
                nullif(e_step[w.n], -1), s_phase[e_s[w.n]], e_kind[w.n],
-               case when e_kind[w.n] <> 'succeeded' or length(s_vector[e_s[w.n]]) <= 64 or not s_changed[e_s[w.n]]
-                         or (s_version[e_s[w.n]] + 1) % 64 = 0 then s_vector[e_s[w.n]] end,
+               recorded_vector(
+                   e_kind[w.n], s_vector[e_s[w.n]], case when s_changed[e_s[w.n]] then s_version[e_s[w.n]] + 1 end
+               ),
                e_detail[w.n]
         from generate_series(1, cardinality(e_s)) as w(n)
         where v_all_ok or v_ok[e_s[w.n]];

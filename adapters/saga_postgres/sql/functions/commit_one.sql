@@ -61,8 +61,7 @@ begin
     end if;
     insert into event (saga, at, version, process, n, step, phase, kind, vector, detail)
     values (
-        s_id, now(), s_version + 1, p_process, 1, d_step, s_phase, e_kind,
-        case when e_kind <> 'succeeded' or length(s_vector) <= 64 or (s_version + 1) % 64 = 0 then s_vector end, e_detail
+        s_id, now(), s_version + 1, p_process, 1, d_step, s_phase, e_kind, recorded_vector(e_kind, s_vector, s_version + 1), e_detail
     );
     if e_saga is not null then
         insert into event (saga, at, version, process, n, phase, kind, vector)
@@ -74,5 +73,3 @@ begin
     return true;
 end $$;
 comment on function commit_one is 'Writes what follows from one outcome of one saga, if the saga has not moved on';
-comment on column event.vector is
-    'The letters after the transition; null where a saga of more than 64 steps has a line that says all that has changed';

@@ -31,3 +31,12 @@ create or replace function keeps_command(letter text, mode "char") returns boole
     select letter in ('d', 'w', 'u', 'k') or (letter = 'G' and mode = 'X')  -- quarantined; frozen, external
 $$;
 comment on function keeps_command is 'G37, G40: nothing is called for, but the command row records until when a call may still arrive';
+
+-- The same rule as `is_vector_kept` in saga/ports/saga_history.py.
+create or replace function recorded_vector(p_kind text, p_vector text, p_version integer) returns text
+language sql immutable parallel safe as $$
+    select case when p_kind <> 'succeeded' or p_version is null or p_version % 64 = 0 or length(p_vector) <= 64 then p_vector end
+$$;
+comment on function recorded_vector is 'The vector that a line of history has; p_version null: the line changed nothing';
+comment on column event.vector is
+    'The letters after the transition; null where a saga of more than 64 steps has a line that says all that has changed';
