@@ -20,12 +20,16 @@ Fits = Callable[[int], bool]
 
 def fit_notify(notifications: Notifications) -> Notifications:
     """Returns what NOTIFY can carry of this, with all references."""
-    return _limited(notifications, lambda: lambda size: size <= NOTIFY_BYTES_MAX)
+    return _limited(notifications, lambda: _fits_notify)
 
 
 def fit_frame(notifications: Notifications) -> Notifications:
     """Returns what the frames of the local socket can carry of this, with all references."""
     return _limited(notifications, _Room)
+
+
+def _fits_notify(size: int) -> bool:
+    return size <= NOTIFY_BYTES_MAX
 
 
 class _Room:
