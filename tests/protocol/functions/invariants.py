@@ -6,6 +6,7 @@ recorded. F3: what is recorded is what a replay of it asks for. F4: no rejection
 
 from __future__ import annotations
 
+from tests.protocol.ends import check_end
 from tests.protocol.explorer import Violation
 from tests.protocol.functions.row import Row, names_of, pivot_of, told_names
 from tests.protocol.functions.turns import swallowed
@@ -73,14 +74,7 @@ def _check_log(before: World, after: World) -> None:
 def _check_ends(row: Row, before: World, after: World) -> None:
     if (before.phase, after.phase) == ("R", "D"):
         _check_completed(row, after)
-    if after.phase == "Z" and before.phase != "Z" and after.effects != after.undone:
-        raise Violation(f"I7 COMPENSATED with effects {after.effects} undone {after.undone}")
-    if before.phase not in "DZ":
-        return
-    if (after.phase, after.vector) != (before.phase, before.vector):
-        raise Violation(f"I5 the outcome changed from {before.phase} {before.vector} to {after.phase} {after.vector}")
-    if (after.effects, after.undone) != (before.effects, before.undone):
-        raise Violation(f"I6 an effect or a compensation after {before.phase}")
+    check_end(before, after)
 
 
 def _check_completed(row: Row, after: World) -> None:

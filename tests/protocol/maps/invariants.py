@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tests.protocol.ends import check_end
 from tests.protocol.explorer import Violation
 from tests.protocol.maps.shape import Shape
 from tests.protocol.maps.world import STATIC, World
@@ -65,11 +66,4 @@ def _check_ends(shape: Shape, before: World, after: World) -> None:
     counts = [len(shape.copies(after, number)) for number in range(len(shape.config.items))]
     if (before.phase, after.phase) == ("R", "D") and counts != list(shape.config.items):
         raise Violation("I7 COMPLETED without all copies")
-    if after.phase == "Z" and before.phase != "Z" and after.effects != after.undone:
-        raise Violation(f"I7 COMPENSATED with effects {after.effects} undone {after.undone}")
-    if before.phase not in "DZ":
-        return
-    if (after.phase, after.vector) != (before.phase, before.vector):
-        raise Violation(f"I5 the outcome changed from {before.phase} {before.vector} to {after.phase} {after.vector}")
-    if (after.effects, after.undone) != (before.effects, before.undone):
-        raise Violation(f"I6 an effect or a compensation after {before.phase}")
+    check_end(before, after)
