@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from saga import Context, Definition, Participant, Reject, Retry, UsageError
+from saga import App, Context, Definition, Handle, Participant, Reject, Retry, UsageError
 from saga.ports.values.claim import Claim
 from saga.runtime.claims.claim_heartbeat import PROGRESS_BYTES_MAX
 from saga.runtime.claims.poller import UNSETTLED_MAX
@@ -191,8 +191,9 @@ async def test_an_outcome_that_waits_to_be_committed_keeps_its_claim(world: Worl
     assert gate.reached == 1
 
 
-async def test_renewing_many_leases_locks_none_while_waiting_for_another(world: World, sql: Sql) -> None:
-    service, gate = Participant("service"), Gate()
+async def two_at_work(world: World, gate: Gate, **settings: Any) -> tuple[App, list[Handle]]:
+    """Two sagas in one process, whose steps wait for the gate."""
+    service = Participant("service")
 
     @service.step(external=True)
     async def toil() -> None:
@@ -200,9 +201,15 @@ async def test_renewing_many_leases_locks_none_while_waiting_for_another(world: 
 
     definition = Definition("toiling")
     definition.step("service.toil")
-    sagas = await world.join(service)
+    sagas = await world.join(service, **settings)
     handles = [await sagas.start(definition) for _ in range(2)]
     await until(lambda: gate.reached == 2, "both are at work")
+    return sagas, handles
+
+
+async def test_renewing_many_leases_locks_none_while_waiting_for_another(world: World, sql: Sql) -> None:
+    gate = Gate()
+    sagas, handles = await two_at_work(world, gate)
     number, store = sagas.process.number, sagas.process.adapter.store
     claims = await store.fetch([], process=number)
     lock = "select from command where saga = $1 for no key update nowait"
@@ -222,17 +229,8 @@ async def test_renewing_many_leases_locks_none_while_waiting_for_another(world: 
 async def test_a_command_that_is_locked_for_long_keeps_no_other_lease_from_being_renewed(
     world: World, sql: Sql
 ) -> None:
-    service, gate = Participant("service"), Gate()
-
-    @service.step(external=True)
-    async def toil() -> None:
-        await gate.wait()
-
-    definition = Definition("toiling")
-    definition.step("service.toil")
-    sagas = await world.join(service, lease=6)
-    handles = [await sagas.start(definition) for _ in range(2)]
-    await until(lambda: gate.reached == 2, "both are at work")
+    gate = Gate()
+    sagas, handles = await two_at_work(world, gate, lease=6)
     claims = {claim.saga: claim for claim in sagas.process.intake.held()}
     locked, free = (claims[handle.id] for handle in handles)
     async with sql.transaction():
