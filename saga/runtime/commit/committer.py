@@ -230,7 +230,10 @@ def _action_in_ascii(action: Action) -> Action:
 
 def _outcome_in_ascii(outcome: Outcome) -> Outcome:
     event = None if outcome.event is None else _in_ascii(outcome.event)
-    return structs.replace(outcome, event=event, error=None if outcome.error is None else ascii_text(outcome.error))
+    first = None if outcome.first is None else _in_ascii(outcome.first)
+    return structs.replace(
+        outcome, event=event, first=first, error=None if outcome.error is None else ascii_text(outcome.error)
+    )
 
 
 def _in_ascii(event: ev.Event) -> ev.Event:

@@ -14,7 +14,8 @@ class Outcome(Struct):
     `event` None gives the claim back without having run it. `value` is the step's result as JSON. `is_fenced`: it counts only if the
     claim is the newest of its command (G27). `quiet_seconds`: how long a call of this claim may still be on its way (G25).
     `traceback`: of a failure, for the log. `is_cut_off`: the attempt was begun, so that its delivery counts although it has no event.
-    `next_process`: the process that gets the command at once, instead of its queue.
+    `next_process`: the process that gets the command at once, instead of its queue. `first`: an event that is decided together
+    with `event`, before it.
     """
 
     claim: Claim
@@ -26,3 +27,4 @@ class Outcome(Struct):
     traceback: str | None = None
     is_cut_off: bool = False
     next_process: int | None = None
+    first: Event | None = None

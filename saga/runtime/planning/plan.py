@@ -52,7 +52,8 @@ def plan(
 
     A plan with doubts adds none, and is not to be committed: see `CommitPlan`.
     """
-    events = [outcome.event for outcome in group.outcomes if outcome.event is not None]
+    events = [outcome.first for outcome in group.outcomes if outcome.first is not None]
+    events += [outcome.event for outcome in group.outcomes if outcome.event is not None]
     events += group.extra
     if group.unclaimed:
         events.insert(0, ev.Unclaimed(group.unclaimed))
@@ -130,6 +131,8 @@ def _is_plain_success(group: OutcomeGroup, decision: Decision) -> bool:
     A shortcut for speed: `_close_claims` plans the same. `tests/runtime/planning/test_plan.py` compares the two.
     """
     if len(group.outcomes) != 1 or group.extra or type(group.outcomes[0].event) is not ev.Succeeded:
+        return False
+    if group.outcomes[0].first is not None:
         return False
     return decision.state.phase in _GOING_WELL and group.state.vector[group.outcomes[0].claim.step] == DISPATCHED
 

@@ -38,8 +38,8 @@ class DoesNotFit(InputRefused):
 class Attempt(Struct):
     """Reads the input, calls the handler's functions, and makes the outcome: the part that all modes share.
 
-    `has_begun`: a function of the handler was called. What happens before that is not an attempt. `misfit`: why this process
-    cannot run the claim, though another may. `refusal`: the error with which the result was refused.
+    `has_begun`: a function of the handler was called. What happens before that is not an attempt. `has_returned`: and has returned.
+    `misfit`: why this process cannot run the claim, though another may. `refusal`: the error with which the result was refused.
     """
 
     claim: Claim
@@ -49,6 +49,7 @@ class Attempt(Struct):
     context: Context
     patience: Patience = field(default_factory=Patience)
     has_begun: bool = False
+    has_returned: bool = False
     misfit: str | None = None
     refusal: BaseException | None = None
 
@@ -88,7 +89,9 @@ class Attempt(Struct):
             values = self._read(function, results)
             self.has_begun = True
             self.patience.waiting_since = None
-            return finish(await self.caller.call(function, values, self.context, self.step.timeout_seconds))
+            returned = await self.caller.call(function, values, self.context, self.step.timeout_seconds)
+            self.has_returned = True
+            return finish(returned)
         except BaseException as error:
             # Not isinstance, which asks the exception of the user for its class
             self.refusal = error if issubclass(type(error), InputRefused) else None

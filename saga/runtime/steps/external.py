@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from saga.core.rules import events as ev
+from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
+from saga.core.text import storable
 from saga.ports.clock import Clock
 from saga.runtime.handlers.answers import DidNotHappen, Reject
+from saga.runtime.handlers.origin import traceback_of
+from saga.runtime.handlers.raised import described
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.steps.attempt import Attempt
+
+_INPUT_ALONE = 1
+"""The number of values of a compensation that does not ask for the result of its step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,8 @@ class ExternalRunner:
                 return await _probe(attempt, asked_at)
             return attempt.succeeded(await attempt.execute())
         except Exception as error:  # noqa: BLE001 (whatever a handler raises is a technical failure: G23)
+            if _is_known_to_have_happened(attempt, error):
+                return _undo(attempt, error)
             left_seconds = max(attempt.step.timeout_seconds - (self.clock.monotonic() - asked_at), 0.0)
             return _not_done(attempt, error, asked_at, left_seconds + self.margin_seconds)
 
@@ -44,6 +53,28 @@ def _not_done(attempt: Attempt, error: Exception, asked_at: float, unanswered_se
             return attempt.ongoing(quiet_seconds, f"declined ({error.reason}), not final yet")
         return attempt.rejected(error.reason)
     return attempt.not_done(error, quiet_seconds=unanswered_seconds)
+
+
+def _is_known_to_have_happened(attempt: Attempt, error: Exception) -> bool:
+    """Returns whether the handler has returned a value that cannot be recorded, in a saga that can be rolled back without it.
+
+    Otherwise a person decides: at the pivot and behind it, and where the compensation wants the result.
+    """
+    compensation = attempt.handler.compensate_function
+    if not attempt.has_returned or error is not attempt.refusal or attempt.claim.operation is not Operation.EXECUTE:
+        return False
+    if compensation is None or compensation.value_count > _INPUT_ALONE:
+        return False
+    state, pivot = attempt.claim.state, attempt.graph.pivot
+    return pivot < 0 or (pivot != attempt.claim.step and not is_pivot_passed(attempt.graph, state.vector))
+
+
+def _undo(attempt: Attempt, error: Exception) -> Outcome:
+    """The saga is rolled back, since the step would fail in the same way again, and it is known that the step has taken effect."""
+    reason = storable(f"{attempt.step.name}: {error}")
+    text, traceback = described(error), traceback_of(error)
+    happened = ev.Succeeded(attempt.claim.step)
+    return Outcome(attempt.claim, happened, None, error=text, traceback=traceback, first=ev.RollbackRequested(reason))
 
 
 def _calls_probe(attempt: Attempt) -> bool:
