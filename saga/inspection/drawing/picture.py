@@ -1,0 +1,137 @@
+"""The contents of a drawing of a graph, before anything has a place: nodes with their states, edges forward and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from saga.core.definition.graph import Graph
+from saga.core.definition.step import Step
+from saga.core.rules.pivot import is_pivot_passed
+from saga.core.state.letters import (
+    ANY_COMPENSATING,
+    DISPATCHED,
+    PENDING,
+    QUARANTINED_COMPENSATING,
+    VOID,
+)
+from saga.core.state.phase import Phase
+from saga.inspection.drawing.marks import UNSURE, Mark, mark_of
+from saga.inspection.drawing.undo import Undo, planned_undo, undo_edges, undo_of
+from saga.inspection.wording import letter_word
+from saga.ports.saga_detail import SagaDetail
+
+Edge = tuple[int, int]
+NO_MARK: Final = Mark("plain", "", "")
+
+
+class Node(NamedTuple):
+    """One step, or several that are folded into one. `key`: for addresses within a page. `line`: the smaller second line."""
+
+    key: str
+    name: str
+    line: str
+    mark: Mark
+    undo: Undo
+    members: int = 1
+
+    @property
+    def title(self) -> str:
+        """Everything about it in one line, for readers of any kind."""
+        return "; ".join(filter(None, (f"{self.name}: {self.mark.word}".removesuffix(": "), self.line, self.undo_text)))
+
+    @property
+    def undo_text(self) -> str:
+        return self.undo.words if self.undo.order is None else f"↶ {self.undo.order} {self.undo.words}"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A graph to draw.
+
+    `after`: the predecessors of each node. `dead`: the edges that nothing goes along any more. `back`: the edges of the rollback,
+    with the nodes between, and whether the rollback is there now. `pivot_words`: how far the pivot is.
+    """
+
+    title: str
+    nodes: tuple[Node, ...]
+    after: tuple[tuple[int, ...], ...]
+    dead: frozenset[Edge]
+    back: dict[Edge, tuple[int, ...]]
+    next_back: frozenset[Edge]
+    pivot: int
+    pivot_words: str
+
+
+def picture_of_definition(graph: Graph) -> Picture:
+    """A definition, with the order in which it would be rolled back."""
+    undos = planned_undo(graph)
+    nodes = tuple(_node(step, NO_MARK, undo) for step, undo in zip(graph.steps, undos, strict=True))
+    return Picture(
+        title=f"Graph of {graph.name} version {graph.version}, with its rollback",
+        nodes=nodes,
+        after=tuple(step.after for step in graph.steps),
+        dead=frozenset(),
+        back=undo_edges(graph, [step for step, undo in enumerate(undos) if undo.kind != "none"]),
+        next_back=frozenset(),
+        pivot=graph.pivot,
+        pivot_words="pivot" if graph.pivot >= 0 else "",
+    )
+
+
+def picture_of_saga(detail: SagaDetail) -> Picture:
+    """A saga as it stands: what has happened, and what is undone, in which order."""
+    graph, vector = detail.graph, detail.state.vector
+    undos = undo_of(detail)
+    nodes = tuple(_node(step, _mark(detail, position), undos[position]) for position, step in enumerate(graph.steps))
+    edges = [(before, node) for node, step in enumerate(graph.steps) for before in step.after]
+    back = undo_edges(graph, [step for step, undo in enumerate(undos) if undo.kind != "none"])
+    return Picture(
+        title=f"Graph of saga {detail.key or detail.saga}, with its rollback",
+        nodes=nodes,
+        after=tuple(step.after for step in graph.steps),
+        dead=frozenset(edge for edge in edges if _is_dead(detail, edge[1])),
+        back=back,
+        next_back=frozenset(edge for edge in back if vector[edge[0]] in ANY_COMPENSATING),
+        pivot=graph.pivot,
+        pivot_words=_pivot_words(detail),
+    )
+
+
+def _node(step: Step, mark: Mark, undo: Undo) -> Node:
+    facts = (step.service, step.mode.name.lower(), "read-only" if step.read_only else "")
+    return Node(step.name, step.name, " · ".join(filter(None, facts)), mark, undo)
+
+
+def _mark(detail: SagaDetail, position: int) -> Mark:
+    """The state of a step, and for one that is under way what its command does."""
+    letter, command = detail.state.vector[position], detail.commands.get(position)
+    mark = mark_of(letter_word(letter))
+    if letter == QUARANTINED_COMPENSATING:
+        return mark._replace(word="compensation quarantined")
+    if letter != DISPATCHED:
+        return mark
+    if detail.state.phase is Phase.COMPENSATING:
+        return Mark("finding", UNSURE, "outcome not known")
+    if command is None:
+        return mark
+    if command.owner is not None:
+        return mark._replace(word=f"running, attempt {command.deliveries}" if command.deliveries > 1 else "running")
+    if command.failures:
+        return Mark("running", "↻", f"retries, {command.failures} failure{'s' if command.failures > 1 else ''}")
+    return Mark("running", "◷", "in the queue")
+
+
+def _is_dead(detail: SagaDetail, target: int) -> bool:
+    letter = detail.state.vector[target]
+    return letter == VOID or (letter == PENDING and detail.state.phase is not Phase.RUNNING)
+
+
+def _pivot_words(detail: SagaDetail) -> str:
+    graph, vector = detail.graph, detail.state.vector
+    if graph.pivot < 0:
+        return ""
+    if is_pivot_passed(graph, vector):
+        return "pivot: passed"
+    letter = vector[graph.pivot]
+    return "pivot: not reached" if letter in {PENDING, VOID} else f"pivot: {letter_word(letter)}"
