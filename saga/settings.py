@@ -107,6 +107,10 @@ class Settings(BaseSettings):
         default=None,
         description="host:port of /livez, /readyz and /metrics, e.g. 127.0.0.1:9464; a port alone listens on loopback; none: no endpoint",
     )
+    api: HttpAddress = Field(
+        default=f"{LOOPBACK}:7420",
+        description="host:port of the API: of `saga api`, of `saga dev` and of `saga supervisor --api`",
+    )
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="auto: console on a terminal, else JSON"
     )

@@ -33,6 +33,11 @@ _PROCESSES: Final = (
         "Enforce deadlines, and redrive sagas whose messages were lost or whose services have no live process.",
         "saga supervisor",
     ),
+    Command(
+        "saga.cli.processes.api:api",
+        "Serve the API until SIGTERM: sagas as JSON for programs, at the address of the setting `api`.",
+        "saga api",
+    ),
 )
 _SAGAS: Final = (
     Command(

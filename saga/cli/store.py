@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from uuid import UUID
 
 from saga.app import open_adapter
-from saga.core.nearest import did_you_mean
-from saga.errors import NotFound, UsageError
 from saga.ports.adapter import StoreAdapter
-from saga.ports.listing import Listing
 from saga.settings import Settings
 
 
@@ -23,35 +19,3 @@ async def opened_store(settings: Settings) -> AsyncIterator[StoreAdapter]:
         yield adapter
     finally:
         await adapter.close()
-
-
-async def find_saga(adapter: StoreAdapter, reference: str) -> UUID:
-    """Returns the id of the saga that an operator names by its id or by DEFINITION:KEY.
-
-    Raises:
-        NotFound: no saga was started with this key.
-        UsageError: it is neither an id nor a key.
-    """
-    try:
-        return UUID(reference)
-    except ValueError:
-        definition, colon, key = reference.partition(":")
-    if not colon:
-        raise UsageError(
-            f"{reference!r} is not a saga: give its id, or DEFINITION:KEY with the key it was started with"
-        )
-    found = await adapter.ledger.find_key(definition, key)
-    if found is None:
-        unknown = await missing_definition(adapter.listing, definition)
-        reason = f": {unknown}" if unknown else ""
-        raise NotFound(f"no saga of {definition!r} was started with the key {key!r}{reason}")
-    return found
-
-
-async def missing_definition(listing: Listing, name: str) -> str | None:
-    """Says that there is no definition of this name, with the nearest name that exists; None if there is one."""
-    names = {definition.name for definition in await listing.definitions()}
-    if name in names:
-        return None
-    way_out = did_you_mean(name, names) or "`saga definitions` lists the definitions that exist."
-    return f"there is no definition {name!r}. {way_out}"

@@ -1,14 +1,16 @@
-"""Sagas and definitions as JSON, as `--json` prints them. Programs rely on these names: add to them, do not change them.
+"""Sagas and definitions as JSON, for `--json` and the API. Programs rely on these names: add to them, do not change them.
 
-Times are numbers: seconds since the epoch, on the store's clock.
+Times are of the store's clock: the commands print seconds since the epoch, the API prints RFC 3339.
 """
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, Final
 
 from saga.inspection.attempts import attempts_in_history, operations
+from saga.inspection.instants import Instant, instant
 from saga.inspection.moments import ROLLING_BACK, budget_end_of, deadline_of
 from saga.inspection.returned import returned
 from saga.inspection.why import why
@@ -29,13 +31,13 @@ def line_document(line: SagaLine) -> Document:
         "paused": line.is_paused,
         "stuck": line.is_stuck,
         "steps": list(line.steps),
-        "since": line.since,
-        "deadline": None if line.phase in ROLLING_BACK else line.deadline,
-        "compensation_budget_ends_at": line.deadline if line.phase in ROLLING_BACK else None,
+        "since": Instant(line.since),
+        "deadline": None if line.phase in ROLLING_BACK else instant(line.deadline),
+        "compensation_budget_ends_at": instant(line.deadline) if line.phase in ROLLING_BACK else None,
         "reason": line.reason,
         "key": line.key,
-        "started_at": line.started_at,
-        "ended_at": line.ended_at,
+        "started_at": Instant(line.started_at),
+        "ended_at": instant(line.ended_at),
     }
 
 
@@ -51,9 +53,29 @@ def definition_document(one: DefinitionLine) -> Document:
     }
 
 
-def saga_document(detail: SagaDetail) -> Document:
+def payload(data: bytes | None) -> Any:
+    """A payload as JSON; of a payload that is not JSON (a codec may encrypt it) only the size."""
+    if data is None:
+        return None
+    try:
+        return json.loads(data)
+    except ValueError:
+        return f"{len(data)} bytes"
+
+
+def hidden(data: bytes | None) -> Any:
+    """A payload as a reader sees it who may not read payloads: its size."""
+    return None if data is None else {"$hidden": f"{len(data)} bytes"}
+
+
+Show = Callable[[bytes | None], Any]
+ALL_PARTS: Final = frozenset(("input", "result", "why", "steps", "history"))
+
+
+def saga_document(detail: SagaDetail, parts: Collection[str] = ALL_PARTS, *, show: Show = payload) -> Document:
+    """A saga with these of its parts. `show`: how an input or a result is written."""
     state = detail.state
-    return {
+    found: Document = {
         "saga": str(detail.saga),
         "definition": detail.graph.name,
         "version": detail.graph.version,
@@ -64,29 +86,36 @@ def saga_document(detail: SagaDetail) -> Document:
         "reason": state.reason,
         "key": detail.key,
         "tags": None if detail.tags is None else json.loads(detail.tags),
-        "started_at": detail.started_at,
-        "ended_at": detail.ended_at,
-        "deadline": deadline_of(detail),
-        "compensation_budget_ends_at": budget_end_of(detail),
-        "result": returned(detail),
-        "input": payload(detail.input),
-        "why": why(detail).document(),
-        "steps": [_step_document(detail, position) for position in range(len(detail.graph.steps))],
-        "history": [
-            {
-                "at": line.at,
-                "event": line.kind,
-                "step": None if line.step is None else detail.graph.steps[line.step].name,
-                "detail": line.detail,
-                "process": line.process,
-                "operation": None if operation is None else operation.name.lower(),
-            }
-            for line, operation in zip(detail.history, operations(detail), strict=True)
-        ],
+        "started_at": Instant(detail.started_at),
+        "ended_at": instant(detail.ended_at),
+        "deadline": instant(deadline_of(detail)),
+        "compensation_budget_ends_at": instant(budget_end_of(detail)),
     }
+    makers: dict[str, Callable[[], Any]] = {
+        "result": lambda: _result(detail, show),
+        "input": lambda: show(detail.input),
+        "why": lambda: why(detail).document(),
+        "steps": lambda: [step_document(detail, position, show) for position in range(len(detail.graph.steps))],
+        "history": lambda: history_document(detail),
+    }
+    return found | {part: make() for part, make in makers.items() if part in parts}
 
 
-def _step_document(detail: SagaDetail, position: int) -> Document:
+def history_document(detail: SagaDetail) -> list[Document]:
+    return [
+        {
+            "at": Instant(line.at),
+            "event": line.kind,
+            "step": None if line.step is None else detail.graph.steps[line.step].name,
+            "detail": line.detail,
+            "process": line.process,
+            "operation": None if operation is None else operation.name.lower(),
+        }
+        for line, operation in zip(detail.history, operations(detail), strict=True)
+    ]
+
+
+def step_document(detail: SagaDetail, position: int, show: Show = payload) -> Document:
     step, record, command = detail.graph.steps[position], detail.records.get(position), detail.commands.get(position)
     found: Document = {
         "name": step.name,
@@ -105,24 +134,19 @@ def _step_document(detail: SagaDetail, position: int) -> Document:
         "result": None,
     }
     if record is not None:
-        found |= {"attempts": record.attempts, "process": record.process, "finished_at": record.finished_at}
-        found["result"] = payload(record.result)
+        found |= {"attempts": record.attempts, "process": record.process, "finished_at": instant(record.finished_at)}
+        found["result"] = show(record.result)
     else:
         shown = attempts_in_history(detail, position)
-        found |= {"attempts": shown.attempts, "process": shown.process, "finished_at": shown.finished_at}
+        found |= {"attempts": shown.attempts, "process": shown.process, "finished_at": instant(shown.finished_at)}
     if command is not None:
         found["operation"] = command.operation.name.lower()
-        for name in ("failures", "due_at", "lease_until", "error"):
-            found[name] = getattr(command, name)
+        found |= {"due_at": instant(command.due_at), "lease_until": instant(command.lease_until)}
+        found |= {"failures": command.failures, "error": command.error}
         found |= {"attempts": command.deliveries, "process": command.owner}
     return found
 
 
-def payload(data: bytes | None) -> Any:
-    """A payload as JSON; of a payload that is not JSON (a codec may encrypt it) only the size."""
-    if data is None:
-        return None
-    try:
-        return json.loads(data)
-    except ValueError:
-        return f"{len(data)} bytes"
+def _result(detail: SagaDetail, show: Show) -> Any:
+    value = returned(detail)
+    return value if value is None or show is payload else show(json.dumps(value).encode())

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from saga.inspection.instants import Instant, instant
+
 
 class Situation(Enum):
     """The reason why a saga does not move on. Programs may rely on the values. The most urgent situation comes first."""
@@ -65,8 +67,8 @@ class Explanation:
             "situation": self.situation.value,
             "step": self.step,
             "waits_for": self.waits_for,
-            "since": self.since,
-            "until": until,
+            "since": Instant(self.since),
+            "until": instant(until),
             "then": then,
             "who": list(self.who),
             "remedy": self.remedy,

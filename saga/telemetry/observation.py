@@ -47,6 +47,13 @@ async def observed(
     Raises:
         UsageError: the address is not available.
     """
+    async with health_pages(process, supervisor) as pages, Endpoint(pages).listening(host, port) as address:
+        yield address
+
+
+@asynccontextmanager
+async def health_pages(process: Process, supervisor: Supervisor | None = None) -> AsyncIterator[dict[str, Page]]:
+    """The pages /livez, /readyz and /metrics by path. What they report is measured until the block ends."""
     meter = process.telemetry.meter
     metrics = meter if isinstance(meter, Metrics) else Metrics()  # which then has the lag of the event loop only
     pulse = Pulse(process.clock, metrics)
@@ -61,11 +68,9 @@ async def observed(
     async def ready() -> Answer:
         return _health_answer(await health.readiness())
 
-    pages = {"/livez": live, "/readyz": ready, "/metrics": _metrics_page(metrics, process, supervisor)}
     tasks = [process.background.start(loop) for loop in loops]
     try:
-        async with Endpoint(pages).listening(host, port) as address:
-            yield address
+        yield {"/livez": live, "/readyz": ready, "/metrics": _metrics_page(metrics, process, supervisor)}
     finally:
         await process.background.cancel(tasks)
 

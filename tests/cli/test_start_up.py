@@ -12,6 +12,7 @@ import pytest
 import saga
 from saga.cli.program import COMMANDS, build_program
 
+EXTRAS = {"fastapi", "jinja2", "starlette", "uvicorn"}
 HEAVY = {"asyncpg", "cryptography", "pydantic", "pydantic_settings", "structlog", "uvloop", "yaml"}
 OWN_MODULES_MAX = 5
 
@@ -36,6 +37,14 @@ def test_importing_saga_imports_nothing_else_of_it() -> None:
 
 def test_an_error_class_is_imported_alone() -> None:
     assert own(imported_by("from saga import Conflict")) == {"saga", "saga.errors"}
+
+
+def test_the_commands_run_without_the_libraries_of_the_api() -> None:
+    paths = [command.path.partition(":")[0] for command in COMMANDS.values()]
+
+    modules = imported_by("\n".join(["import saga.api, saga.app", *(f"import {path}" for path in paths)]))
+
+    assert modules & EXTRAS == set()
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["--version"]])

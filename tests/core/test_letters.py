@@ -28,6 +28,7 @@ OTHER_MEANINGS: Final = {
     ("saga/core/nearest.py", "?"): "ends a suggestion",
     ("saga/inspection/drawing/marks.py", "?"): "an icon",
     ("saga/inspection/drawing/svg.py", "d"): "an attribute of SVG",
+    ("saga/inspection/instants.py", "Z"): "the zone UTC",
     ("saga/inspection/wording.py", "d"): "the unit day",
     ("saga/ports/journal.py", "Z"): "a mark of the journal, which is not the saga's vector",
     ("saga/telemetry/endpoint.py", "?"): "begins the query of a URL",

@@ -16,11 +16,11 @@ from saga.cli.operators.options import ActionOptions
 from saga.cli.operators.selection import Selected
 from saga.cli.options import StoreOptions
 from saga.cli.output import print_json, say
-from saga.cli.store import find_saga
 from saga.core.state.phase import Phase
 from saga.errors import Conflict, NotFound
 from saga.inspection import plans
 from saga.inspection.documents import saga_document
+from saga.inspection.references import find_saga
 from saga.inspection.why import why
 from saga.inspection.wording import clock_of, sentence, title_of
 from saga.loops import run

@@ -6,15 +6,16 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
-from saga.app import connect
+from saga.api.extra import is_installed
+from saga.app import App, connect
 from saga.cli.log_setup import log_for_services
 from saga.cli.options import DEV_FILE, FROM_SETTINGS, StoreOptions
 from saga.cli.processes.example_input import example_input
@@ -105,13 +106,26 @@ def _shared(settings: Settings) -> Iterator[None]:
 
 async def _develop(settings: Settings, targets: Targets, folder: Path) -> None:
     await create_databases(settings, targets.participants, folder)
-    async with connect(settings=settings) as app, app.serve(*targets.participants):
+    async with connect(settings=settings) as app, app.serve(*targets.participants), _api(app) as first_line:
         settle()
+        print(first_line, flush=True)
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(app.supervisor().run())
             tasks.create_task(app.process.background.broken())
             await register(app, targets.definitions, overwrite=True)
             print(_greeting(settings, targets), flush=True)
+
+
+@asynccontextmanager
+async def _api(app: App) -> AsyncIterator[str]:
+    """Serves the API if its libraries are installed. Yields a line that says where."""
+    if not is_installed():
+        yield "API: not served, it needs pip install 'saga-coordination[api]'"
+        return
+    from saga.api.server import served  # noqa: PLC0415 (an extra)
+
+    async with served(app, app.settings.api, may_move=True) as link:
+        yield f"API: {link}"
 
 
 def _greeting(settings: Settings, targets: Targets) -> str:

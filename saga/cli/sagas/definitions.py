@@ -14,12 +14,13 @@ from rich.tree import Tree
 from saga.cli.log_setup import log_for_people
 from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
 from saga.cli.output import Page, print_page, table
-from saga.cli.store import missing_definition, opened_store
+from saga.cli.store import opened_store
 from saga.core.definition.graph import Graph
 from saga.core.definition.step import Step
 from saga.core.duration import duration_text
 from saga.errors import NotFound, UsageError
 from saga.inspection.documents import definition_document
+from saga.inspection.references import missing_definition
 from saga.loops import run
 from saga.ports.adapter import StoreAdapter
 from saga.ports.listing import DefinitionLine

@@ -16,9 +16,10 @@ from saga.cli.output import Columns, Page, print_page, table
 from saga.cli.sagas.phase_styles import PHASE_STYLES
 from saga.cli.sagas.tags import tags_of
 from saga.cli.since import moment_of
-from saga.cli.store import missing_definition, opened_store
+from saga.cli.store import opened_store
 from saga.core.state.phase import Phase
 from saga.inspection.documents import line_document
+from saga.inspection.references import missing_definition
 from saga.inspection.wording import phase_word, shortened, span
 from saga.loops import run
 from saga.ports.listing import SagaFilter, SagaLine

@@ -15,7 +15,7 @@ from saga.cli.log_setup import log_for_people
 from saga.cli.options import FROM_SETTINGS, Json, SagaReference, StoreOptions
 from saga.cli.output import Columns, Page, print_page, table
 from saga.cli.sagas.phase_styles import PHASE_STYLES
-from saga.cli.store import find_saga, opened_store
+from saga.cli.store import opened_store
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import COMPENSATED, QUARANTINED_LETTERS, REJECTED, RESOLVING, SUCCEEDED, VOIDING
 from saga.core.state.letters import COMPENSATING as COMPENSATING_STEP
@@ -23,6 +23,7 @@ from saga.core.state.operation import Operation
 from saga.inspection.attempts import attempts_in_history, operations
 from saga.inspection.documents import saga_document
 from saga.inspection.moments import budget_end_of, deadline_of
+from saga.inspection.references import find_saga
 from saga.inspection.returned import returned
 from saga.inspection.why import why
 from saga.inspection.wording import Clock, clock_of, letter_word, readable, sentence, shortened, span, state_of

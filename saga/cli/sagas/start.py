@@ -16,10 +16,10 @@ from saga.cli.log_setup import log_for_people
 from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
 from saga.cli.output import print_json, say
 from saga.cli.sagas.tags import tags_of
-from saga.cli.store import missing_definition
 from saga.client import Ending
 from saga.core.duration import duration_ms
 from saga.errors import InputRefused, NotFound, UsageError
+from saga.inspection.references import missing_definition
 from saga.loops import run
 
 WAIT: Final = "60s"

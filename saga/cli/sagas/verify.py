@@ -16,10 +16,11 @@ from saga.cli.log_setup import log_for_people
 from saga.cli.options import FROM_SETTINGS, Json, Since, StoreOptions
 from saga.cli.output import print_json
 from saga.cli.since import moment_of
-from saga.cli.store import find_saga, opened_store
+from saga.cli.store import opened_store
 from saga.errors import NotFound, UsageError
 from saga.history import Rule, Verdict
 from saga.history import verify as verdict_of
+from saga.inspection.references import find_saga
 from saga.loops import run
 from saga.settings import Settings
 

@@ -1,0 +1,54 @@
+"""The application: its layers, routes and problems."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from saga.api.guard import Guard
+from saga.api.principals import Authenticate, local
+from saga.api.problems import Unbroken, add_handlers
+from saga.api.rest import reading
+from saga.api.rest.routes import PROBLEM_SCHEMA
+from saga.client import Sagas
+
+TITLE: Final = "Saga"
+API_VERSION: Final = "1"
+"""The version of the API, which is in its paths. It only grows; the version of the build is in `GET /v1/me`."""
+
+
+def build(sagas: Sagas, authenticate: Authenticate | None = None) -> FastAPI:
+    """The API of an installation. `authenticate`: see `saga.api.asgi`."""
+    app = FastAPI(title=TITLE, version=API_VERSION, docs_url=None, redoc_url=None, separate_input_output_schemas=False)
+    app.state.sagas = sagas
+    app.state.authenticate = authenticate or local
+    for room in (reading,):
+        app.include_router(room.routes.router)
+    add_handlers(app)
+    app.add_middleware(Guard)
+    app.add_middleware(Unbroken)
+    app.openapi = lambda: described(app)  # type: ignore[method-assign]
+    return app
+
+
+def described(app: FastAPI) -> dict[str, Any]:
+    """The OpenAPI document. Every error is a problem, also where FastAPI has a form of its own."""
+    if app.openapi_schema is None:
+        document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        for name in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(name, None)
+        schemas["Problem"] = PROBLEM_SCHEMA
+        for operations in document["paths"].values():
+            for operation in operations.values():
+                operation["responses"].pop("422", None)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def build_version() -> str:
+    """The version of Saga that serves the API."""
+    return version("saga-coordination")

@@ -1,0 +1,102 @@
+"""The senders of requests, and what each may do."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, cast
+
+from fastapi import Request
+
+from saga.api.problems import FORBIDDEN, UNAUTHENTICATED, Problem
+
+
+class Role(Enum):
+    """The rights of a principal. Each of viewer, operator and admin may also do what those before it may."""
+
+    VIEWER = "viewer"
+    STARTER = "starter"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    def may(self, needed: Role) -> bool:
+        """Tells whether this role suffices where `needed` is asked for."""
+        return needed in _INCLUDED[self]
+
+
+_INCLUDED: Final = {
+    Role.VIEWER: {Role.VIEWER},
+    Role.STARTER: {Role.STARTER},
+    Role.OPERATOR: {Role.VIEWER, Role.STARTER, Role.OPERATOR},
+    Role.ADMIN: set(Role),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """The sender of a request. `how`: the way it was recognised. `address`: its network address, if known."""
+
+    name: str
+    role: Role
+    how: str
+    address: str | None = None
+
+    @property
+    def reads_payloads(self) -> bool:
+        """True if inputs and results are shown to this principal."""
+        return self.role.may(Role.OPERATOR)
+
+
+Authenticate = Callable[[Request], Awaitable[Principal | None]]
+
+LOCAL_NAMES: Final = frozenset(("localhost", "127.0.0.1", "[::1]"))
+_FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+async def local(request: Request) -> Principal:
+    """Lets a client on this machine do everything, and answers no other: there is no authentication.
+
+    The Host header must name this machine, too: else a page of another site, whose name was made to lead here, could read the answers.
+    """
+    address = None if request.client is None else request.client.host
+    host = request.headers.get("host", "")
+    if not _is_loopback(address) or any(name in request.headers for name in _FORWARDED):
+        raise Problem(FORBIDDEN, "there are no tokens, so only this machine is answered: run saga token create")
+    if _name_of(host) not in LOCAL_NAMES:
+        raise Problem(FORBIDDEN, "the Host header must be localhost or 127.0.0.1, as long as there are no tokens")
+    return Principal("local", Role.ADMIN, "this machine", address)
+
+
+def principal_of(request: Request) -> Principal:
+    """Returns the sender of the request, once `requires` has recognised it."""
+    return cast("Principal", request.state.principal)
+
+
+def requires(role: Role) -> Callable[[Request], Awaitable[None]]:
+    """A dependency of a route: the sender of the request has this role."""
+
+    async def check(request: Request) -> None:
+        authenticate: Authenticate = request.app.state.authenticate
+        principal = await authenticate(request)
+        if principal is None:
+            raise Problem(UNAUTHENTICATED, "send a token: Authorization: Bearer saga_...")
+        if not principal.role.may(role):
+            why = f"{principal.name} has the role {principal.role.value}, and this needs the role {role.value}"
+            raise Problem(FORBIDDEN, why, {"needs": role.value})
+        request.state.principal = principal
+
+    return check
+
+
+def _is_loopback(address: str | None) -> bool:
+    try:
+        return address is not None and ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def _name_of(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return (name if colon and port.isdigit() else host).lower()

@@ -1,0 +1,52 @@
+"""Reading sagas: lists, and one saga with its parts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from fastapi import Query, Request, Response
+
+from saga.api.principals import principal_of
+from saga.api.rest.routes import Connected, Routes, SagaId, answer, now_of
+from saga.errors import UsageError
+from saga.inspection.documents import ALL_PARTS, Show, hidden, line_document, payload, saga_document
+from saga.inspection.instants import Instant
+from saga.ports.listing import SagaFilter
+
+PAGE: Final = 50
+PAGE_MAX: Final = 500
+"""Maximum number of sagas in a page."""
+
+routes: Final = Routes("sagas")
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Maximum number of entries in the answer.")]
+
+
+def show_of(request: Request) -> Show:
+    """Returns the form in which this principal sees inputs and results."""
+    return payload if principal_of(request).reads_payloads else hidden
+
+
+@routes.get("/sagas", summary="List sagas, newest first")
+async def list_sagas(request: Request, sagas: Connected, limit: Limit = PAGE) -> Response:
+    lines = await sagas.listing.lines(SagaFilter(limit=limit))
+    return answer(request, {"now": now_of(sagas), "sagas": [line_document(line) for line in lines]})
+
+
+@routes.get("/sagas/{ref}", summary="Show one saga at one moment")
+async def get_saga(
+    request: Request,
+    sagas: Connected,
+    saga: SagaId,
+    with_: Annotated[str, Query(alias="with", description="Parts, separated by commas.")] = "input,result,why,steps",
+) -> Response:
+    parts = parts_of(with_, ALL_PARTS)
+    detail = await sagas.detail(saga)
+    return answer(request, {"now": Instant(detail.now), **saga_document(detail, parts, show=show_of(request))})
+
+
+def parts_of(text: str, known: frozenset[str]) -> set[str]:
+    """The parts that a request names. Raises UsageError."""
+    named = {part.strip() for part in text.split(",") if part.strip()}
+    if unknown := sorted(named - known):
+        raise UsageError(f"there is no part {unknown[0]!r}: the parts are {', '.join(sorted(known))}")
+    return named

@@ -1,0 +1,102 @@
+"""Declares routes: each with the role that it needs, which `openapi.json` shows as `x-saga-role`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, TypeVar, cast
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Path, Request, Response
+
+from saga.api.principals import Role, requires
+from saga.api.problems import KINDS
+from saga.client import Sagas
+from saga.core.definition.json_value import Json
+from saga.inspection.instants import Instant, with_texts
+from saga.inspection.references import find_saga
+
+Route = TypeVar("Route", bound=Callable[..., Any])
+Document = dict[str, Json]
+
+PROBLEM_SCHEMA: Final = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string", "enum": [f"/problems/{name}" for name in KINDS]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+}
+_PROBLEM: Final = {
+    "description": "A problem (RFC 9457)",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+
+
+class Routes:
+    """A router whose routes all name a role."""
+
+    def __init__(self, tag: str) -> None:
+        self.router = APIRouter(prefix="/v1", tags=[tag])
+
+    def get(self, path: str, role: Role = Role.VIEWER, *, summary: str) -> Callable[[Route], Route]:
+        return self._add("GET", path, role, summary, 200)
+
+    def post(self, path: str, role: Role, *, summary: str, status: int = 200) -> Callable[[Route], Route]:
+        return self._add("POST", path, role, summary, status)
+
+    def _add(self, method: str, path: str, role: Role, summary: str, status: int) -> Callable[[Route], Route]:
+        def add(route: Route) -> Route:
+            self.router.add_api_route(
+                path,
+                route,
+                methods=[method],
+                status_code=status,
+                summary=summary,
+                response_class=Response,
+                dependencies=[Depends(requires(role))],
+                openapi_extra={"x-saga-role": role.value},
+                responses={"default": cast("dict[str, Any]", _PROBLEM)},
+                operation_id=route.__name__,
+            )
+            return route
+
+        return add
+
+
+def sagas_of(request: Request) -> Sagas:
+    return cast("Sagas", request.app.state.sagas)
+
+
+Connected = Annotated[Sagas, Depends(sagas_of)]
+Reference = Annotated[str, Path(description="The id of the saga, or DEFINITION:KEY.")]
+
+
+async def referred(sagas: Connected, ref: Reference) -> UUID:
+    """The saga that a path names."""
+    return await find_saga(sagas.adapter, ref)
+
+
+SagaId = Annotated[UUID, Depends(referred)]
+
+
+def now_of(sagas: Sagas) -> Instant:
+    """The time on the store's clock."""
+    return Instant(sagas.process.store_clock.now())
+
+
+def answer(
+    request: Request, document: Document, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The document as JSON. A GET gets an ETag, and 304 if the client has the same; `now` does not count for that."""
+    body = json.dumps(with_texts(document), ensure_ascii=False).encode()
+    found = dict(headers or {})
+    if request.method == "GET" and status == 200:  # noqa: PLR2004
+        steady = json.dumps({name: value for name, value in document.items() if name != "now"})
+        found["ETag"] = f'"{hashlib.sha256(steady.encode()).hexdigest()[:32]}"'
+        if request.headers.get("if-none-match") == found["ETag"]:
+            return Response(status_code=304, headers=found)
+    return Response(body, status, found, "application/json")

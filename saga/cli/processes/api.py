@@ -1,0 +1,34 @@
+"""`saga api`: serves the API until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+
+from saga.api.extra import check_installed
+from saga.app import connect
+from saga.cli.log_setup import log_for_services
+from saga.cli.options import FROM_SETTINGS, StoreOptions
+from saga.cli.processes.shutdown import run_until_signalled
+from saga.loops import run, settle
+from saga.settings import Settings
+
+
+def api(*, store: StoreOptions = FROM_SETTINGS) -> None:
+    """Serve the API until SIGTERM: sagas as JSON for programs, at the address of the setting `api`.
+
+    Any number of processes may serve it, and no saga needs one. Without tokens it answers this machine only.
+    """
+    settings = store.settings()
+    log_for_services(settings)
+    check_installed()
+    run(run_until_signalled(_serve(settings), settings.drain))
+
+
+async def _serve(settings: Settings) -> None:
+    from saga.api.server import served  # noqa: PLC0415 (an extra)
+
+    async with connect(settings=settings, name=None) as app, app.endpoint(), served(app, settings.api) as link:
+        settle()
+        print(f"API: {link}", flush=True)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(app.process.background.broken())
