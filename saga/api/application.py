@@ -13,6 +13,7 @@ from saga.api.principals import Authenticate, local
 from saga.api.problems import Unbroken, add_handlers
 from saga.api.rest import reading
 from saga.api.rest.routes import PROBLEM_SCHEMA
+from saga.api.ui.site import site
 from saga.client import Sagas
 
 TITLE: Final = "Saga"
@@ -27,6 +28,7 @@ def build(sagas: Sagas, authenticate: Authenticate | None = None) -> FastAPI:
     app.state.authenticate = authenticate or local
     for room in (reading,):
         app.include_router(room.routes.router)
+    app.include_router(site())
     add_handlers(app)
     app.add_middleware(Guard)
     app.add_middleware(Unbroken)

@@ -10,9 +10,11 @@ from saga.core.definition.step import Step
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import (
     ANY_COMPENSATING,
+    COMPENSATED,
     DISPATCHED,
     PENDING,
-    QUARANTINED_COMPENSATING,
+    QUARANTINED_LETTERS,
+    SUCCEEDED,
     VOID,
 )
 from saga.core.state.phase import Phase
@@ -83,7 +85,8 @@ def picture_of_saga(detail: SagaDetail) -> Picture:
     """A saga as it stands: what has happened, and what is undone, in which order."""
     graph, vector = detail.graph, detail.state.vector
     undos = undo_of(detail)
-    nodes = tuple(_node(step, _mark(detail, position), undos[position]) for position, step in enumerate(graph.steps))
+    marks = marks_of(detail)
+    nodes = tuple(_node(step, marks[position], undos[position]) for position, step in enumerate(graph.steps))
     edges = [(before, node) for node, step in enumerate(graph.steps) for before in step.after]
     back = undo_edges(graph, [step for step, undo in enumerate(undos) if undo.kind != "none"])
     return Picture(
@@ -103,12 +106,20 @@ def _node(step: Step, mark: Mark, undo: Undo) -> Node:
     return Node(step.name, step.name, " · ".join(filter(None, facts)), mark, undo)
 
 
+def marks_of(detail: SagaDetail) -> list[Mark]:
+    """The state of each step; for one that is under way, what its command does."""
+    return [_mark(detail, position) for position in range(len(detail.graph.steps))]
+
+
 def _mark(detail: SagaDetail, position: int) -> Mark:
-    """The state of a step, and for one that is under way what its command does."""
     letter, command = detail.state.vector[position], detail.commands.get(position)
     mark = mark_of(letter_word(letter))
-    if letter == QUARANTINED_COMPENSATING:
-        return mark._replace(word="compensation quarantined")
+    if letter in QUARANTINED_LETTERS:
+        return mark._replace(word="quarantined")
+    if letter == COMPENSATED and not detail.graph.steps[position].compensation:
+        return mark_of(
+            letter_word(SUCCEEDED)
+        )  # it cannot be undone, or need not: its success is all that people care about
     if letter != DISPATCHED:
         return mark
     if detail.state.phase is Phase.COMPENSATING:

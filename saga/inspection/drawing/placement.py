@@ -10,10 +10,10 @@ from typing import Final, NamedTuple
 
 from saga.inspection.drawing.layers import Edge, Layered, layered, neighbours
 
-BOX_WIDTH: Final = 208
+BOX_WIDTH: Final = 200
 BOX_HEIGHT: Final = 66
 TAB_HEIGHT: Final = 22
-COLUMN_GAP: Final = 56
+COLUMN_GAP: Final = 50
 MARGIN: Final = 24
 TOP: Final = 30
 """Pixels above the first node: the place of the pivot's labels."""

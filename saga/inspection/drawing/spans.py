@@ -11,6 +11,7 @@ from saga.core.definition.graph import Graph
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import (
     ACTIVE_LETTERS,
+    ANY_COMPENSATING,
     ANY_DISPATCHED,
     COMPENSATED,
     DISPATCHED,
@@ -111,7 +112,8 @@ def _change(rows: list[Row], open_rows: dict[int, Row], step: int, letters: tupl
     is_back = new not in ANY_DISPATCHED
     row = open_rows.get(step)
     if row is not None and old in UNDER_WAY_LETTERS:
-        kind = "person" if old in QUARANTINED_LETTERS else _BY_LETTER.get(new, "run")
+        is_success = old in ANY_DISPATCHED and new in ANY_COMPENSATING
+        kind = "person" if old in QUARANTINED_LETTERS else "ok" if is_success else _BY_LETTER.get(new, "run")
         if kind == "run" and row.failures:
             kind = "pause"
         row.add(kind, at)

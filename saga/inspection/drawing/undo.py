@@ -157,6 +157,8 @@ def _done(detail: SagaDetail) -> dict[int, int]:
 
 
 def _compensated(detail: SagaDetail, step: int, order: int | None) -> Undo:
+    if detail.graph.steps[step].read_only:
+        return _nothing("read-only")
     if last_line(detail, HistoryKind.NOTHING_TO_COMPENSATE, step) is not None:
         return Undo("none", None, "stays: no compensation")
     line = last_line(detail, HistoryKind.COMPENSATED, step)

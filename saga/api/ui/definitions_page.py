@@ -1,0 +1,85 @@
+"""The definitions: which there are, and of one its graph with the order of its rollback, its steps, versions and changes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from fastapi import Request
+
+from saga.api.ui.pages import Pages
+from saga.api.ui.rendering import View, drawing
+from saga.client import Sagas
+from saga.core.definition.difference import difference
+from saga.core.definition.graph import Graph
+from saga.core.definition.json_value import Json
+from saga.core.duration import duration_text
+from saga.errors import NotFound, UsageError
+from saga.inspection.documents import definition_document
+from saga.inspection.drawing.graph_svg import definition_graph_svg
+from saga.inspection.drawing.undo import planned_undo
+from saga.inspection.references import missing_definition
+from saga.ports.listing import DefinitionLine
+
+
+def add_to(pages: Pages) -> None:
+    @pages.page("/definitions")
+    async def definitions(_: Request, sagas: Sagas) -> View:
+        found = await sagas.listing.definitions()
+        values = {"definitions": [definition_document(one) for one in found]}
+        return View("definitions.html", "Definitions", "definitions", time.time(), values)
+
+    @pages.page("/definitions/{name}")
+    async def definition(request: Request, sagas: Sagas) -> View:
+        name = request.path_params["name"]
+        version = _version(request.query_params.get("version"))
+        versions = [one for one in await sagas.listing.definitions() if one.name == name]
+        if not versions:
+            raise NotFound(await missing_definition(sagas.listing, name) or f"there is no definition {name!r}")
+        _, graph = await sagas.process.directory.find(name, version)
+        older = next((one for one in versions if one.version < graph.version), None)
+        before = None if older is None else await sagas.process.directory.graph(older.number)
+        return View(
+            "definition.html", f"{name} version {graph.version}", "definitions", time.time(),
+            _values(graph, versions, before),
+        )  # fmt: skip
+
+
+def _version(text: str | None) -> int | None:
+    """The version that a link names. Raises UsageError."""
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit()):
+        raise UsageError(f"version {text!r}: write a whole number")
+    return int(text)
+
+
+def _values(graph: Graph, versions: Sequence[DefinitionLine], before: Graph | None) -> dict[str, Json]:
+    return {
+        "name": graph.name,
+        "version_shown": graph.version,
+        "deadline": None if graph.deadline_ms is None else duration_text(graph.deadline_ms),
+        "budget": duration_text(graph.compensation_budget_ms),
+        "services": ", ".join(graph.services),
+        "versions": [definition_document(one) for one in versions],
+        "graph": drawing(definition_graph_svg(graph)),
+        "steps": _steps(graph),
+        "before": None if before is None else before.version,
+        "changes": [] if before is None else list(difference(before, graph))[1:],
+    }
+
+
+def _steps(graph: Graph) -> list[dict[str, Json]]:
+    return [
+        {
+            "name": step.name,
+            "handler": f"{step.service}.{step.handler}",
+            "mode": step.mode.name.lower(),
+            "pivot": step.pivot,
+            "after": ", ".join(graph.steps[before].name for before in step.after),
+            "undo": undo.words if undo.order is None else f"↶ {undo.order} {undo.words}",
+            "timeout": duration_text(step.timeout_ms),
+            "attempts": "no limit" if step.retry.attempts is None else str(step.retry.attempts),
+        }
+        for step, undo in zip(graph.steps, planned_undo(graph), strict=True)
+    ]

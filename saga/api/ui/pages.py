@@ -1,0 +1,77 @@
+"""The declaration of pages: each with the role that it needs. An error becomes a page, too, that says what to do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, cast
+
+from fastapi import APIRouter, Request, Response
+
+from saga import errors
+from saga.api.principals import Principal, Role, requires
+from saga.api.problems import Problem, problem_of
+from saga.api.ui.assets import asset_answer
+from saga.api.ui.rendering import View, rendered
+from saga.client import Sagas
+from saga.core.definition.json_value import Json
+from saga.errors import SagaError
+
+SURVEYED_MAX: Final = 1_000
+"""Live sagas that are looked at for the count of those that need a person in the menu."""
+
+Page = Callable[[Request, Sagas], Awaitable[View]]
+
+
+class Pages:
+    """The pages of the web interface, as a router of the application."""
+
+    def __init__(self) -> None:
+        self.router = APIRouter(include_in_schema=False)
+        self.router.add_api_route("/static/{name}", _static, methods=["GET"])
+
+    def page(self, path: str, role: Role = Role.VIEWER) -> Callable[[Page], Page]:
+        """Adds a page at this path for those who have this role."""
+
+        def add(page: Page) -> Page:
+            async def route(request: Request) -> Response:
+                return await _answer(request, page, role)
+
+            self.router.add_api_route(path, route, methods=["GET"], name=page.__name__)
+            return page
+
+        return add
+
+
+async def _static(request: Request, name: str) -> Response:
+    return asset_answer(request, name)
+
+
+async def _answer(request: Request, page: Page, role: Role) -> Response:
+    sagas = cast("Sagas", request.app.state.sagas)
+    shared: Mapping[str, Json] = {"principal": None, "stuck": 0, "namespace": ""}
+    try:
+        await requires(role)(request)
+        shared = await _shared(sagas, cast("Principal", request.state.principal))
+        view = await page(request, sagas)
+    except (Problem, SagaError, TimeoutError) as error:
+        view = _problem_view(problem_of(error), error)
+    return rendered(request, view, shared)
+
+
+async def _shared(sagas: Sagas, principal: Principal) -> Mapping[str, Json]:
+    """Returns the values that every page shows."""
+    stuck = await sagas.listing.survey(SURVEYED_MAX)
+    return {
+        "principal": principal,
+        "stuck": sum(stuck.stuck.values()),
+        "namespace": sagas.process.adapter.options.namespace,
+    }
+
+
+def _problem_view(problem: Problem, error: Exception) -> View:
+    kind = problem.kind
+    values = {"kind": kind.name, "heading": kind.title, "detail": problem.detail, "needs": problem.facts.get("needs")}
+    if isinstance(error, errors.NotFound):
+        values["kind"] = "gone"
+    return View("problem.html", kind.title, "", time.time(), values, kind.status)

@@ -1,0 +1,147 @@
+"""The page of one saga: what it waits for, its graph and steps, its timeline, history and data, and what stands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from fastapi import Request
+
+from saga.api.principals import principal_of
+from saga.api.ui.pages import Pages
+from saga.api.ui.rendering import View, drawing
+from saga.api.ui.zone import Clock, clock_in, zone_of
+from saga.client import Sagas
+from saga.core.definition.json_value import Json
+from saga.core.state.letters import COMPENSATED, QUARANTINED_COMPENSATING, SUCCEEDED, UNDER_WAY_LETTERS, UNKNOWN
+from saga.core.state.phase import Phase
+from saga.inspection.documents import hidden, payload, saga_document
+from saga.inspection.drawing.graph_svg import saga_graph_svg
+from saga.inspection.drawing.picture import marks_of
+from saga.inspection.drawing.timeline_svg import timeline_svg
+from saga.inspection.drawing.undo import Undo, undo_of
+from saga.inspection.explanation import Explanation, Situation
+from saga.inspection.references import find_saga
+from saga.inspection.why import why
+from saga.inspection.wording import letter_word, span
+from saga.ports.saga_detail import SagaDetail
+
+TABS: Final = ("timeline", "history", "data", "audit")
+HISTORY_SHOWN_MAX: Final = 500
+"""Maximum number of lines of history on a page: the newest ones."""
+_LOOKS: Final = {
+    Phase.RUNNING: "running", Phase.COMPENSATING: "undoing", Phase.ABANDONING: "finding",
+    Phase.COMPLETED: "ok", Phase.COMPENSATED: "undoing", Phase.ABANDONED: "idle",
+}  # fmt: skip
+_ENDED: Final = {
+    Situation.COMPLETED: "It completed",
+    Situation.ROLLED_BACK: "It was rolled back",
+    Situation.ABANDONED: "It was abandoned",
+}
+
+
+def add_to(pages: Pages) -> None:
+    @pages.page("/sagas/{ref}")
+    async def saga(request: Request, sagas: Sagas) -> View:
+        detail = await sagas.detail(await find_saga(sagas.process.adapter, request.path_params["ref"]))
+        return saga_view(request, detail)
+
+
+def saga_view(request: Request, detail: SagaDetail) -> View:
+    tab = request.query_params.get("tab", TABS[0])
+    clock = clock_in(zone_of(request), detail.now)
+    show = payload if principal_of(request).reads_payloads else hidden
+    document = saga_document(detail, show=show)
+    answer, undos = why(detail), undo_of(detail)
+    return View(
+        "saga.html",
+        f"{detail.graph.name} {detail.key or detail.saga}",
+        "sagas",
+        detail.now,
+        {
+            "saga": document,
+            "headline": headline(detail, answer),
+            "look": "person" if document["stuck"] else _LOOKS[detail.state.phase],
+            "facts": list(_facts(detail, answer, clock)),
+            "remedy": answer.remedy,
+            "actions": None,
+            "events": None,
+            "tags": ", ".join(f"{name}={value}" for name, value in (document["tags"] or {}).items()),
+            "graph": drawing(saga_graph_svg(detail)),
+            "timeline": drawing(timeline_svg(detail, clock)) if tab == "timeline" else None,
+            "steps": _steps(detail, document["steps"], undos),
+            "history": document["history"][-HISTORY_SHOWN_MAX:],
+            "history_count": len(detail.history),
+            "tab": tab if tab in TABS else TABS[0],
+            "effects": list(_effects(detail, undos)),
+            "audit": [],
+        },
+    )
+
+
+def headline(detail: SagaDetail, answer: Explanation) -> str:
+    """Says in a sentence or two what the saga waits for, and what happens if nobody acts."""
+    reason = f" because of {detail.state.reason}" if detail.state.reason else ""
+    if answer.waits_for is None:
+        return f"{_ENDED[answer.situation]}{reason}, after {span(answer.since - detail.started_at)}."
+    until, then = answer.outlook
+    outlook = f"{then[:1].upper()}{then[1:]}." if until is None else ""
+    if detail.state.phase is Phase.COMPENSATING:
+        return f"It is rolling back{reason}, and waits for {answer.waits_for}. {outlook}".strip()
+    if detail.state.phase is Phase.ABANDONING:
+        return f"It is being abandoned, and waits for {answer.waits_for}. {outlook}".strip()
+    return f"It waits for {answer.waits_for}. {outlook}".strip()
+
+
+def _facts(detail: SagaDetail, answer: Explanation, clock: Clock) -> Iterator[tuple[str, str]]:
+    ended = answer.waits_for is None
+    yield ("ended" if ended else "since"), f"{clock(answer.since)} · {span(detail.now - answer.since)} ago"
+    yield "started", f"{clock(detail.started_at)} · {span(detail.now - detail.started_at)} ago"
+    until, then = answer.outlook
+    if until is not None:
+        left = until - detail.now
+        yield "next", f"{then}, {f'in {span(left)}' if left > 0 else 'at any moment'} ({clock(until)})"
+    if not ended:
+        yield "who can act", " or ".join(answer.who) or ("an operator" if answer.remedy else "no process that is alive")
+        standing = [step.name for step, letter in _lettered(detail) if letter == SUCCEEDED and not step.read_only]
+        yield "still standing", ", ".join(standing) or "nothing"
+    if answer.note:
+        yield "also", answer.note
+
+
+def _lettered(detail: SagaDetail) -> Iterator[tuple[Json, str]]:
+    yield from zip(detail.graph.steps, detail.state.vector, strict=True)
+
+
+def _steps(detail: SagaDetail, steps: list[dict[str, Json]], undos: list[Undo]) -> list[dict[str, Json]]:
+    """The table that says the same as the graph."""
+    return [
+        {**step, "mark": mark, "undo": undo.words if undo.order is None else f"↶ {undo.order} {undo.words}"}
+        for step, mark, undo in zip(steps, marks_of(detail), undos, strict=True)
+    ]
+
+
+def _effects(detail: SagaDetail, undos: list[Undo]) -> Iterator[dict[str, Json]]:
+    """The effects that exist, may exist, or existed."""
+    for (step, letter), undo in zip(_lettered(detail), undos, strict=True):
+        if step.read_only:
+            continue
+        effect = {"step": step.name, "service": step.service, "state": letter_word(letter)}
+        if letter == SUCCEEDED:
+            yield effect | {"words": "stands", "next": _next(detail, undo)}
+        elif letter == COMPENSATED:
+            yield effect | {"words": "undone" if undo.kind == "done" else undo.words, "next": ""}
+        elif letter == UNKNOWN or letter in UNDER_WAY_LETTERS:
+            yield effect | {"words": _under_way(letter), "next": _next(detail, undo)}
+
+
+def _under_way(letter: str) -> str:
+    return "stands, compensation quarantined" if letter == QUARANTINED_COMPENSATING else letter_word(letter)
+
+
+def _next(detail: SagaDetail, undo: Undo) -> str:
+    if undo.kind == "person":
+        return "an operator"
+    if detail.state.phase is Phase.COMPENSATING and undo.kind in ("waits", "acts"):
+        return f"is undone: {undo.words}"
+    return "stays" if detail.state.phase.is_terminal else ""

@@ -1,0 +1,194 @@
+"""The pages as the server answers them: complete, escaped, below any prefix, small, and with a sentence where something is wrong."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from html.parser import HTMLParser
+
+import httpx
+import pytest
+import pytest_asyncio
+from fastapi import FastAPI, Request
+
+import saga.api
+from saga import memory
+from saga.api.principals import Principal, Role
+from saga.api.ui.assets import assets
+from tests.api.conftest import LOCAL
+from tests.api.ui.shop import Shop, fill, open_shop
+
+PAGE_BYTES_MAX = 60 * 1024
+HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shop() -> AsyncIterator[Shop]:
+    async with open_shop("memory://pages") as opened:
+        await fill(opened)
+        yield opened
+    memory.forget("memory://pages")
+
+
+def client(shop: Shop, role: Role | None = Role.OPERATOR, prefix: str = "") -> httpx.AsyncClient:
+    async def who(_: Request) -> Principal | None:
+        return None if role is None else Principal("mira", role, "test")
+
+    outer = FastAPI()
+    outer.mount(prefix or "/", saga.api.asgi(shop.sagas, principal=who))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(outer), base_url=LOCAL + prefix)
+
+
+class Parsed(HTMLParser):
+    """The elements of a page, with their attributes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def links(self) -> list[str]:
+        return [value for _, attrs in self.elements for name in ("href", "src", "action") if (value := attrs.get(name))]
+
+
+def paths(shop: Shop) -> list[str]:
+    stuck, done = shop.ids["order-1017"], shop.ids["order-1001"]
+    tabs = [f"/sagas/{stuck}?tab={tab}" for tab in ("timeline", "history", "data", "audit")]
+    return ["/", *tabs, f"/sagas/{done}", "/sagas/order:order-1012", "/definitions", "/definitions/order?version=1"]
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_every_page_is_complete_and_needs_nothing_inline(shop: Shop) -> None:
+    async with client(shop) as pages:
+        for path in paths(shop):
+            answer = await pages.get(path)
+            parsed = Parsed(answer.text)
+
+            assert answer.status_code == 200, answer.text
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+            assert answer.headers["content-security-policy"] == "default-src 'self'; frame-ancestors 'none'"
+            assert answer.text.rstrip().endswith("</html>")
+            for tag, attrs in parsed.elements:
+                assert "style" not in attrs, path
+                assert not [name for name in attrs if name.startswith("on")], path
+                assert tag != "script" or attrs.get("src"), path
+
+
+async def test_every_page_with_all_that_it_loads_is_small(shop: Shop) -> None:
+    async with client(shop) as pages:
+        loaded = sum(len(asset.compressed) for name, asset in assets().items() if not name.endswith(".txt"))
+        for path in paths(shop):
+            async with pages.stream("GET", path) as answer:
+                size = sum([len(chunk) async for chunk in answer.aiter_raw()])
+
+            assert answer.headers["content-encoding"] == "gzip"
+            assert size + loaded <= PAGE_BYTES_MAX, path
+
+
+async def test_no_link_leaves_the_prefix_and_every_link_leads_somewhere(shop: Shop) -> None:
+    async with client(shop, prefix="/tools/saga") as pages:
+        seen = set[str]()
+        for path in paths(shop):
+            answer = await pages.get(path)
+            for link in Parsed(answer.text).links():
+                target = answer.url.join(link)
+                assert str(target).startswith(f"{LOCAL}/tools/saga/"), link
+                seen.add(str(target).partition("#")[0])
+        for link in sorted(seen):
+            assert (await pages.get(link)).status_code == 200, link
+
+
+async def test_the_stuck_saga_says_what_it_waits_for(shop: Shop) -> None:
+    async with client(shop) as pages:
+        text = (await pages.get("/sagas/order:order-1017")).text
+
+    assert "It is rolling back because of pack: item damaged, and waits for an operator" in text
+    assert "Nothing happens without an operator." in text
+    assert "saga retry" in text
+    assert "↶ 2 quarantined, 1 failure" in text
+    assert "stands, compensation quarantined" in text
+
+
+async def test_texts_from_a_saga_are_escaped(shop: Shop) -> None:
+    await shop.start(f"<{HOSTILE}>", HOSTILE)
+    shop.faults["reserve", HOSTILE] = ConnectionError(HOSTILE)
+    await shop.until(f"<{HOSTILE}>", lambda detail: bool(detail.state.vector))
+    async with client(shop) as pages:
+        for path in ("/", f"/sagas/{shop.ids[f'<{HOSTILE}>']}?tab=data", f"/?q={HOSTILE}"):
+            parsed = Parsed((await pages.get(path)).text)
+            assert "img" not in [tag for tag, _ in parsed.elements]
+            assert not [attrs for tag, attrs in parsed.elements if tag == "script" and not attrs.get("src")]
+
+
+async def test_a_viewer_sees_no_payloads(shop: Shop) -> None:
+    async with client(shop, Role.VIEWER) as pages:
+        text = (await pages.get("/sagas/order:order-1017?tab=data")).text
+
+    assert "broken" not in text
+    assert "hidden:" in text
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/sagas/order:nope", 404, "no saga of"),
+        ("/sagas/0197f1fe-0000-7000-8000-000000000000", 404, "audit"),
+        ("/sagas/nonsense", 400, "is not a saga"),
+        ("/definitions/ordr", 404, "Did you mean"),
+        ("/definitions/order?version=x", 400, "whole number"),
+        ("/definitions/order?version=99", 404, "99"),
+    ],
+)
+async def test_what_is_not_there_is_a_page_that_says_so(shop: Shop, path: str, status: int, words: str) -> None:
+    async with client(shop) as pages:
+        answer = await pages.get(path)
+
+    assert answer.status_code == status
+    assert "<!doctype html>" in answer.text
+    assert words in answer.text
+
+
+async def test_a_missing_role_is_named(shop: Shop) -> None:
+    async with client(shop, Role.STARTER) as pages:
+        answer = await pages.get("/")
+
+    assert answer.status_code == 403
+    assert "role needed" in answer.text
+    assert "viewer" in answer.text
+
+
+async def test_a_request_without_a_token_is_told_what_to_send(shop: Shop) -> None:
+    async with client(shop, None) as pages:
+        answer = await pages.get("/")
+
+    assert answer.status_code == 401
+    assert "Send a token" in answer.text
+
+
+async def test_files_are_kept_by_browsers_until_they_change(shop: Shop) -> None:
+    async with client(shop) as pages:
+        version = re.search(r"saga\.css\?v=(\w+)", (await pages.get("/")).text)
+        answer = await pages.get("/static/saga.css")
+        plain = await pages.get("/static/saga.css", headers={"Accept-Encoding": "identity"})
+        missing = await pages.get("/static/../assets.py")
+
+    assert version is not None
+    assert "immutable" in answer.headers["cache-control"]
+    assert answer.text == plain.text
+    assert missing.status_code == 404
+
+
+async def test_times_are_in_the_readers_zone(shop: Shop) -> None:
+    async with client(shop) as pages:
+        far = await pages.get("/", headers={"Cookie": "saga_zone=Asia/Tokyo; saga_theme=dark"})
+        odd = await pages.get("/", headers={"Cookie": "saga_zone=../../etc/passwd; saga_theme=pink"})
+
+    assert "times: Asia/Tokyo" in far.text
+    assert 'data-theme="dark"' in far.text
+    assert "times: UTC" in odd.text
+    assert "data-theme" not in odd.text
