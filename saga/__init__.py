@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from saga.app import App, connect
-    from saga.authoring import Definition, Retry
+    from saga.authoring import Condition, Definition, Retry, any_of, at_least
     from saga.client import Ending, Handle, Sagas
     from saga.errors import (
         AccessRefused,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AccessRefused",
     "App",
+    "Condition",
     "Conflict",
     "Context",
     "Definition",
@@ -47,12 +48,14 @@ __all__ = [
     "SchemaMismatch",
     "Unavailable",
     "UsageError",
+    "any_of",
+    "at_least",
     "connect",
 ]
 
 _MODULES = {
     "saga.app": ("App", "connect"),
-    "saga.authoring": ("Definition", "Retry"),
+    "saga.authoring": ("Condition", "Definition", "Retry", "any_of", "at_least"),
     "saga.client": ("Ending", "Handle", "Sagas"),
     "saga.runtime.handlers.answers": ("DidNotHappen", "GiveUp", "NotYet", "Reject"),
     "saga.runtime.handlers.context": ("Context",),

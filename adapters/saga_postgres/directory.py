@@ -152,7 +152,7 @@ async def _insert(connection: Connection, graph: Graph, input_schema: Json) -> i
         [step.mode.value.encode() for step in steps],
         [step.pivot for step in steps],
         [_array(step.after) for step in steps],
-        [_array(step.reads) for step in steps],
+        [_array(carried) for carried in graph.carried],
         [step.timeout_ms for step in steps],
     )
     return number

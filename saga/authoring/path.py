@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar, Final, NoReturn
 
+from saga.authoring import condition
+from saga.authoring.condition import Condition
 from saga.authoring.shape import NoSuchPartError, part
 from saga.core.check.finding import Code, refused
 from saga.core.definition.json_value import Json
 from saga.core.definition.paths import (
+    OUTPUT,
     TEMPLATE_DEPTH_MAX,
     Segment,
     Segments,
     input_path,
     literal_key,
     output_path,
+    reason_path,
     segment_text,
     value_fault,
+    with_default,
 )
 from saga.core.nearest import did_you_mean
 from saga.errors import DefinitionError
@@ -27,7 +32,7 @@ _FIELDS_SHOWN_MAX: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A place in the saga's input, or in the output of a step."""
+    """A place in the saga's input, or in the output of a step. `word` is `REASON` for why a step was rejected."""
 
     owner: object  # the definition; by identity
     place: str  # "order v1, input" or "order v1, step charge"
@@ -35,6 +40,7 @@ class Record:
     segments: Segments
     shape: object
     text: str
+    word: str = OUTPUT
 
     def part(self, segment: Segment) -> Record:
         """Returns the place of a field or an entry.
@@ -52,7 +58,14 @@ class Record:
 
     def template(self) -> Json:
         """Returns the path as it is stored."""
-        return input_path(self.segments) if self.step is None else output_path(self.step, self.segments)
+        if self.step is None:
+            return input_path(self.segments)
+        return output_path(self.step, self.segments) if self.word == OUTPUT else reason_path(self.step)
+
+    @property
+    def root(self) -> str:
+        """The CEL of what the path begins with."""
+        return "input" if self.step is None else f"steps.{self.step}.{self.word}"
 
     def misused(self, purpose: str) -> DefinitionError:
         """The error for a path that is used as if it had a value."""
@@ -63,7 +76,8 @@ class Record:
 class Path:
     """A recorded path. Fields are attributes, entries of lists and keys of any spelling are items.
 
-    It has no value while the definition is written: any use of its value raises a DefinitionError.
+    It has no value while the definition is written: a comparison records a condition, `is_in` another one, and `or_` what
+    stands for a value that is absent or null. Any other use of its value raises a DefinitionError.
     """
 
     __slots__ = ("_record",)
@@ -87,8 +101,31 @@ class Path:
     def __repr__(self) -> str:
         return f"<path {self._record.text}>"
 
-    def __eq__(self, other: object) -> NoReturn:
-        raise self._record.misused("be compared")
+    def or_(self, default: object) -> PathWithDefault:
+        """The same value, or `default` where it is absent or null: a JSON value or another path."""
+        return PathWithDefault(self._record, default)
+
+    def is_in(self, values: Sequence[object]) -> Condition:
+        """The condition that the value is one of these."""
+        return _condition(self, "in", list(values))
+
+    def __eq__(self, other: object) -> Condition:  # type: ignore[override]  # a comparison is recorded
+        return _condition(self, "==", other)
+
+    def __ne__(self, other: object) -> Condition:  # type: ignore[override]  # a comparison is recorded
+        return _condition(self, "!=", other)
+
+    def __lt__(self, other: object) -> Condition:
+        return _condition(self, "<", other)
+
+    def __le__(self, other: object) -> Condition:
+        return _condition(self, "<=", other)
+
+    def __gt__(self, other: object) -> Condition:
+        return _condition(self, ">", other)
+
+    def __ge__(self, other: object) -> Condition:
+        return _condition(self, ">=", other)
 
     def __setattr__(self, name: str, value: object) -> None:
         if name != "_record":
@@ -108,7 +145,6 @@ def _refusal(purpose: str) -> Callable[..., NoReturn]:
 _BINARY: Final = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and or xor"
 _MISUSES: Final = {
     "decide anything": "bool",
-    "be compared": "lt le gt ge",
     "take part in a calculation": f"{_BINARY} r{' r'.join(_BINARY.split())} neg pos abs invert round trunc floor ceil",
     "become a number": "int float complex index",
     "be written into a text": "str format bytes fspath",
@@ -125,6 +161,58 @@ _MISUSES: Final = {
 for _purpose, _methods in _MISUSES.items():
     for _method in _methods.split():
         setattr(Path, f"__{_method}__", _refusal(_purpose))
+
+
+class PathWithDefault(Path):
+    """A recorded path with what stands for a value that is absent or null. It can be compared and passed on, and has no parts."""
+
+    __slots__ = ("_default",)
+    _default: object
+
+    def __init__(self, record: Record, default: object) -> None:
+        super().__init__(record)
+        object.__setattr__(self, "_default", default)
+
+    def __getattr__(self, name: str) -> Path:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise self._record.misused(f"have the part {name!r} behind its default")
+
+    def __getitem__(self, segment: Segment) -> Path:
+        raise self._record.misused(f"have the part {segment!r} behind its default")
+
+    def or_(self, default: object) -> PathWithDefault:
+        """Refused: it has a default already."""
+        raise self._record.misused(f"have {default!r:.40} as a second default")
+
+
+def default_of(path: PathWithDefault) -> object:
+    """Returns the default of a path. Not a method, because every public name belongs to the fields."""
+    found: object = object.__getattribute__(path, "_default")
+    return found
+
+
+def _condition(path: Path, sign: str, other: object) -> Condition:
+    record = record_of(path)
+    return Condition(f"{_operand(path, record)} {sign} {_operand(other, record)}", record.owner)
+
+
+def _operand(value: object, about: Record) -> str:
+    """Writes one side of a comparison as CEL. Raises DefinitionError."""
+    if not isinstance(value, Path):
+        return condition.literal(value, about.place)
+    record = record_of(value)
+    if record.owner is not about.owner:
+        raise _foreign(record, about.place)
+    if isinstance(value, PathWithDefault):
+        default = _operand(default_of(value), about)
+        return condition.with_default(record.root, record.segments, default)
+    return condition.path_text(record.root, record.segments)
+
+
+def _foreign(record: Record, place: str) -> DefinitionError:
+    reason = f"{record.text} is a path of another definition ({record.place})."
+    return refused(Code.FOREIGN, place, reason, "Use the input and the steps of this one.")
 
 
 def record_of(path: Path) -> Record:
@@ -148,8 +236,9 @@ def _template(value: object, owner: object, place: str, depth: int) -> Json:
     if isinstance(value, Path):
         record = record_of(value)
         if record.owner is not owner:
-            reason = f"{record.text} is a path of another definition ({record.place})."
-            raise refused(Code.FOREIGN, place, reason, "Use the input and the steps of this one.")
+            raise _foreign(record, place)
+        if isinstance(value, PathWithDefault):
+            return with_default(record.template(), _template(default_of(value), owner, place, depth + 1))
         return record.template()
     if isinstance(value, list | tuple):
         return [_template(entry, owner, place, depth + 1) for entry in value]

@@ -93,13 +93,13 @@ def _input(detail: SagaDetail, step: int) -> Json:
     template = detail.graph.steps[step].inputs
     if template is None:
         return value
-    results = {
-        detail.graph.steps[position].name: pydantic_core.from_json(record.result)
+    results: dict[int, Json] = {
+        position: pydantic_core.from_json(record.result)
         for position, record in detail.records.items()
         if record.result is not None
     }
     try:
-        return resolve(template, value, results)
+        return resolve(template, value, detail.graph.results_by_name(results))
     except InputRefused as error:
         return str(error)
 

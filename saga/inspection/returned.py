@@ -35,6 +35,6 @@ def returned_value(graph: Graph, input: bytes, results: Mapping[int, bytes | Non
     """
     if graph.returns is None:
         return None
-    outputs: dict[str, Json] = dict.fromkeys(step.name for step in graph.steps)
-    outputs |= {graph.steps[step].name: JSON.decode(data) for step, data in results.items() if data is not None}
-    return resolve(graph.returns, JSON.decode(input), outputs)
+    outputs: dict[int, Json] = dict.fromkeys(range(len(graph.steps)))
+    outputs |= {step: JSON.decode(data) for step, data in results.items() if data is not None}
+    return resolve(graph.returns, JSON.decode(input), graph.results_by_name(outputs))

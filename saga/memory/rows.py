@@ -12,7 +12,7 @@ from saga.ports.values.overdue import OverdueSaga
 def claim_of(database: Database, row: CommandRow, saga: SagaRow) -> Claim:
     """A claimed command with everything needed to run it."""
     now, step = database.now(), row.ref.step
-    reads = set(database.definitions[saga.definition].graph.steps[step].reads)
+    reads = set(database.definitions[saga.definition].graph.carried[step])
     if row.operation is Operation.COMPENSATE:
         reads.add(step)
     return Claim(

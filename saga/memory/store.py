@@ -11,6 +11,7 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
+from saga.core.condition.facts import Facts
 from saga.core.rules.called_for import called_for
 from saga.core.state.letters import keeps_command
 from saga.core.state.operation import Operation
@@ -234,6 +235,12 @@ class MemoryStore:
     async def unclaimed(self, refs: Sequence[CommandRef]) -> set[CommandRef]:
         await self._enter()
         return {ref for ref in refs if self._newest_claim(ref) is None}
+
+    async def facts(self, saga: UUID, steps: Sequence[int]) -> Facts:
+        async with self._using(None):
+            row = self._database.sagas.get(saga)
+            values = {} if row is None else row.values()
+            return Facts(b"null" if row is None else row.input, {step: values.get(step) for step in steps})
 
     async def overdue(self, limit: int, services: Sequence[str] | None, after: Place = BEGINNING) -> list[OverdueSaga]:
         await self._enter()

@@ -13,7 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any, Protocol
+from uuid import UUID
 
+from saga.core.condition.facts import Facts
 from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications
 from saga.ports.values.overdue import BEGINNING, OverdueSaga, Place
@@ -98,6 +100,13 @@ class Store(Protocol):
 
         A process may claim one of them at any moment: only a commit can make sure, see `Write.fences`. What counts is the claim number,
         which a row keeps for as long as its operation stays the same.
+        """
+
+    async def facts(self, saga: UUID, steps: Sequence[int]) -> Facts:
+        """Reads a saga's input and the results of these steps, for conditions. A step without a result has null.
+
+        Asked only where a claim has not brought them: an operator's action, branches that finish side by side. A saga that is gone has
+        nothing, and every commit on it conflicts.
         """
 
     async def overdue(self, limit: int, services: Sequence[str] | None, after: Place = BEGINNING) -> list[OverdueSaga]:

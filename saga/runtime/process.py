@@ -117,7 +117,7 @@ class Process:
         leaders = LeaderWatch(clock)
         planner = CommitPlanner(store_clock, router, leaders, lease_seconds)
         self._committer = Committer(store, clock, identity, outcomes, planner, follow_up, meter)
-        self.starter = Starter(store, store_clock, router, lease_seconds, follow_up, meter)
+        self.starter = Starter(store, store_clock, router, lease_seconds, outcomes, follow_up, meter)
         self.runners = StepRunners(adapter, store_clock, identity, planner, follow_up, telemetry)
         self.executor = Executor(adapter, store_clock, identity, self.definitions, outcomes, planner, follow_up, router)
         intake.run_with(self.executor)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from saga.core.definition.graph import Graph
 from saga.core.definition.retry_policy import RetryPolicy
-from saga.core.definition.step import Call, Step
+from saga.core.definition.step import Call, Check, Step
 from saga.core.state.mode import Mode
 
 THREE_ATTEMPTS = RetryPolicy(
@@ -22,8 +23,9 @@ def step(
     pivot: bool = False,
     compensation: bool = True,
     read_only: bool = False,
-) -> Step:
-    """One step; `mode` is a letter of Mode, `after` are positions."""
+    **branch: Any,
+) -> Call:
+    """One step; `mode` is a letter of Mode, `after` are positions, `branch` the fields of steps that do not always run."""
     return Call(
         name=name,
         service="service",
@@ -40,6 +42,20 @@ def step(
         compensation_retry=THREE_ATTEMPTS,
         inputs=None,
         reads=(),
+        **branch,
+    )
+
+
+def check(name: str, *, holds: str, after: Sequence[int] = (), condition: str | None = None) -> Check:
+    """A check of this condition; `after` are positions."""
+    return Check(
+        name=name,
+        pivot=False,
+        retriable=False,
+        condition=condition,
+        holds=holds,
+        reason=f"{name} does not hold",
+        after=tuple(after),
     )
 
 

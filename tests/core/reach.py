@@ -11,6 +11,7 @@ from typing import NamedTuple, SupportsIndex
 
 import pytest
 
+from saga.core.condition.facts import NO_FACTS, Facts
 from saga.core.definition.graph import Graph
 from saga.core.rules import decide as decide_module
 from saga.core.rules import events as ev
@@ -20,7 +21,6 @@ from saga.core.rules.fold import Fold
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State, initial_state
-from tests.protocol.commands.verdicts import CONDITIONAL, conditional
 
 STATES_MAX = 20_000
 NOW = 1_000.0
@@ -56,8 +56,10 @@ class RecordingFold(Fold):
 
     __slots__ = ("changes", "phases")
 
-    def __init__(self, graph: Graph, state: State, now: float, *, enforce_deadline: bool) -> None:
-        super().__init__(graph, state, now, enforce_deadline=enforce_deadline)
+    def __init__(
+        self, graph: Graph, state: State, now: float, *, enforce_deadline: bool, facts: Facts = NO_FACTS
+    ) -> None:
+        super().__init__(graph, state, now, enforce_deadline=enforce_deadline, facts=facts)
         self.changes = CHANGES
         self.letters = _Letters(self.letters, self)
 
@@ -74,15 +76,12 @@ class Reached:
     changes: set[Change] = field(default_factory=set)
 
 
-def reach(plain: Graph, *, skipped: tuple[int, ...]) -> Reached:
-    """Visits every state of this graph; `skipped`: the steps whose condition is false."""
-    graph = conditional(plain, skipped=skipped, any_joins=())
+def reach(graph: Graph) -> Reached:
+    """Visits every state of this graph."""
     found = Reached()
     todo = [initial_state(graph, now=NOW)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decide_module, "Fold", RecordingFold)
-        for module, name, function in CONDITIONAL:
-            patch.setattr(module, name, function)
         CHANGES.clear()
         while todo:
             state = todo.pop()

@@ -70,7 +70,7 @@ def outline(*steps: StepOutline) -> Outline:
 def contracts(written: Outline, *changed: Contract) -> dict[str, Contract]:
     """A contract with a compensation for every step, but for those that are given."""
     ordinary = {
-        step.contract_name: replace(CONTRACT, service=step.service, handler=step.handler) for step in written.steps
+        step.contract_name: replace(CONTRACT, service=step.service, handler=step.handler) for step in written.calls
     }
     return ordinary | {contract.name: contract for contract in changed}
 

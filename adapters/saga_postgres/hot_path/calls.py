@@ -45,6 +45,9 @@ EXTEND: Final = _rows_of("extend_claims", *_ENCODED * 7)
 UNCLAIMED: Final = """\
 select asked.saga, asked.step from unnest($1::uuid[], $2::smallint[]) as asked(saga, step)
 left join command c on c.saga = asked.saga and c.step = asked.step where c.claim is null"""
+FACTS: Final = """\
+select s.input, r.step, r.result from saga s
+left join step r on r.saga = s.id and r.step = any ($2::smallint[]) where s.id = $1"""
 OVERDUE: Final = _rows_of("overdue_after", *_ENCODED * 4)
 
 

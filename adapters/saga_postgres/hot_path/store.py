@@ -10,9 +10,11 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final
+from uuid import UUID
 
 import asyncpg
 
+from saga.core.condition.facts import Facts
 from saga.errors import InputRefused, Locked
 from saga.ports.adapter import StoreOptions
 from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
@@ -202,6 +204,11 @@ class PostgresStore:
     async def unclaimed(self, refs: Sequence[CommandRef]) -> set[CommandRef]:
         rows = await self._pool.fetch(calls.UNCLAIMED, [ref.saga for ref in refs], [ref.step for ref in refs])
         return {CommandRef(saga, step) for saga, step in rows}
+
+    async def facts(self, saga: UUID, steps: Sequence[int]) -> Facts:
+        rows = await self._pool.fetch(calls.FACTS, saga, list(steps))
+        values = {row["step"]: row["result"] for row in rows}
+        return Facts(rows[0]["input"] if rows else b"null", {step: values.get(step) for step in steps})
 
     async def overdue(self, limit: int, services: Sequence[str] | None, after: Place = BEGINNING) -> list[OverdueSaga]:
         rows = await self._pool.fetch(calls.OVERDUE, limit, None if services is None else list(services), *after)

@@ -19,9 +19,9 @@ def pivot_findings(outline: Outline) -> Iterator[Finding]:
         return
     pivot = outline.pivots[0]
     for position, step in enumerate(outline.steps):
-        if position == pivot or step.retriable or outline.order.is_before(position, pivot):
+        if position == pivot or step.retriable or step.goes_on or outline.is_finished_before(position, pivot):
             continue
-        where = "behind" if outline.order.is_before(pivot, position) else "beside"
+        where = "behind" if outline.is_finished_before(pivot, position) else "beside"
         name = outline.steps[pivot].name
         reason = f"It runs {where} the pivot {name} and may reject when it is too late to roll back."
         remedy = f"Set retriable=True if it never rejects, or order it before {name}."
@@ -38,9 +38,9 @@ def compensation_findings(outline: Outline, contracts: Mapping[str, Contract]) -
     if len(outline.pivots) > 1:
         return
     pivot = pivot_position(outline, contracts)
-    for position, step in enumerate(outline.steps):
-        contract = contracts.get(step.contract_name)
-        is_final = pivot >= 0 and (position == pivot or outline.order.is_before(pivot, position))
+    for step in outline.calls:
+        position, contract = outline.positions[step.name], contracts.get(step.contract_name)
+        is_final = pivot >= 0 and (position == pivot or outline.is_finished_before(pivot, position))
         if contract is None or contract.has_compensation or is_final or is_read_only(step, contract):
             continue
         reason = "It has no compensation, and the saga can still be rolled back when it has succeeded."

@@ -23,7 +23,7 @@ def edge_findings(outline: Outline) -> Iterator[Finding]:
     for step in outline.steps:
         for name in dict.fromkeys(step.after):
             if name not in outline.positions:
-                remedy = _known(outline)
+                remedy = known_steps(outline)
                 yield error(
                     Code.UNKNOWN_PREDECESSOR,
                     step_place(outline, step),
@@ -36,24 +36,23 @@ def edge_findings(outline: Outline) -> Iterator[Finding]:
         yield error(Code.CYCLE, place, reason, "Remove one of these edges.")
 
 
-def _known(outline: Outline) -> str:
+def known_steps(outline: Outline) -> str:
     return f"The steps are: {', '.join(outline.positions)}."
 
 
 def reading_findings(outline: Outline) -> Iterator[Finding]:
-    for position, step in enumerate(outline.steps):
+    for step in outline.calls:
+        position = outline.positions[step.name]
         for name in reads(step.inputs):
             place = f"{step_place(outline, step)}, inputs"
             if name not in outline.positions:
-                yield error(
-                    Code.READS_UNKNOWN, place, f"They read the output of {name}, which is not a step.", _known(outline)
-                )
-            elif not outline.order.is_before(outline.positions[name], position):
+                reason = f"They read the output of {name}, which is not a step."
+                yield error(Code.READS_UNKNOWN, place, reason, known_steps(outline))
+            elif not outline.is_finished_before(outline.positions[name], position):
                 reason = f"They read the output of {name}, which may not have finished by then."
                 yield error(Code.READS_UNORDERED, place, reason, f"Put {name} before it: after={name}.")
     for name in reads(outline.returns):
         if name not in outline.positions:
             place = f"{title(outline)}, returns"
-            yield error(
-                Code.READS_UNKNOWN, place, f"It reads the output of {name}, which is not a step.", _known(outline)
-            )
+            reason = f"It reads the output of {name}, which is not a step."
+            yield error(Code.READS_UNKNOWN, place, reason, known_steps(outline))

@@ -24,7 +24,7 @@ _ANYTHING: Final = known_type(None)
 def input_findings(outline: Outline, contracts: Mapping[str, Contract]) -> Iterator[Finding]:
     """Finds the inputs that no handler can take, and the paths that no result has."""
     types = _Types(outline, contracts)
-    for step in outline.steps:
+    for step in outline.calls:
         place = step_place(outline, step)
         found = list(_path_findings(types, step.inputs, f"{place}, inputs"))
         yield from found or _misfit_findings(types, outline, step, contracts)
@@ -144,5 +144,6 @@ class _Types:
         if path[0] == "input":
             return self.input, _INPUT_PREFIX
         position = self.outline.positions.get(path[1])
-        contract = None if position is None else self.contracts.get(self.outline.steps[position].contract_name)
+        step = None if position is None else self.outline.steps[position]
+        contract = self.contracts.get(step.contract_name) if isinstance(step, StepOutline) else None
         return (_ANYTHING if contract is None else known_type(contract.output_schema)), _RESULT_PREFIX

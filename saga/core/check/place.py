@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from saga.core.definition.outline import Outline, StepOutline
+from saga.core.definition.outline import AnyStepOutline, Outline
 
 
 def title(outline: Outline) -> str:
     return f"{outline.name} v{outline.version}"
 
 
-def step_place(outline: Outline, step: StepOutline) -> str:
+def step_place(outline: Outline, step: AnyStepOutline) -> str:
     return f"{title(outline)}, step {step.name}"

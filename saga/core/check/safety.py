@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from saga.core.check.branches import branch_findings
 from saga.core.check.compensations import compensation_findings, pivot_findings
 from saga.core.check.contracts import contract_findings
 from saga.core.check.edges import edge_findings, reading_findings
@@ -19,13 +20,14 @@ from saga.core.definition.outline import Outline, freeze
 def check(outline: Outline, contracts: Mapping[str, Contract]) -> tuple[Finding, ...]:
     """Finds everything that makes an outline unsafe; contracts are looked up as "service.handler"."""
     found = list(definition_findings(outline))
-    for step in outline.steps:
+    for step in outline.calls:
         found.extend(step_findings(outline, step))
         found.extend(contract_findings(outline, step, contracts))
     found.extend(edge_findings(outline))
     templates_hold = not any(finding.code is Code.TEMPLATE_INVALID for finding in found)
     if templates_hold and not outline.order.cycles:
         found.extend(reading_findings(outline))
+        found.extend(branch_findings(outline, contracts))
         found.extend(pivot_findings(outline))
         found.extend(compensation_findings(outline, contracts))
         found.extend(input_findings(outline, contracts))

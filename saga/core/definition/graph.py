@@ -14,6 +14,8 @@ from typing import Final
 
 import rfc8785
 
+from saga.core.condition.needs import results_read, results_read_behind
+from saga.core.condition.rejection import result_of
 from saga.core.definition.json_value import Json
 from saga.core.definition.step import Step
 from saga.core.definition.stored_form import FORMATS_READ, check_types, document_of, format_of, keys_of, read
@@ -45,6 +47,40 @@ class Graph:
         return tuple(tuple(followers) for followers in found)
 
     @cached_property
+    def is_static(self) -> bool:
+        """Returns whether what follows from the success of a step depends on the vector alone."""
+        return all(step.is_static for step in self.steps)
+
+    @cached_property
+    def carried(self) -> tuple[tuple[int, ...], ...]:
+        """For each step, the steps whose results its claim has: its input needs them, or a condition that follows reads them."""
+        if self.is_static:
+            return tuple(step.reads for step in self.steps)
+        return tuple(
+            tuple(sorted({*step.reads, *self._read_after(position)} - {position}))
+            for position, step in enumerate(self.steps)
+        )
+
+    @cached_property
+    def read_by_conditions(self) -> tuple[int, ...]:
+        """The steps whose results some condition reads."""
+        return tuple(sorted(frozenset().union(*self._results_read)))
+
+    @cached_property
+    def _results_read(self) -> tuple[frozenset[int], ...]:
+        return tuple(results_read(step, self.positions) for step in self.steps)
+
+    def _read_after(self, position: int) -> frozenset[int]:
+        """The results that may be read to decide the next steps when this one has finished. Any step may follow the pivot."""
+        next_steps = range(len(self.steps)) if position == self.pivot else self.successors[position]
+        return results_read_behind(self.steps, self._results_read, self.successors, next_steps)
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """The position of each step by its name."""
+        return {step.name: position for position, step in enumerate(self.steps)}
+
+    @cached_property
     def pivot(self) -> int:
         """The position of the pivot, -1 if there is none."""
         return next((position for position, step in enumerate(self.steps) if step.pivot), -1)
@@ -66,7 +102,7 @@ class Graph:
 
     @cached_property
     def services(self) -> tuple[str, ...]:
-        return tuple(sorted({step.service for step in self.steps}))
+        return tuple(sorted({step.service for step in self.steps if step.service}))
 
     @cached_property
     def canonical(self) -> bytes:
@@ -85,9 +121,19 @@ class Graph:
     def compensation_budget_seconds(self) -> float:
         return self.compensation_budget_ms / 1000
 
+    def results_by_name(self, results: Mapping[int, Json]) -> dict[str, Json]:
+        """Names decoded results by their steps, as templates read them. A handled rejection becomes a `Rejection`."""
+        return {
+            self.steps[step].name: result_of(value) if self.steps[step].goes_on else value
+            for step, value in results.items()
+        }
+
     def position(self, name: str) -> int:
         """Returns the position of the step with this name. Raises ValueError if there is none."""
-        return [step.name for step in self.steps].index(name)
+        try:
+            return self.positions[name]
+        except KeyError:
+            raise ValueError(f"{self.name} has no step {name}") from None
 
 
 def graph_from_document(document: Mapping[str, Json]) -> Graph:

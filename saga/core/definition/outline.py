@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import and_, or_
+from typing import TypeAlias
 
 from saga.core.definition.contract import Contract
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
 from saga.core.definition.ordering import Ordering, ordering
 from saga.core.definition.paths import reads
-from saga.core.definition.step import Call, CallFields, Step
+from saga.core.definition.step import Call, CallFields, Check, CheckFields, Step
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +27,23 @@ class StepOutline(CallFields):
         return f"{self.service}.{self.handler}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckOutline(CheckFields):
+    """One check as written. `after` are names."""
+
+    after: tuple[str, ...]
+
+
+AnyStepOutline: TypeAlias = StepOutline | CheckOutline
+
+
 @dataclass(frozen=True)
 class Outline:
     """A whole definition as written. It may have every fault that `saga.core.check` finds."""
 
     name: str
     version: int
-    steps: tuple[StepOutline, ...]
+    steps: tuple[AnyStepOutline, ...]
     deadline_ms: int | None
     compensation_budget_ms: int
     returns: Json
@@ -57,9 +69,30 @@ class Outline:
         return ordering(self.after)
 
     @cached_property
+    def finished_before(self) -> tuple[int, ...]:
+        """For each step, the steps that have finished whenever it begins, as a set of bits. In a cycle there are none."""
+        found = [0] * len(self.steps)
+        for position in self.order.sequence:
+            sets = [found[before] for before in self.after[position]]
+            if self.steps[position].successes:
+                found[position] = reduce(and_, sets) if sets else 0  # any of them may be the one that has not finished
+            else:
+                found[position] = reduce(or_, (1 << before for before in self.after[position]), reduce(or_, sets, 0))
+        return tuple(found)
+
+    def is_finished_before(self, earlier: int, later: int) -> bool:
+        """Returns whether the one step has finished whenever the other begins."""
+        return bool(self.finished_before[later] >> earlier & 1)
+
+    @cached_property
     def pivots(self) -> tuple[int, ...]:
         """The positions of the steps that are written as pivots."""
         return tuple(position for position, step in enumerate(self.steps) if step.pivot)
+
+    @cached_property
+    def calls(self) -> tuple[StepOutline, ...]:
+        """The steps that call a handler."""
+        return tuple(step for step in self.steps if isinstance(step, StepOutline))
 
     @cached_property
     def closing(self) -> int:
@@ -68,9 +101,9 @@ class Outline:
         return last if last >= 0 and self.order.ancestors[last].bit_count() == len(self.steps) - 1 else -1
 
 
-def is_read_only(step: StepOutline, contract: Contract | None) -> bool:
+def is_read_only(step: AnyStepOutline, contract: Contract | None) -> bool:
     """Returns whether the definition or the service says that a step has no effect to undo."""
-    return step.read_only or (contract is not None and contract.read_only)
+    return isinstance(step, CheckOutline) or step.read_only or (contract is not None and contract.read_only)
 
 
 def pivot_position(outline: Outline, contracts: Mapping[str, Contract]) -> int:
@@ -82,8 +115,11 @@ def pivot_position(outline: Outline, contracts: Mapping[str, Contract]) -> int:
     if outline.pivots:
         return outline.pivots[0]
     closing = outline.closing
-    contract = contracts.get(outline.steps[closing].contract_name) if closing >= 0 else None
-    if contract is None or contract.has_compensation or is_read_only(outline.steps[closing], contract):
+    step = outline.steps[closing] if closing >= 0 else None
+    if not isinstance(step, StepOutline) or step.goes_on:
+        return -1
+    contract = contracts.get(step.contract_name)
+    if contract is None or contract.has_compensation or is_read_only(step, contract):
         return -1
     return closing
 
@@ -106,7 +142,12 @@ def freeze(outline: Outline, contracts: Mapping[str, Contract]) -> Graph:
     )
 
 
-def _frozen(step: StepOutline, contracts: Mapping[str, Contract], places: Mapping[str, int], *, is_pivot: bool) -> Step:
+def _frozen(
+    step: AnyStepOutline, contracts: Mapping[str, Contract], places: Mapping[str, int], *, is_pivot: bool
+) -> Step:
+    if isinstance(step, CheckOutline):
+        written = {each.name: getattr(step, each.name) for each in fields(CheckFields)}
+        return Check(**written, after=tuple(sorted({places[name] for name in step.after})))
     contract = contracts[step.contract_name]
     written = {each.name: getattr(step, each.name) for each in fields(CallFields)}
     written |= {"pivot": is_pivot, "read_only": is_read_only(step, contract)}

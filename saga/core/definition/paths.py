@@ -1,8 +1,8 @@
 """Templates: the input of a step or the result of a saga, made of recorded paths and literals.
 
 A template is a JSON value. A path in it is `{"$path": ["input", "sku"]}` or `{"$path": ["steps", "charge", "output",
-"id"]}`; everything else stands for itself. A key of a literal object that starts with `$` is stored with one more `$`,
-so that no literal is mistaken for a path.
+"id"]}`, with `"$default"` beside it for a value that may be absent or null; everything else stands for itself. A key of a
+literal object that starts with `$` is stored with one more `$`, so that no literal is mistaken for a path.
 """
 
 from __future__ import annotations
@@ -11,10 +11,14 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from saga.core.condition.rejection import Rejection
 from saga.core.definition.json_value import Json
 from saga.errors import InputRefused, UsageError
 
 PATH_KEY: Final = "$path"
+DEFAULT_KEY: Final = "$default"
+OUTPUT, REASON = "output", "reason"
+"""The parts of a step that a template can read: its result, or the reason of a rejection after which the saga went on."""
 TEMPLATE_DEPTH_MAX: Final = 64
 INTEGER_MAX: Final = 2**53 - 1  # RFC 8785 and JavaScript go no further
 
@@ -32,7 +36,29 @@ def input_path(rest: Segments) -> Json:
 
 def output_path(step: str, rest: Segments) -> Json:
     """Returns the path to a step's result, or to a part of it."""
-    return {PATH_KEY: ["steps", step, "output", *rest]}
+    return {PATH_KEY: ["steps", step, OUTPUT, *rest]}
+
+
+def reason_path(step: str) -> Json:
+    """Returns the path to the reason of a step's rejection."""
+    return {PATH_KEY: ["steps", step, REASON]}
+
+
+def with_default(path: Json, default: Json) -> Json:
+    """Returns the path with what stands for a value that is absent or null."""
+    return {**path, DEFAULT_KEY: default}
+
+
+def needs_format_2(template: Json) -> bool:
+    """Returns whether a template reads what builds of format 1 do not know: a default, or the reason of a rejection."""
+    if isinstance(template, list):
+        return any(map(needs_format_2, template))
+    if not isinstance(template, dict):
+        return False
+    segments = _segments(template)
+    if segments is None:
+        return any(map(needs_format_2, template.values()))
+    return DEFAULT_KEY in template or (segments[0] == "steps" and segments[2] == REASON)
 
 
 def literal_key(key: str) -> str:
@@ -41,7 +67,9 @@ def literal_key(key: str) -> str:
 
 
 def resolve(template: Json, input: Json, results: Mapping[str, Json]) -> Json:  # noqa: A002 (the word of the protocol)
-    """Replaces paths with their values. `results` has the outputs by the names of their steps.
+    """Replaces paths with their values.
+
+    `results` has the outputs by the names of their steps, and a `Rejection` for a step that was rejected and handled.
 
     Raises:
         InputRefused: a value does not exist; the message names it.
@@ -53,11 +81,26 @@ def resolve(template: Json, input: Json, results: Mapping[str, Json]) -> Json:  
     segments = _segments(template)
     if segments is None:
         return {plain_key(key): resolve(entry, input, results) for key, entry in template.items()}
+    if DEFAULT_KEY not in template:
+        return _value_at(segments, input, results)
+    try:
+        value = _value_at(segments, input, results)
+    except InputRefused:
+        value = None
+    return resolve(template[DEFAULT_KEY], input, results) if value is None else value
+
+
+def _value_at(segments: list[Json], input: Json, results: Mapping[str, Json]) -> Json:  # noqa: A002 (the word of the protocol)
     if segments[0] == "input":
         return _follow(input, segments, 1)
     if segments[1] not in results:
         raise InputRefused(f"{path_text(segments)} cannot be read: the step {segments[1]} has no result yet.")
-    return _follow(results[segments[1]], segments, _STEP_PREFIX)
+    result = results[segments[1]]
+    is_rejection = isinstance(result, Rejection)
+    if is_rejection is not (segments[2] == REASON):
+        ended = "was rejected" if is_rejection else "was not rejected"
+        raise InputRefused(f"{path_text(segments)} cannot be read: the step {segments[1]} {ended}.")
+    return result.reason if is_rejection else _follow(result, segments, _STEP_PREFIX)
 
 
 def reads(template: Json) -> tuple[str, ...]:
@@ -74,6 +117,7 @@ def paths(template: Json) -> Iterator[list[Json]]:
         segments = _segments(template)
         if segments is not None:
             yield segments
+            yield from paths(template.get(DEFAULT_KEY))
         else:
             for entry in template.values():
                 yield from paths(entry)
@@ -130,8 +174,9 @@ def _faults(template: Json, depth: int) -> Iterator[str]:
 
 def _object_faults(template: dict[Json, Json], depth: int) -> Iterator[str]:
     if PATH_KEY in template:
-        if len(template) != 1 or not _is_path(template[PATH_KEY]):
-            yield f"{PATH_KEY} is not [input, ...] or [steps, <name>, output, ...] with nothing beside it"
+        if template.keys() - {PATH_KEY, DEFAULT_KEY} or not _is_path(template[PATH_KEY]):
+            yield f"{PATH_KEY} is not [input, ...] or [steps, <name>, output, ...] with nothing but {DEFAULT_KEY} beside it"
+        yield from _faults(template.get(DEFAULT_KEY), depth + 1)
         return
     for key, entry in template.items():
         if not isinstance(key, str) or not _is_unicode(key):
@@ -147,7 +192,7 @@ def _is_path(segments: Json) -> bool:
     start = 1
     if segments[0] == "steps":
         start = _STEP_PREFIX
-        if len(segments) < _STEP_PREFIX or not isinstance(segments[1], str) or segments[2] != "output":
+        if len(segments) < _STEP_PREFIX or not isinstance(segments[1], str) or segments[2] not in {OUTPUT, REASON}:
             return False
     elif segments[0] != "input":
         return False

@@ -13,6 +13,7 @@ from types import NoneType, UnionType
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
 from saga.core.definition.json_value import Json
+from saga.core.definition.paths import needs_format_2
 
 FIRST_FORMAT: Final = 1
 FORMATS_READ: Final = (1, 2)
@@ -44,6 +45,8 @@ def format_of(value: object) -> int:
     """Returns the oldest format that can express a value."""
     if isinstance(value, tuple):
         return max(map(format_of, value), default=FIRST_FORMAT)
+    if isinstance(value, dict | list):
+        return 2 if needs_format_2(value) else FIRST_FORMAT
     if not is_dataclass(value):
         return FIRST_FORMAT
     written = list(_written_fields(value))
@@ -112,9 +115,21 @@ def _key(field: Field[object]) -> str:
 def _read_value(hint: object, value: Json, format_number: int) -> Json:
     if get_origin(hint) is tuple:
         return tuple(_read_value(get_args(hint)[0], entry, format_number) for entry in value)
+    if isinstance(hint, UnionType) and all(map(is_dataclass, get_args(hint))):
+        hint = _member(hint, value)
     if isinstance(hint, type) and is_dataclass(hint):
         return read(hint, value, format_number)
     return hint(value) if isinstance(hint, type) and issubclass(hint, Enum) else value
+
+
+def _member(hint: UnionType, document: Mapping[str, Json]) -> type:
+    """The dataclass of a union that a document is of: its key `kind` has the default of the field. Raises ValueError."""
+    for member in get_args(hint):
+        (kind,) = (field for field in fields(member) if field.name == "kind")
+        if document.get("kind", kind.metadata[_IMPLIED].value) == kind.default.value:
+            found: type = member
+            return found
+    raise ValueError(f"a step is of the unknown kind {str(document['kind'])[:20]!a}")
 
 
 def _is_plain(hint: object) -> bool:

@@ -23,7 +23,8 @@ from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 
 _ABANDONING = Phase.ABANDONING
-_TRANSACTIONAL, _JOURNALED, _EXTERNAL = Mode.TRANSACTIONAL, Mode.JOURNALED, Mode.EXTERNAL
+_JOURNALED, _EXTERNAL = Mode.JOURNALED, Mode.EXTERNAL
+_IN_THE_STORE: Final = (Mode.TRANSACTIONAL, Mode.ENGINE)
 _FREEZABLE: Final = UNDER_WAY_LETTERS - {FROZEN}
 _THAWED: Final = {
     ev.JournalReport.EXECUTED: (SUCCEEDED, HistoryKind.FROZEN_EXECUTED),
@@ -65,7 +66,7 @@ def thaw_by_journal(fold: Fold, event: ev.Reported) -> bool:
 
 def freeze(fold: Fold, step: int) -> None:
     mode = fold.graph.steps[step].mode
-    if mode is _TRANSACTIONAL:
+    if mode in _IN_THE_STORE:
         fold.letters[step] = SUCCEEDED if fold.letters[step] in ANY_COMPENSATING else VOID
         return
     fold.letters[step] = FROZEN

@@ -9,10 +9,9 @@ from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import (
     ANY_COMPENSATING,
     ANY_DISPATCHED,
-    CLEAR_LETTERS,
     COMPENSATED,
     COMPENSATING,
-    SKIPPED,
+    NO_EFFECT_LETTERS,
     SUCCEEDED,
 )
 from saga.core.state.mode import Mode
@@ -32,7 +31,7 @@ def settle(fold: Fold) -> None:
         successors_clear = clear.issuperset(fold.graph.successors[step])
         if successors_clear and not fold.paused and has_to_be_undone(fold, step):
             undo(fold, step)
-        if letters[step] in CLEAR_LETTERS or (letters[step] == SKIPPED and successors_clear):  # G12
+        if successors_clear and letters[step] in NO_EFFECT_LETTERS:  # G12, G42
             clear.add(step)
     if len(clear) == len(letters):
         fold.end(Phase.COMPENSATED, HistoryKind.COMPENSATED_ALL)

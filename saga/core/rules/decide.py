@@ -10,28 +10,40 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from saga.core.condition.facts import NO_FACTS, Facts
 from saga.core.definition.graph import Graph
+from saga.core.memo import MEMOS, NO_MEMO, remember
 from saga.core.rules import abandon, forward, operators, outcomes, retries, rollback
 from saga.core.rules import events as ev
 from saga.core.rules.decision import Command, Decision, HistoryEntry
 from saga.core.rules.fold import Fold
-from saga.core.rules.memo import MEMOS, NO_MEMO, remember
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 
 _RUNNING = Phase.RUNNING
 
 
-def decide(
-    graph: Graph, state: State, events: Sequence[ev.Event], *, now: float, jitter: float, enforce_deadline: bool
+def decide(  # noqa: PLR0913 (the whole input of a decision)
+    graph: Graph,
+    state: State,
+    events: Sequence[ev.Event],
+    *,
+    now: float,
+    jitter: float,
+    enforce_deadline: bool,
+    facts: Facts = NO_FACTS,
 ) -> Decision:
     """Folds the events into the state.
 
     `now` is the store's clock in seconds since the epoch; `jitter` in [0, 1) spreads retries. `enforce_deadline` is true
     if the saga itself is late, and an outage is not to blame: only then does a passed deadline have an effect.
+
+    Raises:
+        FactsMissingError: a condition needs more `facts`. It reads what is recorded and nothing else, so that everyone decides the same.
     """
     if (
         len(events) == 1
+        and graph.is_static
         and type(event := events[0]) is ev.Succeeded
         and _is_undisturbed(state, now, enforce_deadline=enforce_deadline)
     ):
@@ -41,7 +53,8 @@ def decide(
             decision = _decide_and_remember(graph, state, event)
         after = decision.state.with_deadline(state.deadline) if decision.changed else state
         return Decision(after, decision.changed, decision.commands, decision.entries)
-    return _folded(Fold(graph, state, now, enforce_deadline=enforce_deadline), state, events, jitter)
+    fold = Fold(graph, state, now, enforce_deadline=enforce_deadline, facts=facts)
+    return _folded(fold, state, events, jitter)
 
 
 # Nearly every outcome is the success of a step of an undisturbed saga. Except for the deadline, its decision is the same

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from saga.core.condition.facts import NO_FACTS, Facts
 from saga.core.definition.graph import Graph
 from saga.core.rules.called_for import operation_of
 from saga.core.rules.history_kind import HistoryKind
@@ -17,7 +18,8 @@ class Fold:
 
     The rules are functions on a fold, one module a family. Of the commands, those that the final state still calls for
     become the commands of the decision. `commands` and `entries` hold the fields of Command and HistoryEntry. `before` is the
-    vector before the first event; `unclaimed` are the steps whose commands no process has ever claimed, as far as is known.
+    vector before the first event; `unclaimed` are the steps whose commands no process has ever claimed, as far as is known; `facts`
+    are what conditions read, and `reasons` those of the rejections that were handled here.
     """
 
     __slots__ = (
@@ -26,17 +28,21 @@ class Fold:
         "deadline",
         "enforce_deadline",
         "entries",
+        "facts",
         "graph",
         "letters",
         "now",
         "paused",
         "phase",
         "reason",
+        "reasons",
         "rollback_requested",
         "unclaimed",
     )
 
-    def __init__(self, graph: Graph, state: State, now: float, *, enforce_deadline: bool) -> None:
+    def __init__(
+        self, graph: Graph, state: State, now: float, *, enforce_deadline: bool, facts: Facts = NO_FACTS
+    ) -> None:
         self.graph: Graph = graph
         self.phase: Phase = state.phase
         self.before: str = state.vector
@@ -48,6 +54,8 @@ class Fold:
         self.reason: str | None = state.reason
         self.now: float = now
         self.enforce_deadline: bool = enforce_deadline
+        self.facts: Facts = facts
+        self.reasons: dict[int, str] = {}
         self.commands: dict[int, tuple[Operation, float]] = {}
         self.entries: list[tuple[HistoryKind, int, str | None]] = []
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 
+from saga.core.definition.step import StepKind
+from saga.core.rules import branches, rollback
 from saga.core.rules import events as ev
-from saga.core.rules import rollback
+from saga.core.rules.branches import Turn
 from saga.core.rules.fold import Fold
 from saga.core.rules.history_kind import HistoryKind
-from saga.core.state.letters import DISPATCHED, FINISHED_LETTERS, PENDING, SKIPPED, SUCCEEDED
+from saga.core.state.letters import DISPATCHED, FINISHED_LETTERS, PENDING
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 
@@ -30,14 +33,39 @@ def advance(fold: Fold, candidates: Iterable[int]) -> None:
         return
     if fold.rollback_requested or fold.paused:
         return
+    if not fold.graph.is_static:
+        _advance_branches(fold, candidates)
+        return
     for step in candidates:
         if fold.letters[step] == PENDING and is_ready(fold, step):
             dispatch(fold, step)
 
 
+def _advance_branches(fold: Fold, candidates: Iterable[int]) -> None:
+    """Begins the candidates whose turn it is, and then those that come next because a step needed no command."""
+    waiting = deque(sorted(candidates, key=lambda step: fold.graph.steps[step].kind is StepKind.CALL))  # checks first
+    is_any_finished = False
+    while waiting and fold.phase is _RUNNING and not fold.rollback_requested:
+        step = waiting.popleft()
+        turn = branches.turn_of(fold, step) if fold.letters[step] == PENDING else Turn.NOT_YET
+        if turn is Turn.CALL:
+            dispatch(fold, step)
+        elif turn is Turn.FINISHED:
+            is_any_finished = True
+            waiting.extend(fold.graph.successors[step])
+    if is_any_finished and fold.phase is _RUNNING:
+        complete_if_done(fold)
+
+
+def go_on_after_rejection(fold: Fold, step: int, reason: str) -> None:
+    """E4h: a step whose rejection is handled has finished."""
+    branches.record_handled(fold, step, reason)
+    advance(fold, fold.graph.successors[step])
+
+
 def complete_if_done(fold: Fold) -> bool:
     """G10: completes when every step is finished, not only the leaves. The deadline comes second: a complete saga is not late."""
-    if fold.letters.count(SUCCEEDED) + fold.letters.count(SKIPPED) < len(fold.letters):
+    if not FINISHED_LETTERS.issuperset(fold.letters):
         return False
     fold.end(Phase.COMPLETED, HistoryKind.COMPLETED)
     return True

@@ -11,6 +11,8 @@ class HistoryKind(StrEnum):
     STARTED = "started"
     SUCCEEDED = "succeeded"
     REJECTED = "rejected"
+    HANDLED = "rejected, handled"
+    CONDITION_FALSE = "skipped: its condition is false"
     FAILED = "failed"
     VOIDED = "voided"
     COMPENSATED = "compensated"

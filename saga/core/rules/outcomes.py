@@ -83,9 +83,12 @@ def is_unresolved(fold: Fold, step: int) -> bool:
 
 
 def record_rejection(fold: Fold, step: int, reason: str) -> None:
-    """E4: rolls back, or quarantines the step if the pivot has passed (G34)."""
+    """E4: rolls back, or quarantines the step if the pivot has passed (G34). E4h: where it is handled, the saga goes on."""
     letter = fold.letters[step]
     if fold.phase is _RUNNING and letter in OPEN_LETTERS:
+        if fold.graph.steps[step].goes_on and letter in ANY_DISPATCHED:
+            forward.go_on_after_rejection(fold, step, reason)
+            return
         if pivot.is_pivot_passed(fold.graph, fold.letters):
             fold.quarantine(step, QUARANTINED_DISPATCHED, f"{reason}: it may not reject, the pivot has passed")
             return

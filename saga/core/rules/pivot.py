@@ -9,8 +9,8 @@ from saga.core.rules.fold import Fold
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import (
     ANY_DISPATCHED,
-    FINISHED_LETTERS,
     OPEN_LETTERS,
+    PASSED_LETTERS,
     QUARANTINED_DISPATCHED,
     REJECTED,
     VOIDING,
@@ -23,7 +23,7 @@ _TRANSACTIONAL, _JOURNALED = Mode.TRANSACTIONAL, Mode.JOURNALED
 
 def is_pivot_passed(graph: Graph, vector: Sequence[str]) -> bool:
     """G29, G30: the pivot has succeeded or was skipped; from here the saga only goes forward."""
-    return graph.pivot >= 0 and vector[graph.pivot] in FINISHED_LETTERS
+    return graph.pivot >= 0 and vector[graph.pivot] in PASSED_LETTERS
 
 
 def hold_for_pivot(fold: Fold, reason: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Final
 
 from saga.core.definition.retry_policy import RetryPolicy
 from saga.core.rules import events as ev
-from saga.core.rules import rollback
+from saga.core.rules import forward, rollback
 from saga.core.rules.fold import Fold
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import ACTIVE_LETTERS, DISPATCHED, QUARANTINE_OF, QUARANTINED_DISPATCHED
@@ -44,6 +44,8 @@ def on_redriven(fold: Fold, event: ev.Redriven) -> None:
     if fold.phase is _RUNNING:
         rollback.roll_back_if_released(fold)
         rollback.roll_back_if_overdue(fold)
+        if not fold.graph.is_static:  # a saga that was rejected before it began is stored as it begins
+            forward.advance_all(fold)
     for step in range(len(fold.letters)):
         operation = fold.operation(step)
         if operation is not None and step not in event.held and step not in fold.commands:
@@ -53,7 +55,9 @@ def on_redriven(fold: Fold, event: ev.Redriven) -> None:
 def exhaust(fold: Fold, step: int, detail: str) -> None:
     """G36: rolls back if that is still possible, otherwise quarantines the step for an operator."""
     letter = fold.letters[step]
-    if fold.phase is _RUNNING and letter == DISPATCHED:
+    if fold.phase is _RUNNING and letter == DISPATCHED and fold.graph.steps[step].optional:
+        forward.go_on_after_rejection(fold, step, detail)
+    elif fold.phase is _RUNNING and letter == DISPATCHED:
         rollback.request_rollback(fold, f"{fold.graph.steps[step].name}: {detail}")
         if fold.phase is _RUNNING and fold.letters[step] == DISPATCHED:
             fold.quarantine(step, QUARANTINED_DISPATCHED, detail)

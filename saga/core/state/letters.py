@@ -17,6 +17,7 @@ RESOLVING: Final = "U"
 COMPENSATING: Final = "K"
 SUCCEEDED: Final = "S"
 SKIPPED: Final = "N"
+HANDLED: Final = "H"
 REJECTED: Final = "R"
 VOID: Final = "V"
 COMPENSATED: Final = "Z"
@@ -46,8 +47,10 @@ ANY_COMPENSATING: Final = frozenset((COMPENSATING, QUARANTINED_COMPENSATING))
 
 QUARANTINED_LETTERS: Final = frozenset(RELEASED_FROM)
 """The step waits for an operator."""
-FINISHED_LETTERS: Final = frozenset((SUCCEEDED, SKIPPED))
+FINISHED_LETTERS: Final = frozenset((SUCCEEDED, SKIPPED, HANDLED))
 """The successors may run."""
+PASSED_LETTERS: Final = frozenset((SUCCEEDED, SKIPPED))
+"""The letters of a pivot that has passed: from here the saga only goes forward. A pivot is never handled (G43)."""
 OPEN_LETTERS: Final = ANY_DISPATCHED | ANY_VOIDING
 """Dispatched while the saga goes forward, outcome unknown."""
 ACTIVE_LETTERS: Final = frozenset(QUARANTINE_OF)
@@ -58,8 +61,8 @@ DECLARABLE_LETTERS: Final = frozenset((QUARANTINED_DISPATCHED, QUARANTINED_VOIDI
 """Quarantined while nobody knows whether the step took effect: an operator may declare it."""
 HAPPENED_LETTERS: Final = frozenset((SUCCEEDED, COMPENSATING, COMPENSATED))
 """After a report, the effect is there or was there: the step has a result."""
-CLEAR_LETTERS: Final = frozenset((REJECTED, VOID, COMPENSATED))
-"""Needs no more undoing. A skipped step is clear as well once all its successors are."""
+NO_EFFECT_LETTERS: Final = frozenset((REJECTED, VOID, COMPENSATED, SKIPPED, HANDLED))
+"""Without an effect, for sure and for ever: clear once all successors are (G12, G42), since they may have run behind it."""
 
 WORDS: Final[dict[str, str]] = {
     PENDING: "pending",
@@ -73,6 +76,7 @@ WORDS: Final[dict[str, str]] = {
     QUARANTINED_COMPENSATING: "quarantined (compensating)",
     SUCCEEDED: "succeeded",
     SKIPPED: "skipped",
+    HANDLED: "rejected, handled",
     REJECTED: "rejected",
     VOID: "void",
     COMPENSATED: "compensated",

@@ -142,8 +142,8 @@ class Committer:
     ) -> tuple[Sequence[CommitPlan], Sequence[WriteConflict], float]:
         plans = self._planner.plan(groups, notifications)
         sent_at = self._clock.monotonic()
-        if any(plan.doubts for plan in plans):
-            plans = await self._planner.without_doubts(groups, plans, notifications, self._store)
+        if any(plan.is_open for plan in plans):
+            plans = await self._planner.settled(groups, plans, notifications, self._store)
             sent_at = self._clock.monotonic()
         writes, process = [plan.write for plan in plans], self._identity.number
         conflicts = await self._store.commit(writes, notifications, process=process, durable=True, wait=wait)

@@ -10,6 +10,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from saga.core.condition.facts import Facts
+from saga.core.rules import events as ev
 from saga.core.rules.decision import Decision
 from saga.errors import Closed, Conflict, InputRefused, Locked, SagaError, ServerFailed, Unavailable
 from saga.logger import get_logger
@@ -22,10 +24,11 @@ from saga.ports.values.write import Dispatch
 from saga.runtime.after_commit import AfterStart
 from saga.runtime.commit.backoff import Backoff
 from saga.runtime.commit.caller_transaction import driver_connection
-from saga.runtime.commit.outcome_queue import count_that_fits
+from saga.runtime.commit.outcome_queue import OutcomeQueue, count_that_fits
 from saga.runtime.planning.assignment import Routes
 from saga.runtime.planning.new_claim import new_claim
-from saga.runtime.planning.start_plan import first_decision, start_of
+from saga.runtime.planning.outcome_group import OutcomeGroup
+from saga.runtime.planning.start_plan import first_decision, is_undecided, start_of
 from saga.runtime.planning.start_request import StartRequest
 from saga.runtime.telemetry import Meter
 from saga.runtime.timing.coarse_timers import CoarseTimers
@@ -47,16 +50,18 @@ class _PendingStart(Struct, eq=False):
 class Starter:
     """Commits starts. If this process gets the first step, its claim is handed over from memory."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (wired in one place)
         self,
         store: Store,
         clock: StoreClock,
         routes: Routes,
         lease_seconds: float,
+        outcomes: OutcomeQueue,
         after_start: AfterStart,
         meter: Meter,
     ) -> None:
         self._store = store
+        self._outcomes = outcomes
         self._clock = clock
         self._routes = routes
         self._lease_seconds = lease_seconds
@@ -101,7 +106,7 @@ class Starter:
         """
         connection = await driver_connection(tx)
         notifications = Notifications()
-        decision = first_decision(request.graph, self._clock.now())
+        decision = first_decision(request.graph, self._clock.now(), Facts(request.input))
         start = start_of(request, decision, self._routes, notifications, assign=False)
         process = self._routes.identity.number
         taken = await self._store.start(
@@ -182,10 +187,12 @@ class Starter:
         return not (is_apart and batch[0].answer.done())
 
     def _decision(self, request: StartRequest) -> Decision:
-        """The first decision. Except for the deadline it is the same for every saga of a definition, and made once."""
+        """The first decision. Without conditions it is, except for the deadline, the same for every saga of a definition, and made once."""
         first = self._first.get(request.definition)
         if first is None:
-            first = self._first[request.definition] = first_decision(request.graph, 0.0)
+            first = first_decision(request.graph, 0.0, Facts(request.input))
+            if request.graph.is_static:
+                self._first[request.definition] = first
         seconds = request.graph.deadline_seconds
         if seconds is None:
             return first
@@ -210,6 +217,23 @@ class Starter:
             if key is None:
                 self._meter.started(pending.request.graph)
                 self._after_start.started(pending.request, decided[position], starts[position])
+                if is_undecided(decided[position]):
+                    self._outcomes.add(self._as_it_begins(pending.request, decided[position]))
+
+    def _as_it_begins(self, request: StartRequest, decision: Decision) -> OutcomeGroup:
+        """The redrive of a saga that is rejected at once."""
+        return OutcomeGroup(
+            saga=request.saga,
+            graph=request.graph,
+            version=1,
+            state=decision.state,
+            waiter=self._routes.identity.number,
+            store_clock=self._clock.offset,
+            outcomes=[],
+            extra=(ev.Redriven(),),
+            trace=request.trace,
+            facts=Facts(request.input),
+        )
 
     def _add_inline(
         self, batch: Sequence[_PendingStart], starts: Sequence[Start], notifications: Notifications, lease_ends: float

@@ -16,8 +16,10 @@ class CommitPlan(Struct):
     """A write, and what this process does once it is committed.
 
     `handovers`: commands for this process itself; `messages`: commands for the bus; `timers`: services whose queues have a command due
-    after that many seconds. `doubts`: if not empty, the plan is not to be committed: it depends on whether these steps were ever
-    claimed. `sent_at`: this process's clock before the commit was sent; leases count from then.
+    after that many seconds. `sent_at`: this process's clock before the commit was sent; leases count from then.
+
+    An open plan is not to be committed. `doubts`: it depends on whether these steps were ever claimed; `lacks_facts`: a condition
+    reads what this process does not know.
     """
 
     write: Write
@@ -26,8 +28,14 @@ class CommitPlan(Struct):
     messages: list[Command] = []
     timers: list[tuple[str, float]] = []
     doubts: list[int] = []
+    lacks_facts: bool = False
     is_ending: bool = False
     sent_at: float = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Returns whether the store has to be asked before it can be committed."""
+        return self.lacks_facts or bool(self.doubts)
 
 
 @dataclass(slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Final
 
+from saga.core.definition.graph import Graph
 from saga.core.definition.paths import reads
-from saga.core.state.letters import PENDING, SUCCEEDED
+from saga.core.state.letters import HANDLED, PENDING, SUCCEEDED
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.ports.values.claim import Claim, CommandRef
@@ -15,6 +17,7 @@ from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.new_claim import new_claim
 from saga.runtime.planning.outcome_group import OutcomeGroup
 
+_RECORDED: Final = frozenset((SUCCEEDED, HANDLED))
 FRESH_LETTERS: Final = frozenset((PENDING, SUCCEEDED))
 """A step with one of these has no row for its next command yet, so nobody can have claimed it."""
 
@@ -29,9 +32,7 @@ def next_claim(group: OutcomeGroup, plan: CommitPlan, dispatch: Dispatch, lease_
     if not group.outcomes or dispatch.claim is None or not is_fresh:
         return CommandRef(group.saga, dispatch.step)
     results = known_results(group, plan)
-    step = group.graph.steps[dispatch.step]
-    needed = (*step.reads, dispatch.step) if dispatch.operation is Operation.COMPENSATE else step.reads
-    if needed and not results.keys() >= set(needed):
+    if not results.keys() >= _needed(group.graph, dispatch, plan.write.state.vector):
         return CommandRef(group.saga, dispatch.step)
     return new_claim(
         group.outcomes[0].claim,
@@ -46,6 +47,13 @@ def next_claim(group: OutcomeGroup, plan: CommitPlan, dispatch: Dispatch, lease_
     )
 
 
+def _needed(graph: Graph, dispatch: Dispatch, vector: str) -> AbstractSet[int]:
+    """The steps whose results the claim of a command has."""
+    carried = graph.carried[dispatch.step]
+    needed = {step for step in carried if vector[step] in _RECORDED} if carried else set()
+    return needed | {dispatch.step} if dispatch.operation is Operation.COMPENSATE else needed
+
+
 def end_status(group: OutcomeGroup, plan: CommitPlan) -> SagaStatus | None:
     """The status of a saga that has just ended, if all that it returns is in memory."""
     if not group.outcomes:
@@ -54,9 +62,14 @@ def end_status(group: OutcomeGroup, plan: CommitPlan) -> SagaStatus | None:
     if state.phase is not Phase.COMPLETED or group.graph.returns is None:
         return SagaStatus(claim.definition, state.phase, state.reason, None, {})
     results = known_results(group, plan)
-    if not results.keys() >= set(map(group.graph.position, reads(group.graph.returns))):
+    if not results.keys() >= _returned(group.graph, state.vector):
         return None
     return SagaStatus(claim.definition, state.phase, state.reason, claim.input, results)
+
+
+def _returned(graph: Graph, vector: str) -> AbstractSet[int]:
+    """The steps whose results the saga returns."""
+    return {step for name in reads(graph.returns) if vector[step := graph.positions[name]] in _RECORDED}
 
 
 def known_results(group: OutcomeGroup, plan: CommitPlan) -> dict[int, bytes]:

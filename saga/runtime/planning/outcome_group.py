@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from saga.core.condition.facts import Facts
 from saga.core.definition.graph import Graph
 from saga.core.rules.events import Event
 from saga.core.state.saga_state import State
@@ -21,6 +22,7 @@ class OutcomeGroup(Struct):
     `extra`: events that come from outside a claim; `actions`: the requests of operators from which they come.
     `trace`: the trace of the saga, for a group without outcomes; otherwise the claims of its outcomes have it.
     `unclaimed`: the steps that no process has ever claimed, as the store last answered. It is None if the store was not asked.
+    `facts`: what the store has recorded for conditions; None in the same way.
     `is_apart`: it is committed in a task of its own, since others must not wait for it.
     `settled` is resolved with `is_changed` (whether the committed decision changed the saga).
     """
@@ -39,12 +41,13 @@ class OutcomeGroup(Struct):
     is_changed: bool = False
     trace: str | None = None
     unclaimed: frozenset[int] | None = None
+    facts: Facts | None = None
     actions: Sequence[Action] = ()
     is_apart: bool = False
 
     def rebase(self, version: int, state: State) -> None:
         """Moves it to another row of its saga. What was known of claims may have changed with it."""
-        self.version, self.state, self.unclaimed = version, state, None
+        self.version, self.state, self.unclaimed, self.facts = version, state, None, None
 
 
 def group_of(graph: Graph, outcome: Outcome) -> OutcomeGroup:

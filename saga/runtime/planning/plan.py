@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from saga.core.condition.facts import FactsMissingError
+from saga.core.condition.rejection import rejection_document
 from saga.core.definition.json_value import Json
 from saga.core.rules import events as ev
 from saga.core.rules.called_for import called_for
@@ -14,6 +16,7 @@ from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import (
     DISPATCHED,
     FROZEN,
+    HANDLED,
     HAPPENED_LETTERS,
     QUARANTINED_LETTERS,
     RESOLVING,
@@ -30,6 +33,7 @@ from saga.ports.values.write import COUNT_MAX, CUT_OFF, PARKED_SECONDS, Audit, D
 from saga.runtime.planning.assignment import Routes, dispatch_to_owner, dispatch_to_queue
 from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.handover import FRESH_LETTERS
+from saga.runtime.planning.known_facts import known_facts
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.planning.outcome_group import OutcomeGroup
 
@@ -52,12 +56,13 @@ def plan(
 
     A plan with doubts adds none, and is not to be committed: see `CommitPlan`.
     """
-    events = [outcome.first for outcome in group.outcomes if outcome.first is not None]
-    events += [outcome.event for outcome in group.outcomes if outcome.event is not None]
-    events += group.extra
-    if group.unclaimed:
-        events.insert(0, ev.Unclaimed(group.unclaimed))
-    decision = decide(group.graph, group.state, events, now=now, jitter=jitter, enforce_deadline=enforce_deadline)
+    graph, state, facts = group.graph, group.state, known_facts(group)
+    try:
+        decision = decide(
+            graph, state, _events(group), now=now, jitter=jitter, enforce_deadline=enforce_deadline, facts=facts
+        )
+    except FactsMissingError:
+        return _undecided(group)
     is_rescheduled = group.wake_seconds is not None and not group.state.phase.is_terminal  # an end is final
     is_written = decision.changed or is_rescheduled
     write = Write(group.saga, group.version, is_written, decision.state, group.wake_seconds, entries=decision.entries)
@@ -82,10 +87,36 @@ def plan(
         _dispatch(group, _close_claims(group, planned), planned, routes, notifications)
         _hand_on(group, planned, routes, notifications)
         write.is_new = _is_new(write, group.state.vector)
+    if HANDLED in decision.state.vector:
+        _record_rejections(group, planned)
     planned.is_ending = decision.changed and decision.state.phase.is_terminal
     if planned.is_ending and group.waiter is not None and group.waiter != routes.identity.number:
         notifications.ended.setdefault(group.waiter, []).append(group.saga)
     return planned
+
+
+def _events(group: OutcomeGroup) -> list[ev.Event]:
+    events = [outcome.first for outcome in group.outcomes if outcome.first is not None]
+    events += [outcome.event for outcome in group.outcomes if outcome.event is not None]
+    events += group.extra
+    if group.unclaimed:
+        events.insert(0, ev.Unclaimed(group.unclaimed))
+    return events
+
+
+def _undecided(group: OutcomeGroup) -> CommitPlan:
+    write = Write(group.saga, group.version, changed=False, state=group.state, wake_seconds=None, entries=())
+    return CommitPlan(write, Decision(group.state, False, (), ()), lacks_facts=True)  # noqa: FBT003 (changed)
+
+
+def _record_rejections(group: OutcomeGroup, planned: CommitPlan) -> None:
+    """The result of a handled rejection is its reason."""
+    deliveries = {outcome.claim.step: outcome.claim.deliveries for outcome in group.outcomes}
+    planned.write.results += [
+        Result(entry.step, deliveries.get(entry.step, 0), rejection_document(entry.detail or ""))
+        for entry in planned.decision.entries
+        if entry.kind is HistoryKind.HANDLED
+    ]
 
 
 def _doubts(group: OutcomeGroup, decision: Decision) -> list[int]:

@@ -58,23 +58,30 @@ class CommitPlanner:
             add_inline(group, planned, notifications, process=process, lease_until=lease_until)
         return planned
 
-    async def without_doubts(
+    async def settled(
         self, groups: Sequence[OutcomeGroup], plans: Sequence[CommitPlan], notifications: Notifications, store: Store
     ) -> list[CommitPlan]:
-        """Plans the doubtful ones again, with what the store knows of their claims (G135). Only a rollback has doubts.
+        """Plans the open ones again, with what the store knows: of claims (G135, only for a rollback), or of what conditions read.
 
         Raises:
             Unavailable: the store did not answer.
         """
         settled = list(plans)
-        while doubtful := [(n, groups[n], planned.doubts) for n, planned in enumerate(settled) if planned.doubts]:
-            unclaimed = await store.unclaimed(
-                [CommandRef(group.saga, step) for _, group, steps in doubtful for step in steps]
-            )
-            for n, group, steps in doubtful:
-                group.unclaimed = frozenset(step for step in steps if CommandRef(group.saga, step) in unclaimed)
-                (settled[n],) = self.plan([group], notifications)
+        while still_open := [n for n, planned in enumerate(settled) if planned.is_open]:
+            await self._ask_for_claims([(groups[n], settled[n].doubts) for n in still_open if settled[n].doubts], store)
+            for n in still_open:
+                if settled[n].lacks_facts:
+                    groups[n].facts = await store.facts(groups[n].saga, groups[n].graph.read_by_conditions)
+                (settled[n],) = self.plan([groups[n]], notifications)
         return settled
+
+    @staticmethod
+    async def _ask_for_claims(doubtful: Sequence[tuple[OutcomeGroup, list[int]]], store: Store) -> None:
+        if doubtful:
+            refs = [CommandRef(group.saga, step) for group, steps in doubtful for step in steps]
+            unclaimed = await store.unclaimed(refs)
+            for group, steps in doubtful:
+                group.unclaimed = frozenset(step for step in steps if CommandRef(group.saga, step) in unclaimed)
 
     def remember(self, planned: CommitPlan) -> None:
         """The write is committed: decide the next outcome of this saga on it."""

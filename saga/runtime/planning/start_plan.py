@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+from saga.core.condition.facts import Facts
 from saga.core.definition.graph import Graph
 from saga.core.rules import events as ev
 from saga.core.rules.decide import decide
-from saga.core.rules.decision import Decision
+from saga.core.rules.decision import Decision, HistoryEntry
+from saga.core.rules.history_kind import HistoryKind
+from saga.core.state.phase import Phase
 from saga.core.state.saga_state import initial_state
 from saga.ports.values.notification import Notifications
 from saga.ports.values.start import Start
@@ -13,10 +18,25 @@ from saga.ports.values.write import Dispatch
 from saga.runtime.planning.assignment import Routes, dispatch_to_owner, dispatch_to_queue
 from saga.runtime.planning.start_request import StartRequest
 
+_GOING_WELL: Final = (Phase.RUNNING, Phase.COMPLETED)
+_AS_IT_BEGINS: Final = (HistoryEntry(HistoryKind.STARTED, -1, None),)
 
-def first_decision(graph: Graph, now: float) -> Decision:
-    """E1: what a new saga calls for. The store computes the deadline from its own clock; `now` is an estimate of that clock."""
-    return decide(graph, initial_state(graph, now=now), [ev.Started()], now=now, jitter=0.0, enforce_deadline=False)
+
+def first_decision(graph: Graph, now: float, facts: Facts) -> Decision:
+    """E1: what a new saga calls for. The store computes the deadline from its own clock; `now` is an estimate of that clock.
+
+    A saga that is rejected at once is stored as it begins, without a command: a redrive decides the rest.
+    """
+    begun = initial_state(graph, now=now)
+    decision = decide(graph, begun, [ev.Started()], now=now, jitter=0.0, enforce_deadline=False, facts=facts)
+    if decision.state.phase in _GOING_WELL:
+        return decision
+    return Decision(begun, True, (), _AS_IT_BEGINS)  # noqa: FBT003 (changed)
+
+
+def is_undecided(decision: Decision) -> bool:
+    """Returns whether a saga is stored as it begins, so that it has to be redriven."""
+    return decision.state.phase is Phase.RUNNING and not decision.commands
 
 
 def start_of(

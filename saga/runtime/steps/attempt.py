@@ -110,12 +110,10 @@ class Attempt(Struct):
         template = self.step.inputs
         if template is None:
             return self.claim.input
-        steps = self.graph.steps
-        results: dict[str, Json] = dict.fromkeys(steps[position].name for position in self.step.reads)
-        results |= {
-            steps[position].name: pydantic_core.from_json(value) for position, value in self.claim.results.items()
-        }
-        return json.dumps(resolve(template, pydantic_core.from_json(self.claim.input), results)).encode()
+        results: dict[int, Json] = dict.fromkeys(self.step.reads)
+        results |= {position: pydantic_core.from_json(value) for position, value in self.claim.results.items()}
+        named = self.graph.results_by_name(results)
+        return json.dumps(resolve(template, pydantic_core.from_json(self.claim.input), named)).encode()
 
     # -- outcomes -------------------------------------------------------------------------------------------------------------
 

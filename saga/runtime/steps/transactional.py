@@ -78,8 +78,8 @@ class TransactionalRunner:
         while True:
             notifications = Notifications()
             (plan,) = self.planner.plan([group], notifications)
-            if plan.doubts:
-                (plan,) = await self.planner.without_doubts([group], [plan], notifications, self.adapter.store)
+            if plan.is_open:
+                (plan,) = await self.planner.settled([group], [plan], notifications, self.adapter.store)
             before, after = group.state.vector[claim.step], plan.decision.state.vector[claim.step]
             if before == after or after not in _DONE[claim.operation]:
                 raise _Refused

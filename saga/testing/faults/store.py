@@ -16,6 +16,7 @@ from uuid import UUID
 
 from msgspec import structs
 
+from saga.core.condition.facts import Facts
 from saga.errors import Unavailable
 from saga.memory.adapter import MemoryAdapter
 from saga.memory.data.transaction import Transaction
@@ -209,6 +210,9 @@ class _FaultyStore:
 
     async def fetch(self, refs: Sequence[CommandRef], *, process: int) -> list[Claim]:
         return await self._claims("fetch", lambda: self._inner.fetch(refs, process=process))
+
+    async def facts(self, saga: UUID, steps: Sequence[int]) -> Facts:
+        return await self._session.call("facts", lambda: self._inner.facts(saga, steps))
 
     async def unclaimed(self, refs: Sequence[CommandRef]) -> set[CommandRef]:
         return await self._session.call("unclaimed", lambda: self._inner.unclaimed(refs))

@@ -13,6 +13,7 @@ from saga.core.definition.graph import Graph, graph_from_document, graph_from_js
 from saga.core.definition.json_value import Json
 from saga.core.definition.outline import freeze
 from saga.core.definition.paths import input_path, output_path
+from saga.core.definition.step import Call
 from saga.core.state.mode import Mode
 from saga.errors import DefinitionError
 from tests.core.samples import contracts, graphs, outline, plain, policies, step, templates
@@ -60,7 +61,7 @@ def test_a_format_of_a_newer_saga_is_refused() -> None:
 
 def test_a_definition_that_format_1_can_express_is_written_in_format_1() -> None:
     document = json.loads(order().canonical)
-    explicit = {"kind": "call", "join": "all", "condition": None}
+    explicit = {"kind": "call", "successes": 0, "condition": None, "handled": False, "optional": False}
     in_format_2 = document | {"format": 2, "steps": [step | explicit for step in document["steps"]]}
 
     assert document["format"] == 1
@@ -68,8 +69,8 @@ def test_a_definition_that_format_1_can_express_is_written_in_format_1() -> None
     assert graph_from_document(in_format_2).canonical == order().canonical
 
 
-@pytest.mark.parametrize(("field", "value"), [("kind", "timer"), ("join", "any"), ("condition", "input.total > 5")])
-def test_a_kind_join_or_condition_of_a_later_build_is_refused(field: str, value: str) -> None:
+@pytest.mark.parametrize(("field", "value"), [("kind", "timer"), ("join", "any"), ("condition", ["input.total > 5"])])
+def test_a_kind_or_field_of_a_later_build_is_refused(field: str, value: Json) -> None:
     document = json.loads(order().canonical) | {"format": 2}
     document["steps"][0][field] = value
 
@@ -77,7 +78,7 @@ def test_a_kind_join_or_condition_of_a_later_build_is_refused(field: str, value:
         graph_from_json(json.dumps(document))
 
 
-@pytest.mark.parametrize("field", ["kind", "join", "condition", "colour"])
+@pytest.mark.parametrize("field", ["kind", "successes", "condition", "handled", "optional", "colour"])
 def test_format_1_has_no_other_fields(field: str) -> None:
     document = json.loads(order().canonical)
     document["steps"][0][field] = None
@@ -164,6 +165,7 @@ def test_two_graphs_of_one_hash_have_no_difference() -> None:
 def test_a_difference_names_what_was_and_what_is() -> None:
     old = order()
     reserve, charge, ship, told = old.steps
+    assert isinstance(charge, Call)
     slower = replace(charge.retry, attempts=None, cap_ms=60_000, give_up_after_ms=3_600_000)
     new = replace(
         old,

@@ -173,7 +173,7 @@ def test_an_impossible_retry_policy_is_refused(field: str, kind: str, changed: d
 
 @pytest.mark.parametrize("changed", [{"attempts": 50}, {"attempts": 5, "first_ms": 100_000, "cap_ms": 100_000}])
 def test_pauses_beyond_the_deadline_are_a_warning(changed: dict[str, int]) -> None:
-    policy = replace(CHAIN.steps[0].retry, **changed)
+    policy = replace(CHAIN.calls[0].retry, **changed)
 
     finding = the_finding(change(CHAIN, "reserve", retry=policy))
 
@@ -194,7 +194,7 @@ def test_a_retry_that_ends_within_the_deadline_is_accepted(policy: RetryPolicy) 
 
 
 def test_a_retriable_step_may_try_for_longer_than_the_deadline() -> None:
-    policy = replace(CHAIN.steps[0].retry, attempts=50)
+    policy = replace(CHAIN.calls[0].retry, attempts=50)
 
     assert findings(change(CHAIN, "reserve", retry=policy, retriable=True)) == []
 

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from saga.authoring import Definition, Retry
-from saga.authoring.definition import StepHandle
+from saga.authoring import Definition, Retry, StepHandle
 from saga.core.state.mode import Mode
 
 SERVICES: Final = {

@@ -14,6 +14,7 @@ create or replace function letter_word(p_letter text) returns text language sql 
         when 'U' then 'resolving'    when 'u' then 'quarantined (resolving)'
         when 'K' then 'compensating' when 'k' then 'quarantined (compensating)'
         when 'S' then 'succeeded'    when 'N' then 'skipped'
+        when 'H' then 'rejected, handled'
         when 'R' then 'rejected'     when 'V' then 'void'
         when 'Z' then 'compensated'  when 'G' then 'frozen'
         when '?' then 'effect unknown' end
@@ -21,7 +22,8 @@ $$;
 comment on function letter_word is 'The word for one letter of saga.vector';
 
 create or replace function mode_word(p_mode "char") returns text language sql immutable parallel safe as $$
-    select case p_mode when 'T' then 'transactional' when 'J' then 'journaled' when 'X' then 'external' end
+    select case p_mode when 'T' then 'transactional' when 'J' then 'journaled' when 'X' then 'external'
+                       when 'E' then 'engine' end
 $$;
 comment on function mode_word is 'The word for the mode of a step';
 

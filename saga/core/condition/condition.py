@@ -1,0 +1,89 @@
+"""A compiled condition, and the values on which it is evaluated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Final
+
+from saga.core.condition.cel import CompileError, Outcome, compiled
+from saga.core.condition.paths_read import UnreadableConditionError, is_word_of_step, paths_read
+from saga.core.definition.json_value import Json
+from saga.core.definition.paths import Segment
+
+CONDITION_CHARS_MAX: Final = 2_000
+COMPILED_MAX: Final = 2_048  # conditions that a process keeps
+
+ReadInput = Callable[[], Json]
+ReadStep = Callable[[str], Mapping[str, Json]]
+"""Returns the words of a step, of `paths_read.STEP_WORDS`, that it has now."""
+
+
+class Condition:
+    """A condition of a definition, ready to be evaluated."""
+
+    __slots__ = ("_evaluate", "_input_parts", "_reads_input", "_step_words", "steps")
+
+    def __init__(self, text: str) -> None:
+        paths = paths_read(text)
+        self._evaluate = compiled(text, is_bool=is_word_of_step(text))
+        self._reads_input = any(path[0] == "input" for path in paths)
+        self._input_parts = _parts([path[1:] for path in paths if path[0] == "input"])
+        self._step_words = {(str(path[1]), str(path[2])) for path in paths if path[0] == "steps"}
+        self.steps = tuple(dict.fromkeys(str(path[1]) for path in paths if path[0] == "steps"))
+        """The names of the steps that it reads."""
+
+    @property
+    def step_words(self) -> frozenset[tuple[str, str]]:
+        """The step and the word of every path into `steps`."""
+        return frozenset(self._step_words)
+
+    def evaluate(self, read_input: ReadInput, read_step: ReadStep) -> Outcome:
+        """Returns whether it holds, or why that cannot be told."""
+        values: dict[str, Json] = {}
+        if self._reads_input:
+            values["input"] = _pruned(read_input(), self._input_parts)
+        if self.steps:
+            values["steps"] = {name: read_step(name) for name in self.steps}
+        return self._evaluate(values)
+
+
+@lru_cache(maxsize=COMPILED_MAX)
+def condition_of(text: str) -> Condition:
+    """Compiles a condition, once for each text.
+
+    Raises:
+        CompileError: the text is not a condition.
+        UnreadableConditionError: it reads what a condition cannot read.
+    """
+    return Condition(text)
+
+
+def steps_read(text: str | None) -> tuple[str, ...]:
+    """The names of the steps that a sound condition reads."""
+    return () if text is None else condition_of(text).steps
+
+
+def condition_fault(text: str) -> str | None:
+    """Returns the clause that says why a text is not a condition, None if it is one."""
+    if len(text) > CONDITION_CHARS_MAX:
+        return f"has {len(text):,} characters; {CONDITION_CHARS_MAX:,} are allowed"
+    try:
+        condition_of(text)
+    except (CompileError, UnreadableConditionError) as error:
+        return str(error)
+    return None
+
+
+def _parts(paths: list[tuple[Segment, ...]]) -> frozenset[Segment] | None:
+    """The fields that are read; None: the whole value."""
+    if any(not path or not isinstance(path[0], str) for path in paths):
+        return None
+    return frozenset(path[0] for path in paths)
+
+
+def _pruned(value: Json, parts: frozenset[Segment] | None) -> Json:
+    """Only what is read: to hand a value over to the library costs as much as the value is large."""
+    if parts is None or not isinstance(value, Mapping):
+        return value
+    return {name: value[name] for name in parts if name in value}

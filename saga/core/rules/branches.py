@@ -1,0 +1,141 @@
+"""Branches (E4h, E5): conditions, joins that count successes, checks, and rejections after which the saga goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from enum import Enum
+from typing import Final
+
+from saga.core.condition.condition import condition_of
+from saga.core.condition.rejection import Rejection, result_of
+from saga.core.definition.json_value import Json
+from saga.core.definition.step import Check
+from saga.core.rules import pivot, rollback
+from saga.core.rules.fold import Fold
+from saga.core.rules.history_kind import HistoryKind
+from saga.core.state.letters import (
+    FINISHED_LETTERS,
+    HANDLED,
+    QUARANTINED_DISPATCHED,
+    REJECTED,
+    SKIPPED,
+    SUCCEEDED,
+)
+
+CANNOT_EVALUATE: Final = "its condition cannot be evaluated"
+"""The beginning of the reason if a condition reads an absent value, or compares values of different kinds."""
+
+
+class Join(Enum):
+    """The progress of the predecessors of a pending step."""
+
+    OPEN = "it waits for them"
+    MET = "it may begin"
+    SHORT = "too many have finished without success (G46)"
+
+
+class Turn(Enum):
+    """The answer to the question whether a pending step comes next."""
+
+    NOT_YET = "it waits for its predecessors"
+    CALL = "its command is to be sent"
+    FINISHED = "it needs no command, so its successors may be next"
+    REJECTED = "it cannot begin, and the saga does not go on behind it"
+
+
+def join_of(fold: Fold, step: int) -> Join:
+    """G45: a join that counts counts successes, not finished steps. G46: one that is out of reach waits for nothing."""
+    after = [fold.letters[each] for each in fold.graph.steps[step].after]
+    successes = fold.graph.steps[step].successes
+    if not successes:
+        return Join.MET if FINISHED_LETTERS.issuperset(after) else Join.OPEN
+    succeeded = after.count(SUCCEEDED)
+    if succeeded >= successes:
+        return Join.MET
+    still_possible = succeeded + sum(letter not in FINISHED_LETTERS for letter in after)
+    return Join.OPEN if still_possible >= successes else Join.SHORT
+
+
+def turn_of(fold: Fold, step: int) -> Turn:
+    """Returns what a pending step needs now. A step that needs no command has got its letter, and a rejection its rollback."""
+    join = join_of(fold, step)
+    if join is Join.OPEN:
+        return Turn.NOT_YET
+    written = fold.graph.steps[step]
+    holds = True if written.condition is None else _evaluate(fold, written.condition)
+    if holds is False:
+        fold.letters[step] = SKIPPED
+        fold.note(HistoryKind.CONDITION_FALSE, step)
+        return Turn.FINISHED
+    if isinstance(holds, str):
+        return _reject_unstarted(fold, step, holds)
+    if join is Join.SHORT:
+        names = ", ".join(fold.graph.steps[each].name for each in written.after)
+        return _reject_unstarted(fold, step, f"fewer than {written.successes} of {names} have succeeded")
+    if isinstance(written, Check):
+        return _check(fold, step, written)
+    return Turn.CALL
+
+
+def _check(fold: Fold, step: int, check: Check) -> Turn:
+    holds = _evaluate(fold, check.holds)
+    if holds is not True:
+        return _reject_unstarted(fold, step, holds or check.reason)
+    fold.letters[step] = SUCCEEDED
+    fold.note(HistoryKind.SUCCEEDED, step)
+    return Turn.FINISHED
+
+
+def _reject_unstarted(fold: Fold, step: int, reason: str) -> Turn:
+    """Rejects a step that has not begun."""
+    if fold.graph.steps[step].goes_on:
+        record_handled(fold, step, reason)
+        return Turn.FINISHED
+    if pivot.is_pivot_passed(fold.graph, fold.letters):
+        fold.quarantine(step, QUARANTINED_DISPATCHED, f"{reason}: it has not begun, and the pivot has passed")
+        return Turn.REJECTED
+    fold.letters[step] = REJECTED
+    fold.note(HistoryKind.REJECTED, step, reason)
+    rollback.request_rollback(fold, f"{fold.graph.steps[step].name}: {reason}")
+    return Turn.REJECTED
+
+
+def record_handled(fold: Fold, step: int, reason: str) -> None:
+    """E4h: the step has no effect, for sure and for ever, and the saga goes on."""
+    fold.letters[step] = HANDLED
+    fold.reasons[step] = reason
+    fold.note(HistoryKind.HANDLED, step, reason)
+
+
+def _evaluate(fold: Fold, text: str) -> bool | str:
+    """Returns whether a condition holds, or the reason for which its step is rejected instead."""
+    condition = condition_of(text)
+
+    def read_step(name: str) -> Mapping[str, Json]:
+        return _words_of(fold, name, {word for step, word in condition.step_words if step == name})
+
+    found = condition.evaluate(fold.facts.read_input, read_step)
+    return f"{CANNOT_EVALUATE}: {found}" if isinstance(found, str) else found
+
+
+def _words_of(fold: Fold, name: str, wanted: AbstractSet[str]) -> Mapping[str, Json]:
+    step = fold.graph.positions[name]
+    letter = fold.letters[step]
+    words: dict[str, Json] = {
+        "succeeded": letter == SUCCEEDED,
+        "skipped": letter == SKIPPED,
+        "rejected": letter == HANDLED,
+    }
+    if letter == SUCCEEDED and "output" in wanted:
+        words["output"] = fold.facts.read_result(step)
+    if letter == HANDLED and "reason" in wanted:
+        words["reason"] = _reason_of(fold, step)
+    return words
+
+
+def _reason_of(fold: Fold, step: int) -> str | None:
+    if step in fold.reasons:
+        return fold.reasons[step]
+    found = result_of(fold.facts.read_result(step))
+    return found.reason if isinstance(found, Rejection) else None
