@@ -26,6 +26,8 @@ from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.state.phase import Phase
 from saga.errors import Conflict, InputRefused, NotFound, Unavailable, UsageError
 from saga.inspection.explanation import Explanation
+from saga.inspection.query.parser import parse
+from saga.inspection.query.search import Search, Searched
 from saga.inspection.returned import returned_value
 from saga.inspection.why import why
 from saga.operations import Operations
@@ -258,6 +260,12 @@ class Sagas:
     def listing(self) -> Listing:
         """Reads many sagas, for operators."""
         return self.adapter.listing
+
+    async def search(self, query: str = "", *, limit: int = 50, cursor: str | None = None) -> Searched:
+        """Finds the sagas that pass a query such as `definition:order is:stuck`, newest first. Raises UsageError."""
+        process, now = self.process, self.process.store_clock.now()
+        search = Search(self.listing, process.definitions.graph, process.clock.monotonic)
+        return await search.page(parse(query, now), limit, cursor, now)
 
     async def detail(self, saga: UUID) -> SagaDetail:
         """Reads everything about one saga, as `saga show` prints it. Raises NotFound."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 from saga.inspection.attempts import attempts_in_history, operations
 from saga.inspection.instants import Instant, instant
 from saga.inspection.moments import ROLLING_BACK, budget_end_of, deadline_of
+from saga.inspection.query.search import Searched
 from saga.inspection.returned import returned
 from saga.inspection.why import why
 from saga.inspection.wording import letter_word, phase_word
@@ -38,6 +39,17 @@ def line_document(line: SagaLine) -> Document:
         "key": line.key,
         "started_at": Instant(line.started_at),
         "ended_at": instant(line.ended_at),
+    }
+
+
+def page_document(page: Searched) -> Document:
+    """A page of a search. `complete`: False if it was cut short; then it goes on with the cursor `next`."""
+    return {
+        "now": Instant(page.now),
+        "sagas": [line_document(line) for line in page.lines],
+        "next": page.cursor,
+        "complete": page.is_complete,
+        "scanned_to": None if page.scanned_to is None else str(page.scanned_to),
     }
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from saga.core.state.phase import Phase
 from saga.ports.saga_detail import SagaDetail
 from saga.ports.saga_history import HistoryPage
+from saga.ports.values.scan import SagaScan, ScanPage
 
 LINES_MAX: Final = 1000
 
@@ -19,7 +20,7 @@ class SagaFilter:
     """A filter of sagas; a field that is None or False does not filter.
 
     `started_since`: seconds since the epoch, on the store's clock. `before`: only sagas that started before this one, for paging.
-    `tags`: only sagas that have all of these tags, with these values.
+    `tags`: only sagas that have all of these tags, with these values. `ids`: only these sagas.
     """
 
     phases: frozenset[Phase] | None = None
@@ -29,6 +30,7 @@ class SagaFilter:
     limit: int = 50
     before: UUID | None = None
     tags: Mapping[str, str] | None = None
+    ids: frozenset[UUID] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,9 @@ class Listing(Protocol):
 
     async def lines(self, wanted: SagaFilter) -> list[SagaLine]:
         """Returns the newest sagas that pass the filter, newest first, at most LINES_MAX."""
+
+    async def scan(self, wanted: SagaScan) -> ScanPage:
+        """Reads a bounded number of sagas for a search, newest first."""
 
     async def counts(self) -> Counts:
         """Counts all sagas. It reads the whole table."""

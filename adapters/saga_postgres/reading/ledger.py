@@ -16,11 +16,13 @@ from saga.ports.listing import LINES_MAX, Counts, DefinitionLine, SagaFilter, Sa
 from saga.ports.saga_detail import SagaDetail
 from saga.ports.saga_history import HistoryPage
 from saga.ports.values.notification import SagaStatus
+from saga.ports.values.scan import SagaScan, ScanPage
 from saga.ports.values.write import Action, Audit
 from saga_postgres.audit import record
 from saga_postgres.connection.pool import Pool
 from saga_postgres.reading.histories import read_histories
 from saga_postgres.reading.saga_detail import read_case
+from saga_postgres.reading.scan import read_scan
 from saga_postgres.reading.survey import read_survey
 from saga_postgres.rows import state_of
 from saga_postgres.statements import statements
@@ -80,8 +82,13 @@ class PostgresLedger:
                 min(wanted.limit, LINES_MAX),
                 wanted.before,
                 json.dumps(dict(wanted.tags)) if wanted.tags else None,
+                None if wanted.ids is None else list(wanted.ids),
             )
         return [_line(row) for row in rows]
+
+    async def scan(self, wanted: SagaScan) -> ScanPage:
+        async with self._pool.connection() as connection:
+            return await read_scan(connection, wanted)
 
     async def counts(self) -> Counts:
         rows = await self._pool.fetch(_COUNTS)

@@ -20,9 +20,9 @@ _SAGA: Final = _SQL["saga"]
 _COMMANDS: Final = _SQL["commands"]
 _RESULTS: Final = _SQL["results"]
 _HISTORY: Final = _SQL["history"]
-_SERVING: Final = """
+SERVING: Final = """
 select service, array_agg(name order by name) as names from alive, unnest(services) as service group by service"""
-_LEADER: Final = """
+LEADER: Final = """
 select holder from leader where name = 'supervisor' and seen_at > clock_timestamp() - make_interval(secs => $1)"""
 _STARTED_AT: Final = "select started_at from saga where id = $1"
 
@@ -37,8 +37,8 @@ async def read_case(connection: Connection, place: str, saga: UUID) -> SagaDetai
         records = await connection.fetch(_RESULTS, saga)
         started_at = await connection.fetchval(_STARTED_AT, saga)
         history = await connection.fetch(_HISTORY, saga, started_at, HISTORY_LINES_MAX)
-        serving = await connection.fetch(_SERVING)
-        leader: str | None = await connection.fetchval(_LEADER, LEADER_SILENCE_SECONDS_MAX)
+        serving = await connection.fetch(SERVING)
+        leader: str | None = await connection.fetchval(LEADER, LEADER_SILENCE_SECONDS_MAX)
     return SagaDetail(
         saga=saga,
         graph=graph_from_json(row["document"]),
@@ -50,7 +50,7 @@ async def read_case(connection: Connection, place: str, saga: UUID) -> SagaDetai
         key=row["key"],
         tags=row["tags"],
         input=row["input"],
-        commands={entry["step"]: _command(entry) for entry in commands},
+        commands={entry["step"]: command_of(entry) for entry in commands},
         records={entry["step"]: _record(entry) for entry in records},
         history=tuple(map(_history_line, history)),
         serving={entry["service"]: tuple(entry["names"]) for entry in serving},
@@ -58,7 +58,7 @@ async def read_case(connection: Connection, place: str, saga: UUID) -> SagaDetai
     )
 
 
-def _command(row: Mapping[str, Any]) -> CommandDetail:
+def command_of(row: Mapping[str, Any]) -> CommandDetail:
     return CommandDetail(
         operation=Operation(row["op"].decode()),
         owner=row["owner"],

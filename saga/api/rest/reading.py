@@ -7,11 +7,10 @@ from typing import Annotated, Final
 from fastapi import Query, Request, Response
 
 from saga.api.principals import principal_of
-from saga.api.rest.routes import Connected, Routes, SagaId, answer, now_of
+from saga.api.rest.routes import Connected, Routes, SagaId, answer
 from saga.errors import UsageError
-from saga.inspection.documents import ALL_PARTS, Show, hidden, line_document, payload, saga_document
+from saga.inspection.documents import ALL_PARTS, Show, hidden, page_document, payload, saga_document
 from saga.inspection.instants import Instant
-from saga.ports.listing import SagaFilter
 
 PAGE: Final = 50
 PAGE_MAX: Final = 500
@@ -27,9 +26,14 @@ def show_of(request: Request) -> Show:
 
 
 @routes.get("/sagas", summary="List sagas, newest first")
-async def list_sagas(request: Request, sagas: Connected, limit: Limit = PAGE) -> Response:
-    lines = await sagas.listing.lines(SagaFilter(limit=limit))
-    return answer(request, {"now": now_of(sagas), "sagas": [line_document(line) for line in lines]})
+async def list_sagas(
+    request: Request,
+    sagas: Connected,
+    q: Annotated[str, Query(description="A query, such as `definition:order is:stuck`.")] = "",
+    cursor: Annotated[str | None, Query(description="Where the page begins: `next` of the page before.")] = None,
+    limit: Limit = PAGE,
+) -> Response:
+    return answer(request, page_document(await sagas.search(q, limit=limit, cursor=cursor)))
 
 
 @routes.get("/sagas/{ref}", summary="Show one saga at one moment")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Annotated, Final
 
 from cyclopts import Parameter
@@ -19,10 +20,14 @@ from saga.cli.since import moment_of
 from saga.cli.store import opened_store
 from saga.core.state.phase import Phase
 from saga.inspection.documents import line_document
+from saga.inspection.query.parser import parse
+from saga.inspection.query.search import Search
+from saga.inspection.query.terms import quoted
 from saga.inspection.references import missing_definition
 from saga.inspection.wording import phase_word, shortened, span
 from saga.loops import run
-from saga.ports.listing import SagaFilter, SagaLine
+from saga.ports.listing import LINES_MAX, SagaLine
+from saga.runtime.definition_cache import DefinitionCache
 from saga.settings import Settings
 
 LIMIT: Final = 20
@@ -30,7 +35,7 @@ REASON_CHARS_MAX: Final = 60
 
 
 def ls(  # noqa: PLR0913 (a filter each)
-    *,
+    *query: str,
     phase: Annotated[list[Phase] | None, Parameter(consume_multiple=True, negative=())] = None,
     definition: str | None = None,
     stuck: Annotated[bool, Parameter(negative=())] = False,
@@ -44,6 +49,9 @@ def ls(  # noqa: PLR0913 (a filter each)
 
     Parameters
     ----------
+    query
+        Only sagas that pass these terms: `saga ls definition:order is:retrying "age:>10m"`. Names: id, key, definition, version, phase,
+        is, why, service, step, state, reason, tag.NAME, process, age, started, ended, deadline, attempts. `-` before a term negates it.
     phase
         Only sagas in this phase; may be given several times.
     definition
@@ -57,17 +65,38 @@ def ls(  # noqa: PLR0913 (a filter each)
     """
     settings = store.settings()
     log_for_people(settings)
-    phases = frozenset(phase) if phase else None
-    wanted = SagaFilter(phases, definition, stuck, moment_of(since), limit, tags=tags_of(tag))
-    print_page(run(_page(settings, wanted)), as_json=json)
+    terms = [*query, *_terms(phase or [], definition, tags_of(tag) or {})]
+    if stuck:
+        terms.append("is:stuck")
+    if (moment := moment_of(since)) is not None:
+        terms.append(f"started:>={datetime.fromtimestamp(moment, UTC).isoformat()}")
+    print_page(run(_page(settings, " ".join(terms), definition, min(limit, LINES_MAX))), as_json=json)
 
 
-async def _page(settings: Settings, wanted: SagaFilter) -> Page:
+def _terms(phases: Sequence[Phase], definition: str | None, tags: Mapping[str, str]) -> Iterator[str]:
+    """The options as terms of a query."""
+    if phases:
+        yield f"phase:{','.join(map(phase_word, phases))}"
+    if definition is not None:
+        yield f"definition:{quoted(definition)}"
+    for name, value in tags.items():
+        yield f"tag.{quoted(name, also=':')}:{quoted(value)}"
+
+
+async def _page(settings: Settings, query: str, definition: str | None, limit: int) -> Page:
+    now = time.time()
+    terms = parse(query, now)
     async with opened_store(settings) as adapter:
-        lines = await adapter.listing.lines(wanted)
-        name = wanted.definition_name
-        unknown = None if lines or name is None else await missing_definition(adapter.listing, name)
-    return Page(list_page(lines, time.time(), unknown), [line_document(line) for line in lines])
+        graphs = DefinitionCache(adapter.directory).graph
+        found = await Search(adapter.listing, graphs, time.monotonic).page(terms, limit, None, now)
+        lines = found.lines
+        unknown = None if lines or definition is None else await missing_definition(adapter.listing, definition)
+    parts = list_page(lines, now, unknown)
+    if found.scanned_to is not None:
+        parts.append(
+            Text(f"the search ended at {found.scanned_to}: add a term that narrows it, such as age:<1d", style="dim")
+        )
+    return Page(parts, [line_document(line) for line in lines])
 
 
 def list_page(lines: Sequence[SagaLine], now: float, unknown: str | None = None) -> list[RenderableType]:

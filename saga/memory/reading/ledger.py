@@ -17,6 +17,7 @@ from saga.errors import NotFound
 from saga.memory.data.database import AuditEntry, Database, SagaRow
 from saga.memory.reading.histories import histories
 from saga.memory.reading.saga_detail import case_of
+from saga.memory.reading.scan import scan
 from saga.memory.reading.survey import survey_of
 from saga.memory.rows import overdue_of
 from saga.ports.ledger import Snapshot
@@ -24,6 +25,7 @@ from saga.ports.listing import LINES_MAX, Counts, DefinitionLine, SagaFilter, Sa
 from saga.ports.saga_detail import SagaDetail
 from saga.ports.saga_history import HistoryPage
 from saga.ports.values.notification import SagaStatus
+from saga.ports.values.scan import SagaScan, ScanPage
 
 
 class MemoryLedger:
@@ -66,6 +68,9 @@ class MemoryLedger:
         passing = (self._line(row) for row in newest if self._passes(row, wanted))
         return list(islice(passing, min(wanted.limit, LINES_MAX)))
 
+    async def scan(self, wanted: SagaScan) -> ScanPage:
+        return scan(self._database, wanted)
+
     async def counts(self) -> Counts:
         rows = self._database.sagas.values()
         return Counts(Counter(row.state.phase for row in rows), sum(_is_stuck(row) for row in rows))
@@ -107,7 +112,8 @@ class MemoryLedger:
     def _passes(self, row: SagaRow, wanted: SagaFilter) -> bool:
         name = self._database.definitions[row.definition].graph.name
         return (
-            (wanted.phases is None or row.state.phase in wanted.phases)
+            (wanted.ids is None or row.id in wanted.ids)
+            and (wanted.phases is None or row.state.phase in wanted.phases)
             and wanted.definition_name in (None, name)
             and (_is_stuck(row) or not wanted.stuck)
             and (wanted.before is None or row.id.int < wanted.before.int)

@@ -26,15 +26,19 @@ def case_of(database: Database, row: SagaRow) -> SagaDetail:
         key=None if row.key is None else row.key[1],
         tags=row.tags,
         input=row.input,
-        commands={command.ref.step: _instruction(database, command) for command in database.commands.of_saga(row.id)},
+        commands=command_details(database, row),
         records={
             step: StepRecord(epoch + result.finished_at, _name(database, result.process), result.attempts, result.value)
             for step, result in row.results.items()
         },
         history=tuple(history[-HISTORY_LINES_MAX:]),
-        serving=_serving(database),
-        leader=_leader(database),
+        serving=serving_of(database),
+        leader=leader_of(database),
     )
+
+
+def command_details(database: Database, row: SagaRow) -> dict[int, CommandDetail]:
+    return {command.ref.step: _instruction(database, command) for command in database.commands.of_saga(row.id)}
 
 
 def _instruction(database: Database, row: CommandRow) -> CommandDetail:
@@ -59,7 +63,7 @@ def _moment(database: Database, entry: HistoryRow) -> HistoryLine:
     return HistoryLine(at, str(entry.entry.kind), step, entry.entry.detail, vector, _name(database, entry.process))
 
 
-def _serving(database: Database) -> dict[str, tuple[str, ...]]:
+def serving_of(database: Database) -> dict[str, tuple[str, ...]]:
     alive = [member for member in database.members.values() if member.is_alive]
     services = sorted({service for member in alive for service in member.services})
     return {
@@ -67,7 +71,7 @@ def _serving(database: Database) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _leader(database: Database) -> str | None:
+def leader_of(database: Database) -> str | None:
     leader = database.leader
     return None if leader is None or database.now() - leader.seen_at > LEADER_SILENCE_SECONDS_MAX else leader.name
 

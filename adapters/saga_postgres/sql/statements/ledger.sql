@@ -33,6 +33,7 @@ with picked as materialized (
       and (not $5::boolean or s.wake_at is not null)
       and ($7::uuid is null or s.id < $7)
       and ($8::text is null or s.tags @> $8::jsonb)
+      and ($9::uuid[] is null or s.id = any ($9))
     order by s.id desc limit $6
 )
 select o.id, o.definition, o.version, p.phase, p.rollback_requested, p.paused, o.is_stuck, o.at_steps,

@@ -15,6 +15,7 @@ from saga.testing.suites.store.notifications import NotificationTests
 from saga.testing.suites.store.overdue import OverdueTests
 from saga.testing.suites.store.quiet import QuietTests
 from saga.testing.suites.store.records import RecordTests
+from saga.testing.suites.store.scans import ScanTests
 from saga.testing.suites.store.starts import StartTests
 from saga.testing.suites.store.unclaimed import UnclaimedTests
 
@@ -32,5 +33,6 @@ class StoreSuite(
     OverdueTests,
     RecordTests,
     ListingTests,
+    ScanTests,
 ):
     """Everything a store promises."""

@@ -1,0 +1,52 @@
+"""The API on a real PostgreSQL: the same queries find the same, through indexes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from saga_postgres.reading.scan import WINDOWS
+from tests.api.conftest import client_of
+from tests.api.test_query import FINDS, keys, started_three
+from tests.cli.counter import Counter, counter_on
+from tests.migrated import migrated_template, store_url  # noqa: F401 (fixtures)
+
+
+@pytest.fixture
+async def shop(store_url: str) -> AsyncIterator[Counter]:  # noqa: F811
+    async with counter_on(store_url) as counter:
+        yield counter
+
+
+async def test_each_term_finds_what_it_says(shop: Counter) -> None:
+    await started_three(shop)
+
+    async with client_of(shop) as api:
+        assert {query: await keys(api, query) for query in FINDS} == FINDS
+
+
+async def test_a_saga_is_started_listed_and_shown(shop: Counter) -> None:
+    saga = await shop.start("order-1")
+    await shop.until_vector(saga, "SSS")
+
+    async with client_of(shop) as api:
+        shown = (await api.get("/v1/sagas/order:order-1")).json()
+
+    assert (shown["saga"], shown["phase"]) == (str(saga), "completed")
+
+
+@pytest.mark.parametrize("statement", WINDOWS.values(), ids=[among.value for among in WINDOWS])
+async def test_no_search_reads_the_whole_table(store_url: str, statement: str) -> None:  # noqa: F811
+    """The planner reads sagas and commands through an index; it reads a table of a few rows as a whole, unless that is forbidden."""
+    connection = await asyncpg.connect(store_url, server_settings={"search_path": "saga", "enable_seqscan": "off"})
+    arguments = (None, 1000, 50, None, None, None, False, None, None, None, None, 3600.0, False)
+    try:
+        plan = "\n".join(row[0] for row in await connection.fetch(f"explain {statement}", *arguments))
+    finally:
+        await connection.close()
+
+    assert "Seq Scan on saga" not in plan
+    assert "Seq Scan on command" not in plan
+    assert "Index" in plan
