@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlencode
 
@@ -15,7 +16,7 @@ from saga.core.definition.json_value import Json
 from saga.core.state.phase import Phase
 from saga.inspection.documents import line_document
 from saga.inspection.wording import phase_word
-from saga.ports.listing import SagaFilter, Survey
+from saga.ports.listing import SagaFilter, SagaLine, Survey
 
 PAGE: Final = 50
 SURVEYED_MAX: Final = 10_000
@@ -26,16 +27,31 @@ def add_to(pages: Pages) -> None:
     @pages.page("/")
     async def sagas(request: Request, sagas: Sagas) -> View:
         q = request.query_params.get("q", "").strip()
-        lines = await sagas.listing.lines(SagaFilter(limit=PAGE + 1))
+        found = await sagas.listing.lines(SagaFilter(limit=2 * PAGE + 1))
+        newer = _newer(found, request.query_params.get("top"))
+        lines, more = found[newer : newer + PAGE], found[newer + PAGE :]
         now = time.time()
-        more = lines[PAGE:]
         values = {
             "q": q,
+            "newer": newer,
+            "first_path": _path(q=q),
+            "live_path": _path(q=q, top=str(lines[0].saga) if lines else ""),
             "chips": chips(await sagas.listing.survey(SURVEYED_MAX), q),
-            "lines": [line_document(line) for line in lines[:PAGE]],
-            "next_path": f"?{urlencode({'q': q, 'before': str(lines[PAGE - 1].saga)})}" if more else None,
+            "lines": [line_document(line) for line in lines],
+            "next_path": _path(q=q, before=str(lines[-1].saga)) if more else None,
         }
         return View("sagas.html", "Sagas", "sagas", now, values)
+
+
+def _newer(found: Sequence[SagaLine], top: str | None) -> int:
+    """Counts the sagas that are newer than the one that stands at the top of the reader's page, which stays where it is."""
+    places = [place for place, line in enumerate(found) if str(line.saga) == top]
+    return places[0] if places else 0
+
+
+def _path(**parameters: str) -> str:
+    """The address of a list below the root."""
+    return f"?{urlencode({name: value for name, value in parameters.items() if value})}"
 
 
 def chips(survey: Survey, q: str) -> list[dict[str, Json]]:
@@ -50,7 +66,7 @@ def chips(survey: Survey, q: str) -> list[dict[str, Json]]:
     return [
         {
             "words": words,
-            "path": f"?{urlencode({'q': query})}" if query else "",
+            "path": _path(q=query),
             "count": None if count is None else f"{'≥ ' if survey.is_cut else ''}{count:,}",
             "current": q == query,
         }

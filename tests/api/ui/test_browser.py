@@ -1,0 +1,152 @@
+"""What people on call do, in a real browser: by clicks and by keyboard alone, in both themes, without a word of complaint from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.api.ui.browser import NARROW, Reader, Site, Theme, open_browser, open_site, reading
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Site]:
+    with open_site("memory://browser") as opened:
+        yield opened
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as opened:
+        yield opened
+
+
+@pytest.fixture(params=["light", "dark"])
+def theme(request: pytest.FixtureRequest) -> Theme:
+    return "light" if request.param == "light" else "dark"
+
+
+@pytest.fixture
+def reader(browser: Browser, site: Site) -> Iterator[Reader]:
+    with reading(browser, site) as opened:
+        yield opened
+
+
+def test_find_the_stuck_saga_and_read_why_it_waits(browser: Browser, site: Site, theme: Theme) -> None:
+    with reading(browser, site, theme) as reader:
+        reader.open()
+        reader.page.get_by_role("link", name="order order-1017").click()
+
+        reader.is_at("sagas/")
+        expect(reader.page.get_by_label("Why")).to_contain_text(
+            "waits for an operator: the compensation of step charge"
+        )
+        expect(reader.page.locator("a.node.person")).to_contain_text("charge")
+        assert reader.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") is (theme == "dark")
+
+
+def test_open_a_saga_by_the_keyboard_alone(reader: Reader) -> None:
+    reader.open()
+    reader.press("j", "j", "Enter")
+
+    reader.is_at("sagas/")
+    reader.press("]", "]")
+    expect(reader.page.locator("a.node:focus")).to_contain_text("charge")
+    reader.press("Enter")
+    expect(reader.page.locator("tr:target")).to_contain_text("charge")
+
+
+def test_go_from_page_to_page_by_the_keyboard(reader: Reader) -> None:
+    reader.open()
+    reader.press("g", "d")
+    reader.is_at("definitions")
+    reader.press("j", "Enter")
+    reader.is_at("definitions/order?version=2")
+    reader.press("g", "s")
+    reader.page.wait_for_url(site_root(reader))
+
+
+def test_the_keys_are_explained(reader: Reader) -> None:
+    reader.open()
+    reader.press("?")
+
+    expect(reader.page.get_by_role("dialog")).to_contain_text("previous and next step")
+    reader.press("Escape")
+    expect(reader.page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_keys_are_letters_while_one_types(reader: Reader) -> None:
+    reader.open()
+    reader.press("/", "g", "d")
+
+    expect(reader.page.get_by_label("Find sagas")).to_have_value("gd")
+
+
+def test_read_the_history_of_a_saga(reader: Reader) -> None:
+    reader.open(f"sagas/{reader.site.shop.ids['order-1017']}")
+    reader.page.get_by_role("link", name="History").click()
+
+    expect(reader.page.get_by_role("cell", name="rolling back")).to_be_visible()
+    assert "tab=history" in reader.page.url
+
+
+def test_see_what_a_new_version_changes(reader: Reader) -> None:
+    reader.open("definitions")
+    reader.page.get_by_role("link", name="order").first.click()
+
+    expect(reader.page.get_by_label("Changes")).to_contain_text("step notify: added")
+    expect(reader.page.locator(".tab.waits")).to_have_count(4)
+
+
+def test_a_page_follows_what_happens_and_keeps_the_focus(reader: Reader) -> None:
+    reader.open()
+    reader.press("j")
+    before = reader.page.evaluate("document.activeElement.textContent")
+
+    reader.site.run(reader.site.shop.start("order-2001", "lamp"))
+
+    reader.hears_news()
+    reader.sees("1 newer: show")
+    assert reader.page.evaluate("document.activeElement.textContent") == before
+    reader.page.get_by_role("link", name="1 newer: show").click()
+    reader.sees("order-2001")
+
+
+def test_the_theme_can_be_chosen_and_stays(reader: Reader) -> None:
+    reader.open()
+    change = reader.page.get_by_role("button", name="Change the theme")
+    change.click()
+    change.click()
+    reader.open("definitions")
+
+    assert reader.page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+def test_times_are_in_the_readers_own_zone(browser: Browser, site: Site) -> None:
+    with reading(browser, site, zone="Asia/Tokyo") as reader:
+        reader.open()
+        reader.open("definitions")
+
+        reader.sees("times: Asia/Tokyo")
+
+
+def test_nothing_is_wider_than_a_telephone(browser: Browser, site: Site) -> None:
+    with reading(browser, site, size=NARROW) as reader:
+        for path in ("", f"sagas/{site.shop.ids['order-1017']}", "definitions", "definitions/order"):
+            reader.open(path)
+            assert reader.page.evaluate("document.documentElement.scrollWidth") <= NARROW[0], path
+
+
+def test_pages_say_everything_without_scripts(browser: Browser, site: Site) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{site.link}sagas/{site.shop.ids['order-1017']}?tab=history")
+
+    assert "It is rolling back because of" in page.inner_text("main")
+    assert "↶ 2 quarantined" in page.inner_text("main")
+    context.close()
+
+
+def site_root(reader: Reader) -> str:
+    return reader.site.link
