@@ -73,7 +73,8 @@ def _steps(graph: Graph) -> list[dict[str, Json]]:
     return [
         {
             "name": step.name,
-            "handler": f"{step.service}.{step.handler}",
+            "handler": f"{step.service}.{step.handler}".lstrip("."),
+            "condition": step.condition or "",
             "mode": step.mode.name.lower(),
             "pivot": step.pivot,
             "after": ", ".join(graph.steps[before].name for before in step.after),

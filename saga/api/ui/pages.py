@@ -12,7 +12,7 @@ from saga import errors
 from saga.api.principals import Principal, Role, requires
 from saga.api.problems import Problem, problem_of
 from saga.api.ui.assets import asset_answer
-from saga.api.ui.rendering import View, rendered
+from saga.api.ui.rendering import View, rendered, root_of
 from saga.client import Sagas
 from saga.core.definition.json_value import Json
 from saga.errors import SagaError
@@ -21,6 +21,14 @@ SURVEYED_MAX: Final = 1_000
 """Live sagas that are looked at for the count of those that need a person in the menu."""
 
 Page = Callable[[Request, Sagas], Awaitable[View]]
+
+
+class Forward(Exception):
+    """The page that was asked for is another one. `path`: below the root."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
 
 
 class Pages:
@@ -54,6 +62,8 @@ async def _answer(request: Request, page: Page, role: Role) -> Response:
         await requires(role)(request)
         shared = await _shared(sagas, cast("Principal", request.state.principal))
         view = await page(request, sagas)
+    except Forward as forward:
+        return Response(status_code=303, headers={"Location": f"{root_of(request)}{forward.path}"})
     except (Problem, SagaError, TimeoutError) as error:
         view = _problem_view(problem_of(error), error)
     return rendered(request, view, shared)
@@ -65,7 +75,7 @@ async def _shared(sagas: Sagas, principal: Principal) -> Mapping[str, Json]:
     return {
         "principal": principal,
         "stuck": sum(stuck.stuck.values()),
-        "namespace": sagas.process.adapter.options.namespace,
+        "namespace": sagas.adapter.options.namespace,
     }
 
 

@@ -67,14 +67,19 @@ def drawing(svg: str) -> Markup:
     return Markup(svg)  # noqa: S704 (escaped element by element in saga.inspection.drawing.svg)
 
 
-def rendered(request: Request, view: View, shared: Mapping[str, Json]) -> Response:
-    """The page as an answer. Its links are relative to `root`, so that it works below any prefix."""
+def root_of(request: Request) -> str:
+    """The way from this page to the first one, relative, so that it holds below any prefix."""
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    return "../" * max(path.count("/") - 1, 0) or "./"
+
+
+def rendered(request: Request, view: View, shared: Mapping[str, Json]) -> Response:
+    """The page as an answer."""
     zone = zone_of(request)
     text = _TEMPLATES.get_template(view.template).render(
         title=view.title,
         section=view.section,
-        root="../" * max(path.count("/") - 1, 0) or "./",
+        root=root_of(request),
         now=view.now,
         clock=clock_in(zone, view.now),
         zone=str(zone),

@@ -43,7 +43,7 @@ _ENDED: Final = {
 def add_to(pages: Pages) -> None:
     @pages.page("/sagas/{ref}")
     async def saga(request: Request, sagas: Sagas) -> View:
-        detail = await sagas.detail(await find_saga(sagas.process.adapter, request.path_params["ref"]))
+        detail = await sagas.detail(await find_saga(sagas.adapter, request.path_params["ref"]))
         return saga_view(request, detail)
 
 

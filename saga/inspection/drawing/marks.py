@@ -23,6 +23,7 @@ _MARKS: Final[dict[str, tuple[str, str]]] = {
     "succeeded": ("ok", "✓"),
     "skipped": ("idle", "»"),
     "rejected": ("rejected", "✕"),
+    "rejected, handled": ("rejected", "✕"),
     "void": ("idle", "∅"),
     "compensated": ("undone", "↶"),
     "frozen": ("finding", "❄"),

@@ -102,7 +102,8 @@ def picture_of_saga(detail: SagaDetail) -> Picture:
 
 
 def _node(step: Step, mark: Mark, undo: Undo) -> Node:
-    facts = (step.service, step.mode.name.lower(), "read-only" if step.read_only else "")
+    effect = "read-only" if step.read_only and step.service else ""
+    facts = (step.service, step.mode.name.lower(), effect, "conditional" if step.condition else "")
     return Node(step.name, step.name, " · ".join(filter(None, facts)), mark, undo)
 
 

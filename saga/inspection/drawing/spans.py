@@ -16,6 +16,7 @@ from saga.core.state.letters import (
     COMPENSATED,
     DISPATCHED,
     FINISHED_LETTERS,
+    HANDLED,
     PENDING,
     QUARANTINED_LETTERS,
     REJECTED,
@@ -58,7 +59,7 @@ class Row:
         self.spans.append(Span(kind, self.last, max(end, self.last)))
 
 
-_BY_LETTER: Final = {SUCCEEDED: "ok", REJECTED: "rejected", COMPENSATED: "undone", VOID: "void"}
+_BY_LETTER: Final = {SUCCEEDED: "ok", REJECTED: "rejected", HANDLED: "rejected", COMPENSATED: "undone", VOID: "void"}
 
 
 def rows_of(detail: SagaDetail) -> list[Row]:

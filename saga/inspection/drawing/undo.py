@@ -15,6 +15,7 @@ from saga.core.state.letters import (
     ANY_VOIDING,
     COMPENSATED,
     FINISHED_LETTERS,
+    HANDLED,
     PENDING,
     QUARANTINED_LETTERS,
     REJECTED,
@@ -49,6 +50,7 @@ _PLANNED: Final = {
     UndoAction.COMPENSATE_OR_FORBID: "compensate or forbid",
     UndoAction.AWAIT_PIVOT: "waits for the outcome",
 }
+_WITHOUT_EFFECT: Final = {REJECTED: "rejected", HANDLED: "rejected", VOID: "void", SKIPPED: "skipped"}
 _NAMES_MAX: Final = 1
 
 
@@ -189,10 +191,8 @@ def _reason(detail: SagaDetail, step: int, letter: str) -> str:
         return "stays, if it happened"
     if letter in FINISHED_LETTERS and phase in (Phase.ABANDONING, Phase.ABANDONED):
         return "stays: saga abandoned"
-    if letter in {REJECTED, VOID}:
-        return f"nothing to undo: {'rejected' if letter == REJECTED else 'void'}"
-    if letter == SKIPPED:
-        return "nothing to undo: skipped"
+    if letter in _WITHOUT_EFFECT:
+        return f"nothing to undo: {_WITHOUT_EFFECT[letter]}"
     if graph.steps[step].read_only:
         return "nothing to undo: read-only"
     if step in behind_pivot(graph):

@@ -136,6 +136,9 @@ async def test_a_viewer_sees_no_payloads(shop: Shop) -> None:
 @pytest.mark.parametrize(
     ("path", "status", "words"),
     [
+        ("/?q=color:red", 400, "there is no"),
+        ("/?q=phase:red", 400, "is not one of"),
+        ("/?cursor=abc", 400, "cursor"),
         ("/sagas/order:nope", 404, "no saga of"),
         ("/sagas/0197f1fe-0000-7000-8000-000000000000", 404, "audit"),
         ("/sagas/nonsense", 400, "is not a saga"),
