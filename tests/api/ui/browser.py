@@ -76,7 +76,7 @@ def open_browser() -> Iterator[Browser]:
 
 @dataclass
 class Reader:
-    """Somebody who looks at pages. `complaints`: what the browser said that no page may make it say."""
+    """A person who looks at pages. `complaints`: what the browser said that no page may make it say."""
 
     page: Page
     site: Site

@@ -1,4 +1,4 @@
-"""What people on call do, in a real browser: by clicks and by keyboard alone, in both themes, without a word of complaint from it."""
+"""The tasks of people on call in a real browser: by clicks and by keyboard alone, in both themes, without a complaint from it."""
 
 from __future__ import annotations
 
