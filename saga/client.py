@@ -27,7 +27,7 @@ from saga.core.state.phase import Phase
 from saga.errors import Conflict, InputRefused, NotFound, Unavailable, UsageError
 from saga.inspection.explanation import Explanation
 from saga.inspection.query.parser import parse
-from saga.inspection.query.search import Search, Searched
+from saga.inspection.query.search import ROWS_MAX, Matches, Search, Searched
 from saga.inspection.returned import returned_value
 from saga.inspection.why import why
 from saga.operations import Operations
@@ -71,6 +71,12 @@ class Ending(Generic[ResultT]):
     def is_completed(self) -> bool:
         """True if the saga went forward to its end."""
         return self.status == "completed"
+
+
+def ending_document(ending: Ending[Value], *, shows_value: bool = True) -> dict[str, Value]:
+    """The end of a saga as JSON. `shows_value`: whether the reader may see what the saga returned."""
+    value = ending.value if shows_value or ending.value is None else {"$hidden": "the value of the saga"}
+    return {"status": ending.status, "value": value, "reason": ending.reason}
 
 
 class Handle(Generic[ResultT]):
@@ -263,9 +269,17 @@ class Sagas:
 
     async def search(self, query: str = "", *, limit: int = 50, cursor: str | None = None) -> Searched:
         """Finds the sagas that pass a query such as `definition:order is:stuck`, newest first. Raises UsageError."""
-        process, now = self.process, self.process.store_clock.now()
-        search = Search(self.listing, process.definitions.graph, process.clock.monotonic)
-        return await search.page(parse(query, now), limit, cursor, now)
+        now = self.process.store_clock.now()
+        return await self._search.page(parse(query, now), limit, cursor, now)
+
+    async def matches(self, query: str) -> Matches:
+        """Finds up to 20,000 sagas that pass a query with terms, without payloads, results and history. Raises UsageError."""
+        now = self.process.store_clock.now()
+        return await self._search.matches(parse(query, now), ROWS_MAX, None, now)
+
+    @cached_property
+    def _search(self) -> Search:
+        return Search(self.listing, self.process.definitions.graph, self.process.clock.monotonic)
 
     async def detail(self, saga: UUID) -> SagaDetail:
         """Reads everything about one saga, as `saga show` prints it. Raises NotFound."""

@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from saga.api.guard import Guard
 from saga.api.principals import Authenticate, local
 from saga.api.problems import Unbroken, add_handlers
-from saga.api.rest import reading
+from saga.api.rest import definitions, installation, parts, reading
 from saga.api.rest.routes import PROBLEM_SCHEMA
 from saga.api.ui.site import site
 from saga.client import Sagas
@@ -26,7 +26,7 @@ def build(sagas: Sagas, authenticate: Authenticate | None = None) -> FastAPI:
     app = FastAPI(title=TITLE, version=API_VERSION, docs_url=None, redoc_url=None, separate_input_output_schemas=False)
     app.state.sagas = sagas
     app.state.authenticate = authenticate or local
-    for room in (reading,):
+    for room in (reading, parts, definitions, installation):
         app.include_router(room.routes.router)
     app.include_router(site())
     add_handlers(app)

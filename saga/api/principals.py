@@ -74,15 +74,15 @@ def principal_of(request: Request) -> Principal:
     return cast("Principal", request.state.principal)
 
 
-def requires(role: Role) -> Callable[[Request], Awaitable[None]]:
-    """A dependency of a route: the sender of the request has this role."""
+def requires(role: Role, *others: Role) -> Callable[[Request], Awaitable[None]]:
+    """A dependency of a route: the sender of the request has this role, or one of the others."""
 
     async def check(request: Request) -> None:
         authenticate: Authenticate = request.app.state.authenticate
         principal = await authenticate(request)
         if principal is None:
             raise Problem(UNAUTHENTICATED, "send a token: Authorization: Bearer saga_...")
-        if not principal.role.may(role):
+        if not any(principal.role.may(needed) for needed in (role, *others)):
             why = f"{principal.name} has the role {principal.role.value}, and this needs the role {role.value}"
             raise Problem(FORBIDDEN, why, {"needs": role.value})
         request.state.principal = principal

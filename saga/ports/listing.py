@@ -8,8 +8,9 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from saga.core.state.phase import Phase
-from saga.ports.saga_detail import SagaDetail
+from saga.ports.saga_detail import HistoryLine, HistoryPlace, SagaDetail
 from saga.ports.saga_history import HistoryPage
+from saga.ports.values.fleet import Fleet
 from saga.ports.values.scan import SagaScan, ScanPage
 
 LINES_MAX: Final = 1000
@@ -116,6 +117,16 @@ class Listing(Protocol):
 
     async def scan(self, wanted: SagaScan) -> ScanPage:
         """Reads a bounded number of sagas for a search, newest first."""
+
+    async def fleet(self) -> Fleet:
+        """Returns the live processes, and the leader."""
+
+    async def history(self, saga: UUID, after: HistoryPlace | None, limit: int) -> list[HistoryLine]:
+        """Returns the history of a saga behind a place, oldest first, at most `limit` lines.
+
+        Raises:
+            NotFound: there is no such saga, or it was purged.
+        """
 
     async def counts(self) -> Counts:
         """Counts all sagas. It reads the whole table."""

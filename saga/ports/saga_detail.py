@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from saga.core.definition.graph import Graph
@@ -45,7 +46,11 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """A line of history. `step`: None if it is about the whole saga. `vector`: None if the line says all that has changed."""
+    """A line of history. `step`: None if it is about the whole saga. `vector`: None if the line says all that has changed.
+
+    `version`: the version of the saga's row that this transition made; None if the row did not change. `n`: the order of the lines of
+    one transition.
+    """
 
     at: float
     kind: str
@@ -53,6 +58,24 @@ class HistoryLine:
     detail: str | None
     vector: str | None
     process: str | None
+    version: int | None = None
+    n: int = 0
+
+
+class HistoryPlace(NamedTuple):
+    """A place in the history of a saga, in the order in which people read it. `version`: VERSION_NONE if the line does not have one."""
+
+    at: float
+    version: int
+    n: int
+
+
+VERSION_NONE: Final = 2**31 - 1
+
+
+def place_of(line: HistoryLine) -> HistoryPlace:
+    """The place of a line in the history of its saga."""
+    return HistoryPlace(line.at, VERSION_NONE if line.version is None else line.version, line.n)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,18 @@ async def test_a_saga_is_started_listed_and_shown(shop: Counter) -> None:
 
     async with client_of(shop) as api:
         shown = (await api.get("/v1/sagas/order:order-1")).json()
+        first = (await api.get(f"/v1/sagas/{saga}/history", params={"limit": 2})).json()
+        rest = (await api.get(f"/v1/sagas/{saga}/history", params={"cursor": first["next"]})).json()
+        processes = (await api.get("/v1/processes")).json()["processes"]
+        leader, doctor = [(await api.get(f"/v1/{part}")).json() for part in ("leader", "doctor")]
 
+    assert [line["event"] for line in first["history"] + rest["history"]] == [
+        "started",
+        *["succeeded"] * 3,
+        "completed",
+    ]
+    assert [process["name"] for process in processes] == ["desk", "shop"]
+    assert (leader["alive"], doctor["ok"]) == (False, False)
     assert (shown["saga"], shown["phase"]) == (str(saga), "completed")
 
 

@@ -21,6 +21,7 @@ from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 from saga.inspection.documents import saga_document
+from saga.inspection.drawing.flow_chart import flow_chart
 from saga.inspection.why import why
 from saga.inspection.wording import clock_of, sentence
 from saga.ports.listing import DefinitionLine, SagaLine
@@ -128,7 +129,7 @@ def test_definitions_are_listed_with_the_version_that_a_start_uses() -> None:
 def test_a_definition_is_drawn_as_a_tree_and_as_a_chart() -> None:
     graph = chain("JXT")
 
-    assert_golden("definition", rendered(definitions.tree_page(graph), 80) + definitions.flow_chart(graph) + "\n")
+    assert_golden("definition", rendered(definitions.tree_page(graph), 80) + flow_chart(graph) + "\n")
 
 
 def test_the_document_of_a_saga_has_the_payloads_as_json() -> None:

@@ -13,15 +13,17 @@ from saga.core.state.phase import Phase
 from saga.errors import NotFound
 from saga.ports.ledger import Snapshot
 from saga.ports.listing import LINES_MAX, Counts, DefinitionLine, SagaFilter, SagaLine, Survey
-from saga.ports.saga_detail import SagaDetail
+from saga.ports.saga_detail import HistoryLine, HistoryPlace, SagaDetail
 from saga.ports.saga_history import HistoryPage
+from saga.ports.values.fleet import Fleet
 from saga.ports.values.notification import SagaStatus
 from saga.ports.values.scan import SagaScan, ScanPage
 from saga.ports.values.write import Action, Audit
 from saga_postgres.audit import record
 from saga_postgres.connection.pool import Pool
+from saga_postgres.reading.fleet import read_fleet
 from saga_postgres.reading.histories import read_histories
-from saga_postgres.reading.saga_detail import read_case
+from saga_postgres.reading.saga_detail import missing, read_case, read_history
 from saga_postgres.reading.scan import read_scan
 from saga_postgres.reading.survey import read_survey
 from saga_postgres.rows import state_of
@@ -48,7 +50,7 @@ class PostgresLedger:
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(_SNAPSHOT, saga)
         if row is None:
-            raise NotFound(f"{self._pool.place} has no saga {saga}: the id is wrong, or it ended and was purged")
+            raise NotFound(missing(self._pool.place, saga))
         return _snapshot(row, time.monotonic())
 
     async def statuses(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
@@ -89,6 +91,14 @@ class PostgresLedger:
     async def scan(self, wanted: SagaScan) -> ScanPage:
         async with self._pool.connection() as connection:
             return await read_scan(connection, wanted)
+
+    async def fleet(self) -> Fleet:
+        async with self._pool.connection() as connection:
+            return await read_fleet(connection)
+
+    async def history(self, saga: UUID, after: HistoryPlace | None, limit: int) -> list[HistoryLine]:
+        async with self._pool.connection() as connection:
+            return await read_history(connection, self._pool.place, saga, after, limit)
 
     async def counts(self) -> Counts:
         rows = await self._pool.fetch(_COUNTS)

@@ -10,7 +10,7 @@ from saga.core.definition.graph import graph_from_json
 from saga.core.state.operation import Operation
 from saga.errors import NotFound
 from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX
-from saga.ports.saga_detail import HISTORY_LINES_MAX, CommandDetail, HistoryLine, SagaDetail, StepRecord
+from saga.ports.saga_detail import HISTORY_LINES_MAX, CommandDetail, HistoryLine, HistoryPlace, SagaDetail, StepRecord
 from saga_postgres.connection.pool import Connection
 from saga_postgres.rows import state_of
 from saga_postgres.statements import statements
@@ -32,7 +32,7 @@ async def read_case(connection: Connection, place: str, saga: UUID) -> SagaDetai
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         row = await connection.fetchrow(_SAGA, saga)
         if row is None:
-            raise NotFound(f"{place} has no saga {saga}: the id is wrong, or it ended and was purged")
+            raise NotFound(missing(place, saga))
         commands = await connection.fetch(_COMMANDS, saga)
         records = await connection.fetch(_RESULTS, saga)
         started_at = await connection.fetchval(_STARTED_AT, saga)
@@ -58,6 +58,24 @@ async def read_case(connection: Connection, place: str, saga: UUID) -> SagaDetai
     )
 
 
+async def read_history(
+    connection: Connection, place: str, saga: UUID, after: HistoryPlace | None, limit: int
+) -> list[HistoryLine]:
+    """Raises NotFound."""
+    started_at = await connection.fetchval(_STARTED_AT, saga)
+    if started_at is None:
+        raise NotFound(missing(place, saga))
+    behind = after or (None, None, None)
+    return [
+        _history_line(row) for row in await connection.fetch(_SQL["history_behind"], saga, started_at, *behind, limit)
+    ]
+
+
+def missing(place: str, saga: UUID) -> str:
+    """The message of NotFound."""
+    return f"{place} has no saga {saga}: the id is wrong, or it ended and was purged"
+
+
 def command_of(row: Mapping[str, Any]) -> CommandDetail:
     return CommandDetail(
         operation=Operation(row["op"].decode()),
@@ -78,4 +96,4 @@ def _record(row: Mapping[str, Any]) -> StepRecord:
 
 
 def _history_line(row: Mapping[str, Any]) -> HistoryLine:
-    return HistoryLine(row["at"], row["kind"], row["step"], row["detail"], row["vector"], row["process"])
+    return HistoryLine(*(row[name] for name in ("at", "kind", "step", "detail", "vector", "process", "version", "n")))

@@ -42,13 +42,22 @@ class Routes:
     def __init__(self, tag: str) -> None:
         self.router = APIRouter(prefix="/v1", tags=[tag])
 
-    def get(self, path: str, role: Role = Role.VIEWER, *, summary: str) -> Callable[[Route], Route]:
-        return self._add("GET", path, role, summary, 200)
+    def get(self, path: str, *roles: Role, summary: str) -> Callable[[Route], Route]:
+        return self._add("GET", path, roles or (Role.VIEWER,), summary, 200)
 
     def post(self, path: str, role: Role, *, summary: str, status: int = 200) -> Callable[[Route], Route]:
-        return self._add("POST", path, role, summary, status)
+        return self._add("POST", path, (role,), summary, status)
 
-    def _add(self, method: str, path: str, role: Role, summary: str, status: int) -> Callable[[Route], Route]:
+    def delete(self, path: str, role: Role, *, summary: str) -> Callable[[Route], Route]:
+        return self._add("DELETE", path, (role,), summary, 200)
+
+    def _add(
+        self, method: str, path: str, roles: tuple[Role, ...], summary: str, status: int
+    ) -> Callable[[Route], Route]:
+        shown = {"x-saga-role": roles[0].value} | (
+            {"x-saga-also": [role.value for role in roles[1:]]} if roles[1:] else {}
+        )
+
         def add(route: Route) -> Route:
             self.router.add_api_route(
                 path,
@@ -57,8 +66,8 @@ class Routes:
                 status_code=status,
                 summary=summary,
                 response_class=Response,
-                dependencies=[Depends(requires(role))],
-                openapi_extra={"x-saga-role": role.value},
+                dependencies=[Depends(requires(*roles))],
+                openapi_extra=shown,
                 responses={"default": cast("dict[str, Any]", _PROBLEM)},
                 operation_id=route.__name__,
             )

@@ -20,6 +20,7 @@ from saga.core.definition.step import Step
 from saga.core.duration import duration_text
 from saga.errors import NotFound, UsageError
 from saga.inspection.documents import definition_document
+from saga.inspection.drawing.flow_chart import flow_chart
 from saga.inspection.references import missing_definition
 from saga.loops import run
 from saga.ports.adapter import StoreAdapter
@@ -111,13 +112,3 @@ def _step_line(graph: Graph, step: Step) -> Text:
     }
     text = ", ".join(fact for fact, is_so in facts.items() if is_so)
     return line.append(f"  {text}", style="dim") if text else line
-
-
-def flow_chart(graph: Graph) -> str:
-    """A Mermaid flow chart; the pivot has a double frame."""
-    rows = ["flowchart LR"]
-    for position, step in enumerate(graph.steps):
-        frame = f'[["{step.name}"]]' if step.pivot else f'["{step.name}"]'
-        rows.append(f"  s{position}{frame}")
-        rows += [f"  s{before} --> s{position}" for before in step.after]
-    return "\n".join(rows)

@@ -16,7 +16,7 @@ from saga.cli.log_setup import log_for_people
 from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
 from saga.cli.output import print_json, say
 from saga.cli.sagas.tags import tags_of
-from saga.client import Ending
+from saga.client import Ending, ending_document
 from saga.core.duration import duration_ms
 from saga.errors import InputRefused, NotFound, UsageError
 from saga.inspection.references import missing_definition
@@ -78,7 +78,7 @@ def start(  # noqa: PLR0913 (an option each)
 
     saga, ending = run(started())
     if json:
-        print_json({"saga": str(saga), **_ending_document(ending)})
+        print_json({"saga": str(saga), **({} if ending is None else ending_document(ending))})
     elif not wait:
         print(saga)
     elif ending is None:
@@ -101,12 +101,6 @@ def _value(text: str | None) -> Any:
         raise UsageError(f"the input cannot be read from {text[1:]}: {error.strerror}") from error
     except ValueError as error:
         raise InputRefused(f"the input is not JSON: {error}") from error
-
-
-def _ending_document(ending: Ending | None) -> dict[str, Any]:
-    if ending is None:
-        return {}
-    return {"status": ending.status, "value": ending.value, "reason": ending.reason}
 
 
 def _ending_line(ending: Ending) -> str:

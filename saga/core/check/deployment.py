@@ -10,26 +10,26 @@ from saga.core.definition.step import Step
 
 
 def deployment_gaps(
-    graphs: Sequence[Graph], services: Collection[str], contracts: Mapping[str, Contract]
+    graphs: Sequence[Graph], services: Collection[str], contracts: Mapping[str, Contract], place: str = "this process"
 ) -> Iterator[str]:
     """Yields, for each step of these services that this process cannot run as its definition says, what it lacks.
 
-    `contracts` are those of the process, by 'service.handler'.
+    `contracts` are those of the process, by 'service.handler'. `place`: what the message names in place of the process.
     """
     for graph in graphs:
         for step in graph.steps:
-            if step.service in services and (gap := _gap(step, contracts.get(f"{step.service}.{step.handler}"))):
+            if step.service in services and (gap := _gap(step, contracts.get(f"{step.service}.{step.handler}"), place)):
                 yield f"{graph.name} v{graph.version}, step {step.name}: {gap}"
 
 
-def _gap(step: Step, contract: Contract | None) -> str | None:
+def _gap(step: Step, contract: Contract | None, place: str) -> str | None:
     name = f"{step.service}.{step.handler}"
     if contract is None:
-        return f"no handler {name} in this process"
+        return f"no handler {name} in {place}"
     if contract.mode is not step.mode:
-        return f"{name} is {contract.mode.name.lower()} in this process, and {step.mode.name.lower()} in the definition"
+        return f"{name} is {contract.mode.name.lower()} in {place}, and {step.mode.name.lower()} in the definition"
     if step.compensation and not contract.has_compensation:
-        return f"{name} has no compensation in this process"
+        return f"{name} has no compensation in {place}"
     if step.probe and not contract.has_probe:
-        return f"{name} has no probe in this process"
+        return f"{name} has no probe in {place}"
     return None

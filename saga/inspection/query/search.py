@@ -16,6 +16,7 @@ from saga.inspection.query.matching import detail_of, matches
 from saga.inspection.query.narrowing import narrowed
 from saga.inspection.query.terms import Query
 from saga.ports.listing import Listing, SagaFilter, SagaLine
+from saga.ports.saga_detail import SagaDetail
 from saga.ports.values.scan import Among, SagaScan, ScannedSaga, ScanPage
 
 ROWS_MAX: Final = 20_000
@@ -44,6 +45,21 @@ class Searched:
     now: float
 
 
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """A page of a search before its lines are read; see `Searched`.
+
+    `details`: the sagas without payloads, records and history; none for the empty query.
+    """
+
+    sagas: list[UUID]
+    details: list[SagaDetail]
+    cursor: str | None
+    is_complete: bool
+    scanned_to: UUID | None
+    now: float
+
+
 class Search:
     """A search in a store. `graphs` loads the graph of a definition by its number, `monotonic` is the clock of this process."""
 
@@ -54,6 +70,13 @@ class Search:
 
     async def page(self, query: Query, limit: int, cursor: str | None, now: float) -> Searched:
         """Returns the next page. `now`: seconds since the epoch. Raises UsageError if the cursor is of another query."""
+        found = await self.matches(query, limit, cursor, now)
+        wanted = SagaFilter(ids=frozenset(found.sagas), limit=limit)
+        lines = await self._listing.lines(wanted) if found.sagas else []
+        return Searched(lines, found.cursor, found.is_complete, found.scanned_to, found.now)
+
+    async def matches(self, query: Query, limit: int, cursor: str | None, now: float) -> Matches:
+        """Returns the next page as ids, with what the search knows of each. Raises UsageError."""
         found = _Found(query, limit + 1, self._monotonic() + SECONDS_MAX)
         wanted = narrowed(query, now)
         batch = max(limit + 1, BATCH) if query.terms else limit + 1
@@ -66,7 +89,7 @@ class Search:
                 end = await self._scan_index(found, indexes, replace(scan, before=end))
                 indexes = ()
             if end is None or found.is_full or rows >= ROWS_MAX or self._monotonic() >= found.until:
-                return await self._answer(found, limit, end, page.now)
+                return _matches(found, limit, end, page.now)
             scan = replace(scan, before=end, rows_max=min(4 * scan.rows_max, ROWS_MAX - rows))
 
     async def _scan_index(self, found: _Found, indexes: Sequence[Among], scan: SagaScan) -> UUID | None:
@@ -85,27 +108,18 @@ class Search:
                 return page, page.sagas[place - 1].saga
             if place % BATCH == BATCH - 1:
                 await asyncio.sleep(0)
-            if await self._passes(found.query, one, page):
+            detail = await self._detail(one, page) if found.query.terms else None
+            if not found.query.terms or (detail is not None and matches(found.query, detail)):
                 found.sagas.append(one.saga)
+                found.details += [] if detail is None else [detail]
         return page, page.scanned_to
 
-    async def _passes(self, query: Query, one: ScannedSaga, page: ScanPage) -> bool:
-        """Tells whether a saga passes. One whose definition this build cannot read passes the empty query only."""
-        if not query.terms:
-            return True
+    async def _detail(self, one: ScannedSaga, page: ScanPage) -> SagaDetail | None:
+        """Returns the saga as a query sees it; None if this build cannot read its definition."""
         try:
-            graph = await self._graphs(one.definition)
+            return detail_of(one, await self._graphs(one.definition), page)
         except (DefinitionError, NotFound):
-            return False
-        return matches(query, detail_of(one, graph, page))
-
-    async def _answer(self, found: _Found, limit: int, scanned_to: UUID | None, now: float) -> Searched:
-        shown = found.sagas[:limit]
-        lines = await self._listing.lines(SagaFilter(ids=frozenset(shown), limit=limit)) if shown else []
-        end = shown[-1] if found.is_full else scanned_to
-        cursor = None if end is None else cursor_at(end, found.query)
-        is_complete = found.is_full or scanned_to is None
-        return Searched(lines, cursor, is_complete, None if is_complete else scanned_to, now)
+            return None
 
 
 @dataclass
@@ -116,10 +130,19 @@ class _Found:
     enough: int
     until: float
     sagas: list[UUID] = field(default_factory=list)
+    details: list[SagaDetail] = field(default_factory=list)
 
     @property
     def is_full(self) -> bool:
         return len(self.sagas) >= self.enough
+
+
+def _matches(found: _Found, limit: int, scanned_to: UUID | None, now: float) -> Matches:
+    shown = found.sagas[:limit]
+    end = shown[-1] if found.is_full else scanned_to
+    cursor = None if end is None else cursor_at(end, found.query)
+    is_complete = found.is_full or scanned_to is None
+    return Matches(shown, found.details[:limit], cursor, is_complete, None if is_complete else scanned_to, now)
 
 
 def _indexes(among: Among) -> Sequence[Among]:

@@ -15,6 +15,7 @@ from saga.core.state.letters import UNDER_WAY_LETTERS
 from saga.core.state.phase import Phase
 from saga.errors import NotFound
 from saga.memory.data.database import AuditEntry, Database, SagaRow
+from saga.memory.reading.fleet import fleet_of
 from saga.memory.reading.histories import histories
 from saga.memory.reading.saga_detail import case_of
 from saga.memory.reading.scan import scan
@@ -22,8 +23,9 @@ from saga.memory.reading.survey import survey_of
 from saga.memory.rows import overdue_of
 from saga.ports.ledger import Snapshot
 from saga.ports.listing import LINES_MAX, Counts, DefinitionLine, SagaFilter, SagaLine, Survey
-from saga.ports.saga_detail import SagaDetail
+from saga.ports.saga_detail import HistoryLine, HistoryPlace, SagaDetail, place_of
 from saga.ports.saga_history import HistoryPage
+from saga.ports.values.fleet import Fleet
 from saga.ports.values.notification import SagaStatus
 from saga.ports.values.scan import SagaScan, ScanPage
 
@@ -70,6 +72,13 @@ class MemoryLedger:
 
     async def scan(self, wanted: SagaScan) -> ScanPage:
         return scan(self._database, wanted)
+
+    async def fleet(self) -> Fleet:
+        return fleet_of(self._database)
+
+    async def history(self, saga: UUID, after: HistoryPlace | None, limit: int) -> list[HistoryLine]:
+        lines = sorted((await self.detail(saga)).history, key=place_of)
+        return [line for line in lines if after is None or place_of(line) > after][:limit]
 
     async def counts(self) -> Counts:
         rows = self._database.sagas.values()

@@ -14,7 +14,7 @@ from saga.ports.saga_detail import HISTORY_LINES_MAX, CommandDetail, HistoryLine
 def case_of(database: Database, row: SagaRow) -> SagaDetail:
     """The detail as a database would return it."""
     epoch = database.epoch
-    history = [_moment(database, entry) for entry in database.history if entry.saga == row.id]
+    history = [_moment(database, entry, n) for n, entry in enumerate(database.history) if entry.saga == row.id]
     return SagaDetail(
         saga=row.id,
         graph=database.definitions[row.definition].graph,
@@ -57,10 +57,11 @@ def _instruction(database: Database, row: CommandRow) -> CommandDetail:
     )
 
 
-def _moment(database: Database, entry: HistoryRow) -> HistoryLine:
+def _moment(database: Database, entry: HistoryRow, n: int) -> HistoryLine:
     step = None if entry.entry.step < 0 else entry.entry.step
     at, vector = database.epoch + entry.at, recorded_vector(entry)
-    return HistoryLine(at, str(entry.entry.kind), step, entry.entry.detail, vector, _name(database, entry.process))
+    process = _name(database, entry.process)
+    return HistoryLine(at, str(entry.entry.kind), step, entry.entry.detail, vector, process, entry.version, n)
 
 
 def serving_of(database: Database) -> dict[str, tuple[str, ...]]:

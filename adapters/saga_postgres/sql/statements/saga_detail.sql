@@ -26,7 +26,17 @@ from step r left join participant p on p.id = r.owner where r.saga = $1
 -- name: history
 -- The first $3 lines of the history of a saga that started at $2.
 select extract(epoch from e.at)::float8 as at, e.kind, e.step, e.detail, e.vector,
-       coalesce(p.name, 'process ' || e.process) as process
+       coalesce(p.name, 'process ' || e.process) as process, e.version, e.n
 from event e left join participant p on p.id = e.process
 where e.saga = $1 and e.at >= $2::timestamptz - interval '1 minute'
 order by e.at, e.version nulls last, e.n limit $3
+
+-- name: history_behind
+-- The next $6 lines of the history of a saga behind the line with this time ($3), version ($4, or the largest integer) and n ($5).
+select extract(epoch from e.at)::float8 as at, e.kind, e.step, e.detail, e.vector,
+       coalesce(p.name, 'process ' || e.process) as process, e.version, e.n
+from event e left join participant p on p.id = e.process
+where e.saga = $1 and e.at >= $2::timestamptz - interval '1 minute'
+  and ($3::float8 is null
+       or (extract(epoch from e.at)::float8, coalesce(e.version, 2147483647), e.n) > ($3::float8, $4::integer, $5::integer))
+order by e.at, e.version nulls last, e.n limit $6
