@@ -293,7 +293,7 @@ class Sagas:
     def operations(self) -> Operations:
         """The actions of operators on sagas."""
         process = self.process
-        return Operations(process.ledger, process.definitions, process.redriver, process.store_clock)
+        return Operations(process.ledger, process.definitions, process.redriver, process.outcomes)
 
 
 def _encoded(name: str, encode: Callable[[Value], bytes], value: Value) -> bytes:

@@ -59,6 +59,22 @@ class Conflict(SagaError):
     """The name is already used for something else, or the current state does not allow the request."""
 
 
+class ActionRefused(Conflict):
+    """The state of the saga does not allow the action of an operator. `is_replayed`: the same request was refused before."""
+
+    def __init__(self, message: str, *, is_replayed: bool = False) -> None:
+        super().__init__(message)
+        self.is_replayed = is_replayed
+
+
+class PlanChanged(Conflict):
+    """The action does something else by now than the plan that was approved. Nothing was done. `plan`: the new plan, as a document."""
+
+    def __init__(self, message: str, plan: dict[str, object]) -> None:
+        super().__init__(message)
+        self.plan = plan
+
+
 class StaleToken(SagaError):
     """A later claim or term has taken over: the request is refused and must not be repeated."""
 

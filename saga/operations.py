@@ -3,213 +3,266 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Final
-from uuid import UUID
+from dataclasses import dataclass
+from typing import Final, cast
+from uuid import UUID, uuid4
 
 from msgspec import structs
 
-from saga.core.definition.graph import Graph
-from saga.core.definition.json_value import Json
-from saga.core.definition.paths import reads
-from saga.core.rules import events as ev
-from saga.core.rules.decide import decide
-from saga.core.rules.pivot import is_pivot_passed
-from saga.core.state.letters import DISPATCHED, FINISHED_LETTERS, QUARANTINED_LETTERS
-from saga.core.state.mode import Mode
-from saga.core.state.phase import Phase
-from saga.core.text import storable
-from saga.errors import Conflict, Unavailable, UsageError
-from saga.inspection.step_wait import way_out_of_quarantine
+from saga.core.state.letters import DISPATCHED
+from saga.core.text import ascii_text, storable
+from saga.errors import ActionRefused, AlreadyExists, PlanChanged, Unavailable, UsageError
+from saga.inspection.actions.basis import Basis, basis_of_snapshot
+from saga.inspection.actions.dry_decision import DryDecision, decide_dry
+from saga.inspection.actions.plan import Plan, plan_of, plan_of_decision
+from saga.inspection.actions.request import ActionRequest, Evidence
 from saga.ports.ledger import Ledger, Snapshot
+from saga.ports.values.audit import REQUEST_CHARS_MAX, Action, AuditFilter, AuditLine
 from saga.ports.values.claim import CommandRef
-from saga.ports.values.write import Action
+from saga.runtime.commit.outcome_queue import OutcomeQueue
 from saga.runtime.definition_cache import DefinitionCache
-from saga.runtime.planning.plan import audited
+from saga.runtime.planning.plan import audit_of
 from saga.runtime.redrive import Redriver
-from saga.runtime.timing.store_clock import StoreClock
 
 ANSWER_SECONDS_MAX: Final = 30.0
 """Time for the store to say whether it has recorded an action. After that the action is reported as unknown."""
+ANY_PLAN: Final = "*"
+"""Instead of a plan's digest: whatever the action does by now is approved."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Request:
-    """A requested action. A dry run is decided and not written."""
+class By:
+    """The actor of an action and the reason, for the audit.
 
-    action: str
+    `authenticated`: how the actor was recognised; `address`: from where the request came. `request`: an id that the caller has made
+    for this request; a repeat with the same id gets the first answer, and nothing is done twice.
+    """
+
     actor: str
     reason: str
-    dry_run: bool
+    authenticated: str | None = None
+    address: str | None = None
+    request: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """An action that was carried out. `line`: what the audit says of it; `saga`: as it is now.
+
+    `is_replayed`: an earlier call with the same request carried it out.
+    """
+
+    line: AuditLine
+    saga: Snapshot
+    is_replayed: bool
 
 
 class Operations:
     """Acts on one saga. Each method returns the saga as it is afterwards; with `dry_run`, as it would be, and nothing changes.
 
-    What an action changes and its line in the audit are one transaction. All raise NotFound, Conflict where the action
-    would change nothing, and Unavailable where it is unknown whether the store has recorded it.
+    What an action changes and its line in the audit are one transaction; a refused action is recorded, too. `expected_plan` is the
+    digest of the plan that was approved (see `plan`): if another plan follows from the saga at the commit, nothing is done.
+
+    All raise NotFound; ActionRefused where the state does not allow the action or it would change nothing; PlanChanged, with the new
+    plan; and Unavailable where it is unknown whether the store has recorded the action.
     """
 
-    def __init__(self, ledger: Ledger, definitions: DefinitionCache, redriver: Redriver, clock: StoreClock) -> None:
+    def __init__(
+        self, ledger: Ledger, definitions: DefinitionCache, redriver: Redriver, outcomes: OutcomeQueue
+    ) -> None:
         self._ledger = ledger
         self._definitions = definitions
         self._redriver = redriver
-        self._clock = clock
+        self._outcomes = outcomes
 
-    async def roll_back(self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
-        """Requests a rollback. Raises Conflict once the pivot has passed."""
-        return await self._act(
-            saga, [ev.RollbackRequested(storable(reason))], _Request("roll back", actor, reason, dry_run)
-        )
+    async def roll_back(
+        self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False, expected_plan: str | None = None
+    ) -> Snapshot:
+        """Requests a rollback. Refused once the pivot has passed."""
+        return await self._run(saga, ActionRequest("roll back"), actor, reason, expected_plan, dry_run=dry_run)
 
-    async def pause(self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
+    async def pause(
+        self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False, expected_plan: str | None = None
+    ) -> Snapshot:
         """Pauses a saga: nothing new is dispatched; the deadline still applies."""
-        return await self._act(saga, [ev.Paused()], _Request("pause", actor, reason, dry_run))
+        return await self._run(saga, ActionRequest("pause"), actor, reason, expected_plan, dry_run=dry_run)
 
-    async def resume(self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
+    async def resume(
+        self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False, expected_plan: str | None = None
+    ) -> Snapshot:
         """Resumes a paused saga."""
-        return await self._act(saga, [ev.Resumed()], _Request("resume", actor, reason, dry_run))
+        return await self._run(saga, ActionRequest("resume"), actor, reason, expected_plan, dry_run=dry_run)
 
-    async def retry(self, saga: UUID, step: str | None, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
+    async def retry(
+        self,
+        saga: UUID,
+        step: str | None,
+        *,
+        actor: str,
+        reason: str,
+        dry_run: bool = False,
+        expected_plan: str | None = None,
+    ) -> Snapshot:
         """Retries one quarantined step, or all of them."""
-        snapshot = await self._snapshot(saga)
-        positions = await self._quarantined(snapshot, step)
-        request = _Request("retry", actor, reason, dry_run)
-        return await self._act(saga, [ev.Retried(position) for position in positions], request, positions[0])
+        return await self._run(saga, ActionRequest("retry", step), actor, reason, expected_plan, dry_run=dry_run)
 
-    async def resolve(
-        self, saga: UUID, step: str, what: str, *, actor: str, reason: str, dry_run: bool = False
+    async def resolve(  # noqa: PLR0913 (evidence, and what every action takes)
+        self,
+        saga: UUID,
+        step: str,
+        what: str,
+        *,
+        actor: str,
+        reason: str,
+        dry_run: bool = False,
+        expected_plan: str | None = None,
     ) -> Snapshot:
         """Settles a quarantined step by evidence: `what` is happened, did-not-happen or compensated."""
-        kinds: dict[str, type[ev.Happened | ev.DidNotHappen | ev.CompensatedByHand]] = {
-            "happened": ev.Happened, "did-not-happen": ev.DidNotHappen, "compensated": ev.CompensatedByHand,
-        }  # fmt: skip
-        if what not in kinds:
-            raise UsageError(f"{what!r} does not resolve a step: use happened, did-not-happen or compensated")
-        snapshot = await self._snapshot(saga)
-        (position,) = await self._quarantined(snapshot, step)
-        graph = await self._definitions.graph(snapshot.definition)
-        if what == "did-not-happen" and graph.steps[position].mode is Mode.JOURNALED:  # G37
-            raise Conflict(
-                f"step {step} is journaled: its journal decides; retry it, or roll the saga back so that its service voids it"
-            )
-        if what == "did-not-happen" and (position in snapshot.claimed or position in snapshot.unquiet):  # G37
-            raise Conflict(
-                f"step {step} cannot be declared void yet: a call of it may still arrive; wait until its claim and the margin have ended"
-            )
-        request = _Request(f"resolve: {what}", actor, reason, dry_run)
-        return await self._act(saga, [kinds[what](position)], request, position)
+        request = ActionRequest("resolve", step, cast("Evidence", what))
+        return await self._run(saga, request, actor, reason, expected_plan, dry_run=dry_run)
 
-    async def skip(self, saga: UUID, step: str, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
+    async def skip(
+        self,
+        saga: UUID,
+        step: str,
+        *,
+        actor: str,
+        reason: str,
+        dry_run: bool = False,
+        expected_plan: str | None = None,
+    ) -> Snapshot:
         """Goes on without a quarantined step after the pivot, whose effect does not exist and cannot appear any more.
 
-        Raises:
-            Conflict: its effect may still appear, or its result is needed.
+        Refused if its effect may still appear, or its result is needed.
         """
-        snapshot = await self._snapshot(saga)
-        graph = await self._definitions.graph(snapshot.definition)
-        (position,) = await self._quarantined(snapshot, step)
-        obstacle = _obstacle_to_skip(graph, snapshot, position)
-        if obstacle is not None:
-            raise Conflict(f"step {step} cannot be skipped: {obstacle}")
-        return await self._act(saga, [ev.Skipped(position)], _Request("skip", actor, reason, dry_run), position)
+        return await self._run(saga, ActionRequest("skip", step), actor, reason, expected_plan, dry_run=dry_run)
 
-    async def abandon(self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False) -> Snapshot:
-        """Freezes the saga, and gives up what is left of it."""
-        return await self._act(saga, [ev.Abandoned()], _Request("abandon", actor, reason, dry_run))
-
-    async def _snapshot(self, saga: UUID) -> Snapshot:
-        return await self._ledger.snapshot(saga)
-
-    async def _quarantined(self, snapshot: Snapshot, step: str | None) -> list[int]:
-        graph = await self._definitions.graph(snapshot.definition)
-        found = [position for position, letter in enumerate(snapshot.state.vector) if letter in QUARANTINED_LETTERS]
-        if step is not None:
-            found = [position for position in found if graph.steps[position].name == step]
-        if not found:
-            name = "" if step is None else f" {step}"
-            raise Conflict(f"saga {snapshot.saga} has no quarantined step{name}")
-        return found
-
-    async def _act(
-        self, saga: UUID, events: Sequence[ev.Event], request: _Request, step: int | None = None
+    async def abandon(
+        self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False, expected_plan: str | None = None
     ) -> Snapshot:
-        request = replace(request, actor=storable(request.actor), reason=storable(request.reason))
-        before = await self._snapshot(saga)
-        if request.dry_run:
-            after = await self._decided(before, events)
-            is_changed = not _is_same(before, after)
-        else:
-            is_changed = await self._apply(before, events, Action(request.actor, request.action, step, request.reason))
-            after = await self._snapshot(saga)
-            if not is_changed:  # no transaction has recorded that it was tried
-                detail: dict[str, Json] = {"before": audited(before.state), "after": audited(after.state)}
-                await self._ledger.audit(request.actor, request.action, saga, step, request.reason, detail)
-        if not is_changed and _is_same(before, after):
-            graph = await self._definitions.graph(after.definition)
-            raise Conflict(f"{request.action} changed nothing: {_describe(graph, after, request.action)}")
-        return after
+        """Freezes the saga, and gives up what is left of it."""
+        return await self._run(saga, ActionRequest("abandon"), actor, reason, expected_plan, dry_run=dry_run)
 
-    async def _apply(self, before: Snapshot, events: Sequence[ev.Event], action: Action) -> bool:
+    async def plan(self, saga: UUID, request: ActionRequest) -> Plan:
+        """Plans an action and changes nothing. A plan with a `refusal` says why the action is refused."""
+        _, basis = await self._basis(saga)
+        return plan_of(basis, request)
+
+    async def act(self, saga: UUID, request: ActionRequest, by: By, *, expected_plan: str | None = None) -> Acted:
+        """Carries out any action for an actor whom a server may have authenticated. The errors are those of the class.
+
+        Raises:
+            UsageError: the request id is not 1 to 200 printable ASCII characters, or was used for another action.
+        """
+        action = _action_of(request, by)
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                return await self._redriver.apply(before, events, action)
+                return await self._act(saga, request, action, expected_plan, is_new=by.request is None)
         except TimeoutError:
             raise Unavailable(
                 f"the store has not recorded {action.action!r} within {ANSWER_SECONDS_MAX:.0f} s; it is tried for as long as this "
-                f"process runs, so look at the saga before you repeat it: saga show {before.saga}"
+                f"process runs, so look at the saga before you repeat it: saga show {saga}"
             ) from None
 
-    async def _decided(self, before: Snapshot, events: Sequence[ev.Event]) -> Snapshot:
-        graph = await self._definitions.graph(before.definition)
-        now = self._clock.now()
-        refs = [
-            CommandRef(before.saga, step) for step, letter in enumerate(before.state.vector) if letter == DISPATCHED
-        ]
-        unclaimed = ev.Unclaimed(frozenset(ref.step for ref in await self._redriver.store.unclaimed(refs)))
-        state = decide(graph, before.state, [unclaimed, *events], now=now, jitter=0.0, enforce_deadline=False).state
-        return structs.replace(before, state=state)
+    async def _run(
+        self,
+        saga: UUID,
+        request: ActionRequest,
+        actor: str,
+        reason: str,
+        expected_plan: str | None,
+        *,
+        dry_run: bool,
+    ) -> Snapshot:
+        if not dry_run:
+            return (await self.act(saga, request, By(actor, reason), expected_plan=expected_plan)).saga
+        snapshot, basis = await self._basis(saga)
+        decision = decide_dry(basis, request)
+        _check_plan(plan_of_decision(basis, request, decision), expected_plan)
+        if decision.refusal is not None:
+            raise ActionRefused(_refused(request, decision.refusal))
+        return structs.replace(snapshot, state=decision.state)
+
+    async def _act(
+        self, saga: UUID, request: ActionRequest, action: Action, expected_plan: str | None, *, is_new: bool
+    ) -> Acted:
+        """Decides and commits until the audit has the request. `is_new`: nobody can have used its id before."""
+        is_tried = False
+        while True:
+            line = None if is_new and not is_tried else await self._recorded(saga, action)
+            if line is not None:
+                return await self._answer(saga, request, line, is_replayed=not is_tried)
+            snapshot, basis = await self._basis(saga)
+            decision = decide_dry(basis, request, action.reason or "")
+            plan = plan_of_decision(basis, request, decision)
+            _check_plan(plan, expected_plan)
+            await self._commit(
+                snapshot, basis, decision, structs.replace(action, step=decision.position, plan=plan.digest)
+            )
+            is_tried = True
+
+    async def _commit(self, snapshot: Snapshot, basis: Basis, decision: DryDecision, action: Action) -> None:
+        """Commits what was decided if the saga is still the same, or records that the action was refused."""
+        if decision.refusal is not None:
+            try:
+                await self._ledger.record(
+                    snapshot.saga, audit_of(action, basis.state, basis.state, storable(decision.refusal))
+                )
+            except AlreadyExists:
+                return  # the same request was decided elsewhere
+            return
+        group = await self._redriver.group_for(snapshot, decision.events)
+        group.unclaimed, group.facts, group.action = basis.unclaimed, basis.facts, action
+        await self._outcomes.apply(group)
+
+    async def _basis(self, saga: UUID) -> tuple[Snapshot, Basis]:
+        """Reads what an action is decided on. What is claimed meanwhile does not escape: the write of the decision is fenced (G135)."""
+        snapshot = await self._ledger.snapshot(saga)
+        graph = await self._definitions.graph(snapshot.definition)
+        refs = [CommandRef(saga, step) for step, letter in enumerate(snapshot.state.vector) if letter == DISPATCHED]
+        unclaimed = frozenset(ref.step for ref in await self._redriver.store.unclaimed(refs)) if refs else frozenset()
+        return snapshot, basis_of_snapshot(snapshot, graph, unclaimed, self._redriver.clock.now())
+
+    async def _recorded(self, saga: UUID, action: Action) -> AuditLine | None:
+        """Returns what the audit says of a request. Raises UsageError if it was another one."""
+        lines = await self._ledger.audits(AuditFilter(request=action.request, limit=1))
+        if not lines:
+            return None
+        found = lines[0].audit.action
+        same = (lines[0].saga, found.action, ascii_text(found.actor)) == (saga, action.action, ascii_text(action.actor))
+        if not same:
+            raise UsageError(f"request {action.request} was made for another action: make a new id for each request")
+        return lines[0]
+
+    async def _answer(self, saga: UUID, request: ActionRequest, line: AuditLine, *, is_replayed: bool) -> Acted:
+        if line.audit.refusal is not None:
+            raise ActionRefused(_refused(request, line.audit.refusal), is_replayed=is_replayed)
+        return Acted(line, await self._ledger.snapshot(saga), is_replayed)
 
 
-def _describe(graph: Graph, snapshot: Snapshot, action: str) -> str:
-    state = snapshot.state
-    if state.phase is Phase.RUNNING and is_pivot_passed(graph, state.vector):
-        return f"saga {snapshot.saga} has passed its pivot {graph.steps[graph.pivot].name} and only goes forward"
-    if state.rollback_requested and action == "roll back":
-        return f"saga {snapshot.saga} is running, rollback requested: it {_awaited_pivot(graph, snapshot)}"
-    flags = (", paused" if state.paused else "") + (", rollback requested" if state.rollback_requested else "")
-    way_out = "" if state.phase.is_terminal else f" (saga why {snapshot.saga} says what it waits for)"
-    return f"saga {snapshot.saga} is {state.phase.name.lower()}{flags}{way_out}"
+def _action_of(request: ActionRequest, by: By) -> Action:
+    if by.request is not None and not (
+        by.request.isascii() and by.request.isprintable() and 1 <= len(by.request) <= REQUEST_CHARS_MAX
+    ):
+        raise UsageError(f"a request id has 1 to {REQUEST_CHARS_MAX} printable ASCII characters")
+    return Action(
+        actor=storable(by.actor),
+        action=request.words,
+        step=None,
+        reason=storable(by.reason),
+        authenticated=None if by.authenticated is None else storable(by.authenticated),
+        address=None if by.address is None else storable(by.address),
+        request=by.request or str(uuid4()),
+    )
 
 
-def _awaited_pivot(graph: Graph, snapshot: Snapshot) -> str:
-    """Says what the rollback waits for, and what an operator can do about it."""
-    name, vector, saga = graph.steps[graph.pivot].name, snapshot.state.vector, snapshot.saga
-    if vector[graph.pivot] in QUARANTINED_LETTERS:
-        way_out = way_out_of_quarantine(saga, graph, vector, graph.pivot)
-        return f"waits for the pivot {name}, which is quarantined with its outcome unknown. Run {way_out}"
-    return f"waits until the outcome of the pivot {name} is known (saga why {saga} says what for)"
+def _check_plan(plan: Plan, expected: str | None) -> None:
+    if expected not in (None, ANY_PLAN, plan.digest):
+        raise PlanChanged(
+            f"saga {plan.saga} has moved on, and another plan follows from {plan.request.action}: look at it before you repeat the action",
+            plan.document(),
+        )
 
 
-def _is_same(before: Snapshot, after: Snapshot) -> bool:
-    return audited(before.state) == audited(after.state)
-
-
-def _obstacle_to_skip(graph: Graph, snapshot: Snapshot, position: int) -> str | None:
-    """Says why the step cannot be skipped. G37: no effect of it may appear later, and no other step may need its result."""
-    step, vector = graph.steps[position], snapshot.state.vector
-    if not is_pivot_passed(graph, vector):
-        return "the pivot has not passed; resolve it, or roll the saga back"
-    if step.mode is Mode.JOURNALED:
-        return "it is journaled, and its service may still run it; retry it, or resolve it"
-    if position in snapshot.claimed or position in snapshot.unquiet:
-        return "a call of it may still arrive; wait until its claim and the margin have ended"
-    readers = [
-        other.name
-        for other, letter in zip(graph.steps, vector, strict=True)
-        if position in other.reads and letter not in FINISHED_LETTERS
-    ]
-    if graph.returns is not None and step.name in reads(graph.returns):
-        readers.append("the saga for its return value")
-    return f"its result is read by {', '.join(readers)}; resolve it as happened instead" if readers else None
+def _refused(request: ActionRequest, refusal: str) -> str:
+    return f"cannot {request.action}: {refusal}"

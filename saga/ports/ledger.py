@@ -1,4 +1,4 @@
-"""The ledger port: reads single sagas, and records what operators did."""
+"""The ledger port: reads single sagas, and the audit of what operators did."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
-from saga.core.definition.json_value import Json
+from saga.ports.values.audit import Audit, AuditFilter, AuditLine
 from saga.ports.values.notification import SagaStatus
 from saga.ports.values.overdue import OverdueSaga
 
@@ -23,10 +23,10 @@ class Snapshot(OverdueSaga, frozen=True, kw_only=True):
 
 
 class Ledger(Protocol):
-    """Reads single sagas, and records what operators did. Only `statuses` is on the hot path.
+    """Reads single sagas, and the audit of what operators did. Only `statuses` is on the hot path.
 
     Raises:
-        Unavailable: by every method; of `audit`, the outcome is unknown.
+        Unavailable: by every method; of `record`, the outcome is unknown.
     """
 
     async def statuses(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
@@ -42,7 +42,14 @@ class Ledger(Protocol):
     async def find_key(self, definition_name: str, key: str) -> UUID | None:
         """Returns the saga that was started with this key; None if there is none."""
 
-    async def audit(
-        self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Json]
-    ) -> None:
-        """Records what an operator did."""
+    async def record(self, saga: UUID | None, audit: Audit) -> None:
+        """Records an action that has changed no saga. One that changes a saga is recorded with the change: `Write.audits`.
+
+        `saga`: None if it is not about one.
+
+        Raises:
+            AlreadyExists: its request is in the audit.
+        """
+
+    async def audits(self, wanted: AuditFilter) -> list[AuditLine]:
+        """Reads lines of the audit, newest first, at most `AUDIT_LINES_MAX`."""

@@ -68,6 +68,9 @@ class Store(Protocol):
         """Writes what was decided, each saga as a whole or not at all. Returns the write conflicts.
 
         `wait`: wait for locked sagas instead of returning them as conflicts. `connection`: take part in its transaction.
+
+        Raises:
+            AlreadyExists: the request of an operator's action is in the audit already; nothing was written.
         """
 
     async def poll(

@@ -20,7 +20,6 @@ from saga.errors import SagaError, Unavailable
 from saga.logger import Logger, get_logger
 from saga.ports.store import Store
 from saga.ports.values.overdue import BEGINNING, OverdueSaga, Place
-from saga.ports.values.write import Action
 from saga.runtime.commit.outcome_queue import OutcomeQueue
 from saga.runtime.definition_cache import DefinitionCache
 from saga.runtime.planning.outcome_group import OutcomeGroup
@@ -127,12 +126,6 @@ class Redriver:
         # A saga whose row is locked for long is committed later
         settled, _ = await asyncio.wait(settling, timeout=SETTLED_SECONDS_MAX)
         return {settling[future] for future in settled}
-
-    async def apply(self, saga: OverdueSaga, events: Sequence[ev.Event], action: Action) -> bool:
-        """Commits what an operator's events decide for a saga, with the audit of it. Returns whether they changed the saga."""
-        group = await self.group_for(saga, events)
-        group.actions = (action,)
-        return await self.outcomes.settle(group)
 
     async def group_for(self, saga: OverdueSaga, events: Sequence[ev.Event]) -> OutcomeGroup:
         """A group without outcomes, for events that come from outside a claim."""

@@ -81,7 +81,7 @@ GUARDS: Final = (
     Guard("G34", "A rejection behind the pivot is quarantined, never a rollback.", "`core/rules/outcomes.py`"),
     Guard("G35", "A kept rejection is quarantined when the pivot succeeds.", "`core/rules/pivot.py`"),
     Guard("G36", "A quarantined step is retried by an operator.", "`core/rules/operators.py`"),
-    Guard("G37", "An operator declares a step void only on evidence.", "`operations.py`"),
+    Guard("G37", "An operator declares a step void only on evidence.", "`inspection/actions/dry_decision.py`"),
     Guard("G38", "A journaled rejection is deleted for a retry only behind the pivot.", "`runtime/steps/journaled.py`"),
     Guard("G39", "An execute that finds a tombstone reports a rejection.", "`runtime/steps/journaled.py`"),
     Guard("G40", "Abandoning freezes first.", "`core/rules/abandon.py`"),

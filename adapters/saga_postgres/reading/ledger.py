@@ -1,4 +1,4 @@
-"""Reads sagas, one by one and in lists, and records what operators do to them."""
+"""Reads sagas, one by one and in lists, and the audit of what operators did."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
-from saga.core.definition.json_value import Json
 from saga.core.state.phase import Phase
 from saga.errors import NotFound
 from saga.ports.ledger import Snapshot
 from saga.ports.listing import LINES_MAX, Counts, DefinitionLine, SagaFilter, SagaLine, Survey
 from saga.ports.saga_detail import HistoryLine, HistoryPlace, SagaDetail
 from saga.ports.saga_history import HistoryPage
+from saga.ports.values.audit import Audit, AuditFilter, AuditLine
 from saga.ports.values.fleet import Fleet
 from saga.ports.values.notification import SagaStatus
 from saga.ports.values.scan import SagaScan, ScanPage
-from saga.ports.values.write import Action, Audit
-from saga_postgres.audit import record
+from saga_postgres.audit import read_audits, record
 from saga_postgres.connection.pool import Pool
 from saga_postgres.reading.fleet import read_fleet
 from saga_postgres.reading.histories import read_histories
@@ -62,11 +61,13 @@ class PostgresLedger:
             saga: UUID | None = await connection.fetchval(_FIND_KEY, definition_name, key)
         return saga
 
-    async def audit(
-        self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Json]
-    ) -> None:  # fmt: skip
+    async def record(self, saga: UUID | None, audit: Audit) -> None:
         async with self._pool.connection() as connection:
-            await record(connection, saga, Audit(Action(actor, action, step, reason), detail))
+            await record(connection, saga, audit)
+
+    async def audits(self, wanted: AuditFilter) -> list[AuditLine]:
+        async with self._pool.connection() as connection:
+            return await read_audits(connection, wanted)
 
     async def lines(self, wanted: SagaFilter) -> list[SagaLine]:
         phases = None if wanted.phases is None else [phase.value.encode() for phase in wanted.phases]

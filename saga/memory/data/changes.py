@@ -7,7 +7,7 @@ import math
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 from saga.memory.data.commands import CommandRow
-from saga.memory.data.database import AuditEntry, Database, HistoryRow, ResultRow, SagaRow
+from saga.memory.data.database import Database, HistoryRow, ResultRow, SagaRow
 from saga.ports.adapter import StoreOptions
 from saga.ports.values.claim import CommandRef
 from saga.ports.values.start import Start
@@ -63,11 +63,7 @@ def write_saga(database: Database, options: StoreOptions, write: Write, *, proce
     for result in write.results:
         row.results.setdefault(result.step, ResultRow(now, process, result.attempts, result.value))
     for audit in write.audits:
-        action = audit.action
-        at = database.epoch + now
-        database.audit.append(
-            AuditEntry(at, action.actor, action.action, row.id, action.step, action.reason, dict(audit.detail))
-        )
+        database.add_audit(row.id, audit)
     version = row.version if write.changed else None
     for entry in write.entries:
         database.history.append(HistoryRow(now, row.id, version, process, row.state, entry))

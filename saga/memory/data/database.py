@@ -24,6 +24,7 @@ from saga.memory.data.due_queue import DueQueue
 from saga.memory.data.transaction import Locks, Transaction
 from saga.ports.clock import Clock
 from saga.ports.membership import ClaimCost, ProcessListener
+from saga.ports.values.audit import Audit, AuditLine
 from saga.ports.values.claim import Claim, CommandRef
 from saga.ports.values.notification import Notifications
 
@@ -87,19 +88,6 @@ class HistoryRow:
     entry: HistoryEntry
 
 
-@dataclass(frozen=True, slots=True)
-class AuditEntry:
-    """An action of an operator."""
-
-    at: float
-    actor: str
-    action: str
-    saga: UUID
-    step: int | None
-    reason: str | None
-    detail: dict[str, Any]
-
-
 @dataclass(slots=True)
 class Member:
     """A process in the list. A dead one stays in it until a peer finds it dead."""
@@ -152,12 +140,20 @@ class Database:
         self.leader: Leader | None = None
         self.history: deque[HistoryRow] = deque(maxlen=HISTORY_ENTRIES_MAX)
         self.history_since: float | None = None  # older lines were dropped
-        self.audit: deque[AuditEntry] = deque(maxlen=AUDIT_ENTRIES_MAX)
+        self.audit: deque[AuditLine] = deque(maxlen=AUDIT_ENTRIES_MAX)
         self.rows: dict[str, Any] = {}  # the effects of transactional steps
         self.locks: Locks = Locks()
 
     def now(self) -> float:
         return self.clock.monotonic()
+
+    def is_audited(self, request: str | None) -> bool:
+        """Tells whether the audit has a line of this request."""
+        return request is not None and any(line.audit.action.request == request for line in self.audit)
+
+    def add_audit(self, saga: UUID | None, audit: Audit) -> None:
+        newest = self.audit[-1].id if self.audit else 0
+        self.audit.append(AuditLine(newest + 1, self.epoch + self.now(), saga, audit))
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:

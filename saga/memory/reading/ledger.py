@@ -6,7 +6,6 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
-from typing import Any
 from uuid import UUID
 
 from msgspec import structs
@@ -14,7 +13,7 @@ from msgspec import structs
 from saga.core.state.letters import UNDER_WAY_LETTERS
 from saga.core.state.phase import Phase
 from saga.errors import NotFound
-from saga.memory.data.database import AuditEntry, Database, SagaRow
+from saga.memory.data.database import Database, SagaRow
 from saga.memory.reading.fleet import fleet_of
 from saga.memory.reading.histories import histories
 from saga.memory.reading.saga_detail import case_of
@@ -25,6 +24,7 @@ from saga.ports.ledger import Snapshot
 from saga.ports.listing import LINES_MAX, Counts, DefinitionLine, SagaFilter, SagaLine, Survey
 from saga.ports.saga_detail import HistoryLine, HistoryPlace, SagaDetail, place_of
 from saga.ports.saga_history import HistoryPage
+from saga.ports.values.audit import AUDIT_LINES_MAX, Audit, AuditFilter, AuditLine, request_recorded
 from saga.ports.values.fleet import Fleet
 from saga.ports.values.notification import SagaStatus
 from saga.ports.values.scan import SagaScan, ScanPage
@@ -59,11 +59,14 @@ class MemoryLedger:
         owner = self._database.start_keys.get((definition_name, key))
         return None if owner is None else owner[0]
 
-    async def audit(
-        self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Any]
-    ) -> None:
-        at = self._database.epoch + self._database.now()
-        self._database.audit.append(AuditEntry(at, actor, action, saga, step, reason, dict(detail)))
+    async def record(self, saga: UUID | None, audit: Audit) -> None:
+        if self._database.is_audited(audit.action.request):
+            raise request_recorded(audit.action.request)
+        self._database.add_audit(saga, audit)
+
+    async def audits(self, wanted: AuditFilter) -> list[AuditLine]:
+        passing = (line for line in reversed(self._database.audit) if wanted.passes(line))
+        return list(islice(passing, min(wanted.limit, AUDIT_LINES_MAX)))
 
     async def lines(self, wanted: SagaFilter) -> list[SagaLine]:
         newest = sorted(self._database.sagas.values(), key=lambda row: row.id.int, reverse=True)

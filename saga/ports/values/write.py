@@ -8,11 +8,11 @@ from uuid import UUID
 
 from msgspec import Struct
 
-from saga.core.definition.json_value import Json
 from saga.core.definition.retry_policy import FAILURES_COUNTED_MAX
 from saga.core.rules.decision import HistoryEntry
 from saga.core.state.operation import Operation
 from saga.core.state.saga_state import State
+from saga.ports.values.audit import Audit
 
 
 class Dispatch(Struct):
@@ -65,22 +65,6 @@ class Result(Struct):
     step: int
     attempts: int
     value: bytes | None
-
-
-class Action(Struct, frozen=True):
-    """The request of an operator. `step`: its position; None: it is about the saga."""
-
-    actor: str
-    action: str
-    step: int | None
-    reason: str | None
-
-
-class Audit(Struct, frozen=True):
-    """An action of an operator with what it changed, to be recorded in the transaction that changes it."""
-
-    action: Action
-    detail: dict[str, Json]
 
 
 class Write(Struct):

@@ -11,12 +11,13 @@ from msgspec import structs
 
 from saga.core.rules import events as ev
 from saga.core.text import ascii_text, named, storable
-from saga.errors import InputRefused, Locked, SagaError, ServerFailed
+from saga.errors import AlreadyExists, InputRefused, Locked, SagaError, ServerFailed
 from saga.logger import get_logger
 from saga.ports.clock import Clock
 from saga.ports.store import Store
+from saga.ports.values.audit import Action
 from saga.ports.values.notification import Notifications
-from saga.ports.values.write import Action, WriteConflict
+from saga.ports.values.write import WriteConflict
 from saga.runtime.after_commit import AfterCommit
 from saga.runtime.commit.backoff import Backoff
 from saga.runtime.commit.outcome_queue import OutcomeQueue
@@ -64,8 +65,22 @@ class Committer:
     async def run(self) -> None:
         """Commits until cancelled."""
         async with asyncio.TaskGroup() as self._tasks:
+            self._tasks.create_task(self._act())
             for _ in range(COMMITS_AT_ONCE):
                 self._tasks.create_task(self._work())
+
+    async def _act(self) -> None:
+        """Commits the actions of operators, each apart: its saga must not change between its decision and its commit."""
+        while True:
+            group = await self.queue.next_action()
+            group.is_apart = True
+            self._tasks.create_task(self._commit_action(group))
+
+    async def _commit_action(self, group: OutcomeGroup) -> None:
+        try:
+            await self._commit([group], Notifications(), wait=True, alone=True)
+        finally:
+            self.queue.applied(group)
 
     async def _work(self) -> None:
         while True:
@@ -109,6 +124,11 @@ class Committer:
             except InputRefused as error:  # the only error that an outcome itself can cause
                 notifications.drop_inline()
                 await self._refused(groups, notifications, error, alone=alone)
+                break
+            except (
+                AlreadyExists
+            ):  # the action was committed by an earlier attempt, or the same request by another process
+                notifications.drop_inline()
                 break
             except SagaError as error:  # the commit may have been made: plan again under the rows' locks
                 notifications.drop_inline()  # the claims of this attempt may not exist
@@ -170,6 +190,9 @@ class Committer:
 
     def _rebase(self, group: OutcomeGroup, conflict: WriteConflict, *, alone: bool) -> None:
         self._planner.forget(group)
+        if group.action is not None:
+            group.extra = ()  # it must be decided again, by its caller
+            return
         if conflict.state is None:
             return
         # The row is unchanged: a step that was never claimed is claimed by now, or, the second time, the rejection is of an old claim
@@ -211,15 +234,17 @@ class Committer:
         group.conflicts += 1
         if group.conflicts <= CONFLICTS_MAX:
             await self._commit([group], Notifications(), alone=True)
+        elif group.action is not None:
+            group.refusal = error
 
 
 def _rewrite(group: OutcomeGroup, error: SagaError) -> None:
     """Writes all words in ASCII: the encoding of the database may lack one of their letters. If they are, the results are to blame."""
     extra = [_in_ascii(event) for event in group.extra]
     outcomes = [_outcome_in_ascii(outcome) for outcome in group.outcomes]
-    actions = [_action_in_ascii(action) for action in group.actions]
-    is_ascii = extra == list(group.extra) and outcomes == group.outcomes and actions == list(group.actions)
-    group.extra, group.actions = extra, actions
+    action = None if group.action is None else _action_in_ascii(group.action)
+    is_ascii = extra == list(group.extra) and outcomes == group.outcomes and action == group.action
+    group.extra, group.action = extra, action
     group.outcomes = [_unstorable(outcome, error) for outcome in outcomes] if is_ascii else outcomes
 
 

@@ -27,6 +27,8 @@ class OutcomeQueue:
         self._busy: dict[int, OutcomeGroup] = {}
         self._notifications = Notifications()
         self._wanted = Wakeup()
+        self._actions: asyncio.Queue[OutcomeGroup] = asyncio.Queue()
+        self._acting = 0  # actions that are not committed yet
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -39,7 +41,6 @@ class OutcomeQueue:
             waiting.outcomes.extend(group.outcomes)
             waiting.settled.extend(group.settled)
             waiting.extra = (*waiting.extra, *group.extra)
-            waiting.actions = (*waiting.actions, *group.actions)
             waiting.wake_seconds = group.wake_seconds if waiting.wake_seconds is None else waiting.wake_seconds
             if group.version > waiting.version:
                 waiting.rebase(group.version, group.state)
@@ -52,6 +53,35 @@ class OutcomeQueue:
         group.settled.append(settled)
         self.add(group)
         return settled
+
+    def apply(self, group: OutcomeGroup) -> asyncio.Future[bool]:
+        """Enqueues the action of an operator, which is committed apart. The future is resolved with whether it was committed.
+
+        It was not if the saga has another version by now, or if the request of the action is in the audit. The future raises
+        InputRefused if the store refuses it.
+        """
+        settled: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        group.settled.append(settled)
+        self._acting += 1
+        self._idle.clear()
+        self._actions.put_nowait(group)
+        return settled
+
+    async def next_action(self) -> OutcomeGroup:
+        """Waits for the action of an operator. `applied` must follow."""
+        return await self._actions.get()
+
+    def applied(self, group: OutcomeGroup) -> None:
+        """This action is dealt with."""
+        self._acting -= 1
+        for future in group.settled:
+            if future.done():  # nobody waits for it any more
+                continue
+            if group.refusal is not None:
+                future.set_exception(group.refusal)
+            else:
+                future.set_result(group.is_changed)
+        self._rest()
 
     def notify(self, notifications: Notifications) -> None:
         """Sends these notifications with the next commit."""
@@ -89,9 +119,12 @@ class OutcomeQueue:
             for future in group.settled:
                 if not future.done():
                     future.set_result(group.is_changed)
+        self._rest()
+
+    def _rest(self) -> None:
         if self._pending or _has_recipients(self._notifications):
             self._wanted.ring()
-        elif not self._busy:
+        elif not self._busy and not self._acting:
             self._idle.set()
 
     def _next_batch(self) -> tuple[list[OutcomeGroup], Notifications]:

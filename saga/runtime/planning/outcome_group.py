@@ -12,14 +12,16 @@ from saga.core.condition.facts import Facts
 from saga.core.definition.graph import Graph
 from saga.core.rules.events import Event
 from saga.core.state.saga_state import State
-from saga.ports.values.write import Action
+from saga.errors import SagaError
+from saga.ports.values.audit import Action
 from saga.runtime.planning.outcome import Outcome
 
 
 class OutcomeGroup(Struct):
     """Outcomes of one saga, and the row (`version`, `state`) on which they are decided.
 
-    `extra`: events that come from outside a claim; `actions`: the requests of operators from which they come.
+    `extra`: events that come from outside a claim. `action`: that of an operator, from which they come. Its group is committed on
+    the version that it was decided on, or not at all; `refusal`: the error with which the store refused it.
     `trace`: the trace of the saga, for a group without outcomes; otherwise the claims of its outcomes have it.
     `unclaimed`: the steps that no process has ever claimed, as the store last answered. It is None if the store was not asked.
     `facts`: what the store has recorded for conditions; None in the same way.
@@ -42,7 +44,8 @@ class OutcomeGroup(Struct):
     trace: str | None = None
     unclaimed: frozenset[int] | None = None
     facts: Facts | None = None
-    actions: Sequence[Action] = ()
+    action: Action | None = None
+    refusal: SagaError | None = None
     is_apart: bool = False
 
     def rebase(self, version: int, state: State) -> None:

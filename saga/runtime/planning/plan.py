@@ -27,9 +27,10 @@ from saga.core.state.letters import (
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
+from saga.ports.values.audit import Action, Audit
 from saga.ports.values.claim import CommandRef
 from saga.ports.values.notification import Notifications
-from saga.ports.values.write import COUNT_MAX, CUT_OFF, PARKED_SECONDS, Audit, Delay, Dispatch, Drop, Result, Write
+from saga.ports.values.write import COUNT_MAX, CUT_OFF, PARKED_SECONDS, Delay, Dispatch, Drop, Result, Write
 from saga.runtime.planning.assignment import Routes, dispatch_to_owner, dispatch_to_queue
 from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.handover import FRESH_LETTERS
@@ -67,9 +68,8 @@ def plan(
     is_written = decision.changed or is_rescheduled
     write = Write(group.saga, group.version, is_written, decision.state, group.wake_seconds, entries=decision.entries)
     write.is_deadline_moved = decision.state.deadline != group.state.deadline
-    if group.actions and decision.changed:
-        detail: dict[str, Json] = {"before": audited(group.state), "after": audited(decision.state)}
-        write.audits = [Audit(action, detail) for action in group.actions]
+    if group.action is not None:
+        write.audits = [audit_of(group.action, group.state, decision.state)]
     planned = CommitPlan(write, decision)
     if decision.state.reason is not None or decision.state.phase is Phase.ABANDONING:
         planned.doubts = _doubts(group, decision)
@@ -146,8 +146,12 @@ def _never_claimed(group: OutcomeGroup, decision: Decision) -> list[tuple[int, i
     return [(step, None) for step in group.unclaimed or () if before[step] == DISPATCHED and after[step] == VOID]
 
 
-def audited(state: State) -> dict[str, Json]:
-    """The state of a saga as the audit shows it."""
+def audit_of(action: Action, before: State, after: State, refusal: str | None = None) -> Audit:
+    """The audit of an action that leads from one state of a saga to another."""
+    return Audit(action, {"before": _audited(before), "after": _audited(after)}, refusal)
+
+
+def _audited(state: State) -> dict[str, Json]:
     return {
         "phase": state.phase.name,
         "vector": state.vector,

@@ -47,7 +47,7 @@ class CommitPlanner:
         self, group: OutcomeGroup, notifications: Notifications, here: float, *, enforce_deadline: bool
     ) -> CommitPlan:
         row = self._rows.get(group.saga.int)
-        if row is not None and row[0] > group.version:
+        if row is not None and row[0] > group.version and group.action is None:
             group.rebase(*row)
         now = group.store_clock + here
         jitter = random.random()  # noqa: S311 (spreads retries)

@@ -305,7 +305,8 @@ class _FaultyLedger:
         self._inner = inner
         self._session = session
         self.find_key = inner.find_key
-        self.audit = inner.audit
+        self.record = inner.record
+        self.audits = inner.audits
 
     async def statuses(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
         return await self._session.call("statuses", lambda: self._inner.statuses(sagas))

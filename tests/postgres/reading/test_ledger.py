@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from uuid import UUID, uuid4
 
@@ -67,17 +66,6 @@ async def test_a_start_key_leads_to_its_saga(ledger: PostgresLedger, tables: Tab
 
     assert await ledger.find_key("order", "k") == saga
     assert await ledger.find_key("refund", "k") is None
-
-
-async def test_the_action_of_an_operator_is_recorded(ledger: PostgresLedger, tables: Tables) -> None:
-    saga = uuid4()
-
-    await ledger.audit("ada", "retry", saga, 2, "provider is back", {"before": "d"})
-
-    row = await tables.fetchrow("select * from audit")
-    assert row is not None
-    assert (row["actor"], row["action"], row["saga"], row["step"]) == ("ada", "retry", saga, 2)
-    assert (row["reason"], json.loads(row["detail"])) == ("provider is back", {"before": "d"})
 
 
 async def test_the_list_begins_with_the_newest(ledger: PostgresLedger, tables: Tables) -> None:

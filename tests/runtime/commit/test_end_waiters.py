@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +13,7 @@ from saga.core.state.phase import Phase
 from saga.errors import NotFound, Unavailable, UsageError
 from saga.ports.clock import SystemClock
 from saga.ports.ledger import Snapshot
+from saga.ports.values.audit import Audit, AuditFilter, AuditLine
 from saga.ports.values.notification import SagaStatus
 from saga.runtime.commit import end_waiters as endings
 from saga.runtime.commit.end_waiters import EndWaiters
@@ -44,9 +44,10 @@ class Shelf:
     async def find_key(self, definition_name: str, key: str) -> UUID | None:
         raise NotImplementedError
 
-    async def audit(
-        self, actor: str, action: str, saga: UUID, step: int | None, reason: str | None, detail: dict[str, Any]
-    ) -> None:
+    async def record(self, saga: UUID | None, audit: Audit) -> None:
+        raise NotImplementedError
+
+    async def audits(self, wanted: AuditFilter) -> list[AuditLine]:
         raise NotImplementedError
 
 

@@ -117,6 +117,6 @@ async def test_actions_on_locked_sagas_stop_no_other(world: World, sql: Sql) -> 
 
     assert all([(await action).state.paused for action in actions])
     for gate, handle in zip(gates, handles, strict=True):
-        gate.open()
         await sagas.operations.resume(handle.id, **BY)
+        gate.open()
         await handle.result(15)

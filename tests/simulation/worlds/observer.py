@@ -22,8 +22,8 @@ COMPLETED = Phase.COMPLETED
 class InvariantBroken(Exception):
     """A violation of an invariant: I1 to I9, I11, L1 or L2.
 
-    Or of ONCE: a claim has called twice; QUIET: a step is final, and a call may still arrive; DATA: a wrong input or
-    result; LOOP: a loop died.
+    Or of AUDIT: a transaction has an action or its audit, not both; ONCE: a claim has called twice; QUIET: a step is final, and a
+    call may still arrive; DATA: a wrong input or result; LOOP: a loop died.
     """
 
     def __init__(self, name: str, text: str) -> None:

@@ -15,6 +15,7 @@ from saga.errors import SagaError
 from saga.memory.journal import MemoryJournal
 from saga.ports.journal import JournalRow, Mark
 from tests.simulation.seeds.chance import OPERATOR, Menu
+from tests.simulation.worlds.audited import REASON
 from tests.simulation.worlds.observer import ObservedSaga
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Operators:
 
     async def _do(self, sagas: SimulatedSagas, saga: UUID, what: str, share: float) -> None:
         operations, seen = sagas.operations, self._world.observer.sagas[saga]
-        words: Words = {"actor": "ops", "reason": "because"}
+        words: Words = {"actor": "ops", "reason": REASON}
         self._world.observer.record(f"an operator: {what} saga {seen.number}")
         try:
             match what:

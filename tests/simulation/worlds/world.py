@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from saga.testing.clocks.virtual_loop import OUTSIDE, Host, Standstill, VirtualL
 from tests.simulation.seeds import chance as chance_kinds
 from tests.simulation.seeds.chance import DELAY, DROP, DUPLICATE, REORDER, WHOLE, Chance, Edits, Injected
 from tests.simulation.seeds.plan import Plan, SagaPlan, TimedFault, plan_of
+from tests.simulation.worlds.audited import AuditWatch
 from tests.simulation.worlds.clocks import MachineClock
 from tests.simulation.worlds.database import WatchedDatabase
 from tests.simulation.worlds.machine import Machine, Role, _mode, boundary_menus, stale_menu
@@ -101,6 +103,7 @@ class World:
         self.definitions = {definition.name: definition.written() for definition in plan.definitions}
         self.people = Operators(self)
         self._read = 0  # lines of history
+        self._audit_watch = AuditWatch(self.database, self.observer)
 
     def make_services(self, plan: Plan) -> Services:
         """The services of the world."""
@@ -167,12 +170,10 @@ class World:
         if saga not in self.observer.sagas:
             self.observer.started(saga, int(row.input), self.database.definitions[row.definition].graph)
         self.observer.committed(saga, row.state, row.version)
-        history = self.database.history
-        while len(history) > self._read:
-            kind = history[self._read].entry.kind
-            self._read += 1
-            if "by an operator" in kind:
-                self.observer.rows["E10o"] += 1
+        new = list(islice(self.database.history, self._read, None))
+        self._read += len(new)
+        self.observer.rows["E10o"] += sum("by an operator" in row.entry.kind for row in new)
+        self._audit_watch.committed(new)
 
     # -- the run -----------------------------------------------------------------------------------------------------
 

@@ -12,8 +12,9 @@ from saga.core.rules.decision import HistoryEntry
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
-from saga.errors import Conflict, NotFound
+from saga.errors import AlreadyExists, Conflict, NotFound
 from saga.ports.saga_history import LETTERS_IN_EACH_LINE_MAX, VECTOR_EVERY_VERSIONS
+from saga.ports.values.audit import Action, Audit, AuditFilter
 from saga.ports.values.write import Drop, Result
 from saga.testing.suites.store.stage import (
     StoreStage,
@@ -195,8 +196,51 @@ class RecordTests(StoreStage):
         process = await self.process()
         start = await self.started(process)
 
-        await process.adapter.ledger.audit("ann", "retry", start.saga, 0, "it is back", {"letter": "d"})
-        await process.adapter.ledger.audit("ann", "pause", start.saga, None, None, {})
+        ledger, action = (
+            process.adapter.ledger,
+            Action("ann", "pause", None, "a test", "token", "::1", f"{start.saga}", "ab"),
+        )
+        applied, refused = (
+            Audit(action, {"before": {"paused": False}}),
+            Audit(replace(action, request=f"{start.saga} again"), {}, "no"),
+        )
+        assert await process.commit(replace(moved(start, "D"), audits=[applied])) == []
+        await ledger.record(start.saga, refused)
+
+        lines = await ledger.audits(AuditFilter(saga=start.saga))
+
+        assert [line.audit for line in lines] == [refused, applied]
+        newest, oldest = lines
+        assert (newest.saga, oldest.saga) == (start.saga, start.saga)
+        assert newest.at >= oldest.at > 0
+        assert await ledger.audits(AuditFilter(before=newest.id, saga=start.saga)) == [oldest]
+        assert await ledger.audits(AuditFilter(request=f"{start.saga} again", limit=9)) == [newest]
+        assert await ledger.audits(AuditFilter(saga=start.saga, actor="ann", limit=1)) == [newest]
+        assert await ledger.audits(AuditFilter(saga=uuid4())) == []
+
+    async def test_a_request_is_in_the_audit_once(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        audit = Audit(Action("ann", "pause", None, None, request=f"{start.saga}"), {})
+        await process.adapter.ledger.record(start.saga, audit)
+
+        with pytest.raises(AlreadyExists):
+            await process.commit(replace(moved(start, "D"), audits=[audit]))
+        with pytest.raises(AlreadyExists):
+            await process.adapter.ledger.record(start.saga, audit)
+
+        assert (await self.version_and_state(process, start))[0] == 1, "nothing of the write was made"
+        assert len(await process.adapter.ledger.audits(AuditFilter(saga=start.saga))) == 1
+
+    async def test_a_write_conflict_leaves_no_line_in_the_audit(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        audit = Audit(Action("ann", "pause", None, None, request=f"{start.saga}"), {})
+
+        conflicts = await process.commit(replace(moved(start, "D", version=7), audits=[audit]))
+
+        assert len(conflicts) == 1
+        assert await process.adapter.ledger.audits(AuditFilter(saga=start.saga)) == []
 
     async def test_a_finished_saga_is_purged_with_its_key(self) -> None:
         process = await self.process()
