@@ -23,7 +23,6 @@ from saga.memory.data.database import Database, SagaRow, ref_order
 from saga.memory.data.transaction import Transaction
 from saga.memory.rows import claim_of, overdue_of
 from saga.ports.adapter import StoreOptions
-from saga.ports.values.audit import request_recorded
 from saga.ports.values.caller_transaction import not_a_transaction
 from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications
@@ -114,7 +113,9 @@ class MemoryStore:
                     continue
                 for ref in _touched(write):
                     await transaction.lock(ref)
-                await self._check_requests(transaction, write)
+                for audit in write.audits:
+                    await transaction.lock(("request", audit.action.request))
+                    self._database.check_request(audit)
                 if write.changed:
                     version, before = self._seen(transaction, write.saga)
                     transaction.sagas[write.saga] = (version + 1, state_after(write, before or write.state))
@@ -136,13 +137,6 @@ class MemoryStore:
             if self._newest_claim(ref) != claim:
                 return False
         return True
-
-    async def _check_requests(self, transaction: Transaction, write: Write) -> None:
-        for audit in write.audits:
-            request = audit.action.request
-            await transaction.lock(("request", request))
-            if self._database.is_audited(request):
-                raise request_recorded(request)
 
     def _newest_claim(self, ref: CommandRef) -> int | None:
         row = self._database.commands.get(ref)

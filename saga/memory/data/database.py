@@ -24,7 +24,7 @@ from saga.memory.data.due_queue import DueQueue
 from saga.memory.data.transaction import Locks, Transaction
 from saga.ports.clock import Clock
 from saga.ports.membership import ClaimCost, ProcessListener
-from saga.ports.values.audit import Audit, AuditLine
+from saga.ports.values.audit import Audit, AuditLine, request_recorded
 from saga.ports.values.claim import Claim, CommandRef
 from saga.ports.values.notification import Notifications
 
@@ -147,9 +147,11 @@ class Database:
     def now(self) -> float:
         return self.clock.monotonic()
 
-    def is_audited(self, request: str | None) -> bool:
-        """Tells whether the audit has a line of this request."""
-        return request is not None and any(line.audit.action.request == request for line in self.audit)
+    def check_request(self, audit: Audit) -> None:
+        """Raises AlreadyExists if the audit has a line of this request."""
+        request = audit.action.request
+        if request is not None and any(line.audit.action.request == request for line in self.audit):
+            raise request_recorded(request)
 
     def add_audit(self, saga: UUID | None, audit: Audit) -> None:
         newest = self.audit[-1].id if self.audit else 0

@@ -24,7 +24,7 @@ from saga.ports.ledger import Snapshot
 from saga.ports.listing import LINES_MAX, Counts, DefinitionLine, SagaFilter, SagaLine, Survey
 from saga.ports.saga_detail import HistoryLine, HistoryPlace, SagaDetail, place_of
 from saga.ports.saga_history import HistoryPage
-from saga.ports.values.audit import AUDIT_LINES_MAX, Audit, AuditFilter, AuditLine, request_recorded
+from saga.ports.values.audit import AUDIT_LINES_MAX, Audit, AuditFilter, AuditLine
 from saga.ports.values.fleet import Fleet
 from saga.ports.values.notification import SagaStatus
 from saga.ports.values.scan import SagaScan, ScanPage
@@ -60,8 +60,7 @@ class MemoryLedger:
         return None if owner is None else owner[0]
 
     async def record(self, saga: UUID | None, audit: Audit) -> None:
-        if self._database.is_audited(audit.action.request):
-            raise request_recorded(audit.action.request)
+        self._database.check_request(audit)
         self._database.add_audit(saga, audit)
 
     async def audits(self, wanted: AuditFilter) -> list[AuditLine]:
