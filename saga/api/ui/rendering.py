@@ -19,7 +19,13 @@ from saga.core.text import visible, visible_lines
 from saga.inspection.drawing.marks import mark_of
 from saga.inspection.wording import span
 
-MENU: Final = (("sagas", "", "Sagas"), ("definitions", "definitions", "Definitions"))
+MENU: Final = (
+    ("sagas", "", "Sagas"),
+    ("stuck", "stuck", "Needs a person"),
+    ("definitions", "definitions", "Definitions"),
+    ("services", "services", "Services"),
+    ("waits", "waits", "Waits"),
+)
 """The main menu: the name of each section, its path below the root, and its words."""
 GZIP_BYTES_MIN: Final = 1_000
 _GZIP_LEVEL: Final = 5

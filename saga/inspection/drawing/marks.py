@@ -33,6 +33,8 @@ _MARKS: Final[dict[str, tuple[str, str]]] = {
     "completed": ("ok", "✓"),
     "abandoned": ("rejected", "✕"),
     "paused": ("idle", "‖"),
+    "retry wait": ("running", "↻"),
+    "unclaimed": ("running", "◷"),
     "stuck": ("person", "!"),
     "rollback requested": ("undoing", "↶"),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from saga.core.definition.graph import Graph
@@ -51,7 +51,6 @@ _PLANNED: Final = {
     UndoAction.AWAIT_PIVOT: "waits for the outcome",
 }
 _WITHOUT_EFFECT: Final = {REJECTED: "rejected", HANDLED: "rejected", VOID: "void", SKIPPED: "skipped"}
-_NAMES_MAX: Final = 1
 
 
 def planned_undo(graph: Graph) -> list[Undo]:
@@ -78,18 +77,20 @@ def undo_of(detail: SagaDetail) -> list[Undo]:
     orders = _done(detail)
     orders |= _orders(preview, max(orders.values(), default=0) + 1)
     actions = {each.step: each.undo for stage in preview.stages for each in stage}
+    is_going_back = detail.state.phase is Phase.COMPENSATING
+    awaited = _awaited(detail.graph, actions) if is_going_back else {}
     found: list[Undo] = []
     for step, letter in enumerate(detail.state.vector):
         order = orders.get(step)
         if letter == COMPENSATED:
             found.append(_compensated(detail, step, order))
-        elif letter in QUARANTINED_LETTERS and detail.state.phase is Phase.COMPENSATING:
+        elif letter in QUARANTINED_LETTERS and is_going_back:
             found.append(Undo("person", order, f"quarantined{_failures(detail, step)}"))
         elif letter in ANY_COMPENSATING | ANY_RESOLVING | ANY_VOIDING and not detail.state.phase.is_terminal:
             word = "compensating" if letter in ANY_COMPENSATING else "finding out"
             found.append(Undo("acts", order, f"{word}{_failures(detail, step)}"))
         elif step in actions:
-            found.append(_planned(detail, step, order, actions))
+            found.append(Undo("waits", order, awaited.get(step, "waits") if is_going_back else _PLANNED[actions[step]]))
         else:
             found.append(Undo("none", None, _reason(detail, step, letter)))
     return found
@@ -169,13 +170,14 @@ def _compensated(detail: SagaDetail, step: int, order: int | None) -> Undo:
     return Undo("done", order, "compensated")
 
 
-def _planned(detail: SagaDetail, step: int, order: int | None, actions: Mapping[int, UndoAction]) -> Undo:
-    if detail.state.phase is not Phase.COMPENSATING:
-        return Undo("waits", order, _PLANNED[actions[step]])
-    waits_for = [after for (after, target) in undo_edges(detail.graph, actions) if target == step]
-    names = [detail.graph.steps[each].name for each in waits_for]
-    what = names[0] if len(names) == _NAMES_MAX else f"{len(names)} steps"
-    return Undo("waits", order, f"waits for {what}" if names else "waits")
+def _awaited(graph: Graph, undone: Iterable[int]) -> dict[int, str]:
+    """Says of each step that is still to be undone which ones are undone before it."""
+    names: dict[int, list[str]] = {}
+    for later, earlier in undo_edges(graph, undone):
+        names.setdefault(earlier, []).append(graph.steps[later].name)
+    return {
+        step: f"waits for {found[0] if len(found) == 1 else f'{len(found)} steps'}" for step, found in names.items()
+    }
 
 
 def _failures(detail: SagaDetail, step: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from html import unescape
 from html.parser import HTMLParser
 
 import httpx
@@ -16,9 +17,18 @@ from saga import memory
 from saga.api.principals import Principal, Role
 from saga.api.ui.assets import assets
 from tests.api.conftest import LOCAL
-from tests.api.ui.shop import Shop, fill, open_shop
+from tests.api.ui.shop import STUCK, Shop, fill, open_shop
 
 PAGE_BYTES_MAX = 60 * 1024
+LISTS = (
+    "/stuck",
+    "/stuck?by=service",
+    "/definitions",
+    "/services",
+    "/waits",
+    "/?q=is:stuck",
+    "/?q=step.charge:succeeded",
+)
 HOSTILE = '"><img src=x onerror=alert(1)><script>alert(2)</script>'
 
 
@@ -57,7 +67,7 @@ class Parsed(HTMLParser):
 def paths(shop: Shop) -> list[str]:
     stuck, done = shop.ids["order-1017"], shop.ids["order-1001"]
     tabs = [f"/sagas/{stuck}?tab={tab}" for tab in ("timeline", "history", "data", "audit")]
-    return ["/", *tabs, f"/sagas/{done}", "/sagas/order:order-1012", "/definitions", "/definitions/order?version=1"]
+    return ["/", *tabs, f"/sagas/{done}", "/sagas/order:order-1012", *LISTS, "/definitions/order?version=1"]
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -112,6 +122,58 @@ async def test_the_stuck_saga_says_what_it_waits_for(shop: Shop) -> None:
     assert "saga retry" in text
     assert "↶ 2 quarantined, 1 failure" in text
     assert "stands, compensation quarantined" in text
+
+
+async def test_stuck_sagas_are_grouped_by_what_stopped_them(shop: Shop) -> None:
+    async with client(shop) as pages:
+        text = (await pages.get("/stuck")).text
+        by_service = (await pages.get("/stuck?by=service")).text
+
+    assert f">{STUCK}</div>" in text
+    assert "provider answers #" in text
+    assert "payments: 1 live" in text
+    assert "q=is%3Astuck+definition%3Aorder+step%3Acharge" in text
+    assert "mail: 1 live" in by_service
+
+
+async def test_services_show_who_serves_them_and_what_is_wrong(shop: Shop) -> None:
+    async with client(shop) as pages:
+        text = (await pages.get("/services")).text
+
+    assert "No supervisor leads." in text
+    assert "nobody leads" in text
+    assert "<code>charge</code>" in text
+
+
+async def test_waits_are_ordered_by_when_they_end_by_themselves(shop: Shop) -> None:
+    async with client(shop) as pages:
+        text = (await pages.get("/waits")).text
+
+    assert text.index("the next attempt of step ship") < text.index("the compensation of step charge is quarantined")
+
+
+async def test_an_id_or_a_key_in_the_search_box_leads_to_its_saga(shop: Shop) -> None:
+    saga = shop.ids["order-1001"]
+    async with client(shop, prefix="/tools") as pages:
+        for q in (saga, "order:order-1001"):
+            answer = await pages.get("/", params={"q": q})
+
+            assert answer.status_code == 303
+            assert str(answer.url.join(answer.headers["location"])).endswith(f"/tools/sagas/{saga}")
+
+
+async def test_a_long_list_has_pages(shop: Shop) -> None:
+    for number in range(55):
+        await shop.start(f"many-{number:02}", "lamp")
+    async with client(shop) as pages:
+        first = await pages.get("/?q=key:many-*")
+        following = re.search(r'rel="next" href="([^"]+)"', first.text)
+        assert following is not None
+        second = await pages.get(unescape(following[1]))
+
+    found = [set(re.findall(r"many-\d\d(?=</code>)", page.text)) for page in (first, second)]
+    assert [len(keys) for keys in found] == [50, 5]
+    assert not found[0] & found[1]
 
 
 async def test_texts_from_a_saga_are_escaped(shop: Shop) -> None:

@@ -2,12 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
 
 import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.api.ui.browser import NARROW, Reader, Site, Theme, open_browser, open_site, reading
+from tests.api.ui.shop import STUCK
+
+PICTURES: Final = Path(__file__).parents[3] / "docs" / "images"
+PICTURE_BYTES_MAX: Final = 200_000
+PAGES: Final = {
+    "sagas": "",
+    "saga": "sagas/{order-1017}",
+    "stuck": "stuck",
+    "definition": "definitions/order",
+    "services": "services",
+    "waits": "waits",
+}
+"""The pages that the documentation shows, with their addresses."""
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +81,44 @@ def test_go_from_page_to_page_by_the_keyboard(reader: Reader) -> None:
     reader.is_at("definitions/order?version=2")
     reader.press("g", "s")
     reader.page.wait_for_url(site_root(reader))
+
+
+def test_find_whose_money_was_taken_and_whose_goods_were_not_sent(reader: Reader) -> None:
+    reader.open()
+    reader.press("/")
+    reader.page.keyboard.type("step.charge:succeeded -step.ship:succeeded")
+    reader.press("Enter")
+
+    reader.sees("order-1011")
+    reader.sees("order-1012")
+    expect(reader.page.locator("[data-row]")).to_have_count(2)
+
+
+def test_find_what_keeps_fourteen_sagas_waiting(reader: Reader) -> None:
+    reader.open()
+    reader.press("g", "p")
+    reader.is_at("stuck")
+    expect(reader.page.locator(".group").first).to_contain_text("provider answers #")
+    reader.press("j", "Enter")
+
+    reader.is_at("?q=is%3Astuck")
+    expect(reader.page.locator("[data-row]")).to_have_count(STUCK)
+
+
+def test_see_that_a_saga_pauses_before_its_next_attempt(reader: Reader) -> None:
+    reader.open("waits")
+    reader.page.get_by_role("row", name="the carrier does not answer").get_by_role("link").click()
+
+    expect(reader.page.get_by_label("Why")).to_contain_text("the next attempt of step ship")
+    expect(reader.page.get_by_label("Timeline")).to_contain_text("ship")
+
+
+def test_a_mistake_in_a_query_is_explained_beside_it(browser: Browser, site: Site) -> None:
+    with reading(browser, site, may_fail=True) as reader:
+        reader.open("?q=phase:runing")
+
+        expect(reader.page.get_by_role("alert")).to_contain_text("Did you mean")
+        expect(reader.page.get_by_label("Find sagas")).to_have_value("phase:runing")
 
 
 def test_the_keys_are_explained(reader: Reader) -> None:
@@ -133,8 +187,8 @@ def test_times_are_in_the_readers_own_zone(browser: Browser, site: Site) -> None
 
 def test_nothing_is_wider_than_a_telephone(browser: Browser, site: Site) -> None:
     with reading(browser, site, size=NARROW) as reader:
-        for path in ("", f"sagas/{site.shop.ids['order-1017']}", "definitions", "definitions/order"):
-            reader.open(path)
+        for path in PAGES.values():
+            reader.open(path.format(**site.shop.ids))
             assert reader.page.evaluate("document.documentElement.scrollWidth") <= NARROW[0], path
 
 
@@ -146,6 +200,18 @@ def test_pages_say_everything_without_scripts(browser: Browser, site: Site) -> N
     assert "It is rolling back because of" in page.inner_text("main")
     assert "↶ 2 quarantined" in page.inner_text("main")
     context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_documentation_has_a_picture_of_each_page(browser: Browser, site: Site, name: str) -> None:
+    """SAGA_REWRITE=1 takes the pictures again."""
+    if os.environ.get("SAGA_REWRITE") == "1":
+        PICTURES.mkdir(exist_ok=True)
+        with reading(browser, site) as reader:
+            reader.open(PAGES[name].format(**site.shop.ids))
+            reader.page.screenshot(path=PICTURES / f"{name}.png", full_page=name == "saga")
+
+    assert 0 < (PICTURES / f"{name}.png").stat().st_size <= PICTURE_BYTES_MAX
 
 
 def site_root(reader: Reader) -> str:
