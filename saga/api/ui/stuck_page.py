@@ -1,4 +1,4 @@
-"""What needs a person: the stuck sagas in groups by their cause, with whether the cause seems to be gone."""
+"""The page of what needs a person: the stuck sagas in groups by their cause, with whether their service is alive."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from saga.api.ui.rendering import View
 from saga.api.ui.sagas_page import path_of
 from saga.client import Sagas
 from saga.core.definition.json_value import Json
-from saga.inspection.summaries.live_sagas import GROUP_BY, stuck_document
 from saga.inspection.query.terms import quoted
+from saga.inspection.summaries.live_sagas import GROUP_BY, stuck_document
 
 QUERY: Final = "is:stuck"
 
@@ -39,7 +39,7 @@ def add_to(pages: Pages) -> None:
 
 
 async def _processes(sagas: Sagas) -> dict[str, int]:
-    """How many live processes serve each service."""
+    """Counts the live processes of each service."""
     found: dict[str, int] = {}
     for process in (await sagas.listing.fleet()).processes:
         for service in process.services:

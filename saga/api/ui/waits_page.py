@@ -1,4 +1,4 @@
-"""What the live sagas wait for, by the time at which it happens by itself."""
+"""The page of what live sagas wait for, by the time at which it happens by itself."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from saga.api.server import served
 from tests.api.ui.shop import Shop, fill, open_shop
 
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage")
+FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-lcd-text")
 """A sandbox needs rights that a container does not give; the pages are our own."""
 WIDE: Final = (1300, 900)
 NARROW: Final = (390, 844)
