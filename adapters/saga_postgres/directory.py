@@ -56,7 +56,7 @@ class PostgresDirectory:
                 await connection.execute(_PUBLISH, *columns)
 
     async def contracts(self) -> dict[str, Contract]:
-        rows = await self._pool.fetch(_CONTRACTS)
+        rows = await self._pool.read(_CONTRACTS)
         return {contract.name: contract for contract in map(_contract, rows)}
 
     async def register(self, graph: Graph, input_schema: Json, *, activate: bool, overwrite: bool) -> int:
@@ -76,7 +76,7 @@ class PostgresDirectory:
 
     async def in_use(self, services: Sequence[str]) -> list[Graph]:
         found = list[Graph]()
-        for row in await self._pool.fetch(_IN_USE, list(services)):
+        for row in await self._pool.read(_IN_USE, list(services)):
             with contextlib.suppress(DefinitionError):  # of a later build
                 found.append(graph_from_json(row["document"]))
         return found

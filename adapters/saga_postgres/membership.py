@@ -1,4 +1,7 @@
-"""Membership on Postgres: a session that holds an advisory lock on the number of the process, listens, and sends heartbeats."""
+"""Membership on Postgres: a session that holds an advisory lock on the number of the process, listens, and sends heartbeats.
+
+The pool lends this session in between.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,6 @@ class PostgresMembership:
         self._must_listen = False  # only processes that serve or start sagas: every notification wakes all listeners
         self._listening: asyncpg.Connection[asyncpg.Record] | None = None
         self._heard: set[str] = set()  # the services whose queues this session listens to
-        self._turn = asyncio.Lock()  # a connection runs one operation at a time
 
     @property
     def lock_class(self) -> int:
@@ -76,6 +78,7 @@ class PostgresMembership:
         self._connection, self._process, self._listener = connection, process, listener
         self._inbox.attach(process, listener)
         connection.add_termination_listener(self._on_terminated)
+        self._pool.share(connection)
         if self._must_listen:
             try:
                 await self.listen()  # `listen` may have been called meanwhile
@@ -95,10 +98,9 @@ class PostgresMembership:
         connection, listener = self._connection, self._listener
         if connection is None or listener is None or connection is self._listening or connection.is_closed():
             return  # it listens already, or will when it joins again
-        async with self._turn:
+        async with self._pool.turn(connection):
             if connection is not self._listening:
-                with translated(self._pool.place):
-                    await self._listen_on(connection, self._process, listener)
+                await self._listen_on(connection, self._process, listener)
 
     async def _listen_on(self, connection: Connection, process: int, listener: ProcessListener) -> None:
         await self._announcer.listen(connection, process, listener)
@@ -109,23 +111,21 @@ class PostgresMembership:
         if connection is None or listener is None:
             raise self._session_ended()
         await self.listen()
-        async with self._turn:
-            with self._pool.using(connection):
-                await self._announcer.listen_to_services(connection, sorted(set(services) - self._heard), listener)
-                self._heard.update(services)
-                await connection.execute(_ANNOUNCE, self._process, list(services), capacity)
-                await self._announcer.notify_peers(connection)
+        async with self._pool.turn(connection):
+            await self._announcer.listen_to_services(connection, sorted(set(services) - self._heard), listener)
+            self._heard.update(services)
+            await connection.execute(_ANNOUNCE, self._process, list(services), capacity)
+            await self._announcer.notify_peers(connection)
 
     async def heartbeat(self, in_flight: int, *, full: bool, cost: ClaimCost | None = None) -> Heartbeat:
         connection = self._session()
         claim_seconds, busy = (None, None) if cost is None else (cost.claim_seconds, cost.busy)
-        async with self._turn:
+        async with self._pool.turn(connection):
             asked_at = time.monotonic()
-            with self._pool.using(connection):
-                rows = await connection.fetch(
-                    _HEARTBEAT, self._process, self.lock_class, self._options.margin_seconds, in_flight,
-                    self._announcer.channel_prefix, full, claim_seconds, busy,
-                )  # fmt: skip
+            rows = await connection.fetch(
+                _HEARTBEAT, self._process, self.lock_class, self._options.margin_seconds, in_flight,
+                self._announcer.channel_prefix, full, claim_seconds, busy,
+            )  # fmt: skip
         own = next((row for row in rows if row["id"] == self._process), None)
         if own is None:
             raise Unavailable(f"{self._pool.place}: process {self._process} was considered dead and removed")
@@ -140,17 +140,15 @@ class PostgresMembership:
     async def _recover_claims(self, connection: Connection) -> None:
         """Reports all claims of this process to the listener, in case a notification of one was missed."""
         self._inbox.may_have_missed = False
-        async with self._turn:
-            with self._pool.using(connection):
-                held = await connection.fetch(HELD, self._process)
+        async with self._pool.turn(connection):
+            held = await connection.fetch(HELD, self._process)
         if self._listener is not None:
             self._listener.on_claim_refs([CommandRef(saga, step) for saga, step in held])
 
     async def lead(self, term: int, name: str | None, *, silence_seconds_max: float = math.inf) -> float:
         connection = self._session()
-        async with self._turn:
-            with self._pool.using(connection):
-                rows = await connection.fetch(_LEAD, term, name, LEADER_SILENCE_SECONDS_MAX, silence_seconds_max)
+        async with self._pool.turn(connection):
+            rows = await connection.fetch(_LEAD, term, name, LEADER_SILENCE_SECONDS_MAX, silence_seconds_max)
         silent_seconds, seen = rows[0]
         if seen is None:
             raise LeadershipLost(f"{self._pool.place}: a leader of a later term than {term} was seen")
@@ -162,10 +160,10 @@ class PostgresMembership:
             return
         margin_seconds, channel_prefix = self._options.margin_seconds, self._announcer.channel_prefix
         try:
-            async with self._turn, asyncio.timeout(LEAVE_TIMEOUT_SECONDS):
-                with translated(self._pool.place):
-                    await connection.execute(_LEAVE, self._process, margin_seconds, channel_prefix)
+            async with asyncio.timeout(LEAVE_TIMEOUT_SECONDS), self._pool.turn(connection):
+                await connection.execute(_LEAVE, self._process, margin_seconds, channel_prefix)
         finally:
+            self._pool.unshare(connection)
             connection.terminate()
 
     def close(self) -> None:
@@ -177,6 +175,7 @@ class PostgresMembership:
         """A process that joins again gets a new number; its old session ends, so that peers see the old number as dead."""
         connection, self._connection = self._connection, None
         if connection is not None:
+            self._pool.unshare(connection)
             connection.terminate()
 
     def _session(self) -> asyncpg.Connection[asyncpg.Record]:

@@ -16,6 +16,10 @@ REFUSED: Final = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.InsufficientPrivilegeError,
 )
+NO_CONNECTION_LEFT: Final = ("no more connections allowed", "query_wait_timeout")
+"""PgBouncer's words where a server would answer with an error of class 53: it has no connection left."""
+MORE_CONNECTIONS: Final = "a process needs 2 or more; raise max_connections of the server or the CONNECTION LIMIT of the role, or run fewer processes"
+"""The way out where a server refuses one connection more."""
 _UNKNOWN_OPTION: Final = "unrecognized configuration parameter"
 NO_SCHEMA: Final = (
     asyncpg.UndefinedTableError,
@@ -74,8 +78,6 @@ def translate(error: Exception, place: str) -> None:
         isinstance(error, asyncpg.ProtocolViolationError) and "startup parameter" in str(error)  # PgBouncer's words
     ):
         raise pooled(place) from error
-    if isinstance(error, asyncpg.ProtocolViolationError):
-        raise Unavailable(f"{place} ended the connection: {_reason(error)}") from error
     if is_final(error):
         raise InputRefused(f"{place} cannot store the data: {_reason(error)}") from error
     if isinstance(error, asyncpg.LockNotAvailableError):
@@ -83,15 +85,19 @@ def translate(error: Exception, place: str) -> None:
             f"{place} answers, but an open transaction holds a lock for too long ({_reason(error)}): "
             "find it in pg_stat_activity, and end it"
         ) from error
-    if isinstance(error, CANNOT_BE_REACHED):
-        raise Unavailable(
-            f"{place} cannot be reached or does not do its work ({_reason(error)}): "
-            "check that the server runs, and host and port in the URL"
-        ) from error
+    if isinstance(error, (*CANNOT_BE_REACHED, asyncpg.ProtocolViolationError)):
+        raise _unavailable(place, error) from error
     if isinstance(error, asyncpg.PostgresError):
         raise ServerFailed(
             f"{place} failed (SQLSTATE {error.sqlstate}: {_reason(error)}): it is tried again; see the log of the server"
         ) from error
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Returns whether a server that works has refused one connection more."""
+    return isinstance(error, asyncpg.TooManyConnectionsError) or (
+        isinstance(error, asyncpg.PostgresError) and any(words in str(error) for words in NO_CONNECTION_LEFT)
+    )
 
 
 def is_final(error: Exception) -> bool:
@@ -111,6 +117,18 @@ def pooled(place: str) -> UsageError:
     return UsageError(
         f"{place} is a pooler (PgBouncer in transaction mode?), behind which session settings, locks and LISTEN "
         "do not work: use the address of the server itself"
+    )
+
+
+def _unavailable(place: str, error: Exception) -> Unavailable:
+    reason = _reason(error)
+    if is_refusal(error):
+        return Unavailable(f"{place} gives this process no connection ({reason}): {MORE_CONNECTIONS}")
+    if isinstance(error, asyncpg.ProtocolViolationError):
+        return Unavailable(f"{place} ended the connection: {reason}")
+    return Unavailable(
+        f"{place} cannot be reached or does not do its work ({reason}): "
+        "check that the server runs, and host and port in the URL"
     )
 
 

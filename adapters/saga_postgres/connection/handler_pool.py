@@ -11,6 +11,7 @@ import asyncpg
 
 from saga.errors import UsageError
 from saga_postgres.connection.failures import translated
+from saga_postgres.connection.growth import HANDLER_IDLE_SECONDS, Growth
 from saga_postgres.connection.session import CONNECT_TIMEOUT_SECONDS, is_of_lost_server
 from saga_postgres.connection.sessions import Sessions
 from saga_postgres.connection.step_connection import LentConnection, StepConnection
@@ -21,8 +22,9 @@ ROLL_BACK_SECONDS: Final = 5.0
 
 
 class HandlerPool:
-    """A pool that connects when it must. Handlers have the search path of the role; what they SET ends with their step.
+    """A pool that connects when it must, and closes what is not needed.
 
+    Handlers have the search path of the role; what they SET ends with their step.
     The only time limit of a handler's statements is that of its step. `begin` has the options of BEGIN, and `options` the arguments of the
     driver's connect.
     """
@@ -41,7 +43,11 @@ class HandlerPool:
         self._url = url
         self._arguments = {"server_settings": {**settings}, **(options or {})}
         self._sessions: Sessions[StepConnection] = Sessions(
-            self.place, self._connect, connections_max=connections_max, setting="handler_connections"
+            self.place,
+            self._connect,
+            connections_max=connections_max,
+            setting="handler_connections",
+            growth=Growth(idle_seconds=HANDLER_IDLE_SECONDS),
         )
 
     @asynccontextmanager

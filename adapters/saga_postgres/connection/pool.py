@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from itertools import chain
 from types import MappingProxyType
@@ -13,7 +13,8 @@ from typing import Any, Final, TypeAlias
 import asyncpg
 
 from saga.errors import UsageError
-from saga_postgres.connection.failures import pooled, translate, translated
+from saga_postgres.connection.failures import is_refusal, pooled, translate, translated
+from saga_postgres.connection.growth import WAIT_SECONDS, Growth
 from saga_postgres.connection.pooler import is_pooled
 from saga_postgres.connection.session import (
     COMMAND_TIMEOUT_SECONDS,
@@ -29,6 +30,8 @@ from saga_postgres.connection.url import place_of
 NO_TUNING: Final[Mapping[str, str]] = MappingProxyType({})
 LOCK_SECONDS_MAX: Final = 2.0
 """A statement waits this long for a row that another transaction holds; then its process goes on with other sagas."""
+SHARED_SECONDS_MAX: Final = 0.25
+"""A statement that reads, and is slow now and then, has the shared session for this long: no longer than heartbeats can wait."""
 HOT: Final[Mapping[str, str]] = MappingProxyType(
     {"plan_cache_mode": "force_generic_plan", "lock_timeout": str(int(LOCK_SECONDS_MAX * 1000))}
 )
@@ -51,7 +54,9 @@ def checked_namespace(namespace: str) -> str:
 class Pool:
     """Sessions that only the framework uses, opened when they are needed.
 
-    Their search path is the schema of the namespace, and their settings are `session.PINNED`.
+    Their search path is the schema of the namespace, and their settings are `session.PINNED`. One more session, that of the process's
+    membership, is lent for short statements while all others are in use: a process that does little has no other one.
+
     A connection is discarded after any error that is not an answer of the server: its state is unknown. After one that says that the
     server is lost or read-only all of them are.
     """
@@ -76,19 +81,49 @@ class Pool:
             **tuning,
         }
         self._are_swallowed: bool | None = None  # unknown until the first connection
-        self._sessions = Sessions(self.place, self._connect, connections_max=connections_max, setting="connections")
+        self._growth = Growth(WAIT_SECONDS, kept=1)
+        self._sessions = Sessions(
+            self.place, self._connect, connections_max=connections_max, setting="connections", growth=self._growth
+        )
 
     async def fetch(self, query: str, *arguments: object) -> list[Row]:
-        """Runs one statement. Raises errors of Saga, see `failures`."""
+        """Runs one short statement, perhaps on the shared session. Raises errors of Saga, see `failures`."""
         try:
-            session = self._sessions.pop_idle() or await self._sessions.take()
-            try:
-                rows: list[Row] = await session.fetch(query, *arguments)
-            except BaseException as error:
-                await self._give_back_after(session, error)
-                raise
+            session = self._sessions.pop_idle(may_share=True) or await self._sessions.take(may_share=True)
+            return await self._run(session, query, arguments)
         except Exception as error:
             translate(error, self.place)
+            raise
+
+    async def fetch_slowly(self, query: str, *arguments: object) -> list[Row]:
+        """Runs one statement that may take long or wait for a lock: never on the shared session. Raises errors of Saga, see `failures`."""
+        with translated(self.place):
+            return await self._run(await self._sessions.take(), query, arguments)
+
+    async def read(self, query: str, *arguments: object) -> list[Row]:
+        """Runs one statement that only reads, and is slow now and then. Raises errors of Saga, see `failures`.
+
+        If it takes longer than `SHARED_SECONDS_MAX` on the shared session, it is cancelled there and begins again on another one.
+        """
+        with translated(self.place):
+            session = await self._sessions.take(may_share=True)
+            if self._is_shared(session):
+                with suppress(TimeoutError):
+                    return await self._run(session, query, arguments, timeout=SHARED_SECONDS_MAX)
+                session = await self._sessions.take()
+            return await self._run(session, query, arguments)
+
+    async def _run(
+        self,
+        session: Session,
+        query: str,
+        arguments: Sequence[object],
+        timeout: float | None = None,
+    ) -> list[Row]:
+        try:
+            rows: list[Row] = await session.fetch(query, *arguments, timeout=timeout)
+        except BaseException as error:
+            await self._give_back_after(session, error)
             raise
         self._sessions.give_back(session)
         return rows
@@ -115,9 +150,44 @@ class Pool:
             self._sessions.give_back(session)
 
     async def dedicated(self, **settings: str) -> Session:
-        """A connection outside the pool, for session locks and LISTEN."""
+        """A connection outside the pool, for session locks and LISTEN; the caller closes it. Raises errors of Saga, see `failures`.
+
+        If the server refuses one more, a session of the pool takes its place, unless it must have `settings` of its own.
+        """
         with translated(self.place):
-            return await self._connect(**settings)
+            await asyncio.sleep(self._growth.not_before - asyncio.get_running_loop().time())
+            try:
+                session = await self._connect(**settings)
+            except Exception as error:
+                if not is_refusal(error):
+                    raise
+                self._sessions.failed(error)
+                if settings:
+                    raise
+                session = await self._sessions.take()
+                self._sessions.detach(session)
+            else:
+                self._sessions.opened()
+            return session
+
+    def share(self, session: Session) -> None:
+        """Lends this dedicated connection for short statements, until `unshare`."""
+        self._sessions.share(session)
+
+    def unshare(self, session: Session) -> None:
+        """Ends `share`. Turns of the owner that still wait raise Unavailable."""
+        self._sessions.shared.end(session)
+
+    @asynccontextmanager
+    async def turn(self, session: Session) -> AsyncIterator[None]:
+        """The shared session for statements of its owner, who waits for at most one statement of the pool. Otherwise as `using`."""
+        with translated(self.place):
+            await self._sessions.take_shared(session)
+        try:
+            with self.using(session):
+                yield
+        finally:
+            self._sessions.give_back(session)
 
     @contextmanager
     def using(self, session: Session) -> Iterator[None]:
@@ -129,10 +199,16 @@ class Pool:
             try:
                 yield
             except Exception as error:
-                if is_of_lost_server(error) and not isinstance(error, TimeoutError):  # it may only be slow
-                    session.terminate()
-                    self._sessions.expire()
+                self._end_if_lost(session, error)
                 raise
+
+    def _end_if_lost(self, session: Session, error: BaseException) -> None:
+        if is_of_lost_server(error) and not isinstance(error, TimeoutError):  # it may only be slow
+            session.terminate()
+            self._sessions.expire()
+
+    def _is_shared(self, session: Session) -> bool:
+        return session is self._sessions.shared.session
 
     async def close(self) -> None:
         """Terminates all connections, for good."""
@@ -173,13 +249,15 @@ class Pool:
         return True
 
     async def _give_back_after(self, session: Session, error: BaseException) -> None:
-        """Keeps a connection only if the server answered and no transaction is open.
+        """Keeps a connection only if the server answered and no transaction is open; the shared one unless the server is lost.
 
         A statement that is cancelled here is cancelled in the server, too: one that waits for a lock would otherwise run much later.
         """
         is_answer = isinstance(error, asyncpg.PostgresError) and not session.is_closed()
         try:
-            if isinstance(error, asyncio.CancelledError):
+            if self._is_shared(session):
+                self._end_if_lost(session, error)  # the driver cancels the statement before the next one
+            elif isinstance(error, asyncio.CancelledError):
                 with suppress(Exception):  # then the connection is lost, and the outcome of the statement unknown
                     async with asyncio.timeout(CANCEL_SECONDS):
                         await session.close()

@@ -108,7 +108,7 @@ class PostgresStore:
     ) -> list[WriteConflict]:
         """`within`: sends the statements to the transaction of somebody else; None: they are one of their own."""
         announcement = self._announcer.prepare(notifications, in_transaction=within is not None)
-        fetch = within or self._pool.fetch
+        fetch = within or (self._pool.fetch_slowly if wait else self._pool.fetch)
         common = process, self._options.lease_seconds, wait, durable
         if len(writes) == 1:
             single = single_commit(writes[0])
@@ -211,7 +211,7 @@ class PostgresStore:
         return Facts(rows[0]["input"] if rows else b"null", {step: values.get(step) for step in steps})
 
     async def overdue(self, limit: int, services: Sequence[str] | None, after: Place = BEGINNING) -> list[OverdueSaga]:
-        rows = await self._pool.fetch(calls.OVERDUE, limit, None if services is None else list(services), *after)
+        rows = await self._pool.read(calls.OVERDUE, limit, None if services is None else list(services), *after)
         answered_at = time.monotonic()
         return [overdue_of(row, answered_at) for row in rows]
 

@@ -53,7 +53,7 @@ class PostgresLedger:
         return _snapshot(row, time.monotonic())
 
     async def statuses(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
-        rows = await self._pool.fetch(_STATUSES, list(sagas))
+        rows = await self._pool.read(_STATUSES, list(sagas))
         return {row["saga"]: _standing(row) for row in rows}
 
     async def find_key(self, definition_name: str, key: str) -> UUID | None:
@@ -102,7 +102,7 @@ class PostgresLedger:
             return await read_history(connection, self._pool.place, saga, after, limit)
 
     async def counts(self) -> Counts:
-        rows = await self._pool.fetch(_COUNTS)
+        rows = await self._pool.read(_COUNTS)
         return Counts({Phase(row["phase"].decode()): row["sagas"] for row in rows}, sum(row["stuck"] for row in rows))
 
     async def detail(self, saga: UUID) -> SagaDetail:
@@ -118,7 +118,7 @@ class PostgresLedger:
             return await read_histories(connection, first, limit)
 
     async def definitions(self) -> list[DefinitionLine]:
-        rows = await self._pool.fetch(_DEFINITIONS)
+        rows = await self._pool.read(_DEFINITIONS)
         return [
             DefinitionLine(
                 number=row["id"],

@@ -47,21 +47,21 @@ class PostgresRetention:
     async def _purge(self, older_than_seconds: float, batch: int) -> tuple[UUID | None, int]:
         """Purges one batch. The next call goes on behind one that fails: other sagas must not wait for it."""
         try:
-            (row,) = await self._pool.fetch(_PURGE, self._after, older_than_seconds, WALK_SAGAS_MAX, batch)
+            (row,) = await self._pool.fetch_slowly(_PURGE, self._after, older_than_seconds, WALK_SAGAS_MAX, batch)
         except SagaError:
-            failed = await self._pool.fetch(_BATCH, self._after, older_than_seconds, batch)
+            failed = await self._pool.fetch_slowly(_BATCH, self._after, older_than_seconds, batch)
             self._after = failed[-1][0] if failed else _BEGINNING
             raise
         return row[0], row[1]
 
     async def prepare_history(self) -> None:
         for days_ahead in (0, HISTORY_DAYS_AHEAD):  # today for itself: writers wait for that one
-            await self._pool.fetch(_MAKE_DAYS, days_ahead)
+            await self._pool.fetch_slowly(_MAKE_DAYS, days_ahead)
 
     async def keep_history(self, days: float) -> None:
         await self.prepare_history()
         page: int | None = 0
         while page is not None:
-            ((page,),) = await self._pool.fetch(_PURGE_DEFAULT, days, page)
-        while (await self._pool.fetch(_DROP_DAY, days))[0][0]:
+            ((page,),) = await self._pool.fetch_slowly(_PURGE_DEFAULT, days, page)
+        while (await self._pool.fetch_slowly(_DROP_DAY, days))[0][0]:
             pass

@@ -24,7 +24,7 @@ GROWTH = Growth(
 )
 
 IN_FLIGHT = 500
-REST_SECONDS = 70.0
+REST_SECONDS = 20.0
 """A pool has closed by then what it does not need."""
 MODULE = external.__name__
 SESSIONS = """

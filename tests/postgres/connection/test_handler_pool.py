@@ -179,7 +179,7 @@ async def test_a_step_that_is_cancelled_while_its_connection_opens_does_not_dist
                 await connection.execute("insert into effect values (1)")
 
         first, second = asyncio.create_task(step()), asyncio.create_task(step())
-        await until(lambda: pool._sessions._opening == 2, "both connect")
+        await until(lambda: len(pool._sessions._opening) == 2, "both connect")
         first.cancel()
         await asyncio.wait([first])
         proxy.release()
