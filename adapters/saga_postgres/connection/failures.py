@@ -18,7 +18,9 @@ REFUSED: Final = (
 )
 NO_CONNECTION_LEFT: Final = ("no more connections allowed", "query_wait_timeout")
 """PgBouncer's words where a server would answer with an error of class 53: it has no connection left."""
-MORE_CONNECTIONS: Final = "a process needs 2 or more; raise max_connections of the server or the CONNECTION LIMIT of the role, or run fewer processes"
+MORE_CONNECTIONS: Final = (
+    "a process needs at least 2; raise max_connections or the role's CONNECTION LIMIT, or run fewer processes"
+)
 """The way out where a server refuses one connection more."""
 _UNKNOWN_OPTION: Final = "unrecognized configuration parameter"
 NO_SCHEMA: Final = (
@@ -66,30 +68,30 @@ def translate(error: Exception, place: str) -> None:
     """
     if isinstance(error, REFUSED):
         raise AccessRefused(
-            f"{place} answers but refuses ({_reason(error)}): check user, password and database of the URL"
+            f"{place} answers but refuses ({reason_of(error)}): check user, password and database of the URL"
         ) from error
     if isinstance(error, asyncpg.ClientConfigurationError) or _UNKNOWN_OPTION in str(error):
-        raise UsageError(f"{place} cannot be used with the options in the URL: {_reason(error)}") from error
+        raise UsageError(f"{place} cannot be used with the options in the URL: {reason_of(error)}") from error
     if isinstance(error, NO_SCHEMA):
         raise SchemaMismatch(
-            f"{place} lacks the tables or functions this build needs ({_reason(error)}): run `saga migrate`"
+            f"{place} lacks the tables or functions this build needs ({reason_of(error)}): run `saga migrate`"
         ) from error
     if isinstance(error, POOLED) or (
         isinstance(error, asyncpg.ProtocolViolationError) and "startup parameter" in str(error)  # PgBouncer's words
     ):
         raise pooled(place) from error
     if is_final(error):
-        raise InputRefused(f"{place} cannot store the data: {_reason(error)}") from error
+        raise InputRefused(f"{place} cannot store the data: {reason_of(error)}") from error
     if isinstance(error, asyncpg.LockNotAvailableError):
         raise Locked(
-            f"{place} answers, but an open transaction holds a lock for too long ({_reason(error)}): "
+            f"{place} answers, but an open transaction holds a lock for too long ({reason_of(error)}): "
             "find it in pg_stat_activity, and end it"
         ) from error
     if isinstance(error, (*CANNOT_BE_REACHED, asyncpg.ProtocolViolationError)):
         raise _unavailable(place, error) from error
     if isinstance(error, asyncpg.PostgresError):
         raise ServerFailed(
-            f"{place} failed (SQLSTATE {error.sqlstate}: {_reason(error)}): it is tried again; see the log of the server"
+            f"{place} failed (SQLSTATE {error.sqlstate}: {reason_of(error)}): it is tried again; see the log of the server"
         ) from error
 
 
@@ -121,7 +123,7 @@ def pooled(place: str) -> UsageError:
 
 
 def _unavailable(place: str, error: Exception) -> Unavailable:
-    reason = _reason(error)
+    reason = reason_of(error)
     if is_refusal(error):
         return Unavailable(f"{place} gives this process no connection ({reason}): {MORE_CONNECTIONS}")
     if isinstance(error, asyncpg.ProtocolViolationError):
@@ -132,6 +134,6 @@ def _unavailable(place: str, error: Exception) -> Unavailable:
     )
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """The first line of the error, without the server's hints and details."""
     return (str(error) or type(error).__name__).partition("\n")[0]

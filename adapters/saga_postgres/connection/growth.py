@@ -41,4 +41,4 @@ class Growth:
 
     def succeeded(self) -> None:
         """The server has given a connection."""
-        self._pause_seconds = PAUSE_SECONDS[0]
+        self.not_before, self._pause_seconds = -math.inf, PAUSE_SECONDS[0]

@@ -24,7 +24,7 @@ from saga_postgres.connection.session import (
     is_of_lost_server,
     search_path,
 )
-from saga_postgres.connection.sessions import CANCEL_SECONDS, Sessions
+from saga_postgres.connection.sessions import CANCEL_SECONDS, Sessions, Sharing
 from saga_postgres.connection.url import place_of
 
 NO_TUNING: Final[Mapping[str, str]] = MappingProxyType({})
@@ -89,16 +89,19 @@ class Pool:
     async def fetch(self, query: str, *arguments: object) -> list[Row]:
         """Runs one short statement, perhaps on the shared session. Raises errors of Saga, see `failures`."""
         try:
-            session = self._sessions.pop_idle(may_share=True) or await self._sessions.take(may_share=True)
+            session = self._sessions.pop_idle(Sharing.ALWAYS) or await self._sessions.take(Sharing.ALWAYS)
             return await self._run(session, query, arguments)
         except Exception as error:
             translate(error, self.place)
             raise
 
     async def fetch_slowly(self, query: str, *arguments: object) -> list[Row]:
-        """Runs one statement that may take long or wait for a lock: never on the shared session. Raises errors of Saga, see `failures`."""
+        """Runs one statement that may take long or wait for a lock. Raises errors of Saga, see `failures`.
+
+        It does not run on the shared session, unless the server gives no other one.
+        """
         with translated(self.place):
-            return await self._run(await self._sessions.take(), query, arguments)
+            return await self._run(await self._sessions.take(Sharing.REFUSED), query, arguments)
 
     async def read(self, query: str, *arguments: object) -> list[Row]:
         """Runs one statement that only reads, and is slow now and then. Raises errors of Saga, see `failures`.
@@ -106,11 +109,11 @@ class Pool:
         If it takes longer than `SHARED_SECONDS_MAX` on the shared session, it is cancelled there and begins again on another one.
         """
         with translated(self.place):
-            session = await self._sessions.take(may_share=True)
+            session = self._sessions.shared.pop() or await self._sessions.take(Sharing.ALWAYS)
             if self._is_shared(session):
                 with suppress(TimeoutError):
                     return await self._run(session, query, arguments, timeout=SHARED_SECONDS_MAX)
-                session = await self._sessions.take()
+                session = await self._sessions.take(Sharing.REFUSED)
             return await self._run(session, query, arguments)
 
     async def _run(

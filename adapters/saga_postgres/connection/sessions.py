@@ -6,12 +6,13 @@ Deliberate: not asyncpg's pool, which shields, wraps and times every use: that w
 from __future__ import annotations
 
 import asyncio
+import enum
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, Generic
 
 from saga.errors import Closed, Unavailable
-from saga_postgres.connection.failures import MORE_CONNECTIONS, is_refusal
+from saga_postgres.connection.failures import MORE_CONNECTIONS, is_refusal, reason_of
 from saga_postgres.connection.growth import SHARED_WAIT_SECONDS, Growth
 from saga_postgres.connection.session import CONNECT_TIMEOUT_SECONDS, is_read_only
 from saga_postgres.connection.shared_session import Session, SharedSession
@@ -20,16 +21,25 @@ CANCEL_SECONDS: Final = 1.0
 """Time for a session to cancel a statement; after it the session is dropped."""
 
 
+class Sharing(enum.Enum):
+    """When a caller may get the shared session."""
+
+    NEVER = enum.auto()
+    REFUSED = enum.auto()
+    """Only while the server gives no other one: the caller may keep it for longer than its owner likes."""
+    ALWAYS = enum.auto()
+
+
 class _Waiter(Generic[Session]):
-    """A caller that waits for a session. `may_share`: the shared one will do."""
+    """A caller that waits for a session."""
 
-    __slots__ = ("may_share", "session", "since")
+    __slots__ = ("session", "sharing", "since")
 
-    def __init__(self, *, may_share: bool) -> None:
+    def __init__(self, sharing: Sharing) -> None:
         loop = asyncio.get_running_loop()
         self.session: asyncio.Future[Session] = loop.create_future()
         self.since = loop.time()
-        self.may_share = may_share
+        self.sharing = sharing
 
 
 class Sessions(Generic[Session]):
@@ -67,7 +77,7 @@ class Sessions(Generic[Session]):
         self._shrink_timer: asyncio.TimerHandle | None = None
         self._is_closed = False
 
-    async def take(self, *, may_share: bool = False) -> Session:
+    async def take(self, sharing: Sharing = Sharing.NEVER) -> Session:
         """Returns a session that nobody else uses, opened if necessary. It must be given back.
 
         Raises:
@@ -76,9 +86,9 @@ class Sessions(Generic[Session]):
 
         It also raises the driver's errors.
         """
-        return self.pop_idle(may_share=may_share) or await self._wait_for_one(may_share=may_share)
+        return self.pop_idle(sharing) or await self._wait_for_one(sharing)
 
-    def pop_idle(self, *, may_share: bool = False) -> Session | None:
+    def pop_idle(self, sharing: Sharing = Sharing.NEVER) -> Session | None:
         """Returns an idle session without waiting, or None if there is none."""
         while self._idle:
             session = self._idle.pop()
@@ -86,7 +96,7 @@ class Sessions(Generic[Session]):
             if not session.is_closed():
                 self._used.add(session)
                 return session
-        return self.shared.pop() if may_share else None
+        return self.shared.pop() if sharing is Sharing.ALWAYS else None
 
     def give_back(self, session: Session) -> None:
         """Takes back a session that is as it was when it was taken, or closed. If it can no longer write, all sessions are dropped."""
@@ -157,12 +167,14 @@ class Sessions(Generic[Session]):
             self._fail([waiter for waiter in self._waiting if not self._has_one_for(waiter)], error)
         if self._waiting or is_refusal(error):
             self._growth.failed(asyncio.get_running_loop().time())
+        self._lend()
 
-    async def _wait_for_one(self, *, may_share: bool) -> Session:
+    async def _wait_for_one(self, sharing: Sharing) -> Session:
         if self._is_closed:
             raise Closed(f"{self.place} is closed")
-        waiter: _Waiter[Session] = _Waiter(may_share=may_share)
+        waiter: _Waiter[Session] = _Waiter(sharing)
         self._waiting.append(waiter)
+        self._lend()
         self._grow()
         try:
             await asyncio.wait([waiter.session], timeout=CONNECT_TIMEOUT_SECONDS)
@@ -182,8 +194,9 @@ class Sessions(Generic[Session]):
             return Unavailable(
                 f"{self.place}: all {self._connections_max} connections are in use (setting: {self._setting})"
             )
+        reason = reason_of(self._failure)
         return Unavailable(
-            f"{self.place} gives this process no more connections than the {len(self._used)} in use ({self._failure}): {MORE_CONNECTIONS}"
+            f"{self.place} gives this process no connection beside {len(self._used)} ({reason}): {MORE_CONNECTIONS}"
         )
 
     def _put(self, session: Session) -> None:
@@ -197,12 +210,16 @@ class Sessions(Generic[Session]):
             self._look_later()
 
     def _lend(self) -> None:
-        """Gives the shared session, if it is free, to the caller that has waited longest and may share."""
-        waiter = next((waiter for waiter in self._waiting if waiter.may_share), None)
+        """Gives the shared session, if it is free, to the caller that has waited longest of those that may have it."""
+        waiter = next(filter(self._may_share, self._waiting), None)
         session = self.shared.pop() if waiter is not None else None
         if waiter is not None and session is not None:
             self._waiting.remove(waiter)
             waiter.session.set_result(session)
+
+    def _may_share(self, waiter: _Waiter[Session]) -> bool:
+        is_refused = asyncio.get_running_loop().time() < self._growth.not_before
+        return waiter.sharing is Sharing.ALWAYS or (waiter.sharing is Sharing.REFUSED and is_refused)
 
     def _fail(self, waiters: list[_Waiter[Session]], error: Exception) -> None:
         for waiter in waiters:
@@ -210,7 +227,7 @@ class Sessions(Generic[Session]):
             waiter.session.set_exception(error)
 
     def _has_one_for(self, waiter: _Waiter[Session]) -> bool:
-        return bool(self._used) or (waiter.may_share and self.shared.is_alive)
+        return bool(self._used) or (self.shared.is_alive and self._may_share(waiter))
 
     def _grow(self) -> None:
         """Opens one more session if the first caller that waits has waited for long enough; otherwise looks again when it has."""
