@@ -87,7 +87,12 @@ class Settings(BaseSettings):
     )
     redrive: Seconds = Field(default=30.0, ge=1, description="how often a saga without progress is redriven")
     drain: Seconds = Field(default=10.0, ge=0, description="how long running steps may continue after SIGTERM")
-    connections: int = Field(default=6, ge=2, le=100, description="connections for the framework's own statements")
+    connections: int = Field(
+        default=6,
+        ge=2,
+        le=100,
+        description="connections for the framework's own statements, beside the one of its membership",
+    )
     handler_connections: int = Field(
         default=10, ge=1, le=200, description="connections for handlers of transactional and journaled steps"
     )

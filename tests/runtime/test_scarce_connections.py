@@ -27,7 +27,7 @@ END_OURS = "select pg_terminate_backend(pid) from pg_stat_activity where usename
 
 
 class Scarce:
-    """A database of a role that is no superuser, on a server of 20 connections. `sql` is an administrator's connection."""
+    """The database of an ordinary role, on a server with 20 connections. `sql` is an administrator's connection."""
 
     def __init__(self, server: EmbeddedPostgres, url: str, sql: asyncpg.Connection[asyncpg.Record]) -> None:
         self.sql = sql
@@ -37,7 +37,7 @@ class Scarce:
         self._hogs: list[asyncpg.Connection[asyncpg.Record]] = []
 
     def attempts(self) -> int:
-        """How often anybody has asked for a connection."""
+        """Returns the number of connections that the server was asked for."""
         return (self._server.folder / "log").read_text().count("connection received")
 
     async def exhaust(self) -> None:

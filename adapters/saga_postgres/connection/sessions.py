@@ -22,7 +22,7 @@ CANCEL_SECONDS: Final = 1.0
 
 
 class Sharing(enum.Enum):
-    """When a caller may get the shared session."""
+    """The condition for a caller to get the shared session."""
 
     NEVER = enum.auto()
     REFUSED = enum.auto()
@@ -67,7 +67,9 @@ class Sessions(Generic[Session]):
         self._setting = setting
         self._growth = growth
         self._idle: list[Session] = []
-        self._unneeded = 0  # so many idle sessions, from the first one on, were not needed since the last look
+        self._unneeded = (
+            0  # the number of idle sessions, from the first one on, that were not needed since the last look
+        )
         self._used: set[Session] = set()
         self._expired: set[Session] = set()  # in use, and dropped when they are given back
         self._opening: set[asyncio.Task[None]] = set()
@@ -105,12 +107,16 @@ class Sessions(Generic[Session]):
         if session is self.shared.session:
             self.shared.give_back()
             self._lend()
-        elif session not in self._used or session in self._expired:  # or no longer shared, or the pool is closed
+        elif (
+            session not in self._used or session in self._expired
+        ):  # it is no longer shared, the pool is closed, or the server is lost
+            self._used.discard(session)
+            self._expired.discard(session)
             session.terminate()
-        elif not session.is_closed():
-            self._put(session)
-        self._used.discard(session)
-        self._expired.discard(session)
+        else:
+            self._used.remove(session)
+            if not session.is_closed():
+                self._put(session)
         self._grow()
 
     def detach(self, session: Session) -> None:
@@ -159,6 +165,7 @@ class Sessions(Generic[Session]):
         """The server has given a connection."""
         self._failure = None
         self._growth.succeeded()
+        self._grow()
 
     def failed(self, error: Exception) -> None:
         """The server has given no connection. Those who wait get the error, unless another session will do or it only refuses one more."""
@@ -241,7 +248,9 @@ class Sessions(Generic[Session]):
             task = asyncio.create_task(self._open_one())
             self._opening.add(task)
             task.add_done_callback(self._has_opened)
-        elif self._grow_timer is None:
+        elif self._grow_timer is None or self._grow_timer.when() > at:
+            if self._grow_timer is not None:
+                self._grow_timer.cancel()
             self._grow_timer = loop.call_at(at, self._on_grow_timer)
 
     def _patience(self, waiter: _Waiter[Session]) -> float:

@@ -21,7 +21,7 @@ class SharedSession(Generic[Session]):
 
     @property
     def is_alive(self) -> bool:
-        """Whether there is a session that can be lent, now or later."""
+        """Tells if there is a session that can be lent, now or later."""
         return self.session is not None and not self.session.is_closed()
 
     def begin(self, session: Session) -> None:

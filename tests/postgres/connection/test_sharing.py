@@ -107,6 +107,13 @@ async def test_a_pool_that_shares_no_session_keeps_one(pool: Pool, tables: Table
         assert await pid(pool) == last
 
 
+async def test_a_session_that_is_passed_on_to_who_waits_stays_in_the_pool(pool: Pool) -> None:
+    first = await pid(pool)
+    pool._growth.wait_seconds = 60.0
+    for _ in range(3):
+        assert set(await asyncio.gather(*(pid(pool) for _ in range(5)))) == {first}
+
+
 async def test_a_statement_that_may_take_long_has_a_session_of_its_own(member: PostgresAdapter) -> None:
     ((found,),) = await member.pool.fetch_slowly(PID)
     assert found != shared(member)
@@ -223,7 +230,7 @@ async def test_a_lost_session_of_the_membership_is_lent_no_more(
     await asyncio.sleep(0)
     await tables.fetchval(END, lost)
     await until(lent.is_closed, "the session has ended")
-    assert await pid(member.pool) != lost  # while the membership has none
+    assert await pid(member.pool) != lost  # the membership has to join again
 
     process = await member.membership.join("member", ["shop"], 1, ProcessListener(*[lambda *_: None] * 6))
     with pytest.raises(Unavailable, match="the session has ended"):
