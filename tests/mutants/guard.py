@@ -91,9 +91,7 @@ GUARDS: Final = (
         f"`broken_fences` (SQL){_SQL}",
     ),
 )
-WAITING: Final = {
-    "G10": "any-joins: with all-joins the leaves finish last",
-    "G12": "conditions: nothing is skipped yet",
-    "G13": "any-joins: a step of unknown outcome has no dispatched successor yet",
-    "G30": "conditions: nothing is skipped yet",
-}
+WAITING: Final = dict.fromkeys(
+    ("G10", "G12", "G13", "G30", "G41", "G42", "G43", "G44", "G45", "G46"),
+    "a simulation with conditions, joins and handled steps",
+)

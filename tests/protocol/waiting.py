@@ -13,16 +13,6 @@ class Waiting(NamedTuple):
 
 
 _RULES: Final = {
-    "handled failures": {
-        41: "Exhausted attempts, timeouts and crashes are never a handled rejection: only a definite rejection is.",
-        42: "A step without an effect (R, V, Z, N, H) is clear only when all its successors are clear. Widens G12.",
-        43: "The pivot is never handled.",
-        44: "A journaled rejection or tombstone of a handled step is never deleted for a retry. Narrows G38.",
-    },
-    "joins": {
-        45: "A join on n of m counts steps that succeeded, not finished ones.",
-        46: "A join that cannot be reached any more rejects its step; it does not wait.",
-    },
     "retraction": {
         47: "A retraction is applied only to a saga that is running at the write.",
         48: "The pivot is never retracted.",

@@ -8,6 +8,7 @@ from tests.protocol.case import Case
 from tests.protocol.commands import mutants
 from tests.protocol.commands.world import Config
 
+_ANY: Final = ((2, 1),)  # step C starts after one success
 INSIDE: Final = (  # guards inside of `decide`
     Case(
         "G5",
@@ -25,7 +26,7 @@ INSIDE: Final = (  # guards inside of `decide`
         "G10",
         "I7",
         4,
-        Config("G10 vee3 TTT", "vee3", "TTT", mutant=mutants.COMPLETES_WITH_ITS_LEAVES, any_joins=(2,), faults={}),
+        Config("G10 vee3 TTT", "vee3", "TTT", mutant=mutants.COMPLETES_WITH_ITS_LEAVES, joins=_ANY, faults={}),
     ),
     Case(
         "G11",
@@ -45,9 +46,7 @@ INSIDE: Final = (  # guards inside of `decide`
         "G13",
         "I4",
         11,
-        Config(
-            "G13 vee3 JJJ", "vee3", "JJJ", mutant=mutants.UNDOES_UNKNOWN_AT_ONCE, any_joins=(2,), faults={"cancel": 1}
-        ),
+        Config("G13 vee3 JJJ", "vee3", "JJJ", mutant=mutants.UNDOES_UNKNOWN_AT_ONCE, joins=_ANY, faults={"cancel": 1}),
     ),
     Case(
         "G14",

@@ -36,7 +36,7 @@ Move = explorer.Move[World]
 GUARDS: Final = (
     "admit", "recheck_exec", "recheck_comp", "version", "redrive", "lease", "pinned", "j_dedup", "j_reject", "j_tombstone",
     "j_undo_once", "j_purge", "x_key", "x_undo_key", "x_indefinite", "x_exclusive", "x_unanswered", "x_in_lease", "newest",
-    "probe_quiet", "evidence", "forget", "tomb_reports", "never_claimed",
+    "probe_quiet", "evidence", "forget", "tomb_reports", "never_claimed", "handled_pivot", "handled_forget",
 )  # fmt: skip
 
 
@@ -165,10 +165,15 @@ class Model:
     def _find_swaps(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
         config = self.config
         mirror = MIRRORS.get(config.shape)
-        if mirror is None or config.optimistic or config.faults.get("failover") or config.without or config.is_coming:
+        if mirror is None or config.optimistic or config.faults.get("failover") or config.without or config.retractable:
             return None
         first, second = mirror
-        if config.modes[first] != config.modes[second] or {*mirror} & {config.pivot, *config.skip}:
+        if config.modes[first] != config.modes[second] or {*mirror} & {
+            config.pivot,
+            *config.skip,
+            *config.handled,
+            *config.optional,
+        }:
             return None
         steps = [second if i == first else first if i == second else i for i in self.steps]
         return tuple(steps), tuple(block * self.size + i for block in range(3) for i in steps)

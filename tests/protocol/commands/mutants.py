@@ -7,10 +7,11 @@ from types import ModuleType
 from typing import Any, Final
 
 from saga.core.definition.graph import Graph
-from saga.core.rules import abandon, backward, forward, outcomes, pivot, rollback
+from saga.core.rules import abandon, backward, branches, forward, outcomes, pivot, retries, rollback
 from saga.core.rules import events as ev
+from saga.core.rules.branches import Join
 from saga.core.rules.fold import Fold
-from saga.core.state.letters import OPEN_LETTERS
+from saga.core.state.letters import NO_EFFECT_LETTERS, OPEN_LETTERS
 from saga.core.state.mode import Mode
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
@@ -62,7 +63,7 @@ class Settling:
         return all(self.is_clear(follower) for follower in self.successors[step])
 
     def is_clear(self, step: int) -> bool:
-        return self.letters[step] in "RVZ" or (self.letters[step] == "N" and self.may_be_undone(step))
+        return self.letters[step] in NO_EFFECT_LETTERS and self.may_be_undone(step)
 
 
 class UndoesBeforeItsSuccessors(Settling):
@@ -74,7 +75,12 @@ class UndoesBeforeItsSuccessors(Settling):
 
 class TakesSkippedForClear(Settling):
     def is_clear(self, step: int) -> bool:
-        return self.letters[step] in "RVZN"
+        return self.letters[step] == "N" or super().is_clear(step)
+
+
+class TakesHandledForClear(Settling):
+    def is_clear(self, step: int) -> bool:
+        return self.letters[step] == "H" or super().is_clear(step)
 
 
 class UndoesUnknownAtOnce(Settling):
@@ -132,6 +138,24 @@ def end_without_freezing(fold: Fold) -> None:
     fold.phase = Phase.ABANDONED
 
 
+def handle_exhaustion(fold: Fold, step: int, detail: str) -> None:
+    if fold.phase is Phase.RUNNING and fold.letters[step] == "D" and fold.graph.steps[step].handled:
+        forward.go_on_after_rejection(fold, step, detail)
+    else:
+        _EXHAUST(fold, step, detail)
+
+
+def join_of_finished(fold: Fold, step: int) -> Join:
+    finished = sum(fold.letters[before] in "SNH" for before in fold.graph.steps[step].after)
+    return Join.MET if finished >= fold.graph.steps[step].successes else _JOIN_OF(fold, step)
+
+
+def join_that_waits(fold: Fold, step: int) -> Join:
+    join = _JOIN_OF(fold, step)
+    return Join.OPEN if join is Join.SHORT else join
+
+
+_EXHAUST, _JOIN_OF = retries.exhaust, branches.join_of
 _REQUEST_ROLLBACK, _MARK_UNKNOWN = rollback.request_rollback, rollback.mark_unknown
 _RECORD_SUCCESS, _RECORD_REJECTION = outcomes.record_success, outcomes.record_rejection
 _PASS_PIVOT = pivot.pass_pivot
@@ -147,6 +171,7 @@ ADVANCES_ON_A_LATE_SUCCESS: Final = _mutant(outcomes, "record_success", advance_
 COMPLETES_WITH_ITS_LEAVES: Final = _mutant(forward, "complete_if_done", complete_with_the_leaves)
 UNDOES_BEFORE_ITS_SUCCESSORS: Final = _mutant(backward, "settle", UndoesBeforeItsSuccessors.settle)
 TAKES_SKIPPED_FOR_CLEAR: Final = _mutant(backward, "settle", TakesSkippedForClear.settle)
+TAKES_HANDLED_FOR_CLEAR: Final = _mutant(backward, "settle", TakesHandledForClear.settle)
 UNDOES_UNKNOWN_AT_ONCE: Final = _mutant(backward, "settle", UndoesUnknownAtOnce.settle)
 FORGETS_DISPATCHED: Final = _mutant(rollback, "mark_unknown", forget_dispatched)
 UNDOES_UNRESOLVED: Final = _mutant(rollback, "mark_unknown", undo_unresolved)
@@ -157,6 +182,9 @@ HOLDS_BACK_FOR_EVER: Final = _mutant(pivot, "pass_pivot", hold_back_for_ever)
 ROLLS_BACK_FOR_LATE_REJECTION: Final = _mutant(outcomes, "record_rejection", roll_back_for_a_late_rejection)
 KEEPS_REJECTION_BEHIND_THE_PIVOT: Final = _mutant(pivot, "pass_pivot", keep_rejections_behind_the_pivot)
 ENDS_WITHOUT_FREEZING: Final = _mutant(abandon, "end_if_thawed", end_without_freezing)
+HANDLES_EXHAUSTION: Final = _mutant(retries, "exhaust", handle_exhaustion)
+COUNTS_FINISHED_STEPS: Final = _mutant(branches, "join_of", join_of_finished)
+WAITS_FOR_A_SHORT_JOIN: Final = _mutant(branches, "join_of", join_that_waits)
 NOBODY_HELPS: Final = Mutant(
     events=dict.fromkeys((ev.Retried, ev.Happened, ev.DidNotHappen, ev.CompensatedByHand), lambda fold, event: None),  # noqa: ARG005
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any, NamedTuple
 
@@ -10,11 +10,11 @@ from saga.core.rules import events as ev
 
 
 class Replaced(NamedTuple):
-    """A rule, by its module and name, and the function in its place."""
+    """A rule, or a constant of rules, by its module and name, and what takes its place."""
 
     module: ModuleType
     name: str
-    function: Callable[..., Any]
+    value: Any
 
 
 class Mutant(NamedTuple):

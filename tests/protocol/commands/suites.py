@@ -10,6 +10,7 @@ _FULL: Final = {"loss": 1, "replay": 1, "crash": 1, "cancel": 1, "reject": 1, "e
 _SOME: Final = {"replay": 1, "crash": 1, "cancel": 1, "reject": 1}
 _FEW: Final = {"crash": 1, "cancel": 1, "reject": 1, "exhaust": 1}
 _PEOPLE: Final = {"crash": 1, "cancel": 1, "reject": 2, "exhaust": 2}
+_ANY: Final = ((2, 1),)  # step C starts after one success
 _CLOCK: Final = {"late": 1, "reject": 1, "crash": 1, "exhaust": 1, "fail": 1}
 
 CHAINS: Final = (
@@ -49,11 +50,11 @@ BRANCHES: Final = (
     Config("diamond XXXX", "diamond", "XXXX", faults=_SOME),
     Config("diamond TJXT skip B", "diamond", "TJXT", skip=(1,), faults=_SOME),
     Config("diamond TTTT pivot D skip B", "diamond", "TTTT", pivot=3, skip=(1,), faults=_SOME),
-    Config("any JJJ", "vee3", "JJJ", any_joins=(2,), faults=_SOME),
-    Config("any XXX", "vee3", "XXX", any_joins=(2,), faults=_FEW),
-    Config("any TJX", "vee3", "TJX", any_joins=(2,), faults=_FEW),
-    Config("any JXT pivot C", "vee3", "JXT", any_joins=(2,), pivot=2, faults=_FEW),
-    Config("any JJJ pivot C", "vee3", "JJJ", any_joins=(2,), pivot=2, faults={"cancel": 1, "reject": 1, "crash": 1}),
+    Config("any JJJ", "vee3", "JJJ", joins=_ANY, faults=_SOME),
+    Config("any XXX", "vee3", "XXX", joins=_ANY, faults=_FEW),
+    Config("any TJX", "vee3", "TJX", joins=_ANY, faults=_FEW),
+    Config("any JXT pivot C", "vee3", "JXT", joins=_ANY, pivot=2, faults=_FEW),
+    Config("any JJJ pivot C", "vee3", "JJJ", joins=_ANY, pivot=2, faults={"cancel": 1, "reject": 1, "crash": 1}),
 )
 PROBES: Final = (
     Config("chain3 XXX probe", "chain3", "XXX", probe=True, faults=_FULL),

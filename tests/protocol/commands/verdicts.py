@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cache
 from typing import Any, Final, NamedTuple
 
 import pytest
 
-from saga.core.definition.graph import Graph
+from saga.core.definition.step import Step
 from saga.core.rules import decide as decide_module
 from saga.core.rules import events as ev
-from saga.core.rules import forward
 from saga.core.rules.called_for import called_for
 from saga.core.rules.decide import decide
-from saga.core.rules.fold import Fold
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 from tests.core import graphs
@@ -27,45 +26,10 @@ _DEADLINE = 1.0
 BEFORE_DEADLINE, AFTER_DEADLINE = 0.0, 2.0
 
 
-def conditional(graph: Graph, *, skipped: tuple[int, ...], any_joins: tuple[int, ...]) -> ComingGraph:
-    """The same graph with conditions and joins on any predecessor."""
-    return _coming(graph, skipped=skipped, any_joins=any_joins)
-
-
-def _coming(graph: Graph, **features: Any) -> ComingGraph:
-    return ComingGraph(
-        name=graph.name,
-        version=graph.version,
-        steps=graph.steps,
-        deadline_ms=graph.deadline_ms,
-        compensation_budget_ms=graph.compensation_budget_ms,
-        returns=graph.returns,
-        **features,
-    )
-
-
-_IS_READY, _DISPATCH = forward.is_ready, forward.dispatch
-
-
-def is_ready(fold: Fold, step: int) -> bool:
-    """E5 with joins on any predecessor."""
-    graph = fold.graph
-    assert isinstance(graph, ComingGraph)
-    joins_on_any = step in graph.any_joins
-    return _IS_READY(fold, step) or (joins_on_any and any(fold.letters[at] == "S" for at in graph.steps[step].after))
-
-
-def dispatch(fold: Fold, step: int) -> None:
-    graph = fold.graph
-    assert isinstance(graph, ComingGraph)
-    if step in graph.skipped:
-        fold.letters[step] = "N"
-        forward.advance(fold, graph.successors[step])
-    else:
-        _DISPATCH(fold, step)
-
-
-CONDITIONAL: Final = (Replaced(forward, "is_ready", is_ready), Replaced(forward, "dispatch", dispatch))
+TRUE: Final = "1 == 1"
+FALSE: Final = "1 == 2"
+BROKEN: Final = "1 / 0 == 1"
+"""Conditions that need no facts; this one cannot be evaluated."""
 
 
 class Verdict(NamedTuple):
@@ -90,16 +54,31 @@ class Verdicts:
         self.wanted = cache(self._wanted)
 
     def _make_graph(self, skipped: tuple[int, ...]) -> ComingGraph:
-        config = self._config
-        return _coming(
-            graphs.shaped(self._after, config.modes, pivot=config.pivot),
-            skipped=skipped,
-            any_joins=config.any_joins,
-            handled=config.handled,
-            joins=config.joins,
-            cascades=config.cascades,
-            without=config.without,
+        """The steps with what they may do besides. G43: a pivot that is handled is refused, so none is."""
+        plain = graphs.shaped(self._after, self._config.modes, pivot=self._config.pivot)
+        steps = tuple(self._make_step(at, step, is_false=at in skipped) for at, step in enumerate(plain.steps))
+        return ComingGraph(
+            name=plain.name,
+            version=plain.version,
+            steps=steps,
+            deadline_ms=plain.deadline_ms,
+            compensation_budget_ms=plain.compensation_budget_ms,
+            returns=plain.returns,
+            without=self._config.without,
         )
+
+    def _make_step(self, at: int, step: Step, *, is_false: bool) -> Step:
+        config = self._config
+        false = BROKEN if config.broken else FALSE
+        branch: dict[str, Any] = {
+            "successes": dict(config.joins).get(at, 0),
+            "handled": at in config.handled and (at != config.pivot or config.without == "handled_pivot"),
+        }
+        if config.modes[at] == "E":
+            return replace(graphs.check(step.name, holds=false if is_false else TRUE, after=step.after), **branch)
+        if at in config.optional:
+            branch |= {"optional": True, "read_only": True, "compensation": False}
+        return replace(step, condition=false if is_false else None, **branch)
 
     def _decide(
         self,
@@ -120,11 +99,11 @@ class Verdicts:
     @contextmanager
     def _patched(self) -> Iterator[None]:
         """Production with the rules to come that this configuration uses, and without the rules that it takes away."""
-        rules: tuple[Replaced, ...] = RULES if self._config.is_coming else CONDITIONAL
-        events: dict[Any, Any] = EVENTS if self._config.is_coming else {}
+        rules: tuple[Replaced, ...] = RULES if self._config.retractable else ()
+        events: dict[Any, Any] = EVENTS if self._config.retractable else {}
         with pytest.MonkeyPatch.context() as patch:
-            for module, name, function in (*rules, *self._mutant.rules):
-                patch.setattr(module, name, function)
+            for module, name, value in (*rules, *self._mutant.rules):
+                patch.setattr(module, name, value)
             for kind, rule in {**events, **self._mutant.events}.items():
                 patch.setitem(decide_module._RULES, kind, rule)
             yield

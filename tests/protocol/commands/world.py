@@ -18,13 +18,14 @@ SHAPES: Final[dict[str, tuple[tuple[int, ...], ...]]] = {  # the predecessors of
     "fork4": ((), (0,), (0,), (1, 2)),  # A -> (B || C) -> D
     "zig4": ((), (), (0,), (1, 2)),  # A -> C -> D, B -> D
     "vote4": ((), (), (), (0, 1, 2)),  # (A || B || C) -> D
+    "both4": ((), (), (0, 1), (2,)),  # (A || B) -> C -> D
 }
 MIRRORS: Final = {
     "par3": (1, 2),
     "diamond": (1, 2),
     "vee3": (0, 1),
 }  # branches that are symmetric
-NAMES: Final = "ABCD"
+NAMES: Final = "ABCDE"
 
 # Letters of Phase, as the saga row stores them.
 RUNNING, COMPENSATING, ABANDONING, COMPLETED, COMPENSATED, ABANDONED = "RCADZX"
@@ -150,15 +151,16 @@ class Sketch:
 class Config:
     """One exploration.
 
-    `skip`: steps whose condition may be false, both values are explored. `any_joins`: steps that start after one of
-    their predecessors. `probe`: external steps are resolved by asking. `sticky`: the provider remembers declines.
-    `loose`: leases do not exclude (T, J). `optimistic`: every writer keeps the row that it read at admission. `purge`:
-    journals of finished sagas may be purged. `early`: commands leave before the commit that calls for them. `again`: an
-    unanswered call is repeated at once under the same claim. `probe_at_report`: claims are looked at when the probe's
-    answer is recorded instead of when it is asked. `claims_lost`: the failover loses claims only. `waives`: operators
-    skip steps behind the pivot. `handled`: steps whose rejection is handled. `joins`: steps that need a number of successes.
-    `retractable`: steps that may be retracted. `cascades`: see ComingGraph. `without`: a guard outside of `decide`, or of the
-    rules to come, that is taken away; `mutant` takes away one inside.
+    `skip`: steps whose condition may be false, both values are explored; a step of mode E is a check, which then fails.
+    `broken`: those conditions cannot be evaluated instead. `probe`: external steps are resolved by asking. `sticky`: the
+    provider remembers declines. `loose`: leases do not exclude (T, J). `optimistic`: every writer keeps the row that it read
+    at admission. `purge`: journals of finished sagas may be purged. `early`: commands leave before the commit that calls for
+    them. `again`: an unanswered call is repeated at once under the same claim. `probe_at_report`: claims are looked at when
+    the probe's answer is recorded instead of when it is asked. `claims_lost`: the failover loses claims only. `waives`:
+    operators skip steps behind the pivot. `handled`: steps whose rejection is handled. `optional`: read-only steps after
+    which the saga goes on, given up or not. `joins`: steps that need a number of successes. `retractable`: steps that may be
+    retracted. `without`: a guard outside of `decide`, or of the rules to come, that is taken away; `mutant` takes away one
+    inside.
     """
 
     name: str
@@ -166,7 +168,7 @@ class Config:
     modes: str
     pivot: int = -1
     skip: tuple[int, ...] = ()
-    any_joins: tuple[int, ...] = ()
+    broken: bool = False
     probe: bool = False
     sticky: bool = False
     loose: bool = False
@@ -178,17 +180,17 @@ class Config:
     claims_lost: bool = False
     waives: bool = False
     handled: tuple[int, ...] = ()
+    optional: tuple[int, ...] = ()
     joins: tuple[tuple[int, int], ...] = ()
     retractable: tuple[int, ...] = ()
-    cascades: bool = False
     without: str = ""
     mutant: Mutant = PRODUCTION
     faults: dict[str, int] = field(default_factory=dict)
 
     @property
-    def is_coming(self) -> bool:
-        """It uses rules that the core does not have yet."""
-        return bool(self.handled or self.joins or self.retractable)
+    def harmless(self) -> frozenset[int]:
+        """The steps without an effect that would have to be undone: they only read, or are checks."""
+        return frozenset(self.optional) | {step for step, mode in enumerate(self.modes) if mode == "E"}
 
     @property
     def budget(self) -> tuple[int, ...]:
