@@ -6,25 +6,25 @@ import asyncio
 import contextlib
 import hashlib
 import os
-import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final, Generic, Literal, overload
 from uuid import UUID
 
 import pydantic_core
+from msgspec.structs import replace
 from typing_extensions import TypeVar
 
 from saga.authoring import Definition
 from saga.authoring.retry import FORMER_ATTEMPTS
-from saga.codec.codec import JSON, Misfit, Unreadable, Value, encode_untyped
+from saga.codec.codec import Value, encode_untyped
 from saga.core.definition.graph import Graph
 from saga.core.definition.schema import misfits
 from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.state.phase import Phase
-from saga.errors import Conflict, InputRefused, NotFound, Unavailable, UsageError
+from saga.errors import AlreadyExists, Conflict, InputRefused, NotFound, Unavailable
 from saga.inspection.explanation import Explanation
 from saga.inspection.query.parser import parse
 from saga.inspection.query.search import ROWS_MAX, Matches, Search, Searched
@@ -38,12 +38,9 @@ from saga.ports.saga_detail import SagaDetail
 from saga.ports.values.caller_transaction import CallerTransaction
 from saga.ports.values.notification import SagaStatus
 from saga.runtime.planning.start_request import StartRequest
+from saga.runtime.planning.start_values import check_id, check_texts, encoded_input, encoded_tags
 from saga.runtime.process import Process
 
-_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-INPUT_BYTES_MAX: Final = 256 * 1024
-KEY_CHARS_MAX: Final = 200
-TAGS_BYTES_MAX: Final = 16 * 1024
 START_TIMEOUT_SECONDS: Final = 30.0
 Status = Literal["completed", "compensated", "abandoned"]
 ResultT = TypeVar("ResultT", default=Value)
@@ -86,6 +83,8 @@ class Handle(Generic[ResultT]):
         self._sagas = sagas
         self._is_new = is_new
         self.id = saga
+        self.is_new = is_new
+        """False if the saga was there before: it was found, or its key or id was known."""
 
     def __repr__(self) -> str:
         return f"<saga {self.id}>"
@@ -203,6 +202,50 @@ class Sagas:
             ) from None
         return Handle(self, saga, is_new=saga is request.saga)
 
+    async def start_as(
+        self,
+        saga: UUID | None,
+        definition: str,
+        input: Value = None,  # noqa: A002 (the word of the protocol)
+        *,
+        key: str | None = None,
+        version: int | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> Handle:
+        """Starts a saga under an id that the caller has made, a UUIDv7; None: any id.
+
+        It may be repeated: the same id never starts a second saga, until retention has deleted the first.
+
+        Raises:
+            UsageError: the id is not a UUIDv7 of about now.
+            Conflict: the id or the key belongs to a saga with another input.
+            InputRefused, Unavailable: as `start`.
+        """
+        if saga is None:
+            return await self.start(definition, input, key=key, version=version, tags=tags)
+        check_id(saga, self.process.store_clock.now())
+        request = replace(await self._request(definition, input, key, version, tags), saga=saga)
+        if (known := await self._started_before(request)) is not None:
+            return known
+        try:
+            with self.process.telemetry.tracer.starting(request):
+                handle = await self._start(request, None)
+        except (AlreadyExists, InputRefused):  # the same id was started at the same time
+            if (known := await self._started_before(request)) is None:
+                raise
+            return known
+        return handle
+
+    async def _started_before(self, request: StartRequest) -> Handle | None:
+        """The saga that was started with this id. Raises Conflict if that was another one."""
+        try:
+            known = await self.snapshot(request.saga)
+        except NotFound:
+            return None
+        if (known.definition_name, known.input) != (request.graph.name, request.input):
+            raise Conflict(f"the id {request.saga} belongs to a saga of {known.definition_name} with another input")
+        return Handle(self, request.saga)
+
     async def find(self, definition: Definition | str, key: str) -> Handle:
         """Finds the saga that was started with this key. Raises NotFound."""
         name = definition if isinstance(definition, str) else definition.name
@@ -229,18 +272,16 @@ class Sagas:
                 await self.register(definition)
                 found = self._registered[id(definition)]
             _, number, graph = found
-            data = _encoded(definition.name, definition.encode_input, value)
+            data = encoded_input(definition.name, definition.encode_input, value)
         else:
             number, graph = await self.process.directory.find(definition, version)
             self.process.definitions.add(number, graph)
-            data = _encoded(definition, encode_untyped, value)
+            data = encoded_input(definition, encode_untyped, value)
             if problems := misfits(graph.input_schema, pydantic_core.from_json(data)):
                 raise InputRefused(f"the input of {graph.name} v{graph.version} does not fit: {'; '.join(problems)}")
         if key is not None or tags is not None:
-            _check_text(key, tags)
-        if key is not None and not 1 <= len(key) <= KEY_CHARS_MAX:
-            raise UsageError(f"a start key has 1 to {KEY_CHARS_MAX} characters, not {len(key)}")
-        text = None if tags is None else _encoded_tags(graph.name, tags)
+            check_texts(key, tags)
+        text = None if tags is None else encoded_tags(graph.name, tags)
         return StartRequest(self.new_id(), number, graph, data, hashlib.sha256(data).digest(), key, text)
 
     async def wait(self, saga: UUID, *, is_new: bool = False) -> Ending:
@@ -294,37 +335,3 @@ class Sagas:
         """The actions of operators on sagas."""
         process = self.process
         return Operations(process.ledger, process.definitions, process.redriver, process.outcomes)
-
-
-def _encoded(name: str, encode: Callable[[Value], bytes], value: Value) -> bytes:
-    try:
-        data = encode(value)
-    except Misfit as error:
-        raise InputRefused(f"the input of {name} does not fit: {error}") from error
-    except Unreadable as error:
-        raise InputRefused(f"the input of {name} cannot be read back: {error}") from error
-    if len(data) > INPUT_BYTES_MAX:
-        raise InputRefused(
-            f"the input of {name} has {len(data):,} bytes, more than {INPUT_BYTES_MAX:,}: store it elsewhere and pass its address"
-        )
-    return data
-
-
-def _encoded_tags(name: str, tags: dict[str, str]) -> str:
-    data = JSON.encode(tags)
-    if len(data) > TAGS_BYTES_MAX:
-        raise UsageError(
-            f"the tags of {name} have {len(data):,} bytes, more than {TAGS_BYTES_MAX:,}: put what is not searched for into the input"
-        )
-    return data.decode()
-
-
-def _check_text(key: str | None, tags: dict[str, str] | None) -> None:
-    tags = {} if tags is None else tags
-    if not isinstance(tags, dict):
-        raise UsageError("tags must be a dict of strings")
-    for text in ("" if key is None else key, *tags, *tags.values()):
-        if type(text) is not str or _UNSTORABLE.search(text):
-            raise UsageError(
-                f"start keys and tags must be text without NUL or unpaired surrogates, not {ascii(text)[:80]}"
-            )

@@ -18,6 +18,7 @@ from saga_postgres.membership import PostgresMembership
 from saga_postgres.reading.ledger import PostgresLedger
 from saga_postgres.schema.retention import PostgresRetention
 from saga_postgres.schema.store_check import inspect
+from saga_postgres.tokens import PostgresTokens
 
 
 class PostgresAdapter:
@@ -49,6 +50,7 @@ class PostgresAdapter:
         self.directory = PostgresDirectory(self.pool)
         self.ledger = self.listing = PostgresLedger(self.pool)
         self.retention = PostgresRetention(self.pool)
+        self.tokens = PostgresTokens(self.pool)
 
     @property
     def place(self) -> str:

@@ -43,7 +43,8 @@ async def served(
         UsageError: the address is not available, or is not of this machine alone while there are no tokens.
     """
     host, _, port = address.rpartition(":")
-    check_reach(host)
+    if not await sagas.adapter.tokens.is_any_valid():
+        check_reach(host)
     async with health_pages(sagas.process, supervisor) as pages:
         with contextlib.closing(_listening(host.strip("[]"), int(port), may_move=may_move)) as listener:
             app = build(sagas)

@@ -116,6 +116,7 @@ _SERVER: Final = (
         "Remove the contracts of a service that is gone for good: `saga doctor` and `saga bus ensure` no longer ask for it.",
         "saga forget legacy",
     ),
+    Command("saga.cli.server.token:token", "Manage the tokens of the API.", "saga token create ann --role operator"),
     Command("saga.cli.server.bus:bus", "Manage the bus that carries commands.", "saga bus ensure orders"),
 )
 GROUPS: Final[dict[str, tuple[Command, ...]]] = {

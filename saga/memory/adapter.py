@@ -14,6 +14,8 @@ from saga.memory.membership import MemoryMembership
 from saga.memory.reading.ledger import MemoryLedger
 from saga.memory.retention import MemoryRetention
 from saga.memory.store import MemoryStore
+from saga.memory.tokens import MemoryTokens
+from saga.ports.access.tokens import Tokens
 from saga.ports.adapter import StoreOptions
 from saga.ports.directory import Directory
 from saga.ports.ledger import Ledger
@@ -41,6 +43,7 @@ class MemoryAdapter:
         self.ledger: Ledger = ledger
         self.listing: Listing = ledger
         self.retention: Retention = MemoryRetention(database)
+        self.tokens: Tokens = MemoryTokens(database)
         self._is_closed = False
 
     @property

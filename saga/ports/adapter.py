@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
+from saga.ports.access.tokens import Tokens
 from saga.ports.directory import Directory
 from saga.ports.ledger import Ledger
 from saga.ports.listing import Listing
@@ -59,6 +60,10 @@ class StoreAdapter(Protocol):
     @property
     def retention(self) -> Retention:
         """Removal of finished sagas and old history."""
+
+    @property
+    def tokens(self) -> Tokens:
+        """The tokens of the API."""
 
     @property
     def options(self) -> StoreOptions:

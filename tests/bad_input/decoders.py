@@ -10,7 +10,6 @@ from uuid import UUID
 import pydantic
 
 from saga import Participant, registry
-from saga.client import _check_text
 from saga.core.definition.graph import graph_from_json
 from saga.core.definition.paths import resolve, template_faults
 from saga.core.definition.schema import misfits
@@ -24,6 +23,7 @@ from saga.ports.values.claim import Claim, CommandRef
 from saga.ports.values.notification import SagaStatus
 from saga.runtime.bus.signing import KeyRing
 from saga.runtime.bus.wire import WireCommand, decode, encode
+from saga.runtime.planning.start_values import check_texts
 from saga.settings import load
 from saga.yaml_guard import parsed_yaml
 from saga_postgres.announce import payloads
@@ -195,7 +195,7 @@ def _encrypted(kind: str) -> str:
 
 
 def start_key_and_tags(mutator: Mutator) -> None:
-    _check_text(mutator.text("order-1017"), mutator.value({"tenant": "a", "region": "b"}))
+    check_texts(mutator.text("order-1017"), mutator.value({"tenant": "a", "region": "b"}))
 
 
 GOLDEN: Final = (ROOT / "tests/core/golden/order.json").read_bytes()

@@ -9,11 +9,13 @@ from typing import Annotated, Any, Final, TypeVar, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request, Response
+from pydantic import AfterValidator
 
 from saga.api.principals import Role, requires
 from saga.api.problems import KINDS
 from saga.client import Sagas
 from saga.core.definition.json_value import Json
+from saga.core.text import storable
 from saga.inspection.instants import Instant, with_texts
 from saga.inspection.references import find_saga
 
@@ -74,6 +76,15 @@ class Routes:
             return route
 
         return add
+
+
+def _storable(text: str) -> str:
+    if storable(text) != text:
+        raise ValueError("must be text without NUL or unpaired surrogates")
+    return text
+
+
+Text = Annotated[str, AfterValidator(_storable)]
 
 
 def sagas_of(request: Request) -> Sagas:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from cyclopts import Parameter
+
 from saga.cli.exit_codes import DONE, FAILED
 from saga.cli.log_setup import log_for_people
 from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
@@ -20,6 +24,7 @@ from saga_postgres.schema.migration import Migration
 def migrate(
     *,
     role: str | None = None,
+    api: Annotated[bool, Parameter(negative=())] = False,
     check: bool = False,
     json: Json = False,
     store: StoreOptions = FROM_SETTINGS,
@@ -30,17 +35,19 @@ def migrate(
     ----------
     role
         Create this role if it is missing, and grant it what participants need.
+    api
+        Also grant the role what `saga api` needs to read tokens. A participant does not need it.
     check
         Change nothing; exit 1 if a migration is pending.
     """
     settings = store.settings()
     log_for_people(settings)
-    migrations = run(_migrate(settings, role, check=check))
+    migrations = run(_migrate(settings, role, check=check, serves_api=api))
     _show(settings, migrations, check=check, as_json=json)
     return FAILED if check and migrations else DONE
 
 
-async def _migrate(settings: Settings, role: str | None, *, check: bool) -> list[Migration]:
+async def _migrate(settings: Settings, role: str | None, *, check: bool, serves_api: bool) -> list[Migration]:
     url, schema = settings.store.get_secret_value(), checked_namespace(settings.namespace)
     check_postgres(url, "only a postgresql:// store has tables to migrate")
     async with connected(url) as connection:
@@ -48,7 +55,7 @@ async def _migrate(settings: Settings, role: str | None, *, check: bool) -> list
             return await pending(connection, schema=schema)
         applied = await apply(connection, schema=schema)
         if role is not None:
-            await grant(connection, namespace=schema, role=role)
+            await grant(connection, namespace=schema, role=role, serves_api=serves_api)
     return applied
 
 

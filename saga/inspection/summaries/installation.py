@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 
 from saga.core.definition.contract import Contract
 from saga.inspection.documents import Document
-from saga.inspection.instants import Instant
+from saga.inspection.instants import Instant, instant
+from saga.ports.access.tokens import TokenLine
 from saga.ports.listing import DefinitionLine, Survey
 from saga.ports.values.fleet import Fleet, LeaderLine, ProcessLine
 
@@ -64,6 +65,20 @@ def _contract(name: str, contract: Contract) -> Document:
         "mode": contract.mode.name.lower(),
         "compensation": contract.has_compensation,
         "probe": contract.has_probe,
+    }
+
+
+def token_document(token: TokenLine) -> Document:
+    """A token without its hash."""
+    return {
+        "id": token.id,
+        "name": token.name,
+        "role": token.role,
+        "created_at": Instant(token.created_at),
+        "created_by": token.created_by,
+        "expires_at": instant(token.expires_at),
+        "revoked_at": instant(token.revoked_at),
+        "used_at": instant(token.used_at),
     }
 
 

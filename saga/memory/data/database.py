@@ -22,6 +22,7 @@ from saga.core.state.saga_state import State
 from saga.memory.data.commands import CommandRow, Commands
 from saga.memory.data.due_queue import DueQueue
 from saga.memory.data.transaction import Locks, Transaction
+from saga.ports.access.tokens import TokenLine
 from saga.ports.clock import Clock
 from saga.ports.membership import ClaimCost, ProcessListener
 from saga.ports.values.audit import Audit, AuditLine, request_recorded
@@ -142,6 +143,7 @@ class Database:
         self.history_since: float | None = None  # older lines were dropped
         self.audit: deque[AuditLine] = deque(maxlen=AUDIT_ENTRIES_MAX)
         self.rows: dict[str, Any] = {}  # the effects of transactional steps
+        self.tokens: dict[str, TokenLine] = {}
         self.locks: Locks = Locks()
 
     def now(self) -> float:

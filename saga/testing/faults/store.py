@@ -20,6 +20,7 @@ from saga.core.condition.facts import Facts
 from saga.errors import Unavailable
 from saga.memory.adapter import MemoryAdapter
 from saga.memory.data.transaction import Transaction
+from saga.ports.access.tokens import Tokens
 from saga.ports.adapter import StoreOptions
 from saga.ports.clock import Clock
 from saga.ports.directory import Directory
@@ -102,6 +103,7 @@ class FaultyAdapter:
         self.directory: Directory = inner.directory
         self.listing: Listing = inner.listing
         self.retention: Retention = inner.retention
+        self.tokens: Tokens = inner.tokens
         self.options: StoreOptions = inner.options
 
     async def open(self) -> None:

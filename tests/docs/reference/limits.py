@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from saga import client
 from saga.authoring.definition import COMPENSATION_BUDGET, STEP_TIMEOUT
 from saga.authoring.retry import DEFAULT_ATTEMPTS
 from saga.core import text
@@ -19,6 +18,7 @@ from saga.runtime.claims import claim_heartbeat, isolation, misfits, poller
 from saga.runtime.commit import outcome_queue
 from saga.runtime.handlers.participant import CONCURRENCY_DEFAULT, CONCURRENCY_MAX
 from saga.runtime.handlers.step_handler import RESULT_BYTES_MAX
+from saga.runtime.planning import start_values
 from tests.docs.reference.markdown import AGAIN, table
 
 _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
@@ -33,10 +33,14 @@ _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
     ("Longest duration", duration_text(DURATION_MS_MAX), "`saga.core.duration.DURATION_MS_MAX`"),
     ("Largest whole number in a template", INTEGER_MAX, "`saga.core.definition.paths.INTEGER_MAX`"),
     ("Levels of a template", TEMPLATE_DEPTH_MAX, "`saga.core.definition.paths.TEMPLATE_DEPTH_MAX`"),
-    ("Bytes of a saga's input", client.INPUT_BYTES_MAX, "`saga.client.INPUT_BYTES_MAX`"),
+    ("Bytes of a saga's input", start_values.INPUT_BYTES_MAX, "`saga.runtime.planning.start_values.INPUT_BYTES_MAX`"),
     ("Bytes of a step's result", RESULT_BYTES_MAX, "`saga.runtime.handlers.step_handler.RESULT_BYTES_MAX`"),
-    ("Characters of a start key", client.KEY_CHARS_MAX, "`saga.client.KEY_CHARS_MAX`"),
-    ("Bytes of a saga's tags as JSON", client.TAGS_BYTES_MAX, "`saga.client.TAGS_BYTES_MAX`"),
+    ("Characters of a start key", start_values.KEY_CHARS_MAX, "`saga.runtime.planning.start_values.KEY_CHARS_MAX`"),
+    (
+        "Bytes of a saga's tags as JSON",
+        start_values.TAGS_BYTES_MAX,
+        "`saga.runtime.planning.start_values.TAGS_BYTES_MAX`",
+    ),
     ("Attempts in `Retry(attempts=)`", ATTEMPTS_MAX, "`saga.core.check.limits.ATTEMPTS_MAX`"),
     ("Longest timeout of one attempt", duration_text(TIMEOUT_MS_MAX), "`saga.core.check.limits.TIMEOUT_MS_MAX`"),
     ("Largest `Participant(concurrency=)`", CONCURRENCY_MAX, "`saga.runtime.handlers.participant.CONCURRENCY_MAX`"),

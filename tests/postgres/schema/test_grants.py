@@ -95,3 +95,16 @@ def test_the_sql_can_be_read_before_it_is_run() -> None:
 def test_a_role_that_needs_quoting_is_refused(role: str) -> None:
     with pytest.raises(UsageError, match="cannot be a role"):
         grants("shop", role)
+
+
+async def test_only_a_role_that_serves_the_api_reads_tokens(tables: Tables) -> None:
+    role = f"api_{(await tables.fetchval('select current_database()'))[-12:]}"
+    await grant(tables, namespace="saga", role=role)
+    rights = "select has_table_privilege($1, 'token', 'select')"
+    before = await tables.fetchval(rights, role)
+
+    await grant(tables, namespace="saga", role=role, serves_api=True)
+    after = await tables.fetchval(rights, role)
+    await tables.execute(f"drop owned by {role}; drop role {role}")
+
+    assert (before, after) == (False, True)

@@ -1,0 +1,24 @@
+-- Statements of tokens.py.
+
+-- name: add
+-- A new token; $6 is when it expires, in seconds since the epoch.
+insert into token (id, hash, name, role, created_by, expires_at) values ($1, $2, $3, $4, $5, to_timestamp($6::float8))
+
+-- name: all
+-- All tokens, the newest first; $1: only this one.
+select t.id, t.hash, t.name, t.role, extract(epoch from t.created_at)::float8 as created_at, t.created_by,
+       extract(epoch from t.expires_at)::float8 as expires_at, extract(epoch from t.revoked_at)::float8 as revoked_at,
+       extract(epoch from t.used_at)::float8 as used_at
+from token t where $1::text is null or t.id = $1 order by t.created_at desc, t.id
+
+-- name: revoke
+-- The token is not valid any more.
+update token set revoked_at = coalesce(revoked_at, now()) where id = $1 returning id
+
+-- name: used
+-- Once a minute is enough.
+update token set used_at = now() where id = $1 and (used_at is null or used_at < now() - interval '1 minute')
+
+-- name: is_any_valid
+-- True if there is a token that is valid.
+select exists (select from token t where t.revoked_at is null and (t.expires_at is null or t.expires_at > now()))

@@ -1,0 +1,1 @@
+"""Ports about the access to the API."""

@@ -1,0 +1,79 @@
+"""The tokens port: who may use the API. A token itself is never stored, only its hash."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+SECRET_BYTES: Final = 32
+ID_BYTES: Final = 5
+TOKEN: Final = re.compile(r"saga_([0-9a-f]{10})_([A-Za-z0-9_-]{43})")
+"""A token: its id and its secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLine:
+    """A token as the store knows it. `id` is public. Times are in seconds since the epoch, on the store's clock.
+
+    `hash`: SHA-256 of its secret. `expires_at`: None if it does not expire. `revoked_at`: None if it was not revoked.
+    """
+
+    id: str
+    hash: bytes
+    name: str
+    role: str
+    created_at: float
+    created_by: str
+    expires_at: float | None = None
+    revoked_at: float | None = None
+    used_at: float | None = None
+
+
+def new_token(name: str, role: str, created_by: str, expires_at: float | None) -> tuple[str, TokenLine]:
+    """Makes a token. Returns its text, which is shown once and never again, and the line that the store keeps of it."""
+    token_id, secret = secrets.token_hex(ID_BYTES), secrets.token_urlsafe(SECRET_BYTES)
+    line = TokenLine(token_id, hash_of(secret), name, role, 0.0, created_by, expires_at)
+    return f"saga_{token_id}_{secret}", line
+
+
+def hash_of(secret: str) -> bytes:
+    """The hash that the store has of a secret."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+class Tokens(Protocol):
+    """Stores tokens.
+
+    Raises:
+        AccessRefused: by every method; the user of the store's URL may not use the tokens.
+        Unavailable: by every method; of `add`, `revoke` and `used`, the outcome is unknown. All may be repeated.
+    """
+
+    async def add(self, token: TokenLine) -> None:
+        """Stores a token. `created_at` is set by the store.
+
+        Raises:
+            AlreadyExists: there is a token of this id.
+        """
+
+    async def find(self, token_id: str) -> TokenLine | None:
+        """Returns the token of this id, also a revoked or expired one; None if there is none."""
+
+    async def list(self) -> list[TokenLine]:
+        """Returns all tokens, the newest first."""
+
+    async def revoke(self, token_id: str) -> None:
+        """Revokes a token; revoking it again changes nothing.
+
+        Raises:
+            NotFound: there is no such token.
+        """
+
+    async def used(self, token_id: str) -> None:
+        """Notes that the token was used now."""
+
+    async def is_any_valid(self) -> bool:
+        """Tells whether there is a token that was not revoked and has not expired."""
