@@ -32,6 +32,8 @@ class Condition:
     def __or__(self, other: object) -> Condition:
         return self._joined("||", other)
 
+    __rand__, __ror__ = __and__, __or__  # a Condition on the left never comes here, so these refuse
+
     def __invert__(self) -> Condition:
         return Condition(f"!({self.text})", self._owner)
 

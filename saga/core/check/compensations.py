@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from saga.core.check.finding import Code, Finding, error
 from saga.core.check.place import step_place, title
 from saga.core.definition.contract import Contract
-from saga.core.definition.outline import Outline, is_read_only, pivot_position
+from saga.core.definition.outline import CheckOutline, Outline, is_read_only, pivot_position
 
 
 def pivot_findings(outline: Outline) -> Iterator[Finding]:
@@ -19,7 +19,8 @@ def pivot_findings(outline: Outline) -> Iterator[Finding]:
         return
     pivot = outline.pivots[0]
     for position, step in enumerate(outline.steps):
-        if position == pivot or step.retriable or step.goes_on or outline.is_finished_before(position, pivot):
+        is_safe = step.retriable or step.goes_on or isinstance(step, CheckOutline)  # checks have a finding of their own
+        if position == pivot or is_safe or outline.is_finished_before(position, pivot):
             continue
         where = "behind" if outline.is_finished_before(pivot, position) else "beside"
         name = outline.steps[pivot].name

@@ -72,13 +72,26 @@ class Outline:
     def finished_before(self) -> tuple[int, ...]:
         """For each step, the steps that have finished whenever it begins, as a set of bits. In a cycle there are none."""
         found = [0] * len(self.steps)
+        at_start = self._checked_at_start
         for position in self.order.sequence:
             sets = [found[before] for before in self.after[position]]
             if self.steps[position].successes:
                 found[position] = reduce(and_, sets) if sets else 0  # any of them may be the one that has not finished
             else:
                 found[position] = reduce(or_, (1 << before for before in self.after[position]), reduce(or_, sets, 0))
+            if not at_start >> position & 1:
+                found[position] |= at_start
         return tuple(found)
+
+    @cached_property
+    def _checked_at_start(self) -> int:
+        """The checks that wait for no call, as a set of bits: the first decision makes them before it dispatches anything."""
+        found = 0
+        for position in self.order.sequence:
+            is_check = isinstance(self.steps[position], CheckOutline)
+            if is_check and all(found >> before & 1 for before in self.after[position]):
+                found |= 1 << position
+        return found
 
     def is_finished_before(self, earlier: int, later: int) -> bool:
         """Returns whether the one step has finished whenever the other begins."""
