@@ -11,7 +11,7 @@ from fastapi.openapi.utils import get_openapi
 from saga.api.guard import Guard
 from saga.api.principals import Authenticate
 from saga.api.problems import Unbroken, add_handlers
-from saga.api.rest import definitions, installation, parts, reading, starting, tokens
+from saga.api.rest import acting, definitions, installation, parts, reading, starting, tokens
 from saga.api.rest.routes import PROBLEM_SCHEMA
 from saga.api.tokens import TokenAuthentication
 from saga.api.ui.site import site
@@ -29,7 +29,7 @@ def build(sagas: Sagas, authenticate: Authenticate | None = None) -> FastAPI:
     app.state.authenticate = authenticate or TokenAuthentication(
         sagas.adapter, sagas.process.clock, sagas.process.store_clock
     )
-    for room in (reading, parts, starting, definitions, installation, tokens):
+    for room in (reading, parts, starting, acting, definitions, installation, tokens):
         app.include_router(room.routes.router)
     app.include_router(site())
     add_handlers(app)

@@ -11,6 +11,7 @@ from typing import Final, cast
 from fastapi import Request
 
 from saga.api.problems import FORBIDDEN, UNAUTHENTICATED, Problem
+from saga.inspection.actions.request import ActionName
 
 
 class Role(Enum):
@@ -32,6 +33,18 @@ _INCLUDED: Final = {
     Role.OPERATOR: {Role.VIEWER, Role.STARTER, Role.OPERATOR},
     Role.ADMIN: set(Role),
 }
+
+
+ROLES: Final[dict[ActionName, Role]] = {
+    "roll back": Role.OPERATOR,
+    "pause": Role.OPERATOR,
+    "resume": Role.OPERATOR,
+    "retry": Role.OPERATOR,
+    "skip": Role.OPERATOR,
+    "resolve": Role.OPERATOR,
+    "abandon": Role.ADMIN,
+}
+"""The role that each action needs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,6 +98,8 @@ def problem_of(error: Exception) -> Problem:
     """The problem that an error is for the client. Raises the error itself if the server is to blame."""
     if isinstance(error, Problem):
         return error
+    if isinstance(error, errors.PlanChanged):
+        return Problem(PLAN_MOVED, str(error), {"plan": error.plan})
     for type_of_error, kind in _OF_ERRORS:
         if isinstance(error, type_of_error):
             findings = [str(finding) for finding in getattr(error, "findings", ())]

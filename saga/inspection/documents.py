@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
+from saga.core.definition.graph import Graph
 from saga.inspection.attempts import attempts_in_history, operations
 from saga.inspection.instants import Instant, instant
 from saga.inspection.moments import ROLLING_BACK, budget_end_of, deadline_of
@@ -18,6 +19,7 @@ from saga.inspection.why import why
 from saga.inspection.wording import letter_word, phase_word
 from saga.ports.listing import DefinitionLine, SagaLine
 from saga.ports.saga_detail import SagaDetail
+from saga.ports.values.audit import AuditLine
 
 Document = dict[str, Any]
 
@@ -39,6 +41,27 @@ def line_document(line: SagaLine) -> Document:
         "key": line.key,
         "started_at": Instant(line.started_at),
         "ended_at": instant(line.ended_at),
+    }
+
+
+def audit_document(line: AuditLine, graph: Graph | None = None) -> Document:
+    """A line of the audit. `step` is a name if the graph of the saga is given, else None."""
+    audit, action = line.audit, line.audit.action
+    return {
+        "id": line.id,
+        "at": Instant(line.at),
+        "saga": None if line.saga is None else str(line.saga),
+        "actor": action.actor,
+        "authenticated": action.authenticated,
+        "address": action.address,
+        "action": action.action,
+        "step": None if graph is None or action.step is None else graph.steps[action.step].name,
+        "reason": action.reason,
+        "request": action.request,
+        "plan": action.plan,
+        "refusal": audit.refusal,
+        "before": audit.detail.get("before"),
+        "after": audit.detail.get("after"),
     }
 
 

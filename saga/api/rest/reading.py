@@ -6,13 +6,17 @@ from typing import Annotated, Final
 
 from fastapi import Query, Request, Response
 
-from saga.api.principals import principal_of
-from saga.api.rest.routes import Connected, Routes, SagaId, answer
+from saga.api.principals import ROLES, Principal, principal_of
+from saga.api.rest.routes import Connected, Document, Routes, SagaId, answer
 from saga.errors import UsageError
+from saga.inspection.actions.allowed import allowed
 from saga.inspection.documents import ALL_PARTS, Show, hidden, page_document, payload, saga_document
 from saga.inspection.instants import Instant
+from saga.inspection.summaries.effects import effects_document
+from saga.ports.saga_detail import SagaDetail
 
 PAGE: Final = 50
+PARTS: Final = ALL_PARTS | {"effects", "allowed"}
 PAGE_MAX: Final = 500
 """Maximum number of sagas in a page."""
 
@@ -43,9 +47,26 @@ async def get_saga(
     saga: SagaId,
     with_: Annotated[str, Query(alias="with", description="Parts, separated by commas.")] = "input,result,why,steps",
 ) -> Response:
-    parts = parts_of(with_, ALL_PARTS)
+    parts = parts_of(with_, PARTS)
     detail = await sagas.detail(saga)
-    return answer(request, {"now": Instant(detail.now), **saga_document(detail, parts, show=show_of(request))})
+    found = {"now": Instant(detail.now), **saga_document(detail, parts, show=show_of(request))}
+    if "effects" in parts:
+        found["effects"] = effects_document(detail)
+    if "allowed" in parts:
+        found["allowed"] = _allowed(detail, principal_of(request))
+    return answer(request, found)
+
+
+def _allowed(detail: SagaDetail, principal: Principal) -> list[Document]:
+    """The actions that the state of the saga and the role allow, and why not the others."""
+    return [_with_role(one, principal) for one in allowed(detail)]
+
+
+def _with_role(action: Document, principal: Principal) -> Document:
+    needed = ROLES[action["action"]]
+    if principal.role.may(needed):
+        return action
+    return action | {"ok": False, "why_not": f"this needs the role {needed.value}"}
 
 
 def parts_of(text: str, known: frozenset[str]) -> set[str]:
