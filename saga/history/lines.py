@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
+from saga.history import branch_lines
+from saga.history.plan import CHECK
 from saga.history.replay_state import (
     ABANDONED,
     ABANDONING,
@@ -23,6 +25,9 @@ OfSaga = Callable[[ReplayState, str], None]
 
 
 def _succeeded(now: ReplayState, kind: str, step: int) -> None:
+    if now.plan.steps[step].mode == CHECK:
+        branch_lines.check_holds(now, kind, step)
+        return
     if not now.expect(Rule.SUCCESS, kind, "DdWw", step=step, phases=RUNNING):
         return
     now.letters[step] = "S"
@@ -43,6 +48,10 @@ def _resolved_happened(now: ReplayState, kind: str, step: int) -> None:
 
 
 def _rejected(now: ReplayState, kind: str, step: int) -> None:
+    if now.letters[step] == "P":
+        branch_lines.rejected_unbegun(now, kind, step)
+        return
+    branch_lines.complain_if_handled(now, kind, step)
     rule = Rule.LATE_REJECTION if now.phase == RUNNING and now.is_passed() else Rule.REJECTION
     if not now.expect(rule, kind, "DdWw", step=step, phases=RUNNING):
         return
@@ -99,6 +108,9 @@ def _nothing_to_compensate(now: ReplayState, kind: str, step: int) -> None:
 
 def _quarantined(now: ReplayState, kind: str, step: int) -> None:
     letter = now.letters[step]
+    if letter == "P":
+        branch_lines.quarantined_unbegun(now, kind, step)
+        return
     if letter == "R" and now.phase == RUNNING:
         now.uses[Rule.KEPT] += 1
         if not now.is_passed():
@@ -219,7 +231,7 @@ def _completed(now: ReplayState, _: str) -> None:
     now.dispatch()
     if now.phase != RUNNING or not FINISHED.issuperset(now.letters):
         was = f"completed with {''.join(now.letters)} in phase {now.phase}"
-        now.complain(Rule.COMPLETED, was, "every step of a running saga succeeded or skipped")
+        now.complain(Rule.COMPLETED, was, "every step of a running saga succeeded, skipped or handled")
     now.phase, now.paused = COMPLETED, False
 
 
@@ -270,6 +282,8 @@ def _alive(now: ReplayState, kind: str) -> None:
 
 OF_STEP: Final[dict[str, OfStep]] = {
     "succeeded": _succeeded,
+    "skipped: its condition is false": branch_lines.skipped,
+    "rejected, handled": branch_lines.handled,
     "resolved: it happened": _resolved_happened,
     "rejected": _rejected,
     "resolved: it did not happen": _resolved_did_not_happen,
@@ -310,6 +324,7 @@ OF_SAGA: Final[dict[str, OfSaga]] = {
 REPORTS: Final = frozenset(kind for kind in OF_STEP if kind.startswith(("late ", "resolved: "))) | {
     "succeeded",
     "rejected",
+    "rejected, handled",
     "failed",
     "quarantined",
     "compensated",

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 FORMATS_READ: Final = (1, 2)
-KNOWN: Final[dict[str, str | None]] = {
-    "kind": "call",
-    "join": "all",
-    "condition": None,
-}  # what a step of format 2 may say
+CHECK: Final = "E"  # the mode of a check
+_OF_ALL: Final = frozenset(
+    {"name", "kind", "pivot", "retriable", "successes", "condition", "handled", "optional", "after"}
+)
+_OF_CALLS: Final = frozenset({
+    "service", "handler", "inputs", "read_only", "timeout_ms", "retry", "undo_retry", "mode", "compensation", "probe", "reads",
+})  # fmt: skip
+KEYS: Final = {"call": _OF_ALL | _OF_CALLS, "check": _OF_ALL | {"holds", "reason"}}
+"""The keys of a step of each kind."""
+_OF_DEFINITION: Final = frozenset(
+    ["format", "name", "version", "steps", "deadline_ms", "compensation_budget_ms", "returns"]
+)
 
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """A step; `after` and `successors` are positions. `mode`: T transactional, J journaled, X external."""
+    """A step; `after` and `successors` are positions. `mode`: T transactional, J journaled, X external, E a check.
+
+    `successes`: how many of `after` must have succeeded; 0: all must be finished. `condition`: where it is false, the step is skipped.
+    `holds`: what a check checks. `goes_on`: the saga goes on after a rejection; `is_optional`: also after the step was given up.
+    """
 
     name: str
     mode: str
@@ -24,15 +35,24 @@ class StepView:
     successors: tuple[int, ...]
     is_read_only: bool
     has_compensation: bool
+    successes: int
+    condition: str | None
+    holds: str | None
+    goes_on: bool
+    is_optional: bool
 
 
 @dataclass(frozen=True, slots=True)
 class GraphView:
-    """A whole definition. `pivot` is -1 if there is none; in `downward` each step comes after all its successors."""
+    """A whole definition. `pivot` is -1 if there is none; in `downward` each step comes after all its successors.
+
+    `is_static`: a step runs when all its predecessors are finished, whatever is recorded.
+    """
 
     steps: tuple[StepView, ...]
     pivot: int
     downward: tuple[int, ...]
+    is_static: bool
 
 
 def plan_of(document: bytes) -> GraphView:
@@ -41,28 +61,45 @@ def plan_of(document: bytes) -> GraphView:
         content = json.loads(document)
         if content["format"] not in FORMATS_READ:
             raise ValueError(f"format {content['format']} is not one of {FORMATS_READ}: a newer Saga wrote it")
-        if any(entry.get(key, known) != known for entry in content["steps"] for key, known in KNOWN.items()):
-            raise ValueError("a step of a kind, join or condition that this checker does not know")
+        _refuse_unknown("a definition", content.keys() - _OF_DEFINITION)
+        for entry in content["steps"]:
+            kind = entry.get("kind", "call")
+            if kind not in KEYS:
+                raise ValueError(f"steps of the kind {kind!r} are unknown: a newer Saga wrote it")
+            _refuse_unknown("a step", entry.keys() - KEYS[kind])
         return _plan(content["steps"])
     except (AttributeError, KeyError, TypeError, IndexError) as error:
         raise ValueError(f"this is not a definition: {error!r}") from error
 
 
-def _plan(entries: list[dict[str, object]]) -> GraphView:
+def _refuse_unknown(what: str, keys: set[str]) -> None:
+    if keys:
+        raise ValueError(f"the keys {', '.join(sorted(keys))} of {what} are unknown: a newer Saga wrote it")
+
+
+def _plan(entries: list[dict[str, Any]]) -> GraphView:
     after = [tuple(_positions(entry["after"])) for entry in entries]
-    steps = tuple(
-        StepView(
-            name=str(entry["name"]),
-            mode=str(entry["mode"]),
-            after=after[position],
-            successors=tuple(other for other, befores in enumerate(after) if position in befores),
-            is_read_only=entry["read_only"] is True,
-            has_compensation=entry["compensation"] is True,
-        )
-        for position, entry in enumerate(entries)
-    )
+    steps = tuple(_step(entry, position, after) for position, entry in enumerate(entries))
     pivot = next((position for position, entry in enumerate(entries) if entry["pivot"] is True), -1)
-    return GraphView(steps, pivot, _downward(steps))
+    is_static = not any(step.condition or step.successes or step.mode == CHECK for step in steps)
+    return GraphView(steps, pivot, _downward(steps), is_static)
+
+
+def _step(entry: dict[str, Any], position: int, after: list[tuple[int, ...]]) -> StepView:
+    is_check = entry.get("kind") == "check"
+    return StepView(
+        name=str(entry["name"]),
+        mode=CHECK if is_check else str(entry["mode"]),
+        after=after[position],
+        successors=tuple(other for other, befores in enumerate(after) if position in befores),
+        is_read_only=is_check or entry["read_only"] is True,
+        has_compensation=not is_check and entry["compensation"] is True,
+        successes=int(entry.get("successes", 0)),
+        condition=entry.get("condition"),
+        holds=entry["holds"] if is_check else None,
+        goes_on=entry.get("handled") is True or entry.get("optional") is True,
+        is_optional=entry.get("optional") is True,
+    )
 
 
 def _positions(value: object) -> list[int]:

@@ -8,9 +8,11 @@ from operator import attrgetter
 from typing import Final
 
 from saga.history.lines import OF_SAGA, OF_STEP, REPORTS, STILL
-from saga.history.plan import GraphView
+from saga.history.plan import CHECK, GraphView
+from saga.history.recorded import Recorded
 from saga.history.replay_state import ABANDONING, COMPENSATING, FINISHED, RUNNING, TERMINAL, ReplayState
 from saga.history.rule import Rule
+from saga.history.turn import CALLED, Turn, is_rejected_at_once, rule_of, turn_of
 from saga.history.verdict import Breach, Verdict
 from saga.ports.saga_history import SagaHistory, Transition
 
@@ -29,7 +31,7 @@ class _Replay:
         self._chronicle = chronicle
         self._verdict = verdict
         self._findings: list[Breach] = []
-        self._now = ReplayState(plan, verdict.uses, self._complain)
+        self._now = ReplayState(plan, Recorded(plan, chronicle), verdict.uses, self._complain)
         self._version = 0
         self._process: int | None = None
         self._seen: set[tuple[str, str]] = set()
@@ -75,6 +77,7 @@ class _Replay:
         if self._version == 1 and notes[0].kind != "started":
             self._complain(Rule.START, f"it begins with {notes[0].kind!r}", "started")
         for note in notes:
+            now.previous, now.note = now.note, note
             self._line(note)
         now.dispatch()
         if recorded is not None and "".join(now.letters) != recorded:
@@ -109,15 +112,22 @@ class _Replay:
     def _unlike(self, step: int, mine: str, theirs: str) -> tuple[Rule, str, str]:
         """Returns the rule that is broken by a letter that the lines do not explain."""
         now, before, rule = self._now, self._now.before[step], Rule.REASON
-        if before in "RVZN" or (before == "S" and theirs not in "SKZ"):
+        if before in "RVZNH" or (before == "S" and theirs not in "SKZ"):
             rule = Rule.OUTCOME
-        elif now.phase == RUNNING and mine == "P" and theirs in "DN":
-            rule = Rule.DISPATCH
+        elif now.phase == RUNNING and mine == "P" and theirs == "D":
+            rule, mine = self._instead_of_a_call(step)
         elif now.phase == COMPENSATING and {mine, theirs} <= set("SDKZ"):
             rule = Rule.SETTLE
         elif now.turned is not None:
             rule = now.turned
         return rule, f"{now.name(step)} is {theirs}{self._waits_for(step, theirs)}", mine
+
+    def _instead_of_a_call(self, step: int) -> tuple[Rule, str]:
+        """Returns the rule that a dispatch broke, and what should have become of the step."""
+        now = self._now
+        turn = turn_of(self._plan, now.letters, now.recorded, step)
+        is_other = turn not in {*CALLED, Turn.NOT_YET}
+        return rule_of(self._plan, step, turn), turn.value if is_other else "P"
 
     def _waits_for(self, step: int, theirs: str) -> str:
         """Names, for the reader, the neighbours that the step had to wait for."""
@@ -170,20 +180,29 @@ class _Replay:
                 Rule.ROW, "version {}, phase {}, {}".format(*found), f"{row.version}, {row.phase}, {row.vector}"
             )
             return
-        missing = now.successes - row.results
-        extra = {step for step in row.results if row.vector[step : step + 1] in _RESULTLESS}
+        missing = (now.successes | now.reasons.keys()) - row.results
+        checks = {step for step, planned in enumerate(self._plan.steps) if planned.mode == CHECK}
+        extra = {step for step in row.results if row.vector[step : step + 1] in _RESULTLESS or step in checks}
         for step in sorted(missing | extra):
             has = "no result" if step in missing else "a result"
             self._complain(
                 Rule.RESULT, f"{self._plan.steps[step].name} is {row.vector[step]} with {has}", "as its letter says"
             )
+        for step in sorted(now.reasons.keys() - missing):
+            self._reason(step, now.reasons[step])
+
+    def _reason(self, step: int, said: str | None) -> None:
+        """The reason of a handled rejection is its result, so that conditions and later steps read it."""
+        recorded = self._now.recorded
+        if recorded.is_known and recorded.reason(step) != said:
+            was = f"{self._plan.steps[step].name} has the reason {recorded.reason(step)!r:.80}"
+            self._complain(Rule.RESULT, was, f"{said!r:.80}, as its line says")
 
 
 def _owed(now: ReplayState) -> Iterator[tuple[Rule, str, str]]:
     vector = "".join(now.letters)
-    for step in now.due:
-        if vector[step] == "P":
-            yield Rule.DISPATCH, f"{now.name(step)} is P, and its turn has come", "D"
+    if now.plan.is_static or set(vector) != {"P"} or not is_rejected_at_once(now.plan, now.recorded):
+        yield from _not_begun(now, vector)
     for step in now.owed:
         yield Rule.SETTLE, f"{now.name(step)} is Z without a line", "'nothing to compensate'"
     for step, kind in now.declared.items():
@@ -194,6 +213,14 @@ def _owed(now: ReplayState) -> Iterator[tuple[Rule, str, str]]:
         yield Rule.COMPENSATED, f"{vector} in phase {now.phase}", "every step is clear: compensated"
     elif now.phase == ABANDONING and "G" not in vector:
         yield Rule.ABANDONED, f"{vector} in phase {now.phase}", "nothing is frozen: abandoned"
+
+
+def _not_begun(now: ReplayState, vector: str) -> Iterator[tuple[Rule, str, str]]:
+    """The breaches of steps that are still pending, although their turn has come."""
+    for step in sorted(now.due | now.undecided):
+        if vector[step] == "P":
+            turn = turn_of(now.plan, now.letters, now.recorded, step)
+            yield rule_of(now.plan, step, turn), f"{now.name(step)} is P, and its turn has come", turn.value
 
 
 def _owed_forward(now: ReplayState, vector: str) -> Iterator[tuple[Rule, str, str]]:

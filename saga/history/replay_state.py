@@ -10,11 +10,16 @@ from collections.abc import Callable
 from typing import Final
 
 from saga.history.plan import GraphView
+from saga.history.recorded import Recorded
 from saga.history.rule import Rule
+from saga.history.turn import CALLED, Turn, turn_of
+from saga.ports.saga_history import Transition
 
 RUNNING, COMPENSATING, ABANDONING, COMPLETED, COMPENSATED, ABANDONED = "R", "C", "A", "D", "Z", "X"
 TERMINAL: Final = frozenset({COMPLETED, COMPENSATED, ABANDONED})
-FINISHED: Final = frozenset("SN")
+FINISHED: Final = frozenset("SNH")
+PASSED: Final = frozenset("SN")  # of the pivot, which is never handled
+CLEAR: Final = frozenset("RVZNH")  # without effect, for sure and for ever
 OPEN: Final = frozenset("DdWw")
 BLOCKING: Final = {"J": OPEN, "X": OPEN}  # by mode: the letters of a pivot of unknown outcome
 
@@ -24,20 +29,22 @@ Complain = Callable[[Rule, str, str], None]
 class ReplayState:
     """Letters, phase and two flags; within a transaction also what it still owes.
 
-    `due`: pending steps that are ready; they are dispatched, unless the saga is held back in the same transaction (`held`). `owed`: steps
-    at Z with nothing to compensate, whose line is still missing. `declared`: steps that an operator has resolved, whose outcome is still
-    missing. `unclaimed`: steps that were made void because no process had ever claimed them. `before`, `target`: the vectors before and
-    after the transaction, the latter as it is recorded; None: it is not, and what is due is dispatched. `turned`: the rule that changed
-    many letters at once, if one was applied.
+    `due`: pending steps that are ready to be called; they are dispatched, unless the saga is held back in the same transaction (`held`).
+    `undecided`: pending steps that are ready, and whose own line must say what happens to them instead. `owed`: steps at Z with nothing
+    to compensate, whose line is still missing. `declared`: steps that an operator has resolved, whose outcome is still missing.
+    `unclaimed`: steps that were made void because no process had ever claimed them. `before`, `target`: the vectors before and after the
+    transaction, the latter as it is recorded; None: it is not, and what is due is dispatched. `turned`: the rule that changed many
+    letters at once, if one was applied. `note`, `previous`: the line that is replayed, and the one before it in this transaction.
     """
 
     __slots__ = (
-        "before", "cancel", "complain", "declared", "due", "held", "letters", "owed", "paused", "phase", "plan",
-        "successes", "target", "turned", "unclaimed", "uses",
+        "before", "cancel", "complain", "declared", "due", "held", "letters", "note", "owed", "paused", "phase", "plan", "previous",
+        "reasons", "recorded", "successes", "target", "turned", "unclaimed", "undecided", "uses",
     )  # fmt: skip
 
-    def __init__(self, plan: GraphView, uses: Counter[Rule], complain: Complain) -> None:
+    def __init__(self, plan: GraphView, recorded: Recorded, uses: Counter[Rule], complain: Complain) -> None:
         self.plan: GraphView = plan
+        self.recorded: Recorded = recorded
         self.uses: Counter[Rule] = uses
         self.complain: Complain = complain
         self.phase: str = RUNNING
@@ -46,19 +53,24 @@ class ReplayState:
         self.paused: bool = False
         self.turned: Rule | None = None
         self.due: set[int] = set()
+        self.undecided: set[int] = set()
         self.held: set[int] = set()
         self.owed: set[int] = set()
         self.declared: dict[int, str] = {}
         self.successes: set[int] = set()  # reported, so that a result is stored
+        self.reasons: dict[int, str | None] = {}  # of handled rejections, which are stored as their results
         self.unclaimed: set[int] = set()
+        self.note: Transition | None = None
+        self.previous: Transition | None = None
         self.before: str = ""
         self.target: str | None = None
 
     def open(self, target: str | None) -> None:
         """Begins a transaction, after which the vector is `target`."""
         self.before, self.target = "".join(self.letters), target
-        self.turned = None
+        self.turned = self.note = self.previous = None
         self.due.clear()
+        self.undecided.clear()
         self.held.clear()
         self.owed.clear()
         self.declared.clear()
@@ -68,19 +80,17 @@ class ReplayState:
 
     def is_passed(self) -> bool:
         """The pivot has succeeded or was skipped: no rollback any more."""
-        return self.plan.pivot >= 0 and self.letters[self.plan.pivot] in FINISHED
+        return self.plan.pivot >= 0 and self.letters[self.plan.pivot] in PASSED
 
     def is_pivot_unknown(self) -> bool:
         pivot = self.plan.pivot
         return pivot >= 0 and self.letters[pivot] in BLOCKING.get(self.plan.steps[pivot].mode, ())
 
     def clear(self) -> set[int]:
-        """Returns the steps that need no more undoing."""
+        """Returns the steps that need no more undoing, nor does anything behind them."""
         found: set[int] = set()
         for step in self.plan.downward:
-            if self.letters[step] in "RVZ" or (
-                self.letters[step] == "N" and found.issuperset(self.plan.steps[step].successors)
-            ):
+            if self.letters[step] in CLEAR and found.issuperset(self.plan.steps[step].successors):
                 found.add(step)
         return found
 
@@ -97,28 +107,29 @@ class ReplayState:
     # -- forward -------------------------------------------------------------------------------------------------------
 
     def forward(self) -> None:
-        """E5: a step is due when all its predecessors are finished, unless the saga is held back."""
+        """E5: a step is due when its predecessors let it begin and its condition holds, unless the saga is held back."""
         if self.phase != RUNNING or self.cancel or self.paused or "P" not in self.letters:
             return
         for step, letter in enumerate(self.letters):
-            if letter == "P" and all(self.letters[before] in FINISHED for before in self.plan.steps[step].after):
+            turn = turn_of(self.plan, self.letters, self.recorded, step) if letter == "P" else Turn.NOT_YET
+            if turn in CALLED:
                 self.due.add(step)
+            elif turn is not Turn.NOT_YET:
+                self.undecided.add(step)
 
     def hold(self) -> None:
         """Nothing is dispatched from here on. Steps that were due earlier in this transaction may have been dispatched."""
         self.held |= self.due
         self.due.clear()
+        self.undecided.clear()
 
     def dispatch(self) -> None:
-        """Steps that were due get the recorded letter: dispatched, or skipped, which makes others due."""
-        count = -1
-        while count != len(self.due):
-            count = len(self.due)
-            for step in self.due | self.held:
-                if self.becomes(step) in "DN":
-                    self.uses[Rule.DISPATCH] += self.letters[step] == "P"
-                    self.letters[step] = self.becomes(step)
-            self.forward()
+        """Steps that were due get the recorded letter: dispatched."""
+        self.forward()
+        for step in self.due | self.held:
+            if self.becomes(step) == "D" and self.letters[step] == "P":
+                self.uses[Rule.DISPATCH] += 1
+                self.letters[step] = "D"
 
     def becomes(self, step: int) -> str:
         """The recorded letter of a step that was due: dispatched, where none was recorded."""
@@ -135,6 +146,7 @@ class ReplayState:
             elif letter == "P":
                 self.letters[step] = "V"
         self.due.clear()
+        self.undecided.clear()
         self.held.clear()
         self.settle()
 
@@ -162,7 +174,7 @@ class ReplayState:
             elif is_free and (self.letters[step] == "S" or (self.letters[step] == "D" and planned.mode == "J")):
                 self.uses[Rule.SETTLE] += 1
                 self.letters[step] = "K"
-            if self.letters[step] in "RVZ" or (self.letters[step] == "N" and is_free):
+            if is_free and self.letters[step] in CLEAR:
                 clear.add(step)
 
     # -- by force ------------------------------------------------------------------------------------------------------
@@ -178,4 +190,5 @@ class ReplayState:
             elif letter in "PDdWwUuKk":
                 self.letters[step] = "G" if mode != "T" else ("S" if letter in "Kk" else "V")
         self.due.clear()
+        self.undecided.clear()
         self.held.clear()

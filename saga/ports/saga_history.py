@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from saga.core.condition.facts import Facts
+from saga.core.definition.graph import Graph
+
 LETTERS_IN_EACH_LINE_MAX: Final = 64
 """A saga of more steps has the vector not in each line of its history. The functions of the store's SQL have the same number."""
 VECTOR_EVERY_VERSIONS: Final = 64
@@ -39,11 +42,18 @@ class Transition(NamedTuple):
     process: int | None
 
 
+def steps_to_read(graph: Graph) -> tuple[int, ...] | None:
+    """Returns the steps whose results a checker needs: conditions read them, or they are reasons. None: neither these nor the input."""
+    reasons = {position for position, step in enumerate(graph.steps) if step.goes_on}
+    return None if graph.is_static and not reasons else tuple(sorted({*graph.read_by_conditions, *reasons}))
+
+
 @dataclass(frozen=True, slots=True)
 class SagaHistory:
     """A saga's row, the steps that have a result, and its transitions.
 
-    The transitions are ordered by version, then by the order of writing; those without a version come last.
+    The transitions are ordered by version, then by the order of writing; those without a version come last. `facts`: the input and the
+    results of `steps_to_read`; None: no rule needs them.
     """
 
     saga: UUID
@@ -54,6 +64,7 @@ class SagaHistory:
     started_at: float
     results: frozenset[int]
     transitions: Sequence[Transition]
+    facts: Facts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,21 @@ from typing import Final
 from saga.ports.saga_history import SagaHistory, Transition
 
 Alteration = Callable[[Random, SagaHistory], list[Transition] | None]
-LETTERS: Final = "PDWUKdwukSNRVZG?"
+LETTERS: Final = "PDWUKdwukSNHRVZG?"
 SILENT: Final = ("failed", "late ", "redriven", "rollback refused")  # lines that change nothing
 
 
 def altered(recorded: SagaHistory, notes: list[Transition]) -> SagaHistory:
     return SagaHistory(
-        recorded.saga, 1, recorded.version, recorded.phase, recorded.vector, 0.0, recorded.results, notes
+        recorded.saga,
+        1,
+        recorded.version,
+        recorded.phase,
+        recorded.vector,
+        0.0,
+        recorded.results,
+        notes,
+        recorded.facts,
     )
 
 
@@ -79,7 +87,7 @@ def change_step(rng: Random, recorded: SagaHistory) -> list[Transition] | None:
     at = [
         n for n, note in enumerate(recorded.transitions) if note.step is not None and not note.kind.startswith(SILENT)
     ]
-    if not at:
+    if not at or len(recorded.vector) == 1:
         return None
     notes, chosen = list(recorded.transitions), rng.choice(at)
     others = [step for step in range(len(recorded.vector)) if step != notes[chosen].step]

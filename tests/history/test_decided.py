@@ -8,7 +8,7 @@ from __future__ import annotations
 from random import Random
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from saga.ports.saga_history import Transition
@@ -17,9 +17,11 @@ from tests.history.alteration import Alteration, altered
 from tests.history.decided import decided
 from tests.history.handwritten import findings
 
+unhurried = settings(deadline=None)  # the first condition loads the library
 randoms = st.randoms(use_true_random=False)
 
 
+@unhurried
 @given(randoms)
 def test_what_the_core_decides_keeps_the_rules(rng: Random) -> None:
     saga = decided(rng)
@@ -33,6 +35,7 @@ ALWAYS_FOUND = (
 
 
 @pytest.mark.parametrize("alter", ALWAYS_FOUND, ids=lambda alter: alter.__name__)
+@unhurried
 @given(randoms)
 def test_what_was_altered_is_found(alter: Alteration, rng: Random) -> None:
     saga = decided(rng)
@@ -44,6 +47,7 @@ def test_what_was_altered_is_found(alter: Alteration, rng: Random) -> None:
     assert findings(saga.graph, altered(recorded, notes)) != []
 
 
+@unhurried
 @given(randoms)
 def test_transitions_in_the_wrong_order_are_found_where_they_change_anything(rng: Random) -> None:
     """Two that leave phase and vector as they are may change places unseen."""

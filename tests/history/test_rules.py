@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
-from saga.core.definition.graph import Graph
 from saga.history import Rule
 from saga.ports.saga_history import Transition
 from tests.core.graphs import chain, graph, shaped, step
-from tests.history.handwritten import chronicle, findings, findings_of, transitions, unversioned
+from tests.history.branch_pairs import BRANCH_PAIRS
+from tests.history.handwritten import Pair, chronicle, findings, findings_of, transitions, unversioned
 
 TTT, TTT_PIVOT = chain("TTT"), chain("TTT", pivot=1)
 TXX_PIVOT = chain("TXX", pivot=1)
@@ -20,16 +20,6 @@ FORK = shaped([(), (0,), (0,)], "XXX")  # a, then b beside c
 FORK_PIVOT = shaped([(), (0,), (0,)], "XXX", pivot=1)
 STARTED = "R DPP  started"
 BOTH = ("R DPP  started", "R SDD  succeeded 0")
-
-
-@dataclass(frozen=True)
-class Pair:
-    """`right` keeps the rule, `wrong` breaks it."""
-
-    rule: Rule
-    graph: Graph
-    right: tuple[str, ...]
-    wrong: tuple[str, ...]
 
 
 PAIRS = {
@@ -212,17 +202,18 @@ PAIRS = {
         Rule.KIND, TTT, (STARTED, "R DPP  failed 0"), (STARTED, "R DPP  failed")),
     "a line names an existing step": Pair(
         Rule.KIND, TTT, (STARTED, "R DPP  failed 0"), (STARTED, "R DPP  failed 3")),
+    **BRANCH_PAIRS,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS.keys())
 def test_a_history_that_keeps_the_rule_passes(pair: Pair) -> None:
-    assert findings_of(pair.graph, *pair.right) == []
+    assert findings_of(pair.graph, *pair.right, facts=pair.facts) == []
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS.keys())
 def test_a_history_that_breaks_the_rule_is_refused_by_its_name(pair: Pair) -> None:
-    assert pair.rule in {finding.rule for finding in findings_of(pair.graph, *pair.wrong)}
+    assert pair.rule in {finding.rule for finding in findings_of(pair.graph, *pair.wrong, facts=pair.facts)}
 
 
 def test_every_rule_is_broken_somewhere_here() -> None:
@@ -303,20 +294,6 @@ def test_a_second_rejection_behind_the_pivot_changes_nothing() -> None:
     notes = transitions(STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSd  quarantined 2")
 
     assert findings(TTT_PIVOT, chronicle([*notes, *unversioned("R SSd  quarantined 2")])) == []
-
-
-def test_a_skipped_step_finishes_and_is_clear_when_its_successors_are() -> None:
-    assert findings_of(TTT, STARTED, "R SND  succeeded 0", "Z ZNR  rejected 2; rolling back; compensated all") != []
-    assert (
-        findings_of(
-            TTT,
-            STARTED,
-            "R SND  succeeded 0",
-            "C KNR  rejected 2; rolling back",
-            "Z ZNR  compensated 0; compensated all",
-        )
-        == []
-    )
 
 
 def test_what_was_due_may_be_dispatched_or_not_where_the_same_transition_turns_back() -> None:

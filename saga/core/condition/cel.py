@@ -1,4 +1,6 @@
-"""The only module that knows the library for CEL, the Common Expression Language (https://cel.dev): Google's cel-expr-python.
+"""The module for the library of CEL, the Common Expression Language (https://cel.dev): Google's cel-expr-python.
+
+Only the independent checker uses the library beside it, since it shares no code with the core.
 
 Its results are checked here, since errors come back as values, and every value is true for Python.
 """

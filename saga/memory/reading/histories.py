@@ -5,8 +5,9 @@ from __future__ import annotations
 import heapq
 from uuid import UUID
 
+from saga.core.condition.facts import Facts
 from saga.memory.data.database import Database, HistoryRow, SagaRow
-from saga.ports.saga_history import HistoryPage, SagaHistory, Transition, is_vector_kept
+from saga.ports.saga_history import HistoryPage, SagaHistory, Transition, is_vector_kept, steps_to_read
 
 
 def histories(database: Database, first: UUID, limit: int) -> HistoryPage:
@@ -23,6 +24,7 @@ def histories(database: Database, first: UUID, limit: int) -> HistoryPage:
 
 
 def _chronicle(database: Database, row: SagaRow, notes: list[Transition]) -> SagaHistory:
+    steps, values = steps_to_read(database.definitions[row.definition].graph), row.values()
     return SagaHistory(
         saga=row.id,
         definition=row.definition,
@@ -32,6 +34,7 @@ def _chronicle(database: Database, row: SagaRow, notes: list[Transition]) -> Sag
         started_at=database.epoch + row.started_at,
         results=frozenset(row.results),
         transitions=sorted(notes, key=_by_version),
+        facts=None if steps is None else Facts(row.input, {step: values[step] for step in steps if step in values}),
     )
 
 

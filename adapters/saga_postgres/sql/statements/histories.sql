@@ -12,6 +12,13 @@ select e.saga, e.version, e.phase::text, e.vector, e.kind, e.step, e.detail, e.p
 from event e where e.saga = any ($1::uuid[]) and e.at >= to_timestamp($2) - interval '1 day'
 order by e.saga, e.version nulls last, e.at, e.n
 
+-- name: facts
+-- The input of sagas, and the results of these steps of each.
+select s.id, s.input,
+       array(select r.step from step r where r.saga = s.id and r.step = any ($2::smallint[]) order by r.step) as steps,
+       array(select r.result from step r where r.saga = s.id and r.step = any ($2::smallint[]) order by r.step) as results
+from saga s where s.id = any ($1::uuid[])
+
 -- name: kept_since
 -- The beginning of the oldest daily partition.
 select extract(epoch from min(substring(pg_get_expr(c.relpartbound, c.oid) from $$FROM \('([^']+)'\)$$)::timestamptz))::float8
