@@ -41,11 +41,18 @@ class Pages:
     def page(self, path: str, role: Role = Role.VIEWER) -> Callable[[Page], Page]:
         """Adds a page at this path for those who have this role."""
 
+        return self._adder(path, role, "GET")
+
+    def form(self, path: str, role: Role = Role.VIEWER) -> Callable[[Page], Page]:
+        """Adds what answers a form that is sent to this path. The page itself asks for the role of the action."""
+        return self._adder(path, role, "POST")
+
+    def _adder(self, path: str, role: Role, method: str) -> Callable[[Page], Page]:
         def add(page: Page) -> Page:
             async def route(request: Request) -> Response:
                 return await _answer(request, page, role)
 
-            self.router.add_api_route(path, route, methods=["GET"], name=page.__name__)
+            self.router.add_api_route(path, route, methods=[method], name=page.__name__)
             return page
 
         return add

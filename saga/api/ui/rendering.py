@@ -25,8 +25,11 @@ MENU: Final = (
     ("definitions", "definitions", "Definitions"),
     ("services", "services", "Services"),
     ("waits", "waits", "Waits"),
+    ("audit", "audit", "Audit"),
 )
 """The main menu: the name of each section, its path below the root, and its words."""
+REFERRER_POLICY: Final = "same-origin"
+"""A browser that may name no referrer sends `Origin: null` with a form, like that of another site."""
 GZIP_BYTES_MIN: Final = 1_000
 _GZIP_LEVEL: Final = 5
 
@@ -99,7 +102,7 @@ def rendered(request: Request, view: View, shared: Mapping[str, Json]) -> Respon
 
 
 def compressed(request: Request, body: bytes, media_type: str, status: int = 200) -> Response:
-    headers = {"Vary": "Accept-Encoding, Cookie"}
+    headers = {"Vary": "Accept-Encoding, Cookie", "Referrer-Policy": REFERRER_POLICY}
     if len(body) >= GZIP_BYTES_MIN and "gzip" in request.headers.get("accept-encoding", ""):
         body = gzip.compress(body, _GZIP_LEVEL)
         headers["Content-Encoding"] = "gzip"

@@ -8,6 +8,8 @@ from typing import Final
 from fastapi import Request
 
 from saga.api.principals import principal_of
+from saga.api.ui.actions_panel import panel, request_from
+from saga.api.ui.audit_page import audit_rows
 from saga.api.ui.pages import Pages
 from saga.api.ui.rendering import View, drawing
 from saga.api.ui.zone import Clock, clock_in, zone_of
@@ -15,6 +17,7 @@ from saga.client import Sagas
 from saga.core.definition.json_value import Json
 from saga.core.state.letters import COMPENSATED, QUARANTINED_COMPENSATING, SUCCEEDED, UNDER_WAY_LETTERS, UNKNOWN
 from saga.core.state.phase import Phase
+from saga.inspection.actions.request import ActionRequest
 from saga.inspection.documents import hidden, payload, saga_document
 from saga.inspection.drawing.graph_svg import saga_graph_svg
 from saga.inspection.drawing.picture import marks_of
@@ -25,8 +28,10 @@ from saga.inspection.references import find_saga
 from saga.inspection.why import why
 from saga.inspection.wording import letter_word, span
 from saga.ports.saga_detail import SagaDetail
+from saga.ports.values.audit import AuditFilter
 
 TABS: Final = ("timeline", "history", "data", "audit")
+AUDIT_SHOWN_MAX: Final = 100
 HISTORY_SHOWN_MAX: Final = 500
 """Maximum number of lines of history on a page: the newest ones."""
 _LOOKS: Final = {
@@ -44,10 +49,14 @@ def add_to(pages: Pages) -> None:
     @pages.page("/sagas/{ref}")
     async def saga(request: Request, sagas: Sagas) -> View:
         detail = await sagas.detail(await find_saga(sagas.adapter, request.path_params["ref"]))
-        return saga_view(request, detail)
+        return await saga_view(request, sagas, detail, request_from(request.query_params))
 
 
-def saga_view(request: Request, detail: SagaDetail) -> View:
+async def saga_view(
+    request: Request, sagas: Sagas, detail: SagaDetail, chosen: ActionRequest | None, fault: str = ""
+) -> View:
+    """The page. `chosen`: the action whose plan is shown; `fault`: why it was not carried out."""
+    audit = await sagas.adapter.ledger.audits(AuditFilter(saga=detail.saga, limit=AUDIT_SHOWN_MAX))
     tab = request.query_params.get("tab", TABS[0])
     clock = clock_in(zone_of(request), detail.now)
     show = payload if principal_of(request).reads_payloads else hidden
@@ -64,7 +73,8 @@ def saga_view(request: Request, detail: SagaDetail) -> View:
             "look": "person" if document["stuck"] else _LOOKS[detail.state.phase],
             "facts": list(_facts(detail, answer, clock)),
             "remedy": answer.remedy,
-            "actions": None,
+            "actions": panel(detail, principal_of(request), chosen, fault),
+            "done": request.query_params.get("done", "") if not fault else "",
             "events": None,
             "tags": ", ".join(f"{name}={value}" for name, value in (document["tags"] or {}).items()),
             "graph": drawing(saga_graph_svg(detail)),
@@ -74,7 +84,8 @@ def saga_view(request: Request, detail: SagaDetail) -> View:
             "history_count": len(detail.history),
             "tab": tab if tab in TABS else TABS[0],
             "effects": list(_effects(detail, undos)),
-            "audit": [],
+            "audit": audit_rows(audit),
+            "with_saga": False,
         },
     )
 

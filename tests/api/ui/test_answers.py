@@ -26,6 +26,7 @@ LISTS = (
     "/definitions",
     "/services",
     "/waits",
+    "/audit",
     "/?q=is:stuck",
     "/?q=step.charge:succeeded",
 )
@@ -67,6 +68,7 @@ class Parsed(HTMLParser):
 def paths(shop: Shop) -> list[str]:
     stuck, done = shop.ids["order-1017"], shop.ids["order-1001"]
     tabs = [f"/sagas/{stuck}?tab={tab}" for tab in ("timeline", "history", "data", "audit")]
+    tabs.append(f"/sagas/{stuck}?action=retry&step=charge")
     return ["/", *tabs, f"/sagas/{done}", "/sagas/order:order-1012", *LISTS, "/definitions/order?version=1"]
 
 

@@ -15,7 +15,7 @@ from tests.api.ui.shop import STUCK
 
 PICTURES: Final = Path(__file__).parents[3] / "docs" / "images"
 PICTURE_SIZE: Final = (1260, 620)
-PICTURE_BYTES_MAX: Final = 260_000
+PICTURE_BYTES_MAX: Final = 300_000
 PAGES: Final = {
     "sagas": "",
     "saga": "sagas/{order-1017}",
@@ -23,6 +23,7 @@ PAGES: Final = {
     "definition": "definitions/order",
     "services": "services",
     "waits": "waits",
+    "plan": "sagas/{order-1017}?action=retry&step=charge",
 }
 """The pages that the documentation shows, with their addresses."""
 
@@ -143,6 +144,37 @@ def test_keys_are_letters_while_one_types(reader: Reader) -> None:
     reader.press("/", "g", "d")
 
     expect(reader.page.get_by_label("Find sagas")).to_have_value("gd")
+
+
+def test_roll_back_with_three_clicks_after_reading_the_plan(browser: Browser, site: Site) -> None:
+    with reading(browser, site) as reader:
+        reader.open(f"sagas/{site.shop.ids['order-1011']}")
+        reader.page.get_by_role("link", name="Roll back").click()
+        expect(reader.page.locator(".plan li").first).to_contain_text("label (shipping)")
+        reader.page.get_by_label("Reason").fill("the customer has called")
+        reader.page.get_by_role("button", name="Roll back").click()
+
+        expect(reader.page.get_by_text("Recorded: roll back")).to_be_visible()
+        reader.page.get_by_role("link", name="Audit 1").click()
+        reader.sees("the customer has called")
+
+
+def test_retry_by_the_keyboard_alone(browser: Browser, site: Site) -> None:
+    site.shop.faults.pop(("notify", "mute"))
+    with reading(browser, site) as reader:
+        reader.open(f"sagas/{site.shop.ids['order-1013']}")
+        reader.press("a", "Enter")
+        reader.page.get_by_label("Reason").wait_for()
+        reader.press("a")
+        while reader.page.evaluate("document.activeElement.id") != "reason":
+            reader.press("Tab")
+        reader.page.keyboard.type("mail is back")
+        reader.press("Enter")
+
+        reader.sees("Recorded: retry")
+        site.run(site.shop.until("order-1013", lambda detail: detail.state.phase.is_terminal))
+        reader.hears_news()
+        expect(reader.page.get_by_label("Why")).to_contain_text("It completed")
 
 
 def test_read_the_history_of_a_saga(reader: Reader) -> None:

@@ -24,7 +24,7 @@ function nextTheme() {
 // News: the page's main part is fetched again and morphed in, so that focus and scrolling stay.
 function refresh() {
   const live = byAttribute("data-live");
-  if (live && !document.hidden) htmx.trigger(live, "saga:news");
+  if (live && !document.hidden && !isTyping(document.activeElement)) htmx.trigger(live, "saga:news");
 }
 
 let lastNews = Date.now();

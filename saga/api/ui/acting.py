@@ -1,0 +1,69 @@
+"""Carries out the action that a reader has confirmed on the page of a saga."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import parse_qsl
+
+from fastapi import Request
+
+from saga.api.principals import principal_of, requires
+from saga.api.problems import CONFLICT, PLAN_MOVED
+from saga.api.ui.actions_panel import REASON_CHARS_MAX, request_from, role_of
+from saga.api.ui.pages import Forward, Pages
+from saga.api.ui.rendering import View
+from saga.api.ui.saga_page import saga_view
+from saga.client import Sagas
+from saga.errors import ActionRefused, PlanChanged, UsageError
+from saga.inspection.actions.request import ActionRequest
+from saga.inspection.references import find_saga
+from saga.operations import By
+
+FIELDS_MAX: Final = 20
+
+
+def add_to(pages: Pages) -> None:
+    @pages.form("/sagas/{ref}")
+    async def act(request: Request, sagas: Sagas) -> View:
+        fields = await _fields(request)
+        chosen = request_from(fields)
+        if chosen is None:
+            raise UsageError("the form names no action")
+        await requires(role_of(chosen.action))(request)
+        saga = await find_saga(sagas.adapter, request.path_params["ref"])
+        fault, status = "", 200
+        try:
+            await sagas.operations.act(saga, chosen, _by(request, fields), expected_plan=fields.get("plan", ""))
+        except ActionRefused as error:
+            fault, status = str(error), CONFLICT.status
+        except PlanChanged as error:
+            fault, status = str(error), PLAN_MOVED.status
+        if not fault:
+            raise Forward(f"sagas/{saga}?done={_done(chosen)}")
+        view = await saga_view(request, sagas, await sagas.detail(saga), chosen, fault)
+        return view._replace(status=status)
+
+
+def _done(chosen: ActionRequest) -> str:
+    return chosen.action.replace(" ", "+")
+
+
+def _by(request: Request, fields: Mapping[str, str]) -> By:
+    """The reader, with the reason of the form. Raises UsageError."""
+    reason = fields.get("reason", "").strip()
+    if not 1 <= len(reason) <= REASON_CHARS_MAX:
+        raise UsageError(f"a reason has 1 to {REASON_CHARS_MAX} characters: it is kept in the audit")
+    principal = principal_of(request)
+    return By(principal.name, reason, principal.how, principal.address, fields.get("request") or None)
+
+
+async def _fields(request: Request) -> dict[str, str]:
+    """The fields of a form. Raises Problem or UsageError."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+        raise UsageError("send the form as application/x-www-form-urlencoded")
+    try:
+        text = (await request.body()).decode("ascii")
+        return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=FIELDS_MAX))
+    except ValueError:
+        raise UsageError("the form cannot be read") from None
