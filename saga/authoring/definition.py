@@ -12,31 +12,33 @@ from typing_extensions import TypeVar
 
 from saga.authoring.blocks import Blocks
 from saga.authoring.condition import Condition
-from saga.authoring.durations import milliseconds
+from saga.authoring.durations import COMPENSATION_BUDGET, STEP_TIMEOUT, milliseconds
 from saga.authoring.input_type import InputType
+from saga.authoring.naming import NAMES, new_step_name, service_and_handler
 from saga.authoring.path import Path, Record, template_from
 from saga.authoring.predecessors import Predecessors
 from saga.authoring.retry import COMPENSATION_ATTEMPTS, DEFAULT_ATTEMPTS, DefaultAttempts, Retry
 from saga.authoring.shape import UNKNOWN
 from saga.authoring.step_handle import After, AtLeast, StepHandle
+from saga.authoring.text.reading import read
+from saga.authoring.text.source import Source, located
+from saga.authoring.text.writing import Document, document_of, yaml_text
 from saga.codec.codec import Value
 from saga.core.check.branches import CONDITION_REMEDY, condition_reason
-from saga.core.check.finding import Code, Finding, refused
+from saga.core.check.finding import Code, Finding, refuse_errors, refused
 from saga.core.check.limits import TIMEOUT_MS_MAX, VERSION_REASON, VERSION_REMEDY, is_version
-from saga.core.check.safety import accept, check
+from saga.core.check.safety import check
 from saga.core.condition.condition import condition_fault, steps_read
 from saga.core.definition.contract import Contract
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
-from saga.core.definition.names import NAME_RULE, is_name
-from saga.core.definition.outline import AnyStepOutline, CheckOutline, Outline, StepOutline
+from saga.core.definition.names import is_name
+from saga.core.definition.outline import AnyStepOutline, CheckOutline, Outline, StepOutline, freeze
 from saga.core.definition.paths import REASON, reads
 from saga.core.duration import Duration
 from saga.core.state.mode import Mode
 from saga.core.text import shown_value
 
-STEP_TIMEOUT: Final = "30s"
-COMPENSATION_BUDGET: Final = "1d"
 _NO_CONTRACTS: Final[Mapping[str, Contract]] = MappingProxyType({})
 InputT = TypeVar("InputT", default=Json)
 
@@ -100,7 +102,7 @@ class Definition(Generic[InputT]):
         self.version = version
         self.input_type = input
         if not is_name(name):
-            raise refused(Code.NAME_INVALID, str(self), f"{name!r} cannot name a definition.", _NAMES)
+            raise refused(Code.NAME_INVALID, str(self), f"{name!r} cannot name a definition.", NAMES)
         if not is_version(version):
             raise refused(Code.VERSION_INVALID, name, VERSION_REASON.format(shown_value(version)), VERSION_REMEDY)
         self._deadline_ms = None if deadline is None else milliseconds(str(self), "deadline", deadline)
@@ -112,6 +114,29 @@ class Definition(Generic[InputT]):
         self._returns: Json = None
         self._has_returns = False
         self._input = InputType(input)
+        self._source: Source | None = None
+
+    @classmethod
+    def from_yaml(cls, text: str | bytes, *, file: str | None = None) -> Definition:
+        """Reads a definition from YAML or JSON; `file` is its name in errors. The words are those of the calls in Python.
+
+        Raises:
+            DefinitionError: it is not a definition; the message has the line and the column.
+        """
+        definition: Definition
+        definition, source = read(cls, text, file)
+        definition._source = source  # noqa: SLF001 (of this class)
+        return definition
+
+    def to_yaml(self) -> str:
+        """Writes the definition as `from_yaml` reads it. What was read, and not added to since, comes back as it was written."""
+        return yaml_text(self.document()) if self._source is None else self._source.text
+
+    def document(self) -> Document:
+        """Returns the definition in the words of its YAML, as plain data."""
+        attempts = {name: written.retry.attempts for name, written in self._written.items()}
+        steps = tuple(written.outline for written in self._written.values())
+        return document_of(replace(self.outline(), steps=steps), attempts)
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
@@ -178,8 +203,8 @@ class Definition(Generic[InputT]):
         Raises:
             DefinitionError: the step is invalid. Faults that need the contracts or the whole graph are found by `graph`.
         """
-        service, handler = self._contract(contract)
-        title = self._new_name(handler if name is None else name)
+        service, handler = service_and_handler(str(self), contract)
+        title = new_step_name(str(self), handler if name is None else name, self._written)
         place = f"{self}, step {title}"
         template = None if inputs is None else template_from(inputs, self, f"{place}, inputs")
         condition = self._condition(place, when)
@@ -218,7 +243,7 @@ class Definition(Generic[InputT]):
         Raises:
             DefinitionError: the check is invalid.
         """
-        title = self._new_name(f"check_{len(self._checks) + 1}" if name is None else name)
+        title = new_step_name(str(self), f"check_{len(self._checks) + 1}" if name is None else name, self._written)
         place = f"{self}, step {title}"
         holds, own = self._text(place, condition), self._condition(place, when)
         outline = CheckOutline(
@@ -249,6 +274,7 @@ class Definition(Generic[InputT]):
             raise refused(Code.RETURNS_TWICE, place, "The result of the saga is already set.", "Call returns() once.")
         self._returns = template_from(value, self, place)
         self._has_returns = True
+        self._source = None
 
     def outline(
         self, contracts: Mapping[str, Contract] = _NO_CONTRACTS, attempts: DefaultAttempts = DEFAULT_ATTEMPTS
@@ -267,7 +293,7 @@ class Definition(Generic[InputT]):
 
     def findings(self, contracts: Mapping[str, Contract]) -> tuple[Finding, ...]:
         """Finds every fault and every possible fault, errors first."""
-        return check(self.outline(contracts), contracts)
+        return located(check(self.outline(contracts), contracts), self._source)
 
     def graph(self, contracts: Mapping[str, Contract], attempts: DefaultAttempts = DEFAULT_ATTEMPTS) -> Graph:
         """Freezes the definition with the contracts of its steps, looked up as "service.handler".
@@ -277,7 +303,8 @@ class Definition(Generic[InputT]):
         Raises:
             DefinitionError: with all findings.
         """
-        return accept(self.outline(contracts, attempts), contracts)
+        refuse_errors(f"definition {self} cannot be accepted", self.findings(contracts))
+        return freeze(self.outline(contracts, attempts), contracts)
 
     def _step_outline(
         self, written: _Written, contracts: Mapping[str, Contract], attempts: DefaultAttempts
@@ -299,6 +326,7 @@ class Definition(Generic[InputT]):
         reason = Path(Record(self, place, title, (), str, f"{title}.reason", REASON))
         handle = StepHandle(title, output, reason, self)
         self._written[title] = _Written(handle, outline, retry)
+        self._source = None
         self._predecessors.add(title, outline.after, outline.successes)
         return handle
 
@@ -313,23 +341,3 @@ class Definition(Generic[InputT]):
         if fault is not None:
             raise refused(Code.CONDITION_INVALID, place, condition_reason(text, fault), CONDITION_REMEDY)
         return text
-
-    def _contract(self, contract: str) -> tuple[str, str]:
-        service, dot, handler = contract.partition(".")
-        if not (dot and is_name(service) and is_name(handler)):
-            reason = f"{contract!r} does not name a handler of a service."
-            raise refused(
-                Code.NAME_INVALID, str(self), reason, f"Write service.handler, as in inventory.reserve. {_NAMES}"
-            )
-        return service, handler
-
-    def _new_name(self, name: str) -> str:
-        if not is_name(name):
-            raise refused(Code.NAME_INVALID, str(self), f"{name!r} cannot name a step.", _NAMES)
-        if name in self._written:
-            reason = f"Another step is already called {name}."
-            raise refused(Code.NAME_TWICE, f"{self}, step {name}", reason, "Give this one its own name with name=.")
-        return name
-
-
-_NAMES: Final = f"Names are made of {NAME_RULE}."

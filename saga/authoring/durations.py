@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from saga.core.check.finding import Code, refused
 from saga.core.duration import DURATION_MS_MAX, Duration, duration_ms, duration_text
 from saga.core.text import shown_value
 from saga.errors import UsageError
+
+STEP_TIMEOUT: Final = "30s"
+COMPENSATION_BUDGET: Final = "1d"
 
 
 def milliseconds(place: str, field: str, value: Duration, longest: int = DURATION_MS_MAX) -> int:

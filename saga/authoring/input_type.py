@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
+from pydantic_core import from_json
 
 from saga.authoring.shape import UNKNOWN
-from saga.codec.codec import Codec, Value, encode_untyped
+from saga.codec.codec import Codec, Misfit, Value, encode_untyped
 from saga.core.definition.json_value import Json
+from saga.core.definition.known_type import known_type
+from saga.core.definition.schema import misfits
+
+
+@dataclass(frozen=True, slots=True)
+class JsonSchema:
+    """The JSON Schema of an input, in place of a type: `Definition("order", input=JsonSchema({"type": "object"}))`."""
+
+    document: Json
 
 
 class InputType:
-    """A pydantic model, a dataclass, a TypedDict or any type that pydantic knows. None: any JSON value."""
+    """A pydantic model, a dataclass, a TypedDict, any type that pydantic knows, or a `JsonSchema`. None: any JSON value."""
 
     def __init__(self, kind: Any) -> None:
         self._kind = kind
@@ -21,17 +32,24 @@ class InputType:
     @property
     def shape(self) -> object:
         """The type against which recorded paths are checked."""
+        if isinstance(self._kind, JsonSchema):
+            return known_type(self._kind.document)
         return UNKNOWN if self._kind is None else self._kind
 
     def encode(self, value: Value) -> bytes:
         """Writes an input as JSON. Raises Misfit or Unreadable, see `Definition.encode_input`."""
+        if isinstance(self._kind, JsonSchema):
+            data = encode_untyped(value)
+            if found := misfits(self._kind.document, from_json(data)):
+                raise Misfit("; ".join(found))
+            return data
         return encode_untyped(value) if self._kind is None else self._codec.encode(value)
 
     @property
     def schema(self) -> Json:
         """Its JSON Schema, for people; None for a type without one."""
-        if self._kind is None:
-            return None
+        if self._kind is None or isinstance(self._kind, JsonSchema):
+            return None if self._kind is None else self._kind.document
         try:
             return self._codec.adapter.json_schema()
         except (PydanticUserError, PydanticUndefinedAnnotation):
@@ -40,7 +58,7 @@ class InputType:
     @property
     def faults(self) -> tuple[str, ...]:
         """The reasons why inputs that are written could not be read back."""
-        if self._kind is None:
+        if self._kind is None or isinstance(self._kind, JsonSchema):
             return ()
         try:
             return self._codec.faults

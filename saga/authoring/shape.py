@@ -30,6 +30,7 @@ from uuid import UUID
 from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
+from saga.core.definition.known_type import KnownType
 from saga.core.definition.paths import Segment
 
 UNKNOWN: Final = object()
@@ -62,6 +63,8 @@ def part(shape: object, segment: Segment) -> Part:
     Raises:
         NoSuchPartError: no value of the type has this part.
     """
+    if isinstance(shape, KnownType):
+        return _part_of_schema(shape, segment)
     found: list[Part] = []
     refusal: NoSuchPartError | None = None
     for member in _members(shape):
@@ -74,6 +77,17 @@ def part(shape: object, segment: Segment) -> Part:
     if not found and refusal is not None:
         raise refusal
     return Part(segment, UNKNOWN)
+
+
+def _part_of_schema(shape: KnownType, segment: Segment) -> Part:
+    members = shape.alternatives()
+    found = [below for each in members if (below := each.part(segment)) is not None]
+    if not found:
+        fields = tuple(name for each in members for name in each.properties)
+        raise NoSuchPartError(
+            f"has no {segment!r}, says its JSON Schema", "" if fields else "Shorten the path.", fields
+        )
+    return Part(segment, found[0] if len(found) == 1 else UNKNOWN)
 
 
 def _members(shape: object) -> list[object]:

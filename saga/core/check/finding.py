@@ -52,6 +52,7 @@ class Code(Enum):
     INPUTS_MISFIT = "inputs_misfit"
     INPUT_UNREADABLE = "input_unreadable"
     RETRY_BEYOND_DEADLINE = "retry_beyond_deadline"
+    TEXT_INVALID = "text_invalid"
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def _title(types: Json) -> str:
 
 
 def _is_of(types: Json, value: Json) -> bool:
-    return any(_TYPES.get(name, _anything)(value) for name in (types if isinstance(types, list) else [types]))
+    return any(TYPES.get(name, _anything)(value) for name in (types if isinstance(types, list) else [types]))
 
 
 def _anything(_: object) -> bool:
@@ -102,7 +102,7 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) or _spells(float, value)
 
 
-_TYPES: Final[Mapping[str, Callable[[Json], bool]]] = {
+TYPES: Final[Mapping[str, Callable[[Json], bool]]] = {
     "object": lambda value: isinstance(value, Mapping),
     "array": lambda value: isinstance(value, list),
     "string": lambda value: isinstance(value, str),

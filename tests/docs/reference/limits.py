@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from saga.authoring.definition import COMPENSATION_BUDGET, STEP_TIMEOUT
+from saga.authoring.durations import COMPENSATION_BUDGET, STEP_TIMEOUT
 from saga.authoring.retry import DEFAULT_ATTEMPTS
 from saga.core import text
 from saga.core.check.limits import ATTEMPTS_MAX, TIMEOUT_MS_MAX

@@ -1,0 +1,1 @@
+"""Definitions as text: YAML, and JSON, which is YAML too."""
