@@ -91,11 +91,12 @@ async def _execute(attempt: Attempt, journal: Journal) -> Outcome:
 def _may_retry(attempt: Attempt, row: JournalRow) -> bool:
     """G38: after the pivot a rejection can no longer cause a rollback, so the step is tried again.
 
-    A tombstone stays: after the pivot only abandoning writes one, and the claim's state may be older than the tombstone.
+    Where a rejection is handled, a late report of the journaled one still counts, so it stays (G44). A tombstone stays:
+    after the pivot only abandoning writes one, and the claim's state may be older than the tombstone.
     """
     state = attempt.claim.state
     is_passed = state.phase is Phase.RUNNING and is_pivot_passed(attempt.graph, state.vector)
-    return row.mark is Mark.REJECTED and is_passed
+    return row.mark is Mark.REJECTED and is_passed and not attempt.step.goes_on
 
 
 async def _journal_rejection(attempt: Attempt, journal: Journal, reason: str) -> JournalRow:

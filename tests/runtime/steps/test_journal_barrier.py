@@ -1,4 +1,4 @@
-"""The journal rows that abandoning writes are final, even for a late worker. Found by a seed of the simulation."""
+"""Journal rows that are final for a late worker: those that abandoning writes (found by a seed), and handled rejections."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from saga.core.definition.graph import Graph
 from saga.core.rules import events as ev
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
@@ -17,6 +18,7 @@ from saga.ports.values.claim import Claim
 from saga.runtime.handlers.context import Context
 from saga.runtime.steps.attempt import Attempt
 from saga.runtime.steps.journaled import JournaledRunner
+from tests.core import graphs
 from tests.core.graphs import chain
 
 SAGA = UUID(int=1)
@@ -40,11 +42,23 @@ async def test_a_late_worker_does_not_execute_a_step_that_abandoning_has_barred(
     assert database.journal[SAGA, 1].mark is Mark.TOMBSTONE
 
 
-def attempt(operation: Operation, state: State) -> Attempt:
+async def test_a_journaled_rejection_of_a_handled_step_is_never_discarded() -> None:
+    """G44: a report of it may be on its way, and still counts."""
+    database = ServiceDatabase()
+    database.journal[SAGA, 1] = JournalRow(Mark.REJECTED, None, "not today")
+    graph = graphs.graph(graphs.step("a", "J", pivot=True), graphs.step("b", "J", after=(0,), handled=True))
+
+    again = await JournaledRunner(MemoryJournal(database)).run(attempt(Operation.EXECUTE, PASSED, graph))
+
+    assert again.event == ev.Rejected(1, "not today")
+    assert database.journal[SAGA, 1].mark is Mark.REJECTED
+
+
+def attempt(operation: Operation, state: State, graph: Graph = chain("JJ", pivot=0)) -> Attempt:  # noqa: B008 (frozen)
     claim = Claim(
         saga=SAGA, step=1, operation=operation, number=1, definition=1, version=5, state=state, waiter=None,
         input=b"{}", results={}, deliveries=2, failures=0, first_failed_ago=0.0, lease_ends=0.0, quiet_at=0.0,
         progress=None, store_clock=0.0,
     )  # fmt: skip
     unused: Any = None  # no handler may run
-    return Attempt(claim, chain("JJ", pivot=0), unused, unused, Context(claim, "b"))
+    return Attempt(claim, graph, unused, unused, Context(claim, "b"))
