@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
-from urllib.parse import parse_qsl
 
 from fastapi import Request
 
 from saga.api.principals import principal_of, requires
 from saga.api.problems import CONFLICT, PLAN_MOVED
 from saga.api.ui.actions_panel import REASON_CHARS_MAX, request_from, role_of
+from saga.api.ui.forms import fields_of
 from saga.api.ui.pages import Forward, Pages
 from saga.api.ui.rendering import View
 from saga.api.ui.saga_page import saga_view
@@ -20,13 +19,11 @@ from saga.inspection.actions.request import ActionRequest
 from saga.inspection.references import find_saga
 from saga.operations import By
 
-FIELDS_MAX: Final = 20
-
 
 def add_to(pages: Pages) -> None:
     @pages.form("/sagas/{ref}")
     async def act(request: Request, sagas: Sagas) -> View:
-        fields = await _fields(request)
+        fields = await fields_of(request)
         chosen = request_from(fields)
         if chosen is None:
             raise UsageError("the form names no action")
@@ -56,14 +53,3 @@ def _by(request: Request, fields: Mapping[str, str]) -> By:
         raise UsageError(f"a reason has 1 to {REASON_CHARS_MAX} characters: it is kept in the audit")
     principal = principal_of(request)
     return By(principal.name, reason, principal.how, principal.address, fields.get("request") or None)
-
-
-async def _fields(request: Request) -> dict[str, str]:
-    """The fields of a form. Raises Problem or UsageError."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
-        raise UsageError("send the form as application/x-www-form-urlencoded")
-    try:
-        text = (await request.body()).decode("ascii")
-        return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=FIELDS_MAX))
-    except ValueError:
-        raise UsageError("the form cannot be read") from None

@@ -9,16 +9,20 @@ from typing import Final, cast
 from fastapi import APIRouter, Request, Response
 
 from saga import errors
-from saga.api.principals import Principal, Role, requires
-from saga.api.problems import Problem, problem_of
+from saga.api.principals import Role, principal_of, requires
+from saga.api.problems import FORBIDDEN, UNAUTHENTICATED, Problem, problem_of
 from saga.api.ui.assets import asset_answer
 from saga.api.ui.rendering import View, rendered, root_of
+from saga.api.ui.signing_in import COOKIE, asked_for, sign_in, sign_out, takes_tokens, with_session
 from saga.client import Sagas
 from saga.core.definition.json_value import Json
 from saga.errors import SagaError
 
 SURVEYED_MAX: Final = 1_000
 """Live sagas that are looked at for the count of those that need a person in the menu."""
+
+NOBODY: Final[Mapping[str, Json]] = {"principal": None, "signed_in": False, "stuck": 0, "namespace": ""}
+"""The values of a page whose reader is not known."""
 
 Page = Callable[[Request, Sagas], Awaitable[View]]
 
@@ -37,6 +41,8 @@ class Pages:
     def __init__(self) -> None:
         self.router = APIRouter(include_in_schema=False)
         self.router.add_api_route("/static/{name}", _static, methods=["GET"])
+        self.router.add_api_route("/signin", _sign_in, methods=["POST"])
+        self.router.add_api_route("/signout", _sign_out, methods=["POST"])
 
     def page(self, path: str, role: Role = Role.VIEWER) -> Callable[[Page], Page]:
         """Adds a page at this path for those who have this role."""
@@ -62,33 +68,53 @@ async def _static(request: Request, name: str) -> Response:
     return asset_answer(request, name)
 
 
-async def _answer(request: Request, page: Page, role: Role) -> Response:
+async def _sign_in(request: Request) -> Response:
+    try:
+        return await sign_in(request)
+    except (Problem, SagaError, TimeoutError) as error:
+        return rendered(request, _problem_view(request, problem_of(error), error), NOBODY)
+
+
+async def _sign_out(request: Request) -> Response:
+    return sign_out(request)
+
+
+async def _answer(sent: Request, page: Page, role: Role) -> Response:
+    request = with_session(sent)
     sagas = cast("Sagas", request.app.state.sagas)
-    shared: Mapping[str, Json] = {"principal": None, "stuck": 0, "namespace": ""}
+    shared = NOBODY
     try:
         await requires(role)(request)
-        shared = await _shared(sagas, cast("Principal", request.state.principal))
+        shared = await _shared(sagas, request)
         view = await page(request, sagas)
     except Forward as forward:
         return Response(status_code=303, headers={"Location": f"{root_of(request)}{forward.path}"})
     except (Problem, SagaError, TimeoutError) as error:
-        view = _problem_view(problem_of(error), error)
+        view = _problem_view(request, problem_of(error), error)
     return rendered(request, view, shared)
 
 
-async def _shared(sagas: Sagas, principal: Principal) -> Mapping[str, Json]:
+async def _shared(sagas: Sagas, request: Request) -> Mapping[str, Json]:
     """Returns the values that every page shows."""
     stuck = await sagas.listing.survey(SURVEYED_MAX)
     return {
-        "principal": principal,
+        "principal": principal_of(request),
+        "signed_in": COOKIE in request.cookies,
         "stuck": sum(stuck.stuck.values()),
         "namespace": sagas.adapter.options.namespace,
     }
 
 
-def _problem_view(problem: Problem, error: Exception) -> View:
+def _problem_view(request: Request, problem: Problem, error: Exception) -> View:
     kind = problem.kind
-    values = {"kind": kind.name, "heading": kind.title, "detail": problem.detail, "needs": problem.facts.get("needs")}
+    values: dict[str, Json] = {
+        "kind": kind.name,
+        "heading": kind.title,
+        "detail": problem.detail,
+        "needs": problem.facts.get("needs"),
+        "may_sign_in": takes_tokens(request) and kind in (UNAUTHENTICATED, FORBIDDEN),
+        "next": asked_for(request),
+    }
     if isinstance(error, errors.NotFound):
         values["kind"] = "gone"
     return View("problem.html", kind.title, "", time.time(), values, kind.status)

@@ -234,7 +234,7 @@ async def test_a_request_without_a_token_is_told_what_to_send(shop: Shop) -> Non
         answer = await pages.get("/")
 
     assert answer.status_code == 401
-    assert "Send a token" in answer.text
+    assert "Sign in at the application" in answer.text
 
 
 async def test_files_are_kept_by_browsers_until_they_change(shop: Shop) -> None:

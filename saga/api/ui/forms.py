@@ -1,0 +1,24 @@
+"""The fields of a form that a page has sent."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import parse_qsl
+
+from fastapi import Request
+
+from saga.errors import UsageError
+
+FIELDS_MAX: Final = 20
+FORM: Final = "application/x-www-form-urlencoded"
+
+
+async def fields_of(request: Request) -> dict[str, str]:
+    """Reads the fields of a form. Raises UsageError."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != FORM:
+        raise UsageError(f"send the form as {FORM}")
+    try:
+        text = (await request.body()).decode("ascii")
+        return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=FIELDS_MAX))
+    except ValueError:
+        raise UsageError("the form cannot be read") from None
