@@ -9,9 +9,10 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from saga.api.guard import Guard
+from saga.api.live.watcher import Watcher
 from saga.api.principals import Authenticate
 from saga.api.problems import Unbroken, add_handlers
-from saga.api.rest import acting, definitions, installation, parts, reading, starting, tokens
+from saga.api.rest import acting, definitions, events, installation, parts, reading, starting, tokens
 from saga.api.rest.routes import PROBLEM_SCHEMA
 from saga.api.tokens import TokenAuthentication
 from saga.api.ui.site import site
@@ -26,10 +27,11 @@ def build(sagas: Sagas, authenticate: Authenticate | None = None) -> FastAPI:
     """The API of an installation. `authenticate`: see `saga.api.asgi`."""
     app = FastAPI(title=TITLE, version=API_VERSION, docs_url=None, redoc_url=None, separate_input_output_schemas=False)
     app.state.sagas = sagas
+    app.state.watcher = Watcher(sagas)
     app.state.authenticate = authenticate or TokenAuthentication(
         sagas.adapter, sagas.process.clock, sagas.process.store_clock
     )
-    for room in (reading, parts, starting, acting, definitions, installation, tokens):
+    for room in (reading, parts, starting, acting, events, definitions, installation, tokens):
         app.include_router(room.routes.router)
     app.include_router(site())
     add_handlers(app)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 from uuid import UUID
 
+from saga.core.definition.graph import Graph
 from saga.core.state.phase import Phase
 from saga.ports.saga_detail import HistoryLine, HistoryPlace, SagaDetail
 from saga.ports.saga_history import HistoryPage
 from saga.ports.values.fleet import Fleet
 from saga.ports.values.scan import SagaScan, ScanPage
+from saga.ports.values.watch import Mark, Watched
 
 LINES_MAX: Final = 1000
 
@@ -117,6 +119,15 @@ class Listing(Protocol):
 
     async def scan(self, wanted: SagaScan) -> ScanPage:
         """Reads a bounded number of sagas for a search, newest first."""
+
+    async def marks(self, sagas: Sequence[UUID]) -> dict[UUID, Mark]:
+        """Returns the marks of sagas, in one statement. Those that do not exist are left out."""
+
+    async def moments(self, watched: Sequence[Watched], graphs: Callable[[int], Awaitable[Graph]]) -> list[SagaDetail]:
+        """Reads watched sagas, in one statement: without payloads, and of the history only the lines that are asked for.
+
+        `graphs` loads the graph of a definition by its number.
+        """
 
     async def fleet(self) -> Fleet:
         """Returns the live processes, and the leader."""

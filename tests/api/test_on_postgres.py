@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import asyncpg
 import pytest
 
+from saga.api.server import served
 from saga_postgres.reading.scan import WINDOWS
 from tests.api.conftest import client_of
+from tests.api.test_events import listening, stuck
 from tests.api.test_query import FINDS, keys, started_three
 from tests.cli.counter import Counter, counter_on
 from tests.migrated import migrated_template, store_url  # noqa: F401 (fixtures)
@@ -46,6 +50,21 @@ async def test_a_saga_is_started_listed_and_shown(shop: Counter) -> None:
     assert [process["name"] for process in processes] == ["desk", "shop"]
     assert (leader["alive"], doctor["ok"]) == (False, False)
     assert (shown["saga"], shown["phase"]) == (str(saga), "completed")
+
+
+async def test_a_stream_that_is_cut_goes_on_without_gap_or_double(shop: Counter) -> None:
+    saga, received = await stuck(shop), list[str]()
+
+    async with served(shop.away, "127.0.0.1:0") as link, asyncio.timeout(20):
+        async with listening(link, saga) as events:
+            first = await anext(events)
+        shop.faults.clear()
+        await shop.away.operations.retry(saga, None, actor="ann", reason="it works again")
+        async with listening(link, saga, first.id) as events:
+            received = [event.data async for event in events if event.name == "history"]
+
+    lines = [json.loads(data)["event"] for data in (first.data, *received)]
+    assert sorted(lines) == sorted(line.kind for line in (await shop.detail(saga)).history)
 
 
 @pytest.mark.parametrize("statement", WINDOWS.values(), ids=[among.value for among in WINDOWS])

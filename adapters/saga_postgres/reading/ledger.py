@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+from saga.core.definition.graph import Graph
 from saga.core.state.phase import Phase
 from saga.errors import NotFound
 from saga.ports.ledger import Snapshot
@@ -18,6 +19,7 @@ from saga.ports.values.audit import Audit, AuditFilter, AuditLine
 from saga.ports.values.fleet import Fleet
 from saga.ports.values.notification import SagaStatus
 from saga.ports.values.scan import SagaScan, ScanPage
+from saga.ports.values.watch import Mark, Watched
 from saga_postgres.audit import read_audits, record
 from saga_postgres.connection.pool import Pool
 from saga_postgres.reading.fleet import read_fleet
@@ -25,6 +27,7 @@ from saga_postgres.reading.histories import read_histories
 from saga_postgres.reading.saga_detail import missing, read_case, read_history
 from saga_postgres.reading.scan import read_scan
 from saga_postgres.reading.survey import read_survey
+from saga_postgres.reading.watch import read_marks, read_moments
 from saga_postgres.rows import state_of
 from saga_postgres.statements import statements
 
@@ -92,6 +95,14 @@ class PostgresLedger:
     async def scan(self, wanted: SagaScan) -> ScanPage:
         async with self._pool.connection() as connection:
             return await read_scan(connection, wanted)
+
+    async def marks(self, sagas: Sequence[UUID]) -> dict[UUID, Mark]:
+        async with self._pool.connection() as connection:
+            return await read_marks(connection, sagas)
+
+    async def moments(self, watched: Sequence[Watched], graphs: Callable[[int], Awaitable[Graph]]) -> list[SagaDetail]:
+        async with self._pool.connection() as connection:
+            return await read_moments(connection, watched, graphs)
 
     async def fleet(self) -> Fleet:
         async with self._pool.connection() as connection:

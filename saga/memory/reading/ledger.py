@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from itertools import islice
 from uuid import UUID
 
 from msgspec import structs
 
+from saga.core.definition.graph import Graph
 from saga.core.state.letters import UNDER_WAY_LETTERS
 from saga.core.state.phase import Phase
 from saga.errors import NotFound
@@ -28,6 +30,7 @@ from saga.ports.values.audit import AUDIT_LINES_MAX, Audit, AuditFilter, AuditLi
 from saga.ports.values.fleet import Fleet
 from saga.ports.values.notification import SagaStatus
 from saga.ports.values.scan import SagaScan, ScanPage
+from saga.ports.values.watch import Mark, Watched
 
 
 class MemoryLedger:
@@ -74,6 +77,20 @@ class MemoryLedger:
 
     async def scan(self, wanted: SagaScan) -> ScanPage:
         return scan(self._database, wanted)
+
+    async def marks(self, sagas: Sequence[UUID]) -> dict[UUID, Mark]:
+        rows = [row for saga in sagas if (row := self._database.sagas.get(saga)) is not None]
+        return {row.id: self._mark(row) for row in rows}
+
+    async def moments(self, watched: Sequence[Watched], graphs: Callable[[int], Awaitable[Graph]]) -> list[SagaDetail]:  # noqa: ARG002
+        """A row of this store has its graph already."""
+        rows = [(one, row) for one in watched if (row := self._database.sagas.get(one.saga)) is not None]
+        return [_moment(case_of(self._database, row), one) for one, row in rows]
+
+    def _mark(self, row: SagaRow) -> Mark:
+        commands = self._database.commands.of_saga(row.id)
+        activity = sum(command.deliveries + command.failures for command in commands)
+        return Mark(row.version, activity, sum(command.owner is not None for command in commands))
 
     async def fleet(self) -> Fleet:
         return fleet_of(self._database)
@@ -158,6 +175,12 @@ def _standing(row: SagaRow) -> SagaStatus:
     is_completed = row.state.phase is Phase.COMPLETED
     results = row.values() if is_completed else {}
     return SagaStatus(row.definition, row.state.phase, row.state.reason, row.input if is_completed else None, results)
+
+
+def _moment(detail: SagaDetail, one: Watched) -> SagaDetail:
+    lines = tuple(line for line in detail.history if (line.version or 0) > one.version or line.at >= one.since)
+    records = {step: replace(record, result=None) for step, record in detail.records.items()}
+    return replace(detail, input=b"", records=records, history=lines)
 
 
 def _is_stuck(row: SagaRow) -> bool:
