@@ -22,7 +22,7 @@ OTHER_MEANINGS: Final = {
     ("adapters/saga_postgres/announce/messages.py", "w"): "marks a message to send if the whole batch was written",
     ("adapters/saga_postgres/embedded/child.py", "PG"): "the prefix of libpq's environment variables",
     ("saga/cli/operators/action.py", "?"): "ends a question",
-    ("saga/api/ui/sagas_page.py", "?"): "begins the query of a URL",
+    ("saga/api/ui/pages/sagas.py", "?"): "begins the query of a URL",
     ("adapters/saga_postgres/connection/url.py", "?"): "begins the query of a URL",
     ("saga/core/check/inputs.py", "?"): "ends a suggestion",
     ("saga/core/condition/paths_read.py", "?"): "the operator of CEL",

@@ -6,6 +6,7 @@ The API below /v1 does not take the cookie. A token that is revoked or expires e
 from __future__ import annotations
 
 from typing import Final, Literal, TypedDict
+from urllib.parse import urlunsplit
 
 from fastapi import Request, Response
 
@@ -80,7 +81,7 @@ def asked_for(request: Request) -> str:
     path = request.scope["path"].removeprefix(request.scope.get("root_path", "")).lstrip("/")
     if request.method != "GET":
         return ""
-    return next_path(f"{path}?{request.url.query}" if request.url.query else path)
+    return next_path(urlunsplit(("", "", path, request.url.query, "")))
 
 
 def _path(request: Request) -> str:

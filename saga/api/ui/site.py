@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from saga.api.ui import (
-    acting,
-    audit_page,
-    definitions_page,
-    saga_page,
-    sagas_page,
-    services_page,
-    stuck_page,
-    waits_page,
-)
-from saga.api.ui.pages import Pages
+from saga.api.ui.page_router import Pages
+from saga.api.ui.pages import acting, audit, definitions, one_saga, sagas, services, stuck, waits
 
 
 def site() -> APIRouter:
     """The pages as a router of the application."""
     pages = Pages()
-    for page in (sagas_page, saga_page, stuck_page, definitions_page, services_page, waits_page, audit_page, acting):
+    for page in (sagas, one_saga, stuck, definitions, services, waits, audit, acting):
         page.add_to(pages)
     return pages.router

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import Request
 
-from saga.api.ui.pages import Forward, Pages
+from saga.api.ui.page_router import Forward, Pages
 from saga.api.ui.rendering import View
 from saga.client import Sagas
 from saga.core.definition.json_value import Json

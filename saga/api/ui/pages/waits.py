@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import Request
 
-from saga.api.ui.pages import Pages
+from saga.api.ui.page_router import Pages
 from saga.api.ui.rendering import View
 from saga.client import Sagas
 from saga.core.definition.json_value import Json

@@ -8,9 +8,9 @@ from typing import Final
 from fastapi import Request
 
 from saga.api.principals import principal_of
-from saga.api.ui.actions_panel import panel, request_from
-from saga.api.ui.audit_page import audit_rows
-from saga.api.ui.pages import Pages
+from saga.api.ui.page_router import Pages
+from saga.api.ui.pages.actions_panel import panel, request_from
+from saga.api.ui.pages.audit import audit_rows
 from saga.api.ui.rendering import View, drawing
 from saga.api.ui.zone import Clock, clock_in, zone_of
 from saga.client import Sagas

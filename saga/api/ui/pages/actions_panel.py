@@ -7,7 +7,7 @@ from typing import Final, cast
 from uuid import uuid4
 
 from saga.api.principals import Principal, Role
-from saga.api.ui.sagas_page import path_of
+from saga.api.ui.pages.sagas import path_of
 from saga.core.definition.json_value import Json
 from saga.inspection.actions.allowed import allowed
 from saga.inspection.actions.basis import basis_of

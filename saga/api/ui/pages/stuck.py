@@ -6,9 +6,9 @@ from typing import Final
 
 from fastapi import Request
 
-from saga.api.ui.pages import Pages
+from saga.api.ui.page_router import Pages
+from saga.api.ui.pages.sagas import path_of
 from saga.api.ui.rendering import View
-from saga.api.ui.sagas_page import path_of
 from saga.client import Sagas
 from saga.core.definition.json_value import Json
 from saga.inspection.query.terms import quoted

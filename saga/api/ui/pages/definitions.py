@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from fastapi import Request
 
-from saga.api.ui.pages import Pages
+from saga.api.ui.page_router import Pages
 from saga.api.ui.rendering import View, drawing
 from saga.client import Sagas
 from saga.core.definition.difference import difference

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import Request
 
-from saga.api.ui.pages import Pages
+from saga.api.ui.page_router import Pages
+from saga.api.ui.pages.sagas import SURVEYED_MAX
 from saga.api.ui.rendering import View
-from saga.api.ui.sagas_page import SURVEYED_MAX
 from saga.client import Sagas
 from saga.inspection.summaries.installation import checks_document, leader_document, process_document, services_document
 

@@ -8,11 +8,11 @@ from fastapi import Request
 
 from saga.api.principals import principal_of, requires
 from saga.api.problems import CONFLICT, PLAN_MOVED
-from saga.api.ui.actions_panel import REASON_CHARS_MAX, request_from, role_of
 from saga.api.ui.forms import fields_of
-from saga.api.ui.pages import Forward, Pages
+from saga.api.ui.page_router import Forward, Pages
+from saga.api.ui.pages.actions_panel import REASON_CHARS_MAX, request_from, role_of
+from saga.api.ui.pages.one_saga import saga_view
 from saga.api.ui.rendering import View
-from saga.api.ui.saga_page import saga_view
 from saga.client import Sagas
 from saga.errors import ActionRefused, PlanChanged, UsageError
 from saga.inspection.actions.request import ActionRequest

@@ -1,0 +1,1 @@
+"""The pages, a module each. The templates have the same names."""
