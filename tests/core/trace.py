@@ -11,8 +11,10 @@
       note started
     > at 61: tick; failed charge 1
 
-A header line starts in the first column with `saga`; each step is a line under it. `at` moves the clock; events that are
-separated by `;` are folded into one decision.
+A header line starts in the first column with `saga`, and may end with `input` and its JSON; each step is a line under it. A step
+that `needs 1` begins after that many successes; `when` and `holds` (of an engine step, a check) are CEL to the end of the line.
+`at` moves the clock; events that are separated by `;` are folded into one decision. What a step has returned stands behind it, as
+JSON.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from saga.core.condition.facts import Facts
 from saga.core.definition.graph import Graph
 from saga.core.definition.step import Step
 from saga.core.rules import events as ev
@@ -41,7 +44,7 @@ _SAGA_EVENTS: Final[dict[str, Callable[[str], ev.Event]]] = {
     "extended by": lambda seconds: ev.Extended(float(seconds)),
 }
 _STEP_EVENTS: Final[dict[str, Callable[[int, str], ev.Event]]] = {
-    "succeeded": lambda step, _: ev.Succeeded(step),
+    "succeeded": lambda step, _: ev.Succeeded(step),  # its result is read by `_results`
     "rejected": ev.Rejected,
     "failed": lambda step, times: ev.Failed(step, "no answer", failures=int(times), first_failure_ago_seconds=0.0),
     "refused": lambda step, _: ev.Failed(step, "not valid", failures=1, first_failure_ago_seconds=0.0, final=True),
@@ -64,6 +67,7 @@ def replay(text: str) -> str:
     first = next((number for number, line in enumerate(lines) if line.startswith(">")), len(lines))
     graph = _graph([line for line in lines[:first] if line and not line.startswith("#")])
     now, state = 0.0, initial_state(graph, now=0.0)
+    given, results = lines[_header(lines)].partition(" input ")[2], dict[int, bytes | None]()
     written = lines[:first]
     for line in lines[first:]:
         if not line.startswith(">"):
@@ -73,28 +77,49 @@ def replay(text: str) -> str:
         clock, _, happened = line[1:].rpartition(": ")
         now = float(clock.removeprefix(" at ")) if clock else now
         events = [_event(graph, part.strip()) for part in happened.split(";")]
-        decision = decide(graph, state, events, now=now, jitter=0.5, enforce_deadline=True)
+        results |= _results(graph, happened.split(";"))
+        facts = Facts(given.encode() or None, results)
+        decision = decide(graph, state, events, now=now, jitter=0.5, enforce_deadline=True, facts=facts)
         written += [line, *_shown(graph, state, decision)]
         state = decision.state
     return "\n".join(written) + "\n"
 
 
+def _header(lines: list[str]) -> int:
+    return next(number for number, line in enumerate(lines) if line.startswith("saga"))
+
+
+def _results(graph: Graph, happened: list[str]) -> dict[int, bytes | None]:
+    """What the steps that succeed have returned, where it stands behind them."""
+    words = [each.strip().split(maxsplit=2) for each in happened]
+    return {graph.position(each[1]): each[2].encode() for each in words if each[0] == "succeeded" and len(each) > 2}
+
+
 def _graph(lines: list[str]) -> Graph:
-    deadline = lines[0].partition("deadline ")[2].removesuffix(" s")
+    deadline = lines[0].partition(" input ")[0].partition("deadline ")[2].removesuffix(" s")
     names = [line.split()[0] for line in lines[1:]]
-    steps = [_step(line.split(), names) for line in lines[1:]]
+    steps = [_step(line, names) for line in lines[1:]]
     return graphs.graph(*steps, deadline_seconds=int(deadline) if deadline else None)
 
 
-def _step(words: list[str], names: list[str]) -> Step:
-    after = words[words.index("after") + 1].split(",") if "after" in words else []
+def _step(line: str, names: list[str]) -> Step:
+    line, _, holds = line.partition(" holds ")
+    line, _, condition = line.partition(" when ")
+    words = line.split()
+    after = [names.index(name) for name in words[words.index("after") + 1].split(",")] if "after" in words else []
+    if _MODES[words[1]] == Mode.ENGINE.value:
+        return graphs.check(words[0], holds=holds.strip(), after=after, condition=condition.strip() or None)
     return graphs.step(
         words[0],
         _MODES[words[1]],
-        after=[names.index(name) for name in after],
+        after=after,
         pivot="pivot" in words,
         compensation="read-only" not in words,
         read_only="read-only" in words,
+        handled="handled" in words,
+        optional="optional" in words,
+        successes=int(words[words.index("needs") + 1]) if "needs" in words else 0,
+        condition=condition.strip() or None,
     )
 
 
