@@ -32,6 +32,7 @@ from saga.inspection.returned import returned_value
 from saga.inspection.why import why
 from saga.operations import Operations
 from saga.ports.adapter import StoreAdapter
+from saga.ports.directory import Directory
 from saga.ports.ledger import Snapshot
 from saga.ports.listing import Listing
 from saga.ports.saga_detail import SagaDetail
@@ -121,22 +122,11 @@ class Sagas:
             DefinitionError: lists everything that is wrong, missing contracts included.
             Conflict: this name and version already has another graph.
         """
-        number, graph = await self._stored(definition, activate=activate, overwrite=overwrite)
+        directory = self.process.directory
+        number, graph = await store_definition(directory, definition, activate=activate, overwrite=overwrite)
         self.process.definitions.add(number, graph)
         self._registered[id(definition)] = (definition, number, graph)
         return number
-
-    async def _stored(self, definition: Definition, *, activate: bool, overwrite: bool) -> tuple[int, Graph]:
-        directory = self.process.directory
-        contracts = await directory.contracts()
-        graph = definition.graph(contracts)
-        try:
-            return await directory.register(graph, graph.input_schema, activate=activate, overwrite=overwrite), graph
-        except Conflict:
-            graph = definition.graph(contracts, FORMER_ATTEMPTS)
-            with contextlib.suppress(Conflict):
-                return await directory.register(graph, graph.input_schema, activate=activate, overwrite=False), graph
-            raise
 
     @overload
     async def start(
@@ -335,3 +325,18 @@ class Sagas:
         """The actions of operators on sagas."""
         process = self.process
         return Operations(process.ledger, process.definitions, process.redriver, process.outcomes)
+
+
+async def store_definition(
+    directory: Directory, definition: Definition, *, activate: bool, overwrite: bool
+) -> tuple[int, Graph]:
+    """Checks a definition against the published contracts and stores it. Returns its number and graph. Raises as `Sagas.register`."""
+    contracts = await directory.contracts()
+    graph = definition.graph(contracts)
+    try:
+        return await directory.register(graph, graph.input_schema, activate=activate, overwrite=overwrite), graph
+    except Conflict:
+        graph = definition.graph(contracts, FORMER_ATTEMPTS)
+        with contextlib.suppress(Conflict):
+            return await directory.register(graph, graph.input_schema, activate=activate, overwrite=False), graph
+        raise

@@ -33,6 +33,8 @@ _RESTORE_NAME: Final = "update definition set name = $2 where id = $1"
 _INSERT: Final = _SQL["insert_definition"]
 _INSERT_STEPS: Final = _SQL["insert_steps"]
 _ACTIVATE: Final = "update definition set activated_at = now() where id = $1 and activated_at is null"
+_SET_SOURCE: Final = "update definition set source = $2 where id = $1 and source is distinct from $2"
+_SOURCE: Final = "select source from definition where id = $1"
 _GRAPH: Final = "select document, input_schema::text from definition where id = $1"
 _FIND: Final = "select id, document, input_schema::text from definition where name = $1 and version = $2"
 _IN_USE: Final = _SQL["in_use"]
@@ -65,6 +67,8 @@ class PostgresDirectory:
             number = await _stored(connection, graph, input_schema, overwrite=overwrite)
             if activate:
                 await connection.execute(_ACTIVATE, number)
+            if graph.source is not None:
+                await connection.execute(_SET_SOURCE, number, graph.source)
         return number
 
     async def graph(self, definition: int) -> Graph:
@@ -73,6 +77,11 @@ class PostgresDirectory:
         if row is None:
             raise NotFound(f"{self._pool.place} has no definition number {definition}")
         return _graph(row)
+
+    async def source(self, definition: int) -> str | None:
+        async with self._pool.connection() as connection:
+            found: str | None = await connection.fetchval(_SOURCE, definition)
+        return found
 
     async def in_use(self, services: Sequence[str]) -> list[Graph]:
         found = list[Graph]()

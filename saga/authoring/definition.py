@@ -304,7 +304,8 @@ class Definition(Generic[InputT]):
             DefinitionError: with all findings.
         """
         refuse_errors(f"definition {self} cannot be accepted", self.findings(contracts))
-        return freeze(self.outline(contracts, attempts), contracts)
+        source = None if self._source is None else self._source.text
+        return replace(freeze(self.outline(contracts, attempts), contracts), source=source)
 
     def _step_outline(
         self, written: _Written, contracts: Mapping[str, Contract], attempts: DefaultAttempts

@@ -57,8 +57,13 @@ _SAGAS: Final = (
         "saga why order:order-1017",
     ),
     Command(
+        "saga.cli.sagas.register:register",
+        "Register definitions from YAML or JSON files, checked against the contracts that the services have published.",
+        "saga register order.yaml",
+    ),
+    Command(
         "saga.cli.sagas.definitions:definitions",
-        "List the definitions, or show the steps of one.",
+        "List the definitions, show one as a tree or as YAML, or print the schema for editors.",
         "saga definitions order",
     ),
     Command(

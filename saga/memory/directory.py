@@ -39,13 +39,18 @@ class MemoryDirectory:
         activation = same.activation
         if activate and activation is None:
             activation = 1 + max((row.activation or 0 for row in rows.values()), default=0)
-        rows[same.number] = replace(same, is_overwritten=False, activation=activation)
+        source = same.source if graph.source is None else graph.source
+        rows[same.number] = replace(same, is_overwritten=False, activation=activation, source=source)
         return same.number
 
     async def graph(self, definition: int) -> Graph:
         if definition not in self._database.definitions:
             raise NotFound(f"there is no definition number {definition}")
         return self._database.definitions[definition].graph
+
+    async def source(self, definition: int) -> str | None:
+        row = self._database.definitions.get(definition)
+        return None if row is None else row.source
 
     async def find(self, name: str, version: int | None) -> tuple[int, Graph]:
         row = self._default(name) if version is None else self._named(name, version)

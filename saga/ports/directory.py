@@ -28,6 +28,8 @@ class Directory(Protocol):
     async def register(self, graph: Graph, input_schema: Json, *, activate: bool, overwrite: bool) -> int:
         """Stores a definition and returns its number. A definition with the same hash keeps its number.
 
+        The text from which it was read, if any, is kept beside it; a later one of the same hash replaces it.
+
         Raises:
             Conflict: the same name and version has another graph; `overwrite` replaces it if no saga runs on it.
         """
@@ -38,6 +40,9 @@ class Directory(Protocol):
         Raises:
             NotFound: there is no such definition.
         """
+
+    async def source(self, definition: int) -> str | None:
+        """Returns the text from which a definition was read; None if it was written in Python, or there is no such definition."""
 
     async def in_use(self, services: Sequence[str]) -> list[Graph]:
         """Returns the definitions with a step of these services that a start by name gets, or that an unfinished saga runs on.

@@ -91,8 +91,9 @@ class _Reader:
             self._step(title, node)
         if "returns" in parts:
             self._source.places[f"{title}, returns"] = self._source.of(parts["returns"])
+            value = self._template(parts["returns"])
             with self._source.at(parts["returns"]):
-                self._definition.returns(self._template(parts["returns"]))
+                self._definition.returns(value)
         return self._definition
 
     def _schema(self, node: yaml.Node) -> JsonSchema:

@@ -1,16 +1,19 @@
-"""`saga definitions`: which definitions there are, and the steps of one."""
+"""`saga definitions`: which definitions there are, the steps of one, and one as YAML."""
 
 from __future__ import annotations
 
 import json as json_text
+import sys
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
-from cyclopts import Parameter
+from cyclopts import App, Parameter
 from rich.console import RenderableType
 from rich.text import Text
 from rich.tree import Tree
 
+from saga.authoring.text.editor_schema import editor_schema
+from saga.authoring.text.writing import stored_document, yaml_text
 from saga.cli.log_setup import log_for_people
 from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
 from saga.cli.output import Page, print_page, table
@@ -27,13 +30,24 @@ from saga.ports.adapter import StoreAdapter
 from saga.ports.listing import DefinitionLine
 from saga.settings import Settings
 
+Name = Annotated[str, Parameter(help="Name of the definition.")]
+Version = Annotated[
+    int | None, Parameter(help="Show this version; the default is the version that a start by name uses.")
+]
+Mermaid = Annotated[bool, Parameter(negative=(), help="Print a Mermaid flow chart.")]
 
-def definitions(
+definitions: Final = App(
+    name="definitions", help="List the definitions, show one as a tree or as YAML, or print the schema for editors."
+)
+
+
+@definitions.default
+def overview(
     name: str | None = None,
     /,
     *,
-    version: int | None = None,
-    mermaid: Annotated[bool, Parameter(negative=())] = False,
+    version: Version = None,
+    mermaid: Mermaid = False,
     json: Json = False,
     store: StoreOptions = FROM_SETTINGS,
 ) -> None:
@@ -43,17 +57,47 @@ def definitions(
     ----------
     name
         Show this definition.
-    version
-        Show this version; the default is the version that a start by name uses.
-    mermaid
-        Print a Mermaid flow chart.
+    """
+    if name is not None:
+        show(name, version=version, mermaid=mermaid, json=json, store=store)
+        return
+    settings = store.settings()
+    log_for_people(settings)
+    if mermaid:
+        raise UsageError("--mermaid draws one definition: name it, for example saga definitions order --mermaid")
+    print_page(run(_list(settings)), as_json=json)
+
+
+@definitions.command
+def show(
+    name: Name,
+    /,
+    *,
+    version: Version = None,
+    yaml: Annotated[bool, Parameter(negative=())] = False,
+    mermaid: Mermaid = False,
+    json: Json = False,
+    store: StoreOptions = FROM_SETTINGS,
+) -> None:
+    """Show the steps of one definition.
+
+    Parameters
+    ----------
+    yaml
+        Print it as YAML for `saga register`: the file as it was registered, if it was registered from one.
     """
     settings = store.settings()
     log_for_people(settings)
-    if mermaid and name is None:
-        raise UsageError("--mermaid draws one definition: name it, for example saga definitions order --mermaid")
-    page = _list(settings) if name is None else _one(settings, name, version, mermaid=mermaid)
-    print_page(run(page), as_json=json)
+    if yaml:
+        sys.stdout.write(run(_yaml(settings, name, version)))
+        return
+    print_page(run(_one(settings, name, version, mermaid=mermaid)), as_json=json)
+
+
+@definitions.command
+def schema() -> None:
+    """Print the JSON Schema of definitions as YAML or JSON, with which editors complete and check what is written."""
+    print(json_text.dumps(editor_schema(), indent=2))
 
 
 async def _list(settings: Settings) -> Page:
@@ -64,17 +108,23 @@ async def _list(settings: Settings) -> Page:
 
 async def _one(settings: Settings, name: str, version: int | None, *, mermaid: bool) -> Page:
     async with opened_store(settings) as adapter:
-        graph = await _find(adapter, name, version)
+        _, graph = await _find(adapter, name, version)
     parts: Sequence[RenderableType] = [flow_chart(graph)] if mermaid else tree_page(graph)
     return Page(parts, json_text.loads(graph.canonical))
 
 
-async def _find(adapter: StoreAdapter, name: str, version: int | None) -> Graph:
+async def _yaml(settings: Settings, name: str, version: int | None) -> str:
+    async with opened_store(settings) as adapter:
+        number, graph = await _find(adapter, name, version)
+        source = await adapter.directory.source(number)
+    return yaml_text(stored_document(graph)) if source is None else source
+
+
+async def _find(adapter: StoreAdapter, name: str, version: int | None) -> tuple[int, Graph]:
     try:
-        _, graph = await adapter.directory.find(name, version)
+        return await adapter.directory.find(name, version)
     except NotFound as error:
         raise NotFound(await missing_definition(adapter.listing, name) or str(error)) from None
-    return graph
 
 
 def list_page(found: Sequence[DefinitionLine]) -> list[RenderableType]:

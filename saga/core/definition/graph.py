@@ -37,6 +37,9 @@ class Graph:
     compensation_budget_ms: int
     returns: Json
     input_schema: Json = field(default=None, compare=False)  # for people and stubs; never part of the identity
+    source: str | None = field(
+        default=None, compare=False
+    )  # the text from which it was read; only on its way to the store
 
     @cached_property
     def successors(self) -> tuple[tuple[int, ...], ...]:

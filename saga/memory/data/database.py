@@ -75,6 +75,7 @@ class DefinitionRow:
     graph: Graph
     activation: int | None = None  # the order in which versions were activated; None: never
     is_overwritten: bool = False  # another graph now has its name and version
+    source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from uuid import uuid4
 
 import pytest
@@ -55,6 +56,20 @@ class RecordTests(StoreStage):
 
         stored = await directory.graph(number)
         assert (stored, stored.hash, stored.input_schema) == (plan, plan.hash, {"type": "object"})
+
+    async def test_the_text_of_a_definition_is_kept_until_a_later_one_replaces_it(self) -> None:
+        directory = (await self.adapter()).directory
+        plan, kept = graph(step("a")), []
+        number = 0
+
+        for source in (None, "one", None, "two"):
+            number = await directory.register(
+                dataclasses.replace(plan, source=source), None, activate=False, overwrite=False
+            )
+            kept.append(await directory.source(number))
+
+        assert kept == [None, "one", "one", "two"]
+        assert await directory.source(number + 1) is None
 
     async def test_a_long_saga_has_its_vector_only_in_some_lines_of_its_history(self) -> None:
         process, steps = await self.process(), LETTERS_IN_EACH_LINE_MAX + 1
