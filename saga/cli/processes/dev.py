@@ -18,12 +18,12 @@ from saga.api.extra import is_installed
 from saga.app import App, connect
 from saga.cli.log_setup import log_for_services
 from saga.cli.options import DEV_FILE, FROM_SETTINGS, StoreOptions
-from saga.cli.processes.example_input import example_input
 from saga.cli.processes.registration import register
 from saga.cli.processes.service_databases import STORE_VARIABLE, create_databases
 from saga.cli.processes.shutdown import run_until_signalled
 from saga.cli.processes.targets import Targets, load_targets
 from saga.errors import UsageError
+from saga.inspection.example_input import example_input
 from saga.loops import run, settle
 from saga.settings import Settings, load
 from saga_postgres.embedded.server import EmbeddedPostgres
@@ -132,7 +132,9 @@ def _greeting(settings: Settings, targets: Targets) -> str:
     rows = [f"\n{participant.service:<14} {', '.join(participant.handlers)}" for participant in targets.participants]
     rows.append("\n\nIn another terminal, in this folder:\n")
     for definition in targets.definitions:
-        rows.append(f"\n  saga start {definition.name} '{json.dumps(example_input(definition))}' --wait")
+        rows.append(
+            f"\n  saga start {definition.name} '{json.dumps(example_input(definition.outline().input_schema))}' --wait"
+        )
     rows.append("\n  saga ls\n")
     rows.append(f"\nElsewhere: export {STORE_VARIABLE}={settings.store.get_secret_value()}\n")
     return "".join(rows)

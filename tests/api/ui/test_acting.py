@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from html import unescape
 
 import httpx
 import pytest
@@ -153,6 +154,49 @@ async def test_a_page_of_another_site_cannot_act(shop: Shop) -> None:
 
     assert answer.status_code == 403
     assert (await shop.until("order-1013", lambda _: True)).state.paused is False
+
+
+async def test_a_saga_is_started_from_its_definition_once(shop: Shop) -> None:
+    async with client(shop) as pages:
+        page = await pages.get("/definitions/order?version=2")
+        form = fields(page) | {"input": '{"sku": "lamp"}', "key": "by-hand"}
+        answers = [await pages.post("/definitions/order", data=form) for _ in range(2)]
+        shown = await pages.get(str(answers[0].url.join(answers[0].headers["location"])))
+
+    assert '"sku": "..."' in unescape(page.text)
+    assert [answer.status_code for answer in answers] == [303, 303]
+    assert len({answer.headers["location"] for answer in answers}) == 1
+    assert "<code>by-hand</code>" in shown.text
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "words"),
+    [
+        ({"input": "{"}, 400, "the input is not JSON"),
+        ({"input": "7"}, 422, "input"),
+        ({"input": '{"sku": "other"}', "key": "order-1001"}, 409, "order-1001"),
+        ({"version": "x"}, 400, "whole number"),
+    ],
+)
+async def test_a_start_that_is_refused_keeps_what_was_typed(
+    shop: Shop, change: dict[str, str], status: int, words: str
+) -> None:
+    async with client(shop) as pages:
+        form = fields(await pages.get("/definitions/order")) | {"key": "typed"} | change
+        answer = await pages.post("/definitions/order", data=form)
+
+    assert answer.status_code == status
+    assert words in answer.text
+    assert 'value="typed"' in answer.text or "key" in change or "version" in change
+
+
+async def test_a_viewer_has_no_start_form(shop: Shop) -> None:
+    async with client(shop, Role.VIEWER) as pages:
+        shown = await pages.get("/definitions/order")
+        answer = await pages.post("/definitions/order", data={"input": "{}"})
+
+    assert "Start one" not in shown.text
+    assert answer.status_code == 403
 
 
 async def test_the_audit_has_pages(shop: Shop) -> None:

@@ -177,6 +177,17 @@ def test_retry_by_the_keyboard_alone(browser: Browser, site: Site) -> None:
         expect(reader.page.get_by_label("Why")).to_contain_text("It completed")
 
 
+def test_start_an_order_and_watch_it(browser: Browser, site: Site) -> None:
+    with reading(browser, site) as reader:
+        reader.open("definitions/order")
+        reader.page.get_by_label("Input, as JSON").fill('{"sku": "lamp"}')
+        reader.page.get_by_role("button", name="Start").click()
+
+        reader.is_at("sagas/")
+        reader.hears_news()
+        expect(reader.page.get_by_label("Why")).to_contain_text("It completed")
+
+
 def test_read_the_history_of_a_saga(reader: Reader) -> None:
     reader.open(f"sagas/{reader.site.shop.ids['order-1017']}")
     reader.page.get_by_role("link", name="History").click()

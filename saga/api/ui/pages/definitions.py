@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from uuid import UUID
 
 from fastapi import Request
 
-from saga.api.ui.page_router import Pages
+from saga.api.principals import Role, principal_of
+from saga.api.problems import problem_of
+from saga.api.ui.forms import fields_of
+from saga.api.ui.page_router import Forward, Pages
+from saga.api.ui.pages.step_table import steps_from
 from saga.api.ui.rendering import View, drawing
 from saga.client import Sagas
 from saga.core.definition.difference import difference
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
 from saga.core.duration import duration_text
-from saga.errors import NotFound, UsageError
+from saga.errors import Conflict, InputRefused, NotFound, UsageError
 from saga.inspection.documents import definition_document
 from saga.inspection.drawing.graph_svg import definition_graph_svg
 from saga.inspection.drawing.undo import planned_undo
+from saga.inspection.example_input import example_input
 from saga.inspection.references import missing_definition
 from saga.ports.listing import DefinitionLine
 
@@ -31,18 +38,53 @@ def add_to(pages: Pages) -> None:
 
     @pages.page("/definitions/{name}")
     async def definition(request: Request, sagas: Sagas) -> View:
-        name = request.path_params["name"]
-        version = _version(request.query_params.get("version"))
-        versions = [one for one in await sagas.listing.definitions() if one.name == name]
-        if not versions:
-            raise NotFound(await missing_definition(sagas.listing, name) or f"there is no definition {name!r}")
-        _, graph = await sagas.process.directory.find(name, version)
-        older = next((one for one in versions if one.version < graph.version), None)
-        before = None if older is None else await sagas.process.directory.graph(older.number)
-        return View(
-            "definition.html", f"{name} version {graph.version}", "definitions", time.time(),
-            _values(graph, versions, before),
-        )  # fmt: skip
+        return await _definition_view(request, sagas, {})
+
+    @pages.form("/definitions/{name}", Role.STARTER)
+    async def start(request: Request, sagas: Sagas) -> View:
+        fields = await fields_of(request)
+        try:
+            saga = await _started(sagas, request.path_params["name"], fields)
+        except (InputRefused, Conflict, UsageError) as error:
+            view = await _definition_view(request, sagas, fields, str(error))
+            return view._replace(status=problem_of(error).kind.status)
+        raise Forward(f"sagas/{saga}")
+
+
+async def _started(sagas: Sagas, name: str, fields: Mapping[str, str]) -> UUID:
+    """Starts the saga of a form. The form has made its id, so that sending it twice starts one. Raises UsageError."""
+    try:
+        value = json.loads(fields.get("input", "") or "null")
+        saga = UUID(fields.get("id", ""))
+    except ValueError as error:
+        raise UsageError(f"the input is not JSON: {error}") from error
+    handle = await sagas.start_as(
+        saga, name, value, key=fields.get("key") or None, version=_version(fields.get("version"))
+    )
+    return handle.id
+
+
+async def _definition_view(request: Request, sagas: Sagas, fields: Mapping[str, str], fault: str = "") -> View:
+    name = request.path_params["name"]
+    version = _version(fields.get("version") or request.query_params.get("version"))
+    versions = [one for one in await sagas.listing.definitions() if one.name == name]
+    if not versions:
+        raise NotFound(await missing_definition(sagas.listing, name) or f"there is no definition {name!r}")
+    _, graph = await sagas.process.directory.find(name, version)
+    older = next((one for one in versions if one.version < graph.version), None)
+    before = None if older is None else await sagas.process.directory.graph(older.number)
+    may_start = principal_of(request).role.may(Role.STARTER)
+    start = {
+        "input": fields.get("input") or json.dumps(example_input(graph.input_schema), ensure_ascii=False, indent=2),
+        "key": fields.get("key", ""),
+        "id": str(sagas.new_id()),
+        "fault": fault,
+    }
+    values = {
+        **_values(graph, versions, before, request.query_params.get("from", "")),
+        "start": start if may_start else None,
+    }
+    return View("definition.html", f"{name} version {graph.version}", "definitions", time.time(), values)
 
 
 def _version(text: str | None) -> int | None:
@@ -54,7 +96,7 @@ def _version(text: str | None) -> int | None:
     return int(text)
 
 
-def _values(graph: Graph, versions: Sequence[DefinitionLine], before: Graph | None) -> dict[str, Json]:
+def _values(graph: Graph, versions: Sequence[DefinitionLine], before: Graph | None, begin: str) -> dict[str, Json]:
     return {
         "name": graph.name,
         "version_shown": graph.version,
@@ -63,7 +105,7 @@ def _values(graph: Graph, versions: Sequence[DefinitionLine], before: Graph | No
         "services": ", ".join(graph.services),
         "versions": [definition_document(one) for one in versions],
         "graph": drawing(definition_graph_svg(graph)),
-        "steps": _steps(graph),
+        **steps_from(_steps(graph), begin),
         "before": None if before is None else before.version,
         "changes": [] if before is None else list(difference(before, graph))[1:],
     }

@@ -11,6 +11,8 @@ from saga.api.principals import principal_of
 from saga.api.ui.page_router import Pages
 from saga.api.ui.pages.actions_panel import panel, request_from
 from saga.api.ui.pages.audit import audit_rows
+from saga.api.ui.pages.sagas import path_of
+from saga.api.ui.pages.step_table import steps_from
 from saga.api.ui.rendering import View, drawing
 from saga.api.ui.zone import Clock, clock_in, zone_of
 from saga.client import Sagas
@@ -24,6 +26,7 @@ from saga.inspection.drawing.picture import marks_of
 from saga.inspection.drawing.timeline_svg import timeline_svg
 from saga.inspection.drawing.undo import Undo, undo_of
 from saga.inspection.explanation import Explanation, Situation
+from saga.inspection.query.terms import quoted
 from saga.inspection.references import find_saga
 from saga.inspection.why import why
 from saga.inspection.wording import letter_word, span
@@ -31,6 +34,7 @@ from saga.ports.saga_detail import SagaDetail
 from saga.ports.values.audit import AuditFilter
 
 TABS: Final = ("timeline", "history", "data", "audit")
+SAME_MAX: Final = 50
 AUDIT_SHOWN_MAX: Final = 100
 HISTORY_SHOWN_MAX: Final = 500
 """Maximum number of lines of history on a page: the newest ones."""
@@ -79,7 +83,8 @@ async def saga_view(
             "tags": ", ".join(f"{name}={value}" for name, value in (document["tags"] or {}).items()),
             "graph": drawing(saga_graph_svg(detail)),
             "timeline": drawing(timeline_svg(detail, clock)) if tab == "timeline" else None,
-            "steps": _steps(detail, document["steps"], undos),
+            **steps_from(_steps(detail, document["steps"], undos), request.query_params.get("from", "")),
+            "same": await _same(sagas, detail, answer),
             "history": document["history"][-HISTORY_SHOWN_MAX:],
             "history_count": len(detail.history),
             "tab": tab if tab in TABS else TABS[0],
@@ -88,6 +93,17 @@ async def saga_view(
             "with_saga": False,
         },
     )
+
+
+async def _same(sagas: Sagas, detail: SagaDetail, answer: Explanation) -> dict[str, Json] | None:
+    """The other sagas that are stuck at the same step: how many, at most SAME_MAX, and their list."""
+    if answer.situation is not Situation.QUARANTINED or answer.step is None:
+        return None
+    q = f"is:stuck definition:{quoted(detail.graph.name)} step:{quoted(answer.step)}"
+    found = await sagas.search(q, limit=SAME_MAX)
+    others = sum(line.saga != detail.saga for line in found.lines)
+    words = f"{others}{'' if found.cursor is None else ' or more'} other{'' if others == 1 else 's'}"
+    return {"words": words, "path": path_of(q=q)} if others else None
 
 
 def headline(detail: SagaDetail, answer: Explanation) -> str:

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from saga.authoring import Definition
 from saga.core.definition.json_value import Json
 
 DEPTH_MAX: Final = 8
 _VALUES: Final[Mapping[str, Json]] = {"string": "...", "integer": 1, "number": 1.0, "boolean": True, "null": None}
 
 
-def example_input(definition: Definition) -> Json:
-    """Returns values that fit the schema; they need not make sense."""
-    schema = definition.outline().input_schema
+def example_input(schema: Mapping[str, Json] | None) -> Json:
+    """Returns values that fit the schema of a definition's input; they need not make sense."""
     return {} if schema is None else _value(schema, schema, DEPTH_MAX)
 
 
