@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.responses import JSONResponse
 
 from saga.api.guard import Guard
 from saga.api.live.watcher import Watcher
 from saga.api.principals import Authenticate
-from saga.api.problems import Unbroken, add_handlers
+from saga.api.problems import KINDS, NOT_FOUND, Problem, Unbroken, add_handlers
 from saga.api.rest import acting, definitions, events, installation, parts, reading, starting, tokens
 from saga.api.rest.routes import PROBLEM_SCHEMA
 from saga.api.tokens import TokenAuthentication
@@ -25,20 +25,35 @@ API_VERSION: Final = "1"
 
 def build(sagas: Sagas, authenticate: Authenticate | None = None) -> FastAPI:
     """The API of an installation. `authenticate`: see `saga.api.asgi`."""
-    app = FastAPI(title=TITLE, version=API_VERSION, docs_url=None, redoc_url=None, separate_input_output_schemas=False)
+    app = build_routes()
     app.state.sagas = sagas
     app.state.watcher = Watcher(sagas)
     app.state.authenticate = authenticate or TokenAuthentication(
         sagas.adapter, sagas.process.clock, sagas.process.store_clock
     )
-    for room in (reading, parts, starting, acting, events, definitions, installation, tokens):
-        app.include_router(room.routes.router)
     app.include_router(site())
     add_handlers(app)
     app.add_middleware(Guard)
     app.add_middleware(Unbroken)
     app.openapi = lambda: described(app)  # type: ignore[method-assign]
     return app
+
+
+def build_routes() -> FastAPI:
+    """The routes of the API, without an installation: enough for its description."""
+    app = FastAPI(title=TITLE, version=API_VERSION, docs_url=None, redoc_url=None, separate_input_output_schemas=False)
+    for room in (reading, parts, starting, acting, events, definitions, installation, tokens):
+        app.include_router(room.routes.router)
+    app.add_api_route("/problems/{name}", _problem, include_in_schema=False)
+    return app
+
+
+async def _problem(name: str) -> JSONResponse:
+    """A kind of problem, to which the `type` of a problem leads."""
+    kind = KINDS.get(name)
+    if kind is None:
+        raise Problem(NOT_FOUND, f"there is no problem {name!r}: the problems are {', '.join(KINDS)}")
+    return JSONResponse({"type": f"/problems/{kind.name}", "title": kind.title, "status": kind.status})
 
 
 def described(app: FastAPI) -> dict[str, Any]:
@@ -54,8 +69,3 @@ def described(app: FastAPI) -> dict[str, Any]:
                 operation["responses"].pop("422", None)
         app.openapi_schema = document
     return app.openapi_schema
-
-
-def build_version() -> str:
-    """The version of Saga that serves the API."""
-    return version("saga-coordination")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 import asyncpg
 
 from saga_postgres.schema.migrate import migrate
 from tests.docs.page import ROOT, page
+from tests.docs.reference.api import OPENAPI, api, openapi
+from tests.docs.reference.breaking import breaking
 from tests.docs.reference.commands import commands
 from tests.docs.reference.errors import error_classes
 from tests.docs.reference.leadership import leadership
@@ -53,6 +56,15 @@ def test_the_page_of_states_agrees_with_the_tables() -> None:
     states = page("docs/concepts/states.md")
 
     compare(states.name, with_regions(states.text, state_regions()))
+
+
+def test_the_page_of_the_api_and_its_description_agree_with_the_routes() -> None:
+    if (ROOT / OPENAPI).exists():
+        before = json.loads((ROOT / OPENAPI).read_text(encoding="utf-8"))
+        assert list(breaking(before, json.loads(openapi()))) == [], "a released API only grows"
+
+    compare(OPENAPI, openapi())
+    compare("docs/reference/api.md", api())
 
 
 def test_the_page_of_metrics_agrees_with_the_catalogue() -> None:
