@@ -178,9 +178,9 @@ class Operations:
             return (await self.act(saga, request, By(actor, reason), expected_plan=expected_plan)).saga
         snapshot, basis = await self._basis(saga)
         decision = decide_dry(basis, request)
-        _check_plan(plan_of_decision(basis, request, decision), expected_plan)
-        if decision.refusal is not None:
-            raise ActionRefused(_refused(request, decision.refusal))
+        plan = plan_of_decision(basis, request, decision)
+        _check_plan(plan, expected_plan)
+        refused_if(plan)
         return structs.replace(snapshot, state=decision.state)
 
     async def _act(
@@ -262,6 +262,12 @@ def _check_plan(plan: Plan, expected: str | None) -> None:
             f"saga {plan.saga} has moved on, and another plan follows from {plan.request.action}: look at it before you repeat the action",
             plan.document(),
         )
+
+
+def refused_if(plan: Plan) -> None:
+    """Raises ActionRefused if the plan says so."""
+    if plan.refusal is not None:
+        raise ActionRefused(_refused(plan.request, plan.refusal))
 
 
 def _refused(request: ActionRequest, refusal: str) -> str:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
-
-import pydantic_core
+from typing import Final
 
 from saga.core.definition.graph import Graph
-from saga.core.definition.json_value import Json
-from saga.core.definition.paths import resolve
 from saga.core.state.letters import SUCCEEDED, UNDER_WAY_LETTERS, UNKNOWN
 from saga.core.state.saga_state import State
-from saga.errors import InputRefused
-from saga.inspection.rollback_preview import PlannedUndo, RollbackPreview, UndoAction, preview_rollback
-from saga.inspection.wording import letter_word, phase_word, readable, shortened
-from saga.ports.saga_detail import SagaDetail
+from saga.inspection.wording import letter_word, phase_word
 
 _MAY_HAVE_EFFECT: Final = UNDER_WAY_LETTERS | {SUCCEEDED, UNKNOWN}  # when the saga is abandoned
 
@@ -35,73 +27,6 @@ def changes(graph: Graph, before: State, after: State) -> list[str]:
     if after.rollback_requested and not before.rollback_requested:
         lines.append("saga: rollback requested; it waits for the outcome of the pivot")
     return lines
-
-
-def rollback_plan(detail: SagaDetail) -> tuple[list[str], dict[str, Any]]:
-    """Returns the plan of a rollback as lines and as JSON: stages in order, inputs, and what cannot be undone."""
-    preview = preview_rollback(detail.graph, detail.state, now=detail.now, unclaimed=detail.unclaimed)
-    if preview.refusal is not None:
-        return [f"there is nothing to roll back: {preview.refusal}"], {"refusal": preview.refusal}
-    return list(_rollback_lines(detail, preview)), _rollback_document(detail, preview)
-
-
-def _rollback_lines(detail: SagaDetail, preview: RollbackPreview) -> Iterator[str]:
-    if not preview.stages:
-        yield "no step needs to be compensated"
-    for number, stage in enumerate(preview.stages, 1):
-        for each in stage:
-            step = detail.graph.steps[each.step]
-            yield f"{number}. {step.name} ({step.service}.{step.handler}): {each.undo.value}"
-            if each.undo is not UndoAction.AWAIT_PIVOT:
-                yield f"     input {shortened(_input_text(detail, each.step))}{_result_text(detail, each.step)}"
-    kept = [detail.graph.steps[each.step].name for each in preview.untouched if each.undo is UndoAction.KEEP]
-    if kept:
-        yield f"cannot be undone and remains: {', '.join(kept)}"
-
-
-def _rollback_document(detail: SagaDetail, preview: RollbackPreview) -> dict[str, Any]:
-    return {
-        "refusal": None,
-        "stages": [[_undo_document(detail, each) for each in stage] for stage in preview.stages],
-        "untouched": [_undo_document(detail, each) for each in preview.untouched],
-    }
-
-
-def _undo_document(detail: SagaDetail, each: PlannedUndo) -> dict[str, Any]:
-    record = detail.records.get(each.step)
-    return {
-        "step": detail.graph.steps[each.step].name,
-        "state": letter_word(each.letter),
-        "undo": each.undo.name.lower(),
-        "input": _input(detail, each.step),
-        "result": None if record is None or record.result is None else pydantic_core.from_json(record.result),
-    }
-
-
-def _input_text(detail: SagaDetail, step: int) -> str:
-    return json.dumps(_input(detail, step), ensure_ascii=False)
-
-
-def _result_text(detail: SagaDetail, step: int) -> str:
-    record = detail.records.get(step)
-    return "" if record is None or record.result is None else f", result {shortened(readable(record.result))}"
-
-
-def _input(detail: SagaDetail, step: int) -> Json:
-    """The input of the compensation, as the participant will build it."""
-    value: Json = pydantic_core.from_json(detail.input)
-    template = detail.graph.steps[step].inputs
-    if template is None:
-        return value
-    results: dict[int, Json] = {
-        position: pydantic_core.from_json(record.result)
-        for position, record in detail.records.items()
-        if record.result is not None
-    }
-    try:
-        return resolve(template, value, detail.graph.results_by_name(results))
-    except InputRefused as error:
-        return str(error)
 
 
 def remaining_effects(graph: Graph, vector: str) -> list[str]:

@@ -44,10 +44,51 @@ async def test_the_plan_of_a_rollback_is_printed_as_json(counter: Counter, apart
 
     ran = await acted(apart, counter, "rollback", "order:order-1017", "--dry-run", "--json")
 
-    (stage,) = json.loads(ran.out)["plan"]["stages"]
+    plan = json.loads(ran.out)
+    assert (plan["action"], plan["calls"], plan["refusal"]) == ("roll back", {"inventory": 1}, None)
+    (stage,) = plan["stages"]
     assert stage == [
-        {"step": "reserve", "state": "dispatched", "undo": "find_out", "input": {"sku": "A-1"}, "result": None}
+        {
+            "step": "reserve",
+            "service": "inventory",
+            "state": "dispatched",
+            "undo": "find_out",
+            "input": {"sku": "A-1"},
+            "result": None,
+        }
     ]
+
+
+async def test_an_action_is_taken_only_while_its_plan_is_the_one_that_was_approved(
+    counter: Counter, apart: AsyncCommand
+) -> None:
+    counter.faults["confirm"] = GiveUp("no such address")
+    saga = await counter.start()
+    await counter.until_vector(saga, "SSd")
+    shown = await acted(apart, counter, "pause", str(saga), "--dry-run")
+    digest = shown.out.splitlines()[-1].removeprefix("plan ")
+
+    many, other, given = await asyncio.gather(
+        acted(apart, counter, "pause", "--all", "--yes", "--if-plan", digest),
+        acted(apart, counter, "resume", str(saga), "--if-plan", digest),
+        acted(apart, counter, "abandon", str(saga), "--yes", "--if-plan", digest[:4]),
+    )
+    paused = await acted(apart, counter, "pause", str(saga), "--if-plan", digest[:8], "--actor", "ann")
+    refused = await acted(apart, counter, "rollback", str(saga), "--yes", "--actor", "bob", "--reason", "a test")
+    page, document = await asyncio.gather(
+        acted(apart, counter, "show", str(saga)), acted(apart, counter, "show", str(saga), "--json")
+    )
+
+    assert (many.code, other.code, given.code, paused.code, refused.code) == (2, 1, 1, 0, 1), paused.err
+    assert "--if-plan is for one saga" in many.err
+    assert "another plan follows from abandon" in given.err
+    lines = [(line["actor"], line["action"], line["refusal"]) for line in json.loads(document.out)["audit"]]
+    assert lines == [
+        ("bob", "roll back", f"saga {saga} has passed its pivot charge and only goes forward"),
+        ("ann", "pause", None),
+    ]
+    assert json.loads(document.out)["audit"][1]["plan"] == digest
+    assert page.out.index("ann") < page.out.index("bob"), "oldest first, as the history"
 
 
 async def test_many_are_paused_and_resumed_by_a_filter(counter: Counter, apart: AsyncCommand) -> None:
@@ -136,7 +177,7 @@ async def test_a_step_is_skipped_from_the_shell(
     shown = await acted(apart, counter, "skip", str(saga), "confirm", "--dry-run")
     skipped = await acted(apart, counter, "skip", str(saga), "confirm")
 
-    assert shown.out.splitlines()[1:] == [
+    assert shown.out.splitlines()[1:-1] == [
         "confirm: quarantined (dispatched) -> skipped",
         "saga: running -> completed",
     ], shown.err

@@ -8,9 +8,9 @@ from saga.cli.operators.action import Action, run_action
 from saga.cli.operators.options import DEFAULTS, ActionOptions
 from saga.cli.operators.selection import NO_FILTER
 from saga.cli.options import FROM_SETTINGS, Json, SagaReference, StoreOptions
-from saga.operations import Operations
+from saga.inspection.actions.request import ActionRequest
 
-_ACTION: Final = Action("abandon", "abandoned", Operations.abandon, always_needs_yes=True)
+_ACTION: Final = Action(ActionRequest("abandon"), "abandoned", always_needs_yes=True)
 
 
 def abandon(

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final
 from uuid import UUID
 
 from saga.app import App, connect
@@ -16,46 +16,47 @@ from saga.cli.operators.options import ActionOptions
 from saga.cli.operators.selection import Selected
 from saga.cli.options import StoreOptions
 from saga.cli.output import print_json, say
-from saga.core.state.phase import Phase
-from saga.errors import Conflict, NotFound
-from saga.inspection import plans
+from saga.errors import Conflict, NotFound, UsageError
+from saga.inspection.actions.plan import Plan
+from saga.inspection.actions.plan_page import plan_document, plan_lines
+from saga.inspection.actions.request import ActionRequest
 from saga.inspection.documents import saga_document
+from saga.inspection.plans import remaining_effects
 from saga.inspection.references import find_saga
 from saga.inspection.why import why
 from saga.inspection.wording import clock_of, sentence, title_of
 from saga.loops import run
-from saga.operations import Operations
-from saga.ports.ledger import Snapshot
+from saga.operations import By, refused_if
 from saga.ports.saga_detail import SagaDetail
 
 CONCURRENT_MAX: Final = 16
 REFUSALS_SHOWN_MAX: Final = 10
-
-
-class Perform(Protocol):
-    """Performs one of the operations on a saga."""
-
-    async def __call__(
-        self, operations: Operations, saga: UUID, /, *, actor: str, reason: str, dry_run: bool
-    ) -> Snapshot: ...
+PLAN_CHARS_MIN: Final = 8
+"""Minimum number of characters of a digest that stand for the whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An action of an operator on a saga.
+    """An action of an operator on a saga: a grave one has to be confirmed on a terminal.
 
-    `is_irreversible`: an operator on a terminal has to confirm it. `always_needs_yes`: without a terminal it needs --yes.
+    `done`: what is then said of the saga. `always_needs_yes`: without a terminal it needs --yes.
     """
 
-    verb: str
+    request: ActionRequest
     done: str
-    perform: Perform
-    is_irreversible: bool = True
     always_needs_yes: bool = False
 
-    async def apply(self, app: App, saga: UUID, by: ActionOptions, *, dry_run: bool) -> Snapshot:
-        """Returns the saga as it is afterwards; with `dry_run`, as it would be."""
-        return await self.perform(app.operations, saga, actor=by.actor_name, reason=by.reason, dry_run=dry_run)
+    @property
+    def verb(self) -> str:
+        return self.request.action
+
+    async def apply(self, app: App, saga: UUID, by: ActionOptions, *, expected_plan: str | None = None) -> None:
+        """Carries it out."""
+        await app.operations.act(saga, self.request, By(by.actor_name, by.reason), expected_plan=expected_plan)
+
+    async def check(self, app: App, saga: UUID) -> None:
+        """Raises Conflict if it is refused now."""
+        refused_if(await app.operations.plan(saga, self.request))
 
 
 def run_action(action: Action, selected: Selected, by: ActionOptions, store: StoreOptions, *, as_json: bool) -> int:
@@ -77,32 +78,30 @@ def run_action(action: Action, selected: Selected, by: ActionOptions, store: Sto
 
 async def _run_one(app: App, action: Action, reference: str, by: ActionOptions, *, as_json: bool) -> int:
     saga = await find_saga(app.adapter, reference)
-    before = await app.detail(saga)
-    lines, document = _preview(action, before, await action.apply(app, saga, by, dry_run=True))
+    before, plan = await app.detail(saga), await app.operations.plan(saga, action.request)
+    lines = [title_of(before), *plan_lines(plan, before)]
     if by.dry_run:
-        print_json(document) if as_json else say("\n".join([title_of(before), *lines]))
+        refused_if(plan)
+        print_json(plan_document(plan, before)) if as_json else say("\n".join([*lines, f"plan {plan.digest}"]))
         return DONE
-    if action.is_irreversible:
-        if sys.stdin.isatty() and not by.yes:
-            say("\n".join([title_of(before), *lines]), is_answer=False)
-        question = f"{action.verb.capitalize()} {title_of(before)}?"
-        if not by.confirm(question, needs_yes=action.always_needs_yes):
+    expected_plan = None if by.if_plan is None else _approved(plan, by.if_plan)
+    is_refused = plan.refusal is not None  # it is asked for all the same, so that the audit has it
+    if action.request.is_grave and not is_refused:
+        is_shown = sys.stdin.isatty() and not by.yes
+        if is_shown:
+            say("\n".join(lines), is_answer=False)
+        if not by.confirm(f"{action.verb.capitalize()} {title_of(before)}?", needs_yes=action.always_needs_yes):
             return _declined()
-    await action.apply(app, saga, by, dry_run=False)
+        expected_plan = expected_plan or (plan.digest if is_shown else None)
+    await action.apply(app, saga, by, expected_plan=expected_plan)
     _report(action, await app.detail(saga), as_json=as_json)
     return DONE
 
 
-def _preview(action: Action, before: SagaDetail, after: Snapshot) -> tuple[list[str], dict[str, Any]]:
-    """Returns what the action changes, as lines and as JSON."""
-    lines = plans.changes(before.graph, before.state, after.state)
-    document: dict[str, Any] = {"saga": str(before.saga), "action": action.verb, "changes": lines}
-    if action.verb == "roll back":
-        lines, document["plan"] = plans.rollback_plan(before)
-    if after.state.phase in (Phase.ABANDONING, Phase.ABANDONED):
-        document["residue"] = plans.remaining_effects(before.graph, after.state.vector)
-        lines = [*lines, *document["residue"]]
-    return lines, document
+def _approved(plan: Plan, approved: str) -> str:
+    """The digest that was approved; its beginning is enough."""
+    is_meant = len(approved) >= PLAN_CHARS_MIN and plan.digest.startswith(approved)
+    return plan.digest if is_meant else approved
 
 
 def _report(action: Action, after: SagaDetail, *, as_json: bool) -> None:
@@ -110,7 +109,7 @@ def _report(action: Action, after: SagaDetail, *, as_json: bool) -> None:
         print_json(saga_document(after))
         return
     say(sentence(after, why(after), clock_of(after.now)))
-    for line in plans.remaining_effects(after.graph, after.state.vector) if action.verb == "abandon" else ():
+    for line in remaining_effects(after.graph, after.state.vector) if action.verb == "abandon" else ():
         say(line)
 
 
@@ -118,6 +117,8 @@ def _report(action: Action, after: SagaDetail, *, as_json: bool) -> None:
 
 
 async def _run_many(app: App, action: Action, selected: Selected, by: ActionOptions, *, as_json: bool) -> int:
+    if by.if_plan is not None:
+        raise UsageError("--if-plan is for one saga, whose plan was approved: name it, or leave the option out")
     sagas = [saga async for saga in selected.find(app.listing)]
     question = f"{action.verb.capitalize()} {_count(sagas)}?"
     if sagas and not by.dry_run and not by.confirm(question, needs_yes=True):
@@ -128,7 +129,7 @@ async def _run_many(app: App, action: Action, selected: Selected, by: ActionOpti
     async def apply(saga: UUID) -> None:
         async with places:
             try:
-                await action.apply(app, saga, by, dry_run=by.dry_run)
+                await (action.check(app, saga) if by.dry_run else action.apply(app, saga, by))
             except (Conflict, NotFound) as error:  # the saga has moved on, or the action does not apply to it
                 refused[saga] = str(error)
 

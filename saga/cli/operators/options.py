@@ -30,6 +30,8 @@ class ActionOptions:
         The operator who acts; the default is the name of your account.
     dry_run
         Show what would change, and change nothing.
+    if_plan
+        Act only if this is still the plan: the digest that --dry-run shows, or its first 8 characters or more.
     yes
         Do not ask for confirmation.
     """
@@ -37,6 +39,7 @@ class ActionOptions:
     reason: Annotated[str, Parameter(group=_GROUP)] = REASON
     actor: Annotated[str | None, Parameter(group=_GROUP)] = None
     dry_run: Annotated[bool, Parameter(group=_GROUP, negative=())] = False
+    if_plan: Annotated[str | None, Parameter(group=_GROUP)] = None
     yes: Annotated[bool, Parameter(group=_GROUP, negative=())] = False
 
     @property

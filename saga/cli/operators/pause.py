@@ -8,9 +8,9 @@ from saga.cli.operators.action import Action, run_action
 from saga.cli.operators.options import DEFAULTS, ActionOptions
 from saga.cli.operators.selection import NO_FILTER, AnySaga, Selection
 from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
-from saga.operations import Operations
+from saga.inspection.actions.request import ActionRequest
 
-_ACTION: Final = Action("pause", "paused", Operations.pause, is_irreversible=False)
+_ACTION: Final = Action(ActionRequest("pause"), "paused")
 
 
 def pause(

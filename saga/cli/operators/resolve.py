@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
-from uuid import UUID
+from typing import Annotated
 
 from cyclopts import Parameter
 
@@ -11,10 +10,7 @@ from saga.cli.operators.action import Action, run_action
 from saga.cli.operators.options import DEFAULTS, ActionOptions
 from saga.cli.operators.selection import NO_FILTER
 from saga.cli.options import FROM_SETTINGS, Json, SagaReference, StoreOptions
-from saga.operations import Operations
-from saga.ports.ledger import Snapshot
-
-Evidence = Literal["happened", "did-not-happen", "compensated"]
+from saga.inspection.actions.request import ActionRequest, Evidence
 
 
 def resolve(
@@ -31,7 +27,6 @@ def resolve(
 ) -> int:
     """Settle a quarantined step by what you know: its effect happened, did not happen, or was undone by hand."""
 
-    async def perform(operations: Operations, saga: UUID, /, *, actor: str, reason: str, dry_run: bool) -> Snapshot:
-        return await operations.resolve(saga, step, evidence, actor=actor, reason=reason, dry_run=dry_run)
-
-    return run_action(Action("resolve", "resolved", perform), NO_FILTER.of(saga), by, store, as_json=json)
+    return run_action(
+        Action(ActionRequest("resolve", step, evidence), "resolved"), NO_FILTER.of(saga), by, store, as_json=json
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 from cyclopts import Parameter
 
@@ -11,8 +10,7 @@ from saga.cli.operators.action import Action, run_action
 from saga.cli.operators.options import DEFAULTS, ActionOptions
 from saga.cli.operators.selection import NO_FILTER, AnySaga, Selection
 from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
-from saga.operations import Operations
-from saga.ports.ledger import Snapshot
+from saga.inspection.actions.request import ActionRequest
 
 
 def retry(
@@ -27,8 +25,5 @@ def retry(
 ) -> int:
     """Retry the quarantined steps of a saga, or of many."""
 
-    async def perform(operations: Operations, saga: UUID, /, *, actor: str, reason: str, dry_run: bool) -> Snapshot:
-        return await operations.retry(saga, step, actor=actor, reason=reason, dry_run=dry_run)
-
-    action = Action("retry", "retried", perform, is_irreversible=False)
+    action = Action(ActionRequest("retry", step), "retried")
     return run_action(action, which.of(saga, stuck=True), by, store, as_json=json)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Annotated
-from uuid import UUID
 
 from cyclopts import Parameter
 
@@ -11,8 +10,7 @@ from saga.cli.operators.action import Action, run_action
 from saga.cli.operators.options import DEFAULTS, ActionOptions
 from saga.cli.operators.selection import NO_FILTER
 from saga.cli.options import FROM_SETTINGS, Json, SagaReference, StoreOptions
-from saga.operations import Operations
-from saga.ports.ledger import Snapshot
+from saga.inspection.actions.request import ActionRequest
 
 
 def skip(
@@ -26,7 +24,4 @@ def skip(
 ) -> int:
     """Go on without a quarantined step after the pivot. The step has no effect, and no other step may read its result."""
 
-    async def perform(operations: Operations, saga: UUID, /, *, actor: str, reason: str, dry_run: bool) -> Snapshot:
-        return await operations.skip(saga, step, actor=actor, reason=reason, dry_run=dry_run)
-
-    return run_action(Action("skip", "skipped", perform), NO_FILTER.of(saga), by, store, as_json=json)
+    return run_action(Action(ActionRequest("skip", step), "skipped"), NO_FILTER.of(saga), by, store, as_json=json)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from json import dumps
 from typing import Annotated, Final
 
@@ -21,7 +21,7 @@ from saga.core.state.letters import COMPENSATED, QUARANTINED_LETTERS, REJECTED, 
 from saga.core.state.letters import COMPENSATING as COMPENSATING_STEP
 from saga.core.state.operation import Operation
 from saga.inspection.attempts import attempts_in_history, operations
-from saga.inspection.documents import saga_document
+from saga.inspection.documents import audit_document, saga_document
 from saga.inspection.moments import budget_end_of, deadline_of
 from saga.inspection.references import find_saga
 from saga.inspection.returned import returned
@@ -29,6 +29,7 @@ from saga.inspection.why import why
 from saga.inspection.wording import Clock, clock_of, letter_word, readable, sentence, shortened, span, state_of
 from saga.loops import run
 from saga.ports.saga_detail import SagaDetail
+from saga.ports.values.audit import AuditFilter, AuditLine
 from saga.settings import Settings
 
 OUTCOME_CHARS_MAX: Final = 200
@@ -60,8 +61,15 @@ def show(
     """
     settings = store.settings()
     log_for_people(settings)
-    detail = run(read_saga(settings, saga))
-    print_page(Page(saga_page(detail, is_full=full), saga_document(detail)), as_json=json)
+    detail, audits = run(_read(settings, saga))
+    document = saga_document(detail) | {"audit": [audit_document(line, detail.graph) for line in audits]}
+    print_page(Page([*saga_page(detail, is_full=full), *_audit(detail, audits)], document), as_json=json)
+
+
+async def _read(settings: Settings, reference: str) -> tuple[SagaDetail, list[AuditLine]]:
+    async with opened_store(settings) as adapter:
+        detail = await adapter.listing.detail(await find_saga(adapter, reference))
+        return detail, await adapter.ledger.audits(AuditFilter(saga=detail.saga))
 
 
 async def read_saga(settings: Settings, reference: str) -> SagaDetail:
@@ -77,6 +85,20 @@ def saga_page(detail: SagaDetail, *, is_full: bool = False) -> list[RenderableTy
     if detail.key:
         head.append(f"  key {detail.key}")
     return [head, _facts(detail, clock, cut), Text(""), _steps(detail, cut), Text(""), _history(detail, clock, cut)]
+
+
+def _audit(detail: SagaDetail, audits: Sequence[AuditLine]) -> list[RenderableType]:
+    """The actions of operators, oldest first; nothing if there are none."""
+    if not audits:
+        return []
+    clock, rows = clock_of(detail.now), table("time", "operator", "action", "step", "reason")
+    for line in reversed(audits):
+        action, refusal = line.audit.action, line.audit.refusal
+        step = "" if action.step is None else detail.graph.steps[action.step].name
+        name = action.actor if action.authenticated is None else f"{action.actor} ({action.authenticated})"
+        words = [action.reason or "", *([] if refusal is None else [f"refused: {refusal}"])]
+        rows.add_row(*map(Text, (clock(line.at), name, action.action, step, "; ".join(words))))
+    return [Text(""), rows]
 
 
 def _whole(text: str, _: int = 0) -> str:
