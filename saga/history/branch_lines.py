@@ -68,7 +68,10 @@ def complain_if_handled(now: ReplayState, kind: str, step: int) -> None:
 
 
 def _begins(now: ReplayState, rule: Rule, kind: str, step: int, turns: frozenset[Turn]) -> bool:
-    """Complains unless it is the turn of this pending step, and the answer is one of these."""
+    """Returns whether a step is pending. Complains unless it is its turn, and the answer is one of these.
+
+    The line is followed all the same, so that one fault is reported once.
+    """
     if not now.expect(rule, kind, "P", step=step, phases=RUNNING):
         return False
     now.forward()
@@ -77,7 +80,6 @@ def _begins(now: ReplayState, rule: Rule, kind: str, step: int, turns: frozenset
     if is_held or turn not in turns | {Turn.UNKNOWN}:
         held = "while a rollback is requested" if now.cancel else "while the saga is paused" if now.paused else "now"
         now.complain(rule, f"{kind!r} of {now.name(step)} {held}", "P" if is_held else turn.value)
-        return False
     return True
 
 

@@ -15,6 +15,7 @@ from saga.inspection.instants import Instant, instant
 from saga.inspection.moments import ROLLING_BACK, budget_end_of, deadline_of
 from saga.inspection.query.search import Searched
 from saga.inspection.returned import returned
+from saga.inspection.step_reason import reason_of
 from saga.inspection.why import why
 from saga.inspection.wording import letter_word, phase_word
 from saga.ports.listing import DefinitionLine, SagaLine
@@ -154,10 +155,12 @@ def step_document(detail: SagaDetail, position: int, show: Show = payload) -> Do
     step, record, command = detail.graph.steps[position], detail.records.get(position), detail.commands.get(position)
     found: Document = {
         "name": step.name,
+        "kind": step.kind.value,
         "service": step.service,
         "mode": step.mode.name.lower(),
         "pivot": step.pivot,
         "state": letter_word(detail.state.vector[position]),
+        "reason": reason_of(detail, position),
         "attempts": 0,
         "failures": 0,
         "process": None,

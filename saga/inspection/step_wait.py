@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from saga.core.definition.graph import Graph
+from saga.core.rules.branches import NOT_BEGUN
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import (
@@ -74,9 +75,17 @@ def _quarantined(detail: SagaDetail, step: int) -> Explanation:
         waits_for=f"an operator: {_purpose(detail, step)} is quarantined" + (f" ({reason})" if reason else ""),
         since=last_time(detail, HistoryKind.QUARANTINED, step),
         outlook=ONLY_AN_OPERATOR,
-        remedy=way_out_of_quarantine(detail.saga, detail.graph, detail.state.vector, step),
+        remedy=_way_out(detail, step, reason or ""),
         note=None if is_repeated else note,
     )
+
+
+def _way_out(detail: SagaDetail, step: int, reason: str) -> str:
+    if step in detail.commands or NOT_BEGUN not in reason:
+        return way_out_of_quarantine(detail.saga, detail.graph, detail.state.vector, step)
+    name = detail.graph.steps[step].name
+    run = f"saga retry {detail.saga} {name}, which runs it all the same"
+    return run if detail.graph.steps[step].mode is Mode.JOURNALED else f"saga skip {detail.saga} {name}, or {run}"
 
 
 def way_out_of_quarantine(saga: UUID, graph: Graph, vector: str, step: int) -> str:

@@ -19,9 +19,10 @@ from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
 from saga.cli.output import Page, print_page, table
 from saga.cli.store import opened_store
 from saga.core.definition.graph import Graph
-from saga.core.definition.step import Step
+from saga.core.definition.step import Call, Step
 from saga.core.duration import duration_text
 from saga.errors import NotFound, UsageError
+from saga.inspection.branch_words import branch_words
 from saga.inspection.documents import definition_document
 from saga.inspection.drawing.flow_chart import flow_chart
 from saga.inspection.references import missing_definition
@@ -151,14 +152,15 @@ def tree_page(graph: Graph) -> list[RenderableType]:
 
 
 def _step_line(graph: Graph, step: Step) -> Text:
-    line = Text.assemble((step.name, "bold"), f"  {step.service}.{step.handler} ({step.mode.name.lower()})")
+    called = f"{step.service}.{step.handler} ({step.mode.name.lower()})" if isinstance(step, Call) else step.kind.value
+    line = Text.assemble((step.name, "bold"), f"  {called}")
     others = ", ".join(graph.steps[before].name for before in step.after[:-1])
     facts = {
         "pivot": step.pivot,
         "retriable": step.retriable,
-        "read-only": step.read_only,
+        "read-only": step.read_only and isinstance(step, Call),
         "compensated": step.compensation,
         f"also after {others}": others,
     }
-    text = ", ".join(fact for fact, is_so in facts.items() if is_so)
+    text = ", ".join([*(fact for fact, is_so in facts.items() if is_so), *branch_words(step)])
     return line.append(f"  {text}", style="dim") if text else line

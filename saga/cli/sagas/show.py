@@ -25,6 +25,7 @@ from saga.inspection.documents import audit_document, saga_document
 from saga.inspection.moments import budget_end_of, deadline_of
 from saga.inspection.references import find_saga
 from saga.inspection.returned import returned
+from saga.inspection.step_reason import reason_of
 from saga.inspection.why import why
 from saga.inspection.wording import Clock, clock_of, letter_word, readable, sentence, shortened, span, state_of
 from saga.loops import run
@@ -135,7 +136,7 @@ def _times(detail: SagaDetail, clock: Clock) -> str:
 def _steps(detail: SagaDetail, cut: Cut) -> RenderableType:
     tables = []
     for is_wide in (False, True):
-        rows = table("step", "service", "state", "tries", *(("process",) if is_wide else ()), "result or error")
+        rows = table("step", "service", "state", "tries", *(("process",) if is_wide else ()), "result or reason")
         for position in range(len(detail.graph.steps)):
             rows.add_row(*_step_cells(detail, position, cut, is_wide=is_wide))
         tables.append(rows)
@@ -150,15 +151,22 @@ def _step_cells(detail: SagaDetail, position: int, cut: Cut, *, is_wide: bool) -
     tries = command.deliveries if command else past.attempts
     process = (command.owner if command else past.process) or ""
     name = Text(step.name + (" (pivot)" if step.pivot else ""))
-    cells = [name, Text(step.service), Text(letter_word(letter), style=style), Text(str(tries or ""))]
+    cells = [
+        name,
+        Text(step.service or f"({step.kind.value})"),
+        Text(letter_word(letter), style=style),
+        Text(str(tries or "")),
+    ]
     return [*cells, *([Text(process)] if is_wide else []), _outcome(detail, position, cut)]
 
 
 def _outcome(detail: SagaDetail, position: int, cut: Cut) -> Text:
-    """The error of the attempt under way, else the result, else the newest detail in the history."""
+    """The error of the attempt under way, else why it ended as it did, else the result, else the newest detail in the history."""
     record, command = detail.records.get(position), detail.commands.get(position)
     if command is not None and command.error:
         return Text(cut(command.error, OUTCOME_CHARS_MAX), style="red")
+    if (reason := reason_of(detail, position)) is not None:
+        return Text(cut(reason, OUTCOME_CHARS_MAX))
     if record is not None:
         return Text(cut(readable(record.result), OUTCOME_CHARS_MAX))
     found = (line.detail for line in reversed(detail.history) if line.step == position and line.detail)

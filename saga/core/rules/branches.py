@@ -25,6 +25,8 @@ from saga.core.state.letters import (
 
 CANNOT_EVALUATE: Final = "its condition cannot be evaluated"
 """The beginning of the reason if a condition reads an absent value, or compares values of different kinds."""
+NOT_BEGUN: Final = "it has not begun"
+"""Part of the reason if a step is quarantined although no command of it was ever sent."""
 
 
 class Join(Enum):
@@ -93,7 +95,7 @@ def _reject_unstarted(fold: Fold, step: int, reason: str) -> Turn:
         record_handled(fold, step, reason)
         return Turn.FINISHED
     if pivot.is_pivot_passed(fold.graph, fold.letters):
-        fold.quarantine(step, QUARANTINED_DISPATCHED, f"{reason}: it has not begun, and the pivot has passed")
+        fold.quarantine(step, QUARANTINED_DISPATCHED, f"{reason}: {NOT_BEGUN}, and the pivot has passed")
         return Turn.REJECTED
     fold.letters[step] = REJECTED
     fold.note(HistoryKind.REJECTED, step, reason)

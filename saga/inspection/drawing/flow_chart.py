@@ -1,15 +1,27 @@
-"""A definition as a Mermaid flow chart."""
+"""A definition as a Mermaid flow chart: beside the edges it shows how many of them a step waits for, and under which condition it runs."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from saga.core.definition.graph import Graph
+from saga.core.definition.step import Check
+from saga.inspection.branch_words import branch_words
+
+_ENTITIES: Final = {"#": "#35;", '"': "#quot;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "`": "#96;"}
+"""Characters that have a meaning in the text of a node, as Mermaid writes them."""
 
 
 def flow_chart(graph: Graph) -> str:
-    """A Mermaid flow chart; the pivot has a double frame."""
+    """A Mermaid flow chart; the pivot has a double frame, a check is a rhombus."""
     rows = ["flowchart LR"]
     for position, step in enumerate(graph.steps):
-        frame = f'[["{step.name}"]]' if step.pivot else f'["{step.name}"]'
-        rows.append(f"  s{position}{frame}")
+        before, after = ("[[", "]]") if step.pivot else ("{", "}") if isinstance(step, Check) else ("[", "]")
+        label = "<br/>".join([step.name, *map(_escaped, branch_words(step))])
+        rows.append(f'  s{position}{before}"{label}"{after}')
         rows += [f"  s{before} --> s{position}" for before in step.after]
     return "\n".join(rows)
+
+
+def _escaped(text: str) -> str:
+    return "".join(_ENTITIES.get(character, character) for character in text)

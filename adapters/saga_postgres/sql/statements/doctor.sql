@@ -52,7 +52,7 @@ select split_part(d.name, '~', 1) || ' v' || d.version || ': ' || string_agg(dis
        case when c.service is null then ' has no contract'
             else format(' is %s, and was frozen as %s', mode_word(c.mode), mode_word(t.mode)) end, ', ') as what
 from definition d
-join definition_step t on t.definition = d.id
+join definition_step t on t.definition = d.id and t.mode <> 'E'  -- steps of Saga itself have no handler
 left join contract c on c.service = t.service and c.handler = t.handler
 where (c.service is null or c.mode <> t.mode)
   and (exists (select from saga s where s.definition = d.id and s.wake_at is not null)
