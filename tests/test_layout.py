@@ -60,6 +60,7 @@ SLEEPS: dict[str, str] = {
     "tests/bad_input/hostility.py": "handlers with odd habits, which run on virtual time, where a sleep takes no real time",
     "tests/runtime/timing/test_coarse_timers.py": "runs on virtual time, where a sleep takes no real time",
     "tests/runtime/world.py": "polls real tables, with a deadline",
+    "tests/testing/harness/test_time.py": "a handler on virtual time, where a sleep takes no real time",
 }
 """Path of a file (`::name` for a function) -> why it is an exception."""
 

@@ -67,6 +67,10 @@ class Commands:
         rows = [] if queue is None else [self.get(ref) for ref in queue.due(now, limit, is_wanted)]
         return [row for row in rows if row is not None]
 
+    def first_due_at(self) -> float | None:
+        """The time at which the first of all queued commands is due; None if none is queued."""
+        return min((at for queue in self._queues.values() if (at := queue.first_at()) is not None), default=None)
+
     def add(self, row: CommandRow) -> None:
         self._of_saga.setdefault(row.ref.saga, {})[row.ref.step] = row
         self._index(row)

@@ -35,6 +35,12 @@ class DueQueue(Generic[Key]):
     def discard(self, key: Key) -> None:
         self._entries.pop(key, None)
 
+    def first_at(self) -> float | None:
+        """The earliest due time; None if the queue is empty."""
+        while self._heap and self._entries.get(self._heap[0][2]) != self._heap[0][:2]:
+            heapq.heappop(self._heap)
+        return self._heap[0][0] if self._heap else None
+
     def due(self, now: float, limit: int, is_wanted: Callable[[Key], bool]) -> list[Key]:
         """Up to `limit` wanted keys that are due, the most overdue first. They stay in the queue."""
         found: list[Key] = []

@@ -183,5 +183,11 @@ def current_host() -> Host | None:
     return _host.get()
 
 
+def host_of(handle: asyncio.Handle) -> Host | None:
+    """The host to which a call or a timer belongs."""
+    context: Context = handle._context  # type: ignore[attr-defined]  # noqa: SLF001 (the type stubs do not know it)
+    return context.get(_host)
+
+
 def _report_nothing(_: asyncio.AbstractEventLoop, __: dict[str, Any]) -> None:
     """Ignores errors of tasks that a killed host left behind."""
