@@ -14,6 +14,7 @@ import pytest
 from saga import Context, Definition, Participant
 from saga.errors import Unavailable
 from saga_postgres.connection import sessions
+from saga_postgres.connection.pool import Pool
 from saga_postgres.embedded.server import NOT_DURABLE, EmbeddedPostgres
 from tests.migrated import migrate_database
 from tests.runtime.world import World, until
@@ -22,6 +23,7 @@ from tests.services import postgres as services
 SETTINGS = {**NOT_DURABLE, "max_connections": "20", "log_connections": "on"}
 SAGAS = 40
 ROLE = "scarce"
+PID = "select pg_backend_pid()"
 OURS = "select count(*) from pg_stat_activity where usename = $1 and application_name <> 'hog'"
 END_OURS = "select pg_terminate_backend(pid) from pg_stat_activity where usename = $1 and application_name <> 'hog'"
 
@@ -150,6 +152,33 @@ async def test_a_role_with_two_connections_is_enough(scarce: Scarce) -> None:
         handles = await asyncio.gather(*(sagas.start(sending) for _ in range(SAGAS)))
         assert [(await handle.result(30)).value for handle in handles] == ["sent"] * SAGAS
         assert await scarce.ours() <= 2
+
+
+async def test_a_statement_waits_until_the_server_gives_a_connection(scarce: Scarce) -> None:
+    await scarce.limit(0)
+    pool = Pool(scarce.url, "saga", connections_max=2, application="test")
+    before = scarce.attempts()
+    waiting = asyncio.create_task(pool.fetch(PID))
+    await until(lambda: scarce.attempts() - before >= 2, "it has asked twice")
+    assert scarce.attempts() - before == 2
+    await scarce.limit(-1)
+    async with asyncio.timeout(10):
+        await waiting
+    await pool.close()
+
+
+async def test_a_session_of_the_pool_takes_the_place_of_one_that_is_refused(scarce: Scarce) -> None:
+    pool = Pool(scarce.url, "saga", connections_max=2, application="test")
+    ((idle,),) = await pool.fetch(PID)
+    await scarce.limit(1)
+    session = await pool.dedicated()
+    assert session.get_server_pid() == idle
+
+    pool.share(session)
+    async with asyncio.timeout(10):
+        assert await pool.fetch_slowly(PID) == [(idle,)]  # there is no other one
+    session.terminate()
+    await pool.close()
 
 
 async def test_a_role_with_one_connection_is_told_what_it_needs(

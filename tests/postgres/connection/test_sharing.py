@@ -114,7 +114,8 @@ async def test_a_session_that_is_passed_on_to_who_waits_stays_in_the_pool(pool: 
         assert set(await asyncio.gather(*(pid(pool) for _ in range(5)))) == {first}
 
 
-async def test_a_statement_that_may_take_long_has_a_session_of_its_own(member: PostgresAdapter) -> None:
+async def test_a_statement_that_may_take_long_has_a_session_of_its_own(member: PostgresAdapter, tables: Tables) -> None:
+    await until_sessions(tables, 1)
     ((found,),) = await member.pool.fetch_slowly(PID)
     assert found != shared(member)
 
