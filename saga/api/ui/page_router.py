@@ -25,6 +25,7 @@ NOBODY: Final[Mapping[str, Json]] = {"principal": None, "signed_in": False, "stu
 """The values of a page whose reader is not known."""
 
 Page = Callable[[Request, Sagas], Awaitable[View]]
+Stream = Callable[[Request, Sagas], Awaitable[Response]]
 
 
 class Forward(Exception):
@@ -52,6 +53,20 @@ class Pages:
     def form(self, path: str, role: Role = Role.VIEWER) -> Callable[[Page], Page]:
         """Adds what answers a form that is sent to this path. The page itself asks for the role of the action."""
         return self._adder(path, role, "POST")
+
+    def stream(self, path: str, role: Role = Role.VIEWER) -> Callable[[Stream], Stream]:
+        """Adds a stream of events at this path. What goes wrong is a problem, because no person reads it."""
+
+        def add(stream: Stream) -> Stream:
+            async def route(sent: Request) -> Response:
+                request = with_session(sent)
+                await requires(role)(request)
+                return await stream(request, cast("Sagas", request.app.state.sagas))
+
+            self.router.add_api_route(path, route, methods=["GET"], name=stream.__name__)
+            return stream
+
+        return add
 
     def _adder(self, path: str, role: Role, method: str) -> Callable[[Page], Page]:
         def add(page: Page) -> Page:

@@ -237,6 +237,16 @@ async def test_a_request_without_a_token_is_told_what_to_send(shop: Shop) -> Non
     assert "Sign in at the application" in answer.text
 
 
+async def test_the_events_of_a_saga_are_for_those_who_may_see_it(shop: Shop) -> None:
+    path = f"/sagas/{shop.ids['order-1001']}/events"
+    async with client(shop, Role.VIEWER) as pages, client(shop, None) as outside:
+        answer, refused = await pages.get(path), await outside.get(path)
+
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert "event: end" in answer.text
+    assert (refused.status_code, refused.headers["content-type"]) == (401, "application/problem+json")
+
+
 async def test_files_are_kept_by_browsers_until_they_change(shop: Shop) -> None:
     async with client(shop) as pages:
         version = re.search(r"saga\.css\?v=(\w+)", (await pages.get("/")).text)

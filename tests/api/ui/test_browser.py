@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import pytest
 from playwright.sync_api import Browser, expect
@@ -172,8 +173,6 @@ def test_retry_by_the_keyboard_alone(browser: Browser, site: Site) -> None:
         reader.press("Enter")
 
         reader.sees("Recorded: retry")
-        site.run(site.shop.until("order-1013", lambda detail: detail.state.phase.is_terminal))
-        reader.hears_news()
         expect(reader.page.get_by_label("Why")).to_contain_text("It completed")
 
 
@@ -184,7 +183,6 @@ def test_start_an_order_and_watch_it(browser: Browser, site: Site) -> None:
         reader.page.get_by_role("button", name="Start").click()
 
         reader.is_at("sagas/")
-        reader.hears_news()
         expect(reader.page.get_by_label("Why")).to_contain_text("It completed")
 
 
@@ -216,6 +214,27 @@ def test_a_page_follows_what_happens_and_keeps_the_focus(reader: Reader) -> None
     assert reader.page.evaluate("document.activeElement.textContent") == before
     reader.page.get_by_role("link", name="1 newer: show").click()
     reader.sees("order-2001")
+
+
+def test_a_saga_is_followed_as_it_happens(reader: Reader) -> None:
+    saga = UUID(reader.site.shop.ids["order-1012"])
+    reader.open(f"sagas/{saga}")
+    expect(reader.page.get_by_label("Why")).to_contain_text("the next attempt of step ship")
+
+    reader.site.run(reader.site.shop.sagas.operations.pause(saga, actor="ann", reason="look first"))
+
+    expect(reader.page.locator(".head")).to_contain_text("paused")
+
+
+def test_a_page_that_hears_nothing_says_so_and_keeps_what_it_shows(browser: Browser, site: Site) -> None:
+    with reading(browser, site, may_fail=True) as reader:
+        reader.page.clock.install()
+        reader.open()
+        reader.page.context.set_offline(True)
+        reader.page.clock.fast_forward(15_000)
+
+        expect(reader.page.locator("[data-sign]")).to_contain_text("no news for")
+        expect(reader.page.get_by_role("link", name="order-1017")).to_be_visible()
 
 
 def test_the_theme_can_be_chosen_and_stays(reader: Reader) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from fastapi import Request
+from fastapi import Request, Response
 
 from saga.api.principals import principal_of
+from saga.api.rest.events import watch_saga
 from saga.api.ui.page_router import Pages
 from saga.api.ui.pages.actions_panel import panel, request_from
 from saga.api.ui.pages.audit import audit_rows
@@ -17,19 +18,21 @@ from saga.api.ui.rendering import View, drawing
 from saga.api.ui.zone import Clock, clock_in, zone_of
 from saga.client import Sagas
 from saga.core.definition.json_value import Json
-from saga.core.state.letters import COMPENSATED, QUARANTINED_COMPENSATING, SUCCEEDED, UNDER_WAY_LETTERS, UNKNOWN
+from saga.core.state.letters import QUARANTINED_COMPENSATING, SUCCEEDED
 from saga.core.state.phase import Phase
 from saga.inspection.actions.request import ActionRequest
 from saga.inspection.documents import hidden, payload, saga_document
 from saga.inspection.drawing.graph_svg import saga_graph_svg
+from saga.inspection.drawing.marks import Mark, mark_of
 from saga.inspection.drawing.picture import marks_of
 from saga.inspection.drawing.timeline_svg import timeline_svg
 from saga.inspection.drawing.undo import Undo, undo_of
 from saga.inspection.explanation import Explanation, Situation
 from saga.inspection.query.terms import quoted
 from saga.inspection.references import find_saga
+from saga.inspection.summaries.effects import Effect, effect_of
 from saga.inspection.why import why
-from saga.inspection.wording import letter_word, span
+from saga.inspection.wording import span
 from saga.ports.saga_detail import SagaDetail
 from saga.ports.values.audit import AuditFilter
 
@@ -41,6 +44,10 @@ HISTORY_SHOWN_MAX: Final = 500
 _LOOKS: Final = {
     Phase.RUNNING: "running", Phase.COMPENSATING: "undoing", Phase.ABANDONING: "finding",
     Phase.COMPLETED: "ok", Phase.COMPENSATED: "undoing", Phase.ABANDONED: "idle",
+}  # fmt: skip
+_EFFECT_MARKS: Final = {
+    Effect.STANDS: Mark("ok", "✓", ""), Effect.UNDONE: Mark("undone", "↶", ""), Effect.UNKNOWN: mark_of("effect unknown"),
+    Effect.LEFT: Mark("rejected", "✓", ""),
 }  # fmt: skip
 _ENDED: Final = {
     Situation.COMPLETED: "It completed",
@@ -54,6 +61,12 @@ def add_to(pages: Pages) -> None:
     async def saga(request: Request, sagas: Sagas) -> View:
         detail = await sagas.detail(await find_saga(sagas.adapter, request.path_params["ref"]))
         return await saga_view(request, sagas, detail, request_from(request.query_params))
+
+    @pages.stream("/sagas/{ref}/events")
+    async def events(request: Request, sagas: Sagas) -> Response:
+        """The events of the API, for a browser that has signed in."""
+        saga = await find_saga(sagas.adapter, request.path_params["ref"])
+        return await watch_saga(request, sagas, saga, request.headers.get("last-event-id"))
 
 
 async def saga_view(
@@ -79,7 +92,7 @@ async def saga_view(
             "remedy": answer.remedy,
             "actions": panel(detail, principal_of(request), chosen, fault),
             "done": request.query_params.get("done", "") if not fault else "",
-            "events": None,
+            "events": None if detail.state.phase.is_terminal else f"{detail.saga}/events",
             "tags": ", ".join(f"{name}={value}" for name, value in (document["tags"] or {}).items()),
             "graph": drawing(saga_graph_svg(detail)),
             "timeline": drawing(timeline_svg(detail, clock)) if tab == "timeline" else None,
@@ -149,26 +162,19 @@ def _steps(detail: SagaDetail, steps: list[dict[str, Json]], undos: list[Undo]) 
 
 
 def _effects(detail: SagaDetail, undos: list[Undo]) -> Iterator[dict[str, Json]]:
-    """The effects that exist, may exist, or existed."""
-    for (step, letter), undo in zip(_lettered(detail), undos, strict=True):
-        if step.read_only:
-            continue
-        effect = {"step": step.name, "service": step.service, "state": letter_word(letter)}
-        if letter == SUCCEEDED:
-            yield effect | {"words": "stands", "next": _next(detail, undo)}
-        elif letter == COMPENSATED:
-            yield effect | {"words": "undone" if undo.kind == "done" else undo.words, "next": ""}
-        elif letter == UNKNOWN or letter in UNDER_WAY_LETTERS:
-            yield effect | {"words": _under_way(letter), "next": _next(detail, undo)}
-
-
-def _under_way(letter: str) -> str:
-    return "stands, compensation quarantined" if letter == QUARANTINED_COMPENSATING else letter_word(letter)
+    """The effects that exist, may exist, or existed, each with what happens to it next."""
+    for position, undo in enumerate(undos):
+        effect, step = effect_of(detail, position), detail.graph.steps[position]
+        if effect is not None and effect in _EFFECT_MARKS:
+            mark = _EFFECT_MARKS[effect]._replace(word=effect.value)
+            if detail.state.vector[position] == QUARANTINED_COMPENSATING:
+                mark = Mark("person", "!", "stands, compensation quarantined")
+            yield {"step": step.name, "service": step.service, "mark": mark, "next": _next(detail, undo)}
 
 
 def _next(detail: SagaDetail, undo: Undo) -> str:
     if undo.kind == "person":
-        return "an operator"
+        return "waits for an operator"
     if detail.state.phase is Phase.COMPENSATING and undo.kind in ("waits", "acts"):
         return f"is undone: {undo.words}"
     return "stays" if detail.state.phase.is_terminal else ""

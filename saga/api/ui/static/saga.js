@@ -33,14 +33,26 @@ let stream = null;
 function listen() {
   const live = byAttribute("data-events");
   if (!live || stream) return;
-  stream = new EventSource(live.dataset.events);
+  const opened = new EventSource(live.dataset.events);
+  stream = opened;
   let pending = null;
+  let lines = 0;
+  let isCaughtUp = false; // the stream begins with what the page shows already
   const news = () => {
     lastNews = Date.now();
     pending ??= setTimeout(() => { pending = null; refresh(); }, 150);
   };
-  for (const name of ["history", "saga", "counts", "end", "reset"]) stream.addEventListener(name, news);
-  stream.addEventListener("open", () => { lastNews = Date.now(); });
+  opened.addEventListener("history", () => { lines += 1; if (isCaughtUp) news(); });
+  opened.addEventListener("saga", () => {
+    if (isCaughtUp || lines !== Number(live.dataset.lines)) news();
+    isCaughtUp = true;
+  });
+  opened.addEventListener("end", news);
+  opened.addEventListener("reset", news);
+  opened.addEventListener("open", () => { lastNews = Date.now(); });
+  opened.addEventListener("error", () => {
+    if (opened.readyState === EventSource.CLOSED && stream === opened) stream = null;
+  });
 }
 
 function quiet() {
@@ -60,10 +72,11 @@ document.addEventListener("htmx:after:swap", () => { lastNews = Date.now(); });
 setInterval(() => {
   const live = byAttribute("data-live");
   if (!live || document.hidden) return;
-  if (!stream) refresh();
+  const isListening = stream?.readyState === EventSource.OPEN;
+  if (!isListening) refresh();
   const seconds = Math.round((Date.now() - lastNews) / 1000);
   const sign = byAttribute("data-sign");
-  if (sign && !stream && seconds * 1000 > STALE_MS) {
+  if (sign && !isListening && seconds * 1000 > STALE_MS) {
     sign.classList.add("stale");
     sign.textContent = `no news for ${seconds} s, reconnecting`;
   }
