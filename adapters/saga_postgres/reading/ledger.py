@@ -25,7 +25,7 @@ from saga_postgres.connection.pool import Pool
 from saga_postgres.reading.fleet import read_fleet
 from saga_postgres.reading.histories import read_histories
 from saga_postgres.reading.saga_detail import missing, read_case, read_history
-from saga_postgres.reading.scan import read_scan
+from saga_postgres.reading.scan import PLANNED_FOR_ITS_PARAMETERS, read_scan
 from saga_postgres.reading.survey import read_survey
 from saga_postgres.reading.watch import read_marks, read_moments
 from saga_postgres.rows import state_of
@@ -77,7 +77,8 @@ class PostgresLedger:
         only_live = wanted.stuck or (
             wanted.phases is not None and not any(phase.is_terminal for phase in wanted.phases)
         )
-        async with self._pool.connection() as connection:
+        async with self._pool.connection() as connection, connection.transaction(readonly=True):
+            await connection.execute(PLANNED_FOR_ITS_PARAMETERS)
             rows = await connection.fetch(
                 _LINES,
                 phases,

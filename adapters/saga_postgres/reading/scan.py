@@ -20,10 +20,13 @@ _SQL: Final = statements("scan")
 WINDOWS: Final = {among: with_includes(_SQL["window"], {"source": _SQL[among.value]}) for among in Among}
 _DEFINITIONS: Final = "select id from definition where split_part(name, '~', 1) = any ($1::text[])"
 _NOW: Final = "select extract(epoch from clock_timestamp())::float8"
+PLANNED_FOR_ITS_PARAMETERS: Final = "set local plan_cache_mode = force_custom_plan"
+"""A filter that is null must not hide an index from the planner: a plan for any parameters would read the whole table."""
 
 
 async def read_scan(connection: Connection, wanted: SagaScan) -> ScanPage:
     async with connection.transaction(isolation="repeatable_read", readonly=True):
+        await connection.execute(PLANNED_FOR_ITS_PARAMETERS)
         now: float = await connection.fetchval(_NOW)
         if wanted.among is not Among.ALL:
             count = await connection.fetchval(_SQL[f"count_{wanted.among.value}"], wanted.rows_max + 1)
