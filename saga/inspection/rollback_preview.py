@@ -120,4 +120,6 @@ def _undo(graph: Graph, before: State, step: int) -> UndoAction:
 
 
 def _kept(graph: Graph, letter: str, step: int) -> UndoAction:
-    return UndoAction.KEEP if letter == SUCCEEDED and not graph.steps[step].compensation else UndoAction.VOID
+    planned = graph.steps[step]
+    is_kept = letter == SUCCEEDED and not planned.compensation and not planned.read_only
+    return UndoAction.KEEP if is_kept else UndoAction.VOID

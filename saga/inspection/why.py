@@ -7,10 +7,11 @@ from typing import Final
 from saga.core.rules.backward import FOUND_NOTHING
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.rules.pivot import is_pivot_passed
-from saga.core.state.letters import ACTIVE_LETTERS, COMPENSATED, SUCCEEDED, UNKNOWN
+from saga.core.state.letters import ACTIVE_LETTERS, COMPENSATED, HANDLED, SUCCEEDED, UNKNOWN
 from saga.core.state.phase import Phase
 from saga.inspection.explanation import ONLY_AN_OPERATOR, Explanation, Situation
 from saga.inspection.moments import last_change, last_line, last_time
+from saga.inspection.step_reason import reason_of
 from saga.inspection.step_wait import is_under_way, step_wait
 from saga.ports.saga_detail import SagaDetail
 
@@ -37,8 +38,16 @@ def _ended(detail: SagaDetail) -> Explanation:
     elif detail.state.phase is Phase.ABANDONED:
         situation = Situation.ABANDONED
         note = f"left as they are: {_steps_in(detail, _LEFT_LETTERS) or 'nothing'}"
+    elif HANDLED in detail.state.vector:
+        note = f"it went on without {_rejections(detail)}"
     since = detail.started_at if detail.ended_at is None else detail.ended_at
     return Explanation(situation=situation, waits_for=None, since=since, outlook=(None, "it is over"), note=note)
+
+
+def _rejections(detail: SagaDetail) -> str:
+    """The steps whose rejections were handled, each with its reason."""
+    handled = [step for step, letter in enumerate(detail.state.vector) if letter == HANDLED]
+    return ", ".join(f"{detail.graph.steps[step].name} ({reason_of(detail, step)})" for step in handled)
 
 
 def _undone(detail: SagaDetail) -> str:

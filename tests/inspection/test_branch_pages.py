@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from msgspec import structs
 
 from saga.cli.sagas import definitions, show
 from saga.core.condition.rejection import rejection_document
+from saga.core.definition.paths import output_path, with_default
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
+from saga.inspection.actions.basis import basis_of
+from saga.inspection.actions.plan import plan_of
+from saga.inspection.actions.plan_page import plan_lines
+from saga.inspection.actions.request import ActionRequest
 from saga.inspection.documents import saga_document
 from saga.inspection.drawing.flow_chart import flow_chart
+from saga.inspection.drawing.picture import picture_of_definition
 from saga.inspection.why import why
 from saga.inspection.wording import clock_of, sentence
 from saga.ports.saga_detail import HistoryLine, SagaDetail, StepRecord
@@ -25,7 +31,15 @@ REVIEWED: Final = graph(
     check("affordable", holds="input.cents <= 100000"),
     step("reserve", "J", after=(0,)),
     step("review", "X", after=(1,), condition="steps.reserve.output.risk > 0.5", handled=True),
-    step("letter", "X", after=(2,), condition="steps.review.rejected", optional=True, read_only=True),
+    step(
+        "letter",
+        "X",
+        after=(2,),
+        condition="steps.review.rejected",
+        optional=True,
+        read_only=True,
+        compensation=False,
+    ),
     step("first", "X", after=(1,), handled=True),
     step("second", "X", after=(1,), handled=True),
     step("send", "T", after=(4, 5), successes=1, pivot=True),
@@ -127,3 +141,72 @@ def test_a_line_without_a_command_has_no_operation() -> None:
 
 def test_a_step_that_has_not_begun_is_skipped_or_run_all_the_same() -> None:
     assert_golden("why_not_begun", sentence(GONE_ON, why(GONE_ON), clock_of(NOW)) + "\n")
+
+
+def test_a_completed_saga_says_without_which_steps_it_went_on() -> None:
+    ended = at_the_end(SKIPPED_LINE)
+    completed = replace(ended, state=structs.replace(ended.state, phase=Phase.COMPLETED), ended_at=NOW)
+
+    assert why(completed).note == "it went on without review (no such customer), first (sold out)"
+
+
+def test_a_rollback_is_planned_from_behind_steps_that_have_no_effect() -> None:
+    """A handled and a skipped step are clear only when what ran behind them is."""
+    before_pivot = replace(GONE_ON, state=structs.replace(GONE_ON.state, vector="SSHSHSPP"))
+
+    planned = plan_of(basis_of(before_pivot), ActionRequest("roll back"))
+
+    assert_golden("plan_branches", "\n".join(plan_lines(planned, before_pivot)) + "\n")
+    assert planned.kept == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("review", "review: it is rejected, handled"),
+        ("affordable", "affordable: that is a check, which nobody runs"),
+        ("nothing", "nothing, nor any step of that name"),
+    ],
+)
+def test_an_action_on_a_step_that_is_not_quarantined_says_what_the_step_is(name: str, what: str) -> None:
+    refusal = plan_of(basis_of(GONE_ON), ActionRequest("retry", name)).refusal
+
+    assert refusal == f"saga {SAGA} has no quarantined step {what}"
+
+
+def test_a_step_that_has_not_begun_can_be_skipped() -> None:
+    found = plan_of(basis_of(GONE_ON), ActionRequest("skip", "invoice"))
+
+    assert (found.refusal, found.changes[0]) == (None, "invoice: quarantined (dispatched) -> skipped")
+
+
+def last_reads(**reader: Any) -> SagaDetail:
+    """b, behind the pivot, is quarantined, and c is still to come."""
+    plan = graph(step("a", "X", pivot=True), step("b", "X", after=(0,)), step("c", "X", after=(1,)))
+    a, b, c = plan.steps
+    whole = replace(plan, steps=(a, b, replace(c, **reader)))
+    return replace(GONE_ON, graph=whole, state=structs.replace(GONE_ON.state, vector="SdP"), records={}, history=())
+
+
+@pytest.mark.parametrize(
+    ("reader", "refusal"),
+    [
+        (
+            {"inputs": output_path("b", ()), "reads": (1,)},
+            "step b: its result is read by c; resolve it as happened instead",
+        ),
+        ({"condition": "steps.b.output > 1"}, "step b: its result is read by c; resolve it as happened instead"),
+        ({"inputs": with_default(output_path("b", ()), 0), "reads": (1,)}, None),
+        ({"condition": "steps.b.succeeded"}, None),
+    ],
+)
+def test_a_step_is_skipped_only_if_nobody_needs_its_result(reader: dict[str, Any], refusal: str | None) -> None:
+    assert plan_of(basis_of(last_reads(**reader)), ActionRequest("skip", "b")).refusal == refusal
+
+
+def test_a_drawing_says_what_a_step_waits_for() -> None:
+    titles = [node.title for node in picture_of_definition(REVIEWED).nodes]
+
+    assert titles[0].startswith("affordable; check · checks input.cents <= 100000 · else rejects: ")
+    assert titles[6].startswith("send; service · transactional · 1 of 2")
+    assert titles[7].startswith('invoice; service · external · if input.country == "CH"')

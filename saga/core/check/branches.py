@@ -20,7 +20,7 @@ from saga.core.definition.outline import (
     is_read_only,
     pivot_position,
 )
-from saga.core.definition.paths import DEFAULT_KEY, OUTPUT, PATH_KEY, REASON
+from saga.core.definition.paths import OUTPUT, REASON, paths_without_default
 
 CONDITION_REMEDY: Final = "A condition compares what input and steps.<name>.output have, in CEL."
 _SHOWN_MAX: Final = 200
@@ -94,7 +94,7 @@ def _reading_findings(outline: Outline, step: AnyStepOutline) -> Iterator[Findin
 def _absent_findings(outline: Outline, template: Json, step: StepOutline | None, place: str) -> Iterator[Finding]:
     """Finds the results that may not be there when a template reads them without a default."""
     condition = "" if step is None else step.condition or ""
-    for path in _paths_without_default(template):
+    for path in paths_without_default(template):
         if path[0] == "steps" and path[1] in outline.positions:
             name, word = path[1], path[2]
             if _may_be_absent(outline, name, condition, word, step):
@@ -105,19 +105,6 @@ def _absent(place: str, name: str, word: str) -> Finding:
     reason = f"It reads the {word} of {name}, which may not be there."
     remedy = f"Give a default with .or_(...), or the step a condition under which {name} has a {word}."
     return error(Code.MAY_BE_ABSENT, place, reason, remedy)
-
-
-def _paths_without_default(template: Json) -> Iterator[list[Json]]:
-    if isinstance(template, list):
-        for entry in template:
-            yield from _paths_without_default(entry)
-    elif isinstance(template, dict):
-        if PATH_KEY not in template:
-            yield from _paths_without_default(list(template.values()))
-        elif DEFAULT_KEY not in template:
-            yield template[PATH_KEY]
-        else:
-            yield from _paths_without_default(template[DEFAULT_KEY])
 
 
 def _may_be_absent(outline: Outline, name: str, condition: str, word: str, reader: AnyStepOutline | None) -> bool:

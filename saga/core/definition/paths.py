@@ -108,6 +108,25 @@ def reads(template: Json) -> tuple[str, ...]:
     return tuple(dict.fromkeys(path[1] for path in paths(template) if path[0] == "steps"))
 
 
+def needs(template: Json) -> frozenset[str]:
+    """Returns the names of the steps that must have a result, since the template reads it without a default."""
+    return frozenset(path[1] for path in paths_without_default(template) if path[0] == "steps")
+
+
+def paths_without_default(template: Json) -> Iterator[list[Json]]:
+    """Yields the segments of every path for which nothing else stands if its value is absent."""
+    if isinstance(template, list):
+        for entry in template:
+            yield from paths_without_default(entry)
+    elif isinstance(template, dict):
+        if PATH_KEY not in template:
+            yield from paths_without_default(list(template.values()))
+        elif DEFAULT_KEY not in template:
+            yield template[PATH_KEY]
+        else:
+            yield from paths_without_default(template[DEFAULT_KEY])
+
+
 def paths(template: Json) -> Iterator[list[Json]]:
     """Yields the segments of every path in a well-formed template."""
     if isinstance(template, list):

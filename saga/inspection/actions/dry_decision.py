@@ -7,7 +7,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from saga.core.definition.paths import reads
+from saga.core.condition.needs import results_read
+from saga.core.definition.graph import Graph
+from saga.core.definition.paths import needs
+from saga.core.definition.step import Step
 from saga.core.rules import events as ev
 from saga.core.rules.decide import decide
 from saga.core.rules.decision import Command
@@ -20,6 +23,7 @@ from saga.errors import Conflict
 from saga.inspection.actions.basis import Basis
 from saga.inspection.actions.request import ActionRequest, Evidence
 from saga.inspection.step_wait import way_out_of_quarantine
+from saga.inspection.wording import letter_word
 
 _BY_EVIDENCE: Final[Mapping[Evidence, type[ev.Happened | ev.DidNotHappen | ev.CompensatedByHand]]] = {
     "happened": ev.Happened,
@@ -90,9 +94,20 @@ def _quarantined(basis: Basis, step: str | None) -> list[int]:
     if step is not None:
         found = [position for position in found if basis.graph.steps[position].name == step]
     if not found:
-        name = "" if step is None else f" {step}"
-        raise Conflict(f"saga {basis.saga} has no quarantined step{name}")
+        raise Conflict(f"saga {basis.saga} has no quarantined step{_instead(basis, step)}")
     return found
+
+
+def _instead(basis: Basis, step: str | None) -> str:
+    """Names the step that was asked for, and says what it is."""
+    if step is None:
+        return ""
+    if step not in basis.graph.positions:
+        return f" {step}, nor any step of that name"
+    position = basis.graph.positions[step]
+    if not basis.graph.steps[position].service:
+        return f" {step}: that is a check, which nobody runs"
+    return f" {step}: it is {letter_word(basis.state.vector[position])}"
 
 
 def _check_evidence(basis: Basis, position: int, evidence: Evidence) -> None:
@@ -120,11 +135,16 @@ def _obstacle_to_skip(basis: Basis, position: int) -> str | None:
     readers = [
         other.name
         for other, letter in zip(graph.steps, vector, strict=True)
-        if position in other.reads and letter not in FINISHED_LETTERS
+        if letter not in FINISHED_LETTERS and (step.name in needs(other.inputs) or _decides(graph, position, other))
     ]
-    if graph.returns is not None and step.name in reads(graph.returns):
+    if step.name in needs(graph.returns):
         readers.append("the saga for its return value")
     return f"its result is read by {', '.join(readers)}; resolve it as happened instead" if readers else None
+
+
+def _decides(graph: Graph, position: int, other: Step) -> bool:
+    """Returns whether a condition of the other step reads what this one returns."""
+    return position in results_read(other, graph.positions)
 
 
 def _futile(basis: Basis, request: ActionRequest) -> str:

@@ -18,6 +18,7 @@ from saga.core.state.letters import (
     VOID,
 )
 from saga.core.state.phase import Phase
+from saga.inspection.branch_words import branch_words
 from saga.inspection.drawing.marks import UNSURE, Mark, mark_of
 from saga.inspection.drawing.undo import Undo, planned_undo, undo_edges, undo_of
 from saga.inspection.wording import letter_word
@@ -103,7 +104,7 @@ def picture_of_saga(detail: SagaDetail) -> Picture:
 
 def _node(step: Step, mark: Mark, undo: Undo) -> Node:
     effect = "read-only" if step.read_only and step.service else ""
-    facts = (step.service, step.mode.name.lower(), effect, "conditional" if step.condition else "")
+    facts = (step.service, step.kind.value if not step.service else step.mode.name.lower(), effect, *branch_words(step))
     return Node(step.name, step.name, " · ".join(filter(None, facts)), mark, undo)
 
 

@@ -127,6 +127,7 @@ WAITS: list[tuple[str, dict[str, Any], dict[str, Any] | None, str]] = [
     ("quarantined", {"vector": "d"}, None, "an operator: the step is quarantined"),
     ("paused", {"vector": "D", "paused": True}, {}, "an operator: the saga is paused"),
     ("paused idle", {"vector": "S", "paused": True}, None, "an operator: the saga is paused"),
+    ("undecided", {"vector": "P"}, None, "a process to decide what comes next"),
     ("waits its turn", {"vector": "D", "phase": "C"}, None, "the steps after it, which are compensated first"),
 ]
 

@@ -36,7 +36,10 @@ where s.wake_at is not null
 union all
 select s.id, null, 'an operator: the saga is paused',
        (select max(e.at) from event e where e.saga = s.id and e.at >= s.started_at and e.kind = 'paused'), null, null, '{}'
-from saga s where s.wake_at is not null and s.paused and not is_under_way(s.vector);
+from saga s where s.wake_at is not null and s.paused and not is_under_way(s.vector)
+union all
+select s.id, null, 'a process to decide what comes next', s.started_at, s.wake_at, null, '{}'
+from saga s where s.wake_at is not null and not s.paused and s.phase = 'R' and not is_under_way(s.vector);
 comment on view waiting is 'What each saga that has not ended waits for, step by step';
 comment on column waiting.until is 'When something happens without an operator, at the latest; null: never';
 comment on column waiting.processes is 'The live processes of the service, each of which could act';
