@@ -45,7 +45,7 @@ def client(shop: Shop, role: Role | None = Role.OPERATOR, prefix: str = "") -> h
     async def who(_: Request) -> Principal | None:
         return None if role is None else Principal("mira", role, "test")
 
-    outer = FastAPI()
+    outer = FastAPI(docs_url=None, openapi_url=None)
     outer.mount(prefix or "/", saga.api.asgi(shop.sagas, principal=who))
     return httpx.AsyncClient(transport=httpx.ASGITransport(outer), base_url=LOCAL + prefix)
 
@@ -69,7 +69,7 @@ def paths(shop: Shop) -> list[str]:
     stuck, done = shop.ids["order-1017"], shop.ids["order-1001"]
     tabs = [f"/sagas/{stuck}?tab={tab}" for tab in ("timeline", "history", "data", "audit")]
     tabs.append(f"/sagas/{stuck}?action=retry&step=charge")
-    return ["/", *tabs, f"/sagas/{done}", "/sagas/order:order-1012", *LISTS, "/definitions/order?version=1"]
+    return ["/", "/docs", *tabs, f"/sagas/{done}", "/sagas/order:order-1012", *LISTS, "/definitions/order?version=1"]
 
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -89,6 +89,24 @@ async def test_every_page_is_complete_and_needs_nothing_inline(shop: Shop) -> No
                 assert "style" not in attrs, path
                 assert not [name for name in attrs if name.startswith("on")], path
                 assert tag != "script" or attrs.get("src"), path
+
+
+async def test_every_page_can_be_read_by_a_screen_reader(shop: Shop) -> None:
+    """One heading of the page, unique ids, a name for each field, each picture and each landmark."""
+    async with client(shop) as pages:
+        for path in paths(shop):
+            elements = Parsed((await pages.get(path)).text).elements
+            ids = [attrs["id"] for _, attrs in elements if "id" in attrs]
+            labelled = {attrs.get("for") for tag, attrs in elements if tag == "label"}
+            fields = [
+                attrs for tag, attrs in elements if tag in {"input", "textarea"} and attrs.get("type") != "hidden"
+            ]
+
+            assert [tag for tag, _ in elements].count("h1") == 1, path
+            assert len(ids) == len(set(ids)), path
+            assert all(attrs.get("aria-label") or attrs.get("id") in labelled for attrs in fields), path
+            assert all("aria-label" in attrs for tag, attrs in elements if tag in {"svg", "nav"}), path
+            assert dict(elements)["html"]["lang"] == "en"
 
 
 async def test_every_page_with_all_that_it_loads_is_small(shop: Shop) -> None:
@@ -203,7 +221,7 @@ async def test_a_viewer_sees_no_payloads(shop: Shop) -> None:
         ("/?q=color:red", 400, "there is no"),
         ("/?q=phase:red", 400, "is not one of"),
         ("/?cursor=abc", 400, "cursor"),
-        ("/sagas/order:nope", 404, "no saga of"),
+        ("/sagas/order:nope", 404, "saga of"),
         ("/sagas/0197f1fe-0000-7000-8000-000000000000", 404, "audit"),
         ("/sagas/nonsense", 400, "is not a saga"),
         ("/definitions/ordr", 404, "Did you mean"),

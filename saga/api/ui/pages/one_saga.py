@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from fastapi import Request, Response
@@ -18,7 +18,8 @@ from saga.api.ui.rendering import View, drawing
 from saga.api.ui.zone import Clock, clock_in, zone_of
 from saga.client import Sagas
 from saga.core.definition.json_value import Json
-from saga.core.state.letters import QUARANTINED_COMPENSATING, SUCCEEDED
+from saga.core.rules.pivot import is_pivot_passed
+from saga.core.state.letters import QUARANTINED_COMPENSATING
 from saga.core.state.phase import Phase
 from saga.inspection.actions.request import ActionRequest
 from saga.inspection.documents import hidden, payload, saga_document
@@ -49,6 +50,7 @@ _EFFECT_MARKS: Final = {
     Effect.STANDS: Mark("ok", "✓", ""), Effect.UNDONE: Mark("undone", "↶", ""), Effect.UNKNOWN: mark_of("effect unknown"),
     Effect.LEFT: Mark("rejected", "✓", ""),
 }  # fmt: skip
+_STANDING: Final = frozenset((Effect.STANDS, Effect.UNKNOWN))
 _ENDED: Final = {
     Situation.COMPLETED: "It completed",
     Situation.ROLLED_BACK: "It was rolled back",
@@ -143,14 +145,22 @@ def _facts(detail: SagaDetail, answer: Explanation, clock: Clock) -> Iterator[tu
         yield "next", f"{then}, {f'in {span(left)}' if left > 0 else 'at any moment'} ({clock(until)})"
     if not ended:
         yield "who can act", " or ".join(answer.who) or ("an operator" if answer.remedy else "no process that is alive")
-        standing = [step.name for step, letter in _lettered(detail) if letter == SUCCEEDED and not step.read_only]
-        yield "still standing", ", ".join(standing) or "nothing"
+        standing = [position for position in range(len(detail.graph.steps)) if effect_of(detail, position) in _STANDING]
+        yield "still standing", _named(detail, standing) or "nothing"
+        yield (
+            "cannot be undone",
+            _named(detail, [each for each in standing if not _can_be_undone(detail, each)]) or "nothing",
+        )
     if answer.note:
         yield "also", answer.note
 
 
-def _lettered(detail: SagaDetail) -> Iterator[tuple[Json, str]]:
-    yield from zip(detail.graph.steps, detail.state.vector, strict=True)
+def _named(detail: SagaDetail, positions: Sequence[int]) -> str:
+    return ", ".join(detail.graph.steps[position].name for position in positions)
+
+
+def _can_be_undone(detail: SagaDetail, position: int) -> bool:
+    return detail.graph.steps[position].compensation and not is_pivot_passed(detail.graph, detail.state.vector)
 
 
 def _steps(detail: SagaDetail, steps: list[dict[str, Json]], undos: list[Undo]) -> list[dict[str, Json]]:
