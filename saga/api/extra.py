@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Final
 
@@ -21,3 +22,13 @@ def check_installed() -> None:
         raise MissingDriver(
             f"the API needs the library {missing[0]}, which is not installed. Run: pip install 'saga-coordination[api]'"
         )
+
+
+def load_server() -> None:
+    """Imports the server, which takes seconds on a slow machine: before an event loop has anything else to do.
+
+    Raises:
+        MissingDriver: a library of the extra is missing.
+    """
+    check_installed()
+    import_module("saga.api.server")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from saga.api.extra import check_installed
+from saga.api.extra import load_server
 from saga.app import connect
 from saga.cli.log_setup import log_for_services
 from saga.cli.options import FROM_SETTINGS, StoreOptions
@@ -20,7 +20,7 @@ def api(*, store: StoreOptions = FROM_SETTINGS) -> None:
     """
     settings = store.settings()
     log_for_services(settings)
-    check_installed()
+    load_server()
     run(run_until_signalled(_serve(settings), settings.drain))
 
 

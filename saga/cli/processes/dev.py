@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from cyclopts import Parameter
 
-from saga.api.extra import is_installed
+from saga.api.extra import is_installed, load_server
 from saga.app import App, connect
 from saga.cli.log_setup import log_for_services
 from saga.cli.options import DEV_FILE, FROM_SETTINGS, StoreOptions
@@ -52,6 +52,8 @@ def dev(
     """
     with _server(store, is_temporary=temporary) as settings:
         log_for_services(settings)
+        if is_installed():
+            load_server()
         os.environ[STORE_VARIABLE] = settings.store.get_secret_value()
         loaded = load_targets(targets)
         folder = Path(targets[0].partition(":")[0]).resolve().parent

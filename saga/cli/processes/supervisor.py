@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from saga.api.extra import check_installed
+from saga.api.extra import load_server
 from saga.app import connect
 from saga.cli.log_setup import log_for_services
 from saga.cli.options import FROM_SETTINGS, StoreOptions
@@ -30,7 +30,7 @@ def supervisor(*, api: Annotated[bool, Parameter(negative=())] = False, store: S
     settings = store.settings()
     log_for_services(settings)
     if api:
-        check_installed()
+        load_server()
     run(run_until_signalled(_supervise(settings, with_api=api), settings.drain))
 
 
