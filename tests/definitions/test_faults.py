@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from saga import Definition
 from saga.core.check.finding import Code, Finding
-from saga.errors import DefinitionError
+from saga.errors import DefinitionError, SagaError
+from tests.bad_input.mutation import Mutator
+from tests.core.samples import CONTRACT
 
+MUTATIONS = 100
 ORDER = """\
 name: order
 deadline: 2m
 input:
   type: object
-  properties: {sku: {type: string}}
+  properties: {sku: {type: string}, cents: {type: integer}}
 steps:
   - step: inventory.reserve
     inputs: {sku: "${input.sku}"}
@@ -77,6 +83,7 @@ def refusal(text: str | bytes, file: str | None = "order.yaml") -> DefinitionErr
         ("after: reserve", "after: {any_of: reserve}", "order.yaml:10:21: This is \"reserve\". Write a list of steps."),
         ("after: reserve", "after: [[reserve]]", "order.yaml:10:13: No step above this one is called that."),
         ("input.cents > 100", "input.cents", "order.yaml:11:11: The condition 'input.cents' has the type dyn and not bool"),
+        ("input.cents > 100", "input.cent > 100", "order.yaml:11:11: order v1, input: order.input has no 'cent', says its JSON"),
         ("input.cents > 100", "steps.x.skipped", "order.yaml:11:11: The condition reads x, and no step above this one"),
         ("input.cents > 100", "!steps.a.skipped", "order.yaml:11:11: It has a tag, which are not accepted. Put quotes around"),
         ("input.cents > 100", "&a b", "order.yaml:11:11: It has an anchor or alias, which are not accepted."),
@@ -154,3 +161,27 @@ def test_scalars_are_read_as_json_reads_them() -> None:
     inputs = Definition.from_yaml(text).document()["steps"][0]["inputs"]["sku"]
 
     assert inputs == ["no", "12:30", "2026-01-31", "1_0", 7, -1.5, 1000.0, None, True, "1", "😀"]
+
+
+def test_a_condition_reads_only_results_that_the_contract_has() -> None:
+    schema = {"type": "object", "properties": {"id": {"type": "string"}}}
+    offered = {"inventory.reserve": replace(CONTRACT, service="inventory", handler="reserve", output_schema=schema)}
+    text = ORDER.replace("input.cents > 100", 'steps.reserve.output.ids == "1"')
+
+    found = [each for each in Definition.from_yaml(text, file="o").findings(offered) if each.code is Code.FIELD_UNKNOWN]
+
+    (finding,) = found
+    assert finding.place == "o:11:11: order v1, step charge, when"
+    assert finding.reason == "reserve.output has no 'ids', says the contract of its step."
+
+
+@pytest.mark.parametrize("sample", [ORDER, json.dumps(Definition.from_yaml(ORDER).document())], ids=["yaml", "json"])
+def test_a_mutated_text_is_read_or_refused(sample: str) -> None:
+    refused = 0
+    for seed in range(MUTATIONS):
+        try:
+            Definition.from_yaml(Mutator(seed).data(sample.encode())).findings({})
+        except SagaError:
+            refused += 1
+
+    assert refused > MUTATIONS / 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, Final, TypeAlias
 
 import yaml
@@ -29,6 +30,7 @@ from saga.authoring.text.words import (
 from saga.core.check.branches import CONDITION_REMEDY, condition_reason
 from saga.core.check.finding import Code, error
 from saga.core.condition.condition import condition_fault, steps_read
+from saga.core.condition.paths_read import paths_read
 from saga.core.definition.graph import DEFINITION_BYTES_MAX
 from saga.core.definition.json_value import Json
 from saga.core.definition.paths import REASON, TEMPLATE_DEPTH_MAX, value_fault
@@ -181,6 +183,10 @@ class _Reader:
             if name not in self._handles:
                 reason = f"The condition reads {name}, and no step above this one is called that."
                 raise self._source.refused(node, reason, self._known(name), Code.READS_UNKNOWN)
+        with self._source.at(node):
+            for path in paths_read(text):
+                if path[0] == "input":
+                    reduce(Path.__getitem__, path[1:], self._path(None, ""))
 
     def _check_duration(self, node: yaml.Node, value: Any) -> None:
         try:

@@ -47,7 +47,8 @@ def branch_findings(outline: Outline, contracts: Mapping[str, Contract]) -> Iter
         yield from _handled_findings(outline, step, contracts)
 
 
-def _texts(step: AnyStepOutline) -> Iterator[tuple[str, str]]:
+def condition_texts(step: AnyStepOutline) -> Iterator[tuple[str, str]]:
+    """Yields the conditions of a step with the words that they are written behind."""
     if step.condition is not None:
         yield "when", step.condition
     if isinstance(step, CheckOutline):
@@ -55,7 +56,7 @@ def _texts(step: AnyStepOutline) -> Iterator[tuple[str, str]]:
 
 
 def _condition_findings(outline: Outline, step: AnyStepOutline) -> Iterator[Finding]:
-    for field, text in _texts(step):
+    for field, text in condition_texts(step):
         place = f"{step_place(outline, step)}, {field}"
         fault = condition_fault(text)
         if fault is not None:
@@ -79,7 +80,7 @@ def _reading_findings(outline: Outline, step: AnyStepOutline) -> Iterator[Findin
     place = step_place(outline, step)
     if isinstance(step, StepOutline):
         yield from _absent_findings(outline, step.inputs, step, f"{place}, inputs")
-    for field, text in _texts(step):
+    for field, text in condition_texts(step):
         given = "" if field == "when" else step.condition or ""
         for name, word in sorted(condition_of(text).step_words):
             is_guarded = f"has(steps.{name}.{word})" in text.replace(" ", "")

@@ -1,4 +1,4 @@
-"""Compares the inputs of steps, and the paths into results, with the contracts that the services have published."""
+"""Compares the inputs of steps, and the paths into results, conditions included, with the contracts of the services."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from saga.core.check.branches import condition_texts
 from saga.core.check.finding import Code, Finding, error
 from saga.core.check.place import step_place, title
+from saga.core.condition.condition import condition_fault
+from saga.core.condition.paths_read import paths_read
 from saga.core.definition.contract import Contract
 from saga.core.definition.json_value import Json
 from saga.core.definition.known_type import KnownType, joined, known_type, type_misfits, words
 from saga.core.definition.outline import Outline, StepOutline
-from saga.core.definition.paths import PATH_KEY, path_text, paths, plain_key
+from saga.core.definition.paths import OUTPUT, PATH_KEY, path_text, paths, plain_key
 from saga.core.definition.schema import misfits
 from saga.core.nearest import did_you_mean
 
@@ -28,6 +31,9 @@ def input_findings(outline: Outline, contracts: Mapping[str, Contract]) -> Itera
         place = step_place(outline, step)
         found = list(_path_findings(types, step.inputs, f"{place}, inputs"))
         yield from found or _misfit_findings(types, outline, step, contracts)
+    for each in outline.steps:
+        for word, text in condition_texts(each):
+            yield from _condition_findings(types, text, f"{step_place(outline, each)}, {word}")
     yield from _path_findings(types, outline.returns, f"{title(outline)}, returns")
 
 
@@ -100,6 +106,14 @@ def _path_findings(types: _Types, template: Json, place: str) -> Iterator[Findin
     for path in paths(template):
         if path[0] != "input" and (fault := types.path_fault(path)):
             yield error(Code.FIELD_UNKNOWN, place, *fault)
+
+
+def _condition_findings(types: _Types, text: str, place: str) -> Iterator[Finding]:
+    """Finds the paths of a sound condition into results that their contracts do not have."""
+    if condition_fault(text) is None:
+        for path in paths_read(text):
+            if path[0] == "steps" and path[2] == OUTPUT and (fault := types.path_fault(list(path))):
+                yield error(Code.FIELD_UNKNOWN, place, *fault)
 
 
 @dataclass(frozen=True)
