@@ -17,7 +17,7 @@ from saga.inspection.actions.request import ActionRequest
 from saga.memory.adapter import MemoryAdapter
 from saga.operations import ANY_PLAN
 from saga.operations import By as Actor
-from saga.ports.values.audit import REQUEST_CHARS_MAX, AuditFilter
+from saga.ports.values.audit import REQUEST_CHARS_MAX, Action, Audit, AuditFilter
 from saga.ports.values.overdue import OverdueSaga
 from saga.runtime.planning.outcome_group import OutcomeGroup
 from saga.runtime.redrive import Redriver
@@ -158,6 +158,42 @@ async def test_a_refused_request_is_refused_again_in_the_same_words(any_world: W
     (line,) = await sagas.adapter.ledger.audits(AuditFilter(saga=handle.id))
     assert line.audit.action.action == "skip"
     assert str(refused[1]) == f"cannot skip: {line.audit.refusal}"
+
+
+async def test_a_request_that_was_refused_meanwhile_is_not_carried_out(
+    any_world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has decided the same request, and refused it, between its decision here and its commit."""
+    service, definition, _ = slow_saga(Gate(), None)
+    sagas = await any_world.join(service)
+    handle = await sagas.start(definition)
+    ledger, group_for = sagas.adapter.ledger, Redriver.group_for
+
+    async def refusing(redriver: Redriver, saga: OverdueSaga, events: Sequence[ev.Event]) -> OutcomeGroup:
+        await ledger.record(handle.id, Audit(Action("ann", "pause", None, None, request="r-1"), {}, "no"))
+        return await group_for(redriver, saga, events)
+
+    monkeypatch.setattr(Redriver, "group_for", refusing)
+    with pytest.raises(ActionRefused, match="cannot pause: no"):
+        await sagas.operations.act(handle.id, PAUSE, Actor("ann", "a test", request="r-1"))
+
+    assert not (await sagas.snapshot(handle.id)).state.paused
+    assert len(await ledger.audits(AuditFilter(saga=handle.id))) == 1
+
+
+async def test_a_request_that_is_refused_twice_at_once_is_recorded_once() -> None:
+    async with World(f"memory://{uuid.uuid4()}") as world:
+        service, definition, _ = slow_saga(Gate(), None)
+        sagas = await world.join(service)
+        handle = await sagas.start(definition)
+        skip, by = ActionRequest("skip", "wait"), Actor("ann", "a test", request="r-1")
+
+        answers = await asyncio.gather(
+            *(sagas.operations.act(handle.id, skip, by) for _ in range(3)), return_exceptions=True
+        )
+
+        assert [type(answer) for answer in answers] == [ActionRefused] * 3
+        assert len(await sagas.adapter.ledger.audits(AuditFilter(saga=handle.id))) == 1
 
 
 @pytest.mark.parametrize("request_id", ["", "é", "a\n", "x" * (REQUEST_CHARS_MAX + 1)])
