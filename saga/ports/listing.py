@@ -153,7 +153,10 @@ class Listing(Protocol):
         """Returns all definitions, by name, the newest version first."""
 
     async def histories(self, first: UUID, limit: int) -> HistoryPage:
-        """Returns the sagas from the id `first` on, in the order of their ids, each with its whole history, all at one moment."""
+        """Returns the sagas from the id `first` on, in the order of their ids, each with its whole history, all at one moment.
+
+        Sagas whose definition has conditions or handled steps have `facts`, see `saga.ports.saga_history.steps_to_read`.
+        """
 
     async def survey(self, limit: int) -> Survey:
         """Summarises the `limit` most overdue sagas that have not ended, and as many commands of each service."""

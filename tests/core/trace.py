@@ -90,7 +90,7 @@ def _header(lines: list[str]) -> int:
 
 
 def _results(graph: Graph, happened: list[str]) -> dict[int, bytes | None]:
-    """What the steps that succeed have returned, where it stands behind them."""
+    """The values that the steps which succeed have returned, where such a value stands behind a step."""
     words = [each.strip().split(maxsplit=2) for each in happened]
     return {graph.position(each[1]): each[2].encode() for each in words if each[0] == "succeeded" and len(each) > 2}
 

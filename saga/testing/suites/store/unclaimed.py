@@ -1,22 +1,59 @@
-"""Store suite: commands that no process has ever claimed (G135)."""
+"""Store suite: the questions of a decision: commands that no process has ever claimed (G135), and the data that conditions read."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from typing import Final
+from uuid import uuid4
 
 from msgspec.structs import replace
 
+from saga.core.condition.facts import Facts
 from saga.core.state.phase import Phase
 from saga.ports.values.start import Start
-from saga.ports.values.write import PARKED_SECONDS, Delay, Drop, Write
-from saga.testing.suites.store.stage import StageProcess, StoreStage, delivery, moved, queued, ref, state, unmoved
+from saga.ports.values.write import PARKED_SECONDS, Delay, Drop, Result, Write
+from saga.testing.suites.store.stage import (
+    INPUT,
+    StageProcess,
+    StoreStage,
+    delivery,
+    graph,
+    moved,
+    queued,
+    ref,
+    state,
+    step,
+    unmoved,
+)
 
 BLOCKED_SECONDS: Final = 0.2  # a call that has no answer after this long waits for a lock
 
 
 class UnclaimedTests(StoreStage):
-    """The claim number of a command, and the fence that asks for a command without one."""
+    """The claim number of a command, the fence that asks for a command without one, and input and results."""
+
+    async def test_decisions_and_checkers_read_input_and_results_of_conditional_sagas(self) -> None:
+        process = await self.process()
+        conditional = dataclasses.replace(step("b", after=(0,)), condition="steps.a.output > 1")
+        start = await self.started(process, "DP", definition=graph(step("a"), conditional, name="conditional"))
+        plain = await self.started(process)
+        claims = {claim.saga: claim for claim in await process.poll()}
+        write = replace(moved(start, "SD"), drops=[Drop(0, claims[start.saga].number)], results=[Result(0, 1, b"7")])
+        await process.commit(write)
+
+        facts = await process.adapter.store.facts(start.saga, (0, 1))
+        histories = [
+            (await process.adapter.listing.histories(saga, 1)).histories[0].facts for saga in (start.saga, plain.saga)
+        ]
+
+        assert facts == Facts(INPUT, {0: b"7", 1: None})
+        assert histories == [Facts(INPUT, {0: b"7"}), None]
+
+    async def test_a_saga_that_is_gone_has_nothing_that_conditions_read(self) -> None:
+        process = await self.process()
+
+        assert await process.adapter.store.facts(uuid4(), (0,)) == Facts(b"null", {0: None})
 
     async def test_a_queued_command_is_unclaimed_until_a_process_polls_it(self) -> None:
         process = await self.process()
