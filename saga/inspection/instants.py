@@ -14,7 +14,8 @@ class Instant(float):
 
     def text(self) -> str:
         """The time in UTC as RFC 3339, to the millisecond."""
-        return f"{datetime.fromtimestamp(self, UTC):%Y-%m-%dT%H:%M:%S}.{int(self * 1000) % 1000:03d}Z"
+        seconds, millis = divmod(int(self * 1000), 1000)
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
 
 
 def instant(at: float | None) -> Instant | None:
