@@ -52,6 +52,17 @@ def test_a_step_under_way_is_queued_paused_or_running(
     assert spans(0, commands={0: command}, state=state, history=STUCK.history[:1]) == expected
 
 
+def test_failed_attempts_have_pauses_between_them() -> None:
+    history = (
+        HistoryLine(NOW - 90, "started", None, None, "DPP", None),
+        HistoryLine(NOW - 80, "failed", 0, "no answer", "DPP", None),
+        HistoryLine(NOW - 50, "failed", 0, "no answer", "DPP", None),
+        HistoryLine(NOW - 20, "succeeded", 0, None, "SDP", None),
+    )
+
+    assert spans(0, history=history, commands={}) == [("run", -90, -80), ("pause", -80, -50), ("ok", -50, -20)]
+
+
 def test_successes_without_a_vector_dispatch_what_follows_them() -> None:
     state = State(Phase.RUNNING, "SSD", False, False, None, None)  # noqa: FBT003
     history = (
