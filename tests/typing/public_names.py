@@ -8,6 +8,7 @@ from typing import Any, Literal, assert_type
 from saga import Context, Definition, Ending, Handle, Participant, Sagas
 from saga.authoring import Path
 from saga.runtime.handlers.step_handler import StepHandler
+from saga.testing import Call, Harness, InTurn, Run, harness, scripted
 
 
 @dataclass
@@ -73,3 +74,11 @@ def a_step_has_an_output() -> None:
     held = order.step("inventory.reserve", timeout="5s")
     assert_type(held.output, Path)
     order.returns({"reserved": held.output})
+
+
+async def test_an_order() -> None:
+    async with harness(order, scripted(inventory, count=InTurn(KeyError, "lamp")), "payments") as shop:
+        assert_type(shop, Harness[Order])
+        assert_type(await shop.start(Order("lamp", 1)), Run)
+        assert_type(await shop.run(Order("lamp", 1)), Ending)
+        assert_type(shop.called("inventory.count")[0], Call)

@@ -12,9 +12,10 @@ from types import CodeType, FrameType
 from typing import Final
 
 Line = tuple[CodeType, int | None]
+_SAGA: Final = f"{Path(__file__).parents[2]}{os.sep}"
 _LIBRARIES: Final = (
     *(f"{sysconfig.get_path(name)}{os.sep}" for name in ("stdlib", "platstdlib", "purelib", "platlib")),
-    f"{Path(__file__).parents[2]}{os.sep}",  # Saga itself
+    _SAGA,
     "<frozen",
 )
 
@@ -22,10 +23,11 @@ _LIBRARIES: Final = (
 def innermost(lines: Iterable[Line]) -> str | None:
     """Returns the innermost line that belongs neither to a library nor to Saga, as "shop/payments.py:12 in charge".
 
-    `lines`: the outermost first. If all of them belong to libraries, it is the outermost, which is the handler's.
+    `lines`: the outermost first. If all of them belong to libraries, it is the outermost, which is the handler's. A handler that Saga
+    itself has made, of a script in a test, has no line.
     """
     found = list(lines)
-    if not found:
+    if not found or all(line[0].co_filename.startswith(_SAGA) for line in found):
         return None
     own = [line for line in found if not line[0].co_filename.startswith(_LIBRARIES)]
     code, number = (own or found[:1])[-1]

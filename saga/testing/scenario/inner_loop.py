@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import Context, ContextVar
 from typing import Final, NoReturn, Protocol, TypeVar, TypeVarTuple, Unpack
 
+from saga.errors import UsageError
 from saga.testing.clocks.virtual_loop import VirtualLoop, host_of
 
 Result = TypeVar("Result")
@@ -50,7 +51,11 @@ class InnerLoop(VirtualLoop):
         self._random = random.Random(SEED).getstate()  # noqa: S311 (the same run every time)
 
     def run_until(self, is_enough: Callable[[], bool]) -> None:
-        """Runs until a condition holds. Raises what the condition raises, and Nothing."""
+        """Runs until a condition holds. Raises what the condition raises, Nothing, and UsageError: it runs already."""
+        if self.is_running():
+            message = "the harness is awaited in a handler or a condition: await it in the test itself"
+            self._refuse(message)
+            raise UsageError(message)
         if is_enough():
             return
         self._is_enough = is_enough

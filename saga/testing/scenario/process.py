@@ -69,7 +69,7 @@ class SimulatedProcess:
     """A process from its boot to its death."""
 
     def __init__(self, name: str, loop: InnerLoop, database: Database, clock: Clock, settings: Settings) -> None:
-        self.host = Host(name)
+        self.host: Host = Host(name)
         self.app: HarnessApp | None = None
         self._loop = loop
         self._clock = clock

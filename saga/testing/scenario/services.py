@@ -53,7 +53,7 @@ class Services:
     """The services by name. `participants` are what the production code serves."""
 
     def __init__(self, definition: Definition, given: Iterable[Given], stage: Stage, store: str) -> None:
-        self.scripts = Scripts()
+        self.scripts: Scripts = Scripts()
         self.participants: dict[str, Participant] = {}
         self._definition = definition
         self._stage = stage

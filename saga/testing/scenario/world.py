@@ -17,6 +17,7 @@ from saga.core.state.phase import Phase
 from saga.errors import UsageError
 from saga.memory.data.database import Database, SagaRow
 from saga.memory.journal import ServiceDatabase
+from saga.memory.reading.saga_detail import case_of
 from saga.ports.saga_detail import SagaDetail
 from saga.runtime.handlers.participant import STORE
 from saga.runtime.handlers.time_limit import stop
@@ -49,7 +50,7 @@ class World:
 
     def __init__(self, definition: Definition, given: Iterable[Given], settings: Settings) -> None:
         self.calls: list[Call] = []
-        self.services = Services(definition, given, self, STORE_URL)
+        self.services: Services = Services(definition, given, self, STORE_URL)
         self._definition = definition
         self._running: dict[int, tuple[Call, asyncio.Task[Any]]] = {}
         self._left: list[asyncio.Task[Any]] = []  # those of dead processes
@@ -57,7 +58,7 @@ class World:
         self._settings = settings
         self._loop = InnerLoop(self, self.refuse)
         self._clock = LoopClock(self._loop)
-        self.database = Database(self._clock, time.time())
+        self.database: Database = Database(self._clock, time.time())
         self._ids = random.Random(SEED)  # noqa: S311 (the same in every run)
         self._databases = {
             participant.database: ServiceDatabase()
@@ -137,7 +138,7 @@ class World:
 
     def detail(self, saga: UUID) -> SagaDetail:
         """Everything about a saga."""
-        return self.perform(self.app.detail(saga))
+        return case_of(self.database, self.row(saga))
 
     # -- for handlers -------------------------------------------------------------------------------------------
 

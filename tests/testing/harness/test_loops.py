@@ -79,4 +79,4 @@ def test_the_fixture(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest("-k", "not trio", *(word for option in options for word in ("-o", option)))
 
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["*order, started with*", "*reserve succeeded: 100*"])
+    result.stdout.fnmatch_lines(["*sagas of the test*", "*order, started with*", "*reserve succeeded: 100*"])

@@ -19,7 +19,7 @@ async def test_a_step_that_waits_for_a_person() -> None:
         with pytest.raises(CannotEnd, match=r"waits for an operator: step charge.* is quarantined") as caught:
             await shop.run(LAMP)
 
-    assert "charge failed: GiveUp: no idea" in str(caught.value)
+    assert "charge failed: GiveUp: no idea\n" in str(caught.value)
     assert "reserve succeeded: 100" in str(caught.value)
 
 
@@ -89,6 +89,15 @@ async def test_a_condition_that_never_holds() -> None:
         await shop.run(LAMP)
         with pytest.raises(CannotEnd, match=r"nothing more can happen in this test, and the condition does not hold"):
             await shop.until(lambda: len(shop.calls) == 4)
+
+
+async def test_the_harness_is_not_awaited_in_a_handler() -> None:
+    async def charge(wanted: Order) -> None:
+        await shop.advance("1s")
+
+    async with harness(order, inventory, scripted("payments", charge=charge), "mail") as shop:
+        with pytest.raises(UsageError, match="await it in the test itself"):
+            await shop.run(LAMP)
 
 
 def test_a_service_that_is_missing() -> None:
