@@ -20,7 +20,7 @@ from tests.history.branch_pairs import BRANCH_PAIRS, LARGE, RECORDED, RISKY, SMA
 from tests.history.decided import branched, driven
 from tests.history.handwritten import checks_of, chronicle, findings, findings_of, transitions
 
-unhurried = settings(deadline=None)  # the first condition loads the library
+unhurried = settings(deadline=None, max_examples=50)  # the first condition loads the library
 HANDLED: Final = second(handled=True)
 REFUSED: Final = chronicle(transitions(STARTED, "R SDP  succeeded 0", "R SHD  rejected, handled 1 (no money)"))
 

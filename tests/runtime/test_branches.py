@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from pydantic import BaseModel
 
@@ -91,39 +91,27 @@ async def ended(world: World, shop: Shop, definition: Definition, value: object 
     return await sagas.detail(handle.id)
 
 
-async def test_a_step_whose_condition_is_false_is_passed_through(any_world: World) -> None:
+WAYS: Final = {
+    "a step whose condition is false is passed through": (100, "SSNN", ["reserve"], {"review": "none", "reason": None}),
+    "a step whose condition holds runs": (800, "SSSN", ["reserve", "review"], {"review": "fine", "reason": None}),
+    "the reason of a handled rejection is read by a later step": (
+        666, "SSHS", ["reserve", "review", "letter no devil"], {"review": "none", "reason": "no devil"},
+    ),
+    "a check at the beginning rejects before anything is called": (0, "RVVV", [], None),
+}  # fmt: skip
+
+
+async def test_an_order_takes_the_way_that_its_conditions_say(any_world: World) -> None:
     shop = Shop()
+    sagas = await any_world.join(shop.participant)
+    for way, (cents, vector, calls, value) in WAYS.items():
+        shop.calls.clear()
+        handle = await sagas.start(shop.order(), Order(cents=cents))
+        ending = await handle.result(20)
+        detail = await sagas.detail(handle.id)
 
-    detail = await ended(any_world, shop, shop.order(), Order(cents=100))
-
-    assert (detail.state.phase, detail.state.vector, shop.calls) == (Phase.COMPLETED, "SSNN", ["reserve"])
-    assert returned(detail) == {"review": "none", "reason": None}
-
-
-async def test_the_reason_of_a_handled_rejection_is_read_by_a_later_step(any_world: World) -> None:
-    shop = Shop()
-
-    detail = await ended(any_world, shop, shop.order(), Order(cents=666))
-
-    assert (detail.state.vector, shop.calls) == ("SSHS", ["reserve", "review", "letter no devil"])
-    assert returned(detail) == {"review": "none", "reason": "no devil"}
-
-
-async def test_a_step_whose_condition_holds_runs(any_world: World) -> None:
-    shop = Shop()
-
-    detail = await ended(any_world, shop, shop.order(), Order(cents=800))
-
-    assert (detail.state.vector, returned(detail)) == ("SSSN", {"review": "fine", "reason": None})
-
-
-async def test_a_check_at_the_beginning_rejects_before_anything_is_called(any_world: World) -> None:
-    shop = Shop()
-
-    detail = await ended(any_world, shop, shop.order(), Order(cents=0))
-
-    assert (detail.state.phase, detail.state.vector, shop.calls) == (Phase.COMPENSATED, "RVVV", [])
-    assert detail.state.reason == "check_1: it costs nothing"
+        assert (detail.state.vector, shop.calls, returned(detail)) == (vector, calls, value), way
+        assert ending.reason == (None if cents else "check_1: it costs nothing")
 
 
 async def test_a_saga_that_was_stored_undecided_is_decided_by_a_redrive(world: World, sql: Sql) -> None:
