@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from functools import partial
@@ -18,6 +19,10 @@ from saga.testing.scenario.calls import Call, Outcome, Part
 from saga.testing.scenario.inner_loop import is_background
 
 _NO_SQL: Final = "memory:// has no SQL"
+
+
+class WrongScript(UsageError):
+    """A script that cannot be played: the test is wrong, and fails."""
 
 
 class Stage(Protocol):
@@ -99,6 +104,8 @@ class WatchedFunction(HandlerFunction):
             call.outcome = Outcome.RETURNED
         except BaseException as error:
             self._note(call, error)
+            if isinstance(error, WrongScript):
+                self._stage.refuse(str(error))
             if isinstance(error, AttributeError) and _NO_SQL in str(error):
                 self._stage.refuse(
                     f"{call.step}: it uses SQL, which the harness does not have. Script {self._handler}."
@@ -147,18 +154,33 @@ class WatchedFunction(HandlerFunction):
         try:
             return JSON.decode(encode_untyped(value))
         except ValueError as error:
-            raise UsageError(f"a {class_name(value)} cannot be the answer of {self._handler}: {error}") from error
+            raise WrongScript(f"a {class_name(value)} cannot be the answer of {self._handler}: {error}") from error
 
     async def _run_script(self, function: Callable[..., Value], values: tuple[Value, ...], context: Context) -> Value:
         """Calls a function of the test. Where the handler has no types, those of the function count."""
         place = f"the script of {self._part.value}{self._handler}"
-        scripted = HandlerFunction(function, place, values=len(values))
+        if _takes_anything(function):
+            found = function(*values)
+            return await found if isinstance(found, Awaitable) else found
+        try:
+            scripted = HandlerFunction(function, place, values=len(values))
+        except UsageError as error:
+            raise WrongScript(str(error)) from error
         if self._own.accepted is JSON and scripted.accepted is not JSON:
             values = (scripted.read(encode_untyped(values[0])), *values[1:])
         if scripted.is_async:
             return await scripted.call(values, context)
         found = scripted.call(values, context)
         return await found if isinstance(found, Awaitable) else found
+
+
+def _takes_anything(function: Callable[..., Value]) -> bool:
+    """True for a function with `*args`, such as a mock."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # a built-in one
+        return False
+    return any(each.kind is each.VAR_POSITIONAL for each in parameters)
 
 
 async def _run(function: HandlerFunction, values: tuple[Value, ...], context: Context) -> Value:

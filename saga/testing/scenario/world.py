@@ -186,7 +186,7 @@ class World:
             return self._after_all(test_at, now)
         self._vain_leaps += 1
         is_vain = self._vain_leaps > VAIN_LEAPS_MAX or self._vain_calls > VAIN_CALLS_MAX
-        if is_vain and not self._has_time_to_wait_for():
+        if is_vain and test_at == math.inf and not self._has_time_to_wait_for():
             raise Nothing
         settled_at = max(wake_at - SETTLE_SECONDS, now)
         return min(test_at, settled_at) if is_vain else min(test_at, command_at, settled_at)

@@ -208,6 +208,31 @@ def test_a_script_for_what_does_not_exist_is_refused(given: Scripted, message: s
         harness(order, given, *rest).open()
 
 
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (object(), r"a object cannot be the answer of payments\.charge"),
+        (lambda a, b: (a, b), r"the script of payments\.charge: a handler takes at most 1 value"),
+    ],
+    ids=["an object", "a function of two"],
+)
+async def test_an_answer_that_cannot_be_given_fails_the_test(answer: object, message: str) -> None:
+    async with shop_with(charge=answer) as shop:
+        with pytest.raises(UsageError, match=message):
+            await shop.run(LAMP)
+
+
+async def test_a_function_of_anything_gets_the_values() -> None:
+    def anything(*values: object) -> int:
+        return len(values)
+
+    async with shop_with(charge=Script(anything, undo=anything)) as shop:
+        shop.script("mail", send=Reject("no address"))
+        await shop.run(LAMP)
+        assert shop.called("payments.charge")[0].value == 1
+        assert shop.undone("payments.charge")[0].value == 2
+
+
 def test_a_turn_without_answers_is_refused() -> None:
     with pytest.raises(UsageError, match="has no answers"):
         InTurn()

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from saga import Definition, NotYet, Participant, Reject, Retry
-from saga.testing import InTurn, harness, scripted
+from saga.testing import InTurn, Never, harness, scripted
 from tests.testing.harness.shop import DAY_SECONDS, LAMP, Order, inventory, order
 
 
@@ -33,6 +33,14 @@ async def test_time_passes_only_while_the_test_waits_for_it() -> None:
         assert shop.now - begun == timedelta(days=1)
         await shop.advance(timedelta(days=1, seconds=5))
         assert run.status == "completed"
+
+
+async def test_time_passes_although_nothing_gets_on() -> None:
+    async with harness(order, inventory, scripted("payments", charge=Never()), "mail") as shop:
+        run = await shop.start(LAMP)
+        await shop.advance("2d")
+        assert run.status == "compensating"
+        assert shop._world.seconds() == pytest.approx(2 * DAY_SECONDS)
 
 
 async def test_until_a_handler_is_called() -> None:
