@@ -96,3 +96,14 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield plan
     for part in plan.get("Plans", ()):
         yield from nodes(part)
+
+
+async def test_every_page_of_the_web_interface_is_shown(shop: Counter) -> None:
+    saga = await shop.start("order-1")
+    await shop.until_vector(saga, "SSS")
+    paths = ["/", "/?q=key:order-1", "/stuck", "/definitions", "/definitions/order", "/services", "/waits", "/audit"]
+
+    async with client_of(shop) as pages:
+        for path in (*paths, f"/sagas/{saga}", f"/sagas/{saga}?tab=history", f"/sagas/{saga}?action=pause"):
+            answer = await pages.get(path)
+            assert (answer.status_code, "</html>" in answer.text) == (200, True), (path, answer.text)

@@ -115,7 +115,7 @@ def test_a_rollback_shows_what_was_undone_what_is_stuck_and_what_waits() -> None
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(16))
 def test_a_saga_in_any_state_can_be_drawn(seed: int) -> None:
     detail = lived(random_graph(seed, 9), seed)
 
@@ -156,7 +156,7 @@ def test_the_pivot_is_a_line_with_both_sides_named() -> None:
     assert of_class(tree(definition_graph_svg(chain("XX"))), "pivot") == []
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", range(3))
 def test_a_graph_of_very_many_steps_is_folded_by_service_and_loses_no_edge(seed: int) -> None:
     plan = random_graph(seed, 300)
     services = [each.service for each in plan.steps]
