@@ -1,4 +1,4 @@
-"""The guards of the protocol: the rule, its place in the product, and the guards that wait for a feature to come."""
+"""The guards of the protocol: the rule, its place in the product, and those for which the simulation has no seeds yet."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ GUARDS: Final = (
         "`core/rules/outcomes.py`",
     ),
     Guard("G09", "The next step is decided on the pinned definition.", "`runtime/definition_cache.py`"),
+    Guard("G10", "A saga completes when every step is finished, not only the last ones.", "`core/rules/forward.py`"),
     Guard("G11", "A step is compensated only when all its successors are clear.", "`core/rules/backward.py`"),
     Guard("G14", "Rollback settles every dispatched step as unknown, by its mode.", "`core/rules/rollback.py`"),
     Guard("G15", "A journaled result that exists is returned, not produced again.", "`runtime/steps/journaled.py`"),
@@ -69,6 +70,7 @@ GUARDS: Final = (
     Guard("G27", "A rejection counts only from the newest claim of its step.", f"`commit_batch` (SQL){_SQL}"),
     Guard("G28", "A probe's no counts only if no claim could call when it was called.", "`runtime/steps/external.py`"),
     Guard("G29", "A rollback is refused once the pivot has succeeded.", "`core/rules/rollback.py`"),
+    Guard("G30", "A skipped pivot has passed.", "`core/rules/pivot.py`"),
     Guard(
         "G31",
         "A rollback with a journaled pivot of unknown outcome asks it to void or report.",
@@ -86,12 +88,18 @@ GUARDS: Final = (
     Guard("G39", "An execute that finds a tombstone reports a rejection.", "`runtime/steps/journaled.py`"),
     Guard("G40", "Abandoning freezes first.", "`core/rules/abandon.py`"),
     Guard(
+        "G41",
+        "Exhausted attempts, timeouts and crashes are never a handled rejection: only a definite rejection is.",
+        "`core/rules/retries.py`",
+    ),
+    Guard("G45", "A join on n of m counts steps that succeeded, not finished ones.", "`core/rules/branches.py`"),
+    Guard(
+        "G46", "A join that cannot be reached any more rejects its step; it does not wait.", "`core/rules/branches.py`"
+    ),
+    Guard(
         "G135",
         "A rollback makes an external step void at once only if no process has ever claimed it, at the write.",
         f"`broken_fences` (SQL){_SQL}",
     ),
 )
-WAITING: Final = dict.fromkeys(
-    ("G10", "G12", "G13", "G30", "G41", "G42", "G43", "G44", "G45", "G46"),
-    "a simulation with conditions, joins and handled steps",
-)
+WAITING: Final = dict.fromkeys(("G12", "G13", "G42", "G43", "G44"), "three seeds of the simulation")

@@ -19,7 +19,7 @@ from tests.simulation.worlds.world import run_seed
 SEED_SECONDS_MAX: Final = 10
 HUNT_SECONDS_MAX: Final = 240.0
 INVARIANTS: Final = frozenset(
-    {"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I11", "L1", "L2", "ONCE", "QUIET"}
+    {"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I11", "L1", "L2", "ONCE", "QUIET", "BRANCH"}
 )
 
 

@@ -80,6 +80,7 @@ without any one of them. In the code there is nothing yet to remove.
 | I8 | no rollback once the pivot has taken effect |
 | I9, I11 | the vector is true; the same version is the same row |
 | L1, L2 | everything ends, or waits for a person; with a person who helps, everything ends |
+| BRANCH | a step begins, is skipped or is rejected as its join and its conditions say |
 | I12 | a retracted step ends as void or compensated |
 | W1, W3 | an event is consumed by at most one wait, which has it as its outcome; a wait has one outcome |
 | W4, W5 | a void wait has consumed nothing; no timeout before its moment, or over an event that was there |

@@ -19,7 +19,7 @@ AGAIN = "a guard or the simulation has changed: `make mutants` finds seeds again
 Trial = Future[tuple[list[Kill], list[str]]]
 
 
-def test_every_guard_of_the_protocol_has_a_patch_or_waits_for_a_feature() -> None:
+def test_every_guard_of_the_protocol_has_a_patch_or_waits_for_seeds() -> None:
     numbers = {guard.number for guard in GUARDS}
 
     assert numbers.isdisjoint(WAITING)

@@ -9,12 +9,13 @@ from typing import Any, Final
 
 from saga.testing.faults.store import POINTS as STORE_POINTS
 from tests.simulation.seeds.chance import KINDS
-from tests.simulation.worlds.transition_rows import ROWS
+from tests.simulation.worlds.transition_rows import BRANCH_ROWS, ROWS
 from tests.simulation.worlds.world import Report
 
 SEEDS_DUE: Final = 2_000  # the figures below are for this many seeds, and in proportion for more or fewer
 FAULTS_DUE: Final = 5_000
 ROWS_DUE: Final = 100
+BRANCH_ROWS_DUE: Final = 60  # a quarter of the worlds have branches
 POINTS_PART: Final = 0.25  # of the seeds: then every failpoint must have fired
 SHARES_DUE: Final = {"completed": 0.25, "compensated": 0.25, "stuck": 0.02, "abandoned": 0.02}
 POINTS: Final = (
@@ -74,8 +75,9 @@ class Table:
             if not self.points[point] and part >= POINTS_PART:
                 yield f"failpoint {point} never fired"
         for row in ROWS:
-            if self.rows[row] < ROWS_DUE * part:
-                yield f"row {row}: taken {self.rows[row]:,} times, {ROWS_DUE * part:,.0f} are due"
+            due = (BRANCH_ROWS_DUE if row in BRANCH_ROWS else ROWS_DUE) * part
+            if self.rows[row] < due:
+                yield f"row {row}: taken {self.rows[row]:,} times, {due:,.0f} are due"
         for name, share in SHARES_DUE.items():
             found = self.outcomes[name] / max(self.outcomes.total(), 1)
             if found < share:

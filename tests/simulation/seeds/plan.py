@@ -8,6 +8,7 @@ from typing import Final
 
 from saga.core.state.mode import Mode
 from saga.runtime.journal_retention import JournalRetentionOptions
+from tests.simulation.seeds.branches import has_branches, with_branches
 from tests.simulation.seeds.chance import CLOCK, CRASH, DATABASE, DELAY, DROP, DUPLICATE, FROZEN, REORDER, STALE, Menu
 from tests.simulation.seeds.families import family_of
 from tests.simulation.worlds.definitions import DefinitionPlan, draw
@@ -69,11 +70,14 @@ STORE_AHEAD_SECONDS: Final = (
 )
 
 
-def plan_of(seed: int) -> Plan:
-    """Draws everything that is fixed before the world begins."""
+def plan_of(seed: int, *, may_branch: bool = True) -> Plan:
+    """Draws everything that is fixed before the world begins. Branches have random numbers of their own."""
     random = Random(f"{seed}/plan")  # noqa: S311 (not a secret)
     family = family_of(seed)
     definitions = tuple(draw(f"d{number}", random, family.preferences) for number in range(random.choice((1, 1, 2))))
+    if may_branch and has_branches(seed):
+        branches = Random(f"{seed}/branches")  # noqa: S311 (not a secret)
+        definitions = tuple(with_branches(each, branches) for each in definitions)
     sagas = tuple(
         SagaPlan(number, random.choice(definitions).name, random.uniform(0.1, STORM_SECONDS / 2))
         for number in range(random.choice(SAGAS))
@@ -106,7 +110,7 @@ def plan_of(seed: int) -> Plan:
 
 def _roles(random: Random, definitions: tuple[DefinitionPlan, ...]) -> tuple[Role, ...]:
     """A desk that starts sagas, two processes of every service spread over some machines, one or two supervisors."""
-    services = sorted({step.service for definition in definitions for step in definition.steps})
+    services = sorted({step.service for definition in definitions for step in definition.steps if step.service})
     first = tuple(service for service in services if random.random() < 0.6)
     second = tuple(service for service in services if service not in first or random.random() < 0.6)
     roles = [Role("desk", (), is_supervisor=False)]

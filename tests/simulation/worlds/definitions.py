@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from saga.authoring import Definition, Retry, StepHandle
+from saga.authoring import Condition, Definition, Path, Retry, StepHandle, at_least
 from saga.core.state.mode import Mode
+from tests.simulation.seeds.when import When
 
 SERVICES: Final = {
     Mode.TRANSACTIONAL: ("stock", "ledger"),
@@ -16,6 +18,8 @@ SERVICES: Final = {
 }
 ALL_SERVICES: Final = tuple(name for names in SERVICES.values() for name in names)
 STEPS_MAX: Final = 5
+ABSENT: Final = "absent"
+"""The default where a step has no result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,21 @@ class StepPlan:
     compensation: bool
     probe: bool
     timeout_ms: int
+    successes: int = 0
+    handled: bool = False
+    optional: bool = False
+    when: When | None = None
+    is_else: bool = False  # it has the opposite of the condition of the step that was written before it
+    holds: When | None = None  # of a check
+
+    @property
+    def goes_on(self) -> bool:
+        return self.handled or self.optional
+
+    @property
+    def may_be_absent(self) -> bool:
+        """Tells whether it may have no result when its successors begin."""
+        return self.goes_on or self.when is not None or self.is_else
 
     @property
     def handler(self) -> str:
@@ -49,6 +68,27 @@ class DefinitionPlan:
     attempts: int
     undo_attempts: int
 
+    def finished_before(self, position: int) -> list[int]:
+        """The steps that have finished whenever this one begins. A join that counts does not wait for all that it names."""
+        step = self.steps[position]
+        if step.successes:
+            common = [set(self.finished_before(before)) for before in step.after]
+            return sorted(set.intersection(*common))
+        return sorted({*step.after}.union(*(self.finished_before(before) for before in step.after)))
+
+    def inputs_of(self, step: StepPlan) -> list[int]:
+        """The predecessors whose results are its input: those that have finished for sure."""
+        known = self.finished_before(self.steps.index(step))
+        return [before for before in step.after if before in known]
+
+    def conditions(self, step: StepPlan) -> tuple[When, ...]:
+        """The conditions that must hold for this step to run."""
+        if step.is_else:
+            opposite = self.steps[self.steps.index(step) - 1].when
+            assert opposite is not None
+            return (opposite.opposite,)
+        return () if step.when is None else (step.when,)
+
     def written(self) -> Definition:
         """Builds the definition with the builder that users use."""
         definition = Definition(
@@ -57,24 +97,55 @@ class DefinitionPlan:
             compensation_budget=f"{self.budget_ms}ms",
         )
         handles: list[StepHandle] = []
-        for step in self.steps:
-            befores = [handles[before] for before in step.after]
-            handles.append(
-                definition.step(
-                    f"{step.service}.{step.handler}",
-                    after=befores,
-                    inputs={"order": definition.input, "befores": {handle.name: handle.output for handle in befores}},
-                    retry=Retry(attempts=self.attempts, first="50ms", cap="300ms"),
-                    compensation_retry=Retry(attempts=self.undo_attempts, first="50ms", cap="300ms"),
-                    timeout=f"{step.timeout_ms}ms",
-                    pivot=step.pivot,
-                    retriable=step.retriable,
-                    read_only=step.read_only,
-                )
-            )
+        for position, step in enumerate(self.steps):
+            when = None if step.when is None else step.when.written(definition, handles)
+            if when is not None and position + 1 < len(self.steps) and self.steps[position + 1].is_else:
+                with definition.when(when):
+                    handles.append(self._add(definition, step, handles, None))
+            elif step.is_else:
+                with definition.otherwise():
+                    handles.append(self._add(definition, step, handles, None))
+            else:
+                handles.append(self._add(definition, step, handles, when))
         if len(self.steps) % 2:  # the other steps return nothing, so that an operator may skip the last ones
-            definition.returns({handle.name: handle.output for handle in handles})
+            is_any_open = any(step.successes for step in self.steps)
+            definition.returns(self._read(handles, range(len(self.steps)), may_be_open=is_any_open))
         return definition
+
+    def _add(
+        self, definition: Definition, step: StepPlan, handles: Sequence[StepHandle], when: Condition | str | None
+    ) -> StepHandle:
+        befores = [handles[before] for before in step.after]
+        after = at_least(step.successes, befores) if step.successes else befores
+        if step.holds is not None:
+            holds = step.holds.written(definition, handles)
+            return definition.check(holds, f"{step.name} does not hold", name=step.name, after=after, when=when)
+        return definition.step(
+            f"{step.service}.{step.handler}",
+            after=after,
+            when=when,
+            inputs={"order": definition.input, "befores": self._read(handles, self.inputs_of(step))},
+            retry=Retry(attempts=self.attempts, first="50ms", cap="300ms"),
+            compensation_retry=Retry(attempts=self.undo_attempts, first="50ms", cap="300ms"),
+            timeout=f"{step.timeout_ms}ms",
+            pivot=step.pivot,
+            retriable=step.retriable,
+            read_only=step.read_only,
+            handled=step.handled,
+            optional=step.optional,
+        )
+
+    def _read(
+        self, handles: Sequence[StepHandle], read: Iterable[int], *, may_be_open: bool = False
+    ) -> dict[str, Path]:
+        """The outputs of these steps, but for checks, which have none."""
+        return {
+            handles[at].name: handles[at].output.or_(ABSENT)
+            if may_be_open or self.steps[at].may_be_absent
+            else handles[at].output
+            for at in read
+            if self.steps[at].holds is None
+        }
 
 
 @dataclass(frozen=True, slots=True)

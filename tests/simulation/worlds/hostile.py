@@ -44,7 +44,7 @@ def is_quiet(seed: int) -> bool:
 
 def hostile_plan(seed: int) -> Plan:
     """The plan of a seed, with hostile definitions and sagas, served by the machines that serve the healthy ones."""
-    random, plan = Random(f"{seed}/hostile"), plan_of(seed)  # noqa: S311 (not a secret)
+    random, plan = Random(f"{seed}/hostile"), plan_of(seed, may_branch=False)  # noqa: S311 (not a secret)
     if is_quiet(seed):
         healthy = tuple(dataclasses.replace(each, deadline_ms=None) for each in plan.definitions)
         plan = dataclasses.replace(

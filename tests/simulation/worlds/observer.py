@@ -13,7 +13,9 @@ from saga.core.state.mode import Mode
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
+from tests.simulation.worlds.definitions import DefinitionPlan
 from tests.simulation.worlds.transition_rows import rows_of
+from tests.simulation.worlds.turns import Turns
 
 RUNNING, COMPENSATING, COMPENSATED = Phase.RUNNING, Phase.COMPENSATING, Phase.COMPENSATED
 COMPLETED = Phase.COMPLETED
@@ -23,7 +25,8 @@ class InvariantBroken(Exception):
     """A violation of an invariant: I1 to I9, I11, L1 or L2.
 
     Or of AUDIT: a transaction has an action or its audit, not both; ONCE: a claim has called twice; QUIET: a step is final, and a
-    call may still arrive; DATA: a wrong input or result; LOOP: a loop died.
+    call may still arrive; DATA: a wrong input or result; BRANCH: a step begins, is skipped or is rejected otherwise than its join and
+    its conditions say; LOOP: a loop died.
     """
 
     def __init__(self, name: str, text: str) -> None:
@@ -44,6 +47,8 @@ class ObservedSaga:
     undone: list[int] = field(default_factory=list)
     reads: set[int] = field(default_factory=set)  # read-only steps that were executed
     resolved: set[int] = field(default_factory=set)  # steps that an operator declared to have happened
+    skipped: set[int] = field(default_factory=set)  # steps that were pending when they were skipped
+    turns: Turns | None = None
 
     def __post_init__(self) -> None:
         self.effects = [0] * len(self.graph.steps)
@@ -51,19 +56,32 @@ class ObservedSaga:
 
     @property
     def is_passed(self) -> bool:
-        return self.graph.pivot >= 0 and self.effects[self.graph.pivot] > 0
+        pivot = self.graph.pivot
+        return pivot >= 0 and (self.effects[pivot] > 0 or pivot in self.skipped)
 
-    def is_done(self, step: int) -> bool:
-        """Tells whether its successors may run."""
-        is_skipped = self.state.vector[step] == "N"
-        return self.effects[step] > 0 or step in self.reads or is_skipped
+    def is_ready(self, step: int) -> bool:
+        """Tells whether its predecessors are done, or as many have succeeded as it waits for."""
+        after, successes = self.graph.steps[step].after, self.graph.steps[step].successes
+        if successes:
+            return sum(map(self.has_succeeded, after)) >= successes
+        return all(self.has_succeeded(before) or self.state.vector[before] in "NH" for before in after)
+
+    def has_succeeded(self, step: int) -> bool:
+        is_check = self.graph.steps[step].mode is Mode.ENGINE and self.state.vector[step] == "S"
+        return self.effects[step] > 0 or step in self.reads or is_check
 
     def stands_on(self, step: int) -> bool:
-        """Tells whether the effect of a successor stands, or of a step behind read-only successors."""
+        """Tells whether the effect of a successor stands, or of a step behind successors that have none."""
         return any(
-            self.effects[after] != self.undone[after] or (self.graph.steps[after].read_only and self.stands_on(after))
+            self.effects[after] != self.undone[after]
+            or ((self.graph.steps[after].read_only or self.state.vector[after] in "NHRVZ") and self.stands_on(after))
             for after in self.graph.successors[step]
         )
+
+    def ran(self, step: int, broken: Callable[[str, str], None]) -> None:
+        """Records that its handler is called."""
+        if step in self.skipped:
+            broken("BRANCH", f"saga {self.number}, {self.graph.steps[step].name} was skipped, and is called")
 
 
 class Observer:
@@ -74,6 +92,7 @@ class Observer:
         self.violation: InvariantBroken | None = None
         self.story: list[tuple[float, str]] | None = None
         self.rows: Counter[str] = Counter()
+        self.plans: dict[str, DefinitionPlan] = {}
         self._now = now
         self._stop = stop
         self._claims: set[int] = set()
@@ -123,7 +142,7 @@ class Observer:
         seen.effects[step] += 1
         if seen.effects[step] > 1:
             self.broken("I1", f"the effect of {name} was made twice")
-        if not all(map(seen.is_done, seen.graph.steps[step].after)):
+        if not seen.is_ready(step):
             self.broken("I3", f"{name} was executed before its predecessors")
         self._check_end(seen, f"{name} took effect")
         self._check_letter(seen, step)
@@ -151,7 +170,10 @@ class Observer:
         nothing = State(
             RUNNING, "P" * len(graph.steps), rollback_requested=False, paused=False, deadline=None, reason=None
         )
-        self.sagas[saga] = ObservedSaga(number, graph, nothing)
+        seen = self.sagas[saga] = ObservedSaga(number, graph, nothing)
+        names = [step.name for step in graph.steps]
+        plan = self.plans[graph.name]
+        seen.turns = Turns(plan, names, number, lambda name: names.index(name) in seen.resolved)
 
     def claimed(self, graph: Graph, step: int, operation: Operation) -> None:
         """Counts an admission (E2)."""
@@ -176,18 +198,23 @@ class Observer:
                 "I5", f"the outcome of saga {seen.number} changed from {before.phase.name} to {state.phase.name}"
             )
         for step, (letter_before, letter) in enumerate(zip(before.vector, state.vector, strict=True)):
+            if (letter_before, letter) == ("P", "N"):
+                seen.skipped.add(step)
             self._check_letter(seen, step)
-            if letter != letter_before and letter in "RVN?":
+            if letter != letter_before and letter in "RVNH?":
                 self._check_quiet(saga, seen, step)
+        if seen.turns is not None:
+            for fault in seen.turns.faults(before, state):
+                self.broken("BRANCH", f"saga {seen.number}: {fault}")
         self._check_outcome(seen)
         self._check_pivot(seen)
 
     def _check_letter(self, seen: ObservedSaga, step: int) -> None:
         letter, effects, undone = seen.state.vector[step], seen.effects[step], seen.undone[step]
-        if seen.graph.steps[step].read_only or letter not in "RVNSZ":
+        if seen.graph.steps[step].read_only or letter not in "RVNHSZ":
             return
         name = self._name(seen, step)
-        if letter in "RVN" and effects:
+        if letter in "RVNH" and effects:
             self.broken("I9", f"{name} is recorded as without effect ({letter}), but it has one")
         if (letter == "S" and (effects, undone) != (1, 0)) or (letter == "Z" and effects != undone):
             self.broken("I9", f"{name} is recorded as {letter}, but effects {effects}, compensations {undone}")
@@ -202,7 +229,7 @@ class Observer:
 
     def _check_outcome(self, seen: ObservedSaga) -> None:
         steps = [step for step, plan in enumerate(seen.graph.steps) if not plan.read_only]
-        wanted = {step: (int(seen.state.vector[step] != "N"), 0) for step in steps}
+        wanted = {step: (int(seen.state.vector[step] not in "NH"), 0) for step in steps}
         if seen.state.phase is COMPLETED and any((seen.effects[n], seen.undone[n]) != wanted[n] for n in steps):
             self.broken("I7", f"saga {seen.number} COMPLETED with effects {seen.effects}, undone {seen.undone}")
         if seen.state.phase is COMPENSATED and seen.effects != seen.undone:
@@ -217,7 +244,7 @@ class Observer:
         return f"saga {seen.number}, {plan.name} ({_MODES[plan.mode]}{', pivot' if plan.pivot else ''})"
 
 
-_MODES = {Mode.TRANSACTIONAL: "T", Mode.JOURNALED: "J", Mode.EXTERNAL: "X"}
+_MODES = {Mode.TRANSACTIONAL: "T", Mode.JOURNALED: "J", Mode.EXTERNAL: "X", Mode.ENGINE: "E"}
 
 
 def _flags(state: State) -> str:

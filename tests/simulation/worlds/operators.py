@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, TypedDict
 from uuid import UUID
 
 from saga.core.definition.graph import Graph
-from saga.core.definition.ordering import ordering
 from saga.core.state.letters import QUARANTINED_LETTERS
 from saga.core.state.mode import Mode
 from saga.core.state.saga_state import State
@@ -165,8 +164,16 @@ class Operators:
 
 def _is_pivot_later(graph: Graph, step: int) -> bool:
     """Tells whether the pivot cannot have passed while this step runs."""
-    order = ordering([one.after for one in graph.steps])
-    return graph.pivot in (-1, step) or order.is_before(step, graph.pivot)
+    return graph.pivot in (-1, step) or step in _finished_before(graph, graph.pivot)
+
+
+def _finished_before(graph: Graph, step: int) -> frozenset[int]:
+    """The steps that have finished whenever this one begins."""
+    after = graph.steps[step].after
+    earlier = [_finished_before(graph, before) for before in after]
+    if graph.steps[step].successes:
+        return frozenset.intersection(*earlier)
+    return frozenset(after).union(*earlier)
 
 
 def _stuck_menu(evidence: float, skip: float) -> Menu:

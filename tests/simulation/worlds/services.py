@@ -24,8 +24,8 @@ from tests.simulation.seeds.chance import (
     Chance,
     Menu,
 )
-from tests.simulation.worlds.definitions import DefinitionPlan
-from tests.simulation.worlds.observer import Observer
+from tests.simulation.worlds.definitions import ABSENT, DefinitionPlan, StepPlan
+from tests.simulation.worlds.observer import ObservedSaga, Observer
 from tests.simulation.worlds.provider import Call, Provider
 
 Value = Any  # JSON
@@ -70,6 +70,8 @@ class Services:
         found: dict[str, Participant] = {}
         for plan in plans:
             for position, step in enumerate(plan.steps):
+                if step.mode is Mode.ENGINE:
+                    continue
                 if step.service not in found:
                     database = {Mode.TRANSACTIONAL: STORE, Mode.JOURNALED: JOURNALS, Mode.EXTERNAL: None}[step.mode]
                     found[step.service] = Participant(step.service, database=database)
@@ -154,7 +156,8 @@ class Step:
         self._plan = plan
         self._position = position
         self._step = plan.steps[position]
-        may_reject = not self._step.retriable and not _is_behind_pivot(plan, position)
+        is_forward = self._step.retriable or _is_behind_pivot(plan, position)
+        may_reject = self._step.goes_on or not is_forward
         self._execute_menu = services.execute_menu(may_reject=may_reject)
         self._call_menu = services.call_menu(may_reject=may_reject)
         self._undo_menu = services.undo_menu()
@@ -244,16 +247,24 @@ class Step:
     def _check_input(self, value: Value, ctx: Context) -> str:
         seen = self._services._observer.sagas[ctx.saga_id]
         names = {step.name: position for position, step in enumerate(seen.graph.steps)}
-        for before in self._step.after:
-            name = self._plan.steps[before].name
+        seen.ran(names[ctx.step], self._services._observer.broken)
+        for before in self._plan.inputs_of(self._step):
+            plan = self._plan.steps[before]
+            name = plan.name
             actual, wanted = value["befores"].get(name), f"{seen.number}.{name}"
-            if self.is_odd(before) or (actual is None and names[name] in seen.resolved):
+            if self.is_odd(before) or plan.holds is not None or (actual is None and names[name] in seen.resolved):
+                continue
+            if actual == ABSENT and self._may_be_absent(seen, plan, names[name]):
                 continue
             if actual != wanted:
                 self._services._observer.broken(
                     "DATA", f"{ctx.step} of saga {seen.number} was given {actual!r}, not {wanted!r}"
                 )
         return f"{seen.number}.{ctx.step}"
+
+    def _may_be_absent(self, seen: ObservedSaga, before: StepPlan, step: int) -> bool:
+        """Tells whether a predecessor has no result."""
+        return before.may_be_absent and (seen.state.vector[step] != "S" or step in seen.resolved)
 
     def _check_result(self, value: Value, result: Value, ctx: Context) -> None:
         wanted = self._check_input(value, ctx)

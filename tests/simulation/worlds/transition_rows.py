@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from typing import Final
 
 from saga.core.definition.graph import Graph
+from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 from saga.core.state.transitions import STEP_TRANSITIONS
 
+BRANCH_ROWS: Final = (
+    "E4h", "E5 skipped", "E5 pivot skipped", "E5 join met early", "E5 join short", "E5 check holds", "E5 check fails",
+)  # fmt: skip
 ROWS: Final = (
     "E1", "E2 admission", "E2-T", "E2-J", "E2-X", "E2-X probe", "E3", "E4", "E4b", "E5", "E6", "E7", "E8", "E9", "E10",
-    "E10o", "E11", "E12", "E13",
+    "E10o", "E11", "E12", "E13", *BRANCH_ROWS,
 )  # fmt: skip
 
 _RULES: Final = {
@@ -28,6 +32,8 @@ def rows_of(graph: Graph, before: State, after: State, *, is_new: bool) -> Itera
         yield "E1"
     is_passed = graph.pivot >= 0 and after.vector[graph.pivot] in "SN"
     for step, (old, new) in enumerate(zip(before.vector, after.vector, strict=True)):
+        if old == "P" and new != "P":
+            yield from _branches(graph, step, new, after.vector)
         if old != new:
             yield _row(graph, step, old, new, after.phase, is_passed=is_passed)
     if after.rollback_requested and not before.rollback_requested:
@@ -40,6 +46,22 @@ def rows_of(graph: Graph, before: State, after: State, *, is_new: bool) -> Itera
         yield "E13"
     if after.phase.is_terminal:
         yield "E12"
+
+
+def _branches(graph: Graph, step: int, new: str, vector: str) -> Iterator[str]:
+    """The rules of branches by which a pending step has got its letter."""
+    this = graph.steps[step]
+    is_check, befores = this.mode is Mode.ENGINE, [vector[before] for before in this.after]
+    if new == "N":
+        yield "E5 pivot skipped" if step == graph.pivot else "E5 skipped"
+    elif new == "S" and is_check:
+        yield "E5 check holds"
+    elif new in "RH" and this.successes > befores.count("S"):
+        yield "E5 join short"
+    elif new == "R" and is_check:
+        yield "E5 check fails"
+    elif new == "D" and this.successes and not {*befores} <= {*"SNH"}:
+        yield "E5 join met early"
 
 
 def _row(graph: Graph, step: int, old: str, new: str, phase: Phase, *, is_passed: bool) -> str:

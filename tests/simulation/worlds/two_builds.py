@@ -22,6 +22,7 @@ from saga.runtime.handlers.context import Context
 from saga.runtime.handlers.handler_shape import Handler
 from saga.runtime.handlers.participant import Participant
 from saga.testing.clocks.virtual_loop import VirtualLoop
+from tests.simulation.seeds.branches import with_branches
 from tests.simulation.seeds.chance import Chance, Edits
 from tests.simulation.seeds.plan import Plan, SagaPlan, plan_of
 from tests.simulation.worlds.database import WatchedStore
@@ -64,18 +65,21 @@ def loses_canary(seed: int) -> bool:
 
 def two_builds_plan(seed: int) -> tuple[Plan, dict[str, Gap], frozenset[str]]:
     """The plan of a seed, the gaps of the old build by definition, and the machines of the old build."""
-    random, plan = Random(f"{seed}/two builds"), plan_of(seed)  # noqa: S311 (not a secret)
+    random, plan = Random(f"{seed}/two builds"), plan_of(seed, may_branch=False)  # noqa: S311 (not a secret)
     if is_plain(seed):
         plan = dataclasses.replace(
             plan, rates=PLAIN, message_menu=(), scale=0.0, frozen_claims=0.0, people=0.0, timed=(), evidence=0.0, abandon=0.0
         )  # fmt: skip
     unknown = tuple(draw(f"n{number}", random, Preferences()) for number in range(DEFINITIONS))
     gaps = {each.name: random.choice(list(Gap)) for each in unknown} | {unknown[0].name: Gap.DEFINITION}
+    unknown = tuple(
+        with_branches(each, random) if gaps[each.name] is Gap.DEFINITION else each for each in unknown
+    )  # an older build cannot read them, so that nobody else gets any
     sagas = tuple(
         SagaPlan(FIRST_NUMBER + number, random.choice(unknown).name, random.uniform(0.1, plan.storm_seconds / 2))
         for number in range(SAGAS)
     )
-    services = {step.service for each in (*plan.definitions, *unknown) for step in each.steps}
+    services = {step.service for each in (*plan.definitions, *unknown) for step in each.steps if step.service}
     roles = [
         dataclasses.replace(role, services=tuple(sorted({*role.services, *_services(unknown)})))
         if role.services
@@ -94,7 +98,7 @@ def two_builds_plan(seed: int) -> tuple[Plan, dict[str, Gap], frozenset[str]]:
 
 
 def _services(plans: Iterable[DefinitionPlan]) -> set[str]:
-    return {step.service for plan in plans for step in plan.steps}
+    return {step.service for plan in plans for step in plan.steps if step.service}
 
 
 class OldServices(Services):

@@ -80,6 +80,7 @@ class World:
         self.chance = chance
         self.edits = edits
         self.observer = Observer(loop.time, loop.stop)
+        self.observer.plans = {definition.name: definition for definition in plan.definitions}
         store_clock = MachineClock(loop, 0.0)
         self.store_clock = store_clock
         self.database = WatchedDatabase(loop, store_clock, self._notifications, self)

@@ -1,0 +1,119 @@
+"""Branches in random definitions: conditions, joins that count, checks, and steps after which the saga goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from random import Random
+from typing import Final
+
+from saga.core.check.finding import Severity
+from saga.core.definition.contract import Contract
+from saga.core.state.mode import Mode
+from tests.simulation.seeds.when import When, draw_when
+from tests.simulation.worlds.definitions import DefinitionPlan, StepPlan
+
+BRANCHED: Final = (5, 8, 9, 13)  # of every sixteen seeds; the other worlds have no branches
+WIDE: Final = 3
+CHAIN: Final = 4
+CHAINS: Final = 0.7
+
+Change = Callable[[StepPlan], StepPlan]
+
+
+def has_branches(seed: int) -> bool:
+    return seed % 16 in BRANCHED
+
+
+def with_branches(plan: DefinitionPlan, random: Random) -> DefinitionPlan:
+    """Adds random branches, one by one, and keeps those with which the product accepts the definition.
+
+    Some definitions become chains in which steps run behind one that is skipped or handled, and are rolled back.
+    """
+    pivots = [position for position, step in enumerate(plan.steps) if step.pivot]
+    is_chain = len(plan.steps) >= CHAIN and pivots in ([], [len(plan.steps) - 1]) and random.random() < CHAINS
+    if is_chain:
+        steps = [replace(step, after=(position - 1,) if position else ()) for position, step in enumerate(plan.steps)]
+        plan = replace(plan, steps=tuple(steps))
+    for position in range(len(plan.steps)):
+        changes = _changes_of_chain(position, random) if is_chain else _changes(plan, position, random)
+        for change in changes:
+            changed = list(plan.steps)
+            changed[position] = change(changed[position])
+            candidate = replace(plan, steps=tuple(changed))
+            if _is_accepted(candidate):
+                plan = candidate
+    return plan
+
+
+def _changes_of_chain(position: int, random: Random) -> Iterator[Change]:
+    if position == 1:
+        yield lambda step: replace(step, handled=True, retriable=False, read_only=False, compensation=True)
+        if random.random() < 0.3:
+            yield lambda step: replace(step, when=draw_when(random, []))
+
+
+def _changes(plan: DefinitionPlan, position: int, random: Random) -> Iterator[Change]:
+    """A handled pivot is offered, too: it must be refused (G43)."""
+    if position > 1 and random.random() < 0.6:
+        width = random.randint(2, min(position, WIDE))
+        yield _as_join(tuple(sorted(random.sample(range(position), width))), random)
+    kind = random.random()
+    if kind < 0.12 and len(plan.steps) > 2:
+        yield lambda step: _as_check(step, draw_when(random, _known(plan, position)))
+    elif kind < 0.24:
+        yield lambda step: replace(step, optional=True, read_only=True, compensation=False, retriable=False)
+    elif kind < 0.75:
+        yield lambda step: replace(step, handled=True, retriable=False)
+    if random.random() < 0.45:
+        yield lambda step: replace(step, when=draw_when(random, _known(plan, position)))
+    elif position and _is_known(plan, position, plan.steps[position - 1].when) and random.random() < 0.7:
+        yield lambda step: replace(step, is_else=True)
+
+
+def _as_join(after: tuple[int, ...], random: Random) -> Change:
+    successes, is_handled = random.randint(1, len(after)), random.random() < 0.5
+    return lambda step: replace(
+        step, after=after, successes=successes, handled=is_handled, retriable=step.retriable and not is_handled
+    )
+
+
+def _as_check(step: StepPlan, holds: When) -> StepPlan:
+    return replace(
+        step,
+        service="",
+        mode=Mode.ENGINE,
+        retriable=False,
+        read_only=True,
+        compensation=False,
+        probe=False,
+        holds=holds,
+    )
+
+
+def _known(plan: DefinitionPlan, position: int) -> list[int]:
+    return [known for known in plan.finished_before(position) if plan.steps[known].mode is not Mode.ENGINE]
+
+
+def _is_known(plan: DefinitionPlan, position: int, when: When | None) -> bool:
+    return when is not None and (when.step < 0 or when.step in _known(plan, position))
+
+
+def _is_accepted(plan: DefinitionPlan) -> bool:
+    contracts = {f"{step.service}.{step.handler}": _contract(step) for step in plan.steps if step.service}
+    faults = [finding for finding in plan.written().findings(contracts) if finding.severity is Severity.ERROR]
+    return bool(contracts) and not faults
+
+
+def _contract(step: StepPlan) -> Contract:
+    return Contract(
+        service=step.service,
+        handler=step.handler,
+        mode=step.mode,
+        has_compensation=step.compensation,
+        has_probe=step.probe,
+        read_only=step.read_only,
+        input_schema=None,
+        output_schema=None,
+        handler_version=None,
+    )
