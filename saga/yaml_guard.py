@@ -40,9 +40,10 @@ class YamlFault(Exception):
 
     def __init__(self, mark: Position | None, reason: str, remedy: str = "") -> None:
         super().__init__(reason)
-        self.line, self.column = (0, 0) if mark is None else (mark.line + 1, mark.column + 1)
-        self.reason = reason
-        self.remedy = remedy
+        self.line: int = 0 if mark is None else mark.line + 1
+        self.column: int = 0 if mark is None else mark.column + 1
+        self.reason: str = reason
+        self.remedy: str = remedy
 
 
 def decoded(data: bytes | str, limits: YamlLimits) -> str:

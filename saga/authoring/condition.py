@@ -24,7 +24,7 @@ class Condition:
 
     def __init__(self, text: str, owner: object) -> None:
         self.text: str = text
-        self._owner = owner
+        self._owner: object = owner
 
     def __and__(self, other: object) -> Condition:
         return self._joined("&&", other)
@@ -32,7 +32,11 @@ class Condition:
     def __or__(self, other: object) -> Condition:
         return self._joined("||", other)
 
-    __rand__, __ror__ = __and__, __or__  # a Condition on the left never comes here, so these refuse
+    def __rand__(self, other: object) -> Condition:
+        return self._joined("&&", other)  # a Condition on the left never comes here, so this refuses, as __ror__ does
+
+    def __ror__(self, other: object) -> Condition:
+        return self._joined("||", other)
 
     def __invert__(self) -> Condition:
         return Condition(f"!({self.text})", self._owner)
