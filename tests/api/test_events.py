@@ -134,7 +134,7 @@ async def test_many_clients_of_one_saga_cost_few_statements(shop: Counter, link:
 @st.composite
 def histories(draw: st.DrawFn) -> list[list[HistoryLine]]:
     """A history in portions, as it becomes visible: versions in their order, other lines up to half a minute late."""
-    portions, version, now = [], 0, 1_800_000_000.0
+    portions, version, now = list[list[HistoryLine]](), 0, 1_800_000_000.0
     for _ in range(draw(st.integers(1, 12))):
         now += draw(st.floats(0.001, 40))
         if draw(st.booleans()):
@@ -145,7 +145,7 @@ def histories(draw: st.DrawFn) -> list[list[HistoryLine]]:
             ]
         else:
             late = draw(st.floats(0, 30))
-            lines = [HistoryLine(now - late, "failed", 0, None, None, None, None, 1)]
+            lines = [HistoryLine(now - late, "failed", 0, None, None, None, None, len(portions))]  # no two are alike
         portions.append(lines)
     return portions
 
