@@ -74,7 +74,7 @@ class Problem(Exception):
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
-        self.facts = dict(facts or {})
+        self.facts: dict[str, Json] = dict(facts or {})
         self.headers: dict[str, str] = {}
         if kind is UNAUTHENTICATED:
             self.headers["WWW-Authenticate"] = "Bearer"

@@ -24,7 +24,7 @@ class Place:
     """
 
     def __init__(self) -> None:
-        self.version = 0
+        self.version: int = 0
         self._n = 0
         self._keys: list[Key] = []
 
@@ -49,7 +49,8 @@ class Place:
     def add(self, line: HistoryLine) -> None:
         """The client receives the line: those with versions in the order of these."""
         if line.version is not None:
-            self.version, self._n = line.version, line.n
+            self.version = line.version
+            self._n = line.n
             return
         keys = sorted({*self._keys, _key(line)})
         self._keys = [key for key in keys if key[0] >= keys[-1][0] - OVERLAP_SECONDS * 1e6][-KEYS_MAX:]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, ClassVar, Final
 from uuid import UUID
 
 from fastapi import Header, Query, Request, Response
@@ -38,7 +38,7 @@ routes: Final = Routes("actions")
 class Acting(BaseModel):
     """An action. `reason` goes into the audit."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     reason: Text = Field(min_length=1, max_length=REASON_CHARS_MAX, description="Why; it is recorded in the audit.")
     step: Text | None = Field(

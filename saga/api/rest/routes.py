@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, TypeVar, cast
+from typing import Annotated, Any, Final, TypeAlias, TypeVar, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -20,7 +20,7 @@ from saga.inspection.instants import Instant, with_texts
 from saga.inspection.references import find_saga
 
 Route = TypeVar("Route", bound=Callable[..., Any])
-Document = dict[str, Json]
+Document: TypeAlias = dict[str, Json]
 
 PROBLEM_SCHEMA: Final = {
     "type": "object",
@@ -42,7 +42,7 @@ class Routes:
     """A router whose routes all name a role."""
 
     def __init__(self, tag: str) -> None:
-        self.router = APIRouter(prefix="/v1", tags=[tag])
+        self.router: APIRouter = APIRouter(prefix="/v1", tags=[tag])
 
     def get(self, path: str, *roles: Role, summary: str) -> Callable[[Route], Route]:
         return self._add("GET", path, roles or (Role.VIEWER,), summary, 200)

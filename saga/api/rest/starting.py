@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from fastapi import Request, Response
@@ -21,7 +21,7 @@ routes: Final = Routes("sagas")
 class Start(BaseModel):
     """A saga to start. With a `key` or an `id` of the client's, the request may be repeated until it is answered."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     definition: Text = Field(max_length=200, description="Name of the definition.")
     version: int | None = Field(default=None, ge=1, le=INTEGER_MAX, description="Without it, the newest activated one.")

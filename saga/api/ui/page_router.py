@@ -40,7 +40,7 @@ class Pages:
     """The pages of the web interface, as a router of the application."""
 
     def __init__(self) -> None:
-        self.router = APIRouter(include_in_schema=False)
+        self.router: APIRouter = APIRouter(include_in_schema=False)
         self.router.add_api_route("/static/{name}", _static, methods=["GET"])
         self.router.add_api_route("/signin", _sign_in, methods=["POST"])
         self.router.add_api_route("/signout", _sign_out, methods=["POST"])

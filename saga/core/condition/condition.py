@@ -30,7 +30,7 @@ class Condition:
         self._reads_input = any(path[0] == "input" for path in paths)
         self._input_parts = _parts([path[1:] for path in paths if path[0] == "input"])
         self._step_words = {(str(path[1]), str(path[2])) for path in paths if path[0] == "steps"}
-        self.steps = tuple(dict.fromkeys(str(path[1]) for path in paths if path[0] == "steps"))
+        self.steps: tuple[str, ...] = tuple(dict.fromkeys(str(path[1]) for path in paths if path[0] == "steps"))
         """The names of the steps that it reads."""
 
     @property

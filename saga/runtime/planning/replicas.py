@@ -58,7 +58,7 @@ class Replicas:
     """The replicas of one service, as of the last heartbeat of this process."""
 
     def __init__(self, replicas: Sequence[Replica]) -> None:
-        self.all = sorted(replicas, key=lambda replica: replica.peer.id)
+        self.all: list[Replica] = sorted(replicas, key=lambda replica: replica.peer.id)
         costs = [replica.peer.cost.claim_seconds for replica in replicas if replica.peer.cost is not None]
         self._claim_seconds: float = max(min(costs, default=0.0), CLAIM_SECONDS_MIN)
         self._fills = len(replicas) > 1 and bool(costs) and self._claim_seconds < CHEAP_SECONDS
