@@ -43,6 +43,8 @@ from saga.runtime.planning.start_values import check_id, check_texts, encoded_in
 from saga.runtime.process import Process
 
 START_TIMEOUT_SECONDS: Final = 30.0
+SEARCHES_AT_ONCE: Final = 2
+"""Maximum number of searches under way in a process: they must not take the connections on which sagas go on."""
 Status = Literal["completed", "compensated", "abandoned"]
 ResultT = TypeVar("ResultT", default=Value)
 InputT = TypeVar("InputT", default=Value)
@@ -107,6 +109,7 @@ class Sagas:
 
     def __init__(self, process: Process) -> None:
         self.process = process
+        self._searching = asyncio.Semaphore(SEARCHES_AT_ONCE)
         self._registered: dict[int, tuple[Definition, int, Graph]] = {}
 
     def new_id(self) -> UUID:
@@ -301,12 +304,14 @@ class Sagas:
     async def search(self, query: str = "", *, limit: int = 50, cursor: str | None = None) -> Searched:
         """Finds the sagas that pass a query such as `definition:order is:stuck`, newest first. Raises UsageError."""
         now = self.process.store_clock.now()
-        return await self._search.page(parse(query, now), limit, cursor, now)
+        async with self._searching:
+            return await self._search.page(parse(query, now), limit, cursor, now)
 
     async def matches(self, query: str) -> Matches:
         """Finds up to 20,000 sagas that pass a query with terms, without payloads, results and history. Raises UsageError."""
         now = self.process.store_clock.now()
-        return await self._search.matches(parse(query, now), ROWS_MAX, None, now)
+        async with self._searching:
+            return await self._search.matches(parse(query, now), ROWS_MAX, None, now)
 
     @cached_property
     def _search(self) -> Search:
