@@ -48,6 +48,7 @@ GUARDS: Final = (
     Guard("G09", "The next step is decided on the pinned definition.", "`runtime/definition_cache.py`"),
     Guard("G10", "A saga completes when every step is finished, not only the last ones.", "`core/rules/forward.py`"),
     Guard("G11", "A step is compensated only when all its successors are clear.", "`core/rules/backward.py`"),
+    Guard("G12", "A skipped step is clear only when all its successors are clear.", "`core/rules/backward.py`"),
     Guard("G14", "Rollback settles every dispatched step as unknown, by its mode.", "`core/rules/rollback.py`"),
     Guard("G15", "A journaled result that exists is returned, not produced again.", "`runtime/steps/journaled.py`"),
     Guard("G16", "A journaled rejection is a result: it is written down.", "`runtime/steps/journaled.py`"),
@@ -92,6 +93,9 @@ GUARDS: Final = (
         "Exhausted attempts, timeouts and crashes are never a handled rejection: only a definite rejection is.",
         "`core/rules/retries.py`",
     ),
+    Guard(
+        "G42", "A step without an effect is clear only when all its successors are clear.", "`core/rules/backward.py`"
+    ),
     Guard("G45", "A join on n of m counts steps that succeeded, not finished ones.", "`core/rules/branches.py`"),
     Guard(
         "G46", "A join that cannot be reached any more rejects its step; it does not wait.", "`core/rules/branches.py`"
@@ -102,4 +106,4 @@ GUARDS: Final = (
         f"`broken_fences` (SQL){_SQL}",
     ),
 )
-WAITING: Final = dict.fromkeys(("G12", "G13", "G42", "G43", "G44"), "three seeds of the simulation")
+WAITING: Final = dict.fromkeys(("G13", "G43", "G44"), "three seeds of the simulation")
