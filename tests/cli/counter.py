@@ -34,13 +34,19 @@ class Counter:
     order: Definition
     faults: dict[str, Exception] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
+    released: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def handle(self, name: str) -> str:
         if name in self.faults:
             raise self.faults[name]
-        if name in self.blocked:
-            await asyncio.Event().wait()
+        while name in self.blocked:
+            await self.released.wait()
         return f"{name} done"
+
+    def release(self, name: str) -> None:
+        self.blocked.remove(name)
+        self.released.set()
+        self.released = asyncio.Event()
 
     async def start(self, key: str = "order-1017", *, sku: str = "A-1") -> UUID:
         return (await self.sagas.start(self.order, Order(sku=sku), key=key)).id

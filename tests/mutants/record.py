@@ -15,6 +15,27 @@ from tests.protocol.waiting import WAITING as TO_COME
 FILE: Final = HERE / "kills.json"
 PAGE: Final = ROOT / "docs" / "reference" / "guards.md"
 Kills = Mapping[str, Sequence[Kill]]
+INVARIANTS: Final = """\
+## Invariants
+
+| Invariant | Says |
+| --- | --- |
+| I1, I2 | each effect at most once; no more compensations than effects |
+| I3, I4 | no effect before those of its predecessors; no compensation while the effect of a successor stands |
+| I5, I6 | an outcome never changes; nothing happens after the end |
+| I7 | completed: every effect is there; compensated: none is left |
+| I8 | no rollback once the pivot has taken effect |
+| I9, I11 | the vector is true; the same version is the same row |
+| L1, L2 | everything ends, or waits for a person; with a person who helps, everything ends |
+| BRANCH | a step begins, is skipped or is rejected as its join and its conditions say |
+| I12 | a retracted step ends as void or compensated |
+| W1, W3 | an event is consumed by at most one wait, which has it as its outcome; a wait has one outcome |
+| W4, W5 | a void wait has consumed nothing; no timeout before its moment, or over an event that was there |
+| C1, C2 | a held child is left only by its parent's order or end; a child ends as its parent does |
+| F1, F2 | steps are appended only while running, each once; a result is told once and stays recorded |
+| F3, F4 | the record is what a replay asks for; no rejection is lost |
+| M1, M2 | an item has one copy, which stays; copies are appended only while running |
+"""
 
 
 def read_kills() -> dict[str, list[Kill]]:
@@ -69,26 +90,7 @@ without any one of them. In the code there is nothing yet to remove.
 | --- | --- | --- | --- | --- |
 {to_come}
 
-## Invariants
-
-| Invariant | Says |
-| --- | --- |
-| I1, I2 | each effect at most once; no more compensations than effects |
-| I3, I4 | no effect before those of its predecessors; no compensation while the effect of a successor stands |
-| I5, I6 | an outcome never changes; nothing happens after the end |
-| I7 | completed: every effect is there; compensated: none is left |
-| I8 | no rollback once the pivot has taken effect |
-| I9, I11 | the vector is true; the same version is the same row |
-| L1, L2 | everything ends, or waits for a person; with a person who helps, everything ends |
-| BRANCH | a step begins, is skipped or is rejected as its join and its conditions say |
-| I12 | a retracted step ends as void or compensated |
-| W1, W3 | an event is consumed by at most one wait, which has it as its outcome; a wait has one outcome |
-| W4, W5 | a void wait has consumed nothing; no timeout before its moment, or over an event that was there |
-| C1, C2 | a held child is left only by its parent's order or end; a child ends as its parent does |
-| F1, F2 | steps are appended only while running, each once; a result is told once and stays recorded |
-| F3, F4 | the record is what a replay asks for; no rejection is lost |
-| M1, M2 | an item has one copy, which stays; copies are appended only while running |
-"""
+{INVARIANTS}"""
 
 
 def _waiting_row(number: str) -> str:

@@ -17,7 +17,18 @@ from saga_postgres.statements import statements, with_includes
 CLOCK_SECONDS_MAX: Final = 3600.0
 """Maximum difference between the store's clock and that of a client, from which an id has its time."""
 _SQL: Final = statements("scan")
-WINDOWS: Final = {among: with_includes(_SQL["window"], {"source": _SQL[among.value]}) for among in Among}
+_SOURCES: Final = {
+    Among.ALL: _SQL["all"],
+    Among.LIVE: _SQL["live"],
+    Among.PARKED: _SQL["parked"],
+    Among.DELAYED: _SQL["delayed"],
+}
+WINDOWS: Final = {among: with_includes(_SQL["window"], {"source": source}) for among, source in _SOURCES.items()}
+_COUNTS: Final = {
+    Among.LIVE: _SQL["count_live"],
+    Among.PARKED: _SQL["count_parked"],
+    Among.DELAYED: _SQL["count_delayed"],
+}
 _DEFINITIONS: Final = "select id from definition where split_part(name, '~', 1) = any ($1::text[])"
 _NOW: Final = "select extract(epoch from clock_timestamp())::float8"
 PLANNED_FOR_ITS_PARAMETERS: Final = "set local plan_cache_mode = force_custom_plan"
@@ -29,7 +40,7 @@ async def read_scan(connection: Connection, wanted: SagaScan) -> ScanPage:
         await connection.execute(PLANNED_FOR_ITS_PARAMETERS)
         now: float = await connection.fetchval(_NOW)
         if wanted.among is not Among.ALL:
-            count = await connection.fetchval(_SQL[f"count_{wanted.among.value}"], wanted.rows_max + 1)
+            count = await connection.fetchval(_COUNTS[wanted.among], wanted.rows_max + 1)
             if count > wanted.rows_max:
                 return ScanPage([], None, now, {}, None, is_too_many=True)
         rows = await connection.fetch(WINDOWS[wanted.among], *(await _parameters(connection, wanted)))

@@ -16,7 +16,7 @@ from saga_postgres.reading.saga_detail import command_of
 from saga_postgres.rows import state_of
 from saga_postgres.statements import statements
 
-_SQL = statements("saga_detail")
+_SQL = statements("watch")
 Graphs = Callable[[int], Awaitable[Graph]]
 
 

@@ -21,6 +21,7 @@ where ($4::uuid[] is null or s.id = any ($4))
 order by s.id desc limit $3
 
 -- name: all
+-- Any saga.
 select * from saga a
 where ($1::uuid is null or a.id < $1)
   and ($9::float8 is null or a.id >= first_id_at(to_timestamp($9 - $12::float8)))
@@ -29,10 +30,12 @@ where ($1::uuid is null or a.id < $1)
 order by a.id desc limit $2
 
 -- name: live
+-- Sagas that have not ended, in the order in which they are looked after.
 select * from (select * from saga l where l.wake_at is not null order by l.wake_at limit $2) as l
 where ($1::uuid is null or l.id < $1) and $12::float8 is not null
 
 -- name: parked
+-- Sagas with a command that waits for an operator or for the end of a pause.
 select p.* from saga p join (
     select distinct c.saga from command c
     where c.owner is null and c.due_at = 'infinity' and c.service in (select distinct unnest(d.services) from definition d)
@@ -41,6 +44,7 @@ select p.* from saga p join (
 where ($1::uuid is null or p.id < $1) and $12::float8 is not null
 
 -- name: delayed
+-- Sagas with a command that has failed and waits for its next attempt.
 select p.* from saga p join (
     select distinct c.saga from command c
     where c.owner is null and c.due_at > statement_timestamp() and c.due_at < 'infinity' and c.failures > 0
@@ -50,9 +54,11 @@ select p.* from saga p join (
 where ($1::uuid is null or p.id < $1) and $12::float8 is not null
 
 -- name: count_live
+-- How many there are, up to $1.
 select count(*) from (select from saga s where s.wake_at is not null limit $1) as s
 
 -- name: count_parked
+-- The same for the parked ones.
 select count(*) from (
     select from command c
     where c.owner is null and c.due_at = 'infinity' and c.service in (select distinct unnest(d.services) from definition d)
@@ -60,6 +66,7 @@ select count(*) from (
 ) as c
 
 -- name: count_delayed
+-- The same for the delayed ones.
 select count(*) from (
     select from command c
     where c.owner is null and c.due_at > statement_timestamp() and c.due_at < 'infinity'
