@@ -30,7 +30,7 @@ where ($1::uuid is null or a.id < $1)
 order by a.id desc limit $2
 
 -- name: live
--- Sagas that have not ended, in the order in which they are looked after.
+-- Sagas that have not ended, in the order in which they are due.
 select * from (select * from saga l where l.wake_at is not null order by l.wake_at limit $2) as l
 where ($1::uuid is null or l.id < $1) and $12::float8 is not null
 
