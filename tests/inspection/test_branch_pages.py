@@ -20,6 +20,7 @@ from saga.inspection.actions.request import ActionRequest
 from saga.inspection.documents import saga_document
 from saga.inspection.drawing.flow_chart import flow_chart
 from saga.inspection.drawing.picture import picture_of_definition
+from saga.inspection.summaries.effects import effects_document
 from saga.inspection.why import why
 from saga.inspection.wording import clock_of, sentence
 from saga.ports.saga_detail import HistoryLine, SagaDetail, StepRecord
@@ -210,3 +211,16 @@ def test_a_drawing_says_what_a_step_waits_for() -> None:
     assert titles[0].startswith("affordable; check · checks input.cents <= 100000 · else rejects: ")
     assert titles[6].startswith("send; service · transactional · 1 of 2")
     assert titles[7].startswith('invoice; service · external · if input.country == "CH"')
+
+
+def test_a_handled_rejection_has_no_effect() -> None:
+    effects = {each["step"]: each["effect"] for each in effects_document(GONE_ON)}
+
+    assert effects == {
+        "reserve": "stands",
+        "review": "never happened",
+        "first": "never happened",
+        "second": "stands",
+        "send": "stands",
+        "invoice": "unknown",
+    }

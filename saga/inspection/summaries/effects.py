@@ -10,11 +10,9 @@ from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import (
     ANY_COMPENSATING,
     COMPENSATED,
+    NO_EFFECT_LETTERS,
     PENDING,
-    REJECTED,
-    SKIPPED,
     SUCCEEDED,
-    VOID,
 )
 from saga.core.state.phase import Phase
 from saga.inspection.documents import Document
@@ -35,7 +33,7 @@ class Effect(Enum):
     LEFT = "left"
 
 
-_NEVER: Final = frozenset((REJECTED, VOID, SKIPPED))
+_NEVER: Final = NO_EFFECT_LETTERS - {COMPENSATED}
 
 
 def effect_of(detail: SagaDetail, position: int) -> Effect | None:
