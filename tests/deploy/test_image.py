@@ -60,7 +60,7 @@ def test_an_image_has_every_dependency_of_the_distribution() -> None:
     assert names(project["dependencies"]) - installed == set()
 
 
-@pytest.mark.parametrize("extra", ["sqlalchemy", "kafka", "kinesis", "etcd", "zookeeper", "metrics", "tracing"])
+@pytest.mark.parametrize("extra", ["sqlalchemy", "kafka", "kinesis", "etcd", "zookeeper", "metrics", "tracing", "api"])
 def test_an_image_has_every_dependency_of_an_extra(extra: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     installed = {name for name, _ in PIN.findall((ROOT / "deploy" / "requirements.txt").read_text())}
