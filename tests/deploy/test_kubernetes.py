@@ -64,6 +64,19 @@ def test_a_container_has_no_rights_that_it_does_not_need(container: dict[str, An
     assert "memory" in container["resources"]["limits"]
 
 
+def test_the_api_is_probed_where_it_listens_and_has_a_service() -> None:
+    api, service = (document for name, document in MANIFESTS if name == "saga-api.yaml")
+    (container,) = api["spec"]["template"]["spec"]["containers"]
+    (port,) = container["ports"]
+    (address,) = [entry["value"] for entry in container["env"] if entry["name"] == "SAGA_API"]
+
+    assert address == f"0.0.0.0:{port['containerPort']}"
+    assert {container[probe]["httpGet"]["port"] for probe in ("livenessProbe", "readinessProbe")} == {port["name"]}
+    assert service["spec"]["selector"].items() <= api["spec"]["template"]["metadata"]["labels"].items()
+    assert service["spec"]["ports"][0]["targetPort"] == port["name"]
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+
+
 def test_a_pod_has_enough_time_to_drain() -> None:
     config = next(document for _, document in MANIFESTS if document["kind"] == "ConfigMap")
     settings = load(store="postgresql://host/saga", **yaml.safe_load(config["data"]["saga.yaml"]))
