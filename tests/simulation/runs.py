@@ -37,4 +37,5 @@ def prove(seeds: range, record_property: Callable[[str, object], None]) -> None:
     record_property("simulation", {"seeds": table.seeds, "virtual_seconds": table.virtual_seconds, **counted})
 
     assert not failed, failures_in_words(failed)
-    assert not list(table.shortfalls()), table.text()
+    shortfalls = list(table.shortfalls())
+    assert not shortfalls, "\n".join([*shortfalls, table.text()])

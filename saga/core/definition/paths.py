@@ -211,7 +211,7 @@ def _is_path(segments: Json) -> bool:
     start = 1
     if segments[0] == "steps":
         start = _STEP_PREFIX
-        if len(segments) < _STEP_PREFIX or not isinstance(segments[1], str) or segments[2] not in {OUTPUT, REASON}:
+        if len(segments) < _STEP_PREFIX or not isinstance(segments[1], str) or segments[2] not in (OUTPUT, REASON):
             return False
     elif segments[0] != "input":
         return False
