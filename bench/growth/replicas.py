@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,18 +47,24 @@ class Installation:
 
 @contextmanager
 def installation(
-    setup: Setup, participants: int, module: str, shop: Shop, environment: Mapping[str, str] | None = None
+    setup: Setup,
+    participants: int,
+    module: str,
+    shop: Shop,
+    environment: Mapping[str, str] | None = None,
+    *,
+    services: Sequence[str] = SERVICES,
 ) -> Iterator[Installation]:
-    """Starts this many processes, as many for each of the five services. `environment`: of all of them, and of the client."""
+    """Starts this many processes, as many for each of the services. `environment`: of all of them, and of the client."""
     migrate(setup.url)
     with (
         variables(environment or {}),
         tempfile.TemporaryDirectory() as folder,
-        fleet(Path(folder)) as services,
+        fleet(Path(folder)) as processes,
     ):
-        for target in participants_of(module, SERVICES) * (participants // len(SERVICES)):
-            services.start(setup.url, "participant", target)
-        services.wait_until_joined(setup.url, participants)
+        for target in participants_of(module, services) * (participants // len(services)):
+            processes.start(setup.url, "participant", target)
+        processes.wait_until_joined(setup.url, participants)
         with child(Path(folder) / "client.log", serve_windows, setup.url, shop) as client:
             client.receive(READY_SECONDS_MAX)
-            yield Installation(setup.url, services, client)
+            yield Installation(setup.url, processes, client)
