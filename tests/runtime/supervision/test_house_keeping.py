@@ -43,7 +43,7 @@ class Recorded:
 
     async def prepare_history(self) -> None:
         self.prepared += 1
-        raise self.error
+        raise self.error.with_traceback(None)  # else each raise would add its frames to those before
 
     async def keep_history(self, days: float) -> None:  # noqa: ARG002
         await self.prepare_history()
