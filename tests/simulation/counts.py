@@ -9,15 +9,12 @@ from typing import Any, Final
 
 from saga.testing.faults.store import POINTS as STORE_POINTS
 from tests.simulation.seeds.chance import KINDS
-from tests.simulation.worlds.transition_rows import BRANCH_ROWS, ROWS
+from tests.simulation.worlds.transition_rows import ROWS
 from tests.simulation.worlds.world import Report
 
 SEEDS_DUE: Final = 2_000  # the figures below are for this many seeds, and in proportion for more or fewer
 FAULTS_DUE: Final = 5_000
 ROWS_DUE: Final = 100
-BRANCH_ROWS_DUE: Final = 60  # a quarter of the worlds have branches
-FAULTS_SPREAD: Final = 0.8
-"""The share of its faults that a part of the seeds must have: faults come in clusters, and `make simulate SEEDS=2000` counts them all."""
 POINTS_PART: Final = 0.25  # of the seeds: then every failpoint must have fired
 SHARES_DUE: Final = {"completed": 0.25, "compensated": 0.25, "stuck": 0.02, "abandoned": 0.02}
 POINTS: Final = (
@@ -70,17 +67,15 @@ class Table:
     def shortfalls(self) -> Iterator[str]:
         """The counts that are too low for this number of seeds."""
         part = self.seeds / SEEDS_DUE
-        faults_due = FAULTS_DUE * part * (1.0 if part >= 1 else FAULTS_SPREAD)
         for kind in KINDS:
-            if self.faults[kind] < faults_due:
-                yield f"{kind}: {self.faults[kind]:,} injected, {faults_due:,.0f} are due"
+            if self.faults[kind] < FAULTS_DUE * part:
+                yield f"{kind}: {self.faults[kind]:,} injected, {FAULTS_DUE * part:,.0f} are due"
         for point in POINTS:
             if not self.points[point] and part >= POINTS_PART:
                 yield f"failpoint {point} never fired"
         for row in ROWS:
-            due = (BRANCH_ROWS_DUE if row in BRANCH_ROWS else ROWS_DUE) * part
-            if self.rows[row] < due:
-                yield f"row {row}: taken {self.rows[row]:,} times, {due:,.0f} are due"
+            if self.rows[row] < ROWS_DUE * part:
+                yield f"row {row}: taken {self.rows[row]:,} times, {ROWS_DUE * part:,.0f} are due"
         for name, share in SHARES_DUE.items():
             found = self.outcomes[name] / max(self.outcomes.total(), 1)
             if found < share:

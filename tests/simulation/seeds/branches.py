@@ -72,7 +72,8 @@ def _changes(plan: DefinitionPlan, position: int, random: Random) -> Iterator[Ch
 
 
 def _as_join(after: tuple[int, ...], random: Random) -> Change:
-    successes, is_handled = random.randint(1, len(after)), random.random() < 0.5
+    successes = random.choice((*range(1, len(after)), *range(1, len(after) + 1)))  # more often fewer than all
+    is_handled = random.random() < 0.5
     return lambda step: replace(
         step, after=after, successes=successes, handled=is_handled, retriable=step.retriable and not is_handled
     )

@@ -64,6 +64,7 @@ class Plan:
 
 SAGAS: Final = (7, 8, 9)
 STORM_SECONDS: Final = 6.0
+BRANCHED_STORM_SECONDS: Final = 9.0  # chains are longer there, and begin to undo their steps later
 JUMP_SECONDS_MAX: Final = 3.0
 STORE_AHEAD_SECONDS: Final = (
     0.05  # the rest of the margin: the protocol assumes that "lease + timeout + margin is over" is true
@@ -75,7 +76,8 @@ def plan_of(seed: int, *, may_branch: bool = True) -> Plan:
     random = Random(f"{seed}/plan")  # noqa: S311 (not a secret)
     family = family_of(seed)
     definitions = tuple(draw(f"d{number}", random, family.preferences) for number in range(random.choice((1, 1, 2))))
-    if may_branch and has_branches(seed):
+    is_branched = may_branch and has_branches(seed)
+    if is_branched:
         branches = Random(f"{seed}/branches")  # noqa: S311 (not a secret)
         definitions = tuple(with_branches(each, branches) for each in definitions)
     sagas = tuple(
@@ -99,7 +101,7 @@ def plan_of(seed: int, *, may_branch: bool = True) -> Plan:
         redrive_seconds=3.0,
         outage_grace_seconds=2.0,
         slow_seconds=0.5,
-        storm_seconds=STORM_SECONDS,
+        storm_seconds=BRANCHED_STORM_SECONDS if is_branched else STORM_SECONDS,
         capacity=random.choice((1, 4, 4)),
         keeper=JournalRetentionOptions(age_seconds=1.0, quiet_seconds=5.5) if family.purges else None,
         purge_seconds=30.0 if family.purges else 0.0,
