@@ -96,6 +96,7 @@ GUARDS: Final = (
     Guard(
         "G42", "A step without an effect is clear only when all its successors are clear.", "`core/rules/backward.py`"
     ),
+    Guard("G43", "The pivot is never handled.", "`core/check/branches.py`"),
     Guard("G45", "A join on n of m counts steps that succeeded, not finished ones.", "`core/rules/branches.py`"),
     Guard(
         "G46", "A join that cannot be reached any more rejects its step; it does not wait.", "`core/rules/branches.py`"
@@ -106,4 +107,4 @@ GUARDS: Final = (
         f"`broken_fences` (SQL){_SQL}",
     ),
 )
-WAITING: Final = dict.fromkeys(("G13", "G43", "G44"), "three seeds of the simulation")
+WAITING: Final = dict.fromkeys(("G13", "G44"), "three seeds of the simulation")
