@@ -65,7 +65,7 @@ async def _checked(scope: Scope, receive: Receive) -> Receive:
     if body and is_ours:
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise Problem(WRONG_MEDIA_TYPE, "send the body as JSON, with Content-Type: application/json")
-        _check_depth(body)
+        check_depth(body)
     is_given = False
 
     async def again() -> Message:
@@ -104,7 +104,8 @@ async def _body(headers: Headers, receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def _check_depth(body: bytes) -> None:
+def check_depth(body: bytes) -> None:
+    """Raises Problem if JSON is nested too deep. The text may be anything: JSON is read after that."""
     depth = 0
     for found in _TOKEN.finditer(body):
         token = found[0]

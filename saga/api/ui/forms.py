@@ -1,4 +1,4 @@
-"""The fields of a form that a page has sent."""
+"""What a reader sends to a page: the fields of a form, and the numbers in them and in addresses."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from fastapi import Request
 from saga.errors import UsageError
 
 FIELDS_MAX: Final = 20
+DIGITS_MAX: Final = 18
+"""Maximum number of digits of a number: every store can hold it."""
 FORM: Final = "application/x-www-form-urlencoded"
 
 
@@ -22,3 +24,8 @@ async def fields_of(request: Request) -> dict[str, str]:
         return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True, max_num_fields=FIELDS_MAX))
     except ValueError:
         raise UsageError("the form cannot be read") from None
+
+
+def number_in(text: str, digits_max: int = DIGITS_MAX) -> int | None:
+    """The whole number that the text is; None if it is not one, or has too many digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits_max else None

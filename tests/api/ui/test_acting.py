@@ -173,6 +173,9 @@ async def test_a_saga_is_started_from_its_definition_once(shop: Shop) -> None:
     ("change", "status", "words"),
     [
         ({"input": "{"}, 400, "the input is not JSON"),
+        ({"input": "[" * 65}, 413, "not deeper"),
+        ({"input": "[" * 100_000}, 413, "not deeper"),
+        ({"id": ""}, 400, "load the page again"),
         ({"input": "7"}, 422, "input"),
         ({"input": '{"sku": "other"}', "key": "order-1001"}, 409, "order-1001"),
         ({"version": "x"}, 400, "whole number"),

@@ -144,6 +144,15 @@ async def test_the_stuck_saga_says_what_it_waits_for(shop: Shop) -> None:
     assert "stands, compensation quarantined" in text
 
 
+async def test_an_unknown_tab_is_the_first_one(shop: Shop) -> None:
+    async with client(shop) as pages:
+        first, odd = [(await pages.get(f"/sagas/order:order-1001?tab={tab}")).text for tab in ("timeline", "nonsense")]
+
+    assert "in the queue" in first
+    assert odd.count("<svg") == first.count("<svg")
+    assert 'class="card">\nNone' not in odd
+
+
 async def test_stuck_sagas_are_grouped_by_what_stopped_them(shop: Shop) -> None:
     async with client(shop) as pages:
         text = (await pages.get("/stuck")).text
@@ -227,6 +236,8 @@ async def test_a_viewer_sees_no_payloads(shop: Shop) -> None:
         ("/definitions/ordr", 404, "Did you mean"),
         ("/definitions/order?version=x", 400, "whole number"),
         ("/definitions/order?version=99", 404, "99"),
+        (f"/definitions/order?version={'9' * 5000}", 400, "whole number"),
+        (f"/audit?before={'9' * 5000}", 400, "line of the audit"),
     ],
 )
 async def test_what_is_not_there_is_a_page_that_says_so(shop: Shop, path: str, status: int, words: str) -> None:

@@ -6,16 +6,17 @@ from typing import Final
 
 from fastapi import Request
 
+from saga.api.ui.forms import number_in
 from saga.api.ui.page_router import Pages
 from saga.api.ui.pages.sagas import path_of
 from saga.api.ui.rendering import View
 from saga.client import Sagas
 from saga.core.definition.json_value import Json
+from saga.core.text import shown_value
 from saga.errors import UsageError
 from saga.ports.values.audit import AuditFilter, AuditLine
 
 PAGE: Final = 100
-ID_DIGITS_MAX: Final = 18
 
 
 def add_to(pages: Pages) -> None:
@@ -52,6 +53,7 @@ def audit_rows(lines: list[AuditLine]) -> list[dict[str, Json]]:
 def _id(text: str | None) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= ID_DIGITS_MAX):
-        raise UsageError(f"before={text!r} is not the number of a line of the audit")
-    return int(text)
+    found = number_in(text)
+    if found is None:
+        raise UsageError(f"before={shown_value(text)} is not the number of a line of the audit")
+    return found

@@ -9,9 +9,10 @@ from uuid import UUID
 
 from fastapi import Request
 
+from saga.api.guard import check_depth
 from saga.api.principals import Role, principal_of
-from saga.api.problems import problem_of
-from saga.api.ui.forms import fields_of
+from saga.api.problems import Problem, problem_of
+from saga.api.ui.forms import fields_of, number_in
 from saga.api.ui.page_router import Forward, Pages
 from saga.api.ui.pages.step_table import steps_from
 from saga.api.ui.rendering import View, drawing
@@ -20,6 +21,7 @@ from saga.core.definition.difference import difference
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
 from saga.core.duration import duration_text
+from saga.core.text import shown_value
 from saga.errors import Conflict, InputRefused, NotFound, UsageError
 from saga.inspection.documents import definition_document
 from saga.inspection.drawing.graph_svg import definition_graph_svg
@@ -45,19 +47,24 @@ def add_to(pages: Pages) -> None:
         fields = await fields_of(request)
         try:
             saga = await _started(sagas, request.path_params["name"], fields)
-        except (InputRefused, Conflict, UsageError) as error:
+        except (InputRefused, Conflict, UsageError, Problem) as error:
             view = await _definition_view(request, sagas, fields, str(error))
             return view._replace(status=problem_of(error).kind.status)
         raise Forward(f"sagas/{saga}")
 
 
 async def _started(sagas: Sagas, name: str, fields: Mapping[str, str]) -> UUID:
-    """Starts the saga of a form. The form has made its id, so that sending it twice starts one. Raises UsageError."""
+    """Starts the saga of a form. The form has made its id, so that sending it twice starts one. Raises UsageError, Problem."""
+    text = fields.get("input", "") or "null"
+    check_depth(text.encode())
     try:
-        value = json.loads(fields.get("input", "") or "null")
-        saga = UUID(fields.get("id", ""))
+        value = json.loads(text)
     except ValueError as error:
         raise UsageError(f"the input is not JSON: {error}") from error
+    try:
+        saga = UUID(fields.get("id", ""))
+    except ValueError:
+        raise UsageError("the form does not have the id of a saga: load the page again") from None
     handle = await sagas.start_as(
         saga, name, value, key=fields.get("key") or None, version=_version(fields.get("version"))
     )
@@ -91,9 +98,10 @@ def _version(text: str | None) -> int | None:
     """The version that a link names. Raises UsageError."""
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit()):
-        raise UsageError(f"version {text!r}: write a whole number")
-    return int(text)
+    found = number_in(text)
+    if found is None:
+        raise UsageError(f"version {shown_value(text)}: write a whole number")
+    return found
 
 
 def _values(graph: Graph, versions: Sequence[DefinitionLine], before: Graph | None, begin: str) -> dict[str, Json]:

@@ -76,7 +76,8 @@ async def saga_view(
 ) -> View:
     """The page. `chosen`: the action whose plan is shown; `fault`: why it was not carried out."""
     audit = await sagas.adapter.ledger.audits(AuditFilter(saga=detail.saga, limit=AUDIT_SHOWN_MAX))
-    tab = request.query_params.get("tab", TABS[0])
+    asked = request.query_params.get("tab")
+    tab = asked if asked in TABS else TABS[0]
     clock = clock_in(zone_of(request), detail.now)
     show = payload if principal_of(request).reads_payloads else hidden
     document = saga_document(detail, show=show)
@@ -102,7 +103,7 @@ async def saga_view(
             "same": await _same(sagas, detail, answer),
             "history": document["history"][-HISTORY_SHOWN_MAX:],
             "history_count": len(detail.history),
-            "tab": tab if tab in TABS else TABS[0],
+            "tab": tab,
             "effects": list(_effects(detail, undos)),
             "audit": audit_rows(audit),
             "with_saga": False,
