@@ -68,12 +68,16 @@ _OF_ERRORS: Final[tuple[tuple[type[Exception], Kind], ...]] = (  # the first tha
 
 
 class Problem(Exception):
-    """A request that is refused. `facts`: members of the problem beside those of RFC 9457."""
+    """A request that is refused. `detail` is shown without passwords and invisible characters.
+
+    `facts`: members of the problem beside those of RFC 9457.
+    """
 
     def __init__(self, kind: Kind, detail: str, facts: Mapping[str, Json] | None = None) -> None:
-        super().__init__(detail)
+        shown = visible(without_passwords(detail))
+        super().__init__(shown)
         self.kind = kind
-        self.detail = detail
+        self.detail = shown
         self.facts: dict[str, Json] = dict(facts or {})
         self.headers: dict[str, str] = {}
         if kind is UNAUTHENTICATED:
@@ -88,7 +92,7 @@ class Problem(Exception):
             "type": f"/problems/{self.kind.name}",
             "title": self.kind.title,
             "status": self.kind.status,
-            "detail": visible(without_passwords(self.detail)),
+            "detail": self.detail,
         }
         content = json.dumps(with_texts(body)).encode()
         return Response(content, self.kind.status, self.headers, PROBLEM_JSON)

@@ -16,6 +16,7 @@ import saga.api
 from saga import memory
 from saga.api.principals import Principal, Role
 from saga.api.ui.assets import assets
+from saga.errors import Unavailable
 from tests.api.conftest import LOCAL
 from tests.api.ui.shop import STUCK, Shop, fill, open_shop
 
@@ -247,6 +248,29 @@ async def test_what_is_not_there_is_a_page_that_says_so(shop: Shop, path: str, s
     assert answer.status_code == status
     assert "<!doctype html>" in answer.text
     assert words in answer.text
+
+
+async def test_only_a_saga_is_said_to_be_deleted_by_retention(shop: Shop) -> None:
+    async with client(shop) as pages:
+        saga, definition = await pages.get("/sagas/order:nope"), await pages.get("/definitions/ordr")
+
+    assert "retention" in saga.text
+    assert "retention" not in definition.text
+
+
+async def test_an_error_is_shown_without_passwords_and_invisible_characters(shop: Shop) -> None:
+    async def who(_: Request) -> Principal | None:
+        raise Unavailable("cannot reach postgresql://ann:canary@db/saga \u202e")
+
+    transport = httpx.ASGITransport(saga.api.asgi(shop.sagas, principal=who))
+    async with httpx.AsyncClient(transport=transport, base_url=LOCAL) as pages:
+        answers = [await pages.get(path) for path in ("/", "/v1/sagas")]
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+    for answer in answers:
+        assert "ann:***@db" in answer.text
+        assert "canary" not in answer.text
+        assert "\u202e" not in answer.text
 
 
 async def test_a_missing_role_is_named(shop: Shop) -> None:
