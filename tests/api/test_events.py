@@ -19,7 +19,7 @@ from saga import Definition, Retry
 from saga.api.live.place import Place
 from saga.api.server import served
 from saga.errors import UsageError
-from saga.ports.saga_detail import HistoryLine
+from saga.ports.saga_detail import HistoryLine, SagaDetail
 from tests.cli.counter import Counter
 
 
@@ -71,6 +71,23 @@ async def test_a_saga_is_watched_until_its_end(shop: Counter, link: str) -> None
     assert sorted(history) == sorted(line.kind for line in (await shop.detail(saga)).history)
     assert (first.name, rest[-1].name) == ("history", "end")
     assert '"phase": "completed"' in rest[-2].data
+
+
+async def test_a_stream_begins_with_one_reading_of_the_saga(
+    shop: Counter, link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saga, read = await stuck(shop), list[UUID]()
+    detail = shop.away.detail
+
+    async def counted(saga: UUID) -> SagaDetail:
+        read.append(saga)
+        return await detail(saga)
+
+    monkeypatch.setattr(shop.away, "detail", counted)
+    async with asyncio.timeout(20), listening(link, saga) as events:
+        await anext(events)
+
+    assert read == [saga]
 
 
 async def stuck(shop: Counter) -> UUID:

@@ -66,12 +66,18 @@ class Watcher:
         return sum(len(subject.clients) for subject in self._subjects.values())
 
     @asynccontextmanager
-    async def watching(self, saga: UUID) -> AsyncIterator[tuple[Moment, asyncio.Queue[Moment | None]]]:
-        """Yields the saga now, and a queue of its next moments. Raises NotFound, Unavailable."""
+    async def watching(
+        self, saga: UUID, known: Moment | None = None
+    ) -> AsyncIterator[tuple[Moment, asyncio.Queue[Moment | None]]]:
+        """Yields the saga now, and a queue of its next moments. `known`: a moment to begin with, which saves reading it again.
+
+        Raises:
+            NotFound, Unavailable: the saga cannot be read.
+        """
         async with self._reading:
             subject = self._subjects.get(saga)
             if subject is None:
-                subject = self._subjects[saga] = _Subject(await self._first(saga))
+                subject = self._subjects[saga] = _Subject(known or await self._first(saga))
         news: asyncio.Queue[Moment | None] = asyncio.Queue(NEWS_MAX)
         subject.clients.add(news)
         if self._loop is None or self._loop.done():

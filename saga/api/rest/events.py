@@ -50,16 +50,18 @@ async def watch_saga(
     if is_all_received:
         return Response(status_code=204)
     return StreamingResponse(
-        _stream(request, watcher, saga, place), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+        _stream(request, watcher, saga, place, moment),
+        media_type="text/event-stream",
+        headers={"X-Accel-Buffering": "no"},
     )
 
 
-async def _stream(request: Request, watcher: Watcher, saga: UUID, place: Place) -> AsyncIterator[str]:
+async def _stream(request: Request, watcher: Watcher, saga: UUID, place: Place, known: Moment) -> AsyncIterator[str]:
     yield f"retry: {RETRY_MS}\n\n"
     clock = asyncio.get_running_loop().time
     until = clock() + STREAM_SECONDS_MAX
     try:
-        async with watcher.watching(saga) as (moment, news):
+        async with watcher.watching(saga, known) as (moment, news):
             if place.is_dropped(moment.lines):
                 place = Place()
                 yield _event("reset", {"saga": str(saga)})
