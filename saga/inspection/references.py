@@ -1,9 +1,10 @@
-"""Finds the saga that an operator names."""
+"""Finds the saga or the definition that an operator names."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from saga.core.definition.graph import Graph
 from saga.core.nearest import did_you_mean
 from saga.errors import NotFound, UsageError
 from saga.ports.adapter import StoreAdapter
@@ -31,6 +32,18 @@ async def find_saga(adapter: StoreAdapter, reference: str) -> UUID:
         reason = f": {unknown}" if unknown else ""
         raise NotFound(f"no saga of {definition!r} was started with the key {key!r}{reason}")
     return found
+
+
+async def find_definition(adapter: StoreAdapter, name: str, version: int | None) -> tuple[int, Graph]:
+    """Returns the number and the graph of a version; None: of the version that a start by name uses.
+
+    Raises:
+        NotFound: there is no such definition or version.
+    """
+    try:
+        return await adapter.directory.find(name, version)
+    except NotFound as error:
+        raise NotFound(await missing_definition(adapter.listing, name) or str(error)) from None
 
 
 async def missing_definition(listing: Listing, name: str) -> str | None:

@@ -9,14 +9,13 @@ from fastapi import Body, Query, Request, Response
 
 from saga.api.principals import Role
 from saga.api.rest.routes import Connected, Routes, answer, now_of
-from saga.client import Sagas
 from saga.core.check.deployment import deployment_gaps
 from saga.core.definition.difference import difference
-from saga.core.definition.graph import Graph, graph_from_json
+from saga.core.definition.graph import graph_from_json
 from saga.errors import DefinitionError, NotFound
 from saga.inspection.documents import definition_document
 from saga.inspection.drawing.flow_chart import flow_chart
-from saga.inspection.references import missing_definition
+from saga.inspection.references import find_definition, missing_definition
 
 routes: Final = Routes("definitions")
 
@@ -37,7 +36,7 @@ async def get_definition(request: Request, sagas: Connected, name: str) -> Respo
 
 @routes.get("/definitions/{name}/versions/{version}", summary="One version: its steps, and the schema of its input")
 async def get_version(request: Request, sagas: Connected, name: str, version: int) -> Response:
-    graph = await _graph(sagas, name, version)
+    _, graph = await find_definition(sagas.adapter, name, version)
     found = {
         "name": graph.name,
         "version": graph.version,
@@ -57,7 +56,7 @@ async def get_difference(
     before: Annotated[int, Query(alias="from")],
     after: Annotated[int, Query(alias="to")],
 ) -> Response:
-    graphs = [await _graph(sagas, name, version) for version in (before, after)]
+    graphs = [(await find_definition(sagas.adapter, name, version))[1] for version in (before, after)]
     live = {one.version: one.live for one in await sagas.listing.definitions() if one.name == name}
     found = {
         "name": name,
@@ -92,10 +91,3 @@ async def register_definition(
         await directory.register(wanted, input_schema, activate=activate, overwrite=False)
     found = {"name": wanted.name, "version": wanted.version, "hash": wanted.hash.hex(), "is_new": not is_known}
     return answer(request, {"now": now_of(sagas), **found}, 200 if is_known or dry_run else 201)
-
-
-async def _graph(sagas: Sagas, name: str, version: int) -> Graph:
-    try:
-        return (await sagas.adapter.directory.find(name, version))[1]
-    except NotFound as error:
-        raise NotFound(await missing_definition(sagas.listing, name) or str(error)) from None

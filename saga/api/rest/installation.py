@@ -42,14 +42,14 @@ async def list_waiting(request: Request, sagas: Connected, limit: Limit = PAGE) 
 
 @routes.get("/services", summary="The services: their handlers, processes, queues and live sagas")
 async def list_services(request: Request, sagas: Connected) -> Response:
-    fleet, survey = await sagas.listing.fleet(), await sagas.listing.survey(SURVEY_SAGAS_MAX)
-    return answer(request, {"now": Instant(fleet.now), "services": await _services(sagas, fleet, survey)})
+    fleet, _, services = await read_services(sagas)
+    return answer(request, {"now": Instant(fleet.now), "services": services})
 
 
 @routes.get("/services/{service}", summary="One service")
 async def get_service(request: Request, sagas: Connected, service: str) -> Response:
-    fleet, survey = await sagas.listing.fleet(), await sagas.listing.survey(SURVEY_SAGAS_MAX)
-    services = {one["name"]: one for one in await _services(sagas, fleet, survey)}
+    fleet, _, found = await read_services(sagas)
+    services = {one["name"]: one for one in found}
     if service not in services:
         raise NotFound(with_nearest(f"there is no service {service!r}", service, services))
     return answer(request, {"now": Instant(fleet.now), **services[service]})
@@ -69,8 +69,8 @@ async def get_leader(request: Request, sagas: Connected) -> Response:
 
 @routes.get("/doctor", summary="What is wrong with the installation, and how to repair it")
 async def get_doctor(request: Request, sagas: Connected) -> Response:
-    fleet, survey = await sagas.listing.fleet(), await sagas.listing.survey(SURVEY_SAGAS_MAX)
-    checks = checks_document(fleet, survey, await _services(sagas, fleet, survey))
+    fleet, survey, services = await read_services(sagas)
+    checks = checks_document(fleet, survey, services)
     return answer(request, {"now": Instant(fleet.now), "ok": all(check["ok"] for check in checks), "checks": checks})
 
 
@@ -88,9 +88,11 @@ async def get_me(request: Request, sagas: Connected) -> Response:
     return answer(request, {"now": now_of(sagas), **found})
 
 
-async def _services(sagas: Sagas, fleet: Fleet, survey: Survey) -> list[Document]:
+async def read_services(sagas: Sagas) -> tuple[Fleet, Survey, list[Document]]:
+    """The processes, what there is to do, and the services as documents."""
     directory, listing = sagas.adapter.directory, sagas.listing
-    return services_document(await directory.contracts(), fleet, survey, await listing.definitions())
+    fleet, survey = await listing.fleet(), await listing.survey(SURVEY_SAGAS_MAX)
+    return fleet, survey, services_document(await directory.contracts(), fleet, survey, await listing.definitions())
 
 
 def _head(found: Matches) -> Document:

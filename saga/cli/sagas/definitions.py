@@ -21,13 +21,12 @@ from saga.cli.store import opened_store
 from saga.core.definition.graph import Graph
 from saga.core.definition.step import Call, Step
 from saga.core.duration import duration_text
-from saga.errors import NotFound, UsageError
+from saga.errors import UsageError
 from saga.inspection.branch_words import branch_words
 from saga.inspection.documents import definition_document
 from saga.inspection.drawing.flow_chart import flow_chart
-from saga.inspection.references import missing_definition
+from saga.inspection.references import find_definition
 from saga.loops import run
-from saga.ports.adapter import StoreAdapter
 from saga.ports.listing import DefinitionLine
 from saga.settings import Settings
 
@@ -109,23 +108,16 @@ async def _list(settings: Settings) -> Page:
 
 async def _one(settings: Settings, name: str, version: int | None, *, mermaid: bool) -> Page:
     async with opened_store(settings) as adapter:
-        _, graph = await _find(adapter, name, version)
+        _, graph = await find_definition(adapter, name, version)
     parts: Sequence[RenderableType] = [flow_chart(graph)] if mermaid else tree_page(graph)
     return Page(parts, json_text.loads(graph.canonical))
 
 
 async def _yaml(settings: Settings, name: str, version: int | None) -> str:
     async with opened_store(settings) as adapter:
-        number, graph = await _find(adapter, name, version)
+        number, graph = await find_definition(adapter, name, version)
         source = await adapter.directory.source(number)
     return yaml_text(stored_document(graph)) if source is None else source
-
-
-async def _find(adapter: StoreAdapter, name: str, version: int | None) -> tuple[int, Graph]:
-    try:
-        return await adapter.directory.find(name, version)
-    except NotFound as error:
-        raise NotFound(await missing_definition(adapter.listing, name) or str(error)) from None
 
 
 def list_page(found: Sequence[DefinitionLine]) -> list[RenderableType]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from fastapi import Request
 
-from saga.api.principals import principal_of, requires
-from saga.api.problems import CONFLICT, PLAN_MOVED
+from saga.api.principals import ROLES, principal_of, requires
+from saga.api.problems import problem_of
+from saga.api.rest.acting import REASON_CHARS_MAX
 from saga.api.ui.forms import fields_of
 from saga.api.ui.page_router import Forward, Pages
-from saga.api.ui.pages.actions_panel import REASON_CHARS_MAX, request_from, role_of
+from saga.api.ui.pages.actions_panel import request_from
 from saga.api.ui.pages.one_saga import saga_view
 from saga.api.ui.rendering import View
 from saga.client import Sagas
@@ -27,19 +28,14 @@ def add_to(pages: Pages) -> None:
         chosen = request_from(fields)
         if chosen is None:
             raise UsageError("the form names no action")
-        await requires(role_of(chosen.action))(request)
+        await requires(ROLES[chosen.action])(request)
         saga = await find_saga(sagas.adapter, request.path_params["ref"])
-        fault, status = "", 200
         try:
             await sagas.operations.act(saga, chosen, _by(request, fields), expected_plan=fields.get("plan", ""))
-        except ActionRefused as error:
-            fault, status = str(error), CONFLICT.status
-        except PlanChanged as error:
-            fault, status = str(error), PLAN_MOVED.status
-        if not fault:
-            raise Forward(f"sagas/{saga}?done={_done(chosen)}")
-        view = await saga_view(request, sagas, await sagas.detail(saga), chosen, fault)
-        return view._replace(status=status)
+        except (ActionRefused, PlanChanged) as error:
+            view = await saga_view(request, sagas, await sagas.detail(saga), chosen, str(error))
+            return view._replace(status=problem_of(error).kind.status)
+        raise Forward(f"sagas/{saga}?done={_done(chosen)}")
 
 
 def _done(chosen: ActionRequest) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, cast
 from uuid import uuid4
 
-from saga.api.principals import Principal, Role
+from saga.api.principals import ROLES, Principal
+from saga.api.rest.acting import REASON_CHARS_MAX
 from saga.api.ui.pages.sagas import path_of
 from saga.core.definition.json_value import Json
 from saga.inspection.actions.allowed import allowed
@@ -16,18 +17,12 @@ from saga.inspection.actions.request import ActionName, ActionRequest, Evidence
 from saga.inspection.rollback_preview import UndoAction
 from saga.ports.saga_detail import SagaDetail
 
-REASON_CHARS_MAX: Final = 500
 _LABELS: Final = {
     "roll back": "Roll back…", "pause": "Pause…", "resume": "Resume…", "abandon": "Abandon…",
     "retry": "Retry {step}", "skip": "Skip {step}…",
     "happened": "{step} happened…", "did-not-happen": "{step} did not happen…", "compensated": "{step} is undone…",
 }  # fmt: skip
 _BUTTONS: Final = {"roll back": "Roll back", "resolve": "Record it", "retry": "Retry"}
-
-
-def role_of(action: str) -> Role:
-    """The role that an action needs: to abandon a saga is to give up what is left of it."""
-    return Role.ADMIN if action == "abandon" else Role.OPERATOR
 
 
 def request_from(parameters: Mapping[str, str]) -> ActionRequest | None:
@@ -60,7 +55,7 @@ def _ordered(choices: Sequence[dict[str, Json]]) -> list[dict[str, Json]]:
 
 def _choice(document: dict[str, Json], principal: Principal) -> dict[str, Json]:
     action, step, evidence = document["action"], document["step"], document["evidence"]
-    needed = role_of(action)
+    needed = ROLES[action]
     why_not = document["why_not"]
     if document["ok"] and not principal.role.may(needed):
         why_not = f"it needs the role {needed.value}, and you have the role {principal.role.value}"
@@ -79,7 +74,7 @@ def _named(action: str, step: str | None, evidence: str | None) -> dict[str, str
 
 def _plan(detail: SagaDetail, principal: Principal, chosen: ActionRequest) -> dict[str, Json]:
     document = plan_of(basis_of(detail), chosen).document()
-    needed = role_of(chosen.action)
+    needed = ROLES[chosen.action]
     return {
         **document,
         **_named(chosen.action, chosen.step, chosen.evidence),

@@ -9,6 +9,7 @@ from fastapi import Request, Response
 
 from saga.api.principals import principal_of
 from saga.api.rest.events import watch_saga
+from saga.api.rest.reading import show_of
 from saga.api.ui.page_router import Pages
 from saga.api.ui.pages.actions_panel import panel, request_from
 from saga.api.ui.pages.audit import audit_rows
@@ -22,7 +23,7 @@ from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import QUARANTINED_COMPENSATING
 from saga.core.state.phase import Phase
 from saga.inspection.actions.request import ActionRequest
-from saga.inspection.documents import hidden, payload, saga_document
+from saga.inspection.documents import saga_document
 from saga.inspection.drawing.graph_svg import saga_graph_svg
 from saga.inspection.drawing.marks import Mark, mark_of
 from saga.inspection.drawing.picture import marks_of
@@ -79,8 +80,7 @@ async def saga_view(
     asked = request.query_params.get("tab")
     tab = asked if asked in TABS else TABS[0]
     clock = clock_in(zone_of(request), detail.now)
-    show = payload if principal_of(request).reads_payloads else hidden
-    document = saga_document(detail, show=show)
+    document = saga_document(detail, show=show_of(request))
     answer, undos = why(detail), undo_of(detail)
     return View(
         "saga.html",

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from fastapi import Request
 
+from saga.api.rest.installation import SURVEY_SAGAS_MAX
 from saga.api.ui.page_router import Forward, Pages
 from saga.api.ui.rendering import View
 from saga.client import Sagas
@@ -25,8 +26,6 @@ from saga.inspection.wording import phase_word
 from saga.ports.listing import SagaLine, Survey
 
 PAGE: Final = 50
-SURVEYED_MAX: Final = 10_000
-"""Live sagas that are counted for the links above the list; beyond it a count is a lower bound."""
 
 
 def add_to(pages: Pages) -> None:
@@ -41,7 +40,7 @@ def add_to(pages: Pages) -> None:
         except UsageError as error:
             found = Searched([], None, True, None, sagas.process.store_clock.now())  # noqa: FBT003 (the fields of a page)
             fault, status = str(error), 400
-        survey = await sagas.listing.survey(SURVEYED_MAX)
+        survey = await sagas.listing.survey(SURVEY_SAGAS_MAX)
         values = {"q": q, "fault": fault, "chips": chips(survey, q), **_rows(found, q, top, cursor)}
         return View("sagas.html", q or "Sagas", "sagas", found.now, values, status)
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from fastapi import Request
 
+from saga.api.rest.installation import read_services
 from saga.api.ui.page_router import Pages
-from saga.api.ui.pages.sagas import SURVEYED_MAX
 from saga.api.ui.rendering import View
 from saga.client import Sagas
-from saga.inspection.summaries.installation import checks_document, leader_document, process_document, services_document
+from saga.inspection.summaries.installation import checks_document, leader_document, process_document
 
 
 def add_to(pages: Pages) -> None:
     @pages.page("/services")
     async def services(_: Request, sagas: Sagas) -> View:
-        fleet, survey = await sagas.listing.fleet(), await sagas.listing.survey(SURVEYED_MAX)
-        contracts, definitions = await sagas.adapter.directory.contracts(), await sagas.listing.definitions()
-        found = services_document(contracts, fleet, survey, definitions)
+        fleet, survey, found = await read_services(sagas)
         values = {
             "services": found,
             "processes": [process_document(one) for one in fleet.processes],
