@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
+from saga.ports.access.tokens import NAME_CHARS_MAX
 from tests.cli.conftest import Command
 
 
@@ -28,3 +31,13 @@ def test_a_token_that_does_not_exist_cannot_be_revoked(command: Command, store: 
 
     assert refused.code == 1
     assert "saga token ls" in refused.err
+
+
+@pytest.mark.parametrize("name", ["", "n" * (NAME_CHARS_MAX + 1)])
+def test_a_name_that_the_audit_could_not_show_is_refused(command: Command, store: str, name: str) -> None:
+    refused = command("token", "create", name, "--role", "viewer", "--store", store)
+    listed = json.loads(command("token", "ls", "--json", "--store", store).out)
+
+    assert refused.code == 2
+    assert "1 to 100 characters" in refused.err
+    assert listed == []

@@ -10,7 +10,7 @@ from saga.api.principals import Role, principal_of
 from saga.api.rest.routes import Connected, Routes, Text, answer, now_of
 from saga.core.duration import duration_ms
 from saga.inspection.summaries.installation import token_document
-from saga.ports.access.tokens import new_token
+from saga.ports.access.tokens import NAME_CHARS_MAX, new_token
 
 routes: Final = Routes("tokens")
 
@@ -25,7 +25,7 @@ async def list_tokens(request: Request, sagas: Connected) -> Response:
 async def create_token(
     request: Request,
     sagas: Connected,
-    name: Annotated[Text, Body(embed=True, min_length=1, max_length=100)],
+    name: Annotated[Text, Body(embed=True, min_length=1, max_length=NAME_CHARS_MAX)],
     role: Annotated[Role, Body(embed=True)],
     expires: Annotated[str | None, Body(embed=True, description='How long it is valid, such as "90d".')] = None,
 ) -> Response:

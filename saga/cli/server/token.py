@@ -24,7 +24,6 @@ from saga.ports.access.tokens import TokenLine, new_token
 from saga.settings import Settings
 
 RoleName = Literal["viewer", "starter", "operator", "admin"]
-NAME_CHARS_MAX: Final = 100
 
 token: Final = App(name="token", help="Manage the tokens of the API.")
 
@@ -51,7 +50,7 @@ def create(
     settings = store.settings()
     log_for_people(settings)
     seconds = None if expires is None else duration_ms(expires) / 1000
-    text, line = run(_create(settings, name[:NAME_CHARS_MAX], role, seconds))
+    text, line = run(_create(settings, name, role, seconds))
     print_json({"token": text, "id": line.id}) if json else print(text)
     return DONE
 

@@ -8,6 +8,10 @@ import secrets
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from saga.core.text import storable
+from saga.errors import UsageError
+
+NAME_CHARS_MAX: Final = 100
 SECRET_BYTES: Final = 32
 ID_BYTES: Final = 5
 TOKEN: Final = re.compile(r"saga_([0-9a-f]{10})_([A-Za-z0-9_-]{43})")
@@ -33,7 +37,13 @@ class TokenLine:
 
 
 def new_token(name: str, role: str, created_by: str, expires_at: float | None) -> tuple[str, TokenLine]:
-    """Makes a token. Returns its text, which is shown once and never again, and the line that the store keeps of it."""
+    """Makes a token. Returns its text, which is shown once and never again, and the line that the store keeps of it.
+
+    Raises:
+        UsageError: the name is empty, too long, or has a character that a store cannot keep.
+    """
+    if not 1 <= len(name) <= NAME_CHARS_MAX or storable(name) != name:
+        raise UsageError(f"the name of a token has 1 to {NAME_CHARS_MAX} characters, without NUL: the audit shows it")
     token_id, secret = secrets.token_hex(ID_BYTES), secrets.token_urlsafe(SECRET_BYTES)
     line = TokenLine(token_id, hash_of(secret), name, role, 0.0, created_by, expires_at)
     return f"saga_{token_id}_{secret}", line
