@@ -257,6 +257,16 @@ def test_times_are_in_the_readers_own_zone(browser: Browser, site: Site) -> None
         reader.sees("times: Asia/Tokyo")
 
 
+def test_a_reader_who_has_travelled_sees_the_time_of_the_place(browser: Browser, site: Site) -> None:
+    with reading(browser, site, zone="Asia/Tokyo") as reader:
+        reader.page.context.add_cookies([{"name": "saga_zone", "value": "Europe/Paris", "url": site.link}])
+        reader.open()
+        reader.page.wait_for_function("document.cookie.includes('saga_zone=Asia/Tokyo')")
+        reader.open("definitions")
+
+        reader.sees("times: Asia/Tokyo")
+
+
 def test_nothing_is_wider_than_a_telephone(browser: Browser, site: Site) -> None:
     with reading(browser, site, size=NARROW) as reader:
         for path in PAGES.values():

@@ -6,9 +6,9 @@ const byAttribute = (name) => document.querySelector(`[${name}]`);
 
 // Times are written on the server, in the zone that this cookie names.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-if (zone && root.dataset.zone !== zone && !document.cookie.includes("saga_zone=")) {
+if (zone && root.dataset.zone !== zone && !document.cookie.split("; ").includes(`saga_zone=${zone}`)) {
   document.cookie = `saga_zone=${zone}; path=/; max-age=31536000; samesite=lax`;
-  if (zone !== "UTC") document.addEventListener("DOMContentLoaded", () => refresh());
+  document.addEventListener("DOMContentLoaded", () => refresh());
 }
 
 function setTheme(theme) {
