@@ -37,7 +37,7 @@ class PostgresTokens:
 
     async def revoke(self, token_id: str) -> None:
         if not await self._pool.fetch(_SQL["revoke"], token_id):
-            raise NotFound(f"there is no token {token_id!r}: `saga token ls` lists the tokens")
+            raise NotFound(f"no token has the id {token_id!r}: run `saga token ls` to see the tokens and their ids")
 
     async def used(self, token_id: str) -> None:
         await self._pool.fetch(_SQL["used"], token_id)

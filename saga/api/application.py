@@ -52,7 +52,7 @@ async def _problem(name: str) -> JSONResponse:
     """A kind of problem, to which the `type` of a problem leads."""
     kind = KINDS.get(name)
     if kind is None:
-        raise Problem(NOT_FOUND, f"there is no problem {name!r}: the problems are {', '.join(KINDS)}")
+        raise Problem(NOT_FOUND, f"no kind of problem is named {name!r}: the kinds are {', '.join(KINDS)}")
     return JSONResponse({"type": f"/problems/{kind.name}", "title": kind.title, "status": kind.status})
 
 

@@ -1,4 +1,4 @@
-"""Checks every request before a route sees it: size, depth and type of the body, and the origin of a change."""
+"""Checks every request before a route sees it: the size, depth and type of its body, and the site that it comes from."""
 
 from __future__ import annotations
 

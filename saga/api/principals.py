@@ -76,9 +76,11 @@ async def local(request: Request) -> Principal:
     address = None if request.client is None else request.client.host
     host = request.headers.get("host", "")
     if not _is_loopback(address) or any(name in request.headers for name in _FORWARDED):
-        raise Problem(FORBIDDEN, "there are no tokens, so only this machine is answered: run saga token create")
+        raise Problem(FORBIDDEN, "no token is valid, so the API answers only this machine: run `saga token create`")
     if _name_of(host) not in LOCAL_NAMES:
-        raise Problem(FORBIDDEN, "the Host header must be localhost or 127.0.0.1, as long as there are no tokens")
+        raise Problem(
+            FORBIDDEN, "the Host header must be localhost or 127.0.0.1 until there is a token: run `saga token create`"
+        )
     return Principal("local", Role.ADMIN, "this machine", address)
 
 

@@ -63,8 +63,8 @@ def check_reach(host: str) -> None:
         is_local = False
     if not is_local:
         raise UsageError(
-            f"api: there are no tokens, so the API would let every client act that reaches {host}: listen on 127.0.0.1, "
-            "or create a token first: saga token create --role admin"
+            f"api: there are no tokens, so every client that can reach {host} could do everything: listen on 127.0.0.1, "
+            "or create a token first with `saga token create NAME --role admin`"
         )
 
 

@@ -29,7 +29,7 @@ class MemoryTokens:
     async def revoke(self, token_id: str) -> None:
         token = self._database.tokens.get(token_id)
         if token is None:
-            raise NotFound(f"there is no token {token_id!r}: `saga token ls` lists the tokens")
+            raise NotFound(f"no token has the id {token_id!r}: run `saga token ls` to see the tokens and their ids")
         if token.revoked_at is None:
             self._database.tokens[token_id] = replace(token, revoked_at=self._now())
 

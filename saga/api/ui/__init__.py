@@ -1,1 +1,1 @@
-"""The web interface: pages made on the server from the same documents as the API's answers. No build step, nothing from elsewhere."""
+"""The web interface: pages made on the server from the same documents as the API's answers. They load files from this server only."""

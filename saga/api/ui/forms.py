@@ -1,4 +1,4 @@
-"""What a reader sends to a page: the fields of a form, and the numbers in them and in addresses."""
+"""Reads the fields of a form that a page has sent, and numbers in fields and addresses."""
 
 from __future__ import annotations
 

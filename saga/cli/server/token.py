@@ -38,7 +38,7 @@ def create(
     json: Json = False,
     store: StoreOptions = FROM_SETTINGS,
 ) -> int:
-    """Create a token and print it: this is the only time that it is shown. From the first token on, the API answers nobody without one.
+    """Create a token and print it. It is not shown again. From the first token on, the API answers only requests with a valid token.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The page about the API: every route with its role, its parameters and a call that can be copied. Nothing is loaded from elsewhere."""
+"""The page about the API: every route with its role, its parameters and a call that can be copied."""
 
 from __future__ import annotations
 
