@@ -10,7 +10,7 @@ from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from saga import registry
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.core.check.deployment import deployment_gaps
 from saga.core.definition.contract import Contract
 from saga.core.definition.narrowing import narrower
@@ -36,7 +36,7 @@ from saga.settings import Settings, load
 from saga.telemetry.observation import observed, set_clock, telemetry, watch
 
 
-class App(Sagas):
+class App(StoreSagas):
     """A connected process: starts sagas and serves participants."""
 
     def __init__(self, process: Process, settings: Settings) -> None:

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from saga.api.principals import Authenticate
-    from saga.client import Sagas
+    from saga.client import StoreSagas
 
 
-def asgi(sagas: Sagas, *, principal: Authenticate | None = None) -> FastAPI:
+def asgi(sagas: StoreSagas, *, principal: Authenticate | None = None) -> FastAPI:
     """The API of an installation as an ASGI application: `app.mount("/saga", saga.api.asgi(sagas))`.
 
     `principal`: names the sender of a request, as your application knows it; it is called with the request, and returns None if

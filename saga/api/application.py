@@ -16,14 +16,14 @@ from saga.api.rest import acting, definitions, events, installation, parts, read
 from saga.api.rest.routes import PROBLEM_SCHEMA
 from saga.api.tokens import TokenAuthentication
 from saga.api.ui.site import site
-from saga.client import Sagas
+from saga.client import StoreSagas
 
 TITLE: Final = "Saga"
 API_VERSION: Final = "1"
 """The version of the API, which is in its paths. It only grows; the version of the build is in `GET /v1/me`."""
 
 
-def build(sagas: Sagas, authenticate: Authenticate | None = None) -> FastAPI:
+def build(sagas: StoreSagas, authenticate: Authenticate | None = None) -> FastAPI:
     """The API of an installation. `authenticate`: see `saga.api.asgi`."""
     app = build_routes()
     app.state.sagas = sagas

@@ -15,7 +15,7 @@ from fastapi import Depends, FastAPI, Request, Response
 
 from saga.api.application import build
 from saga.api.principals import Role, requires
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.errors import UsageError
 from saga.logger import get_logger
 from saga.runtime.supervisor import Supervisor
@@ -33,7 +33,7 @@ STOP_SECONDS: Final = 2
 
 @asynccontextmanager
 async def served(
-    sagas: Sagas, address: str, *, supervisor: Supervisor | None = None, may_move: bool = False
+    sagas: StoreSagas, address: str, *, supervisor: Supervisor | None = None, may_move: bool = False
 ) -> AsyncIterator[str]:
     """Serves the API, /livez, /readyz and /metrics until the block ends. Yields the link of a browser to it.
 

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import UUID
 
 from saga.api.live.place import OVERLAP_SECONDS
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.errors import SagaError
 from saga.inspection.documents import Document, history_document, saga_document
 from saga.logger import get_logger
@@ -54,7 +54,7 @@ class _Subject:
 class Watcher:
     """The watcher of a process. It reads while there are clients."""
 
-    def __init__(self, sagas: Sagas) -> None:
+    def __init__(self, sagas: StoreSagas) -> None:
         self._sagas = sagas
         self._subjects: dict[UUID, _Subject] = {}
         self._reading = asyncio.Lock()

@@ -13,7 +13,7 @@ from saga.api.principals import ROLES, Principal, principal_of
 from saga.api.problems import PLAN_NEEDED, USAGE, Problem
 from saga.api.rest.reading import PAGE, Limit, show_of
 from saga.api.rest.routes import Connected, Document, Routes, SagaId, Text, answer, now_of
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.inspection.actions.request import ActionName, ActionRequest, Evidence
 from saga.inspection.documents import audit_document, saga_document
 from saga.inspection.instants import Instant
@@ -108,7 +108,7 @@ async def list_audit(
     return answer(request, found | {"next": lines[-1].id if len(lines) == limit else None})
 
 
-async def _after(request: Request, sagas: Sagas, saga: UUID) -> Document:
+async def _after(request: Request, sagas: StoreSagas, saga: UUID) -> Document:
     detail = await sagas.detail(saga)
     return {"now": Instant(detail.now), **saga_document(detail, ("why", "steps"), show=show_of(request))}
 

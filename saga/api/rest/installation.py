@@ -10,7 +10,7 @@ from fastapi import Request, Response
 from saga.api.principals import Role, principal_of
 from saga.api.rest.reading import PAGE, Limit
 from saga.api.rest.routes import Connected, Document, Routes, answer, now_of
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.core.nearest import with_nearest
 from saga.errors import NotFound
 from saga.inspection.instants import Instant
@@ -88,7 +88,7 @@ async def get_me(request: Request, sagas: Connected) -> Response:
     return answer(request, {"now": now_of(sagas), **found})
 
 
-async def read_services(sagas: Sagas) -> tuple[Fleet, Survey, list[Document]]:
+async def read_services(sagas: StoreSagas) -> tuple[Fleet, Survey, list[Document]]:
     """The processes, what there is to do, and the services as documents."""
     directory, listing = sagas.adapter.directory, sagas.listing
     fleet, survey = await listing.fleet(), await listing.survey(SURVEY_SAGAS_MAX)

@@ -13,7 +13,7 @@ from pydantic import AfterValidator
 
 from saga.api.principals import Role, requires
 from saga.api.problems import KINDS
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.core.definition.json_value import Json
 from saga.core.text import storable
 from saga.inspection.instants import Instant, with_texts
@@ -87,11 +87,11 @@ def _storable(text: str) -> str:
 Text = Annotated[str, AfterValidator(_storable)]
 
 
-def sagas_of(request: Request) -> Sagas:
-    return cast("Sagas", request.app.state.sagas)
+def sagas_of(request: Request) -> StoreSagas:
+    return cast("StoreSagas", request.app.state.sagas)
 
 
-Connected = Annotated[Sagas, Depends(sagas_of)]
+Connected = Annotated[StoreSagas, Depends(sagas_of)]
 Reference = Annotated[str, Path(description="The id of the saga, or DEFINITION:KEY.")]
 
 
@@ -103,7 +103,7 @@ async def referred(sagas: Connected, ref: Reference) -> UUID:
 SagaId = Annotated[UUID, Depends(referred)]
 
 
-def now_of(sagas: Sagas) -> Instant:
+def now_of(sagas: StoreSagas) -> Instant:
     """The time on the store's clock."""
     return Instant(sagas.process.store_clock.now())
 

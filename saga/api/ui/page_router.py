@@ -14,7 +14,7 @@ from saga.api.problems import FORBIDDEN, UNAUTHENTICATED, Problem, problem_of
 from saga.api.ui.assets import asset_answer
 from saga.api.ui.rendering import View, rendered, root_of
 from saga.api.ui.signing_in import COOKIE, asked_for, sign_in, sign_out, takes_tokens, with_session
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.core.definition.json_value import Json
 from saga.errors import SagaError
 
@@ -24,8 +24,8 @@ SURVEYED_MAX: Final = 1_000
 NOBODY: Final[Mapping[str, Json]] = {"principal": None, "signed_in": False, "stuck": 0, "namespace": ""}
 """The values of a page whose reader is not known."""
 
-Page = Callable[[Request, Sagas], Awaitable[View]]
-Stream = Callable[[Request, Sagas], Awaitable[Response]]
+Page = Callable[[Request, StoreSagas], Awaitable[View]]
+Stream = Callable[[Request, StoreSagas], Awaitable[Response]]
 
 
 class Forward(Exception):
@@ -61,7 +61,7 @@ class Pages:
             async def route(sent: Request) -> Response:
                 request = with_session(sent)
                 await requires(role)(request)
-                return await stream(request, cast("Sagas", request.app.state.sagas))
+                return await stream(request, cast("StoreSagas", request.app.state.sagas))
 
             self.router.add_api_route(path, route, methods=["GET"], name=stream.__name__)
             return stream
@@ -96,7 +96,7 @@ async def _sign_out(request: Request) -> Response:
 
 async def _answer(sent: Request, page: Page, role: Role) -> Response:
     request = with_session(sent)
-    sagas = cast("Sagas", request.app.state.sagas)
+    sagas = cast("StoreSagas", request.app.state.sagas)
     shared = NOBODY
     try:
         await requires(role)(request)
@@ -109,7 +109,7 @@ async def _answer(sent: Request, page: Page, role: Role) -> Response:
     return rendered(request, view, shared)
 
 
-async def _shared(sagas: Sagas, request: Request) -> Mapping[str, Json]:
+async def _shared(sagas: StoreSagas, request: Request) -> Mapping[str, Json]:
     """Returns the values that every page shows."""
     stuck = await sagas.listing.survey(SURVEYED_MAX)
     return {

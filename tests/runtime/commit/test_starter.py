@@ -202,7 +202,7 @@ async def test_a_start_that_is_never_answered_says_why(any_world: World, monkeyp
     service, definition, _ = echo()
     sagas = await any_world.join(service)
     await sagas.register(definition)
-    monkeypatch.setattr("saga.client.START_TIMEOUT_SECONDS", 0.3)
+    monkeypatch.setattr("saga.client.store.START_TIMEOUT_SECONDS", 0.3)
     failing = FailingStarts(sagas, *[ServerFailed("no space for it")] * 20, is_done=False)
     with pytest.raises(
         Unavailable, match=r"did not answer for 0 s \(no space for it\): whether echo was started is unknown"

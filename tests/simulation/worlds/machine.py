@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.state.mode import Mode
 from saga.errors import SagaError, Unavailable
@@ -46,7 +46,7 @@ REBOOT_SECONDS_MAX: Final = 1.2
 STREAM_NAMES: Final = {"heartbeat": "beat", "poll": "pull", "statuses": "standings"}
 
 
-class SimulatedSagas(Sagas):
+class SimulatedSagas(StoreSagas):
     """The client, with ids that are derived from the seed."""
 
     def __init__(self, process: Process, world: World) -> None:

@@ -14,7 +14,7 @@ from saga.api.ui.page_router import Forward, Pages
 from saga.api.ui.pages.actions_panel import request_from
 from saga.api.ui.pages.one_saga import saga_view
 from saga.api.ui.rendering import View
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.errors import ActionRefused, PlanChanged, UsageError
 from saga.inspection.actions.request import ActionRequest
 from saga.inspection.references import find_saga
@@ -23,7 +23,7 @@ from saga.operations import By
 
 def add_to(pages: Pages) -> None:
     @pages.form("/sagas/{ref}")
-    async def act(request: Request, sagas: Sagas) -> View:
+    async def act(request: Request, sagas: StoreSagas) -> View:
         fields = await fields_of(request)
         chosen = request_from(fields)
         if chosen is None:

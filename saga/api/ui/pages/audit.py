@@ -10,7 +10,7 @@ from saga.api.ui.forms import number_in
 from saga.api.ui.page_router import Pages
 from saga.api.ui.pages.sagas import path_of
 from saga.api.ui.rendering import View
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.core.definition.json_value import Json
 from saga.core.text import shown_value
 from saga.errors import UsageError
@@ -21,7 +21,7 @@ PAGE: Final = 100
 
 def add_to(pages: Pages) -> None:
     @pages.page("/audit")
-    async def audit(request: Request, sagas: Sagas) -> View:
+    async def audit(request: Request, sagas: StoreSagas) -> View:
         actor = request.query_params.get("actor") or None
         wanted = AuditFilter(actor=actor, before=_id(request.query_params.get("before")), limit=PAGE + 1)
         lines = await sagas.adapter.ledger.audits(wanted)

@@ -16,7 +16,7 @@ from saga.api.ui.forms import fields_of, number_in
 from saga.api.ui.page_router import Forward, Pages
 from saga.api.ui.pages.step_table import steps_from
 from saga.api.ui.rendering import View, drawing
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.core.definition.difference import difference
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
@@ -33,17 +33,17 @@ from saga.ports.listing import DefinitionLine
 
 def add_to(pages: Pages) -> None:
     @pages.page("/definitions")
-    async def definitions(_: Request, sagas: Sagas) -> View:
+    async def definitions(_: Request, sagas: StoreSagas) -> View:
         found = await sagas.listing.definitions()
         values = {"definitions": [definition_document(one) for one in found]}
         return View("definitions.html", "Definitions", "definitions", time.time(), values)
 
     @pages.page("/definitions/{name}")
-    async def definition(request: Request, sagas: Sagas) -> View:
+    async def definition(request: Request, sagas: StoreSagas) -> View:
         return await _definition_view(request, sagas, {})
 
     @pages.form("/definitions/{name}", Role.STARTER)
-    async def start(request: Request, sagas: Sagas) -> View:
+    async def start(request: Request, sagas: StoreSagas) -> View:
         fields = await fields_of(request)
         try:
             saga = await _started(sagas, request.path_params["name"], fields)
@@ -53,7 +53,7 @@ def add_to(pages: Pages) -> None:
         raise Forward(f"sagas/{saga}")
 
 
-async def _started(sagas: Sagas, name: str, fields: Mapping[str, str]) -> UUID:
+async def _started(sagas: StoreSagas, name: str, fields: Mapping[str, str]) -> UUID:
     """Starts the saga of a form. The form has made its id, so that sending it twice starts one. Raises UsageError, Problem."""
     text = fields.get("input", "") or "null"
     check_depth(text.encode())
@@ -71,7 +71,7 @@ async def _started(sagas: Sagas, name: str, fields: Mapping[str, str]) -> UUID:
     return handle.id
 
 
-async def _definition_view(request: Request, sagas: Sagas, fields: Mapping[str, str], fault: str = "") -> View:
+async def _definition_view(request: Request, sagas: StoreSagas, fields: Mapping[str, str], fault: str = "") -> View:
     name = request.path_params["name"]
     version = _version(fields.get("version") or request.query_params.get("version"))
     versions = [one for one in await sagas.listing.definitions() if one.name == name]

@@ -12,7 +12,7 @@ from fastapi import Request
 from saga.api.problems import KINDS
 from saga.api.ui.page_router import Pages
 from saga.api.ui.rendering import View
-from saga.client import Sagas
+from saga.client import StoreSagas
 
 _EXAMPLES: Final = {"ref": "order:order-1017", "step": "charge", "name": "order", "version": "1", "service": "payments"}
 _BODIES: Final = {
@@ -25,7 +25,7 @@ _ACTION: Final = {"reason": "the customer called"}
 
 def add_to(pages: Pages) -> None:
     @pages.page("/docs")
-    async def docs(request: Request, sagas: Sagas) -> View:  # noqa: ARG001 (every page gets both)
+    async def docs(request: Request, sagas: StoreSagas) -> View:  # noqa: ARG001 (every page gets both)
         operations = list(_operations(request.app.openapi()))
         values = {"operations": operations, "problems": list(KINDS.values())}
         return View("docs.html", "API", "docs", time.time(), values)

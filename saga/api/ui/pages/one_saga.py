@@ -17,7 +17,7 @@ from saga.api.ui.pages.sagas import path_of
 from saga.api.ui.pages.step_table import steps_from
 from saga.api.ui.rendering import View, drawing
 from saga.api.ui.zone import Clock, clock_in, zone_of
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.core.definition.json_value import Json
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import QUARANTINED_COMPENSATING
@@ -61,19 +61,19 @@ _ENDED: Final = {
 
 def add_to(pages: Pages) -> None:
     @pages.page("/sagas/{ref}")
-    async def saga(request: Request, sagas: Sagas) -> View:
+    async def saga(request: Request, sagas: StoreSagas) -> View:
         detail = await sagas.detail(await find_saga(sagas.adapter, request.path_params["ref"]))
         return await saga_view(request, sagas, detail, request_from(request.query_params))
 
     @pages.stream("/sagas/{ref}/events")
-    async def events(request: Request, sagas: Sagas) -> Response:
+    async def events(request: Request, sagas: StoreSagas) -> Response:
         """The events of the API, for a browser that has signed in."""
         saga = await find_saga(sagas.adapter, request.path_params["ref"])
         return await watch_saga(request, sagas, saga, request.headers.get("last-event-id"))
 
 
 async def saga_view(
-    request: Request, sagas: Sagas, detail: SagaDetail, chosen: ActionRequest | None, fault: str = ""
+    request: Request, sagas: StoreSagas, detail: SagaDetail, chosen: ActionRequest | None, fault: str = ""
 ) -> View:
     """The page. `chosen`: the action whose plan is shown; `fault`: why it was not carried out."""
     audit = await sagas.adapter.ledger.audits(AuditFilter(saga=detail.saga, limit=AUDIT_SHOWN_MAX))
@@ -111,7 +111,7 @@ async def saga_view(
     )
 
 
-async def _same(sagas: Sagas, detail: SagaDetail, answer: Explanation) -> dict[str, Json] | None:
+async def _same(sagas: StoreSagas, detail: SagaDetail, answer: Explanation) -> dict[str, Json] | None:
     """The other sagas that are stuck at the same step: how many, at most SAME_MAX, and their list."""
     if answer.situation is not Situation.QUARANTINED or answer.step is None:
         return None

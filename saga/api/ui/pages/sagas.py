@@ -12,7 +12,7 @@ from fastapi import Request
 from saga.api.rest.installation import SURVEY_SAGAS_MAX
 from saga.api.ui.page_router import Forward, Pages
 from saga.api.ui.rendering import View
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.core.definition.json_value import Json
 from saga.core.ids import uuid7_ms
 from saga.core.state.phase import Phase
@@ -30,7 +30,7 @@ PAGE: Final = 50
 
 def add_to(pages: Pages) -> None:
     @pages.page("/")
-    async def sagas(request: Request, sagas: Sagas) -> View:
+    async def sagas(request: Request, sagas: StoreSagas) -> View:
         q = request.query_params.get("q", "").strip()
         await _forward_to_one(sagas, q)
         top, cursor = request.query_params.get("top"), request.query_params.get("cursor")
@@ -45,7 +45,7 @@ def add_to(pages: Pages) -> None:
         return View("sagas.html", q or "Sagas", "sagas", found.now, values, status)
 
 
-async def _forward_to_one(sagas: Sagas, q: str) -> None:
+async def _forward_to_one(sagas: StoreSagas, q: str) -> None:
     """Raises Forward if the reader has typed the id of a saga, or DEFINITION:KEY, instead of a query."""
     name = q.partition(":")[0]
     if not q or name.partition(".")[0].removeprefix("-") in NAMES:

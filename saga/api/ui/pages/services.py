@@ -7,13 +7,13 @@ from fastapi import Request
 from saga.api.rest.installation import read_services
 from saga.api.ui.page_router import Pages
 from saga.api.ui.rendering import View
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.inspection.summaries.installation import checks_document, leader_document, process_document
 
 
 def add_to(pages: Pages) -> None:
     @pages.page("/services")
-    async def services(_: Request, sagas: Sagas) -> View:
+    async def services(_: Request, sagas: StoreSagas) -> View:
         fleet, survey, found = await read_services(sagas)
         values = {
             "services": found,

@@ -9,7 +9,7 @@ from fastapi import Request
 from saga.api.ui.page_router import Pages
 from saga.api.ui.pages.sagas import path_of
 from saga.api.ui.rendering import View
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.core.definition.json_value import Json
 from saga.inspection.query.terms import quoted
 from saga.inspection.summaries.live_sagas import GROUP_BY, stuck_document
@@ -19,7 +19,7 @@ QUERY: Final = "is:stuck"
 
 def add_to(pages: Pages) -> None:
     @pages.page("/stuck")
-    async def stuck(request: Request, sagas: Sagas) -> View:
+    async def stuck(request: Request, sagas: StoreSagas) -> View:
         by = request.query_params.get("by", GROUP_BY[0])
         by = by if by in GROUP_BY else GROUP_BY[0]
         found = await sagas.matches(QUERY)
@@ -38,7 +38,7 @@ def add_to(pages: Pages) -> None:
         return View("stuck.html", f"Needs a person: {len(found.details)}", "stuck", found.now, values)
 
 
-async def _processes(sagas: Sagas) -> dict[str, int]:
+async def _processes(sagas: StoreSagas) -> dict[str, int]:
     """Counts the live processes of each service."""
     found: dict[str, int] = {}
     for process in (await sagas.listing.fleet()).processes:

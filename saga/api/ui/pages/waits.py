@@ -8,7 +8,7 @@ from fastapi import Request
 
 from saga.api.ui.page_router import Pages
 from saga.api.ui.rendering import View
-from saga.client import Sagas
+from saga.client import StoreSagas
 from saga.core.definition.json_value import Json
 from saga.inspection.explanation import Situation
 from saga.inspection.summaries.live_sagas import waiting_document
@@ -24,7 +24,7 @@ _KINDS: Final = {
 
 def add_to(pages: Pages) -> None:
     @pages.page("/waits")
-    async def waits(_: Request, sagas: Sagas) -> View:
+    async def waits(_: Request, sagas: StoreSagas) -> View:
         found = await sagas.matches("-is:ended")
         keys = {str(detail.saga): detail.key for detail in found.details}
         rows = [_row(document, keys) for document in waiting_document(found.details, WAITS_SHOWN_MAX)]

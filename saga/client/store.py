@@ -1,4 +1,4 @@
-"""Starts sagas and waits for them."""
+"""Starts sagas and waits for them, over the store."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import hashlib
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, Generic, Literal, overload
+from typing import Final, overload
 from uuid import UUID
 
 import pydantic_core
 from msgspec.structs import replace
-from typing_extensions import TypeVar
 
 from saga.authoring import Definition
 from saga.authoring.retry import FORMER_ATTEMPTS
+from saga.client.ending import Ending, Status
+from saga.client.sagas import Handle, InputT, Sagas
 from saga.codec.codec import Value, encode_untyped
 from saga.core.definition.graph import Graph
 from saga.core.definition.schema import misfits
@@ -45,9 +45,6 @@ from saga.runtime.process import Process
 START_TIMEOUT_SECONDS: Final = 30.0
 SEARCHES_AT_ONCE: Final = 2
 """Maximum number of searches under way in a process: they must not take the connections on which sagas go on."""
-Status = Literal["completed", "compensated", "abandoned"]
-ResultT = TypeVar("ResultT", default=Value)
-InputT = TypeVar("InputT", default=Value)
 _STATUS: Final[dict[Phase, Status]] = {
     Phase.COMPLETED: "completed",
     Phase.COMPENSATED: "compensated",
@@ -55,65 +52,15 @@ _STATUS: Final[dict[Phase, Status]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Ending(Generic[ResultT]):
-    """The end of a saga.
-
-    `status` is completed, compensated (rolled back) or abandoned. `value` is what a completed saga returns; otherwise None.
-    """
-
-    saga: UUID
-    status: Status
-    value: ResultT
-    reason: str | None
-
-    @property
-    def is_completed(self) -> bool:
-        """True if the saga went forward to its end."""
-        return self.status == "completed"
-
-
-def ending_document(ending: Ending[Value], *, shows_value: bool = True) -> dict[str, Value]:
-    """The end of a saga as JSON. `shows_value`: whether the reader may see what the saga returned."""
-    value = ending.value if shows_value or ending.value is None else {"$hidden": "the value of the saga"}
-    return {"status": ending.status, "value": value, "reason": ending.reason}
-
-
-class Handle(Generic[ResultT]):
-    """A saga that was started. Annotate it to type its result: `handle: Handle[str | None] = await sagas.start(...)`."""
-
-    def __init__(self, sagas: Sagas, saga: UUID, *, is_new: bool = False) -> None:
-        self._sagas = sagas
-        self._is_new = is_new
-        self.id = saga
-        self.is_new = is_new
-        """False if the saga was there before: it was found, or its key or id was known."""
-
-    def __repr__(self) -> str:
-        return f"<saga {self.id}>"
-
-    async def result(self, timeout_seconds: float | None = None) -> Ending[ResultT]:
-        """Waits until the saga has ended.
-
-        Raises:
-            TimeoutError: it has not ended in that time; it goes on.
-            NotFound: the saga does not exist, or was purged.
-        """
-        is_new, self._is_new = self._is_new, False
-        waiting = self._sagas.wait(self.id, is_new=is_new)
-        return await (waiting if timeout_seconds is None else asyncio.wait_for(waiting, timeout_seconds))
-
-
-class Sagas:
-    """A connection to an installation. Made by `saga.connect`."""
+class StoreSagas(Sagas):
+    """A connection to the store of an installation. Made by `saga.connect`, as a `saga.App`."""
 
     def __init__(self, process: Process) -> None:
         self.process = process
         self._searching = asyncio.Semaphore(SEARCHES_AT_ONCE)
         self._registered: dict[int, tuple[Definition, int, Graph]] = {}
 
-    def new_id(self) -> UUID:
-        """An id for a saga that is about to be started; it contains the time."""
+    def new_id(self) -> UUID:  # noqa: D102 (see `Sagas`)
         return uuid7(int(time.time() * 1000), os.urandom(RANDOM_BYTES))
 
     async def register(self, definition: Definition, *, activate: bool = True, overwrite: bool = False) -> int:
@@ -245,10 +192,6 @@ class Sagas:
         saga = await self.process.ledger.find_key(name, key)
         if saga is None:
             raise NotFound(f"no saga of {name} was started with the key {key!r}")
-        return Handle(self, saga)
-
-    def handle(self, saga: UUID) -> Handle:
-        """The handle of a saga that was started before."""
         return Handle(self, saga)
 
     async def _request(

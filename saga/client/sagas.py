@@ -1,0 +1,137 @@
+"""Starts sagas and waits for them: the interface of every connection, and the handle of one saga."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Generic, Protocol, overload
+from uuid import UUID
+
+from typing_extensions import TypeVar
+
+from saga.authoring import Definition
+from saga.client.ending import Ending, ResultT
+from saga.codec.codec import Value
+
+InputT = TypeVar("InputT", default=Value)
+
+
+class Handle(Generic[ResultT]):
+    """A saga that was started. Annotate it to type its result: `handle: Handle[str | None] = await sagas.start(...)`."""
+
+    def __init__(self, sagas: Sagas, saga: UUID, *, is_new: bool = False) -> None:
+        self._sagas = sagas
+        self._is_new = is_new
+        self.id = saga
+        self.is_new = is_new
+        """False if the saga was there before: it was found, or its key or id was known."""
+
+    def __repr__(self) -> str:
+        return f"<saga {self.id}>"
+
+    async def result(self, timeout_seconds: float | None = None) -> Ending[ResultT]:
+        """Waits until the saga has ended.
+
+        Raises:
+            TimeoutError: it has not ended in that time; it goes on.
+            NotFound: the saga does not exist, or was purged.
+        """
+        is_new, self._is_new = self._is_new, False
+        waiting = self._sagas.wait(self.id, is_new=is_new)
+        return await (waiting if timeout_seconds is None else asyncio.wait_for(waiting, timeout_seconds))
+
+
+class Sagas(Protocol):
+    """A connection to an installation: over its store, or over its HTTP API without credentials of the store. See `saga.connect`.
+
+    Every method raises Unavailable if the other side does not answer; then it is unknown whether what was asked for was done. Over the
+    API every method raises AccessRefused if the token is not valid or its role does not suffice.
+    """
+
+    def new_id(self) -> UUID:
+        """An id for a saga that is about to be started; it contains the time."""
+
+    async def register(self, definition: Definition, *, activate: bool = True, overwrite: bool = False) -> int:
+        """Checks a definition against the published contracts and stores it. Returns its number.
+
+        Raises:
+            DefinitionError: lists everything that is wrong, missing contracts included.
+            Conflict: this name and version already has another graph.
+        """
+        raise NotImplementedError
+
+    @overload
+    async def start(
+        self,
+        definition: Definition[InputT],
+        input: InputT | Mapping[str, Value] | None = None,
+        *,
+        key: str | None = None,
+        version: int | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> Handle: ...
+
+    @overload
+    async def start(
+        self,
+        definition: str,
+        input: Value = None,
+        *,
+        key: str | None = None,
+        version: int | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> Handle: ...
+
+    async def start(
+        self,
+        definition: Definition | str,
+        input: Value = None,  # noqa: A002 (the word of the protocol)
+        *,
+        key: str | None = None,
+        version: int | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> Handle:
+        """Starts a saga. It is durable when this returns.
+
+        `key`: the same key never starts a second saga of this definition, until retention (setting: retention) has deleted
+        the first, with its key. By name, starts the newest activated version, or `version`.
+
+        Raises:
+            InputRefused: the input does not fit the definition, or is too large.
+            Conflict: the key was used with another input.
+            Unavailable: there was no answer, and the saga may have been started: start it again with the same key.
+        """
+        raise NotImplementedError
+
+    async def start_as(
+        self,
+        saga: UUID | None,
+        definition: str,
+        input: Value = None,  # noqa: A002 (the word of the protocol)
+        *,
+        key: str | None = None,
+        version: int | None = None,
+        tags: dict[str, str] | None = None,
+    ) -> Handle:
+        """Starts a saga under an id that the caller has made, a UUIDv7 (`new_id`); None: any id.
+
+        It may be repeated: the same id never starts a second saga, until retention has deleted the first.
+
+        Raises:
+            UsageError: the id is not a UUIDv7 of about now.
+            Conflict: the id or the key belongs to a saga with another input.
+            InputRefused, Unavailable: as `start`.
+        """
+        raise NotImplementedError
+
+    async def find(self, definition: Definition | str, key: str) -> Handle:
+        """Finds the saga that was started with this key. Raises NotFound."""
+        raise NotImplementedError
+
+    def handle(self, saga: UUID) -> Handle:
+        """The handle of a saga that was started before."""
+        return Handle(self, saga)
+
+    async def wait(self, saga: UUID, *, is_new: bool = False) -> Ending:
+        """Waits until a saga has ended. `is_new`: this connection has just started it. Raises NotFound."""
+        raise NotImplementedError
