@@ -50,6 +50,7 @@ class Code(Enum):
     CONTRACT_CHANGED = "contract_changed"
     PROBE_WITHOUT_USE = "probe_without_use"
     INPUTS_MISFIT = "inputs_misfit"
+    MAY_BE_NULL = "may_be_null"
     INPUT_UNREADABLE = "input_unreadable"
     RETRY_BEYOND_DEADLINE = "retry_beyond_deadline"
     TEXT_INVALID = "text_invalid"

@@ -6,7 +6,8 @@ Only certain misfits are found. Unknown keywords, and types without a schema, fi
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,6 +22,8 @@ _CONVERTED: Final = {
 }  # fmt: skip
 """Pairs of types of which pydantic reads some or all values of the first as the second."""
 _FROM_TEXT: Final = {"integer", "number", "boolean"}
+ANY_KEY: Final = "[any key]"
+"""The place of the values of an object whose keys are not known."""
 _NUMBERS: Final = {"integer", "number"}
 _TEXTS_WITH_A_MEANING: Final = {"pattern", "format", "enum", "const"}
 
@@ -83,10 +86,33 @@ class KnownType:
             if segment in self.properties:
                 return self.at(self.properties[segment])
             return None if self.is_closed else self.at(self.schema.get("additionalProperties", {}))
-        if "array" in self.types and isinstance(segment, int):
-            entries = self.schema.get("prefixItems", ())
-            return self.at(entries[segment] if segment < len(entries) else self.schema.get("items", {}))
-        return None
+        return self.entry(segment) if "array" in self.types and isinstance(segment, int) else None
+
+    @property
+    def entries(self) -> Sequence[Json]:
+        """The schemas of the first entries of a list, where each has its own."""
+        found: Sequence[Json] = self.schema.get("prefixItems", ())
+        return found
+
+    @property
+    def entry_count(self) -> tuple[int, float]:
+        """The least and the greatest number of entries of a list."""
+        return self.schema.get("minItems", 0), self.schema.get("maxItems", math.inf)
+
+    def entry(self, position: int) -> KnownType:
+        """The type of one entry of a list."""
+        known = position < len(self.entries)
+        return self.at(self.entries[position] if known else self.schema.get("items", {}))
+
+    @property
+    def takes_null(self) -> bool:
+        """True if null may be among its values, as far as is known."""
+        return any(not each.types or "null" in each.types for each in self.alternatives())
+
+    @property
+    def names_null(self) -> bool:
+        """True if it says that null is among its values."""
+        return any("null" in each.types for each in self.alternatives())
 
 
 def known_type(document: Json) -> KnownType:
@@ -132,8 +158,7 @@ class _Fit(Comparison):
         elif "object" in given.types & wanted.types:
             yield from self._fields(given, wanted)
         elif "array" in given.types & wanted.types:
-            items = given.at(given.schema.get("items", {})), wanted.at(wanted.schema.get("items", {}))
-            yield from within("[0]", self.closest(*items))
+            yield from self._entries(given, wanted)
 
     def _fields(self, given: KnownType, wanted: KnownType) -> Iterator[Misfit]:
         for name in wanted.required:
@@ -146,6 +171,34 @@ class _Fit(Comparison):
         for name, schema in wanted.properties.items():
             if name in given.properties:
                 yield from within(name, self.closest(given.at(given.properties[name]), wanted.at(schema)))
+        values = wanted.schema.get("additionalProperties")
+        if isinstance(values, Mapping):
+            yield from self._values(given, wanted, wanted.at(values))
+
+    def _values(self, given: KnownType, wanted: KnownType, value: KnownType) -> Iterator[Misfit]:
+        """The fields that the type wanted does not name, all of which have the type of `value` there."""
+        for name in given.required:
+            if name not in wanted.properties:
+                yield from within(name, self.closest(given.at(given.properties.get(name, {})), value))
+        rest = given.schema.get("additionalProperties")
+        if isinstance(rest, Mapping) and not given.properties:
+            yield from within(ANY_KEY, self.closest(given.at(rest), value))
+
+    def _entries(self, given: KnownType, wanted: KnownType) -> Iterator[Misfit]:
+        (least, most), (wanted_least, wanted_most) = given.entry_count, wanted.entry_count
+        if least > wanted_most or most < wanted_least:
+            yield "", f"has {count_words(given)} entries, not {count_words(wanted)}"
+            return
+        for position in range(max(len(given.entries), len(wanted.entries), 1)):
+            yield from within(f"[{position}]", self.closest(given.entry(position), wanted.entry(position)))
+
+
+def count_words(kind: KnownType) -> str:
+    """The number of entries of a list, as a text."""
+    least, most = kind.entry_count
+    if least == most:
+        return str(least)
+    return f"{least} or more" if most == math.inf else f"at most {most}"
 
 
 def type_misfits(given: KnownType, wanted: KnownType, place: str) -> list[str]:

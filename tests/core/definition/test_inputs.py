@@ -110,7 +110,7 @@ def test_inputs_that_the_handler_cannot_take_are_refused(inputs: Any, reason: st
 
     assert (first.code, first.place) == (Code.INPUTS_MISFIT, "order v1, step charge, inputs")
     assert first.reason.startswith(f"pay.charge cannot take them: {reason}")
-    assert first.remedy == "The contract of pay.charge says what it takes."
+    assert first.remedy == "Map another value in inputs=, or change what pay.charge takes."
 
 
 class Named(BaseModel):
@@ -300,3 +300,97 @@ def test_a_step_that_returns_nothing_gives_nothing_to_the_next() -> None:
     (finding,) = findings(definition, returned=None)
 
     assert "it is of type null, not object (it is charge.output)" in finding.reason
+
+
+class Person(BaseModel):
+    name: str | None
+    line: Line | None
+    counts: dict[str, int]
+    pair: tuple[str, int]
+    three: tuple[int, int, int]
+    code: str
+
+
+class Letter(BaseModel):
+    card: str
+    note: str | None = None
+    names: dict[str, str] = {}
+    two: tuple[str, str] = ("", "")
+    some: Annotated[list[int], Field(max_length=2)] = []
+
+
+def after_asking(inputs: Any, wanted: Any = Letter, **options: Any) -> list[Finding]:
+    """The findings about a letter whose inputs are made from a person that an earlier step has found, or has not."""
+    service = Participant("pay")
+
+    @service.step(external=True, read_only=True)
+    async def find(value: Any) -> Person:
+        raise NotImplementedError
+
+    definition = Definition("order", input=Order)
+    found = definition.step("pay.find", handled=True)
+    told = {name: value(found) for name, value in options.items()}
+    definition.step("pay.charge", inputs=inputs(found), **told)
+    published = contracts(wanted) | {"pay.find": find.contract(Mode.EXTERNAL)}
+    return [finding for finding in definition.findings(published) if finding.code is not Code.MAY_BE_ABSENT]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reason"),
+    [
+        (lambda found: {"card": found.output.code.or_(17)}, "card does not fit: 17 is not of type string (it is the default of "),
+        (lambda found: {"card": found.output.code.or_(None)}, "card does not fit: null is not of type string (it is the default of "),
+        (lambda found: {"card": "x", "names": found.output.counts}, "names[any key] is of type integer, not string (it is "),
+        (lambda found: {"card": "x", "names": found.output.line}, "names.cents is of type integer, not string (it is find.output.line)."),
+        (lambda found: {"card": "x", "two": found.output.pair}, "two[1] is of type integer, not string (it is find.output.pair)."),
+        (lambda found: {"card": "x", "two": found.output.three}, "two has 3 entries, not 2 (it is find.output.three)."),
+        (lambda found: {"card": "x", "some": found.output.three}, "some has 3 entries, not at most 2 (it is find.output.three)."),
+        (lambda _: {"card": "x", "some": [1, 2, 3]}, "some has 3 entries, not at most 2."),
+        (lambda found: {"card": "x", "two": [found.output.code]}, "two has 1 entries, not 2."),
+        (lambda found: {"card": "x", "two": ["a", found.output.line]}, "two[1] is of type object, not string (it is find.output.line)."),
+    ],
+)  # fmt: skip
+def test_defaults_dicts_and_tuples_are_compared_too(inputs: Any, reason: str) -> None:
+    first, *_ = after_asking(inputs)
+
+    assert (first.code, first.severity) == (Code.INPUTS_MISFIT, Severity.ERROR)
+    assert first.reason.startswith(f"pay.charge cannot take them: {reason}")
+
+
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        lambda found: {"card": found.reason.or_("none")},
+        lambda found: {"card": found.output.name.or_("x"), "note": found.output.name},
+        lambda found: {"card": "x", "names": {"a": found.output.code}, "two": [found.output.code, "b"]},
+        lambda found: {"card": "x", "some": [found.output.counts.any.or_(1)]},
+    ],
+)
+def test_reasons_and_defaults_that_fit_are_accepted(inputs: Any) -> None:
+    assert after_asking(inputs) == []
+
+
+@pytest.mark.parametrize(
+    ("inputs", "reason"),
+    [
+        (lambda found: {"card": found.output.name}, "card may be null (it is find.output.name)"),
+        (lambda found: {"card": found.output.line.sku}, "card may be null (it is find.output.line.sku)"),
+        (lambda found: {"card": "x", "note": found.output.line.sku}, "note cannot be read where find.output.line is null (it is "),
+        (lambda found: {"card": "x", "two": ["a", found.output.name]}, "two[1] may be null (it is find.output.name)"),
+    ],
+)  # fmt: skip
+def test_a_value_that_may_be_null_where_the_handler_takes_none_is_warned_of(inputs: Any, reason: str) -> None:
+    (warned,) = after_asking(inputs)
+
+    assert (warned.code, warned.severity) == (Code.MAY_BE_NULL, Severity.WARNING)
+    assert warned.place == "order v1, step charge, inputs"
+    assert warned.reason.startswith(reason)
+    assert warned.reason.endswith(", and pay.charge takes no null there.")
+    assert warned.remedy == "Give a default with .or_(...), or let pay.charge take null."
+
+
+def test_a_value_that_the_condition_of_its_step_reads_is_not_warned_of() -> None:
+    def is_named(found: Any) -> Any:
+        return found.output.name != None  # noqa: E711 (a recorded condition)
+
+    assert after_asking(lambda found: {"card": found.output.name}, when=is_named) == []
