@@ -17,7 +17,7 @@ import rfc8785
 from saga.core.condition.needs import results_read, results_read_behind
 from saga.core.condition.rejection import result_of
 from saga.core.definition.json_value import Json
-from saga.core.definition.step import Step
+from saga.core.definition.step import Step, Timer, Wait
 from saga.core.definition.stored_form import FORMATS_READ, check_types, document_of, format_of, keys_of, read
 from saga.errors import DefinitionError
 
@@ -37,6 +37,7 @@ class Graph:
     compensation_budget_ms: int
     returns: Json
     input_schema: Json = field(default=None, compare=False)  # for people and stubs; never part of the identity
+    event_schemas: Json = field(default=None, compare=False)  # the same for the events that it waits for, by name
     source: str | None = field(
         default=None, compare=False
     )  # the text from which it was read; only on its way to the store
@@ -52,7 +53,17 @@ class Graph:
     @cached_property
     def is_static(self) -> bool:
         """Returns whether what follows from the success of a step depends on the vector alone."""
-        return all(step.is_static for step in self.steps)
+        return all(step.is_static and step.until is None for step in self.steps)
+
+    @cached_property
+    def timers_with_end(self) -> tuple[int, ...]:
+        """The timers that are skipped once another step has finished."""
+        return tuple(n for n, step in enumerate(self.steps) if isinstance(step, Timer) and step.until is not None)
+
+    @cached_property
+    def cancelling(self) -> tuple[int, ...]:
+        """The waits for an event that cancels the saga."""
+        return tuple(n for n, step in enumerate(self.steps) if isinstance(step, Wait) and step.cancels)
 
     @cached_property
     def carried(self) -> tuple[tuple[int, ...], ...]:
@@ -143,7 +154,7 @@ def graph_from_document(document: Mapping[str, Json]) -> Graph:
     """Rebuilds a graph from its stored form. Raises KeyError, TypeError or ValueError if the form is malformed."""
     if document["format"] not in FORMATS_READ:
         raise ValueError(
-            f"definition format {document['format']} is not {' or '.join(map(str, FORMATS_READ))}: a newer Saga wrote it"
+            f"definition format {document['format']} is not one of {', '.join(map(str, FORMATS_READ))}: a newer Saga wrote it"
         )
     return read(Graph, {key: document[key] for key in keys_of(Graph)}, document["format"])
 
@@ -171,6 +182,6 @@ def _check(graph: Graph) -> None:
     check_types(graph, "definition")
     for position, step in enumerate(graph.steps):
         check_types(step, f"step {position}")
-        for predecessor in (*step.after, *step.reads):
+        for predecessor in (*step.after, *step.reads, *(() if step.until is None else (step.until,))):
             if type(predecessor) is not int or not 0 <= predecessor < len(graph.steps):
                 raise ValueError(f"step {position} has no predecessor {str(predecessor)[:20]!a}")

@@ -17,6 +17,8 @@ class StepKind(Enum):
 
     CALL = "call"
     CHECK = "check"
+    WAIT = "wait"
+    TIMER = "timer"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,29 +71,20 @@ class Call(CallFields):
     compensation: bool
     probe: bool
     reads: tuple[int, ...]  # the steps whose results `inputs` needs
+    until: int | None = field(
+        default=None, metadata=since(3, implied=None)
+    )  # once that step has finished, it is skipped
 
     @property
     def timeout_seconds(self) -> float:
         return self.timeout_ms / 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckFields(StepFields):
-    """A check: where the CEL of `holds` is false, the step is rejected with this reason."""
+class EngineStep:
+    """What all steps of Saga itself have in common: no handler, no input, and no effect to undo."""
 
-    kind: StepKind = field(default=StepKind.CHECK, metadata=since(2, implied=StepKind.CALL))
-    holds: str
-    reason: str
+    __slots__ = ()
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check(CheckFields):
-    """A complete check. It is evaluated in the decision itself, so it has no service, no command and no effect."""
-
-    after: tuple[int, ...]
-
-    service: ClassVar[str] = ""
-    handler: ClassVar[str] = StepKind.CHECK.value
     mode: ClassVar[Mode] = Mode.ENGINE
     read_only: ClassVar[bool] = True
     compensation: ClassVar[bool] = False
@@ -104,5 +97,70 @@ class Check(CheckFields):
     compensation_retry: ClassVar[RetryPolicy] = DEFAULT_RETRY
 
 
-Step = Call | Check
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckFields(StepFields):
+    """A check: where the CEL of `holds` is false, the step is rejected with this reason."""
+
+    kind: StepKind = field(default=StepKind.CHECK, metadata=since(2, implied=StepKind.CALL))
+    holds: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check(CheckFields, EngineStep):
+    """A complete check. It is evaluated in the decision itself, so it has no service, no command and no effect."""
+
+    after: tuple[int, ...]
+
+    service: ClassVar[str] = ""
+    handler: ClassVar[str] = StepKind.CHECK.value
+    until: ClassVar[int | None] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitFields(StepFields):
+    """A wait for the first event that has one of these names.
+
+    `wait_ms`: after that long it is rejected, or succeeds with the value of `otherwise`; None: it waits for ever. `otherwise` is None or
+    `{"value": ...}`. `cancels`: the event rolls the saga back; the wait is over when the pivot has passed or all else is finished.
+    """
+
+    kind: StepKind = field(default=StepKind.WAIT, metadata=since(3, implied=StepKind.CALL))
+    names: tuple[str, ...]
+    wait_ms: int | None
+    otherwise: Json = None
+    cancels: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait(WaitFields, EngineStep):
+    """A complete wait. The processes of `service` look for the event."""
+
+    after: tuple[int, ...]
+    service: str
+
+    handler: ClassVar[str] = StepKind.WAIT.value
+    until: ClassVar[int | None] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimerFields(StepFields):
+    """A timer: it succeeds when this much time has passed since its turn came."""
+
+    kind: StepKind = field(default=StepKind.TIMER, metadata=since(3, implied=StepKind.CALL))
+    pause_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timer(TimerFields, EngineStep):
+    """A complete timer. The processes of `service` watch the clock. Once the step `until` has finished, it is skipped."""
+
+    after: tuple[int, ...]
+    service: str
+    until: int | None = None
+
+    handler: ClassVar[str] = StepKind.TIMER.value
+
+
+Step = Call | Check | Wait | Timer
 """A step of any kind."""

@@ -16,7 +16,7 @@ from saga.core.definition.json_value import Json
 from saga.core.definition.paths import needs_format_2
 
 FIRST_FORMAT: Final = 1
-FORMATS_READ: Final = (1, 2)
+FORMATS_READ: Final = (1, 2, 3)
 WHOLE_MAX: Final = 2**53 - 1
 
 _KEYS: Final = {"compensation_retry": "undo_retry"}

@@ -15,6 +15,7 @@ from saga.core.rules import pivot, rollback
 from saga.core.rules.fold import Fold
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import (
+    DISPATCHED,
     FINISHED_LETTERS,
     HANDLED,
     QUARANTINED_DISPATCHED,
@@ -65,6 +66,9 @@ def turn_of(fold: Fold, step: int) -> Turn:
     if join is Join.OPEN:
         return Turn.NOT_YET
     written = fold.graph.steps[step]
+    if written.until is not None and fold.letters[written.until] in FINISHED_LETTERS:
+        skip_unneeded(fold, step)
+        return Turn.FINISHED
     holds = True if written.condition is None else _evaluate(fold, written.condition)
     if holds is False:
         fold.letters[step] = SKIPPED
@@ -78,6 +82,36 @@ def turn_of(fold: Fold, step: int) -> Turn:
     if isinstance(written, Check):
         return _check(fold, step, written)
     return Turn.CALL
+
+
+def skip_timers(fold: Fold) -> list[int]:
+    """E5: skips the running timers whose `until` has finished. Returns them."""
+    found = [
+        step
+        for step in fold.graph.timers_with_end
+        if fold.letters[step] == DISPATCHED and fold.letters[fold.graph.steps[step].until or 0] in FINISHED_LETTERS
+    ]
+    for step in found:
+        skip_unneeded(fold, step)
+    return found
+
+
+def skip_cancelling(fold: Fold) -> None:
+    """E5: nobody can cancel the saga any more: its pivot has passed, or all its other steps are finished."""
+    for step in fold.graph.cancelling:
+        if fold.letters[step] == DISPATCHED:
+            skip_unneeded(fold, step)
+
+
+def are_others_finished(fold: Fold) -> bool:
+    """Returns whether every step is finished except for waits for an event that cancels the saga."""
+    cancelling = fold.graph.cancelling
+    return all(letter in FINISHED_LETTERS or step in cancelling for step, letter in enumerate(fold.letters))
+
+
+def skip_unneeded(fold: Fold, step: int) -> None:
+    fold.letters[step] = SKIPPED
+    fold.note(HistoryKind.NOT_NEEDED, step)
 
 
 def _check(fold: Fold, step: int, check: Check) -> Turn:

@@ -121,6 +121,7 @@ _RULES: Final[dict[type[ev.Event], Callable[[Fold, Any], None]]] = {
     ev.Started: forward.on_started,
     ev.Succeeded: outcomes.on_succeeded,
     ev.Rejected: outcomes.on_rejected,
+    ev.Cancelled: outcomes.on_cancelled,
     ev.Ongoing: retries.on_ongoing,
     ev.Compensated: outcomes.on_compensated,
     ev.Reported: outcomes.on_reported,

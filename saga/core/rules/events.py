@@ -26,6 +26,13 @@ class Rejected(Struct, frozen=True):
     reason: str
 
 
+class Cancelled(Struct, frozen=True):
+    """E15: the event of a wait that cancels the saga is there: the wait is over, and a rollback is requested."""
+
+    step: int
+    reason: str
+
+
 class Failed(Struct, frozen=True):
     """A technical failure of unknown outcome: retried, or given up (E10) when the policy is exhausted.
 
@@ -158,6 +165,7 @@ Event = (
     Started
     | Succeeded
     | Rejected
+    | Cancelled
     | Failed
     | Ongoing
     | Compensated

@@ -13,6 +13,7 @@ class HistoryKind(StrEnum):
     REJECTED = "rejected"
     HANDLED = "rejected, handled"
     CONDITION_FALSE = "skipped: its condition is false"
+    NOT_NEEDED = "skipped: not needed any more"
     FAILED = "failed"
     VOIDED = "voided"
     COMPENSATED = "compensated"

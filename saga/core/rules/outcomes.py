@@ -33,6 +33,16 @@ def on_rejected(fold: Fold, event: ev.Rejected) -> None:
     record_rejection(fold, event.step, event.reason)
 
 
+def on_cancelled(fold: Fold, event: ev.Cancelled) -> None:
+    """E15: the event of a wait that cancels the saga. Too late, it is not even recorded as consumed (G58)."""
+    if fold.phase is _RUNNING and fold.letters[event.step] in ANY_DISPATCHED:
+        fold.letters[event.step] = SUCCEEDED
+        fold.note(HistoryKind.SUCCEEDED, event.step, event.reason)
+        rollback.request_rollback(fold, event.reason)
+    else:
+        fold.note(HistoryKind.LATE_SUCCESS, event.step)
+
+
 def on_compensated(fold: Fold, event: ev.Compensated) -> None:
     backward.record_compensation(fold, event.step, backward.FOUND_NOTHING if event.found_nothing else None)
 

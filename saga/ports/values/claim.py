@@ -19,7 +19,8 @@ class Claim(Struct, array_like=True):
     `number` is the claim number. `results`: the recorded results (JSON) of the steps that the input reads and, for a
     compensation, of the step itself. `deliveries` includes this delivery. `isolated_attempts`: since the last answer.
     `lease_ends`: an external call starts before it (G26). `quiet_at`: until then a call of an earlier claim may still arrive
-    (G25, G28). `store_clock`: the store's clock minus this process's monotonic clock, in seconds. `trace`: see `Start`.
+    (G25, G28). `until`: the moment for which the command was parked, on the store's clock in seconds since the epoch; None: it was
+    not. `store_clock`: the store's clock minus this process's monotonic clock, in seconds. `trace`: see `Start`.
     """
 
     saga: UUID
@@ -41,6 +42,7 @@ class Claim(Struct, array_like=True):
     store_clock: float
     trace: str | None = None
     isolated_attempts: int = 0
+    until: float | None = None
 
 
 class CommandRef(Struct, frozen=True, array_like=True):

@@ -9,13 +9,13 @@ from msgspec import Struct
 
 from saga.core.rules.decision import HistoryEntry
 from saga.core.state.saga_state import State
-from saga.ports.values.write import Dispatch
+from saga.ports.values.write import Dispatch, Parking
 
 
 class Start(Struct):
     """A saga to be inserted, with the commands and the history of its first decision.
 
-    `trace`: the W3C traceparent under which its steps are traced.
+    `trace`: the W3C traceparent under which its steps are traced. `parkings`: see `Write`.
     """
 
     saga: UUID
@@ -30,6 +30,7 @@ class Start(Struct):
     dispatches: list[Dispatch]
     entries: Sequence[HistoryEntry]
     trace: str | None = None
+    parkings: Sequence[Parking] = ()
 
 
 class TakenKey(Struct, frozen=True):

@@ -59,6 +59,27 @@ class Drop(Struct):
     claim: int | None
 
 
+class Parking(Struct):
+    """What a command waits for: a moment, events, or both. Kept with its row, and shown to people.
+
+    `seconds`: until that moment, counted from the commit; None: there is none. `names`: of the events of its saga that wake it. With
+    `is_kept`, a moment that is stored already stays as it is (G64). A command that is delayed by the same write looks into the inbox
+    once more, with its row locked: it is due at once if an event is there (G60).
+    """
+
+    step: int
+    seconds: float | None = None
+    names: Sequence[str] = ()
+    is_kept: bool = True
+
+
+class Consumption(Struct):
+    """An event of the inbox that becomes the outcome of a step. If another step has consumed it, the whole write is a conflict (G55)."""
+
+    step: int
+    event: str
+
+
 class Result(Struct):
     """The result of a step to be recorded, as JSON."""
 
@@ -73,6 +94,7 @@ class Write(Struct):
     `changed`: whether the row of the saga changes. `wake_seconds`: when the saga is redriven next; None leaves it as it is.
     `fences`: steps with the number that their command's newest claim must have, else the whole write is a conflict: the claim from
     which a rejection comes (G27), or None for a command that no process may ever have claimed (G135).
+    `parkings`: what its engine commands wait for; those that it dispatches have a row of the store on every bus.
     `audits`: the actions of operators that this write carries out; they are recorded with it or not at all.
     `is_new`: a hint, see `saga.ports.store`.
     """
@@ -88,6 +110,8 @@ class Write(Struct):
     delays: list[Delay] = []
     dispatches: list[Dispatch] = []
     results: list[Result] = []
+    parkings: Sequence[Parking] = ()
+    consumptions: Sequence[Consumption] = ()
     entries: Sequence[HistoryEntry] = ()
     audits: Sequence[Audit] = ()
     is_new: bool = False
@@ -96,10 +120,12 @@ class Write(Struct):
 class WriteConflict(Struct, frozen=True):
     """A write that was not made: the saga has changed, is locked, or the claim is not the newest.
 
-    `position`: its place among the writes. `state`: the state of the saga now; None if the saga is gone.
+    `position`: its place among the writes. `state`: the state of the saga now; None if the saga is gone. `is_event_gone`: an event
+    that it was to consume is not there any more.
     """
 
     position: int
     version: int
     state: State | None
     store_clock: float
+    is_event_gone: bool = False

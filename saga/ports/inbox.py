@@ -1,0 +1,69 @@
+"""The inbox port: events that are sent to sagas, and kept until a wait consumes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Final, Protocol
+from uuid import UUID
+
+from msgspec import Struct
+
+from saga.ports.store import Connection
+
+COMPLETION_PREFIX: Final = "$"
+"""The name of the event that completes an external step from outside is this and the step's name. No other event begins with it."""
+
+
+class InboxEvent(Struct, frozen=True):
+    """An event that was sent to a saga. `event`: its id, chosen by the sender; an id counts once in a saga. `payload` is JSON."""
+
+    event: str
+    name: str
+    payload: bytes
+
+
+class KeptEvent(InboxEvent, frozen=True):
+    """An event as the inbox has it. `at`: when it was sent, in seconds since the epoch. `step`: which has consumed it; None: none has."""
+
+    at: float
+    step: int | None
+
+
+class Receipt(Enum):
+    """The answer to an event that was sent."""
+
+    KEPT = "it is in the inbox"
+    REPEATED = "it was in the inbox already, the same"
+    DIFFERENT = "its id is taken by an event with another name or payload"
+    ENDED = "the saga has ended"
+    NO_SAGA = "there is no such saga"
+
+
+class Inbox(Protocol):
+    """Keeps events until their saga is purged, consumed or not (G59). Commits consume them, see `Write.consumptions`.
+
+    Raises:
+        Unavailable: by every method; of a change, the outcome is unknown. Sending again with the same id is safe.
+    """
+
+    async def send(self, saga: UUID, event: InboxEvent, *, connection: Connection = None) -> Receipt:
+        """Keeps an event, durably. The caller then wakes its saga, in a second transaction (G61).
+
+        `connection`: take part in its transaction, which the sender has begun. Then `wake_overlooked` of any process wakes the saga.
+
+        Raises:
+            UsageError: `connection` is not in a transaction of this store's database; nothing was written.
+        """
+
+    async def wake(self, saga: UUID) -> None:
+        """Makes due what is parked for the new events of a saga (G62), and notifies the processes of their services."""
+
+    async def wake_overlooked(self) -> int:
+        """Does the same for all sagas whose sender has not done it. Returns how many there were; at most 1,000 at once."""
+
+    async def first(self, asked: Sequence[tuple[UUID, Sequence[str]]]) -> list[InboxEvent | None]:
+        """Finds, for each saga and names, the event that was sent first and that no step has consumed."""
+
+    async def events(self, saga: UUID) -> list[KeptEvent]:
+        """Reads all events of a saga in the order in which they were sent, for people."""
