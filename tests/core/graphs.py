@@ -7,7 +7,7 @@ from typing import Any
 
 from saga.core.definition.graph import Graph
 from saga.core.definition.retry_policy import RetryPolicy
-from saga.core.definition.step import Call, Check, Step
+from saga.core.definition.step import Call, Check, Step, Timer, Wait
 from saga.core.state.mode import Mode
 
 THREE_ATTEMPTS = RetryPolicy(
@@ -56,6 +56,35 @@ def check(name: str, *, holds: str, after: Sequence[int] = (), condition: str | 
         holds=holds,
         reason=f"{name} does not hold",
         after=tuple(after),
+    )
+
+
+def wait(name: str, *, after: Sequence[int] = (), cancels: bool = False, **branch: Any) -> Wait:
+    """A wait for the event `name`, for an hour; `after` are positions, `branch` as in `step`."""
+    return Wait(
+        name=name,
+        pivot=False,
+        retriable=False,
+        names=(name,),
+        wait_ms=3_600_000,
+        cancels=cancels,
+        after=tuple(after),
+        service="service",
+        **branch,
+    )
+
+
+def timer(name: str, *, after: Sequence[int] = (), until: int | None = None, **branch: Any) -> Timer:
+    """A timer of an hour; `after` and `until` are positions, `branch` as in `step`."""
+    return Timer(
+        name=name,
+        pivot=False,
+        retriable=False,
+        pause_ms=3_600_000,
+        until=until,
+        after=tuple(after),
+        service="service",
+        **branch,
     )
 
 

@@ -106,6 +106,9 @@ def every_event(graph: Graph) -> Iterator[ev.Event]:
     )
     yield from (ev.Paused(), ev.Resumed(), ev.Abandoned())
     for step in range(len(graph.steps)):
+        if graph.steps[step].mode is Mode.ENGINE:
+            yield ev.Cancelled(step, "no")
+            yield ev.Failed(step, "it cannot be stored", failures=1, first_failure_ago_seconds=0.0, final=True)
         yield from (ev.Succeeded(step), ev.Rejected(step, "no"), ev.Compensated(step), ev.Absent(step), ev.Quiet(step))
         yield from (ev.Reported(step, finding) for finding in ev.JournalReport)
         yield from (

@@ -80,7 +80,38 @@ BRANCHED: Final = (
     ),
 )
 """Conditions, handled rejections, joins that count and checks. None reads anything, so their truth needs no facts."""
-CASES: Final = (*PLAIN, *BRANCHED)
+WAITING: Final = (
+    *(
+        graphs.graph(
+            graphs.step("a", mode),
+            graphs.wait("b", after=(0,), handled=is_handled),
+            graphs.step("c", mode, after=(1,), pivot=True),
+            graphs.wait("d", cancels=True),
+        )
+        for mode in "TJX"
+        for is_handled in (False, True)
+    ),
+    graphs.graph(graphs.wait("a", handled=True), graphs.step("b", "X", pivot=True)),
+    graphs.graph(
+        graphs.wait("a"),
+        graphs.timer("b", until=0),
+        graphs.step("c", "T", after=(1,), until=0),
+        graphs.step("d", "T", after=(0,), condition=FALSE),
+    ),
+    graphs.graph(
+        graphs.step("a", "T", handled=True),
+        graphs.wait("b", after=(0,), handled=True, successes=1),
+        graphs.timer("c", after=(1,)),
+        graphs.wait("d", cancels=True),
+    ),
+    graphs.graph(
+        graphs.step("a", "T", handled=True),
+        graphs.wait("b", after=(0,), successes=1),
+        graphs.timer("c", after=(1,), condition=FALSE),
+    ),
+)
+"""Waits and timers, also those that end without an event."""
+CASES: Final = (*PLAIN, *BRANCHED, *WAITING)
 
 DUPLICABLE: Final = (
     ev.Started, ev.Succeeded, ev.Rejected, ev.Ongoing, ev.Compensated, ev.Reported, ev.Absent, ev.Quiet, ev.RollbackRequested,

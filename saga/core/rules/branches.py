@@ -15,6 +15,7 @@ from saga.core.rules import pivot, rollback
 from saga.core.rules.fold import Fold
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import (
+    ANY_DISPATCHED,
     DISPATCHED,
     FINISHED_LETTERS,
     HANDLED,
@@ -99,7 +100,7 @@ def skip_timers(fold: Fold) -> list[int]:
 def skip_cancelling(fold: Fold) -> None:
     """E5: nobody can cancel the saga any more: its pivot has passed, or all its other steps are finished."""
     for step in fold.graph.cancelling:
-        if fold.letters[step] == DISPATCHED:
+        if fold.letters[step] in ANY_DISPATCHED:
             skip_unneeded(fold, step)
 
 

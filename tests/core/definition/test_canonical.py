@@ -53,7 +53,7 @@ def test_the_hash_is_the_golden_one() -> None:
 
 
 def test_a_format_of_a_newer_saga_is_refused() -> None:
-    document = json.loads(order().canonical) | {"format": 3}
+    document = json.loads(order().canonical) | {"format": 4}
 
     with pytest.raises(ValueError, match="a newer Saga wrote it"):
         graph_from_document(document)
