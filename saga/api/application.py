@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
+from saga.api.disclosure import Disclosure
 from saga.api.guard import Guard
 from saga.api.live.watcher import Watcher
 from saga.api.principals import Authenticate
@@ -28,6 +29,7 @@ def build(sagas: StoreSagas, authenticate: Authenticate | None = None) -> FastAP
     app = build_routes()
     app.state.sagas = sagas
     app.state.watcher = Watcher(sagas)
+    app.state.disclosure = Disclosure(sagas.adapter.directory, sagas.process.clock)
     app.state.authenticate = authenticate or TokenAuthentication(
         sagas.adapter, sagas.process.clock, sagas.process.store_clock
     )

@@ -36,6 +36,8 @@ class MemoryDirectory:
         if same is None:
             stored = replace(graph_from_document(json.loads(graph.canonical)), input_schema=input_schema)
             same = DefinitionRow(len(rows) + 1, stored)
+        elif input_schema is not None:
+            same = replace(same, graph=replace(same.graph, input_schema=input_schema))
         activation = same.activation
         if activate and activation is None:
             activation = 1 + max((row.activation or 0 for row in rows.values()), default=0)

@@ -28,7 +28,7 @@ class Directory(Protocol):
     async def register(self, graph: Graph, input_schema: Json, *, activate: bool, overwrite: bool) -> int:
         """Stores a definition and returns its number. A definition with the same hash keeps its number.
 
-        The text from which it was read, if any, is kept beside it; a later one of the same hash replaces it.
+        The text from which it was read, and the schema of its input, are kept beside it; later ones of the same hash replace them.
 
         Raises:
             Conflict: the same name and version has another graph; `overwrite` replaces it if no saga runs on it.
