@@ -94,11 +94,11 @@ def test_a_condition_on_what_was_not_recorded_is_not_judged(lines: tuple[str, ..
 
 
 @pytest.mark.parametrize("vector", ["R SDP", "R SND"])
-def test_a_condition_on_a_success_that_a_person_declared_is_not_judged(vector: str) -> None:
+def test_a_condition_on_a_success_that_a_person_declared_is_not_judged(vector: str, condition: str) -> None:
     skips = "; skipped: its condition is false 1" if "N" in vector else ""
     refused = ("R DPP  rollback waits 0", "R dPP  quarantined 0")
     happened = f"{vector}  resolved by an operator: it happened 0; succeeded 0; rollback refused 0{skips}"
-    declared = pivot_first(RISKY)
+    declared = pivot_first(condition)
 
     assert findings(declared, without_results(chronicle(transitions(STARTED, *refused, happened)))) == []
 
@@ -111,6 +111,7 @@ def pivot_first(condition: str) -> Any:
 
 def without_results(recorded: SagaHistory) -> SagaHistory:
     return replace(recorded, results=frozenset())
+@pytest.mark.parametrize("condition", [RISKY, RISKY.replace(".a.", '["a"].'), RISKY.replace(".a.", " . a . ")])
 
 
 @pytest.mark.parametrize("name", BRANCH_PAIRS)
