@@ -159,12 +159,13 @@ def _evaluate(fold: Fold, text: str) -> bool | str:
 def _words_of(fold: Fold, name: str, wanted: AbstractSet[str]) -> Mapping[str, Json]:
     step = fold.graph.positions[name]
     letter = fold.letters[step]
+    has_output = letter == SUCCEEDED and not isinstance(fold.graph.steps[step], Check)
     words: dict[str, Json] = {
         "succeeded": letter == SUCCEEDED,
         "skipped": letter == SKIPPED,
         "rejected": letter == HANDLED,
     }
-    if letter == SUCCEEDED and "output" in wanted:
+    if has_output and "output" in wanted:
         words["output"] = fold.facts.read_result(step)
     if letter == HANDLED and "reason" in wanted:
         words["reason"] = _reason_of(fold, step)
