@@ -7,11 +7,13 @@ from functools import lru_cache
 from typing import Final
 
 from saga.core.condition.cel import CompileError, Outcome, compiled
+from saga.core.condition.growth import growth
 from saga.core.condition.paths_read import UnreadableConditionError, is_word_of_step, paths_read
 from saga.core.definition.json_value import Json
-from saga.core.definition.paths import Segment
+from saga.core.definition.paths import Segment, is_unicode
 
 CONDITION_CHARS_MAX: Final = 2_000
+GROWTH_MAX: Final = 1_000
 COMPILED_MAX: Final = 2_048  # conditions that a process keeps
 
 ReadInput = Callable[[], Json]
@@ -22,21 +24,19 @@ ReadStep = Callable[[str], Mapping[str, Json]]
 class Condition:
     """A condition of a definition, ready to be evaluated."""
 
-    __slots__ = ("_evaluate", "_input_parts", "_reads_input", "_step_words", "steps")
+    __slots__ = ("_evaluate", "_input_parts", "_reads_input", "step_words", "steps")
 
     def __init__(self, text: str) -> None:
         paths = paths_read(text)
         self._evaluate = compiled(text, is_bool=is_word_of_step(text))
         self._reads_input = any(path[0] == "input" for path in paths)
         self._input_parts = _parts([path[1:] for path in paths if path[0] == "input"])
-        self._step_words = {(str(path[1]), str(path[2])) for path in paths if path[0] == "steps"}
+        self.step_words: frozenset[tuple[str, str]] = frozenset(
+            (str(path[1]), str(path[2])) for path in paths if path[0] == "steps"
+        )
+        """The step and the word of every path into `steps`."""
         self.steps: tuple[str, ...] = tuple(dict.fromkeys(str(path[1]) for path in paths if path[0] == "steps"))
         """The names of the steps that it reads."""
-
-    @property
-    def step_words(self) -> frozenset[tuple[str, str]]:
-        """The step and the word of every path into `steps`."""
-        return frozenset(self._step_words)
 
     def evaluate(self, read_input: ReadInput, read_step: ReadStep) -> Outcome:
         """Returns whether it holds, or why that cannot be told."""
@@ -50,7 +50,7 @@ class Condition:
 
 @lru_cache(maxsize=COMPILED_MAX)
 def condition_of(text: str) -> Condition:
-    """Compiles a condition, once for each text.
+    """Compiles a condition, or returns the one of the same text if it is among the last `COMPILED_MAX`.
 
     Raises:
         CompileError: the text is not a condition.
@@ -64,14 +64,20 @@ def steps_read(text: str | None) -> tuple[str, ...]:
     return () if text is None else condition_of(text).steps
 
 
-def condition_fault(text: str) -> str | None:
-    """Returns the clause that says why a text is not a condition, None if it is one."""
+def condition_fault(text: object) -> str | None:
+    """Returns the clause that says why something is not the text of a condition, None if it is."""
+    if not isinstance(text, str):
+        return "is neither a comparison nor a text in CEL"
     if len(text) > CONDITION_CHARS_MAX:
         return f"has {len(text):,} characters; {CONDITION_CHARS_MAX:,} are allowed"
+    if not is_unicode(text):
+        return "has an unpaired surrogate in it"
     try:
         condition_of(text)
     except (CompileError, UnreadableConditionError) as error:
         return str(error)
+    if growth(text) > GROWTH_MAX:
+        return f"may make values more than {GROWTH_MAX:,} times as large as those that it reads"
     return None
 
 

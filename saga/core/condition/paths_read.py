@@ -40,11 +40,10 @@ def paths_read(text: str) -> tuple[Segments, ...]:
     Raises:
         UnreadableConditionError: `steps` is not followed by the name of a step and one of `STEP_WORDS`.
     """
-    tokens = _tokens(text)
+    tokens = tokens_of(text)
     found: dict[Segments, None] = {}
     for place, (kind, word) in enumerate(tokens):
-        is_field = place > 0 and tokens[place - 1][1] == "."
-        if kind == "name" and word in {"input", "steps"} and not is_field:
+        if kind == "name" and word in {"input", "steps"} and not _is_field(tokens, place):
             path = (word, *_path_from(tokens, place + 1))
             if word == "steps" and (len(path) < len("swo") or path[2] not in STEP_WORDS):
                 raise UnreadableConditionError(
@@ -54,15 +53,23 @@ def paths_read(text: str) -> tuple[Segments, ...]:
     return tuple(found)
 
 
+def _is_field(tokens: list[tuple[str, str]], place: int) -> bool:
+    """Returns whether a name is a part of what is before it. In CEL, a dot with nothing before it begins a path."""
+    if place == 0 or tokens[place - 1][1] != ".":
+        return False
+    kind, word = tokens[place - 2] if place > 1 else ("", "")
+    return word in {")", "]", "}", "`"} or (kind in {"name", "text", "number"} and word != "in")
+
+
 def is_word_of_step(text: str) -> bool:
     """Returns whether the whole text is how a step ended, as in steps.charge.rejected: true or false."""
-    words = [word for _, word in _tokens(text)]
+    words = [word for _, word in tokens_of(text)]
     return len(words) == len(["steps", ".", "name", ".", "word"]) and words[0] == "steps" and words[-1] in _ENDINGS
 
 
 def conjuncts(text: str) -> frozenset[str]:
     """Returns the parts of a condition that must all be true, without spaces and outer parentheses."""
-    tokens = [word for _, word in _tokens(text)]
+    tokens = [word for _, word in tokens_of(text)]
     return frozenset(_conjuncts(tokens))
 
 
@@ -100,7 +107,8 @@ def _closes_at_end(tokens: list[str]) -> bool:
     return False
 
 
-def _tokens(text: str) -> list[tuple[str, str]]:
+def tokens_of(text: str) -> list[tuple[str, str]]:
+    """Returns the kind and the text of each token: name, text, number or sign."""
     found = ((str(match.lastgroup), match.group()) for match in _TOKEN.finditer(text))
     return [token for token in found if token[0] != "space"]
 
@@ -123,7 +131,7 @@ def _part_at(tokens: list[tuple[str, str]], place: int) -> tuple[Segment, int] |
 
 
 def _literal(kind: str, word: str) -> Segment | None:
-    if kind == "number" and word.isdigit():
+    if kind == "number" and word.isascii() and word.isdigit():
         return int(word)
     if kind == "text" and word.startswith('"') and not word.startswith('"""'):
         try:
