@@ -179,6 +179,34 @@ def test_a_result_that_may_be_absent_is_read_with_a_default_or_under_a_condition
     ]
 
 
+def test_a_result_is_there_if_a_condition_says_so_even_before_a_comment() -> None:
+    written = transfer()
+    asked = written.step("bank.ask", handled=True)
+    written.step("bank.judge", when="steps.ask.succeeded && steps.ask.output.sum > 5 // as agreed")
+    written.step("bank.file", when=asked.rejected & (asked.reason == "busy"))
+
+    assert findings(written) == ()
+
+
+def test_a_reason_that_may_be_absent_is_compared_under_a_condition() -> None:
+    written = transfer()
+    asked = written.step("bank.ask", handled=True)
+    written.step("bank.file", when=asked.reason == "busy")
+
+    (found,) = findings(written)
+    assert (found.code, found.place) == (Code.MAY_BE_ABSENT, "transfer v1, step file, when")
+
+
+def test_the_same_condition_may_have_changed_if_it_is_about_a_step_that_was_under_way() -> None:
+    written = transfer()
+    first, second = (written.step("bank.ask", name=name, handled=True) for name in ("a", "b"))
+    hurried = written.step("bank.hurry", after=any_of(first, second), when=second.rejected)
+    written.step("bank.file", after=[hurried, second], when=second.rejected, inputs=hurried.output)
+
+    (found,) = findings(written)
+    assert (found.code, found.place) == (Code.MAY_BE_ABSENT, "transfer v1, step file, inputs")
+
+
 def test_a_condition_reads_steps_that_have_finished() -> None:
     written = transfer()
     first = written.step("bank.first")
