@@ -207,6 +207,15 @@ def test_the_same_condition_may_have_changed_if_it_is_about_a_step_that_was_unde
     assert (found.code, found.place) == (Code.MAY_BE_ABSENT, "transfer v1, step file, inputs")
 
 
+def test_a_step_that_does_not_wait_for_all_others_is_not_the_pivot_unsaid() -> None:
+    written = transfer()
+    first, second = (written.step("bank.ask", name=name) for name in ("a", "b"))
+    written.step("bank.send", after=any_of(first, second))
+
+    (found,) = findings(written)
+    assert (found.code, found.place) == (Code.COMPENSATION_MISSING, "transfer v1, step send")
+
+
 def test_a_condition_reads_steps_that_have_finished() -> None:
     written = transfer()
     first = written.step("bank.first")
