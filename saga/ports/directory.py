@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from saga.core.definition.contract import Contract
+from saga.core.definition.difference import difference
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
 from saga.core.nearest import did_you_mean
@@ -67,6 +68,15 @@ class Directory(Protocol):
         Raises:
             NotFound: there is no such definition or version, or none is activated.
         """
+
+
+def another_graph(holder: Graph, graph: Graph) -> Conflict:
+    """The Conflict of `Directory.register`. `holder` has the name and the version."""
+    changes = "; ".join(difference(holder, graph))
+    return Conflict(
+        f"definition {graph.name!r} version {graph.version} is registered with another graph ({changes}): "
+        "give the new graph the next version"
+    )
 
 
 def unknown_service(service: str) -> str:

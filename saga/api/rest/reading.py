@@ -7,12 +7,13 @@ from typing import Annotated, Final
 from fastapi import Query, Request, Response
 
 from saga.api.disclosure import shown_to
-from saga.api.principals import ROLES, Principal, principal_of
-from saga.api.rest.routes import Connected, Document, Routes, SagaId, answer
+from saga.api.principals import ROLES, Principal, Role, principal_of
+from saga.api.rest.routes import Connected, Document, Routes, SagaId, answer, now_of
 from saga.errors import UsageError
 from saga.inspection.actions.allowed import allowed
 from saga.inspection.documents import ALL_PARTS, page_document, saga_document
 from saga.inspection.instants import Instant
+from saga.inspection.references import find_saga
 from saga.inspection.summaries.effects import effects_document
 from saga.ports.saga_detail import SagaDetail
 
@@ -51,6 +52,18 @@ async def get_saga(
     if "allowed" in parts:
         found["allowed"] = _allowed(detail, principal_of(request))
     return answer(request, found)
+
+
+@routes.get(
+    "/definitions/{name}/saga", Role.VIEWER, Role.STARTER, summary="The id of the saga that was started with a key"
+)
+async def find_saga_by_key(
+    request: Request,
+    sagas: Connected,
+    name: str,
+    key: Annotated[str, Query(description="The start key, which may have any characters.")],
+) -> Response:
+    return answer(request, {"now": now_of(sagas), "saga": str(await find_saga(sagas.adapter, f"{name}:{key}"))})
 
 
 def _allowed(detail: SagaDetail, principal: Principal) -> list[Document]:
