@@ -24,8 +24,8 @@ class Marks:
     """
 
     def __init__(self, types: tuple[KnownType, ...] = (), below: Mapping[Segment, Marks] | None = None) -> None:
-        self.types = types
-        self.below = below or {}
+        self.types: tuple[KnownType, ...] = types
+        self.below: Mapping[Segment, Marks] = below or {}
         self._parts: dict[Segment | None, Marks] = {}
 
     @cached_property

@@ -21,6 +21,7 @@ from pydantic import BaseModel
 
 from saga import App, Definition, Participant, Sensitive, connect, memory
 from saga.api.application import build
+from saga.api.principals import LOCAL as LOCAL_WAY
 from saga.api.principals import Principal, Role
 from saga.cli import main
 from saga.inspection.masking.shown import HIDDEN
@@ -114,7 +115,7 @@ async def asked(office: Office) -> AsyncIterator[httpx.AsyncClient]:
     """A client that says in a header which role it has."""
 
     async def somebody(request: Request) -> Principal:
-        return Principal("pat", Role(request.headers["x-role"]), "test")
+        return Principal("pat", Role(request.headers["x-role"]), LOCAL_WAY)
 
     transport = httpx.ASGITransport(build(office.sagas, somebody))
     async with httpx.AsyncClient(transport=transport, base_url=LOCAL) as client:
