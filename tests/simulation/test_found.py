@@ -8,6 +8,7 @@ from tests.simulation.runs import failures_in_words, run_part
 
 FOUND = {
     2196: "a claim that was fetched before the answer that made it waited twice for room, and was run twice",
+    3829: "a join was met by the first of two outcomes in one write, and a condition read the step of the second one",
     10938: "outcomes of two claims of a step came together, and its command was dropped with the quiet time on it",
     22438: "the same",
     41714: "an older claim's report came together with the rollback that drives a set-aside step again, and took the command's place",
