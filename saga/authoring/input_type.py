@@ -11,7 +11,6 @@ from pydantic_core import from_json
 
 from saga.authoring.shape import UNKNOWN
 from saga.codec.codec import Codec, Misfit, Value, encode_untyped
-from saga.codec.json_schema import described
 from saga.core.definition.json_value import Json
 from saga.core.definition.known_type import known_type
 from saga.core.definition.schema import misfits
@@ -52,7 +51,7 @@ class InputType:
         if self._kind is None or isinstance(self._kind, JsonSchema):
             return None if self._kind is None else self._kind.document
         try:
-            return described(self._codec.adapter)
+            return self._codec.adapter.json_schema()
         except (PydanticUserError, PydanticUndefinedAnnotation):
             return None
 

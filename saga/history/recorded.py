@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property, lru_cache
 from typing import Any, Final
 
-from saga.history.plan import CHECK, GraphView
+from saga.history.plan import GraphView
 from saga.ports.saga_history import SagaHistory
 
 COMPILED_MAX: Final = 2_048
-_READ: Final = r"""\bsteps\s*(?:\.\s*|\[\s*["'])\b{}\b"""  # steps.charge or steps["charge"]
+INTEGER_LIMIT: Final = 2**63
+INTEGER_CHARS_MAX: Final = len(str(-INTEGER_LIMIT))
 
 
 class Recorded:
@@ -22,14 +22,14 @@ class Recorded:
         self._plan = plan
         self._facts = chronicle.facts
         declared = [line.step for line in chronicle.transitions if line.kind == "resolved by an operator: it happened"]
-        self._uncertain = [re.compile(_READ.format(plan.steps[step].name)) for step in declared if step is not None]
+        self._uncertain = frozenset(plan.steps[step].name for step in declared if step is not None)
 
     def holds(self, text: str, letters: Sequence[str]) -> bool | str | None:
         """Returns whether a condition holds, or why that cannot be told.
 
         None: nobody knows any more what was recorded when the condition was evaluated.
         """
-        if self._facts is None or any(read.search(text) for read in self._uncertain):
+        if self._facts is None or any(f"steps.{name}." in text for name in self._uncertain):
             return None
         steps = {step.name: self._words(position, letters[position]) for position, step in enumerate(self._plan.steps)}
         return _evaluated(text, {"input": self._input, "steps": steps})
@@ -48,7 +48,7 @@ class Recorded:
 
     def _words(self, step: int, letter: str) -> dict[str, Any]:
         words: dict[str, Any] = {"succeeded": letter == "S", "skipped": letter == "N", "rejected": letter == "H"}
-        if letter == "S" and self._plan.steps[step].mode != CHECK:
+        if letter == "S":
             words["output"] = self._values.get(step)
         elif letter == "H":
             words["reason"] = self.reason(step)
@@ -56,12 +56,23 @@ class Recorded:
 
     @cached_property
     def _input(self) -> Any:
-        return None if self._facts is None or self._facts.input is None else json.loads(self._facts.input)
+        return None if self._facts is None or self._facts.input is None else _loaded(self._facts.input)
 
     @cached_property
     def _values(self) -> Mapping[int, Any]:
         results = {} if self._facts is None else self._facts.results
-        return {step: None if value is None else json.loads(value) for step, value in results.items()}
+        return {step: None if value is None else _loaded(value) for step, value in results.items()}
+
+
+def _loaded(document: bytes) -> Any:
+    return json.loads(document, parse_int=_number)
+
+
+def _number(digits: str) -> int | float:
+    """An integer, or the double that stands for one of more than 64 bits, which CEL does not have."""
+    if len(digits) <= INTEGER_CHARS_MAX and -INTEGER_LIMIT <= int(digits) < INTEGER_LIMIT:
+        return int(digits)
+    return float(digits)
 
 
 def _evaluated(text: str, values: Mapping[str, Any]) -> bool | str:

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from saga.core.condition.facts import Facts, FactsMissingError
 from saga.core.definition.graph import Graph
 from saga.core.memo import MEMOS
 from saga.core.rules import events as ev
@@ -168,10 +169,12 @@ def test_a_saga_that_has_ended_never_changes(at: int) -> None:
     assert [event for event, decision in ended if decision.changed] == []
 
 
-@pytest.mark.parametrize("at", range(len(PLAIN)))
+@every_case
 def test_a_remembered_decision_is_what_the_rules_decide(at: int) -> None:
-    graph = PLAIN[at]
-    successes = [(before, event) for before, event, _ in reached(at).decisions if isinstance(event, ev.Succeeded)]
+    graph = CASES[at]
+    successes = [
+        (before, event) for before, event, _ in reached(at).decisions if isinstance(event, ev.Succeeded | ev.Started)
+    ]
     asked = [
         (before.with_deadline(NOW + later), event) for before, event in successes for later in (-1.0, 0.0, 1.0, 2.0)
     ]
@@ -183,6 +186,30 @@ def test_a_remembered_decision_is_what_the_rules_decide(at: int) -> None:
         _folded(f, before, [e], 0.5) for f, before, e in folds
     ]
     assert 0 < len(MEMOS[id(graph)]) < len(asked)
+
+
+READING: Final = graphs.graph(
+    graphs.step("a", "X"),
+    graphs.step("b", "X", after=(0,), condition="input.cents > 100 && steps.a.output.risk > 0.5"),
+    graphs.check("c", holds="steps.a.output.risk < 0.8", after=(0,), condition="steps.b.skipped || input.cents < 1000"),
+    graphs.step("d", "X", after=(0, 1, 2)),
+)
+
+
+@pytest.mark.parametrize("risk", [b"0.1", b"0.6", b"0.9", b'"high"'])
+@pytest.mark.parametrize("cents", [b"10", b"500", b"5000"])
+def test_a_decision_is_remembered_for_what_its_conditions_came_to(cents: bytes, risk: bytes) -> None:
+    before = initial_state(READING, now=NOW).with_deadline(NOW + 1)
+    before, event = replace(before, vector="DPPP"), ev.Succeeded(0)
+    facts = Facts(b'{"cents": %s}' % cents, {0: b'{"risk": %s}' % risk})
+    fold = Fold(READING, before, NOW, enforce_deadline=True, facts=facts)
+    decided = [
+        decide(READING, before, (event,), now=NOW, jitter=0.5, enforce_deadline=True, facts=facts) for _ in range(2)
+    ]
+
+    assert decided == [_folded(fold, before, [event], 0.5)] * 2
+    with pytest.raises(FactsMissingError):
+        decide(READING, before, (event,), now=NOW, jitter=0.5, enforce_deadline=True)
 
 
 def test_a_full_memo_starts_again(monkeypatch: pytest.MonkeyPatch) -> None:

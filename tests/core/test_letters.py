@@ -25,6 +25,7 @@ OTHER_MEANINGS: Final = {
     ("saga/api/ui/pages/sagas.py", "?"): "begins the query of a URL",
     ("adapters/saga_postgres/connection/url.py", "?"): "begins the query of a URL",
     ("saga/core/check/inputs.py", "?"): "ends a suggestion",
+    ("saga/core/condition/direct.py", "?"): "the operator of CEL",
     ("saga/core/condition/paths_read.py", "?"): "the operator of CEL",
     ("saga/core/duration.py", "d"): "the unit day",
     ("saga/core/nearest.py", "?"): "ends a suggestion",

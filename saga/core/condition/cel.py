@@ -7,6 +7,7 @@ Its results are checked here, since errors come back as values, and every value 
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -18,6 +19,7 @@ Outcome: TypeAlias = bool | str
 """True or false, or a clause that says why neither can be told."""
 Evaluate: TypeAlias = Callable[[Mapping[str, Json]], Outcome]
 
+INTEGER_LIMIT: Final = 2**63  # an int of CEL has 64 bits
 _PLACE: Final = re.compile(r"ERROR: <input>:(\d+):(\d+): (.*)")
 _STATUS: Final = re.compile(r"^[A-Z_]+: |\s*\[[A-Z_]+\]$")
 
@@ -47,7 +49,7 @@ def compiled(text: str, *, is_bool: bool = False) -> Evaluate:
 
     def evaluate(values: Mapping[str, Json]) -> Outcome:
         try:
-            found = expression.eval(data=values)
+            found = expression.eval(data=_fitting(values))
             plain = found.plain_value()
         except (
             RuntimeError,
@@ -59,6 +61,24 @@ def compiled(text: str, *, is_bool: bool = False) -> Evaluate:
         return bool(plain) if found.type() == boolean else _clause(str(plain))
 
     return evaluate
+
+
+def _fitting(value: Json) -> Json:
+    """The value with a double in place of each integer that CEL does not have, so that such a one spoils no other field."""
+    if isinstance(value, dict):
+        return {key: _fitting(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_fitting(part) for part in value]
+    if type(value) is int and not -INTEGER_LIMIT <= value < INTEGER_LIMIT:
+        return _double(value)
+    return value
+
+
+def _double(value: int) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 @cache

@@ -2,55 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
 from saga.core.condition.cel import CompileError, Outcome, compiled
-from saga.core.condition.growth import growth
+from saga.core.condition.cells import INPUT, Cells, root_of, values_of
+from saga.core.condition.direct import direct
 from saga.core.condition.paths_read import UnreadableConditionError, is_word_of_step, paths_read
 from saga.core.definition.json_value import Json
-from saga.core.definition.paths import Segment, is_unicode
+from saga.core.definition.paths import Segment, Segments
 
 CONDITION_CHARS_MAX: Final = 2_000
-GROWTH_MAX: Final = 1_000
 COMPILED_MAX: Final = 2_048  # conditions that a process keeps
-
-ReadInput = Callable[[], Json]
-ReadStep = Callable[[str], Mapping[str, Json]]
-"""Returns the words of a step, of `paths_read.STEP_WORDS`, that it has now."""
 
 
 class Condition:
     """A condition of a definition, ready to be evaluated."""
 
-    __slots__ = ("_evaluate", "_input_parts", "_reads_input", "step_words", "steps")
+    __slots__ = ("_evaluate", "_input_parts", "direct", "roots", "steps")
 
     def __init__(self, text: str) -> None:
         paths = paths_read(text)
         self._evaluate = compiled(text, is_bool=is_word_of_step(text))
-        self._reads_input = any(path[0] == "input" for path in paths)
+        self.roots: tuple[Segments, ...] = tuple(dict.fromkeys(map(root_of, paths)))
+        """The source of each cell: ("input",), or a step with one of its words, as in ("steps", "charge", "output")."""
+        self.direct = direct(text, {root: cell for cell, root in enumerate(self.roots)})
+        """Says the same as `evaluate`, in a fraction of the time; raises LookupError or TypeError if it cannot. None: it never can."""
         self._input_parts = _parts([path[1:] for path in paths if path[0] == "input"])
-        self.step_words: frozenset[tuple[str, str]] = frozenset(
-            (str(path[1]), str(path[2])) for path in paths if path[0] == "steps"
-        )
-        """The step and the word of every path into `steps`."""
-        self.steps: tuple[str, ...] = tuple(dict.fromkeys(str(path[1]) for path in paths if path[0] == "steps"))
+        self.steps: tuple[str, ...] = tuple(dict.fromkeys(str(root[1]) for root in self.roots if root != INPUT))
         """The names of the steps that it reads."""
 
-    def evaluate(self, read_input: ReadInput, read_step: ReadStep) -> Outcome:
-        """Returns whether it holds, or why that cannot be told."""
-        values: dict[str, Json] = {}
-        if self._reads_input:
-            values["input"] = _pruned(read_input(), self._input_parts)
-        if self.steps:
-            values["steps"] = {name: read_step(name) for name in self.steps}
+    @property
+    def step_words(self) -> frozenset[tuple[str, str]]:
+        """The step and the word of every path into `steps`."""
+        return frozenset((str(root[1]), str(root[2])) for root in self.roots if root != INPUT)
+
+    def evaluate(self, cells: Cells) -> Outcome:
+        """Asks the library. Returns whether it holds for these values of its `roots`, or why that cannot be told."""
+        values = values_of(self.roots, cells)
+        if "input" in values:
+            values["input"] = _pruned(values["input"], self._input_parts)
         return self._evaluate(values)
 
 
 @lru_cache(maxsize=COMPILED_MAX)
 def condition_of(text: str) -> Condition:
-    """Compiles a condition, or returns the one of the same text if it is among the last `COMPILED_MAX`.
+    """Compiles a condition, once for each text.
 
     Raises:
         CompileError: the text is not a condition.
@@ -64,20 +62,14 @@ def steps_read(text: str | None) -> tuple[str, ...]:
     return () if text is None else condition_of(text).steps
 
 
-def condition_fault(text: object) -> str | None:
-    """Returns the clause that says why something is not the text of a condition, None if it is."""
-    if not isinstance(text, str):
-        return "is neither a comparison nor a text in CEL"
+def condition_fault(text: str) -> str | None:
+    """Returns the clause that says why a text is not a condition, None if it is one."""
     if len(text) > CONDITION_CHARS_MAX:
         return f"has {len(text):,} characters; {CONDITION_CHARS_MAX:,} are allowed"
-    if not is_unicode(text):
-        return "has an unpaired surrogate in it"
     try:
         condition_of(text)
     except (CompileError, UnreadableConditionError) as error:
         return str(error)
-    if growth(text) > GROWTH_MAX:
-        return f"may make values more than {GROWTH_MAX:,} times as large as those that it reads"
     return None
 
 

@@ -7,10 +7,9 @@ from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
-from msgspec.json import decode
 
-from saga.core.definition.json_value import Json
-
+THE_INPUT: Final = -1
+"""Stands for the saga's input where the position of a step stands for its result."""
 _NO_RESULTS: Final[Mapping[int, bytes | None]] = MappingProxyType({})
 
 
@@ -23,19 +22,6 @@ class Facts(Struct, frozen=True):
 
     input: bytes | None = None
     results: Mapping[int, bytes | None] = _NO_RESULTS
-
-    def read_input(self) -> Json:
-        """The input. Raises FactsMissingError."""
-        if self.input is None:
-            raise FactsMissingError
-        return decode(self.input)
-
-    def read_result(self, step: int) -> Json:
-        """The result of a step that has succeeded or was handled. Raises FactsMissingError."""
-        if step not in self.results:
-            raise FactsMissingError
-        value = self.results[step]
-        return None if value is None else decode(value)
 
 
 NO_FACTS: Final = Facts()

@@ -43,22 +43,15 @@ def paths_read(text: str) -> tuple[Segments, ...]:
     tokens = tokens_of(text)
     found: dict[Segments, None] = {}
     for place, (kind, word) in enumerate(tokens):
-        if kind == "name" and word in {"input", "steps"} and not _is_field(tokens, place):
-            path = (word, *_path_from(tokens, place + 1))
+        is_field = place > 0 and tokens[place - 1][1] == "."
+        if kind == "name" and word in {"input", "steps"} and not is_field:
+            path = (word, *path_behind(tokens, place + 1)[0])
             if word == "steps" and (len(path) < len("swo") or path[2] not in STEP_WORDS):
                 raise UnreadableConditionError(
                     f"reads {'.'.join(map(str, path))}; of a step it can read steps.<name>. and one of {', '.join(STEP_WORDS)}"
                 )
             found[path] = None
     return tuple(found)
-
-
-def _is_field(tokens: list[tuple[str, str]], place: int) -> bool:
-    """Returns whether a name is a part of what is before it. In CEL, a dot with nothing before it begins a path."""
-    if place == 0 or tokens[place - 1][1] != ".":
-        return False
-    kind, word = tokens[place - 2] if place > 1 else ("", "")
-    return word in {")", "]", "}", "`"} or (kind in {"name", "text", "number"} and word != "in")
 
 
 def is_word_of_step(text: str) -> bool:
@@ -108,15 +101,18 @@ def _closes_at_end(tokens: list[str]) -> bool:
 
 
 def tokens_of(text: str) -> list[tuple[str, str]]:
-    """Returns the kind and the text of each token: name, text, number or sign."""
+    """Returns the kind and the word of each token: text, name, number or sign."""
     found = ((str(match.lastgroup), match.group()) for match in _TOKEN.finditer(text))
     return [token for token in found if token[0] != "space"]
 
 
-def _path_from(tokens: list[tuple[str, str]], place: int) -> Iterator[Segment]:
+def path_behind(tokens: list[tuple[str, str]], place: int) -> tuple[Segments, int]:
+    """Returns the path that begins at this token, perhaps an empty one, and the place behind it."""
+    found: list[Segment] = []
     while (part := _part_at(tokens, place)) is not None:
-        segment, place = part
-        yield segment
+        found.append(part[0])
+        place = part[1]
+    return tuple(found), place
 
 
 def _part_at(tokens: list[tuple[str, str]], place: int) -> tuple[Segment, int] | None:
@@ -125,13 +121,14 @@ def _part_at(tokens: list[tuple[str, str]], place: int) -> tuple[Segment, int] |
     kinds = [kind for kind, _ in tokens[place : place + 3]]
     if words[:1] == ["."] and kinds[1:2] == ["name"] and words[2:3] != ["("]:
         return words[1], place + 2
-    if words[:1] == ["["] and words[2:] == ["]"] and (key := _literal(kinds[1], words[1])) is not None:
+    if words[:1] == ["["] and words[2:] == ["]"] and (key := literal(kinds[1], words[1])) is not None:
         return key, place + 3
     return None
 
 
-def _literal(kind: str, word: str) -> Segment | None:
-    if kind == "number" and word.isascii() and word.isdigit():
+def literal(kind: str, word: str) -> Segment | None:
+    """The whole number or the text that a token stands for. None: it has another notation."""
+    if kind == "number" and word.isdigit():
         return int(word)
     if kind == "text" and word.startswith('"') and not word.startswith('"""'):
         try:
@@ -139,4 +136,5 @@ def _literal(kind: str, word: str) -> Segment | None:
         except ValueError:
             return None
         return str(key)
-    return word[1:-1] if kind == "text" and word.startswith("'") and "\\" not in word and len(word) > 1 else None
+    is_plain = kind == "text" and word.startswith("'") and not word.startswith("'''") and "\\" not in word
+    return word[1:-1] if is_plain else None

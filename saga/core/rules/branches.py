@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
 from enum import Enum
 from typing import Final
 
-from saga.core.condition.condition import condition_of
-from saga.core.condition.rejection import Rejection, result_of
+from saga.core.condition.cells import ABSENT, INPUT
+from saga.core.condition.condition import Condition, condition_of
+from saga.core.condition.facts import THE_INPUT
+from saga.core.condition.question import Question
 from saga.core.definition.json_value import Json
+from saga.core.definition.paths import OUTPUT, REASON
 from saga.core.definition.step import Check
 from saga.core.rules import pivot, rollback
 from saga.core.rules.fold import Fold
@@ -29,6 +31,7 @@ CANNOT_EVALUATE: Final = "its condition cannot be evaluated"
 """The beginning of the reason if a condition reads an absent value, or compares values of different kinds."""
 NOT_BEGUN: Final = "it has not begun"
 """Part of the reason if a step is quarantined although no command of it was ever sent."""
+_LETTERS_OF_WORDS: Final[Mapping[str, str]] = {"succeeded": SUCCEEDED, "skipped": SKIPPED, "rejected": HANDLED}
 
 
 class Join(Enum):
@@ -147,33 +150,28 @@ def record_handled(fold: Fold, step: int, reason: str) -> None:
 
 def _evaluate(fold: Fold, text: str) -> bool | str:
     """Returns whether a condition holds, or the reason for which its step is rejected instead."""
-    condition = condition_of(text)
-
-    def read_step(name: str) -> Mapping[str, Json]:
-        return _words_of(fold, name, {word for step, word in condition.step_words if step == name})
-
-    found = condition.evaluate(fold.facts.read_input, read_step)
+    question = _question(fold, condition_of(text))
+    found = question.ask(fold.facts)
+    fold.answers.append((question, found))
     return f"{CANNOT_EVALUATE}: {found}" if isinstance(found, str) else found
 
 
-def _words_of(fold: Fold, name: str, wanted: AbstractSet[str]) -> Mapping[str, Json]:
-    step = fold.graph.positions[name]
-    letter = fold.letters[step]
-    has_output = letter == SUCCEEDED and not isinstance(fold.graph.steps[step], Check)
-    words: dict[str, Json] = {
-        "succeeded": letter == SUCCEEDED,
-        "skipped": letter == SKIPPED,
-        "rejected": letter == HANDLED,
-    }
-    if has_output and "output" in wanted:
-        words["output"] = fold.facts.read_result(step)
-    if letter == HANDLED and "reason" in wanted:
-        words["reason"] = _reason_of(fold, step)
-    return words
-
-
-def _reason_of(fold: Fold, step: int) -> str | None:
-    if step in fold.reasons:
-        return fold.reasons[step]
-    found = result_of(fold.facts.read_result(step))
-    return found.reason if isinstance(found, Rejection) else None
+def _question(fold: Fold, condition: Condition) -> Question:
+    cells: list[Json] = [ABSENT] * len(condition.roots)
+    documents, reasons = dict[int, int](), list[int]()
+    for cell, root in enumerate(condition.roots):
+        if root == INPUT:
+            documents[cell] = THE_INPUT
+            continue
+        step = fold.graph.positions[str(root[1])]
+        letter, word = fold.letters[step], root[2]
+        if word in _LETTERS_OF_WORDS:
+            cells[cell] = letter == _LETTERS_OF_WORDS[str(word)]
+        elif word == OUTPUT and letter == SUCCEEDED:
+            documents[cell] = step
+        elif word == REASON and letter == HANDLED and step in fold.reasons:
+            cells[cell] = fold.reasons[step]
+        elif word == REASON and letter == HANDLED:
+            documents[cell] = step
+            reasons.append(cell)
+    return Question(condition, cells, documents, reasons)

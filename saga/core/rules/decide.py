@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from saga.core.condition.facts import NO_FACTS, Facts
+from saga.core.condition.question import Question
 from saga.core.definition.graph import Graph
 from saga.core.memo import MEMOS, NO_MEMO, remember
 from saga.core.rules import abandon, forward, operators, outcomes, retries, rollback
@@ -21,6 +22,7 @@ from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 
 _RUNNING = Phase.RUNNING
+_GOING_WELL: Final = (Phase.RUNNING, Phase.COMPLETED)
 
 
 def decide(  # noqa: PLR0913 (the whole input of a decision)
@@ -43,23 +45,27 @@ def decide(  # noqa: PLR0913 (the whole input of a decision)
     """
     if (
         len(events) == 1
-        and graph.is_static
-        and type(event := events[0]) is ev.Succeeded
+        and (type(event := events[0]) is ev.Succeeded or type(event) is ev.Started)
         and _is_undisturbed(state, now, enforce_deadline=enforce_deadline)
     ):
         memo = MEMOS.get(id(graph), NO_MEMO)
         decision = memo.get((state.vector, event.step))
-        if decision is None:
-            decision = _decide_and_remember(graph, state, event)
-        after = decision.state.with_deadline(state.deadline) if decision.changed else state
-        return Decision(after, decision.changed, decision.commands, decision.entries)
+        if type(decision) is not Decision:
+            while type(decision) is Question:
+                decision = memo.get((decision, decision.ask(facts)))
+            if decision is None:
+                decision = _decide_and_remember(graph, state, event, facts)
+        if decision is not None:
+            after = decision.state.with_deadline(state.deadline) if decision.changed else state
+            return Decision(after, decision.changed, decision.commands, decision.entries)
     fold = Fold(graph, state, now, enforce_deadline=enforce_deadline, facts=facts)
     return _folded(fold, state, events, jitter)
 
 
-# Nearly every outcome is the success of a step of an undisturbed saga. Except for the deadline, its decision is the same
-# for all sagas of a definition, so it is made once. This shortcut must agree with `_folded`: the property test
-# `test_a_remembered_decision_is_what_the_rules_decide` compares the two on every reachable state.
+# Nearly every event is the start of a saga, or the success of a step of an undisturbed one. Except for the deadline, its
+# decision is the same for all sagas of a definition, or for those in which the same conditions hold, so it is made once.
+# This shortcut must agree with `_folded`: the property test `test_a_remembered_decision_is_what_the_rules_decide` compares
+# the two on every reachable state.
 
 
 def _is_undisturbed(state: State, now: float, *, enforce_deadline: bool) -> bool:
@@ -72,11 +78,19 @@ def _is_undisturbed(state: State, now: float, *, enforce_deadline: bool) -> bool
     )
 
 
-def _decide_and_remember(graph: Graph, state: State, event: ev.Succeeded) -> Decision:
+def _decide_and_remember(graph: Graph, state: State, event: ev.Succeeded | ev.Started, facts: Facts) -> Decision | None:
+    """Returns the decision without its deadline. None: it depends on the time, or on more than the answers to conditions."""
     timeless = state.with_deadline(None)
-    decision = _folded(Fold(graph, timeless, 0.0, enforce_deadline=False), timeless, (event,), 0.0)
-    remember(graph, state.vector, event.step, decision)
+    fold = Fold(graph, timeless, 0.0, enforce_deadline=False, facts=facts)
+    decision = _folded(fold, timeless, (event,), 0.0)
+    if not _goes_well(decision.state) or any(isinstance(answer, str) for _, answer in fold.answers):
+        return None
+    remember(graph, state.vector, event.step, fold.answers, decision)
     return decision
+
+
+def _goes_well(state: State) -> bool:
+    return state.phase in _GOING_WELL and state.reason is None and not state.rollback_requested
 
 
 def _folded(fold: Fold, before: State, events: Sequence[ev.Event], jitter: float) -> Decision:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -11,6 +12,8 @@ from saga.core.state.operation import Operation
 
 class Started(Struct, frozen=True):
     """E1: the saga row is about to be inserted."""
+
+    step: ClassVar[int] = -1  # where the decision on it is remembered, beside those on successes
 
 
 class Succeeded(Struct, frozen=True):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from saga.core.condition.cel import Outcome
 from saga.core.condition.facts import NO_FACTS, Facts
+from saga.core.condition.question import Question
 from saga.core.definition.graph import Graph
 from saga.core.rules.called_for import operation_of
 from saga.core.rules.history_kind import HistoryKind
@@ -19,10 +21,11 @@ class Fold:
     The rules are functions on a fold, one module a family. Of the commands, those that the final state still calls for
     become the commands of the decision. `commands` and `entries` hold the fields of Command and HistoryEntry. `before` is the
     vector before the first event; `unclaimed` are the steps whose commands no process has ever claimed, as far as is known; `facts`
-    are what conditions read, and `reasons` those of the rejections that were handled here.
+    are what conditions read, `answers` what those came to, and `reasons` those of the rejections that were handled here.
     """
 
     __slots__ = (
+        "answers",
         "before",
         "commands",
         "deadline",
@@ -55,6 +58,7 @@ class Fold:
         self.now: float = now
         self.enforce_deadline: bool = enforce_deadline
         self.facts: Facts = facts
+        self.answers: list[tuple[Question, Outcome]] = []
         self.reasons: dict[int, str] = {}
         self.commands: dict[int, tuple[Operation, float]] = {}
         self.entries: list[tuple[HistoryKind, int, str | None]] = []

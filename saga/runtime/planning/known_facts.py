@@ -5,10 +5,11 @@ from __future__ import annotations
 from saga.core.condition.facts import NO_FACTS, Facts
 from saga.core.definition.graph import Graph
 from saga.core.rules import events as ev
-from saga.core.state.letters import RECORDED_LETTERS
+from saga.core.state.letters import HANDLED, SUCCEEDED
 from saga.ports.values.claim import Claim
 from saga.runtime.planning.outcome_group import OutcomeGroup
 
+_RECORDED = frozenset((SUCCEEDED, HANDLED))
 _WITH_RESULT = (ev.Succeeded, ev.Reported)
 
 
@@ -29,7 +30,5 @@ def known_facts(group: OutcomeGroup) -> Facts:
 def _carried(graph: Graph, claim: Claim) -> dict[int, bytes | None]:
     """The results that came with a claim. One that is missing although its step had finished by then is null."""
     vector = claim.state.vector
-    carried: dict[int, bytes | None] = {
-        step: None for step in graph.carried[claim.step] if vector[step] in RECORDED_LETTERS
-    }
+    carried: dict[int, bytes | None] = {step: None for step in graph.carried[claim.step] if vector[step] in _RECORDED}
     return carried | claim.results

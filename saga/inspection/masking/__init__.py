@@ -1,1 +1,0 @@
-"""Hides what people must not see of inputs and results. Pure functions, but for reading the marks."""
