@@ -75,6 +75,8 @@ ROWS = (
     Row("a saga between two attempts", "parked", "parked_kilobytes", "KB", "ours <=", 1.2, 0.7),
     Row("kill -9 with claims: a peer has the first done", "takeover", "take_over_seconds", "s", "ours <=", 1, 0.25),
     Row("the pure core, one step", "core", "core_us_per_step", "us", "ours <=", 15, 5),
+    Row("the pure core, one step with a condition", "core", "core_condition_us_per_step", "us", "ours <=", 45, 15),
+    Row("the same, beside a plain step", "core", "core_condition_times", "times", "ours <=", 3, 2),
     Row("idle for 30 s, each process", "idle", "idle_statements_per_second", "statements/s", "ours <=", 5, 2),
     Row("idle for 30 s, all together", "idle", "idle_core_percent", "% of a core", "ours <=", 1, 0.5),
 )
