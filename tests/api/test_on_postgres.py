@@ -70,7 +70,7 @@ async def test_a_stream_that_is_cut_goes_on_without_gap_or_double(shop: Counter)
     assert sorted(lines) == sorted(line.kind for line in (await shop.detail(saga)).history)
 
 
-ARGUMENTS = f"'{UUID(int=7)}', 1000, 50, null, null, null, false, null, null, null, null, 3600, false"
+ARGUMENTS = f"'{UUID(int=7)}', 1000, null, null, null, 3600, 50, null, null, false, null, null, false"
 
 
 @pytest.mark.parametrize("among", Among, ids=lambda among: among.value)

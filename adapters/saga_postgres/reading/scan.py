@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
@@ -24,6 +24,9 @@ _SOURCES: Final = {
     Among.DELAYED: _SQL["delayed"],
 }
 WINDOWS: Final = {among: with_includes(_SQL["window"], {"source": source}) for among, source in _SOURCES.items()}
+_END_OF_WINDOW: Final = with_includes(_SQL["end_of_window"], {"source": _SOURCES[Among.ALL]})
+_SOURCE_PARAMETERS: Final = 6
+"""The first parameters of a window are those of its source."""
 _COUNTS: Final = {
     Among.LIVE: _SQL["count_live"],
     Among.PARKED: _SQL["count_parked"],
@@ -43,8 +46,9 @@ async def read_scan(connection: Connection, wanted: SagaScan) -> ScanPage:
             count = await connection.fetchval(_COUNTS[wanted.among], wanted.rows_max + 1)
             if count > wanted.rows_max:
                 return ScanPage([], None, now, {}, None, is_too_many=True)
-        rows = await connection.fetch(WINDOWS[wanted.among], *(await _parameters(connection, wanted)))
-        scanned_to = await _scanned_to(connection, wanted, rows)
+        parameters = await _parameters(connection, wanted)
+        rows = await connection.fetch(WINDOWS[wanted.among], *parameters)
+        scanned_to = await _scanned_to(connection, wanted, rows, parameters[:_SOURCE_PARAMETERS])
         commands = await _commands(connection, rows) if wanted.with_commands else {}
         serving = await connection.fetch(SERVING)
         leader: str | None = await connection.fetchval(LEADER, LEADER_SILENCE_SECONDS_MAX)
@@ -68,28 +72,30 @@ async def _parameters(connection: Connection, wanted: SagaScan) -> list[object]:
     return [
         wanted.before,
         wanted.rows_max,
-        wanted.limit,
         None if ids is None else list(ids),
+        wanted.started_from,
+        wanted.started_until,
+        CLOCK_SECONDS_MAX,
+        wanted.limit,
         None if wanted.phases is None else [phase.value.encode() for phase in wanted.phases],
         definitions,
         wanted.is_stuck,
         json.dumps(dict(wanted.tags)) if wanted.tags else None,
-        wanted.started_from,
-        wanted.started_until,
         wanted.reason,
-        CLOCK_SECONDS_MAX,
         wanted.with_keys,
     ]
 
 
-async def _scanned_to(connection: Connection, wanted: SagaScan, rows: list[Any]) -> UUID | None:
+async def _scanned_to(
+    connection: Connection, wanted: SagaScan, rows: list[Any], source_parameters: Sequence[object]
+) -> UUID | None:
     """The id at which this window ended; None if it had everything that was left."""
     if len(rows) >= wanted.limit:
         last: UUID = rows[-1]["id"]
         return last
     if wanted.among is not Among.ALL or wanted.ids is not None or wanted.keys is not None:
         return None
-    end: UUID | None = await connection.fetchval(_SQL["end_of_window"], wanted.before, wanted.rows_max)
+    end: UUID | None = await connection.fetchval(_END_OF_WINDOW, *source_parameters)
     return end
 
 

@@ -10,29 +10,29 @@ select s.id, s.definition, s.phase, s.vector, s.rollback_requested, s.paused, s.
 from (
     -- include: source
 ) as s
-where ($4::uuid[] is null or s.id = any ($4))
-  and ($5::"char"[] is null or s.phase = any ($5))
-  and ($6::integer[] is null or s.definition = any ($6))
-  and (not $7::boolean or (s.ended_at is null and has_quarantined(s.vector)))
-  and ($8::jsonb is null or s.tags @> $8)
-  and ($9::float8 is null or s.started_at >= to_timestamp($9))
-  and ($10::float8 is null or s.started_at < to_timestamp($10))
-  and ($11::text is null or strpos(lower(s.reason), lower($11)) > 0)
-order by s.id desc limit $3
+where ($3::uuid[] is null or s.id = any ($3))
+  and ($8::"char"[] is null or s.phase = any ($8))
+  and ($9::integer[] is null or s.definition = any ($9))
+  and (not $10::boolean or (s.ended_at is null and has_quarantined(s.vector)))
+  and ($11::jsonb is null or s.tags @> $11)
+  and ($4::float8 is null or s.started_at >= to_timestamp($4))
+  and ($5::float8 is null or s.started_at < to_timestamp($5))
+  and ($12::text is null or strpos(lower(s.reason), lower($12)) > 0)
+order by s.id desc limit $7
 
 -- name: all
 -- Any saga.
 select * from saga a
 where ($1::uuid is null or a.id < $1)
-  and ($9::float8 is null or a.id >= first_id_at(to_timestamp($9 - $12::float8)))
-  and ($10::float8 is null or a.id < first_id_at(to_timestamp($10 + $12)))
-  and ($4::uuid[] is null or a.id = any ($4))
+  and ($4::float8 is null or a.id >= first_id_at(to_timestamp($4 - $6::float8)))
+  and ($5::float8 is null or a.id < first_id_at(to_timestamp($5 + $6)))
+  and ($3::uuid[] is null or a.id = any ($3))
 order by a.id desc limit $2
 
 -- name: live
 -- Sagas that have not ended, in the order in which they are due.
 select * from (select * from saga l where l.wake_at is not null order by l.wake_at limit $2) as l
-where ($1::uuid is null or l.id < $1) and $12::float8 is not null
+where ($1::uuid is null or l.id < $1) and $6::float8 is not null
 
 -- name: parked
 -- Sagas with a command that waits for an operator or for the end of a pause.
@@ -41,7 +41,7 @@ select p.* from saga p join (
     where c.owner is null and c.due_at = 'infinity' and c.service in (select distinct unnest(d.services) from definition d)
     limit $2
 ) as c on c.saga = p.id
-where ($1::uuid is null or p.id < $1) and $12::float8 is not null
+where ($1::uuid is null or p.id < $1) and $6::float8 is not null
 
 -- name: delayed
 -- Sagas with a command that has failed and waits for its next attempt.
@@ -51,7 +51,7 @@ select p.* from saga p join (
       and c.service in (select distinct unnest(d.services) from definition d)
     limit $2
 ) as c on c.saga = p.id
-where ($1::uuid is null or p.id < $1) and $12::float8 is not null
+where ($1::uuid is null or p.id < $1) and $6::float8 is not null
 
 -- name: count_live
 -- How many there are, up to $1.
@@ -75,8 +75,10 @@ select count(*) from (
 ) as c
 
 -- name: end_of_window
--- The last id of a window of $2 sagas before $1; none if fewer are left.
-select s.id from saga s where ($1::uuid is null or s.id < $1) order by s.id desc offset $2 - 1 limit 1
+-- The last id of a window of $2 sagas; none if fewer are left.
+select s.id from (
+    -- include: source
+) as s order by s.id desc offset $2 - 1 limit 1
 
 -- name: keyed
 -- The sagas with one of these start keys, of these definitions or of all.
