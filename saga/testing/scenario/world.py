@@ -29,8 +29,10 @@ from saga.testing.scenario.process import TEN_YEARS_SECONDS, HarnessApp, LoopClo
 from saga.testing.scenario.services import Given, Services
 
 Result = TypeVar("Result")
-LEAP_SECONDS: Final = 4.0
-"""The longest leap while a handler runs: less than a third of a lease, and than the silence after which a leader counts as away."""
+LEAP_SECONDS_MAX: Final = 4.0
+"""The longest leap while a handler runs: less than the silence after which a leader counts as away."""
+LEAPS_PER_LEASE: Final = 4
+"""A lease is renewed this often at least while a handler runs."""
 SETTLE_SECONDS: Final = 8.0
 """A leap ends this long before a deadline, so that each process has seen the leader again when it has passed."""
 FAR_SECONDS: Final = TEN_YEARS_SECONDS / 2
@@ -177,7 +179,7 @@ class World:
         now = self._loop.time()
         self._note_progress(now)
         if self._running:
-            return min(handler_at, test_at, now + LEAP_SECONDS)
+            return min(handler_at, test_at, now + min(LEAP_SECONDS_MAX, self._settings.lease / LEAPS_PER_LEASE))
         command_at, wake_at = self._command_at(), self._wake_at()
         due_at = min(command_at, wake_at)
         if due_at <= now and now - self._changed_at <= IDLE_SECONDS:

@@ -11,6 +11,8 @@ from saga import Definition, NotYet, Participant, Reject, Retry
 from saga.testing import InTurn, Never, harness, scripted
 from tests.testing.harness.shop import DAY_SECONDS, LAMP, Order, inventory, order
 
+HOUR_SECONDS = 3_600
+
 
 async def test_a_deadline_of_three_days_rolls_back() -> None:
     answers = InTurn(*[ConnectionError("down")] * 2, Reject("never charged"))
@@ -53,19 +55,20 @@ async def test_until_a_handler_is_called() -> None:
         assert shop.called("payments.charge")[1].at == pytest.approx(DAY_SECONDS, abs=2.0)
 
 
-async def test_a_handler_that_waits_for_an_hour_keeps_its_claim() -> None:
+@pytest.mark.parametrize(("lease", "margin"), [("30s", "5s"), ("2s", "500ms")])
+async def test_a_handler_that_waits_for_an_hour_keeps_its_claim(lease: str, margin: str) -> None:
     slow = Definition("slow", input=Order)
     slow.step("payments.charge", timeout="2h", pivot=True)
     payments = Participant("payments")
 
     @payments.step(external=True)
     async def charge(wanted: Order) -> None:
-        await asyncio.sleep(3600)
+        await asyncio.sleep(HOUR_SECONDS)  # of virtual time: the test takes milliseconds
 
-    async with harness(slow, payments) as shop:
+    async with harness(slow, payments, lease=lease, margin=margin) as shop:
         ended = await shop.run(LAMP)
         assert len(shop.called("payments.charge")) == 1
-        assert shop._world.seconds() == pytest.approx(3600, abs=1)
+        assert shop._world.seconds() == pytest.approx(HOUR_SECONDS, abs=1)
 
     assert ended.is_completed
 
