@@ -88,6 +88,8 @@ class World:
         else:
             session.terminate()
         await process.background.cancel()
+        # Outcomes that are not committed are lost with it: `stop` must not wait for them.
+        process.outcomes.drained = _at_once  # type: ignore[method-assign]
 
 
 class Provider:
@@ -124,6 +126,10 @@ class Gate:
     async def somebody_waits(self) -> None:
         async with asyncio.timeout(WAIT_SECONDS):
             await self._came.wait()
+
+
+async def _at_once() -> None:
+    """Does not wait."""
 
 
 async def until(
