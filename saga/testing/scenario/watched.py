@@ -49,7 +49,7 @@ class Scripts:
 
     def __init__(self) -> None:
         self._scripts: dict[str, Script] = {}
-        self._turns: dict[int, int] = {}  # of each InTurn
+        self._turns: dict[InTurn, int] = {}  # how many answers each has given
 
     def set(self, handler: str, script: Script) -> None:
         """Replaces the script of a handler."""
@@ -64,8 +64,8 @@ class Scripts:
 
     def turn(self, answers: InTurn) -> object:
         """The answer whose turn it is."""
-        turn = self._turns.get(id(answers), 0)
-        self._turns[id(answers)] = turn + 1
+        turn = self._turns.get(answers, 0)
+        self._turns[answers] = turn + 1
         return answers.answers[min(turn, len(answers.answers) - 1)]
 
 

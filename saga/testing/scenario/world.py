@@ -203,7 +203,7 @@ class World:
         history, calls = self.database.history, len(self.calls)
         if len(history) > self._lines_seen or calls > self._calls_seen:
             self._changed_at, self._vain_leaps = now, 0
-        new = list(islice(history, self._lines_seen, None))
+        new = islice(reversed(history), len(history) - self._lines_seen)
         has_progress = any(line.entry.kind != HistoryKind.FAILED for line in new)
         self._vain_calls = 0 if has_progress else self._vain_calls + calls - self._calls_seen
         self._lines_seen, self._calls_seen = len(history), calls

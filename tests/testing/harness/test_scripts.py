@@ -157,6 +157,13 @@ async def test_answers_can_be_replaced() -> None:
     assert ended.value == {"charge": "ch_2"}
 
 
+async def test_each_replaced_answer_begins_with_its_first_turn() -> None:
+    async with shop_with() as shop:
+        for number in range(10):  # an object may get the address of one that is gone
+            shop.script("payments", charge=InTurn(number, "wrong"))
+            assert (await shop.run(LAMP)).value == {"charge": number}
+
+
 async def test_one_handler_of_a_real_participant_is_scripted() -> None:
     async with harness(order, scripted(inventory, reserve=3), "payments", "mail") as shop:
         await shop.run(LAMP)
