@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Generic, Self, TypeVar, cast
@@ -34,8 +35,8 @@ def harness(
     """Runs a definition for a test: `async with harness(order, inventory, "payments") as shop: await shop.run(Order(...))`.
 
     Give it each service that the definition calls: your `Participant`, whose handlers are really called; `scripted(...)`; or a
-    name, which scripts all handlers of the service. Everything else is the production code, over a store in memory, in virtual
-    time: nothing sleeps. `lease` and `margin` are the settings of these names.
+    name, which scripts all handlers of the service. Everything else is the production code, with a store in memory and a virtual
+    clock, which skips over waiting. `lease` and `margin` are the settings of these names.
     """
     return Harness(definition, services, lease=lease, margin=margin)
 
@@ -136,14 +137,17 @@ class Harness(Generic[InputT]):
             CannotEnd: nothing more will happen, and it does not hold.
         """
         is_enough, what = self._condition(condition)
-        try:
+        with self._explained(what):
             self._world.run_until(is_enough)
-        except Nothing:
-            raise CannotEnd(f"nothing more can happen in this test, and {what}\n\n{self.story()}") from None
 
     async def perform(self, work: Coroutine[None, None, Result]) -> Result:
-        """Runs a coroutine of `sagas` within the harness: `await shop.perform(shop.sagas.search("is:stuck"))`."""
-        return self._world.perform(work)
+        """Runs a coroutine of `sagas` within the harness: `await shop.perform(shop.sagas.search("is:stuck"))`.
+
+        Raises:
+            CannotEnd: nothing more will happen, and it has not returned.
+        """
+        with self._explained("the coroutine has not returned"):
+            return self._world.perform(work)
 
     @property
     def sagas(self) -> App:
@@ -200,6 +204,14 @@ class Harness(Generic[InputT]):
         known = self._world.services.handlers
         if name not in known:
             raise UsageError(with_nearest(f"the harness has no handler {name}", name, known))
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        """Raises CannotEnd when nothing more can happen. `what`: a clause that says what the test has waited for in vain."""
+        try:
+            yield
+        except Nothing:
+            raise CannotEnd(f"nothing more can happen in this test, and {what}\n\n{self.story()}") from None
 
     def _condition(self, condition: Callable[[], object] | str) -> tuple[Callable[[], bool], str]:
         if isinstance(condition, str):

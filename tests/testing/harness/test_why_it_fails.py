@@ -23,6 +23,17 @@ async def test_a_step_that_waits_for_a_person() -> None:
     assert "reserve succeeded: 100" in str(caught.value)
 
 
+async def test_a_coroutine_that_waits_for_a_person() -> None:
+    async with harness(order, inventory, scripted("payments", charge=GiveUp("no idea")), "mail") as shop:
+        run = await shop.start(LAMP)
+        with pytest.raises(
+            CannotEnd, match="nothing more can happen in this test, and the coroutine has not"
+        ) as caught:
+            await shop.perform(shop.sagas.wait(run.id))
+
+    assert "charge failed: GiveUp: no idea\n" in str(caught.value)
+
+
 async def test_an_operator_of_the_test_helps() -> None:
     charge = Script("ch_1", undo=GiveUp("cannot refund"))
     async with harness(order, inventory, scripted("payments", charge=charge), scripted("mail", send=NOT_NOW)) as shop:
