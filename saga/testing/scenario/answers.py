@@ -18,7 +18,7 @@ class _Real(Enum):
 
 
 REAL: Final = _Real.REAL
-"""An answer: the participant's own function is called. A handler without one returns None."""
+"""An answer: the participant's own function is called. A handler of a service that is given by name returns None instead."""
 
 
 class InTurn:
@@ -64,8 +64,8 @@ class Script:
     """The answers of one handler: of the step itself, of its compensation, and of its probe.
 
     An answer is a value, an exception to raise (`Reject`, `GiveUp`, `NotYet`, any other), a function that gets what the handler would
-    get, or one of `InTurn`, `After`, `Never`, `Crash` and `REAL`. `compensation=False`: a handler that no participant has is published
-    without one.
+    get, or one of `InTurn`, `After`, `Never`, `Crash` and `REAL`. `compensation=False`: the handler, of a service that is given by
+    name, cannot be undone.
     """
 
     def __init__(

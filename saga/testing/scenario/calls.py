@@ -13,7 +13,7 @@ TEXT_CHARS_MAX = 120
 
 
 class Part(Enum):
-    """The function of a handler that was called. The value is how a call of it is named before its handler."""
+    """The function of a handler that was called. The value is the prefix that it gives to the name of the call."""
 
     EXECUTE = ""
     UNDO = "undo "
