@@ -10,7 +10,7 @@ from typing import Final
 WAIT_SECONDS: Final = 0.1
 """A statement of the framework waits this long before one more session is opened for it: several times as long as a commit takes."""
 SHARED_WAIT_SECONDS: Final = 0.01
-"""The same while there is only the shared session, which has other things to do."""
+"""The same while there is only the shared session, which the membership needs, too."""
 IDLE_SECONDS: Final = 5.0
 """A session of the framework that was not needed for this long is closed."""
 HANDLER_IDLE_SECONDS: Final = 30.0
@@ -24,7 +24,7 @@ class Growth:
     """The pace at which one pool opens and closes sessions.
 
     `wait_seconds`: how long a caller waits before a session is opened for it; `idle_seconds`: how long an unneeded one stays open;
-    `kept`: how many stay open for good while there is no shared session.
+    `kept`: this many are not closed even then, unless there is a shared session.
     """
 
     wait_seconds: float = 0.0

@@ -55,7 +55,7 @@ class Pool:
     """Sessions that only the framework uses, opened when they are needed.
 
     Their search path is the schema of the namespace, and their settings are `session.PINNED`. One more session, that of the process's
-    membership, is lent for short statements while all others are in use: a process that does little has no other one.
+    membership, is lent for short statements while all others are in use: a process that does little has only this one.
 
     A connection is discarded after any error that is not an answer of the server: its state is unknown. After one that says that the
     server is lost or read-only all of them are.
@@ -106,7 +106,8 @@ class Pool:
     async def read(self, query: str, *arguments: object) -> list[Row]:
         """Runs one statement that only reads, and is slow now and then. Raises errors of Saga, see `failures`.
 
-        If it takes longer than `SHARED_SECONDS_MAX` on the shared session, it is cancelled there and begins again on another one.
+        It runs on the shared session if that is free, so that regular looks keep no other one open. If it takes longer than
+        `SHARED_SECONDS_MAX` there, it is cancelled and begins again on another one.
         """
         with translated(self.place):
             session = self._sessions.shared.pop() or await self._sessions.take(Sharing.ALWAYS)
@@ -183,7 +184,10 @@ class Pool:
 
     @asynccontextmanager
     async def turn(self, session: Session) -> AsyncIterator[None]:
-        """The shared session for statements of its owner, who waits for at most one statement of the pool. Otherwise as `using`."""
+        """Reserves the shared session for its owner, which then runs its own statements on it.
+
+        The owner is served before the statements of the pool: it waits for one of them at most. Errors are handled as by `using`.
+        """
         with translated(self.place):
             await self._sessions.take_shared(session)
         try:

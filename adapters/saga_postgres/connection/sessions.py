@@ -48,7 +48,7 @@ class Sessions(Generic[Session]):
     One more is opened when a caller has waited for as long as `growth` says, and closed when it was not needed for a while. If none can
     be opened, callers wait for those that there are, first come first served, and the server is asked again later and less often.
 
-    The `shared` session comes on top. It is lent only while all others are in use.
+    The `shared` session comes on top. `take` and `pop_idle` lend it only while all others are in use.
     """
 
     def __init__(
@@ -67,9 +67,7 @@ class Sessions(Generic[Session]):
         self._setting = setting
         self._growth = growth
         self._idle: list[Session] = []
-        self._unneeded = (
-            0  # the number of idle sessions, from the first one on, that were not needed since the last look
-        )
+        self._unneeded = 0  # this many of the idle sessions, the first ones, were not needed since the last look
         self._used: set[Session] = set()
         self._expired: set[Session] = set()  # in use, and dropped when they are given back
         self._opening: set[asyncio.Task[None]] = set()
@@ -107,9 +105,8 @@ class Sessions(Generic[Session]):
         if session is self.shared.session:
             self.shared.give_back()
             self._lend()
-        elif (
-            session not in self._used or session in self._expired
-        ):  # it is no longer shared, the pool is closed, or the server is lost
+        elif session not in self._used or session in self._expired:
+            # It is no longer shared, the pool is closed, or the server is lost.
             self._used.discard(session)
             self._expired.discard(session)
             session.terminate()
@@ -120,7 +117,7 @@ class Sessions(Generic[Session]):
         self._grow()
 
     def detach(self, session: Session) -> None:
-        """A session that was taken leaves the pool: the caller closes it."""
+        """Removes a session that was taken from the pool: from now on it is the caller's, which closes it."""
         self._used.discard(session)
 
     def share(self, session: Session) -> None:

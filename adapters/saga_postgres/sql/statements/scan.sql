@@ -54,11 +54,11 @@ select p.* from saga p join (
 where ($1::uuid is null or p.id < $1) and $6::float8 is not null
 
 -- name: count_live
--- How many there are, up to $1.
+-- The number of live sagas, at most $1.
 select count(*) from (select from saga s where s.wake_at is not null limit $1) as s
 
 -- name: count_parked
--- The same for the parked ones.
+-- The number of commands to read for the parked sagas, at most $1.
 select count(*) from (
     select from command c
     where c.owner is null and c.due_at = 'infinity' and c.service in (select distinct unnest(d.services) from definition d)
@@ -66,7 +66,7 @@ select count(*) from (
 ) as c
 
 -- name: count_delayed
--- The same for the delayed ones.
+-- The number of commands to read for the delayed sagas, at most $1: the index does not know which of them have failed.
 select count(*) from (
     select from command c
     where c.owner is null and c.due_at > statement_timestamp() and c.due_at < 'infinity'
