@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from saga.app import App, connect
     from saga.authoring import Condition, Definition, Retry, any_of, at_least
     from saga.client import Ending, Handle, Sagas
+    from saga.codec.sensitive import Sensitive
     from saga.errors import (
         AccessRefused,
         Conflict,
@@ -46,6 +47,7 @@ __all__ = [
     "SagaError",
     "Sagas",
     "SchemaMismatch",
+    "Sensitive",
     "Unavailable",
     "UsageError",
     "any_of",
@@ -57,6 +59,7 @@ _MODULES = {
     "saga.app": ("App", "connect"),
     "saga.authoring": ("Condition", "Definition", "Retry", "any_of", "at_least"),
     "saga.client": ("Ending", "Handle", "Sagas"),
+    "saga.codec.sensitive": ("Sensitive",),
     "saga.runtime.handlers.answers": ("DidNotHappen", "GiveUp", "NotYet", "Reject"),
     "saga.runtime.handlers.context": ("Context",),
     "saga.runtime.handlers.participant": ("Participant",),

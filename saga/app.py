@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from importlib.metadata import version
+from typing import overload
 from urllib.parse import urlsplit
 
 from saga import registry
-from saga.client import StoreSagas
+from saga.client import Sagas, StoreSagas
+from saga.client.remote.extra import check_installed
 from saga.core.check.deployment import deployment_gaps
 from saga.core.definition.contract import Contract
 from saga.core.definition.narrowing import narrower
@@ -178,22 +180,60 @@ class App(StoreSagas):
             await self.process.stop(self.settings.drain)
 
 
-@asynccontextmanager
-async def connect(
+@overload
+def connect(
     *,
     store: str | None = None,
     bus: str | None = None,
     namespace: str | None = None,
     settings: Settings | None = None,
     name: str | None = None,
-) -> AsyncIterator[App]:
+) -> AbstractAsyncContextManager[App]: ...
+
+
+@overload
+def connect(*, api: str, token: str | None = None) -> AbstractAsyncContextManager[Sagas]: ...
+
+
+def connect(  # noqa: PLR0913 (two ways to connect)
+    *,
+    store: str | None = None,
+    bus: str | None = None,
+    namespace: str | None = None,
+    settings: Settings | None = None,
+    name: str | None = None,
+    api: str | None = None,
+    token: str | None = None,
+) -> AbstractAsyncContextManager[App] | AbstractAsyncContextManager[Sagas]:
     """Connects to an installation: `async with saga.connect() as sagas`. Other settings come from saga.yaml and SAGA_*.
+
+    `api`: the URL of its HTTP API, as `saga api` serves it. Then no credentials of the store are needed, only a `token`; the
+    connection starts sagas, finds them and waits for them, but serves no participants. It needs the extra
+    `saga-coordination[client]`.
 
     Raises:
         UsageError: a setting is missing or wrong, or a pooler in transaction mode is in the way.
-        Unavailable, AccessRefused, SchemaMismatch: the store cannot be used; the message says what to do.
+        Unavailable, AccessRefused, SchemaMismatch: the store, or the API, cannot be used; the message says what to do.
     """
     given = {"store": store, "bus": bus, "namespace": namespace}
+    if api is None:
+        if token is not None:
+            raise UsageError("connect() has a token=, which is for an API: give its address as api=")
+        return _store_connected(given, settings, name)
+    if mixed := [one for one, value in {**given, "settings": settings, "name": name}.items() if value is not None]:
+        raise UsageError(
+            f"connect() has api= and {'=, '.join(mixed)}=, which are for a connection to the store: leave one out"
+        )
+    check_installed()
+    from saga.client.remote.sagas import connected  # noqa: PLC0415 (an extra)
+
+    return connected(api, token)
+
+
+@asynccontextmanager
+async def _store_connected(
+    given: Mapping[str, str | None], settings: Settings | None, name: str | None
+) -> AsyncIterator[App]:
     if settings is None:
         settings = load(**given)
     elif both := [name for name, value in given.items() if value is not None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, cast
 from uuid import UUID, uuid4
@@ -204,12 +205,9 @@ class Operations:
     async def _commit(self, snapshot: Snapshot, basis: Basis, decision: DryDecision, action: Action) -> None:
         """Commits what was decided if the saga is still the same, or records that the action was refused."""
         if decision.refusal is not None:
-            try:
-                await self._ledger.record(
-                    snapshot.saga, audit_of(action, basis.state, basis.state, storable(decision.refusal))
-                )
-            except AlreadyExists:
-                return  # the same request was decided elsewhere
+            audit = audit_of(action, basis.state, basis.state, storable(decision.refusal))
+            with suppress(AlreadyExists):  # the same request was decided elsewhere
+                await self._ledger.record(snapshot.saga, audit)
             return
         group = await self._redriver.group_for(snapshot, decision.events)
         group.unclaimed, group.facts, group.action = basis.unclaimed, basis.facts, action

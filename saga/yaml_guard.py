@@ -95,7 +95,7 @@ def parsed_yaml(data: bytes, place: str) -> dict[str, Any]:
     except YamlFault as fault:
         where = f", line {fault.line}" if fault.line else ""
         raise UsageError(f"{place}{where} cannot be read as YAML: it {fault.reason}. {fault.remedy}".rstrip()) from None
-    except (yaml.YAMLError, ValueError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         mark = getattr(error, "problem_mark", None)
         where = "" if mark is None else f", line {mark.line + 1}"
         problem = getattr(error, "problem", None) or type(error).__name__

@@ -9,12 +9,11 @@ from dataclasses import replace
 from typing import Any, Final
 
 from saga.core.definition.contract import Contract
-from saga.core.definition.difference import difference
 from saga.core.definition.graph import Graph, graph_from_json
 from saga.core.definition.json_value import Json
 from saga.core.state.mode import Mode
 from saga.errors import Conflict, DefinitionError, NotFound
-from saga.ports.directory import check_forgettable, missing_definition, unknown_service
+from saga.ports.directory import another_graph, check_forgettable, missing_definition, unknown_service
 from saga_postgres.connection.pool import Connection, Pool
 from saga_postgres.statements import statements
 
@@ -33,6 +32,7 @@ _RESTORE_NAME: Final = "update definition set name = $2 where id = $1"
 _INSERT: Final = _SQL["insert_definition"]
 _INSERT_STEPS: Final = _SQL["insert_steps"]
 _ACTIVATE: Final = "update definition set activated_at = now() where id = $1 and activated_at is null"
+_SET_INPUT_SCHEMA: Final = _SQL["set_input_schema"]
 _SET_SOURCE: Final = "update definition set source = $2 where id = $1 and source is distinct from $2"
 _SOURCE: Final = "select source from definition where id = $1"
 _GRAPH: Final = "select document, input_schema::text from definition where id = $1"
@@ -65,6 +65,8 @@ class PostgresDirectory:
         async with self._pool.connection() as connection, connection.transaction(isolation="read_committed"):
             await connection.execute(_LOCK, graph.name)
             number = await _stored(connection, graph, input_schema, overwrite=overwrite)
+            if input_schema is not None:
+                await connection.execute(_SET_INPUT_SCHEMA, number, json.dumps(input_schema))
             if activate:
                 await connection.execute(_ACTIVATE, number)
             if graph.source is not None:
@@ -136,8 +138,7 @@ async def _stored(connection: Connection, graph: Graph, input_schema: Json, *, o
 async def _free_version(connection: Connection, holder: Mapping[str, Any], graph: Graph, *, overwrite: bool) -> None:
     name = f"definition {graph.name!r} version {graph.version}"
     if not overwrite:
-        lines = "; ".join(difference(graph_from_json(holder["document"]), graph))
-        raise Conflict(f"{name} is registered with another graph ({lines}): give the new graph the next version")
+        raise another_graph(graph_from_json(holder["document"]), graph)
     if running := await connection.fetchval(_RUNNING, holder["id"]):
         raise Conflict(
             f"{name} cannot be overwritten while {running} of its sagas run: wait for them, or use the next version"

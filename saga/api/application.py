@@ -8,7 +8,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
+from saga.api.disclosure import Disclosure
 from saga.api.guard import Guard
+from saga.api.limits import Limits
 from saga.api.live.watcher import Watcher
 from saga.api.principals import Authenticate
 from saga.api.problems import KINDS, NOT_FOUND, Problem, Unbroken, add_handlers
@@ -28,8 +30,10 @@ def build(sagas: StoreSagas, authenticate: Authenticate | None = None) -> FastAP
     app = build_routes()
     app.state.sagas = sagas
     app.state.watcher = Watcher(sagas)
+    app.state.disclosure = Disclosure(sagas.adapter.directory, sagas.process.clock)
+    app.state.limits = Limits(sagas.process.clock.monotonic)
     app.state.authenticate = authenticate or TokenAuthentication(
-        sagas.adapter, sagas.process.clock, sagas.process.store_clock
+        sagas.adapter, sagas.process.clock, sagas.process.store_clock, app.state.limits
     )
     app.include_router(site())
     add_handlers(app)

@@ -9,15 +9,15 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from saga.api.principals import SAFE
 from saga.api.problems import FORBIDDEN, TOO_LARGE, USAGE, WRONG_MEDIA_TYPE, Problem
 
 BODY_BYTES_MAX: Final = 512 * 1024
 DEPTH_MAX: Final = 64
-_SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
 _TOKEN: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
 _HEADERS: Final = {
     "cache-control": "no-store",
-    "content-security-policy": "default-src 'self'; frame-ancestors 'none'",
+    "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
@@ -34,16 +34,20 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        state = scope.setdefault("state", {})
+
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                if (rate_limit := state.get("rate_limit")) is not None:
+                    headers["RateLimit"] = rate_limit
                 for name, value in _HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)
 
         try:
             _check_address(scope)
-            checked = receive if scope["method"] in _SAFE else await _checked(scope, receive)
+            checked = receive if scope["method"] in SAFE else await _checked(scope, receive)
         except Problem as problem:
             await problem.response()(scope, receive, with_headers)
             return

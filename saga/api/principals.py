@@ -10,6 +10,7 @@ from typing import Final, cast
 
 from fastapi import Request
 
+from saga.api.limits import Kind, Limits
 from saga.api.problems import FORBIDDEN, UNAUTHENTICATED, Problem
 from saga.inspection.actions.request import ActionName
 
@@ -47,14 +48,33 @@ ROLES: Final[dict[ActionName, Role]] = {
 """The role that each action needs."""
 
 
+LOCAL: Final = "this machine"
+SAFE: Final = frozenset(("GET", "HEAD", "OPTIONS"))
+"""The methods that change nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The sender of a request. `how`: the way it was recognised. `address`: its network address, if known."""
+    """The sender of a request. `how`: the way it was recognised. `address`: its network address, if known.
+
+    `session`: the id of the browser's session, if one has signed in.
+    """
 
     name: str
     role: Role
     how: str
     address: str | None = None
+    session: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """True if it was not asked who it is, because there are no tokens."""
+        return self.how == LOCAL
+
+    @property
+    def sender(self) -> str | None:
+        """The sender for which requests are counted; None: they are not."""
+        return None if self.is_local else f"{self.how} {self.name} {self.session}"
 
     @property
     def reads_payloads(self) -> bool:
@@ -81,7 +101,7 @@ async def local(request: Request) -> Principal:
         raise Problem(
             FORBIDDEN, "the Host header must be localhost or 127.0.0.1 until there is a token: run `saga token create`"
         )
-    return Principal("local", Role.ADMIN, "this machine", address)
+    return Principal("local", Role.ADMIN, LOCAL, address)
 
 
 def principal_of(request: Request) -> Principal:
@@ -97,12 +117,23 @@ def requires(role: Role, *others: Role) -> Callable[[Request], Awaitable[None]]:
         principal = await authenticate(request)
         if principal is None:
             raise Problem(UNAUTHENTICATED, "send a token: Authorization: Bearer saga_...")
+        _count(request, principal, Role.STARTER in (role, *others))
         if not any(principal.role.may(needed) for needed in (role, *others)):
             why = f"{principal.name} has the role {principal.role.value}, and this needs the role {role.value}"
             raise Problem(FORBIDDEN, why, {"needs": role.value})
         request.state.principal = principal
 
     return check
+
+
+def _count(request: Request, principal: Principal, is_for_programs: bool) -> None:  # noqa: FBT001 (a fact about the route)
+    """Counts the request once, however often its right is checked. Raises Problem."""
+    if getattr(request.state, "is_counted", False):
+        return
+    request.state.is_counted = True
+    kind = Kind.ACTION if request.method not in SAFE else Kind.READ
+    limits = cast("Limits", request.app.state.limits)
+    request.state.rate_limit = limits.take(principal.sender, Kind.START if is_for_programs else kind)
 
 
 def _is_loopback(address: str | None) -> bool:

@@ -83,8 +83,8 @@ class Problem(Exception):
         if kind is UNAUTHENTICATED:
             self.headers["WWW-Authenticate"] = "Bearer"
         if kind in (UNAVAILABLE, TOO_MANY):
-            self.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
             self.facts.setdefault("retry_after", RETRY_AFTER_SECONDS)
+            self.headers["Retry-After"] = str(self.facts["retry_after"])
 
     def response(self) -> Response:
         body: dict[str, Json] = {

@@ -7,6 +7,7 @@ from typing import Final
 
 from fastapi import Request
 
+from saga.api.limits import Limits
 from saga.api.principals import Principal, Role, local
 from saga.api.problems import UNAUTHENTICATED, Problem
 from saga.ports.access.tokens import TOKEN, TokenLine, Tokens, hash_of
@@ -22,8 +23,9 @@ KEPT_TOKENS_MAX: Final = 1_000
 class TokenAuthentication:
     """Recognises the senders of requests by their tokens. As long as there is no valid token, only this machine is answered."""
 
-    def __init__(self, adapter: StoreAdapter, clock: Clock, store_clock: StoreClock) -> None:
+    def __init__(self, adapter: StoreAdapter, clock: Clock, store_clock: StoreClock, limits: Limits) -> None:
         self._tokens: Tokens = adapter.tokens
+        self._limits = limits
         self._clock = clock
         self._store_clock = store_clock
         self._kept: dict[str, tuple[float, TokenLine | None]] = {}
@@ -35,10 +37,11 @@ class TokenAuthentication:
         if header is None:
             return None if await self.is_needed() else await local(request)
         kind, _, text = header.partition(" ")
-        token = await self._valid(text.strip()) if kind.lower() == "bearer" else None
-        if token is None:
-            raise Problem(UNAUTHENTICATED, "this token is not valid: it is wrong, was revoked or has expired")
         address = None if request.client is None else request.client.host
+        token = await self._valid(text.strip(), address) if kind.lower() == "bearer" else None
+        if token is None:
+            self._limits.failed(address)
+            raise Problem(UNAUTHENTICATED, "this token is not valid: it is wrong, was revoked or has expired")
         return Principal(token.name, Role(token.role), f"token {token.id}", address)
 
     async def is_needed(self) -> bool:
@@ -50,13 +53,23 @@ class TokenAuthentication:
             self._is_needed = now, is_needed
         return is_needed
 
-    async def _valid(self, text: str) -> TokenLine | None:
+    async def _valid(self, text: str, address: str | None) -> TokenLine | None:
+        """Looks for a token in the store, unless too many from this address were wrong. One that was right before is looked for always.
+
+        Behind a proxy all clients have one address: a client that guesses must not keep out the others.
+        """
         found = TOKEN.fullmatch(text)
+        if found is None or not self._was_valid(found[1], hash_of(found[2])):
+            self._limits.check_address(address)
         token = await self._read(found[1]) if found else None
         if found is None or token is None or not hmac.compare_digest(token.hash, hash_of(found[2])):
             return None
         is_over = token.expires_at is not None and token.expires_at <= self._store_clock.now()
         return None if is_over or token.revoked_at is not None else token
+
+    def _was_valid(self, token_id: str, secret_hash: bytes) -> bool:
+        _, token = self._kept.get(token_id, (0.0, None))
+        return token is not None and hmac.compare_digest(token.hash, secret_hash)
 
     async def _read(self, token_id: str) -> TokenLine | None:
         now = self._clock.monotonic()

@@ -11,6 +11,7 @@ from pydantic_core import from_json
 
 from saga.authoring.shape import UNKNOWN
 from saga.codec.codec import Codec, Misfit, Value, encode_untyped
+from saga.codec.json_schema import described
 from saga.core.definition.json_value import Json
 from saga.core.definition.known_type import known_type
 from saga.core.definition.schema import misfits
@@ -51,7 +52,7 @@ class InputType:
         if self._kind is None or isinstance(self._kind, JsonSchema):
             return None if self._kind is None else self._kind.document
         try:
-            return self._codec.adapter.json_schema()
+            return described(self._codec.adapter)
         except (PydanticUserError, PydanticUndefinedAnnotation):
             return None
 

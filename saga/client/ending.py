@@ -32,7 +32,6 @@ class Ending(Generic[ResultT]):
         return self.status == "completed"
 
 
-def ending_document(ending: Ending[Value], *, shows_value: bool = True) -> dict[str, Value]:
-    """The end of a saga as JSON. `shows_value`: whether the reader may see what the saga returned."""
-    value = ending.value if shows_value or ending.value is None else {"$hidden": "the value of the saga"}
-    return {"status": ending.status, "value": value, "reason": ending.reason}
+def ending_document(ending: Ending[Value]) -> dict[str, Value]:
+    """The end of a saga as JSON."""
+    return {"status": ending.status, "value": ending.value, "reason": ending.reason}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import time
 from collections.abc import Mapping
 from typing import Generic, Protocol, overload
 from uuid import UUID
@@ -12,6 +14,7 @@ from typing_extensions import TypeVar
 from saga.authoring import Definition
 from saga.client.ending import Ending, ResultT
 from saga.codec.codec import Value
+from saga.core.ids import RANDOM_BYTES, uuid7
 
 InputT = TypeVar("InputT", default=Value)
 
@@ -50,6 +53,7 @@ class Sagas(Protocol):
 
     def new_id(self) -> UUID:
         """An id for a saga that is about to be started; it contains the time."""
+        return uuid7(int(time.time() * 1000), os.urandom(RANDOM_BYTES))
 
     async def register(self, definition: Definition, *, activate: bool = True, overwrite: bool = False) -> int:
         """Checks a definition against the published contracts and stores it. Returns its number.

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
-import os
-import time
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Final, overload
@@ -16,13 +13,12 @@ import pydantic_core
 from msgspec.structs import replace
 
 from saga.authoring import Definition
-from saga.authoring.retry import FORMER_ATTEMPTS
 from saga.client.ending import Ending, Status
+from saga.client.registration import store_definition
 from saga.client.sagas import Handle, InputT, Sagas
 from saga.codec.codec import Value, encode_untyped
 from saga.core.definition.graph import Graph
 from saga.core.definition.schema import misfits
-from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.state.phase import Phase
 from saga.errors import AlreadyExists, Conflict, InputRefused, NotFound, Unavailable
 from saga.inspection.explanation import Explanation
@@ -32,7 +28,6 @@ from saga.inspection.returned import returned_value
 from saga.inspection.why import why
 from saga.operations import Operations
 from saga.ports.adapter import StoreAdapter
-from saga.ports.directory import Directory
 from saga.ports.ledger import Snapshot
 from saga.ports.listing import Listing
 from saga.ports.saga_detail import SagaDetail
@@ -59,9 +54,6 @@ class StoreSagas(Sagas):
         self.process = process
         self._searching = asyncio.Semaphore(SEARCHES_AT_ONCE)
         self._registered: dict[int, tuple[Definition, int, Graph]] = {}
-
-    def new_id(self) -> UUID:  # noqa: D102 (see `Sagas`)
-        return uuid7(int(time.time() * 1000), os.urandom(RANDOM_BYTES))
 
     async def register(self, definition: Definition, *, activate: bool = True, overwrite: bool = False) -> int:
         """Checks a definition against the published contracts and stores it. Returns its number.
@@ -273,18 +265,3 @@ class StoreSagas(Sagas):
         """The actions of operators on sagas."""
         process = self.process
         return Operations(process.ledger, process.definitions, process.redriver, process.outcomes)
-
-
-async def store_definition(
-    directory: Directory, definition: Definition, *, activate: bool, overwrite: bool
-) -> tuple[int, Graph]:
-    """Checks a definition against the published contracts and stores it. Returns its number and graph. Raises as `Sagas.register`."""
-    contracts = await directory.contracts()
-    graph = definition.graph(contracts)
-    try:
-        return await directory.register(graph, graph.input_schema, activate=activate, overwrite=overwrite), graph
-    except Conflict:
-        graph = definition.graph(contracts, FORMER_ATTEMPTS)
-        with contextlib.suppress(Conflict):
-            return await directory.register(graph, graph.input_schema, activate=activate, overwrite=False), graph
-        raise

@@ -1,4 +1,7 @@
-"""JSON Schemas for contracts: what a handler accepts, and what it writes. They never promise less than pydantic accepts."""
+"""JSON Schemas for contracts: what a handler accepts, and what it writes. They never promise less than pydantic accepts.
+
+A type with a `Sensitive` part has its marks in the schema, also where the schema itself leaves a part open.
+"""
 
 from __future__ import annotations
 
@@ -7,26 +10,52 @@ from typing import Any, Final
 
 import pydantic
 from pydantic import TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+
+from saga.core.definition.schema import MARKS, has_sensitive_parts
 
 CoreSchema = Any  # one of pydantic-core's many kinds
 _NAMES: Final = ("validate_by_name", "populate_by_name")
 
 
+def described(adapter: TypeAdapter[Any]) -> JsonSchemaValue | None:
+    """The JSON Schema of a type, for people; None if nothing is known about it."""
+    return _schema(adapter, "validation", GenerateJsonSchema)
+
+
 def accepted_schema(adapter: TypeAdapter[Any]) -> JsonSchemaValue | None:
     """The JSON Schema of what a type reads; None if nothing is known about it."""
-    try:
-        return adapter.json_schema(mode="validation", schema_generator=_Accepted) or None
-    except pydantic.errors.PydanticInvalidForJsonSchema:
-        return None
+    return _schema(adapter, "validation", _Accepted)
 
 
 def written_schema(adapter: TypeAdapter[Any]) -> JsonSchemaValue | None:
     """The JSON Schema of what a type writes; None if nothing is known about it."""
+    return _schema(adapter, "serialization", GenerateJsonSchema)
+
+
+def _schema(
+    adapter: TypeAdapter[Any], mode: JsonSchemaMode, generator: type[GenerateJsonSchema]
+) -> JsonSchemaValue | None:
     try:
-        return adapter.json_schema(mode="serialization") or None
+        document = adapter.json_schema(mode=mode, schema_generator=generator)
     except pydantic.errors.PydanticInvalidForJsonSchema:
-        return None
+        document = {}
+    return _with_marks(adapter, document) or None
+
+
+def _with_marks(adapter: TypeAdapter[Any], document: JsonSchemaValue) -> JsonSchemaValue:
+    """The schema with every mark of the type: no validator, no serializer and no other name of a field hides one."""
+    modes: tuple[JsonSchemaMode, ...] = ("validation", "serialization")
+    whole = [adapter.json_schema(mode=mode, schema_generator=_Whole) for mode in modes]
+    marks = [found for found in whole if found != document and has_sensitive_parts(found)]
+    return {**document, MARKS: marks} if marks else document
+
+
+class _Whole(GenerateJsonSchema):
+    """Describes as much of a type as there is a description of."""
+
+    def handle_invalid_for_json_schema(self, schema: CoreSchema, error_info: str) -> JsonSchemaValue:  # noqa: ARG002
+        return {}
 
 
 class _Accepted(GenerateJsonSchema):

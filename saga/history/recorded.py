@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache, cached_property, lru_cache
 from typing import Any, Final
 
-from saga.history.plan import GraphView
+from saga.history.plan import CHECK, GraphView
 from saga.ports.saga_history import SagaHistory
 
 COMPILED_MAX: Final = 2_048
+_READ: Final = r"""\bsteps\s*(?:\.\s*|\[\s*["'])\b{}\b"""  # steps.charge or steps["charge"]
 INTEGER_LIMIT: Final = 2**63
 INTEGER_CHARS_MAX: Final = len(str(-INTEGER_LIMIT))
 
@@ -22,14 +24,14 @@ class Recorded:
         self._plan = plan
         self._facts = chronicle.facts
         declared = [line.step for line in chronicle.transitions if line.kind == "resolved by an operator: it happened"]
-        self._uncertain = frozenset(plan.steps[step].name for step in declared if step is not None)
+        self._uncertain = [re.compile(_READ.format(plan.steps[step].name)) for step in declared if step is not None]
 
     def holds(self, text: str, letters: Sequence[str]) -> bool | str | None:
         """Returns whether a condition holds, or why that cannot be told.
 
         None: nobody knows any more what was recorded when the condition was evaluated.
         """
-        if self._facts is None or any(f"steps.{name}." in text for name in self._uncertain):
+        if self._facts is None or any(read.search(text) for read in self._uncertain):
             return None
         steps = {step.name: self._words(position, letters[position]) for position, step in enumerate(self._plan.steps)}
         return _evaluated(text, {"input": self._input, "steps": steps})
@@ -48,7 +50,7 @@ class Recorded:
 
     def _words(self, step: int, letter: str) -> dict[str, Any]:
         words: dict[str, Any] = {"succeeded": letter == "S", "skipped": letter == "N", "rejected": letter == "H"}
-        if letter == "S":
+        if letter == "S" and self._plan.steps[step].mode != CHECK:
             words["output"] = self._values.get(step)
         elif letter == "H":
             words["reason"] = self.reason(step)

@@ -12,9 +12,9 @@ from typing import Any, Final
 from saga.core.definition.graph import Graph
 from saga.inspection.attempts import attempts_in_history, operations
 from saga.inspection.instants import Instant, instant
+from saga.inspection.masking.shown import Shown, payloads_of
 from saga.inspection.moments import ROLLING_BACK, budget_end_of, deadline_of
 from saga.inspection.query.search import Searched
-from saga.inspection.returned import returned
 from saga.inspection.step_reason import reason_of
 from saga.inspection.why import why
 from saga.inspection.wording import letter_word, phase_word
@@ -89,28 +89,12 @@ def definition_document(one: DefinitionLine) -> Document:
     }
 
 
-def payload(data: bytes | None) -> Any:
-    """A payload as JSON; of a payload that is not JSON (a codec may encrypt it) only the size."""
-    if data is None:
-        return None
-    try:
-        return json.loads(data)
-    except ValueError:
-        return f"{len(data)} bytes"
-
-
-def hidden(data: bytes | None) -> Any:
-    """A payload as a reader sees it who may not read payloads: its size."""
-    return None if data is None else {"$hidden": f"{len(data)} bytes"}
-
-
-Show = Callable[[bytes | None], Any]
 ALL_PARTS: Final = frozenset(("input", "result", "why", "steps", "history"))
 
 
-def saga_document(detail: SagaDetail, parts: Collection[str] = ALL_PARTS, *, show: Show = payload) -> Document:
-    """A saga with these of its parts. `show`: how an input or a result is written."""
-    state = detail.state
+def saga_document(detail: SagaDetail, parts: Collection[str] = ALL_PARTS, *, shown: Shown | None = None) -> Document:
+    """A saga with these of its parts. `shown`: how input and results are shown; without it, as the definition alone says."""
+    state, shown = detail.state, payloads_of(detail) if shown is None else shown
     found: Document = {
         "saga": str(detail.saga),
         "definition": detail.graph.name,
@@ -128,10 +112,10 @@ def saga_document(detail: SagaDetail, parts: Collection[str] = ALL_PARTS, *, sho
         "compensation_budget_ends_at": instant(budget_end_of(detail)),
     }
     makers: dict[str, Callable[[], Any]] = {
-        "result": lambda: _result(detail, show),
-        "input": lambda: show(detail.input),
+        "result": lambda: shown.returned(detail),
+        "input": lambda: shown.input(detail),
         "why": lambda: why(detail).document(),
-        "steps": lambda: [step_document(detail, position, show) for position in range(len(detail.graph.steps))],
+        "steps": lambda: [step_document(detail, position, shown) for position in range(len(detail.graph.steps))],
         "history": lambda: history_document(detail),
     }
     return found | {part: make() for part, make in makers.items() if part in parts}
@@ -151,7 +135,7 @@ def history_document(detail: SagaDetail) -> list[Document]:
     ]
 
 
-def step_document(detail: SagaDetail, position: int, show: Show = payload) -> Document:
+def step_document(detail: SagaDetail, position: int, shown: Shown) -> Document:
     step, record, command = detail.graph.steps[position], detail.records.get(position), detail.commands.get(position)
     found: Document = {
         "name": step.name,
@@ -173,18 +157,13 @@ def step_document(detail: SagaDetail, position: int, show: Show = payload) -> Do
     }
     if record is not None:
         found |= {"attempts": record.attempts, "process": record.process, "finished_at": instant(record.finished_at)}
-        found["result"] = show(record.result)
+        found["result"] = shown.result(detail, position)
     else:
-        shown = attempts_in_history(detail, position)
-        found |= {"attempts": shown.attempts, "process": shown.process, "finished_at": instant(shown.finished_at)}
+        past = attempts_in_history(detail, position)
+        found |= {"attempts": past.attempts, "process": past.process, "finished_at": instant(past.finished_at)}
     if command is not None:
         found["operation"] = command.operation.name.lower()
         found |= {"due_at": instant(command.due_at), "lease_until": instant(command.lease_until)}
         found |= {"failures": command.failures, "error": command.error}
         found |= {"attempts": command.deliveries, "process": command.owner}
     return found
-
-
-def _result(detail: SagaDetail, show: Show) -> Any:
-    value = returned(detail)
-    return value if value is None or show is payload else show(json.dumps(value).encode())

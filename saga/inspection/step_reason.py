@@ -1,13 +1,15 @@
-"""The reason why a step was skipped, rejected or quarantined."""
+"""The reason why a step was skipped, rejected or quarantined, and how one was undone."""
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Final
 
 from msgspec import DecodeError
 from msgspec.json import decode
 
 from saga.core.condition.rejection import Rejection, result_of
+from saga.core.rules.backward import FOUND_NOTHING
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import HANDLED, QUARANTINED_LETTERS, REJECTED, SKIPPED
 from saga.inspection.moments import last_line
@@ -31,6 +33,22 @@ def reason_of(detail: SagaDetail, step: int) -> str | None:
     kind = _KINDS.get(letter)
     line = None if kind is None else last_line(detail, kind, step)
     return None if line is None else line.detail
+
+
+class Undone(Enum):
+    """The undoing of a step that counts as compensated, in words."""
+
+    COMPENSATED = "compensated"
+    NO_EFFECT = "had not taken effect"
+    NO_COMPENSATION = "has no compensation"
+
+
+def undone_of(detail: SagaDetail, step: int) -> Undone:
+    """Returns how a step was undone. It counts as compensated if its line in the history has been deleted."""
+    if last_line(detail, HistoryKind.NOTHING_TO_COMPENSATE, step) is not None:
+        return Undone.NO_COMPENSATION
+    line = last_line(detail, HistoryKind.COMPENSATED, step)
+    return Undone.NO_EFFECT if line is not None and line.detail == FOUND_NOTHING else Undone.COMPENSATED
 
 
 def _why_skipped(detail: SagaDetail, step: int) -> str | None:

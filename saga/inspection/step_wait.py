@@ -16,9 +16,9 @@ from saga.core.state.letters import (
     ANY_RESOLVING,
     ANY_VOIDING,
     COMPENSATING,
+    DECLARABLE_LETTERS,
     DISPATCHED,
     FROZEN,
-    QUARANTINED_COMPENSATING,
     QUARANTINED_LETTERS,
     RESOLVING,
     UNDER_WAY_LETTERS,
@@ -88,15 +88,17 @@ def _way_out(detail: SagaDetail, step: int, reason: str) -> str:
     return run if detail.graph.steps[step].mode is Mode.JOURNALED else f"saga skip {detail.saga} {name}, or {run}"
 
 
+def evidence_for(graph: Graph, vector: str, position: int) -> tuple[str, ...]:
+    """Returns what an operator may declare about a quarantined step. G37: only the journal can say that a step did not happen."""
+    if vector[position] not in DECLARABLE_LETTERS:
+        return ("compensated",)
+    is_certain = is_pivot_passed(graph, vector) or graph.steps[position].mode is Mode.JOURNALED
+    return ("happened",) if is_certain else ("happened", "did-not-happen")
+
+
 def way_out_of_quarantine(saga: UUID, graph: Graph, vector: str, step: int) -> str:
-    """Words the commands that an operator can run for a quarantined step. G37: only the journal can say that a step did not happen."""
-    if vector[step] == QUARANTINED_COMPENSATING:
-        evidence = "compensated"
-    elif is_pivot_passed(graph, vector) or graph.steps[step].mode is Mode.JOURNALED:
-        evidence = "happened"
-    else:
-        evidence = "happened|did-not-happen"
-    name = graph.steps[step].name
+    """Words the commands that an operator can run for a quarantined step."""
+    name, evidence = graph.steps[step].name, "|".join(evidence_for(graph, vector, step))
     return f"saga retry {saga} {name}, or, once you know what happened, saga resolve {saga} {name} {evidence}"
 
 

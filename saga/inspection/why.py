@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from saga.core.rules.backward import FOUND_NOTHING
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import ACTIVE_LETTERS, COMPENSATED, HANDLED, SUCCEEDED, UNKNOWN
 from saga.core.state.phase import Phase
 from saga.inspection.explanation import ONLY_AN_OPERATOR, Explanation, Situation
-from saga.inspection.moments import last_change, last_line, last_time
-from saga.inspection.step_reason import reason_of
+from saga.inspection.moments import last_change, last_time
+from saga.inspection.step_reason import Undone, reason_of, undone_of
 from saga.inspection.step_wait import is_under_way, step_wait
 from saga.ports.saga_detail import SagaDetail
 
@@ -52,21 +51,13 @@ def _rejections(detail: SagaDetail) -> str:
 
 def _undone(detail: SagaDetail) -> str:
     """Tells what a rollback has undone from what had not happened, and from what has no compensation."""
-    found: dict[str, list[str]] = {"compensated": [], "had not taken effect": [], "has no compensation": []}
+    found: dict[Undone, list[str]] = {way: [] for way in Undone}
     for step, letter in enumerate(detail.state.vector):
         if letter == COMPENSATED:
-            found[_way_undone(detail, step)].append(detail.graph.steps[step].name)
-    if not found["compensated"]:
-        found["compensated"].append("nothing, no step had an effect to undo")
-    return "; ".join(f"{what}: {', '.join(names)}" for what, names in found.items() if names)
-
-
-def _way_undone(detail: SagaDetail, step: int) -> str:
-    """A step counts as compensated if its line in the history has been deleted."""
-    if last_line(detail, HistoryKind.NOTHING_TO_COMPENSATE, step) is not None:
-        return "has no compensation"
-    line = last_line(detail, HistoryKind.COMPENSATED, step)
-    return "had not taken effect" if line is not None and line.detail == FOUND_NOTHING else "compensated"
+            found[undone_of(detail, step)].append(detail.graph.steps[step].name)
+    if not found[Undone.COMPENSATED]:
+        found[Undone.COMPENSATED].append("nothing, no step had an effect to undo")
+    return "; ".join(f"{way.value}: {', '.join(names)}" for way, names in found.items() if names)
 
 
 def _paused(detail: SagaDetail) -> Explanation:

@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from saga.core.definition.contract import Contract
-from saga.core.definition.difference import difference
 from saga.core.definition.graph import Graph, graph_from_document
 from saga.core.definition.json_value import Json
 from saga.errors import Conflict, NotFound
 from saga.memory.data.database import Database, DefinitionRow, SagaRow
-from saga.ports.directory import check_forgettable, missing_definition, unknown_service
+from saga.ports.directory import another_graph, check_forgettable, missing_definition, unknown_service
 
 
 class MemoryDirectory:
@@ -36,6 +35,8 @@ class MemoryDirectory:
         if same is None:
             stored = replace(graph_from_document(json.loads(graph.canonical)), input_schema=input_schema)
             same = DefinitionRow(len(rows) + 1, stored)
+        elif input_schema is not None:
+            same = replace(same, graph=replace(same.graph, input_schema=input_schema))
         activation = same.activation
         if activate and activation is None:
             activation = 1 + max((row.activation or 0 for row in rows.values()), default=0)
@@ -105,8 +106,7 @@ class MemoryDirectory:
         """An overwritten version stays under its number: its ended sagas still refer to it."""
         name = f"definition {graph.name!r} version {graph.version}"
         if not overwrite:
-            changes = "; ".join(difference(holder.graph, graph))
-            raise Conflict(f"{name} is registered with another graph ({changes}): give the new graph the next version")
+            raise another_graph(holder.graph, graph)
         sagas = [saga for saga in self._database.sagas.values() if saga.definition == holder.number]
         running = sum(not saga.state.phase.is_terminal for saga in sagas)
         if running:

@@ -80,7 +80,15 @@ def test_a_bomb_in_the_settings_is_refused_before_it_is_loaded(bomb: bytes) -> N
 
 
 @pytest.mark.parametrize(
-    "text", [b"a: &x 1\nb: *x\n", b"a: !!python/object:os.system {}\n", b"a: 1\na: 2\n", b"- a\n", b"a: {b: 1, b: 2}\n"]
+    "text",
+    [
+        b"a: &x 1\nb: *x\n",
+        b"a: !!python/object:os.system {}\n",
+        b"a: 1\na: 2\n",
+        b"- a\n",
+        b"a: {b: 1, b: 2}\n",
+        b"a: 1" + b":00" * 400 + b".5\n",
+    ],
 )
 def test_yaml_features_that_settings_do_not_need_are_refused(text: bytes) -> None:
     with pytest.raises(SagaError, match=r"saga\.yaml"):

@@ -24,6 +24,11 @@ def checked(holds: str) -> Graph:
     return graph(step("a", "X"), check("b", holds=holds, after=(0,)), step("c", "X", after=(1,)))
 
 
+def asked(condition: str) -> Graph:
+    """A check, then b if this condition holds."""
+    return graph(check("a", holds=LARGE), step("b", "X", after=(0,), condition=condition))
+
+
 def two_of_three(*, handled: bool) -> Graph:
     """a, b and c, whose rejections are handled, then d when two of them have succeeded."""
     return graph(

@@ -16,7 +16,18 @@ from saga.core.condition.rejection import rejection_document
 from saga.history import Rule, plan_of
 from saga.ports.saga_history import SagaHistory
 from tests.core.graphs import chain
-from tests.history.branch_pairs import BRANCH_PAIRS, LARGE, RECORDED, RISKY, SMALL, STARTED, checked, second
+from tests.history.branch_pairs import (
+    BRANCH_PAIRS,
+    LARGE,
+    RECORDED,
+    RISKY,
+    SKIPS,
+    SMALL,
+    STARTED,
+    asked,
+    checked,
+    second,
+)
 from tests.history.decided import branched, driven
 from tests.history.handwritten import checks_of, chronicle, findings, findings_of, transitions
 
@@ -68,6 +79,13 @@ def test_neither_a_check_nor_a_skipped_step_has_a_result() -> None:
     ]
 
 
+def test_a_check_has_no_output_that_a_condition_could_read() -> None:
+    without_output = asked("!has(steps.a.output)")
+
+    assert findings_of(without_output, "R SD  started; succeeded 0", facts=RECORDED) == []
+    assert [each.rule for each in findings_of(without_output, f"R SN  started; succeeded 0; {SKIPS} 1", facts=RECORDED)]
+
+
 def test_a_finding_says_what_should_have_become_of_the_step() -> None:
     (finding,) = findings_of(second(condition=SMALL), STARTED, "R SDP  succeeded 0", facts=RECORDED)
     found = findings_of(checked(LARGE), STARTED, "R SPP  succeeded 0", facts=RECORDED)
@@ -93,12 +111,13 @@ def test_a_condition_on_what_was_not_recorded_is_not_judged(lines: tuple[str, ..
     assert findings(second(condition=RISKY), without) == []
 
 
+@pytest.mark.parametrize("condition", [RISKY, RISKY.replace(".a.", '["a"].'), RISKY.replace(".a.", " . a . ")])
 @pytest.mark.parametrize("vector", ["R SDP", "R SND"])
-def test_a_condition_on_a_success_that_a_person_declared_is_not_judged(vector: str) -> None:
+def test_a_condition_on_a_success_that_a_person_declared_is_not_judged(vector: str, condition: str) -> None:
     skips = "; skipped: its condition is false 1" if "N" in vector else ""
     refused = ("R DPP  rollback waits 0", "R dPP  quarantined 0")
     happened = f"{vector}  resolved by an operator: it happened 0; succeeded 0; rollback refused 0{skips}"
-    declared = pivot_first(RISKY)
+    declared = pivot_first(condition)
 
     assert findings(declared, without_results(chronicle(transitions(STARTED, *refused, happened)))) == []
 

@@ -21,6 +21,7 @@ from saga.inspection.actions.dry_decision import decide_dry
 from saga.inspection.actions.plan import Plan, plan_of
 from saga.inspection.actions.plan_page import plan_document, plan_lines
 from saga.inspection.actions.request import ACTIONS, EVIDENCE, ActionName, ActionRequest
+from saga.inspection.masking.shown import payloads_of
 from saga.ports.saga_detail import CommandDetail, SagaDetail, StepRecord
 from tests.core.graphs import chain, graph, shaped, step
 
@@ -100,8 +101,8 @@ def test_a_step_that_did_not_happen_begins_a_rollback_whose_stages_are_shown() -
     shown = plan_of(basis_of(saga), request)
 
     assert [[undo["step"] for undo in stage] for stage in shown.document()["stages"]] == [["a"]]
-    assert "1. a (service.a): compensate" in plan_lines(shown, saga)
-    assert plan_document(shown, saga)["stages"][0][0]["result"] == 7
+    assert "1. a (service.a): compensate" in plan_lines(shown, saga, payloads_of(saga))
+    assert plan_document(shown, saga, payloads_of(saga))["stages"][0][0]["result"] == 7
 
 
 def test_the_digest_is_of_what_is_done_and_not_of_figures_that_change() -> None:

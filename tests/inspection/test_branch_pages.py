@@ -20,6 +20,7 @@ from saga.inspection.actions.request import ActionRequest
 from saga.inspection.documents import saga_document
 from saga.inspection.drawing.flow_chart import flow_chart
 from saga.inspection.drawing.picture import picture_of_definition
+from saga.inspection.masking.shown import payloads_of
 from saga.inspection.summaries.effects import effects_document
 from saga.inspection.why import why
 from saga.inspection.wording import clock_of, sentence
@@ -157,7 +158,7 @@ def test_a_rollback_is_planned_from_behind_steps_that_have_no_effect() -> None:
 
     planned = plan_of(basis_of(before_pivot), ActionRequest("roll back"))
 
-    assert_golden("plan_branches", "\n".join(plan_lines(planned, before_pivot)) + "\n")
+    assert_golden("plan_branches", "\n".join(plan_lines(planned, before_pivot, payloads_of(before_pivot))) + "\n")
     assert planned.kept == ()
 
 

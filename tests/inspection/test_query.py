@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from fnmatch import fnmatchcase
 from uuid import UUID
 
 import pytest
@@ -14,7 +15,7 @@ from saga.errors import UsageError
 from saga.inspection.query.names import IS, NAMES
 from saga.inspection.query.narrowing import narrowed
 from saga.inspection.query.parser import parse
-from saga.inspection.query.terms import Term, quoted
+from saga.inspection.query.terms import Term, Value, quoted
 from saga.ports.values.scan import Among
 
 NOW = 1_800_000_000.0
@@ -44,6 +45,21 @@ def test_any_text_is_a_query_or_is_refused(text: str) -> None:
     with suppress(UsageError):
         query = parse(text, NOW)
         assert parse(str(query), NOW) == query
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text("aAb*", min_size=1, max_size=8), st.text("aAb\n", max_size=12))
+def test_stars_stand_for_any_characters(pattern: str, text: str) -> None:
+    assert Value(pattern).fits(text) == fnmatchcase(text, pattern)
+    assert Value(pattern, is_part=True).fits(text) == fnmatchcase(text.lower(), f"*{pattern.lower()}*")
+
+
+@pytest.mark.parametrize("is_part", [False, True])
+def test_many_stars_do_not_take_longer_than_the_text(*, is_part: bool) -> None:
+    value = Value("a*" * 100 + "b", is_part=is_part)
+
+    assert not value.fits("a" * 5_000)
+    assert value.fits("a" * 5_000 + "b")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from saga.api.live.place import OVERLAP_SECONDS
 from saga.client import StoreSagas
 from saga.errors import SagaError
 from saga.inspection.documents import Document, history_document, saga_document
+from saga.inspection.masking.shown import Nothing
 from saga.logger import get_logger
 from saga.ports.saga_detail import HISTORY_LINES_MAX, HistoryLine, SagaDetail, place_of
 from saga.ports.values.watch import Mark, Watched
@@ -130,7 +131,7 @@ class Watcher:
 
 
 def _moment(detail: SagaDetail) -> Moment:
-    document = saga_document(detail, ("why", "steps"), show=lambda _: None)
+    document = saga_document(detail, ("why", "steps"), shown=Nothing())
     return Moment(detail, history_document(detail), document)
 
 

@@ -9,9 +9,10 @@ from uuid import UUID
 from fastapi import Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from saga.api.disclosure import shown_to
 from saga.api.principals import ROLES, Principal, principal_of
 from saga.api.problems import PLAN_NEEDED, USAGE, Problem
-from saga.api.rest.reading import PAGE, Limit, show_of
+from saga.api.rest.reading import PAGE, Limit
 from saga.api.rest.routes import Connected, Document, Routes, SagaId, Text, answer, now_of
 from saga.client import StoreSagas
 from saga.inspection.actions.request import ActionName, ActionRequest, Evidence
@@ -110,7 +111,8 @@ async def list_audit(
 
 async def _after(request: Request, sagas: StoreSagas, saga: UUID) -> Document:
     detail = await sagas.detail(saga)
-    return {"now": Instant(detail.now), **saga_document(detail, ("why", "steps"), show=show_of(request))}
+    shown = await shown_to(request, detail)
+    return {"now": Instant(detail.now), **saga_document(detail, ("why", "steps"), shown=shown)}
 
 
 def _by(principal: Principal, reason: str, request: str | None) -> By:

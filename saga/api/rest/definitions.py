@@ -1,21 +1,29 @@
-"""Definitions: their versions, what differs between two, and registering one as JSON."""
+"""Definitions: their versions, what differs between two, and registering one."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import Body, Query, Request, Response
 
 from saga.api.principals import Role
 from saga.api.rest.routes import Connected, Routes, answer, now_of
-from saga.core.check.deployment import deployment_gaps
+from saga.authoring import Definition
+from saga.authoring.text.writing import stored_document
+from saga.client.registration import registered
 from saga.core.definition.difference import difference
 from saga.core.definition.graph import graph_from_json
-from saga.errors import DefinitionError, NotFound
+from saga.core.definition.json_value import Json
+from saga.errors import NotFound, UsageError
 from saga.inspection.documents import definition_document
 from saga.inspection.drawing.flow_chart import flow_chart
 from saga.inspection.references import find_definition, missing_definition
+
+GRAPH: Final = "Instead of `text`: the `graph` of a version, as it is answered."
+ACTIVATE: Final = "A start by name uses this version from now on."
+OVERWRITE: Final = "Replace a version that has another graph and no live sagas."
 
 routes: Final = Routes("definitions")
 
@@ -71,23 +79,40 @@ async def get_difference(
 @routes.post(
     "/definitions", Role.ADMIN, summary="Register a definition: 201 new, 200 known with the same hash", status=201
 )
-async def register_definition(
+async def register_definition(  # noqa: PLR0913, PLR0917 (what a request has)
     request: Request,
     sagas: Connected,
-    graph: Annotated[dict[str, Any], Body(embed=True, description="The `graph` of a version, as it is answered.")],
-    input_schema: Annotated[dict[str, Any] | bool | None, Body(embed=True)] = None,
-    activate: Annotated[bool, Body(embed=True)] = True,  # noqa: FBT002 (a member of a JSON object)
-    dry_run: bool = False,  # noqa: FBT001, FBT002
+    graph: Annotated[dict[str, Any], Body(embed=True, description=GRAPH, default_factory=dict)],
+    text: Annotated[str, Body(embed=True, description="The definition as YAML or JSON.")] = "",
+    input_schema: Annotated[dict[str, Any] | bool | None, Body(embed=True, description="Only with `graph`.")] = None,
+    activate: Annotated[bool, Body(embed=True, description=ACTIVATE)] = True,  # noqa: FBT002 (a member of a JSON object)
+    overwrite: Annotated[bool, Body(embed=True, description=OVERWRITE)] = False,  # noqa: FBT002
+    dry_run: Annotated[bool, Query(description="Only check it.")] = False,  # noqa: FBT002
 ) -> Response:
-    wanted = graph_from_json(json.dumps(graph))
-    directory = sagas.adapter.directory
-    gaps = tuple(deployment_gaps([wanted], wanted.services, await directory.contracts(), "the published contracts"))
-    if gaps:
-        raise DefinitionError(
-            f"{wanted.name} v{wanted.version} does not fit the published contracts: {'; '.join(gaps)}", gaps
-        )
-    is_known = any(one.hash == wanted.hash for one in await sagas.listing.definitions())
-    if not dry_run:
-        await directory.register(wanted, input_schema, activate=activate, overwrite=False)
-    found = {"name": wanted.name, "version": wanted.version, "hash": wanted.hash.hex(), "is_new": not is_known}
-    return answer(request, {"now": now_of(sagas), **found}, 200 if is_known or dry_run else 201)
+    """A definition that is not acceptable is 422: `findings` names every reason, for a text with its line and column. 409: the
+    version has another graph; the difference is named.
+    """
+    definition = _definition(text, graph, input_schema)
+    done = await registered(
+        sagas.adapter.directory, definition, activate=activate, overwrite=overwrite, dry_run=dry_run
+    )
+    found = {
+        "now": now_of(sagas),
+        "name": done.graph.name,
+        "version": done.graph.version,
+        "hash": done.graph.hash.hex(),
+        "number": done.number,
+        "is_new": done.is_new,
+        "warnings": list(done.warnings),
+    }
+    return answer(request, found, 201 if done.is_new and not dry_run else 200)
+
+
+def _definition(text: str, graph: dict[str, Any], input_schema: Json) -> Definition:
+    """The definition that a request describes. Raises DefinitionError, UsageError."""
+    if bool(graph) == bool(text):
+        raise UsageError("give the definition once: as text, in YAML or JSON, or as graph")
+    if text:
+        return Definition.from_yaml(text)
+    stored = replace(graph_from_json(json.dumps(graph)), input_schema=input_schema)
+    return Definition.from_yaml(json.dumps(stored_document(stored)))

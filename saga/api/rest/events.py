@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
 from typing import Annotated, Final, cast
 from uuid import UUID
 
 from fastapi import Header, Request, Response
 from fastapi.responses import StreamingResponse
 
+from saga.api.limits import Limits
 from saga.api.live.place import Place
 from saga.api.live.watcher import STREAMS_MAX, Moment, Watcher
-from saga.api.principals import Role, requires
+from saga.api.principals import Role, principal_of, requires
 from saga.api.problems import TOO_MANY, Problem
 from saga.api.rest.routes import Connected, Routes, SagaId
 from saga.core.definition.json_value import Json
@@ -41,7 +43,9 @@ async def watch_saga(
 
     With `Last-Event-ID` the stream goes on behind that event, without gap or double. 204: nothing more will happen.
     """
-    watcher = cast("Watcher", request.app.state.watcher)
+    watcher, limits = cast("Watcher", request.app.state.watcher), cast("Limits", request.app.state.limits)
+    sender = principal_of(request).sender
+    limits.check_streams(sender)
     if watcher.streams >= STREAMS_MAX:
         raise Problem(TOO_MANY, f"this process serves {STREAMS_MAX} streams already")
     place = Place() if last_event_id is None else Place.read(last_event_id)
@@ -50,13 +54,22 @@ async def watch_saga(
     if is_all_received:
         return Response(status_code=204)
     return StreamingResponse(
-        _stream(request, watcher, saga, place, moment),
+        _counted(_stream(request, watcher, saga, place, moment), limits, sender),
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},
     )
 
 
-async def _stream(request: Request, watcher: Watcher, saga: UUID, place: Place, known: Moment) -> AsyncIterator[str]:
+async def _counted(stream: AsyncGenerator[str, None], limits: Limits, sender: str | None) -> AsyncIterator[str]:
+    with limits.streaming(sender):
+        async with aclosing(stream):
+            async for event in stream:
+                yield event
+
+
+async def _stream(
+    request: Request, watcher: Watcher, saga: UUID, place: Place, known: Moment
+) -> AsyncGenerator[str, None]:
     yield f"retry: {RETRY_MS}\n\n"
     clock = asyncio.get_running_loop().time
     until = clock() + STREAM_SECONDS_MAX
@@ -67,6 +80,8 @@ async def _stream(request: Request, watcher: Watcher, saga: UUID, place: Place, 
                 yield _event("reset", {"saga": str(saga)})
             found: Moment | None = moment
             while found is not None and clock() < until:
+                if not await _may_look(request):
+                    return
                 for event in _events(found, place):
                     yield event
                 if found.is_over:

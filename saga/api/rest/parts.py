@@ -7,8 +7,9 @@ from typing import Annotated, Final, Literal
 
 from fastapi import Query, Request, Response
 
-from saga.api.principals import Role, principal_of
-from saga.api.rest.reading import PAGE, Limit, show_of
+from saga.api.disclosure import shown_to, value_shown_to
+from saga.api.principals import Role
+from saga.api.rest.reading import PAGE, Limit
 from saga.api.rest.routes import Connected, Routes, SagaId, answer, now_of
 from saga.client import ending_document
 from saga.core.duration import duration_ms
@@ -24,6 +25,8 @@ from saga.ports.saga_detail import HISTORY_LINES_MAX, place_of
 
 WAIT_SECONDS_MAX: Final = 60.0
 """Maximum of `wait`; a client asks again after that."""
+READ_SECONDS: Final = 5.0
+"""Time for reading the end of a saga that has ended."""
 
 routes: Final = Routes("sagas")
 
@@ -38,16 +41,15 @@ async def get_result(
     seconds = duration_ms(wait) / 1000
     if seconds > WAIT_SECONDS_MAX:
         raise UsageError(f"wait={wait}: at most {WAIT_SECONDS_MAX:.0f}s; ask again after that")
-    await sagas.snapshot(saga)  # NotFound, if there is none
+    snapshot = await sagas.snapshot(saga)  # NotFound, if there is none
     try:
-        ending = await sagas.handle(saga).result(seconds)
+        is_over = snapshot.state.phase.is_terminal
+        ending = await sagas.handle(saga).result(max(seconds, READ_SECONDS) if is_over else seconds)
     except TimeoutError:
         return answer(request, {"now": now_of(sagas), "saga": str(saga), "status": None}, 202)
-    principal = principal_of(request)
-    shows_value = principal.reads_payloads or principal.role is Role.STARTER
-    return answer(
-        request, {"now": now_of(sagas), "saga": str(saga), **ending_document(ending, shows_value=shows_value)}
-    )
+    graph = await sagas.process.definitions.graph(snapshot.definition)
+    shown = replace(ending, value=await value_shown_to(request, graph, ending.value))
+    return answer(request, {"now": now_of(sagas), "saga": str(saga), **ending_document(shown)})
 
 
 @routes.get("/sagas/{ref}/history", summary="The transitions of a saga, oldest first")
@@ -71,7 +73,8 @@ async def get_step(request: Request, sagas: Connected, saga: SagaId, step: str) 
     if position is None:
         names = ", ".join(detail.graph.positions)
         raise NotFound(f"saga {saga} has no step {step!r}: its steps are {names}")
-    return answer(request, {"now": Instant(detail.now), **step_document(detail, position, show_of(request))})
+    document = step_document(detail, position, await shown_to(request, detail))
+    return answer(request, {"now": Instant(detail.now), **document})
 
 
 @routes.get("/sagas/{ref}/graph", summary="The graph of a saga with the states of its steps")

@@ -6,12 +6,14 @@ from typing import Annotated, Final
 
 from fastapi import Query, Request, Response
 
-from saga.api.principals import ROLES, Principal, principal_of
-from saga.api.rest.routes import Connected, Document, Routes, SagaId, answer
+from saga.api.disclosure import shown_to
+from saga.api.principals import ROLES, Principal, Role, principal_of
+from saga.api.rest.routes import Connected, Document, Routes, SagaId, answer, now_of
 from saga.errors import UsageError
 from saga.inspection.actions.allowed import allowed
-from saga.inspection.documents import ALL_PARTS, Show, hidden, page_document, payload, saga_document
+from saga.inspection.documents import ALL_PARTS, page_document, saga_document
 from saga.inspection.instants import Instant
+from saga.inspection.references import find_saga
 from saga.inspection.summaries.effects import effects_document
 from saga.ports.saga_detail import SagaDetail
 
@@ -22,11 +24,6 @@ PAGE_MAX: Final = 500
 
 routes: Final = Routes("sagas")
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Maximum number of entries in the answer.")]
-
-
-def show_of(request: Request) -> Show:
-    """Returns the form in which this principal sees inputs and results."""
-    return payload if principal_of(request).reads_payloads else hidden
 
 
 @routes.get("/sagas", summary="List sagas, newest first")
@@ -49,12 +46,24 @@ async def get_saga(
 ) -> Response:
     parts = parts_of(with_, PARTS)
     detail = await sagas.detail(saga)
-    found = {"now": Instant(detail.now), **saga_document(detail, parts, show=show_of(request))}
+    found = {"now": Instant(detail.now), **saga_document(detail, parts, shown=await shown_to(request, detail))}
     if "effects" in parts:
         found["effects"] = effects_document(detail)
     if "allowed" in parts:
         found["allowed"] = _allowed(detail, principal_of(request))
     return answer(request, found)
+
+
+@routes.get(
+    "/definitions/{name}/saga", Role.VIEWER, Role.STARTER, summary="The id of the saga that was started with a key"
+)
+async def find_saga_by_key(
+    request: Request,
+    sagas: Connected,
+    name: str,
+    key: Annotated[str, Query(description="The start key, which may have any characters.")],
+) -> Response:
+    return answer(request, {"now": now_of(sagas), "saga": str(await find_saga(sagas.adapter, f"{name}:{key}"))})
 
 
 def _allowed(detail: SagaDetail, principal: Principal) -> list[Document]:

@@ -21,6 +21,8 @@ from saga.inspection.actions.plan import Plan
 from saga.inspection.actions.plan_page import plan_document, plan_lines
 from saga.inspection.actions.request import ActionRequest
 from saga.inspection.documents import saga_document
+from saga.inspection.masking.saga_marks import read_marks
+from saga.inspection.masking.shown import Payloads
 from saga.inspection.plans import remaining_effects
 from saga.inspection.references import find_saga
 from saga.inspection.why import why
@@ -79,10 +81,13 @@ def run_action(action: Action, selected: Selected, by: ActionOptions, store: Sto
 async def _run_one(app: App, action: Action, reference: str, by: ActionOptions, *, as_json: bool) -> int:
     saga = await find_saga(app.adapter, reference)
     before, plan = await app.detail(saga), await app.operations.plan(saga, action.request)
-    lines = [title_of(before), *plan_lines(plan, before)]
+    payloads = Payloads(await read_marks(app.adapter.directory, before.graph))
+    lines = [title_of(before), *plan_lines(plan, before, payloads)]
     if by.dry_run:
         refused_if(plan)
-        print_json(plan_document(plan, before)) if as_json else say("\n".join([*lines, f"plan {plan.digest}"]))
+        print_json(plan_document(plan, before, payloads)) if as_json else say(
+            "\n".join([*lines, f"plan {plan.digest}"])
+        )
         return DONE
     expected_plan = None if by.if_plan is None else _approved(plan, by.if_plan)
     is_refused = plan.refusal is not None  # it is asked for all the same, so that the audit has it
@@ -94,7 +99,7 @@ async def _run_one(app: App, action: Action, reference: str, by: ActionOptions, 
             return _declined()
         expected_plan = expected_plan or (plan.digest if is_shown else None)
     await action.apply(app, saga, by, expected_plan=expected_plan)
-    _report(action, await app.detail(saga), as_json=as_json)
+    _report(action, await app.detail(saga), payloads, as_json=as_json)
     return DONE
 
 
@@ -104,9 +109,9 @@ def _approved(plan: Plan, approved: str) -> str:
     return plan.digest if is_meant else approved
 
 
-def _report(action: Action, after: SagaDetail, *, as_json: bool) -> None:
+def _report(action: Action, after: SagaDetail, payloads: Payloads, *, as_json: bool) -> None:
     if as_json:
-        print_json(saga_document(after))
+        print_json(saga_document(after, shown=payloads))
         return
     say(sentence(after, why(after), clock_of(after.now)))
     for line in remaining_effects(after.graph, after.state.vector) if action.verb == "abandon" else ():

@@ -22,12 +22,13 @@ from saga.core.state.letters import COMPENSATING as COMPENSATING_STEP
 from saga.core.state.operation import Operation
 from saga.inspection.attempts import attempts_in_history, operations
 from saga.inspection.documents import audit_document, saga_document
+from saga.inspection.masking.saga_marks import read_marks
+from saga.inspection.masking.shown import Payloads, payloads_of
 from saga.inspection.moments import budget_end_of, deadline_of
 from saga.inspection.references import find_saga
-from saga.inspection.returned import returned
 from saga.inspection.step_reason import reason_of
 from saga.inspection.why import why
-from saga.inspection.wording import Clock, clock_of, letter_word, readable, sentence, shortened, span, state_of
+from saga.inspection.wording import Clock, clock_of, letter_word, sentence, shortened, span, state_of
 from saga.loops import run
 from saga.ports.saga_detail import SagaDetail
 from saga.ports.values.audit import AuditFilter, AuditLine
@@ -62,15 +63,19 @@ def show(
     """
     settings = store.settings()
     log_for_people(settings)
-    detail, audits = run(_read(settings, saga))
-    document = saga_document(detail) | {"audit": [audit_document(line, detail.graph) for line in audits]}
-    print_page(Page([*saga_page(detail, is_full=full), *_audit(detail, audits)], document), as_json=json)
+    detail, payloads, audits = run(_read(settings, saga))
+    document = saga_document(detail, shown=payloads) | {
+        "audit": [audit_document(line, detail.graph) for line in audits]
+    }
+    page = [*saga_page(detail, payloads, is_full=full), *_audit(detail, audits)]
+    print_page(Page(page, document), as_json=json)
 
 
-async def _read(settings: Settings, reference: str) -> tuple[SagaDetail, list[AuditLine]]:
+async def _read(settings: Settings, reference: str) -> tuple[SagaDetail, Payloads, list[AuditLine]]:
     async with opened_store(settings) as adapter:
         detail = await adapter.listing.detail(await find_saga(adapter, reference))
-        return detail, await adapter.ledger.audits(AuditFilter(saga=detail.saga))
+        payloads = Payloads(await read_marks(adapter.directory, detail.graph))
+        return detail, payloads, await adapter.ledger.audits(AuditFilter(saga=detail.saga))
 
 
 async def read_saga(settings: Settings, reference: str) -> SagaDetail:
@@ -79,13 +84,15 @@ async def read_saga(settings: Settings, reference: str) -> SagaDetail:
         return await adapter.listing.detail(await find_saga(adapter, reference))
 
 
-def saga_page(detail: SagaDetail, *, is_full: bool = False) -> list[RenderableType]:
+def saga_page(detail: SagaDetail, payloads: Payloads | None = None, *, is_full: bool = False) -> list[RenderableType]:
     """The facts of a saga, its steps and its history. `is_full`: no text is cut short."""
+    payloads = payloads_of(detail) if payloads is None else payloads
     clock, cut = clock_of(detail.now), _whole if is_full else shortened
     head = Text.assemble((f"{detail.graph.name} v{detail.graph.version}", "bold"), f"  {detail.saga}")
     if detail.key:
         head.append(f"  key {detail.key}")
-    return [head, _facts(detail, clock, cut), Text(""), _steps(detail, cut), Text(""), _history(detail, clock, cut)]
+    facts, steps = _facts(detail, payloads, clock, cut), _steps(detail, payloads, cut)
+    return [head, facts, Text(""), steps, Text(""), _history(detail, clock, cut)]
 
 
 def _audit(detail: SagaDetail, audits: Sequence[AuditLine]) -> list[RenderableType]:
@@ -106,7 +113,7 @@ def _whole(text: str, _: int = 0) -> str:
     return text
 
 
-def _facts(detail: SagaDetail, clock: Clock, cut: Cut) -> Table:
+def _facts(detail: SagaDetail, payloads: Payloads, clock: Clock, cut: Cut) -> Table:
     state = detail.state
     facts = Table.grid(padding=(0, 2))
     facts.add_column()
@@ -116,8 +123,8 @@ def _facts(detail: SagaDetail, clock: Clock, cut: Cut) -> Table:
     if state.reason:
         facts.add_row(Text("reason"), Text(state.reason))
     facts.add_row(Text("why"), Text(sentence(detail, why(detail), clock)))
-    facts.add_row(Text("input"), Text(cut(readable(detail.input))))
-    if (result := returned(detail)) is not None:
+    facts.add_row(Text("input"), Text(cut(payloads.input_text(detail))))
+    if (result := payloads.returned(detail)) is not None:
         facts.add_row(Text("result"), Text(cut(dumps(result, ensure_ascii=False))))
     if detail.tags:
         facts.add_row(Text("tags"), Text(cut(detail.tags)))
@@ -133,17 +140,17 @@ def _times(detail: SagaDetail, clock: Clock) -> str:
     return times if (deadline := deadline_of(detail)) is None else f"{times}, deadline {clock(deadline)}"
 
 
-def _steps(detail: SagaDetail, cut: Cut) -> RenderableType:
+def _steps(detail: SagaDetail, payloads: Payloads, cut: Cut) -> RenderableType:
     tables = []
     for is_wide in (False, True):
         rows = table("step", "service", "state", "tries", *(("process",) if is_wide else ()), "result or reason")
         for position in range(len(detail.graph.steps)):
-            rows.add_row(*_step_cells(detail, position, cut, is_wide=is_wide))
+            rows.add_row(*_step_cells(detail, payloads, position, cut, is_wide=is_wide))
         tables.append(rows)
     return Columns(*tables)
 
 
-def _step_cells(detail: SagaDetail, position: int, cut: Cut, *, is_wide: bool) -> list[Text]:
+def _step_cells(detail: SagaDetail, payloads: Payloads, position: int, cut: Cut, *, is_wide: bool) -> list[Text]:
     step, letter = detail.graph.steps[position], detail.state.vector[position]
     record, command = detail.records.get(position), detail.commands.get(position)
     style = "bold red" if letter in QUARANTINED_LETTERS else _LETTER_STYLES.get(letter, "")
@@ -157,10 +164,10 @@ def _step_cells(detail: SagaDetail, position: int, cut: Cut, *, is_wide: bool) -
         Text(letter_word(letter), style=style),
         Text(str(tries or "")),
     ]
-    return [*cells, *([Text(process)] if is_wide else []), _outcome(detail, position, cut)]
+    return [*cells, *([Text(process)] if is_wide else []), _outcome(detail, payloads, position, cut)]
 
 
-def _outcome(detail: SagaDetail, position: int, cut: Cut) -> Text:
+def _outcome(detail: SagaDetail, payloads: Payloads, position: int, cut: Cut) -> Text:
     """The error of the attempt under way, else why it ended as it did, else the result, else the newest detail in the history."""
     record, command = detail.records.get(position), detail.commands.get(position)
     if command is not None and command.error:
@@ -168,7 +175,7 @@ def _outcome(detail: SagaDetail, position: int, cut: Cut) -> Text:
     if (reason := reason_of(detail, position)) is not None:
         return Text(cut(reason, OUTCOME_CHARS_MAX))
     if record is not None:
-        return Text(cut(readable(record.result), OUTCOME_CHARS_MAX))
+        return Text(cut(payloads.result_text(detail, position), OUTCOME_CHARS_MAX))
     found = (line.detail for line in reversed(detail.history) if line.step == position and line.detail)
     return Text(cut(next(found, ""), OUTCOME_CHARS_MAX))
 

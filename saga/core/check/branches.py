@@ -8,7 +8,8 @@ from typing import Final
 from saga.core.check.edges import known_steps
 from saga.core.check.finding import Code, Finding, error
 from saga.core.check.place import step_place, title
-from saga.core.condition.condition import condition_fault, condition_of
+from saga.core.condition.condition import condition_fault, condition_of, steps_read
+from saga.core.condition.needs import RECORDED_WORDS
 from saga.core.condition.paths_read import conjuncts
 from saga.core.definition.contract import Contract
 from saga.core.definition.json_value import Json
@@ -20,7 +21,7 @@ from saga.core.definition.outline import (
     is_read_only,
     pivot_position,
 )
-from saga.core.definition.paths import OUTPUT, REASON, paths_without_default
+from saga.core.definition.paths import REASON, paths_without_default
 
 CONDITION_REMEDY: Final = "A condition compares what input and steps.<name>.output have, in CEL."
 _SHOWN_MAX: Final = 200
@@ -81,25 +82,26 @@ def _reading_findings(outline: Outline, step: AnyStepOutline) -> Iterator[Findin
     if isinstance(step, StepOutline):
         yield from _absent_findings(outline, step.inputs, step, f"{place}, inputs")
     for field, text in condition_texts(step):
-        given = "" if field == "when" else step.condition or ""
+        given = conjuncts(text) | (frozenset() if field == "when" else _given(step))
         for name, word in sorted(condition_of(text).step_words):
             is_guarded = f"has(steps.{name}.{word})" in text.replace(" ", "")
-            if (
-                word == OUTPUT
-                and not is_guarded
-                and _may_be_absent(outline, name, f"({text}) && ({given or 'true'})", word, step)
-            ):
+            if word in RECORDED_WORDS and not is_guarded and _may_be_absent(outline, name, given, word, step):
                 yield _absent(f"{place}, {field}", name, word)
 
 
 def _absent_findings(outline: Outline, template: Json, step: StepOutline | None, place: str) -> Iterator[Finding]:
     """Finds the results that may not be there when a template reads them without a default."""
-    condition = "" if step is None else step.condition or ""
+    given = _given(step)
     for path in paths_without_default(template):
         if path[0] == "steps" and path[1] in outline.positions:
             name, word = path[1], path[2]
-            if _may_be_absent(outline, name, condition, word, step):
+            if _may_be_absent(outline, name, given, word, step):
                 yield _absent(place, name, word)
+
+
+def _given(step: AnyStepOutline | None) -> frozenset[str]:
+    """Returns what is true whenever a step runs."""
+    return frozenset() if step is None or step.condition is None else conjuncts(step.condition)
 
 
 def _absent(place: str, name: str, word: str) -> Finding:
@@ -108,20 +110,28 @@ def _absent(place: str, name: str, word: str) -> Finding:
     return error(Code.MAY_BE_ABSENT, place, reason, remedy)
 
 
-def _may_be_absent(outline: Outline, name: str, condition: str, word: str, reader: AnyStepOutline | None) -> bool:
-    """Returns whether a step may have no output, or no reason, although the condition of its reader holds."""
-    step, given = outline.steps[outline.positions[name]], conjuncts(condition)
+def _may_be_absent(
+    outline: Outline, name: str, given: frozenset[str], word: str, reader: AnyStepOutline | None
+) -> bool:
+    """Returns whether a step may have no output, or no reason, although everything in `given` is true for its reader."""
+    step = outline.steps[outline.positions[name]]
     if word == REASON:
         return f"steps . {name} . rejected" not in given
     if isinstance(step, CheckOutline):
         return True
     if f"steps . {name} . succeeded" in given:
         return False
-    may_be_skipped = step.condition is not None and not conjuncts(step.condition) <= given
+    may_be_skipped = step.condition is not None and (not _given(step) <= given or _may_change(outline, step))
     excluded = {f"! ( steps . {name} . rejected )", f"! steps . {name} . rejected"}
     may_be_rejected = step.goes_on and excluded.isdisjoint(given)
     may_be_open = reader is not None and reader.successes > 0 and name in reader.after
     return may_be_skipped or may_be_rejected or may_be_open
+
+
+def _may_change(outline: Outline, step: AnyStepOutline) -> bool:
+    """Returns whether the condition of a step may have another value later, since it reads steps that may still be under way."""
+    later = outline.positions[step.name]
+    return any(not outline.is_finished_before(outline.positions[name], later) for name in steps_read(step.condition))
 
 
 def _check_findings(outline: Outline, position: int, step: AnyStepOutline, pivot: int) -> Iterator[Finding]:

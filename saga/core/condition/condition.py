@@ -9,11 +9,13 @@ from typing import Final
 from saga.core.condition.cel import CompileError, Outcome, compiled
 from saga.core.condition.cells import INPUT, Cells, root_of, values_of
 from saga.core.condition.direct import direct
+from saga.core.condition.growth import growth
 from saga.core.condition.paths_read import UnreadableConditionError, is_word_of_step, paths_read
 from saga.core.definition.json_value import Json
-from saga.core.definition.paths import Segment, Segments
+from saga.core.definition.paths import Segment, Segments, is_unicode
 
 CONDITION_CHARS_MAX: Final = 2_000
+GROWTH_MAX: Final = 1_000
 COMPILED_MAX: Final = 2_048  # conditions that a process keeps
 
 
@@ -48,7 +50,7 @@ class Condition:
 
 @lru_cache(maxsize=COMPILED_MAX)
 def condition_of(text: str) -> Condition:
-    """Compiles a condition, once for each text.
+    """Compiles a condition, or returns the one of the same text if it is among the last `COMPILED_MAX`.
 
     Raises:
         CompileError: the text is not a condition.
@@ -62,14 +64,20 @@ def steps_read(text: str | None) -> tuple[str, ...]:
     return () if text is None else condition_of(text).steps
 
 
-def condition_fault(text: str) -> str | None:
-    """Returns the clause that says why a text is not a condition, None if it is one."""
+def condition_fault(text: object) -> str | None:
+    """Returns the clause that says why something is not the text of a condition, None if it is."""
+    if not isinstance(text, str):
+        return "is neither a comparison nor a text in CEL"
     if len(text) > CONDITION_CHARS_MAX:
         return f"has {len(text):,} characters; {CONDITION_CHARS_MAX:,} are allowed"
+    if not is_unicode(text):
+        return "has an unpaired surrogate in it"
     try:
         condition_of(text)
     except (CompileError, UnreadableConditionError) as error:
         return str(error)
+    if growth(text) > GROWTH_MAX:
+        return f"may make values more than {GROWTH_MAX:,} times as large as those that it reads"
     return None
 
 

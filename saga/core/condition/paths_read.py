@@ -43,8 +43,7 @@ def paths_read(text: str) -> tuple[Segments, ...]:
     tokens = tokens_of(text)
     found: dict[Segments, None] = {}
     for place, (kind, word) in enumerate(tokens):
-        is_field = place > 0 and tokens[place - 1][1] == "."
-        if kind == "name" and word in {"input", "steps"} and not is_field:
+        if kind == "name" and word in {"input", "steps"} and not _is_field(tokens, place):
             path = (word, *path_behind(tokens, place + 1)[0])
             if word == "steps" and (len(path) < len("swo") or path[2] not in STEP_WORDS):
                 raise UnreadableConditionError(
@@ -52,6 +51,14 @@ def paths_read(text: str) -> tuple[Segments, ...]:
                 )
             found[path] = None
     return tuple(found)
+
+
+def _is_field(tokens: list[tuple[str, str]], place: int) -> bool:
+    """Returns whether a name is a part of what is before it. In CEL, a dot with nothing before it begins a path."""
+    if place == 0 or tokens[place - 1][1] != ".":
+        return False
+    kind, word = tokens[place - 2] if place > 1 else ("", "")
+    return word in {")", "]", "}", "`"} or (kind in {"name", "text", "number"} and word != "in")
 
 
 def is_word_of_step(text: str) -> bool:
@@ -128,7 +135,7 @@ def _part_at(tokens: list[tuple[str, str]], place: int) -> tuple[Segment, int] |
 
 def literal(kind: str, word: str) -> Segment | None:
     """The whole number or the text that a token stands for. None: it has another notation."""
-    if kind == "number" and word.isdigit():
+    if kind == "number" and word.isascii() and word.isdigit():
         return int(word)
     if kind == "text" and word.startswith('"') and not word.startswith('"""'):
         try:

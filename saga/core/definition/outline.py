@@ -109,9 +109,9 @@ class Outline:
 
     @cached_property
     def closing(self) -> int:
-        """The position of the step that comes after all others, -1 if there is none."""
+        """The position of the step before which all others have finished, -1 if there is none."""
         last = self.order.sequence[-1] if self.order.sequence else -1
-        return last if last >= 0 and self.order.ancestors[last].bit_count() == len(self.steps) - 1 else -1
+        return last if last >= 0 and self.finished_before[last].bit_count() == len(self.steps) - 1 else -1
 
 
 def is_read_only(step: AnyStepOutline, contract: Contract | None) -> bool:

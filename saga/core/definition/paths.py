@@ -167,11 +167,12 @@ def value_fault(value: object) -> str | None:
     if isinstance(value, int | float):  # a float beyond it is written without a point, and read back as an integer
         return None if abs(value) <= INTEGER_MAX else f"the number {value} is beyond 2**53 - 1; write it as a string"
     if isinstance(value, str):
-        return None if _is_unicode(value) else f"the text {value!r} has an unpaired surrogate in it"
+        return None if is_unicode(value) else f"the text {value!r} has an unpaired surrogate in it"
     return f"{value!r} is a {type(value).__name__}, which is not a JSON value"
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Returns whether a text can be written as UTF-8: it has no unpaired surrogate."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -198,7 +199,7 @@ def _object_faults(template: dict[Json, Json], depth: int) -> Iterator[str]:
         yield from _faults(template.get(DEFAULT_KEY), depth + 1)
         return
     for key, entry in template.items():
-        if not isinstance(key, str) or not _is_unicode(key):
+        if not isinstance(key, str) or not is_unicode(key):
             yield f"the key {key!r} is not a JSON string"
         elif key.startswith("$") and not key.startswith("$$"):
             yield f"the key {key!r} has no meaning here; as a literal it is stored as {literal_key(key)!r}"
@@ -221,9 +222,7 @@ def _is_path(segments: Json) -> bool:
 def _is_segment(segment: Json) -> bool:
     if isinstance(segment, bool):
         return False
-    return (
-        _is_unicode(segment) if isinstance(segment, str) else isinstance(segment, int) and 0 <= segment <= INTEGER_MAX
-    )
+    return is_unicode(segment) if isinstance(segment, str) else isinstance(segment, int) and 0 <= segment <= INTEGER_MAX
 
 
 def _segments(template: dict[str, Json]) -> list[Json] | None:

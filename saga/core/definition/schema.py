@@ -13,20 +13,47 @@ from saga.core.definition.json_value import Json
 
 DEPTH_MAX: Final = 64
 MISFITS_MAX: Final = 5
+SENSITIVE: Final = "x-saga-sensitive"
+"""The keyword of a JSON Schema whose values people must not see."""
+MARKS: Final = "x-saga-marks"
+"""The keyword of a whole JSON Schema with other descriptions of the same type, of which only the marks count."""
+Shown = Callable[[Json], str]
+"""Words for a value that does not fit."""
 _REFERENCE: Final = "#/$defs/"
+_KINDS: Final[Mapping[type, str]] = {dict: "an object", list: "a list", type(None): "null"}
+
+
+def is_sensitive(schema: Json) -> bool:
+    """Tells whether a JSON Schema itself says that people must not see its values; `password` and `writeOnly` say it, too."""
+    if not isinstance(schema, Mapping):
+        return False
+    return schema.get(SENSITIVE) is True or schema.get("writeOnly") is True or schema.get("format") == "password"
+
+
+def has_sensitive_parts(document: Json) -> bool:
+    """Tells whether any part of a JSON Schema says that people must not see it."""
+    if isinstance(document, Mapping):
+        return is_sensitive(document) or any(map(has_sensitive_parts, document.values()))
+    return isinstance(document, list) and any(map(has_sensitive_parts, document))
 
 
 def misfits(schema: Json, value: Json) -> list[str]:
-    """Returns the first few misfits as "place: reason", nothing if the value fits."""
+    """Returns the first few misfits as "place: reason", nothing if the value fits. No value of a type with marks is shown."""
     if not isinstance(schema, Mapping):
         return []
-    found = _Check(schema.get("$defs", {})).misfits(schema, value, "", DEPTH_MAX)
+    found = _first_misfits(schema, value, _shown)
+    return _first_misfits(schema, value, _kind) if found and has_sensitive_parts(schema) else found
+
+
+def _first_misfits(schema: Mapping[str, Json], value: Json, shown: Shown) -> list[str]:
+    found = _Check(schema.get("$defs", {}), shown).misfits(schema, value, "", DEPTH_MAX)
     return [text for text, _ in zip(found, range(MISFITS_MAX), strict=False)]
 
 
 class _Check:
-    def __init__(self, definitions: Mapping[str, Json]) -> None:
+    def __init__(self, definitions: Mapping[str, Json], shown: Shown) -> None:
         self._definitions = definitions
+        self._shown = shown
 
     def misfits(self, schema: Json, value: Json, place: str, depth: int) -> Iterator[str]:
         if depth == 0 or not isinstance(schema, Mapping):
@@ -40,9 +67,9 @@ class _Check:
             if choices:
                 yield from self._misfits_of_all(choices, value, place, depth)
         if "type" in schema and not _is_of(schema["type"], value):
-            yield f"{_named(place)}{_shown(value)} is not of type {_title(schema['type'])}"
+            yield f"{_named(place)}{self._shown(value)} is not of type {_title(schema['type'])}"
             return
-        yield from (f"{_named(place)}{text}" for text in _bounds(schema, value))
+        yield from (f"{_named(place)}{text}" for text in _bounds(schema, value, self._shown))
         if isinstance(value, Mapping):
             yield from self._fields(schema, value, place, depth)
         elif isinstance(value, list) and "items" in schema:
@@ -75,8 +102,11 @@ def _named(place: str) -> str:
 
 
 def _shown(value: Json) -> str:
-    words = {dict: "an object", list: "a list", type(None): "null"}
-    return words.get(type(value)) or repr(value)[:40]
+    return _KINDS.get(type(value)) or repr(value)[:40]
+
+
+def _kind(value: Json) -> str:
+    return _KINDS.get(type(value)) or ("a text" if isinstance(value, str) else "a number or a truth value")
 
 
 def _title(types: Json) -> str:
@@ -113,14 +143,14 @@ TYPES: Final[Mapping[str, Callable[[Json], bool]]] = {
 }
 
 
-def _bounds(schema: Mapping[str, Json], value: Json) -> Iterator[str]:
+def _bounds(schema: Mapping[str, Json], value: Json, shown: Shown) -> Iterator[str]:
     if "enum" in schema and value not in schema["enum"]:
-        yield f"{_shown(value)} is not one of {', '.join(map(repr, schema['enum'][:10]))}"
+        yield f"{shown(value)} is not one of {', '.join(map(repr, schema['enum'][:10]))}"
     if "const" in schema and value != schema["const"]:
-        yield f"{_shown(value)} is not {schema['const']!r}"
+        yield f"{shown(value)} is not {schema['const']!r}"
     if isinstance(value, int | float) and not isinstance(value, bool):
         yield from (
-            f"{_shown(value)} is {reason} {schema[name]}"
+            f"{shown(value)} is {reason} {schema[name]}"
             for name, is_bad, reason in _LIMITS
             if name in schema and is_bad(value, schema[name])
         )

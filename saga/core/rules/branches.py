@@ -167,7 +167,7 @@ def _question(fold: Fold, condition: Condition) -> Question:
         letter, word = fold.letters[step], root[2]
         if word in _LETTERS_OF_WORDS:
             cells[cell] = letter == _LETTERS_OF_WORDS[str(word)]
-        elif word == OUTPUT and letter == SUCCEEDED:
+        elif word == OUTPUT and letter == SUCCEEDED and not isinstance(fold.graph.steps[step], Check):
             documents[cell] = step
         elif word == REASON and letter == HANDLED and step in fold.reasons:
             cells[cell] = fold.reasons[step]

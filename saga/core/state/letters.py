@@ -61,6 +61,8 @@ DECLARABLE_LETTERS: Final = frozenset((QUARANTINED_DISPATCHED, QUARANTINED_VOIDI
 """Quarantined while nobody knows whether the step took effect: an operator may declare it."""
 HAPPENED_LETTERS: Final = frozenset((SUCCEEDED, COMPENSATING, COMPENSATED))
 """After a report, the effect is there or was there: the step has a result."""
+RECORDED_LETTERS: Final = frozenset((SUCCEEDED, HANDLED))
+"""Finished with a result: what the step returned, or the reason of its rejection."""
 NO_EFFECT_LETTERS: Final = frozenset((REJECTED, VOID, COMPENSATED, SKIPPED, HANDLED))
 """Without an effect, for sure and for ever: clear once all successors are (G12, G42), since they may have run behind it."""
 

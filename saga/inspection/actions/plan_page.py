@@ -10,64 +10,58 @@ from saga.core.definition.json_value import Json
 from saga.core.definition.paths import resolve
 from saga.errors import InputRefused
 from saga.inspection.actions.plan import Plan
-from saga.inspection.documents import payload
+from saga.inspection.masking.shown import Payloads, decoded
 from saga.inspection.rollback_preview import PlannedUndo, UndoAction
-from saga.inspection.wording import readable, shortened
+from saga.inspection.wording import shortened
 from saga.ports.saga_detail import SagaDetail
 
 
-def plan_lines(plan: Plan, detail: SagaDetail) -> list[str]:
+def plan_lines(plan: Plan, detail: SagaDetail, payloads: Payloads) -> list[str]:
     """The plan in words. A rollback is the order of its undoing, everything else a list of what changes."""
     if plan.refusal is not None:
         return [f"refused: {plan.refusal}"]
     changes = () if plan.request.action == "roll back" else plan.changes
-    return [*changes, *_undo_lines(plan, detail), *plan.residue]
+    return [*changes, *_undo_lines(plan, detail, payloads), *plan.residue]
 
 
-def plan_document(plan: Plan, detail: SagaDetail) -> dict[str, Any]:
+def plan_document(plan: Plan, detail: SagaDetail, payloads: Payloads) -> dict[str, Any]:
     """The document of the plan, with input and result of each step that is undone. They are not in the digest."""
     document = plan.document()
     for stage, planned in zip(document["stages"], plan.stages, strict=True):
         for undo, each in zip(stage, planned, strict=True):
-            undo |= {"input": _input(detail, each.step), "result": _result(detail, each.step)}
+            undo |= {"input": _input(detail, each.step, payloads), "result": payloads.result(detail, each.step)}
     return document
 
 
-def _undo_lines(plan: Plan, detail: SagaDetail) -> Iterator[str]:
+def _undo_lines(plan: Plan, detail: SagaDetail, payloads: Payloads) -> Iterator[str]:
     if plan.request.action == "roll back" and not plan.stages:
         yield "no step needs to be compensated"
     for number, stage in enumerate(plan.stages, 1):
         for each in stage:
             step = detail.graph.steps[each.step]
             yield f"{number}. {step.name} ({step.service}.{step.handler}): {each.undo.value}"
-            yield from _payload_lines(detail, each)
+            yield from _payload_lines(detail, each, payloads)
     if plan.kept:
         yield f"cannot be undone and remains: {', '.join(plan.kept)}"
 
 
-def _payload_lines(detail: SagaDetail, each: PlannedUndo) -> Iterator[str]:
+def _payload_lines(detail: SagaDetail, each: PlannedUndo, payloads: Payloads) -> Iterator[str]:
     if each.undo is not UndoAction.AWAIT_PIVOT:
-        record = detail.records.get(each.step)
-        result = None if record is None else record.result
-        text = "" if result is None else f", result {shortened(readable(result))}"
-        yield f"     input {shortened(json.dumps(_input(detail, each.step), ensure_ascii=False))}{text}"
+        result = shortened(payloads.result_text(detail, each.step))
+        text = f", result {result}" if result else ""
+        yield f"     input {shortened(json.dumps(_input(detail, each.step, payloads), ensure_ascii=False))}{text}"
 
 
-def _result(detail: SagaDetail, step: int) -> Json:
-    record = detail.records.get(step)
-    return None if record is None else payload(record.result)
-
-
-def _input(detail: SagaDetail, step: int) -> Json:
+def _input(detail: SagaDetail, step: int, payloads: Payloads) -> Json:
     """The input of the compensation, as the participant will build it."""
-    value: Json = payload(detail.input)
     template = detail.graph.steps[step].inputs
     if template is None:
-        return value
+        return payloads.input(detail)
+    value: Json = decoded(detail.input)
     results: dict[int, Json] = {
-        position: payload(record.result) for position, record in detail.records.items() if record.result is not None
+        position: decoded(record.result) for position, record in detail.records.items() if record.result is not None
     }
     try:
-        return resolve(template, value, detail.graph.results_by_name(results))
+        return payloads.made(template, resolve(template, value, detail.graph.results_by_name(results)))
     except InputRefused as error:
         return str(error)

@@ -69,7 +69,8 @@ def layer_numbers(after: Sequence[Sequence[int]], pivot: int = -1) -> list[int]:
             numbers[node] = max(numbers[node], at_least)
 
     behind = [node for node in order.sequence if pivot >= 0 and order.is_before(pivot, node)]
-    others = [node for node in order.sequence if node != pivot and node not in set(behind)]
+    right = {pivot, *behind}
+    others = [node for node in order.sequence if node not in right]
     rank(others, 0)
     if pivot >= 0:
         rank([pivot], max((numbers[node] + 1 for node in others), default=0))

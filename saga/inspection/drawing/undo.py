@@ -26,8 +26,8 @@ from saga.core.state.letters import (
 )
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
-from saga.inspection.moments import last_line
 from saga.inspection.rollback_preview import RollbackPreview, UndoAction, preview_rollback
+from saga.inspection.step_reason import Undone, undone_of
 from saga.ports.saga_detail import SagaDetail
 
 
@@ -115,12 +115,12 @@ def undo_edges(graph: Graph, undone: Iterable[int]) -> dict[tuple[int, int], tup
     stops = frozenset(undone)
     found: dict[tuple[int, int], tuple[int, ...]] = {}
     earlier: dict[int, int] = {}  # the steps that are undone after this one, as bits
-    for step in reversed(graph.downward):
+    for step in (each for each in reversed(graph.downward) if each in stops):
         reach = _next_undone(graph, step, stops)
         implied = 0
         for target in reach:
             implied |= earlier[target]
-        found |= {(step, target): way for target, way in reach.items() if step in stops and not implied >> target & 1}
+        found |= {(step, target): way for target, way in reach.items() if not implied >> target & 1}
         earlier[step] = implied
         for target in reach:
             earlier[step] |= 1 << target
@@ -162,12 +162,13 @@ def _done(detail: SagaDetail) -> dict[int, int]:
 def _compensated(detail: SagaDetail, step: int, order: int | None) -> Undo:
     if detail.graph.steps[step].read_only:
         return _nothing("read-only")
-    if last_line(detail, HistoryKind.NOTHING_TO_COMPENSATE, step) is not None:
-        return Undo("none", None, "stays: no compensation")
-    line = last_line(detail, HistoryKind.COMPENSATED, step)
-    if line is not None and line.detail == FOUND_NOTHING:
-        return _nothing("had no effect")
-    return Undo("done", order, "compensated")
+    match undone_of(detail, step):
+        case Undone.NO_COMPENSATION:
+            return Undo("none", None, "stays: no compensation")
+        case Undone.NO_EFFECT:
+            return _nothing("had no effect")
+        case Undone.COMPENSATED:
+            return Undo("done", order, "compensated")
 
 
 def _awaited(graph: Graph, undone: Iterable[int]) -> dict[int, str]:

@@ -83,7 +83,7 @@ def _among(query: Query) -> Among:
 def _among_of(term: Term) -> Among:
     texts = term.texts()
     if term.is_negated:
-        return Among.LIVE if (term.name, "ended") == ("is", *texts & {"ended"}) else Among.ALL
+        return Among.LIVE if term.name == "is" and "ended" in texts else Among.ALL
     if len(texts) == 1 and (known := _AMONG.get((term.name, next(iter(texts))))):
         return known
     is_live = (
@@ -98,7 +98,7 @@ def _among_of(term: Term) -> Among:
 
 
 def _times(query: Query, name: str, now: float, *, is_age: bool) -> list[tuple[float, float]]:
-    """The bounds of the start that terms with a single value set; a bound may be too wide by a millisecond, never too narrow."""
+    """The bounds of the start that terms with a single value set; a bound may be too wide by a second, never too narrow."""
     found = []
     for term in query.positive(name):
         if len(term.values) == 1:

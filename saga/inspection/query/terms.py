@@ -43,10 +43,15 @@ class Value:
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        pattern = ".*".join(map(re.escape, self.text.split("*")))
+        parts = [re.escape(part) for part in self.text.split("*")]
         if self.is_part:
-            return re.compile(f".*{pattern}.*", re.DOTALL | re.IGNORECASE)
-        return re.compile(pattern, re.DOTALL)
+            parts = ["", *parts, ""]
+        first, *others = parts
+        if not others:
+            return re.compile(first, re.DOTALL)
+        # Each part is taken where it occurs first, for good: an ordinary `.*` tries all places, which takes minutes with a few of them
+        between = "".join(f"(?>.*?{part})" for part in others[:-1])
+        return re.compile(f"{first}{between}.*{others[-1]}", re.DOTALL | (re.IGNORECASE if self.is_part else 0))
 
     def __str__(self) -> str:
         return self.comparison + quoted(self.text)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
-from saga.core.rules.backward import FOUND_NOTHING
-from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import (
     ANY_COMPENSATING,
     COMPENSATED,
@@ -17,7 +15,7 @@ from saga.core.state.letters import (
 from saga.core.state.phase import Phase
 from saga.inspection.documents import Document
 from saga.inspection.instants import instant
-from saga.inspection.moments import last_line
+from saga.inspection.step_reason import Undone, undone_of
 from saga.inspection.wording import letter_word
 from saga.ports.saga_detail import SagaDetail
 
@@ -34,6 +32,11 @@ class Effect(Enum):
 
 
 _NEVER: Final = NO_EFFECT_LETTERS - {COMPENSATED}
+_UNDONE: Final = {
+    Undone.COMPENSATED: Effect.UNDONE,
+    Undone.NO_EFFECT: Effect.NEVER_HAPPENED,
+    Undone.NO_COMPENSATION: Effect.LEFT,
+}
 
 
 def effect_of(detail: SagaDetail, position: int) -> Effect | None:
@@ -46,7 +49,7 @@ def effect_of(detail: SagaDetail, position: int) -> Effect | None:
     if letter in _NEVER:
         return Effect.NEVER_HAPPENED
     if letter == COMPENSATED:
-        return _compensated(detail, position)
+        return _UNDONE[undone_of(detail, position)]
     if letter == SUCCEEDED or letter in ANY_COMPENSATING:
         return Effect.LEFT if phase is Phase.ABANDONED else Effect.STANDS
     return Effect.UNKNOWN
@@ -68,10 +71,3 @@ def effects_document(detail: SagaDetail) -> list[Document]:
                 "finished_at": None if record is None else instant(record.finished_at),
             })  # fmt: skip
     return found
-
-
-def _compensated(detail: SagaDetail, position: int) -> Effect:
-    if last_line(detail, HistoryKind.NOTHING_TO_COMPENSATE, position) is not None:
-        return Effect.LEFT
-    line = last_line(detail, HistoryKind.COMPENSATED, position)
-    return Effect.NEVER_HAPPENED if line is not None and line.detail == FOUND_NOTHING else Effect.UNDONE

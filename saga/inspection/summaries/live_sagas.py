@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import UUID
 
-from saga.core.definition.graph import Graph
-from saga.core.rules.pivot import is_pivot_passed
-from saga.core.state.letters import DECLARABLE_LETTERS, QUARANTINED_LETTERS
-from saga.core.state.mode import Mode
+from saga.core.state.letters import QUARANTINED_LETTERS
 from saga.inspection.documents import Document
 from saga.inspection.instants import Instant
+from saga.inspection.step_wait import evidence_for
 from saga.inspection.why import why
 from saga.ports.saga_detail import SagaDetail
 
@@ -50,14 +48,6 @@ def stuck_document(details: Iterable[SagaDetail], by: str = "reason") -> list[Do
                 _add(groups, detail, position, by)
     ordered = sorted(groups.values(), key=lambda group: (-len(group.sagas), min(group.sagas)))
     return [_group_document(group, by) for group in ordered]
-
-
-def evidence_for(graph: Graph, vector: str, position: int) -> tuple[str, ...]:
-    """Returns what an operator may declare about a quarantined step. G37: only the journal can say that a step did not happen."""
-    if vector[position] not in DECLARABLE_LETTERS:
-        return ("compensated",)
-    is_certain = is_pivot_passed(graph, vector) or graph.steps[position].mode is Mode.JOURNALED
-    return ("happened",) if is_certain else ("happened", "did-not-happen")
 
 
 def waiting_document(details: Sequence[SagaDetail], limit: int) -> list[Document]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 from uuid import UUID
 
 from saga.errors import NotFound, SagaError, UsageError
 from saga.logger import get_logger
 from saga.ports.clock import Clock
-from saga.ports.ledger import Ledger
 from saga.ports.values.notification import SagaStatus
 from saga.runtime.timing.coarse_timers import CoarseTimers
 
@@ -24,10 +23,17 @@ BATCH_MAX: Final = 256
 UNCLAIMED_MAX: Final = 10_000  # ends without a waiter that are kept; older ones are found by a lookup
 
 
+class Statuses(Protocol):
+    """The part of the ledger that waiters read."""
+
+    async def statuses(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:
+        """Reads these sagas; see `saga.ports.ledger.Ledger`."""
+
+
 class EndWaiters:
     """Learns of ends from commits of this process and from notifications. Lookups from time to time make up for lost ones."""
 
-    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+    def __init__(self, ledger: Statuses, clock: Clock) -> None:
         self._ledger = ledger
         self._clock = clock
         self._waiting: dict[UUID, list[asyncio.Future[SagaStatus | None]]] = {}

@@ -7,7 +7,7 @@ from typing import Final
 
 from saga.core.definition.graph import Graph
 from saga.core.definition.paths import reads
-from saga.core.state.letters import HANDLED, PENDING, SUCCEEDED
+from saga.core.state.letters import PENDING, RECORDED_LETTERS, SUCCEEDED
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.ports.values.claim import Claim, CommandRef
@@ -17,7 +17,6 @@ from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.new_claim import new_claim
 from saga.runtime.planning.outcome_group import OutcomeGroup
 
-_RECORDED: Final = frozenset((SUCCEEDED, HANDLED))
 FRESH_LETTERS: Final = frozenset((PENDING, SUCCEEDED))
 """A step with one of these has no row for its next command yet, so nobody can have claimed it."""
 
@@ -50,7 +49,7 @@ def next_claim(group: OutcomeGroup, plan: CommitPlan, dispatch: Dispatch, lease_
 def _needed(graph: Graph, dispatch: Dispatch, vector: str) -> AbstractSet[int]:
     """The steps whose results the claim of a command has."""
     carried = graph.carried[dispatch.step]
-    needed = {step for step in carried if vector[step] in _RECORDED} if carried else set()
+    needed = {step for step in carried if vector[step] in RECORDED_LETTERS} if carried else set()
     return needed | {dispatch.step} if dispatch.operation is Operation.COMPENSATE else needed
 
 
@@ -69,7 +68,7 @@ def end_status(group: OutcomeGroup, plan: CommitPlan) -> SagaStatus | None:
 
 def _returned(graph: Graph, vector: str) -> AbstractSet[int]:
     """The steps whose results the saga returns."""
-    return {step for name in reads(graph.returns) if vector[step := graph.positions[name]] in _RECORDED}
+    return {step for name in reads(graph.returns) if vector[step := graph.positions[name]] in RECORDED_LETTERS}
 
 
 def known_results(group: OutcomeGroup, plan: CommitPlan) -> dict[int, bytes]:

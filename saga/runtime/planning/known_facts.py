@@ -5,11 +5,10 @@ from __future__ import annotations
 from saga.core.condition.facts import NO_FACTS, Facts
 from saga.core.definition.graph import Graph
 from saga.core.rules import events as ev
-from saga.core.state.letters import HANDLED, SUCCEEDED
+from saga.core.state.letters import RECORDED_LETTERS
 from saga.ports.values.claim import Claim
 from saga.runtime.planning.outcome_group import OutcomeGroup
 
-_RECORDED = frozenset((SUCCEEDED, HANDLED))
 _WITH_RESULT = (ev.Succeeded, ev.Reported)
 
 
@@ -30,5 +29,7 @@ def known_facts(group: OutcomeGroup) -> Facts:
 def _carried(graph: Graph, claim: Claim) -> dict[int, bytes | None]:
     """The results that came with a claim. One that is missing although its step had finished by then is null."""
     vector = claim.state.vector
-    carried: dict[int, bytes | None] = {step: None for step in graph.carried[claim.step] if vector[step] in _RECORDED}
+    carried: dict[int, bytes | None] = {
+        step: None for step in graph.carried[claim.step] if vector[step] in RECORDED_LETTERS
+    }
     return carried | claim.results

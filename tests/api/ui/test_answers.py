@@ -84,7 +84,10 @@ async def test_every_page_is_complete_and_needs_nothing_inline(shop: Shop) -> No
 
             assert answer.status_code == 200, answer.text
             assert answer.headers["content-type"] == "text/html; charset=utf-8"
-            assert answer.headers["content-security-policy"] == "default-src 'self'; frame-ancestors 'none'"
+            assert (
+                answer.headers["content-security-policy"]
+                == "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+            )
             assert answer.text.rstrip().endswith("</html>")
             for tag, attrs in parsed.elements:
                 assert "style" not in attrs, path

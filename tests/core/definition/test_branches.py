@@ -124,6 +124,7 @@ def test_a_step_comes_after_the_steps_that_its_condition_reads() -> None:
     [
         (lambda d: d.step("bank.ask", when="input.cents >"), Code.CONDITION_INVALID, "line 1, column 14: "),
         (lambda d: d.step("bank.ask", when="input.cents"), Code.CONDITION_INVALID, "has the type dyn and not bool"),
+        (lambda d: d.step("bank.ask", when=cast("Any", d.input.cents)), Code.CONDITION_INVALID, "neither a comparison"),
         (lambda d: d.step("bank.ask", when="1 + 1"), Code.CONDITION_INVALID, "has the type int and not bool"),
         (lambda d: d.step("bank.ask", when="order.cents > 1"), Code.CONDITION_INVALID, "order"),
         (lambda d: d.step("bank.ask", when="steps.a.result == 1"), Code.CONDITION_INVALID, "of a step it can read"),
@@ -176,6 +177,43 @@ def test_a_result_that_may_be_absent_is_read_with_a_default_or_under_a_condition
         (Code.MAY_BE_ABSENT, "transfer v1, step judge, when"),
         (Code.MAY_BE_ABSENT, "transfer v1, returns"),
     ]
+
+
+def test_a_result_is_there_if_a_condition_says_so_even_before_a_comment() -> None:
+    written = transfer()
+    asked = written.step("bank.ask", handled=True)
+    written.step("bank.judge", when="steps.ask.succeeded && steps.ask.output.sum > 5 // as agreed")
+    written.step("bank.file", when=asked.rejected & (asked.reason == "busy"))
+
+    assert findings(written) == ()
+
+
+def test_a_reason_that_may_be_absent_is_compared_under_a_condition() -> None:
+    written = transfer()
+    asked = written.step("bank.ask", handled=True)
+    written.step("bank.file", when=asked.reason == "busy")
+
+    (found,) = findings(written)
+    assert (found.code, found.place) == (Code.MAY_BE_ABSENT, "transfer v1, step file, when")
+
+
+def test_the_same_condition_may_have_changed_if_it_is_about_a_step_that_was_under_way() -> None:
+    written = transfer()
+    first, second = (written.step("bank.ask", name=name, handled=True) for name in ("a", "b"))
+    hurried = written.step("bank.hurry", after=any_of(first, second), when=second.rejected)
+    written.step("bank.file", after=[hurried, second], when=second.rejected, inputs=hurried.output)
+
+    (found,) = findings(written)
+    assert (found.code, found.place) == (Code.MAY_BE_ABSENT, "transfer v1, step file, inputs")
+
+
+def test_a_step_that_does_not_wait_for_all_others_is_not_the_pivot_unsaid() -> None:
+    written = transfer()
+    first, second = (written.step("bank.ask", name=name) for name in ("a", "b"))
+    written.step("bank.send", after=any_of(first, second))
+
+    (found,) = findings(written)
+    assert (found.code, found.place) == (Code.COMPENSATION_MISSING, "transfer v1, step send")
 
 
 def test_a_condition_reads_steps_that_have_finished() -> None:

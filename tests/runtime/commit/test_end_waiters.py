@@ -12,8 +12,6 @@ import pytest
 from saga.core.state.phase import Phase
 from saga.errors import NotFound, Unavailable, UsageError
 from saga.ports.clock import SystemClock
-from saga.ports.ledger import Snapshot
-from saga.ports.values.audit import Audit, AuditFilter, AuditLine
 from saga.ports.values.notification import SagaStatus
 from saga.runtime.commit import end_waiters as endings
 from saga.runtime.commit.end_waiters import EndWaiters
@@ -23,7 +21,7 @@ COMPLETED = SagaStatus(1, Phase.COMPLETED, None, b"{}", {})
 
 
 class Shelf:
-    """A ledger of which only the statuses are read; it counts the queries."""
+    """The statuses of sagas; it keeps the queries."""
 
     def __init__(self) -> None:
         self.found: dict[UUID, SagaStatus] = {}
@@ -37,18 +35,6 @@ class Shelf:
             self.failures -= 1
             raise Unavailable("away")
         return {saga: self.found[saga] for saga in sagas if saga in self.found}
-
-    async def snapshot(self, saga: UUID) -> Snapshot:
-        raise NotImplementedError
-
-    async def find_key(self, definition_name: str, key: str) -> UUID | None:
-        raise NotImplementedError
-
-    async def record(self, saga: UUID | None, audit: Audit) -> None:
-        raise NotImplementedError
-
-    async def audits(self, wanted: AuditFilter) -> list[AuditLine]:
-        raise NotImplementedError
 
 
 @asynccontextmanager

@@ -30,6 +30,10 @@ from contract
 insert into definition (name, version, hash, document, services, input_schema)
 values ($1, $2, $3, $4, $5, $6::text::jsonb) returning id
 
+-- name: set_input_schema
+-- The input type of definition $2 is the schema of the input of definition $1 now. It is not part of its identity.
+update definition set input_schema = $2::text::jsonb where id = $1 and input_schema is distinct from $2::text::jsonb
+
 -- name: insert_steps
 -- Inserts the steps of definition $1.
 insert into definition_step (definition, step, name, service, handler, mode, is_pivot, after, reads, call_ms)

@@ -7,9 +7,9 @@ from typing import Final
 
 from fastapi import Request, Response
 
+from saga.api.disclosure import shown_to
 from saga.api.principals import principal_of
 from saga.api.rest.events import watch_saga
-from saga.api.rest.reading import show_of
 from saga.api.ui.page_router import Pages
 from saga.api.ui.pages.actions_panel import panel, request_from
 from saga.api.ui.pages.audit import audit_rows
@@ -80,7 +80,7 @@ async def saga_view(
     asked = request.query_params.get("tab")
     tab = asked if asked in TABS else TABS[0]
     clock = clock_in(zone_of(request), detail.now)
-    document = saga_document(detail, show=show_of(request))
+    document = saga_document(detail, shown=await shown_to(request, detail))
     answer, undos = why(detail), undo_of(detail)
     return View(
         "saga.html",

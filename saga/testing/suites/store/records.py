@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from saga.core.definition.contract import Contract
+from saga.core.definition.json_value import Json
 from saga.core.rules.decision import HistoryEntry
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.mode import Mode
@@ -70,6 +71,15 @@ class RecordTests(StoreStage):
 
         assert kept == [None, "one", "one", "two"]
         assert await directory.source(number + 1) is None
+
+    async def test_the_schema_of_an_input_is_kept_until_a_later_one_replaces_it(self) -> None:
+        directory = (await self.adapter()).directory
+        plan, kept = graph(step("a")), list[Json]()
+
+        for schema in ({}, None, {"type": "string"}):
+            number = await directory.register(plan, schema, activate=False, overwrite=False)
+            kept.append((await directory.graph(number)).input_schema)
+        assert kept == [{}, {}, {"type": "string"}]
 
     async def test_a_long_saga_has_its_vector_only_in_some_lines_of_its_history(self) -> None:
         process, steps = await self.process(), LETTERS_IN_EACH_LINE_MAX + 1

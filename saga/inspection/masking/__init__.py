@@ -1,0 +1,1 @@
+"""Hides what people must not see of inputs and results. Pure functions, but for reading the marks."""
