@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from dataclasses import dataclass
 from typing import Final, cast
 
 from fastapi import Request
@@ -33,6 +34,17 @@ class Disclosure:
         """The way in which this principal sees the payloads of a saga. Raises Unavailable."""
         return Payloads(await self.marks(detail.graph)) if principal.reads_payloads else Sizes()
 
+    async def value(self, principal: Principal, graph: Graph, value: Json) -> Json:
+        """The value of a saga as this principal sees it. A token that may only start sagas is a program's: it gets all of it.
+
+        Raises Unavailable.
+        """
+        if value is None or principal.role is Role.STARTER:
+            return value
+        if not principal.reads_payloads:
+            return {HIDDEN: "the value of the saga"}
+        return masked(value, (await self.marks(graph)).made(graph.returns))
+
     async def marks(self, graph: Graph) -> SagaMarks:
         """The marks of the sagas of a definition. Raises Unavailable."""
         now = self._clock.monotonic()
@@ -45,21 +57,27 @@ class Disclosure:
         return marks
 
 
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A principal, and what it may see."""
+
+    principal: Principal
+    disclosure: Disclosure
+
+    async def shown(self, detail: SagaDetail) -> Shown:
+        """The way in which it sees the payloads of a saga. Raises Unavailable."""
+        return await self.disclosure.shown(self.principal, detail)
+
+    async def value(self, graph: Graph, value: Json) -> Json:
+        """The value of a saga as it sees it. Raises Unavailable."""
+        return await self.disclosure.value(self.principal, graph, value)
+
+
+def reader_of(request: Request) -> Reader:
+    """The sender of a request, with what it may see."""
+    return Reader(principal_of(request), cast("Disclosure", request.app.state.disclosure))
+
+
 async def shown_to(request: Request, detail: SagaDetail) -> Shown:
     """The way in which the sender of a request sees the payloads of a saga. Raises Unavailable."""
-    disclosure = cast("Disclosure", request.app.state.disclosure)
-    return await disclosure.shown(principal_of(request), detail)
-
-
-async def value_shown_to(request: Request, graph: Graph, value: Json) -> Json:
-    """Returns the value of a saga as the sender of a request sees it. A token that may only start sagas is a program's: it gets all of it.
-
-    Raises Unavailable.
-    """
-    principal = principal_of(request)
-    if value is None or principal.role is Role.STARTER:
-        return value
-    if not principal.reads_payloads:
-        return {HIDDEN: "the value of the saga"}
-    disclosure = cast("Disclosure", request.app.state.disclosure)
-    return masked(value, (await disclosure.marks(graph)).made(graph.returns))
+    return await reader_of(request).shown(detail)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Container
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, cast
@@ -88,20 +88,45 @@ LOCAL_NAMES: Final = frozenset(("localhost", "127.0.0.1", "[::1]"))
 _FORWARDED: Final = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
-async def local(request: Request) -> Principal:
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """The sender of a request, as the request describes it.
+
+    `host`: the name by which it reached this process; None over gRPC, which no page of a browser can speak.
+    """
+
+    authorization: str | None
+    address: str | None
+    host: str | None
+    is_forwarded: bool
+
+
+def sender_of(request: Request) -> Sender:
+    return Sender(
+        authorization=request.headers.get("authorization"),
+        address=None if request.client is None else request.client.host,
+        host=request.headers.get("host", ""),
+        is_forwarded=is_forwarded(request.headers),
+    )
+
+
+def is_forwarded(names: Container[str]) -> bool:
+    """Tells whether a proxy has passed the request on, by the names of its headers."""
+    return any(name in names for name in _FORWARDED)
+
+
+def local(sender: Sender) -> Principal:
     """Lets a client on this machine do everything, and answers no other: there is no authentication.
 
     The Host header must name this machine, too: else a page of another site, whose name was made to lead here, could read the answers.
     """
-    address = None if request.client is None else request.client.host
-    host = request.headers.get("host", "")
-    if not _is_loopback(address) or any(name in request.headers for name in _FORWARDED):
+    if not _is_loopback(sender.address) or sender.is_forwarded:
         raise Problem(FORBIDDEN, "no token is valid, so the API answers only this machine: run `saga token create`")
-    if _name_of(host) not in LOCAL_NAMES:
+    if sender.host is not None and _name_of(sender.host) not in LOCAL_NAMES:
         raise Problem(
             FORBIDDEN, "the Host header must be localhost or 127.0.0.1 until there is a token: run `saga token create`"
         )
-    return Principal("local", Role.ADMIN, LOCAL, address)
+    return Principal("local", Role.ADMIN, LOCAL, sender.address)
 
 
 def principal_of(request: Request) -> Principal:
@@ -114,16 +139,26 @@ def requires(role: Role, *others: Role) -> Callable[[Request], Awaitable[None]]:
 
     async def check(request: Request) -> None:
         authenticate: Authenticate = request.app.state.authenticate
-        principal = await authenticate(request)
-        if principal is None:
-            raise Problem(UNAUTHENTICATED, "send a token: Authorization: Bearer saga_...")
+        principal = recognised(await authenticate(request))
         _count(request, principal, Role.STARTER in (role, *others))
-        if not any(principal.role.may(needed) for needed in (role, *others)):
-            why = f"{principal.name} has the role {principal.role.value}, and this needs the role {role.value}"
-            raise Problem(FORBIDDEN, why, {"needs": role.value})
-        request.state.principal = principal
+        request.state.principal = permitted(principal, role, *others)
 
     return check
+
+
+def recognised(principal: Principal | None) -> Principal:
+    """The principal, if it is known. Raises Problem."""
+    if principal is None:
+        raise Problem(UNAUTHENTICATED, "send a token: Authorization: Bearer saga_...")
+    return principal
+
+
+def permitted(principal: Principal, role: Role, *others: Role) -> Principal:
+    """The principal, if it has this role or one of the others. Raises Problem."""
+    if not any(principal.role.may(needed) for needed in (role, *others)):
+        why = f"{principal.name} has the role {principal.role.value}, and this needs the role {role.value}"
+        raise Problem(FORBIDDEN, why, {"needs": role.value})
+    return principal
 
 
 def _count(request: Request, principal: Principal, is_for_programs: bool) -> None:  # noqa: FBT001 (a fact about the route)

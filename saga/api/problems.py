@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from fastapi import FastAPI, Request
@@ -125,11 +125,16 @@ async def _refused(_: Request, error: Exception) -> Response:
 
 async def _invalid(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    findings = [_finding(found["loc"], found["msg"]) for found in error.errors()]
     places = {found["loc"][0] for found in error.errors()}
     is_readable = all(found["type"] != "json_invalid" for found in error.errors())
     kind = REFUSED if places == {"body"} and is_readable else USAGE
-    return Problem(kind, "; ".join(findings), {"findings": findings}).response()
+    return misfit(kind, error.errors()).response()
+
+
+def misfit(kind: Kind, found: Sequence[Mapping[str, Json]]) -> Problem:
+    """The problem of a request whose fields do not fit. `found`: the errors of pydantic."""
+    findings = [_finding(one["loc"], one["msg"]) for one in found]
+    return Problem(kind, "; ".join(findings), {"findings": findings})
 
 
 def _finding(place: tuple[int | str, ...], message: str) -> str:

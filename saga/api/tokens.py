@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import Request
 
 from saga.api.limits import Limits
-from saga.api.principals import Principal, Role, local
+from saga.api.principals import Principal, Role, Sender, local, sender_of
 from saga.api.problems import UNAUTHENTICATED, Problem
 from saga.ports.access.tokens import TOKEN, TokenLine, Tokens, hash_of
 from saga.ports.adapter import StoreAdapter
@@ -33,16 +33,18 @@ class TokenAuthentication:
 
     async def __call__(self, request: Request) -> Principal | None:
         """Raises Problem, AccessRefused, Unavailable."""
-        header = request.headers.get("authorization")
-        if header is None:
-            return None if await self.is_needed() else await local(request)
-        kind, _, text = header.partition(" ")
-        address = None if request.client is None else request.client.host
-        token = await self._valid(text.strip(), address) if kind.lower() == "bearer" else None
+        return await self.recognise(sender_of(request))
+
+    async def recognise(self, sender: Sender) -> Principal | None:
+        """Raises Problem, AccessRefused, Unavailable."""
+        if sender.authorization is None:
+            return None if await self.is_needed() else local(sender)
+        kind, _, text = sender.authorization.partition(" ")
+        token = await self._valid(text.strip(), sender.address) if kind.lower() == "bearer" else None
         if token is None:
-            self._limits.failed(address)
+            self._limits.failed(sender.address)
             raise Problem(UNAUTHENTICATED, "this token is not valid: it is wrong, was revoked or has expired")
-        return Principal(token.name, Role(token.role), f"token {token.id}", address)
+        return Principal(token.name, Role(token.role), f"token {token.id}", sender.address)
 
     async def is_needed(self) -> bool:
         """Tells whether requests need a token: there is one that is valid."""

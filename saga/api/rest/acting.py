@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Final
-from uuid import UUID
+from typing import Annotated, Final
 
 from fastapi import Header, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
 
-from saga.api.disclosure import shown_to
-from saga.api.principals import ROLES, Principal, principal_of
-from saga.api.problems import PLAN_NEEDED, USAGE, Problem
-from saga.api.rest.reading import PAGE, Limit
-from saga.api.rest.routes import Connected, Document, Routes, SagaId, Text, answer, now_of
-from saga.client import StoreSagas
-from saga.inspection.actions.request import ActionName, ActionRequest, Evidence
-from saga.inspection.documents import audit_document, saga_document
-from saga.inspection.instants import Instant
-from saga.operations import ANY_PLAN, By
+from saga.api.calls.acting import Acting, Approval, acted, planned
+from saga.api.calls.answers import Text, now_of
+from saga.api.calls.reading import PAGE
+from saga.api.disclosure import reader_of
+from saga.api.principals import ROLES
+from saga.api.problems import USAGE, Problem
+from saga.api.rest.reading import Limit
+from saga.api.rest.routes import Connected, Routes, SagaId, answer
+from saga.inspection.actions.request import ActionName, ActionRequest
+from saga.inspection.documents import audit_document
+from saga.operations import ANY_PLAN
 from saga.ports.values.audit import AuditFilter
 
-REASON_CHARS_MAX: Final = 500
 _SUMMARIES: Final[dict[ActionName, str]] = {
     "roll back": "Request a rollback; it is refused once the pivot has passed",
     "pause": "Pause a saga: nothing new is dispatched; deadlines still apply",
@@ -34,18 +32,6 @@ _SUMMARIES: Final[dict[ActionName, str]] = {
 _ETAG: Final = re.compile(r'(?:W/)?"([0-9a-f]+)"')
 
 routes: Final = Routes("actions")
-
-
-class Acting(BaseModel):
-    """An action. `reason` goes into the audit."""
-
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
-
-    reason: Text = Field(min_length=1, max_length=REASON_CHARS_MAX, description="Why; it is recorded in the audit.")
-    step: Text | None = Field(
-        default=None, max_length=200, description="The quarantined step, where the action is for one."
-    )
-    evidence: Evidence | None = Field(default=None, description="Only for resolve: what is known about the effect.")
 
 
 DryRun = Annotated[bool, Query(description="Answer with the plan, and change nothing.")]
@@ -69,17 +55,11 @@ def _add(action: ActionName) -> None:
     ) -> Response:
         wanted = ActionRequest(action, acting.step, acting.evidence)
         if dry_run:
-            plan = (await sagas.operations.plan(saga, wanted)).document()
-            return answer(request, {"now": now_of(sagas), "plan": plan}, headers={"ETag": f'"{plan["digest"]}"'})
-        expected = _digest_in(if_match)
-        if expected is None and wanted.is_grave:
-            plan = (await sagas.operations.plan(saga, wanted)).document()
-            detail = f"{action} cannot be taken back: look at the plan, and send its digest as If-Match"
-            raise Problem(PLAN_NEEDED, detail, {"plan": plan})
-        by = _by(principal_of(request), acting.reason, idempotency_key)
-        acted = await sagas.operations.act(saga, wanted, by, expected_plan=expected)
-        headers = {"Idempotent-Replayed": "true"} if acted.is_replayed else {}
-        return answer(request, await _after(request, sagas, saga), headers=headers)
+            plan = await planned(sagas, saga, wanted)
+            return answer(request, plan, headers={"ETag": f'"{plan["plan"]["digest"]}"'})
+        approval = Approval(_digest_in(if_match), idempotency_key, "send its digest as If-Match")
+        found, is_replayed = await acted(sagas, saga, wanted, acting.reason, reader_of(request), approval)
+        return answer(request, found, headers={"Idempotent-Replayed": "true"} if is_replayed else {})
 
     act.__name__ = action.replace(" ", "_") + "_saga"
     path = "/sagas/{ref}/" + action.replace(" ", "")
@@ -107,16 +87,6 @@ async def list_audit(
     lines = await sagas.process.ledger.audits(AuditFilter(actor=actor, before=before, limit=limit))
     found = {"now": now_of(sagas), "audit": [audit_document(line) for line in lines]}
     return answer(request, found | {"next": lines[-1].id if len(lines) == limit else None})
-
-
-async def _after(request: Request, sagas: StoreSagas, saga: UUID) -> Document:
-    detail = await sagas.detail(saga)
-    shown = await shown_to(request, detail)
-    return {"now": Instant(detail.now), **saga_document(detail, ("why", "steps"), shown=shown)}
-
-
-def _by(principal: Principal, reason: str, request: str | None) -> By:
-    return By(principal.name, reason, authenticated=principal.how, address=principal.address, request=request)
 
 
 def _digest_in(if_match: str | None) -> str | None:

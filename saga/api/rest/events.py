@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
-from typing import Annotated, Final, cast
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import Header, Request, Response
 from fastapi.responses import StreamingResponse
 
-from saga.api.limits import Limits
+from saga.api.calls.watching import Event, Streams, events
 from saga.api.live.place import Place
-from saga.api.live.watcher import STREAMS_MAX, Moment, Watcher
+from saga.api.live.watcher import Moment
 from saga.api.principals import Role, principal_of, requires
-from saga.api.problems import TOO_MANY, Problem
+from saga.api.problems import Problem
 from saga.api.rest.routes import Connected, Routes, SagaId
-from saga.core.definition.json_value import Json
 from saga.errors import SagaError
-from saga.inspection.instants import Instant, with_texts
+from saga.inspection.instants import with_texts
 
-QUIET_SECONDS: Final = 15.0
-"""After this long without an event a comment is sent, and it is checked that the client may still look."""
-STREAM_SECONDS_MAX: Final = 1800.0
-"""A stream is closed after this time; the client connects again and goes on from its last event."""
 RETRY_MS: Final = 2_000
 
 routes: Final = Routes("sagas")
@@ -43,81 +37,31 @@ async def watch_saga(
 
     With `Last-Event-ID` the stream goes on behind that event, without gap or double. 204: nothing more will happen.
     """
-    watcher, limits = cast("Watcher", request.app.state.watcher), cast("Limits", request.app.state.limits)
-    sender = principal_of(request).sender
-    limits.check_streams(sender)
-    if watcher.streams >= STREAMS_MAX:
-        raise Problem(TOO_MANY, f"this process serves {STREAMS_MAX} streams already")
+    streams = Streams(request.app.state.watcher, request.app.state.limits, principal_of(request).sender)
+    streams.check()
     place = Place() if last_event_id is None else Place.read(last_event_id)
-    async with watcher.watching(saga) as (moment, _):  # here, so that a saga that does not exist is a problem
+    async with streams.watcher.watching(saga) as (moment, _):  # here, so that a saga that does not exist is a problem
         is_all_received = last_event_id is not None and moment.is_over and not place.missing(moment.lines)
     if is_all_received:
         return Response(status_code=204)
     return StreamingResponse(
-        _counted(_stream(request, watcher, saga, place, moment), limits, sender),
+        _stream(request, streams, saga, place, moment),
         media_type="text/event-stream",
         headers={"X-Accel-Buffering": "no"},
     )
 
 
-async def _counted(stream: AsyncGenerator[str, None], limits: Limits, sender: str | None) -> AsyncIterator[str]:
-    with limits.streaming(sender):
-        async with aclosing(stream):
-            async for event in stream:
-                yield event
-
-
-async def _stream(
-    request: Request, watcher: Watcher, saga: UUID, place: Place, known: Moment
-) -> AsyncGenerator[str, None]:
+async def _stream(request: Request, streams: Streams, saga: UUID, place: Place, known: Moment) -> AsyncIterator[str]:
     yield f"retry: {RETRY_MS}\n\n"
-    clock = asyncio.get_running_loop().time
-    until = clock() + STREAM_SECONDS_MAX
     try:
-        async with watcher.watching(saga, known) as (moment, news):
-            if place.is_dropped(moment.lines):
-                place = Place()
-                yield _event("reset", {"saga": str(saga)})
-            found: Moment | None = moment
-            while found is not None and clock() < until:
-                if not await _may_look(request):
-                    return
-                for event in _events(found, place):
-                    yield event
-                if found.is_over:
-                    return
-                found = None
-                while found is None and clock() < until and await _may_look(request):
-                    try:
-                        async with asyncio.timeout(QUIET_SECONDS):
-                            found = await news.get()
-                        break
-                    except TimeoutError:
-                        yield ": still here\n\n"
-    except SagaError:
+        async with aclosing(events(streams, saga, place, lambda: requires(Role.VIEWER)(request), known)) as found:
+            async for event in found:
+                yield ": still here\n\n" if event.name is None else _written(event)
+    except (Problem, SagaError):
         return  # the client connects again, and hears the reason
 
 
-def _events(moment: Moment, place: Place) -> Iterator[str]:
-    """The events that a client lacks."""
-    for position in place.missing(moment.lines):
-        place.add(moment.lines[position])
-        yield _event("history", moment.history[position], str(place))
-    yield _event("saga", {"now": Instant(moment.detail.now), **moment.document})
-    if moment.is_over:
-        yield _event("end", {"saga": moment.document["saga"], "phase": moment.document["phase"]})
-
-
-def _event(name: str, document: Json, place: str | None = None) -> str:
-    lines = [f"id: {place}"] if place else []
-    data = json.dumps(with_texts(document), ensure_ascii=False)
-    return "\n".join([*lines, f"event: {name}", f"data: {data}", "", ""])
-
-
-async def _may_look(request: Request) -> bool:
-    """Tells whether the client still has the right: its token may have been revoked since."""
-    try:
-        await requires(Role.VIEWER)(request)
-    except (Problem, SagaError):
-        return False
-    return True
+def _written(event: Event) -> str:
+    lines = [f"id: {event.place}"] if event.place else []
+    data = json.dumps(with_texts(event.document), ensure_ascii=False)
+    return "\n".join([*lines, f"event: {event.name}", f"data: {data}", "", ""])

@@ -7,9 +7,11 @@ from typing import Final, Literal
 
 from fastapi import Request, Response
 
+from saga.api.calls.answers import Document, now_of
+from saga.api.calls.reading import PAGE
 from saga.api.principals import Role, principal_of
-from saga.api.rest.reading import PAGE, Limit
-from saga.api.rest.routes import Connected, Document, Routes, answer, now_of
+from saga.api.rest.reading import Limit
+from saga.api.rest.routes import Connected, Routes, answer
 from saga.client import StoreSagas
 from saga.core.nearest import with_nearest
 from saga.errors import NotFound

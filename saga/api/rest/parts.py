@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 from fastapi import Query, Request, Response
 
-from saga.api.disclosure import shown_to, value_shown_to
+from saga.api.calls.reading import PAGE, history_page, result_of
+from saga.api.disclosure import reader_of, shown_to
 from saga.api.principals import Role
-from saga.api.rest.reading import PAGE, Limit
-from saga.api.rest.routes import Connected, Routes, SagaId, answer, now_of
-from saga.client import ending_document
+from saga.api.rest.reading import Limit
+from saga.api.rest.routes import Connected, Routes, SagaId, answer
 from saga.core.duration import duration_ms
-from saga.errors import NotFound, UsageError
-from saga.inspection.documents import history_document, saga_document, step_document
+from saga.errors import NotFound
+from saga.inspection.documents import saga_document, step_document
 from saga.inspection.drawing.flow_chart import flow_chart
 from saga.inspection.drawing.graph_svg import saga_graph_svg
 from saga.inspection.instants import Instant
-from saga.inspection.query.history_cursor import cursor_of, place_in
 from saga.inspection.summaries.effects import effects_document
 from saga.inspection.wording import letter_word
-from saga.ports.saga_detail import HISTORY_LINES_MAX, place_of
-
-WAIT_SECONDS_MAX: Final = 60.0
-"""Maximum of `wait`; a client asks again after that."""
-READ_SECONDS: Final = 5.0
-"""Time for reading the end of a saga that has ended."""
 
 routes: Final = Routes("sagas")
 
@@ -38,32 +30,15 @@ async def get_result(
     saga: SagaId,
     wait: Annotated[str, Query(description="How long to wait for the end, such as `30s`; at most 60s.")] = "0s",
 ) -> Response:
-    seconds = duration_ms(wait) / 1000
-    if seconds > WAIT_SECONDS_MAX:
-        raise UsageError(f"wait={wait}: at most {WAIT_SECONDS_MAX:.0f}s; ask again after that")
-    snapshot = await sagas.snapshot(saga)  # NotFound, if there is none
-    try:
-        is_over = snapshot.state.phase.is_terminal
-        ending = await sagas.handle(saga).result(max(seconds, READ_SECONDS) if is_over else seconds)
-    except TimeoutError:
-        return answer(request, {"now": now_of(sagas), "saga": str(saga), "status": None}, 202)
-    graph = await sagas.process.definitions.graph(snapshot.definition)
-    shown = replace(ending, value=await value_shown_to(request, graph, ending.value))
-    return answer(request, {"now": now_of(sagas), "saga": str(saga), **ending_document(shown)})
+    found = await result_of(sagas, saga, duration_ms(wait) / 1000, reader_of(request))
+    return answer(request, found, 202 if found["status"] is None else 200)
 
 
 @routes.get("/sagas/{ref}/history", summary="The transitions of a saga, oldest first")
 async def get_history(
     request: Request, sagas: Connected, saga: SagaId, cursor: str | None = None, limit: Limit = PAGE
 ) -> Response:
-    detail, behind = await sagas.detail(saga), place_in(cursor)
-    if len(detail.history) >= HISTORY_LINES_MAX:  # a detail has only the beginning of such a long history
-        detail = replace(detail, history=tuple(await sagas.listing.history(saga, behind, limit + 1)))
-    documents = zip(detail.history, history_document(detail), strict=True)
-    shown = [(line, document) for line, document in documents if behind is None or place_of(line) > behind]
-    end = cursor_of(place_of(shown[limit - 1][0])) if len(shown) > limit else None
-    history = [document for _, document in shown[:limit]]
-    return answer(request, {"now": Instant(detail.now), "saga": str(saga), "history": history, "next": end})
+    return answer(request, await history_page(sagas, saga, cursor, limit))
 
 
 @routes.get("/sagas/{ref}/steps/{step}", summary="One step of a saga")

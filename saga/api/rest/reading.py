@@ -6,21 +6,14 @@ from typing import Annotated, Final
 
 from fastapi import Query, Request, Response
 
-from saga.api.disclosure import shown_to
-from saga.api.principals import ROLES, Principal, Role, principal_of
-from saga.api.rest.routes import Connected, Document, Routes, SagaId, answer, now_of
+from saga.api.calls.answers import now_of
+from saga.api.calls.reading import PAGE, PAGE_MAX, PARTS, USUAL_PARTS, shown
+from saga.api.disclosure import reader_of
+from saga.api.principals import Role
+from saga.api.rest.routes import Connected, Routes, SagaId, answer
 from saga.errors import UsageError
-from saga.inspection.actions.allowed import allowed
-from saga.inspection.documents import ALL_PARTS, page_document, saga_document
-from saga.inspection.instants import Instant
+from saga.inspection.documents import page_document
 from saga.inspection.references import find_saga
-from saga.inspection.summaries.effects import effects_document
-from saga.ports.saga_detail import SagaDetail
-
-PAGE: Final = 50
-PARTS: Final = ALL_PARTS | {"effects", "allowed"}
-PAGE_MAX: Final = 500
-"""Maximum number of sagas in a page."""
 
 routes: Final = Routes("sagas")
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Maximum number of entries in the answer.")]
@@ -42,16 +35,10 @@ async def get_saga(
     request: Request,
     sagas: Connected,
     saga: SagaId,
-    with_: Annotated[str, Query(alias="with", description="Parts, separated by commas.")] = "input,result,why,steps",
+    with_: Annotated[str, Query(alias="with", description="Parts, separated by commas.")] = ",".join(USUAL_PARTS),
 ) -> Response:
     parts = parts_of(with_, PARTS)
-    detail = await sagas.detail(saga)
-    found = {"now": Instant(detail.now), **saga_document(detail, parts, shown=await shown_to(request, detail))}
-    if "effects" in parts:
-        found["effects"] = effects_document(detail)
-    if "allowed" in parts:
-        found["allowed"] = _allowed(detail, principal_of(request))
-    return answer(request, found)
+    return answer(request, await shown(await sagas.detail(saga), parts, reader_of(request)))
 
 
 @routes.get(
@@ -64,18 +51,6 @@ async def find_saga_by_key(
     key: Annotated[str, Query(description="The start key, which may have any characters.")],
 ) -> Response:
     return answer(request, {"now": now_of(sagas), "saga": str(await find_saga(sagas.adapter, f"{name}:{key}"))})
-
-
-def _allowed(detail: SagaDetail, principal: Principal) -> list[Document]:
-    """The actions that the state of the saga and the role allow, and why not the others."""
-    return [_with_role(one, principal) for one in allowed(detail)]
-
-
-def _with_role(action: Document, principal: Principal) -> Document:
-    needed = ROLES[action["action"]]
-    if principal.role.may(needed):
-        return action
-    return action | {"ok": False, "why_not": f"this needs the role {needed.value}"}
 
 
 def parts_of(text: str, known: frozenset[str]) -> set[str]:

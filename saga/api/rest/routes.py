@@ -5,22 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, TypeAlias, TypeVar, cast
+from typing import Annotated, Any, Final, TypeVar, cast
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from pydantic import AfterValidator
 
+from saga.api.calls.answers import Document
 from saga.api.principals import Role, requires
 from saga.api.problems import KINDS
 from saga.client import StoreSagas
-from saga.core.definition.json_value import Json
-from saga.core.text import storable
-from saga.inspection.instants import Instant, with_texts
+from saga.inspection.instants import with_texts
 from saga.inspection.references import find_saga
 
 Route = TypeVar("Route", bound=Callable[..., Any])
-Document: TypeAlias = dict[str, Json]
 
 PROBLEM_SCHEMA: Final = {
     "type": "object",
@@ -78,15 +75,6 @@ class Routes:
         return add
 
 
-def _storable(text: str) -> str:
-    if storable(text) != text:
-        raise ValueError("must be text without NUL or unpaired surrogates")
-    return text
-
-
-Text = Annotated[str, AfterValidator(_storable)]
-
-
 def sagas_of(request: Request) -> StoreSagas:
     return cast("StoreSagas", request.app.state.sagas)
 
@@ -101,11 +89,6 @@ async def referred(sagas: Connected, ref: Reference) -> UUID:
 
 
 SagaId = Annotated[UUID, Depends(referred)]
-
-
-def now_of(sagas: StoreSagas) -> Instant:
-    """The time on the store's clock."""
-    return Instant(sagas.process.store_clock.now())
 
 
 def answer(

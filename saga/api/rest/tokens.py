@@ -6,8 +6,9 @@ from typing import Annotated, Final
 
 from fastapi import Body, Request, Response
 
+from saga.api.calls.answers import Text, now_of
 from saga.api.principals import Role, principal_of
-from saga.api.rest.routes import Connected, Routes, Text, answer, now_of
+from saga.api.rest.routes import Connected, Routes, answer
 from saga.core.duration import duration_ms
 from saga.inspection.summaries.installation import token_document
 from saga.ports.access.tokens import NAME_CHARS_MAX, new_token

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from fastapi import Request
 
+from saga.api.calls.acting import REASON_CHARS_MAX
 from saga.api.principals import ROLES, principal_of, requires
 from saga.api.problems import problem_of
-from saga.api.rest.acting import REASON_CHARS_MAX
 from saga.api.ui.forms import fields_of
 from saga.api.ui.page_router import Forward, Pages
 from saga.api.ui.pages.actions_panel import request_from

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, cast
 from uuid import uuid4
 
+from saga.api.calls.acting import REASON_CHARS_MAX
 from saga.api.principals import ROLES, Principal
-from saga.api.rest.acting import REASON_CHARS_MAX
 from saga.api.ui.pages.sagas import path_of
 from saga.core.definition.json_value import Json
 from saga.inspection.actions.allowed import allowed

@@ -1,0 +1,1 @@
+"""The answers to clients, whatever carries them: REST and gRPC are two forms of the same documents."""
