@@ -22,8 +22,9 @@ from saga.testing.suites.url import UrlSuite
 from saga_postgres.embedded.child import LOOPBACK, free_port
 from tests.services import etcd, zookeeper
 from tests.services.etcd_stubs import STUBS, generate
-from tests.services.places import Missing, or_skip
+from tests.services.places import or_skip
 from tests.services.tls import Tls
+from tools.stubs import ToolMissing
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "p/ss w%rd"  # noqa: S105
@@ -182,7 +183,7 @@ def test_the_package_etcd3_works_on_the_stubs_of_this_adapter() -> None:
 def test_the_stubs_of_etcd_match_its_protos(tmp_path: Path) -> None:
     try:
         generate(tmp_path)
-    except Missing as error:
+    except ToolMissing as error:
         pytest.skip(f"the stubs cannot be made here: {error}")
     made = {path.name: path.read_bytes() for path in (tmp_path / "saga_etcd/stubs").iterdir()}
 
