@@ -32,7 +32,8 @@ constraints: ## compile constraints.txt again, after a dependency in pyproject.t
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
 		--extra demo -c constraints.txt --no-emit-package saga-coordination pyproject.toml -o constraints-demo.txt
 
-stubs: setup ## generate the stubs of etcd from its protos; needs uv and go
+stubs: setup ## generate the stubs of the gRPC API and of etcd from their protos; needs uv, and go for etcd
+	@$(PYTHON) -m tools.stubs
 	@$(PYTHON) -m tests.services.etcd_stubs
 
 # An environment that was set up before has all of it, and another bus needs more than the demo does.

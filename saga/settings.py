@@ -116,6 +116,13 @@ class Settings(BaseSettings):
         default=f"{LOOPBACK}:7420",
         description="host:port of the API: of `saga api`, of `saga dev` and of `saga supervisor --api`",
     )
+    grpc: HttpAddress | None = Field(
+        default=None,
+        description="host:port of the gRPC API, beside `api`, e.g. 127.0.0.1:8081; none: it is not served",
+    )
+    grpc_reflection: bool = Field(
+        default=False, description="describe the gRPC API to clients that have no protos, such as grpcurl"
+    )
     log_format: Literal["auto", "json", "console"] = Field(
         default="auto", description="auto: console on a terminal, else JSON"
     )

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 CODE = ("saga", "adapters")
 EVERYTHING = (*CODE, "tests", "examples", "bench", "tools")
-GENERATED = ("adapters/saga_etcd/stubs",)
+GENERATED = ("adapters/saga_etcd/stubs", "saga/v1")
 
 FOLDER_MODULES_MAX = 15
 MODULE_LINES_MAX = 350

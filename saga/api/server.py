@@ -8,6 +8,7 @@ import ipaddress
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
 from typing import Final
 
 import uvicorn
@@ -33,26 +34,52 @@ STOP_SECONDS: Final = 2
 
 @asynccontextmanager
 async def served(
-    sagas: StoreSagas, address: str, *, supervisor: Supervisor | None = None, may_move: bool = False
+    sagas: StoreSagas,
+    address: str,
+    *,
+    grpc: str | None = None,
+    grpc_reflection: bool = False,
+    supervisor: Supervisor | None = None,
+    may_move: bool = False,
 ) -> AsyncIterator[str]:
     """Serves the API, /livez, /readyz and /metrics until the block ends. Yields the link of a browser to it.
 
-    `may_move`: if the port is in use, take a free one.
+    `grpc`: an address for the gRPC API, which describes itself if `grpc_reflection`. `may_move`: if the port is in use, take a free one.
 
     Raises:
-        UsageError: the address is not available, or is not of this machine alone while there are no tokens.
+        UsageError: an address is not available, or is not of this machine alone while there are no tokens.
     """
     host, _, port = address.rpartition(":")
     if not await sagas.adapter.tokens.is_any_valid():
         check_reach(host)
+        if grpc is not None:
+            check_reach(grpc.rpartition(":")[0])
     async with health_pages(sagas.process, supervisor) as pages:
         with contextlib.closing(_listening(host.strip("[]"), int(port), may_move=may_move)) as listener:
             app = build(sagas)
             _add_pages(app, pages)
-            async with _running(app, listener):
+            async with _running(app, listener), _grpc(app, grpc, pages["/readyz"], reflects=grpc_reflection):
                 link = f"http://{host}:{listener.getsockname()[1]}/"
                 get_logger("saga.api").info("listening", address=link)
                 yield link
+
+
+@asynccontextmanager
+async def _grpc(app: FastAPI, address: str | None, ready: Page, *, reflects: bool) -> AsyncIterator[None]:
+    """Serves the gRPC API on what the application has, if there is an address for it."""
+    if address is None:
+        yield
+        return
+    from saga.api.grpc.methods import Desk  # noqa: PLC0415 (an extra)
+    from saga.api.grpc.server import serving  # noqa: PLC0415
+
+    async def is_ready() -> bool:
+        return (await ready()).status == HTTPStatus.OK
+
+    state = app.state
+    desk = Desk(state.sagas, state.watcher, state.disclosure, state.limits, state.authenticate.recognise)
+    async with serving(desk, address, is_ready, reflects=reflects):
+        yield
 
 
 def check_reach(host: str) -> None:

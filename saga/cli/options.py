@@ -40,14 +40,14 @@ class StoreOptions:
     store: Annotated[str | None, Parameter(group=_GROUP)] = None
     namespace: Annotated[str | None, Parameter(group=_GROUP)] = None
 
-    def settings(self) -> Settings:
-        """Reads the settings. Raises UsageError."""
+    def settings(self, **more: object) -> Settings:
+        """Reads the settings, of which options give `more`. Raises UsageError."""
         try:
-            return load(store=self.store, namespace=self.namespace)
+            return load(store=self.store, namespace=self.namespace, **more)
         except UsageError as error:
             dev = _running_dev()
             if self.store is None and dev is not None:
-                return load(store=dev["store"], namespace=self.namespace or dev["namespace"])
+                return load(store=dev["store"], namespace=self.namespace or dev["namespace"], **more)
             if isinstance(error, NoStore):
                 raise UsageError(_no_store()) from None
             raise

@@ -53,7 +53,7 @@ def dev(
     with _server(store, is_temporary=temporary) as settings:
         log_for_services(settings)
         if is_installed():
-            load_server()
+            load_server(with_grpc=settings.grpc is not None)
         os.environ[STORE_VARIABLE] = settings.store.get_secret_value()
         loaded = load_targets(targets)
         folder = Path(targets[0].partition(":")[0]).resolve().parent
@@ -126,7 +126,10 @@ async def _api(app: App) -> AsyncIterator[str]:
         return
     from saga.api.server import served  # noqa: PLC0415 (an extra)
 
-    async with served(app, app.settings.api, may_move=True) as link:
+    settings = app.settings
+    async with served(
+        app, settings.api, grpc=settings.grpc, grpc_reflection=settings.grpc_reflection, may_move=True
+    ) as link:
         yield f"API: {link}"
 
 

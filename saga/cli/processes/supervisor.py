@@ -30,7 +30,7 @@ def supervisor(*, api: Annotated[bool, Parameter(negative=())] = False, store: S
     settings = store.settings()
     log_for_services(settings)
     if api:
-        load_server()
+        load_server(with_grpc=settings.grpc is not None)
     run(run_until_signalled(_supervise(settings, with_api=api), settings.drain))
 
 
@@ -42,7 +42,13 @@ async def _supervise(settings: Settings, *, with_api: bool) -> None:
                 from saga.api.server import served  # noqa: PLC0415 (an extra)
 
                 await stack.enter_async_context(
-                    served(app, settings.api, supervisor=None if settings.http else supervisor)
+                    served(
+                        app,
+                        settings.api,
+                        grpc=settings.grpc,
+                        grpc_reflection=settings.grpc_reflection,
+                        supervisor=None if settings.http else supervisor,
+                    )
                 )
             settle()
             async with asyncio.TaskGroup() as tasks:

@@ -1,0 +1,1 @@
+"""The gRPC API: the same calls as REST, in the messages of `saga.v1`."""
