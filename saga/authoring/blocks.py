@@ -16,6 +16,11 @@ class Blocks:
         self._open: list[str] = []
         self._last: dict[int, str] = {}  # by depth, the condition of the last block that was closed there
 
+    @property
+    def are_open(self) -> bool:
+        """Returns whether a step that is added now is inside a block."""
+        return bool(self._open)
+
     def condition_of_step(self, own: str | None) -> str | None:
         """The condition of a step that is added now: that of each open block, and its own."""
         texts = [*self._open, *([] if own is None else [own])]

@@ -1,4 +1,4 @@
-"""The type of a definition's input: how it is written, and what is told about it."""
+"""The type of a value that comes from outside, a saga's input or an event: how it is written, and what is told about it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from saga.core.definition.schema import misfits
 
 @dataclass(frozen=True, slots=True)
 class JsonSchema:
-    """The JSON Schema of an input, in place of a type: `Definition("order", input=JsonSchema({"type": "object"}))`."""
+    """A JSON Schema in place of a type: `Definition("order", input=JsonSchema({"type": "object"}))`."""
 
     document: Json
 
@@ -30,6 +30,11 @@ class InputType:
     def __init__(self, kind: Any) -> None:
         self._kind = kind
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, InputType) and bool(self._kind == other._kind)
+
+    __hash__ = None  # type: ignore[assignment]  # a schema has no hash
+
     @property
     def shape(self) -> object:
         """The type against which recorded paths are checked."""
@@ -38,7 +43,7 @@ class InputType:
         return UNKNOWN if self._kind is None else self._kind
 
     def encode(self, value: Value) -> bytes:
-        """Writes an input as JSON. Raises Misfit or Unreadable, see `Definition.encode_input`."""
+        """Writes a value as JSON. Raises Misfit or Unreadable, see `Definition.encode_input`."""
         if isinstance(self._kind, JsonSchema):
             data = encode_untyped(value)
             if found := misfits(self._kind.document, from_json(data)):

@@ -30,7 +30,7 @@ class Predecessors:
         Raises:
             DefinitionError: `after` is not a step of this definition.
         """
-        names = [self._checked(place, handle, known) for handle in _named(after)]
+        names = [self.checked(place, "after", handle, known) for handle in _named(after)]
         if isinstance(after, AtLeast):
             return tuple(dict.fromkeys(names))
         written = list(self._finished)
@@ -40,9 +40,10 @@ class Predecessors:
         return tuple(dict.fromkeys(names))
 
     @staticmethod
-    def _checked(place: str, handle: object, known: Sequence[StepHandle]) -> str:
+    def checked(place: str, word: str, handle: object, known: Sequence[StepHandle]) -> str:
+        """The name of a step that an author passes for `word`. Raises DefinitionError: it is not a step of this definition."""
         if not isinstance(handle, StepHandle):
-            raise refused(Code.FOREIGN, place, f"after={handle!r} is not a step.", "Pass what step() returned.")
+            raise refused(Code.FOREIGN, place, f"{word}={handle!r} is not a step.", "Pass what step() returned.")
         if handle not in known:
             reason = f"{handle!r} is a step of another definition."
             raise refused(Code.FOREIGN, place, reason, "Use the steps of this one.")

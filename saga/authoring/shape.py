@@ -48,6 +48,13 @@ class Part:
     shape: object
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fields:
+    """The shape of an object that has these fields and no others."""
+
+    shapes: Mapping[str, object]
+
+
 class NoSuchPartError(Exception):
     """A type cannot have this part. The message is a clause, as in: "is a list and has no field 'sku'"."""
 
@@ -65,6 +72,8 @@ def part(shape: object, segment: Segment) -> Part:
     """
     if isinstance(shape, KnownType):
         return _part_of_schema(shape, segment)
+    if isinstance(shape, Fields):
+        return _field_of(shape.shapes, segment)
     found: list[Part] = []
     refusal: NoSuchPartError | None = None
     for member in _members(shape):
@@ -88,6 +97,12 @@ def _part_of_schema(shape: KnownType, segment: Segment) -> Part:
             f"has no {segment!r}, says its JSON Schema", "" if fields else "Shorten the path.", fields
         )
     return Part(segment, found[0] if len(found) == 1 else UNKNOWN)
+
+
+def _field_of(shapes: Mapping[str, object], segment: Segment) -> Part:
+    if isinstance(segment, str) and segment in shapes:
+        return Part(segment, shapes[segment])
+    raise NoSuchPartError(f"has no field {segment!r}", "", tuple(shapes))
 
 
 def _members(shape: object) -> list[object]:

@@ -31,7 +31,7 @@ class StepHandle:
 
     @property
     def skipped(self) -> Condition:
-        """The condition that the step was skipped, because its own condition is false."""
+        """The condition that the step was skipped, because its own condition is false, or its `until` had finished."""
         return Condition(f"steps.{self.name}.skipped", self._owner)
 
     @property

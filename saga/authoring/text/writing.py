@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final, Literal, TypeAlias
 
 import yaml
 
+from saga.authoring.delays import undelayed
 from saga.authoring.durations import COMPENSATION_BUDGET, STEP_TIMEOUT
 from saga.authoring.retry import DEFAULT_ATTEMPTS
 from saga.authoring.text.expressions import written
 from saga.authoring.text.scalars import OneLine, Writer
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
-from saga.core.definition.outline import AnyStepOutline, CheckOutline, Outline, StepOutline
+from saga.core.definition.outline import (
+    AnyStepOutline,
+    CheckOutline,
+    Outline,
+    StepOutline,
+    TimerOutline,
+    WaitOutline,
+    written_fields,
+)
 from saga.core.definition.retry_policy import DEFAULT_RETRY, RetryPolicy
-from saga.core.definition.step import CallFields, Check, CheckFields, Step
+from saga.core.definition.step import Check, Step, Timer, Wait
 from saga.core.duration import duration_text
 from saga.core.state.mode import Mode
 
@@ -35,7 +44,8 @@ def document_of(outline: Outline, attempts: Mapping[str, Attempts]) -> Document:
         document["deadline"] = duration_text(outline.deadline_ms)
     document |= _unless(COMPENSATION_BUDGET, "compensation_budget", duration_text(outline.compensation_budget_ms))
     document |= _unless(None, "input", outline.input_schema)
-    document["steps"] = [_step(step, attempts[step.name]) for step in outline.steps]
+    document |= _unless(None, "events", outline.event_schemas)
+    document["steps"] = list(_steps(outline.steps, attempts))
     return document | _unless(None, "returns", written(outline.returns))
 
 
@@ -50,6 +60,7 @@ def stored_document(graph: Graph) -> Document:
         compensation_budget_ms=graph.compensation_budget_ms,
         returns=graph.returns,
         input_schema=graph.input_schema,
+        event_schemas=graph.event_schemas,
     )
     if graph.pivot >= 0 and graph.pivot == outline.closing and _is_pivot_unsaid(graph.steps[graph.pivot]):
         outline = replace(outline, steps=tuple(replace(step, pivot=False) for step in steps))
@@ -57,9 +68,13 @@ def stored_document(graph: Graph) -> Document:
 
 
 def _outline(graph: Graph, step: Step) -> AnyStepOutline:
-    kind, shared = (CheckOutline, CheckFields) if isinstance(step, Check) else (StepOutline, CallFields)
-    after = tuple(graph.steps[position].name for position in step.after)
-    return kind(**{each.name: getattr(step, each.name) for each in fields(shared)}, after=after)
+    written = written_fields(step) | {"after": tuple(graph.steps[position].name for position in step.after)}
+    if isinstance(step, Check):
+        return CheckOutline(**written)
+    if isinstance(step, Wait):
+        return WaitOutline(**written)
+    until = None if step.until is None else graph.steps[step.until].name
+    return TimerOutline(**written, until=until) if isinstance(step, Timer) else StepOutline(**written, until=until)
 
 
 def _is_pivot_unsaid(step: Step) -> bool:
@@ -77,13 +92,45 @@ def yaml_text(document: Document) -> str:
     return yaml.dump(document, Dumper=Writer, sort_keys=False, allow_unicode=True, width=_WIDTH)
 
 
-def _step(step: AnyStepOutline, attempts: Attempts) -> Document:
+def _steps(steps: Sequence[AnyStepOutline], attempts: Mapping[str, Attempts]) -> Iterator[Document]:
+    """A timer that a delay has put before the next step becomes the word `delay` of that step."""
+    waiting = list(reversed(steps))
+    while waiting:
+        step = waiting.pop()
+        call = undelayed(step, waiting[-1]) if waiting else None
+        if call is not None and isinstance(step, TimerOutline):
+            waiting.pop()
+            yield _call(call, attempts[call.name], duration_text(step.pause_ms))
+        elif isinstance(step, StepOutline):
+            yield _call(step, attempts[step.name], None)
+        else:
+            yield _engine_step(step)
+
+
+def _engine_step(step: CheckOutline | WaitOutline | TimerOutline) -> Document:
     if isinstance(step, CheckOutline):
         return {"check": step.holds, "reason": step.reason, "name": step.name, **_order(step)}
+    if isinstance(step, TimerOutline):
+        return {"timer": duration_text(step.pause_ms), "name": step.name, **_order(step)}
+    names: Json = OneLine(step.names) if len(step.names) > 1 else step.names[0]
+    if step.cancels:
+        return {"cancel_on": names, **_unless(f"cancel_on_{names}", "name", step.name)}
+    return {
+        "wait": names,
+        **_unless(names, "name", step.name),
+        **_order(step),
+        **({} if step.wait_ms is None else {"timeout": duration_text(step.wait_ms)}),
+        **({} if step.otherwise is None else {"otherwise": step.otherwise["value"]}),
+        **({"handled": True} if step.handled else {}),
+    }
+
+
+def _call(step: StepOutline, attempts: Attempts, delay: str | None) -> Document:
     return {
         "step": step.contract_name,
         **_unless(step.handler, "name", step.name),
         **_order(step),
+        **_unless(None, "delay", delay),
         **_unless(None, "inputs", written(step.inputs)),
         **{name: True for name in _SWITCHES if getattr(step, name)},
         **_unless(STEP_TIMEOUT, "timeout", duration_text(step.timeout_ms)),
@@ -94,8 +141,8 @@ def _step(step: AnyStepOutline, attempts: Attempts) -> Document:
     }
 
 
-def _order(step: StepOutline | CheckOutline) -> Document:
-    """The words for the order of a step, and its condition."""
+def _order(step: AnyStepOutline) -> Document:
+    """The words for the order of a step, its condition, and the step with which it is over."""
     names: Json = OneLine(step.after)
     if step.successes == 1:
         names = {"any_of": names}
@@ -103,7 +150,11 @@ def _order(step: StepOutline | CheckOutline) -> Document:
         names = {"at_least": step.successes, "of": names}
     elif len(step.after) == 1:
         names = step.after[0]
-    return {**({"after": names} if step.after else {}), **_unless(None, "when", step.condition)}
+    return {
+        **({"after": names} if step.after else {}),
+        **_unless(None, "when", step.condition),
+        **_unless(None, "until", step.until),
+    }
 
 
 def _policy(policy: RetryPolicy, attempts: Json) -> Document:

@@ -18,6 +18,7 @@ from saga.core.definition.outline import (
     CheckOutline,
     Outline,
     StepOutline,
+    TimerOutline,
     is_read_only,
     pivot_position,
 )
@@ -117,11 +118,12 @@ def _may_be_absent(
     step = outline.steps[outline.positions[name]]
     if word == REASON:
         return f"steps . {name} . rejected" not in given
-    if isinstance(step, CheckOutline):
+    if isinstance(step, CheckOutline | TimerOutline):
         return True
     if f"steps . {name} . succeeded" in given:
         return False
-    may_be_skipped = step.condition is not None and (not _given(step) <= given or _may_change(outline, step))
+    is_unsure = step.condition is not None and (not _given(step) <= given or _may_change(outline, step))
+    may_be_skipped = step.until is not None or is_unsure
     excluded = {f"! ( steps . {name} . rejected )", f"! steps . {name} . rejected"}
     may_be_rejected = step.goes_on and excluded.isdisjoint(given)
     may_be_open = reader is not None and reader.successes > 0 and name in reader.after
@@ -161,7 +163,7 @@ def _join_findings(outline: Outline, position: int, step: AnyStepOutline, pivot:
 
 def _can_fall_short(outline: Outline, step: AnyStepOutline) -> bool:
     before = [outline.steps[outline.positions[name]] for name in set(step.after) if name in outline.positions]
-    sure = sum(each.condition is None and not each.goes_on for each in before)
+    sure = sum(each.condition is None and each.until is None and not each.goes_on for each in before)
     return sure < step.successes
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from saga.core.check.finding import Code, Finding, error
 from saga.core.check.place import step_place, title
 from saga.core.definition.contract import Contract
-from saga.core.definition.outline import CheckOutline, Outline, is_read_only, pivot_position
+from saga.core.definition.outline import AnyStepOutline, Outline, StepOutline, WaitOutline, is_read_only, pivot_position
 
 
 def pivot_findings(outline: Outline) -> Iterator[Finding]:
@@ -19,14 +19,25 @@ def pivot_findings(outline: Outline) -> Iterator[Finding]:
         return
     pivot = outline.pivots[0]
     for position, step in enumerate(outline.steps):
-        is_safe = step.retriable or step.goes_on or isinstance(step, CheckOutline)  # checks have a finding of their own
-        if position == pivot or is_safe or outline.is_finished_before(position, pivot):
+        if position == pivot or not _may_reject(step) or outline.is_finished_before(position, pivot):
             continue
         where = "behind" if outline.is_finished_before(pivot, position) else "beside"
-        name = outline.steps[pivot].name
+        place, name = step_place(outline, step), outline.steps[pivot].name
+        if isinstance(step, WaitOutline):
+            reason = f"It runs {where} the pivot {name}, and its time may be over when it is too late to roll back."
+            remedy = f"Set otherwise= or handled=True, remove timeout=, or order it before {name}."
+            yield error(Code.WAIT_BEHIND_PIVOT, place, reason, remedy)
+            continue
         reason = f"It runs {where} the pivot {name} and may reject when it is too late to roll back."
         remedy = f"Set retriable=True if it never rejects, or order it before {name}."
-        yield error(Code.NOT_RETRIABLE, step_place(outline, step), reason, remedy)
+        yield error(Code.NOT_RETRIABLE, place, reason, remedy)
+
+
+def _may_reject(step: AnyStepOutline) -> bool:
+    """Returns whether a step may reject and the saga does not go on. Checks, and joins, have findings of their own."""
+    if isinstance(step, WaitOutline):
+        return step.can_reject
+    return isinstance(step, StepOutline) and not step.retriable and not step.goes_on
 
 
 def compensation_findings(outline: Outline, contracts: Mapping[str, Contract]) -> Iterator[Finding]:

@@ -18,6 +18,8 @@ def check_frozen(graph: Graph, contracts: Mapping[str, Contract]) -> tuple[Findi
     title = f"{graph.name} v{graph.version}"
     found: list[Finding] = []
     for step in graph.steps:
+        if step.mode is Mode.ENGINE:
+            continue
         place = f"{title}, step {step.name}"
         contract = contracts.get(f"{step.service}.{step.handler}")
         if contract is None:

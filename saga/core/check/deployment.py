@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from saga.core.definition.contract import Contract
 from saga.core.definition.graph import Graph
 from saga.core.definition.step import Step
+from saga.core.state.mode import Mode
 
 
 def deployment_gaps(
@@ -18,7 +19,8 @@ def deployment_gaps(
     """
     for graph in graphs:
         for step in graph.steps:
-            if step.service in services and (gap := _gap(step, contracts.get(f"{step.service}.{step.handler}"), place)):
+            is_called = step.service in services and step.mode is not Mode.ENGINE
+            if is_called and (gap := _gap(step, contracts.get(f"{step.service}.{step.handler}"), place)):
                 yield f"{graph.name} v{graph.version}, step {step.name}: {gap}"
 
 

@@ -39,14 +39,14 @@ def is_version(version: object) -> bool:
 def definition_findings(outline: Outline) -> Iterator[Finding]:
     place = title(outline)
     if not is_name(outline.name):
-        yield _bad_name(place, "definition", outline.name)
+        yield bad_name(place, "definition", outline.name)
     if not is_version(outline.version):
         yield error(Code.VERSION_INVALID, place, VERSION_REASON.format(shown_value(outline.version)), VERSION_REMEDY)
     if not outline.steps:
         yield error(Code.NO_STEPS, place, "It has no steps.", "Add at least one step.")
     if outline.deadline_ms is not None:
-        yield from _time_findings(place, "deadline", outline.deadline_ms)
-    yield from _time_findings(place, "compensation budget", outline.compensation_budget_ms)
+        yield from time_findings(place, "deadline", outline.deadline_ms)
+    yield from time_findings(place, "compensation budget", outline.compensation_budget_ms)
     for fault in outline.input_faults:
         remedy = "Change the type of the input."
         yield error(Code.INPUT_UNREADABLE, place, f"An input could not be read back: {fault}.", remedy)
@@ -69,8 +69,8 @@ def step_findings(outline: Outline, step: StepOutline) -> Iterator[Finding]:
     place = step_place(outline, step)
     for kind, name in (("step", step.name), ("service", step.service), ("handler", step.handler)):
         if not is_name(name):
-            yield _bad_name(place, kind, name)
-    yield from _time_findings(place, "timeout", step.timeout_ms, TIMEOUT_MS_MAX)
+            yield bad_name(place, kind, name)
+    yield from time_findings(place, "timeout", step.timeout_ms, TIMEOUT_MS_MAX)
     yield from _retry_findings(place, "retry", step.retry)
     yield from _retry_findings(place, "compensation_retry", step.compensation_retry)
     yield from _template_findings(f"{place}, inputs", step.inputs)
@@ -78,11 +78,11 @@ def step_findings(outline: Outline, step: StepOutline) -> Iterator[Finding]:
         yield from _budget_findings(place, step.retry, outline.deadline_ms)
 
 
-def _bad_name(place: str, kind: str, name: str) -> Finding:
+def bad_name(place: str, kind: str, name: str) -> Finding:
     return error(Code.NAME_INVALID, place, f"{name!r} cannot name a {kind}.", f"Names are made of {NAME_RULE}.")
 
 
-def _time_findings(place: str, kind: str, milliseconds: int, longest: int = DURATION_MS_MAX) -> Iterator[Finding]:
+def time_findings(place: str, kind: str, milliseconds: int, longest: int = DURATION_MS_MAX) -> Iterator[Finding]:
     if milliseconds <= 0:
         yield error(Code.TIME_INVALID, place, f"The {kind} is not above zero.", "Set a longer one.")
     if milliseconds > longest:

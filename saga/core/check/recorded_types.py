@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from saga.core.definition.contract import Contract
 from saga.core.definition.json_value import Json
 from saga.core.definition.known_type import KnownType, known_type
-from saga.core.definition.outline import Outline, StepOutline
+from saga.core.definition.outline import Outline, StepOutline, WaitOutline
 from saga.core.definition.paths import REASON, Segment, path_text
 from saga.core.nearest import did_you_mean
 
@@ -59,7 +59,10 @@ class RecordedTypes:
         fields = [name for each in above.alternatives() for name in each.properties]
         known = f"The fields are: {', '.join(fields)}." if fields else "Shorten the path."
         remedy = f"{did_you_mean(str(segment[0]), fields)} {known}".strip()
-        return f"{start} has no {segment[0]!r}, says the contract of its step.", remedy
+        position = self.outline.positions.get(path[1])
+        is_wait = position is not None and isinstance(self.outline.steps[position], WaitOutline)
+        source = "type of its event" if is_wait else "contract of its step"
+        return f"{start} has no {segment[0]!r}, says the {source}.", remedy
 
     def _follow(self, path: list[Json]) -> tuple[KnownType, tuple[KnownType, list[Json]] | None]:
         """The type at the end of a path. If the path breaks off: anything, with the last type and the segments left."""
@@ -78,5 +81,17 @@ class RecordedTypes:
             return _TEXT, len(path)
         position = self.outline.positions.get(path[1])
         step = None if position is None else self.outline.steps[position]
+        if isinstance(step, WaitOutline):
+            return _event_type(step.names, self.outline.event_schemas or {}), _RESULT_PREFIX
         contract = self.contracts.get(step.contract_name) if isinstance(step, StepOutline) else None
         return (_ANYTHING if contract is None else known_type(contract.output_schema)), _RESULT_PREFIX
+
+
+def _event_type(names: Sequence[str], schemas: Mapping[str, Json]) -> KnownType:
+    """The type of the output of a wait: the payload of its event, or of several names the one that came and its payload."""
+    payload, *others = [schemas.get(name) for name in names] or [None]
+    if len(names) <= 1:
+        return known_type(payload)
+    payload = payload if all(other == payload for other in others) else None
+    properties = {"event": {"type": "string"}, "payload": payload or {}}
+    return KnownType({"type": "object", "properties": properties}, known_type(payload).definitions)

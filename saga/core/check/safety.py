@@ -12,6 +12,7 @@ from saga.core.check.finding import Code, Finding, Severity, refuse_errors
 from saga.core.check.inputs import input_findings
 from saga.core.check.limits import definition_findings, size_findings, step_findings
 from saga.core.check.place import title
+from saga.core.check.waits import order_findings, wait_findings
 from saga.core.definition.contract import Contract
 from saga.core.definition.graph import Graph
 from saga.core.definition.outline import Outline, freeze
@@ -23,11 +24,13 @@ def check(outline: Outline, contracts: Mapping[str, Contract]) -> tuple[Finding,
     for step in outline.calls:
         found.extend(step_findings(outline, step))
         found.extend(contract_findings(outline, step, contracts))
+    found.extend(wait_findings(outline))
     found.extend(edge_findings(outline))
     templates_hold = not any(finding.code is Code.TEMPLATE_INVALID for finding in found)
     if templates_hold and not outline.order.cycles:
         found.extend(reading_findings(outline))
         found.extend(branch_findings(outline, contracts))
+        found.extend(order_findings(outline))
         found.extend(pivot_findings(outline))
         found.extend(compensation_findings(outline, contracts))
         found.extend(input_findings(outline, contracts))

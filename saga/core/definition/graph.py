@@ -175,6 +175,13 @@ def graph_from_json(data: bytes | str) -> Graph:
     return graph
 
 
+def _check_wait(wait: Wait, place: str) -> None:
+    if not wait.names or not all(type(name) is str for name in wait.names):
+        raise TypeError(f"{place} waits for events without names")
+    if wait.otherwise is not None and (type(wait.otherwise) is not dict or wait.otherwise.keys() != {"value"}):
+        raise TypeError(f"{place}.otherwise is not an object with a value")
+
+
 def _check(graph: Graph) -> None:
     """Refuses a faulty stored form here, before any decision relies on it."""
     if not 1 <= len(graph.steps) <= STEPS_MAX or sum(len(step.after) for step in graph.steps) > EDGES_MAX:
@@ -182,6 +189,8 @@ def _check(graph: Graph) -> None:
     check_types(graph, "definition")
     for position, step in enumerate(graph.steps):
         check_types(step, f"step {position}")
+        if isinstance(step, Wait):
+            _check_wait(step, f"step {position}")
         for predecessor in (*step.after, *step.reads, *(() if step.until is None else (step.until,))):
             if type(predecessor) is not int or not 0 <= predecessor < len(graph.steps):
                 raise ValueError(f"step {position} has no predecessor {str(predecessor)[:20]!a}")

@@ -50,8 +50,10 @@ def format_of(value: object) -> int:
     if not is_dataclass(value):
         return FIRST_FORMAT
     written = list(_written_fields(value))
-    numbers: list[int] = [field.metadata.get(_SINCE, FIRST_FORMAT) for field in written]
-    return max(FIRST_FORMAT, *numbers, *(format_of(getattr(value, field.name)) for field in written))
+    own: int = max([FIRST_FORMAT, *(field.metadata.get(_SINCE, FIRST_FORMAT) for field in written)])
+    if own == FORMATS_READ[-1]:  # nothing inside asks for more, and it may be a value that is not a template
+        return own
+    return max(own, *(format_of(getattr(value, field.name)) for field in written))
 
 
 def read(kind: type[T], document: Mapping[str, Json], format_number: int) -> T:
