@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from pydantic_core import from_json
 
-from saga.authoring.input_type import InputType
+from saga.authoring.input_type import AnyType, InputType
+from saga.authoring.path import holds_path
 from saga.authoring.shape import UNKNOWN, Fields
 from saga.codec.codec import Misfit, Unreadable, Value, encode_untyped
 from saga.core.check.finding import Code, refused
@@ -43,7 +44,7 @@ class Events:
         """The reasons why payloads that are written could not be read back."""
         return tuple(f"{name}: {fault}" for name, kind in self._types.items() for fault in kind.faults)
 
-    def add(self, place: str, types: Mapping[str, Any]) -> None:
+    def add(self, place: str, types: Mapping[str, AnyType]) -> None:
         """Adds the events of a wait. Raises DefinitionError: another wait has another type for one of them."""
         for name, kind in types.items():
             known = self._types.setdefault(name, InputType(kind))
@@ -66,6 +67,9 @@ class Events:
 
     def otherwise(self, place: str, names: Sequence[str], value: object) -> Json:
         """The stored form of the value with which a wait succeeds when its time is over. Raises DefinitionError."""
+        if holds_path(value):
+            reason = "otherwise= has a recorded path in it, and must be a value that is known now."
+            raise refused(Code.EVENT_INVALID, place, reason, "Let a later step read the path if the wait was rejected.")
         try:
             if len(names) == 1:
                 return {"value": from_json(self.encode(names[0], value))}
@@ -74,7 +78,7 @@ class Events:
             reason = f"otherwise={shown_value(value)} does not fit: {fault}."
             raise refused(Code.EVENT_INVALID, place, reason, "Set a value that could be the output.") from fault
 
-    def _answer(self, value: Any) -> Json:
+    def _answer(self, value: Value) -> Json:
         if not isinstance(value, Mapping) or value.keys() != {EVENT, PAYLOAD} or not isinstance(value[EVENT], str):
             raise ValueError(f"of several events, it is {{{EVENT!r}: a name, {PAYLOAD!r}: a value}}")
         is_known = value[EVENT] in self._types
@@ -82,7 +86,7 @@ class Events:
         return {EVENT: value[EVENT], PAYLOAD: from_json(data)}
 
 
-def types_of(place: str, events: str | Iterable[str] | Mapping[str, Any], kind: Any) -> dict[str, Any]:
+def types_of(place: str, events: str | Iterable[str] | Mapping[str, AnyType], kind: AnyType) -> dict[str, AnyType]:
     """The type of each event that a wait names. Raises DefinitionError: it names none, or has types twice."""
     if isinstance(events, Mapping):
         if kind is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from pydantic_core import from_json
@@ -16,6 +16,9 @@ from saga.core.definition.json_value import Json
 from saga.core.definition.known_type import known_type
 from saga.core.definition.schema import misfits
 
+AnyType: TypeAlias = Any
+"""Any type that pydantic knows, generic ones included, or a `JsonSchema`. None: any JSON value."""
+
 
 @dataclass(frozen=True, slots=True)
 class JsonSchema:
@@ -25,9 +28,9 @@ class JsonSchema:
 
 
 class InputType:
-    """A pydantic model, a dataclass, a TypedDict, any type that pydantic knows, or a `JsonSchema`. None: any JSON value."""
+    """A type with what is known about its values."""
 
-    def __init__(self, kind: Any) -> None:
+    def __init__(self, kind: AnyType) -> None:
         self._kind = kind
 
     def __eq__(self, other: object) -> bool:

@@ -221,6 +221,15 @@ def record_of(path: Path) -> Record:
     return record
 
 
+def holds_path(value: object) -> bool:
+    """Returns whether a path is anywhere in dicts, lists and tuples."""
+    if isinstance(value, dict):
+        return any(map(holds_path, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(holds_path, value))
+    return isinstance(value, Path)
+
+
 def template_from(value: object, owner: object, place: str) -> Json:
     """Turns paths, JSON values, and dicts, lists and tuples of both into the stored form.
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any
 
 from saga.authoring.blocks import Blocks
 from saga.authoring.condition import Condition
 from saga.authoring.delays import delayed
 from saga.authoring.durations import STEP_TIMEOUT, milliseconds
 from saga.authoring.events import NOT_GIVEN, Events, types_of
+from saga.authoring.input_type import AnyType
 from saga.authoring.naming import new_step_name, service_and_handler
 from saga.authoring.path import Path, Record, template_from
 from saga.authoring.predecessors import Predecessors
@@ -156,8 +156,8 @@ class Steps:
 
     def wait(  # noqa: PLR0913 (one keyword for each attribute of a wait)
         self,
-        event: str | Sequence[str] | Mapping[str, Any],
-        type: Any = None,  # noqa: A002 (the word that users read; any type, generic ones included)
+        event: str | Sequence[str] | Mapping[str, AnyType],
+        type: AnyType = None,  # noqa: A002 (the word that users read; any type, generic ones included)
         *,
         name: str | None = None,
         after: After = None,
@@ -232,7 +232,7 @@ class Steps:
         self._timers.append(title)
         return self._add(outline, UNKNOWN)
 
-    def cancel_on(self, event: str, type: Any = None, *, name: str | None = None) -> None:  # noqa: A002 (as in wait)
+    def cancel_on(self, event: str, type: AnyType = None, *, name: str | None = None) -> None:  # noqa: A002 (as in wait)
         """Lets an event roll the saga back, from the start of the saga until its pivot has passed.
 
         `type` is the type of what comes with the event. The step that waits for it is called cancel_on_<event>, unless `name` gives

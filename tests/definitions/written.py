@@ -13,10 +13,11 @@ from saga.authoring import Path, StepHandle
 from saga.authoring.input_type import JsonSchema
 from saga.core.definition.contract import Contract
 from saga.core.state.mode import Mode
-from tests.core.samples import CONTRACT, keys, scalars, segments
+from tests.core.samples import CONTRACT, keys, scalars, segments, values
 
 NAMES = ("a", "b", "charge", "reserve_2", "ship")
 CONDITIONS = ('input.kind == "x: #y"', "input.cents > 100\n&& input.cents < 900", '"b" in input.tags')
+EVENTS: dict[str, Any] = {"review": None, "yes": JsonSchema({"title": "A verdict"}), "a": None}
 durations = st.sampled_from(["30s", "1ms", "1h30m", 12, 0.5, "2d"])
 retries = st.builds(
     Retry,
@@ -62,8 +63,16 @@ def definitions(draw: st.DrawFn) -> Definition[Any]:
     )
     pivot = draw(st.integers(-1, len(NAMES) - 1))
     for position, name in enumerate(draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=5, unique=True))):
-        if draw(st.integers(0, 4)) == 0:
+        kind = draw(st.sampled_from(["check", "wait", "timer", "cancel_on", "step", "step", "step"]))
+        if kind == "check":
             made.check(draw(st.sampled_from(CONDITIONS)), draw(texts), name=name, **_order(draw, made.steps))
+        elif kind == "wait":
+            _wait(draw, made, name)
+        elif kind == "timer":
+            made.timer(draw(durations), name=name, **_order(draw, made.steps), until=draw(_ends(made.steps)))
+        elif kind == "cancel_on":
+            event = draw(st.sampled_from(list(EVENTS)))
+            made.cancel_on(event, EVENTS[event], name=name)
         else:
             made.step(
                 f"shop.{draw(st.sampled_from(NAMES))}",
@@ -73,6 +82,8 @@ def definitions(draw: st.DrawFn) -> Definition[Any]:
                 retry=draw(retries),
                 compensation_retry=draw(retries),
                 timeout=cast("Any", draw(durations)),
+                delay=cast("Any", draw(st.none() | durations)),
+                until=draw(_ends(made.steps)),
                 pivot=position == pivot,
                 retriable=draw(st.booleans()),
                 read_only=draw(st.booleans()),
@@ -81,6 +92,23 @@ def definitions(draw: st.DrawFn) -> Definition[Any]:
             )
     made.returns(draw(_values(made)))
     return made
+
+
+def _wait(draw: st.DrawFn, made: Definition[Any], name: str) -> None:
+    events = draw(st.lists(st.sampled_from(list(EVENTS)), min_size=1, max_size=2, unique=True))
+    is_answered = len(events) == 1 and draw(st.booleans())
+    made.wait(
+        {event: EVENTS[event] for event in events},
+        name=name,
+        **_order(draw, made.steps),
+        timeout=draw(st.none() | durations),
+        handled=draw(st.booleans()),
+        **({"otherwise": draw(values)} if is_answered else {}),
+    )
+
+
+def _ends(steps: tuple[StepHandle, ...]) -> st.SearchStrategy[StepHandle | None]:
+    return st.none() | st.sampled_from(steps) if steps else st.none()
 
 
 def _order(draw: st.DrawFn, before: tuple[StepHandle, ...]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ class Nodes:
 
     def parts(self, node: yaml.Node, what: str, words: Words) -> dict[str, yaml.Node]:
         """The parts of a mapping by their words, of which none is unknown and none that is required is missing."""
-        found = self._mapping(node, what)
+        found = self.mapping(node, what)
         for name, (key, _) in found.items():
             if name not in words:
                 remedy = f"{did_you_mean(name, words)} The words are: {', '.join(words)}.".strip()
@@ -37,7 +37,7 @@ class Nodes:
 
     def names(self, node: yaml.Node, what: str) -> tuple[str, ...]:
         """The words of a mapping."""
-        return tuple(self._mapping(node, what))
+        return tuple(self.mapping(node, what))
 
     def entries(self, node: yaml.Node, form: Form) -> list[yaml.Node]:
         """The entries of a list."""
@@ -79,7 +79,8 @@ class Nodes:
             raise self._source.refused(node, f"The key {node.value!r:.60} is not a text.", "Put quotes around it.")
         return key
 
-    def _mapping(self, node: yaml.Node, what: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+    def mapping(self, node: yaml.Node, what: str) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+        """The keys of a mapping, each with its node and that of its value."""
         if not isinstance(node, yaml.MappingNode):
             raise self._source.refused(node, f"This is {self._shown(node)}, not {what}.", "Write lines of word: value.")
         return {self.key(key): (key, value) for key, value in node.value}

@@ -22,9 +22,12 @@ from saga.authoring.text.words import (
     DEFINITION_WORDS,
     DURATION,
     KINDS,
+    NAME,
     NAMES,
+    ONE_STEP,
     RETRY,
     RETRY_WORDS,
+    TEMPLATES,
     Word,
 )
 from saga.core.check.branches import CONDITION_REMEDY, condition_reason
@@ -42,7 +45,7 @@ from saga.yaml_guard import YamlFault, YamlLimits, composed, decoded
 
 LIMITS: Final = YamlLimits(2 * DEFINITION_BYTES_MAX, TEMPLATE_DEPTH_MAX + 16)
 """A text may be twice as long as the stored form, for comments and indentation."""
-_HANDLER_REMEDY: Final = "Begin each step with step: service.handler, or with check: and a condition."
+_HANDLER_REMEDY: Final = "Begin each step with step: service.handler, or with check:, wait:, timer: or cancel_on:."
 
 
 Builder: TypeAlias = Any  # a `saga.Definition`: its module imports this one
@@ -75,6 +78,7 @@ class _Reader:
         self._nodes = Nodes(source)
         self._definition: Builder = None
         self._handles: dict[str, StepHandle] = {}
+        self._events: dict[str, JsonSchema] = {}
 
     def definition(self, root: yaml.Node) -> Builder:
         parts = self._nodes.parts(root, "a definition", DEFINITION_WORDS)
@@ -85,12 +89,18 @@ class _Reader:
         }
         if "input" in parts:
             given["input"] = self._schema(parts["input"])
+        events = self._nodes.mapping(parts["events"], "the events") if "events" in parts else {}
+        self._events = {name: self._schema(schema) for name, (_, schema) in events.items()}
         with self._source.at(parts["name"]):
             self._definition = self._make(**given)
         title = str(self._definition)
         self._source.places[title] = self._source.of(root)
         for node in self._nodes.entries(parts["steps"], DEFINITION_WORDS["steps"].form):
             self._step(title, node)
+        for name, (key, _) in events.items():
+            if name not in self._definition.event_names:
+                reason = f"No step waits for the event {name:.60}."
+                raise self._source.refused(key, reason, "Remove it, or add a step with wait: and its name.")
         if "returns" in parts:
             self._source.places[f"{title}, returns"] = self._source.of(parts["returns"])
             value = self._template(parts["returns"])
@@ -108,17 +118,26 @@ class _Reader:
         kind = self._kind(node)
         words = KINDS[kind]
         parts = self._nodes.parts(node, f"a {kind}", words)
-        given = {name: self._value(part, words[name]) for name, part in parts.items() if name != "inputs"}
-        if "inputs" in parts:
-            given["inputs"] = self._template(parts["inputs"])
+        given = {name: self._value(part, words[name]) for name, part in parts.items() if name not in TEMPLATES}
+        given |= {name: self._template(parts[name]) for name in TEMPLATES if name in parts}
         subject = given.pop(kind)
+        if kind == "wait":
+            subject = self._types(parts[kind])
+        elif kind == "cancel_on":
+            given["type"] = self._events.get(subject)
         with self._source.at(node):
-            add = self._definition.step if kind == "step" else self._definition.check
-            handle = add(subject, **given)
-        self._handles[handle.name] = handle
-        place = f"{title}, step {handle.name}"
-        self._source.places[place] = self._source.of(node)
-        self._source.places.update({f"{place}, {name}": self._source.of(part) for name, part in parts.items()})
+            getattr(self._definition, kind)(subject, **given)
+        for handle in self._definition.steps[len(self._handles) :]:
+            self._handles[handle.name] = handle
+            place = f"{title}, step {handle.name}"
+            self._source.places[place] = self._source.of(node)
+            self._source.places.update({f"{place}, {name}": self._source.of(part) for name, part in parts.items()})
+
+    def _types(self, node: yaml.Node) -> dict[str, JsonSchema | None]:
+        """The type of each event that a wait names."""
+        nodes = node.value if isinstance(node, yaml.SequenceNode) else [node]
+        names = [self._nodes.of_form(each, NAME) for each in nodes]
+        return {name: self._events.get(name) for name in names}
 
     def _kind(self, node: yaml.Node) -> str:
         """The kind of a step, which one of its words says."""
@@ -140,6 +159,8 @@ class _Reader:
             return self._retry(node)
         elif word is _AFTER:
             return self._after(node)
+        elif word.form is ONE_STEP:
+            return self._named(node)
         return value
 
     def _retry(self, node: yaml.Node) -> Retry:

@@ -63,8 +63,15 @@ ATTEMPTS: Final = Form(
 )
 NAMES: Final = Form("a list of steps", _NAMES_SCHEMA, (list,))
 COUNT: Final = Form("a whole number from 1", _COUNT_SCHEMA, (int,))
+ONE_STEP: Final = Form("the name of a step", _NAME_SCHEMA, (str,))
+EVENTS: Final = Form("the name of an event, or a list of names", {"anyOf": [_NAME_SCHEMA, _NAMES_SCHEMA]}, (str, list))
 STEPS: Final = Form("a list of steps", {"type": "array", "items": {"$ref": "#/$defs/step"}, "minItems": 1}, (list,))
 JSON_SCHEMA: Final = Form("a JSON Schema", {"type": "object"}, (dict,))
+EVENT_TYPES: Final = Form(
+    "the JSON Schema of each event, behind its name",
+    {"type": "object", "additionalProperties": {"type": "object"}},
+    (dict,),
+)
 ANYTHING: Final = Form("any value", {}, (dict, list, str, int, float, bool, type(None)))
 AFTER: Final = Form(
     "a step, a list of steps, any_of: [...], or at_least: N with of: [...]",
@@ -104,14 +111,17 @@ AT_LEAST_WORDS: Final[Words] = MappingProxyType(
     }
 )
 _EVERY_STEP: Final[Words] = {
-    "name": Word(NAME, "The name of the step; the default is the name of its handler."),
+    "name": Word(NAME, "The name of the step; the default is the name of its handler, or of its event."),
     "after": Word(AFTER, "The steps after which it runs."),
     "when": Word(CONDITION, "The condition under which it runs, in CEL. Where it is false, the step is skipped."),
 }
+_UNTIL: Final = Word(ONE_STEP, "A step beside this one. Once it has finished, this one is skipped.")
 STEP_WORDS: Final[Words] = MappingProxyType(
     {
         "step": Word(HANDLER, "The handler that the step calls, as service.handler.", is_required=True),
         **_EVERY_STEP,
+        "until": _UNTIL,
+        "delay": Word(DURATION, "Time that must pass before it runs."),
         "inputs": Word(
             ANYTHING, "What the handler gets: values, and paths such as ${input.sku}. Default: the saga's input."
         ),
@@ -132,8 +142,36 @@ CHECK_WORDS: Final[Words] = MappingProxyType(
         **_EVERY_STEP,
     }
 )
-KINDS: Final[Mapping[str, Words]] = MappingProxyType({"step": STEP_WORDS, "check": CHECK_WORDS})
+WAIT_WORDS: Final[Words] = MappingProxyType(
+    {
+        "wait": Word(
+            EVENTS, "The event for which it waits, or several, of which the first is taken.", is_required=True
+        ),
+        **_EVERY_STEP,
+        "timeout": Word(DURATION, "Time after which the wait is over; without it, it waits for ever."),
+        "otherwise": Word(ANYTHING, "The output after that time. Without it, the wait is rejected."),
+        "handled": Word(SWITCH, "The saga goes on after a rejection of the wait."),
+    }
+)
+TIMER_WORDS: Final[Words] = MappingProxyType(
+    {
+        "timer": Word(DURATION, "Time that must pass before the steps behind it run.", is_required=True),
+        **_EVERY_STEP,
+        "until": _UNTIL,
+    }
+)
+CANCEL_WORDS: Final[Words] = MappingProxyType(
+    {
+        "cancel_on": Word(NAME, "The event that rolls the saga back, until its pivot has passed.", is_required=True),
+        "name": Word(NAME, "The name of the step; the default is cancel_on_ and the event."),
+    }
+)
+KINDS: Final[Mapping[str, Words]] = MappingProxyType(
+    {"step": STEP_WORDS, "check": CHECK_WORDS, "wait": WAIT_WORDS, "timer": TIMER_WORDS, "cancel_on": CANCEL_WORDS}
+)
 """The words of each kind of step, by the word that makes it one of that kind."""
+TEMPLATES: Final = ("inputs", "otherwise")
+"""The words whose values may be written as `$${`, for the characters that begin a path."""
 DEFINITION_WORDS: Final[Words] = MappingProxyType(
     {
         "$schema": Word(TEXT, "The address of this schema, for editors."),
@@ -144,6 +182,7 @@ DEFINITION_WORDS: Final[Words] = MappingProxyType(
         ),
         "compensation_budget": Word(DURATION, "Time for a rollback; the default is a day."),
         "input": Word(JSON_SCHEMA, "The JSON Schema of the saga's input."),
+        "events": Word(EVENT_TYPES, "The JSON Schemas of what comes with events, for those that have one."),
         "steps": Word(STEPS, "The steps. A step can name only steps above it.", is_required=True),
         "returns": Word(
             ANYTHING, "What a completed saga returns: values, and paths such as ${steps.charge.output.id}."

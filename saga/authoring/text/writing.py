@@ -24,6 +24,7 @@ from saga.core.definition.outline import (
     WaitOutline,
     written_fields,
 )
+from saga.core.definition.paths import literal
 from saga.core.definition.retry_policy import DEFAULT_RETRY, RetryPolicy
 from saga.core.definition.step import Check, Step, Timer, Wait
 from saga.core.duration import duration_text
@@ -120,7 +121,7 @@ def _engine_step(step: CheckOutline | WaitOutline | TimerOutline) -> Document:
         **_unless(names, "name", step.name),
         **_order(step),
         **({} if step.wait_ms is None else {"timeout": duration_text(step.wait_ms)}),
-        **({} if step.otherwise is None else {"otherwise": step.otherwise["value"]}),
+        **({} if step.otherwise is None else {"otherwise": written(literal(step.otherwise["value"]))}),
         **({"handled": True} if step.handled else {}),
     }
 

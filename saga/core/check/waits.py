@@ -9,10 +9,9 @@ from saga.core.check.finding import Code, Finding, error
 from saga.core.check.limits import bad_name, time_findings
 from saga.core.check.place import step_place, title
 from saga.core.condition.condition import condition_fault, steps_read
-from saga.core.definition.json_value import Json
 from saga.core.definition.names import is_name
 from saga.core.definition.outline import AnyStepOutline, Outline, TimerOutline, WaitOutline, is_cancelling
-from saga.core.definition.paths import literal_key, reads, template_faults
+from saga.core.definition.paths import literal, reads, template_faults
 
 
 def wait_findings(outline: Outline) -> Iterator[Finding]:
@@ -59,18 +58,9 @@ def _event_findings(place: str, step: WaitOutline) -> Iterator[Finding]:
         reason = "It has a value for the end of its time, and waits for ever."
         yield error(Code.WAIT_INVALID, place, reason, "Set timeout=, or remove otherwise=.")
     if step.otherwise is not None:
-        for fault in template_faults(_escaped(step.otherwise)):
-            reason = f"In otherwise, {fault}."
-            yield error(Code.WAIT_INVALID, place, reason, "Use a value that JSON has.")
-
-
-def _escaped(value: Json) -> Json:
-    """The template that stands for this value."""
-    if isinstance(value, list):
-        return [_escaped(entry) for entry in value]
-    if isinstance(value, dict):
-        return {literal_key(str(key)): _escaped(entry) for key, entry in value.items()}
-    return value
+        for fault in template_faults(literal(step.otherwise)):
+            reason = f"In the value, {fault}."
+            yield error(Code.WAIT_INVALID, f"{place}, otherwise", reason, "Use a value that JSON has.")
 
 
 def _until_findings(outline: Outline, step: AnyStepOutline, name: str) -> Iterator[Finding]:

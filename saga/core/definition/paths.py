@@ -66,6 +66,15 @@ def literal_key(key: str) -> str:
     return f"${key}" if key.startswith("$") else key
 
 
+def literal(value: Json) -> Json:
+    """Returns the template that stands for a value: no key in it is mistaken for a path."""
+    if isinstance(value, list):
+        return [literal(entry) for entry in value]
+    if isinstance(value, dict):
+        return {literal_key(key): literal(entry) for key, entry in value.items()}
+    return value
+
+
 def resolve(template: Json, input: Json, results: Mapping[str, Json]) -> Json:  # noqa: A002 (the word of the protocol)
     """Replaces paths with their values.
 
