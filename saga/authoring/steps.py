@@ -166,7 +166,7 @@ class Steps:
         otherwise: object = NOT_GIVEN,
         handled: bool = False,
     ) -> StepHandle:
-        """Adds a wait for an event that somebody sends to the saga, such as a person's answer. It may be there already.
+        """Adds a wait for an event that is sent to the saga, such as a person's answer. The event may be there already.
 
         `type` is the type of what comes with the event, any that pydantic knows; recorded paths into `output` are checked against
         it. The step has the event's name, unless `name` gives it another. Its output is the payload of the event. Of several

@@ -12,6 +12,7 @@ from saga import Definition, Retry, at_least
 from saga.authoring import Path, StepHandle
 from saga.authoring.input_type import JsonSchema
 from saga.core.definition.contract import Contract
+from saga.core.definition.outline import WaitOutline
 from saga.core.state.mode import Mode
 from tests.core.samples import CONTRACT, keys, scalars, segments, values
 
@@ -69,7 +70,9 @@ def definitions(draw: st.DrawFn) -> Definition[Any]:
         elif kind == "wait":
             _wait(draw, made, name)
         elif kind == "timer":
-            made.timer(draw(durations), name=name, **_order(draw, made.steps), until=draw(_ends(made.steps)))
+            made.timer(
+                cast("Any", draw(durations)), name=name, **_order(draw, made.steps), until=draw(_ends(made.steps))
+            )
         elif kind == "cancel_on":
             event = draw(st.sampled_from(list(EVENTS)))
             made.cancel_on(event, EVENTS[event], name=name)
@@ -97,13 +100,14 @@ def definitions(draw: st.DrawFn) -> Definition[Any]:
 def _wait(draw: st.DrawFn, made: Definition[Any], name: str) -> None:
     events = draw(st.lists(st.sampled_from(list(EVENTS)), min_size=1, max_size=2, unique=True))
     is_answered = len(events) == 1 and draw(st.booleans())
+    otherwise: dict[str, Any] = {"otherwise": draw(values)} if is_answered else {}
     made.wait(
         {event: EVENTS[event] for event in events},
         name=name,
         **_order(draw, made.steps),
-        timeout=draw(st.none() | durations),
+        timeout=cast("Any", draw(st.none() | durations)),
         handled=draw(st.booleans()),
-        **({"otherwise": draw(values)} if is_answered else {}),
+        **otherwise,
     )
 
 
@@ -123,8 +127,10 @@ def _order(draw: st.DrawFn, before: tuple[StepHandle, ...]) -> dict[str, Any]:
 
 def _values(made: Definition) -> st.SearchStrategy[object]:
     paths = segments.map(partial(_path, made.input))
-    for step in made.steps:
-        paths |= st.just(step.reason) | segments.map(partial(_path, step.output))
+    for step, outline in zip(made.steps, made.outline().steps, strict=True):
+        has_payload = isinstance(outline, WaitOutline) and len(outline.names) > 1
+        output = step.output.payload if has_payload else step.output
+        paths |= st.just(step.reason) | segments.map(partial(_path, output))
     leaves = scalars | texts | paths
     some = st.recursive(
         leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=4

@@ -39,7 +39,7 @@ def is_version(version: object) -> bool:
 def definition_findings(outline: Outline) -> Iterator[Finding]:
     place = title(outline)
     if not is_name(outline.name):
-        yield bad_name(place, "definition", outline.name)
+        yield bad_name(place, "a definition", outline.name)
     if not is_version(outline.version):
         yield error(Code.VERSION_INVALID, place, VERSION_REASON.format(shown_value(outline.version)), VERSION_REMEDY)
     if not outline.steps:
@@ -67,7 +67,7 @@ def size_findings(outline: Outline, contracts: Mapping[str, Contract]) -> Iterat
 
 def step_findings(outline: Outline, step: StepOutline) -> Iterator[Finding]:
     place = step_place(outline, step)
-    for kind, name in (("step", step.name), ("service", step.service), ("handler", step.handler)):
+    for kind, name in (("a step", step.name), ("a service", step.service), ("a handler", step.handler)):
         if not is_name(name):
             yield bad_name(place, kind, name)
     yield from time_findings(place, "timeout", step.timeout_ms, TIMEOUT_MS_MAX)
@@ -79,7 +79,7 @@ def step_findings(outline: Outline, step: StepOutline) -> Iterator[Finding]:
 
 
 def bad_name(place: str, kind: str, name: str) -> Finding:
-    return error(Code.NAME_INVALID, place, f"{name!r} cannot name a {kind}.", f"Names are made of {NAME_RULE}.")
+    return error(Code.NAME_INVALID, place, f"{name!r} cannot name {kind}.", f"Names are made of {NAME_RULE}.")
 
 
 def time_findings(place: str, kind: str, milliseconds: int, longest: int = DURATION_MS_MAX) -> Iterator[Finding]:

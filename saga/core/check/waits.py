@@ -20,7 +20,7 @@ def wait_findings(outline: Outline) -> Iterator[Finding]:
     for step in waiting:
         place = step_place(outline, step)
         if not is_name(step.name):
-            yield bad_name(place, "step", step.name)
+            yield bad_name(place, "a step", step.name)
         if isinstance(step, TimerOutline):
             yield from time_findings(place, "pause", step.pause_ms)
         else:
@@ -51,7 +51,7 @@ def _event_findings(place: str, step: WaitOutline) -> Iterator[Finding]:
         yield error(Code.EVENT_INVALID, place, "It must name events, each once.", "Name one event, or several.")
     for name in step.names:
         if not is_name(name):
-            yield bad_name(place, "event", name)
+            yield bad_name(place, "an event", name)
     if step.wait_ms is not None:
         yield from time_findings(place, "timeout", step.wait_ms)
     elif step.otherwise is not None:
