@@ -8,8 +8,10 @@ from urllib.parse import urlsplit
 
 from saga.errors import Closed
 from saga.memory.data.database import Database
+from saga.memory.data.session import Session
 from saga.memory.data.transaction import Transaction
 from saga.memory.directory import MemoryDirectory
+from saga.memory.inbox import MemoryInbox
 from saga.memory.membership import MemoryMembership
 from saga.memory.reading.ledger import MemoryLedger
 from saga.memory.retention import MemoryRetention
@@ -18,6 +20,7 @@ from saga.memory.tokens import MemoryTokens
 from saga.ports.access.tokens import Tokens
 from saga.ports.adapter import StoreOptions
 from saga.ports.directory import Directory
+from saga.ports.inbox import Inbox
 from saga.ports.ledger import Ledger
 from saga.ports.listing import Listing
 from saga.ports.membership import Membership
@@ -34,9 +37,10 @@ class MemoryAdapter:
         self.database = database
         self._name = name
         self.options = options
-        self._store = MemoryStore(database, options)
+        self._session = Session(database)
         self._membership = MemoryMembership(database, options)
-        self.store: Store = self._store
+        self.store: Store = MemoryStore(database, options, self._session)
+        self.inbox: Inbox = MemoryInbox(database, self._session)
         self.membership: Membership = self._membership
         self.directory: Directory = MemoryDirectory(database)
         ledger = MemoryLedger(database)
@@ -44,7 +48,6 @@ class MemoryAdapter:
         self.listing: Listing = ledger
         self.retention: Retention = MemoryRetention(database)
         self.tokens: Tokens = MemoryTokens(database)
-        self._is_closed = False
 
     @property
     def place(self) -> str:
@@ -53,7 +56,7 @@ class MemoryAdapter:
 
     async def open(self) -> None:
         """Cannot fail, except that a closed adapter stays closed."""
-        if self._is_closed:
+        if self._session.is_closed:
             raise Closed("this store is closed")
 
     async def is_same_database(self, url: str) -> bool:
@@ -63,8 +66,7 @@ class MemoryAdapter:
 
     async def close(self) -> None:
         """Disconnect. A process that has not left counts as dead from now on."""
-        self._is_closed = True
-        self._store.close()
+        self._session.is_closed = True
         self._membership.kill()
 
     def kill(self) -> None:
@@ -77,7 +79,7 @@ class MemoryAdapter:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Transaction]:
-        if self._is_closed:
+        if self._session.is_closed:
             raise Closed("this store is closed")
         async with self.database.transaction() as transaction:
             yield transaction

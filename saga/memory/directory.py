@@ -33,7 +33,8 @@ class MemoryDirectory:
             self._free_version(holder, graph, overwrite=overwrite)
         same = next((row for row in rows.values() if row.graph.hash == graph.hash), None)
         if same is None:
-            stored = replace(graph_from_document(json.loads(graph.canonical)), input_schema=input_schema)
+            stored = graph_from_document(json.loads(graph.canonical))
+            stored = replace(stored, input_schema=input_schema, event_schemas=graph.event_schemas)
             same = DefinitionRow(len(rows) + 1, stored)
         elif input_schema is not None:
             same = replace(same, graph=replace(same.graph, input_schema=input_schema))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from saga.errors import LeadershipLost, Unavailable, UsageError
 from saga.memory.data.database import Database, Leader, Member
+from saga.memory.data.waking import wake_overlooked
 from saga.ports.adapter import StoreOptions
 from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX, ClaimCost, Heartbeat, Peer, ProcessListener
 
@@ -43,6 +44,8 @@ class MemoryMembership:
         own.seen_at, own.in_flight, own.cost = database.now(), in_flight, cost
         has_dead = self._remove_dead()
         released = self._release_claims() if has_dead or full else 0
+        if full:
+            wake_overlooked(database)
         now, leader = database.now(), database.leader
         return Heartbeat(
             peers=tuple(_peer(member, now) for member in database.members.values()),

@@ -26,6 +26,7 @@ class MemoryRetention:
             if row.key is not None:
                 del database.start_keys[row.key]
         database.commands.remove_sagas(row.id for row in purged)
+        database.inbox.remove_sagas(row.id for row in purged)
         return len(purged)
 
     async def prepare_history(self) -> None:

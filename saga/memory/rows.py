@@ -35,6 +35,7 @@ def claim_of(database: Database, row: CommandRow, saga: SagaRow) -> Claim:
         store_clock=database.epoch,
         trace=saga.trace,
         isolated_attempts=row.isolated_attempts,
+        until=row.until,
     )
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Sequence
 from functools import partial
 from uuid import UUID
 
@@ -16,14 +14,14 @@ from saga.core.rules.called_for import called_for
 from saga.core.state.letters import keeps_command
 from saga.core.state.operation import Operation
 from saga.core.state.saga_state import State
-from saga.errors import AlreadyExists, Closed, UsageError
-from saga.memory.data.changes import insert_saga, state_after, write_saga
+from saga.errors import AlreadyExists
+from saga.memory.data.changes import insert_saga, state_after, touched, write_saga
 from saga.memory.data.commands import CommandRow
 from saga.memory.data.database import Database, SagaRow, ref_order
+from saga.memory.data.session import Session
 from saga.memory.data.transaction import Transaction
 from saga.memory.rows import claim_of, overdue_of
 from saga.ports.adapter import StoreOptions
-from saga.ports.values.caller_transaction import not_a_transaction
 from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications
 from saga.ports.values.overdue import BEGINNING, OverdueSaga, Place
@@ -37,13 +35,10 @@ class MemoryStore:
     `durable` has no effect: memory is as durable as the process.
     """
 
-    def __init__(self, database: Database, options: StoreOptions) -> None:
+    def __init__(self, database: Database, options: StoreOptions, session: Session) -> None:
         self._database = database
         self._options = options
-        self._is_closed = False
-
-    def close(self) -> None:
-        self._is_closed = True
+        self._session = session
 
     async def start(
         self,
@@ -56,8 +51,8 @@ class MemoryStore:
         connection: Transaction | None = None,
     ) -> list[TakenKey]:
         if connection is not None:
-            self._check(connection)
-        async with self._using(connection) as transaction:
+            self._session.check(connection)
+        async with self._session.using(connection) as transaction:
             taken: list[TakenKey] = []
             for position, start in sorted(enumerate(starts), key=_by_start_key):
                 await transaction.lock(start.saga)
@@ -74,15 +69,6 @@ class MemoryStore:
                 transaction.then(insert)
             transaction.then(lambda: self._database.notify(notifications, is_whole=not taken and not is_retry))
         return sorted(taken, key=lambda key: key.position)
-
-    def _check(self, connection: object) -> None:
-        """Raises UsageError if a caller's `tx` is not an open transaction of this store."""
-        if not isinstance(connection, Transaction):
-            raise not_a_transaction(connection, "a transaction of the memory store: `ctx.sql` of a transactional step")
-        if not connection.is_of(self._database.locks):
-            raise UsageError("tx is a transaction of another memory:// database than the store's")
-        if not connection.is_in_transaction():
-            raise UsageError("tx is a transaction that has ended")
 
     async def _holder_of_key(self, transaction: Transaction, start: Start) -> tuple[UUID, bytes] | None:
         """Returns the saga that has the start key, and the hash of its input. None: the key was free, and now belongs to this start."""
@@ -105,14 +91,16 @@ class MemoryStore:
         wait: bool,
         connection: Transaction | None = None,
     ) -> list[WriteConflict]:
-        async with self._using(connection) as transaction:
+        async with self._session.using(connection) as transaction:
             conflicts: list[WriteConflict] = []
             for position, write in sorted(enumerate(writes), key=lambda item: item[1].saga.int):
-                if not await self._is_current(transaction, write, wait=wait):
-                    conflicts.append(self._conflict(transaction, position, write.saga))
+                is_event_gone = await self._is_event_gone(transaction, write)
+                if is_event_gone or not await self._is_current(transaction, write, wait=wait):
+                    conflicts.append(self._conflict(transaction, position, write.saga, is_event_gone=is_event_gone))
                     continue
-                for ref in _touched(write):
+                for ref in touched(write):
                     await transaction.lock(ref)
+                transaction.consumed |= {(write.saga, consumption.event) for consumption in write.consumptions}
                 for audit in write.audits:
                     await transaction.lock(("request", audit.action.request))
                     self._database.check_request(audit)
@@ -149,9 +137,19 @@ class MemoryStore:
         row = self._database.sagas.get(saga)
         return (0, None) if row is None else (row.version, row.state)
 
-    def _conflict(self, transaction: Transaction, position: int, saga: UUID) -> WriteConflict:
+    async def _is_event_gone(self, transaction: Transaction, write: Write) -> bool:
+        """G55: an event that the write consumes is consumed already. G56: or it is consumed twice by this write."""
+        events = sorted(consumption.event for consumption in write.consumptions)
+        for event in events:
+            await transaction.lock(("event", write.saga, event))
+            row = self._database.inbox.get(write.saga, event)
+            if row is None or row.step is not None or (write.saga, event) in transaction.consumed:
+                return True
+        return len(set(events)) < len(events)
+
+    def _conflict(self, transaction: Transaction, position: int, saga: UUID, *, is_event_gone: bool) -> WriteConflict:
         version, state = self._seen(transaction, saga)
-        return WriteConflict(position, version, state, self._database.epoch)
+        return WriteConflict(position, version, state, self._database.epoch, is_event_gone)
 
     async def poll(
         self,
@@ -162,7 +160,7 @@ class MemoryStore:
         first_claim: int,
         durable: bool,  # noqa: ARG002
     ) -> list[Claim]:
-        await self._enter()
+        await self._session.enter()
         database, claimed = self._database, list[CommandRow]()
         for service in services:
             claimed += database.commands.due(service, database.now(), limit - len(claimed), database.locks.is_free)
@@ -187,7 +185,7 @@ class MemoryStore:
         first_claim: int,
         durable: bool,  # noqa: ARG002
     ) -> list[Claim]:
-        async with self._using(None) as transaction:
+        async with self._session.using(None) as transaction:
             asked = [
                 (CommandRef(delivery.saga, delivery.step), claim, delivery.operation, service)
                 for claim, (delivery, service) in enumerate(zip(deliveries, services, strict=True), first_claim + 1)
@@ -215,20 +213,20 @@ class MemoryStore:
             commands.add(row)
         elif row.operation is not operation:
             row.reset(operation)
-            row.progress = None
+            row.forget()
         elif row.owner is not None or row.due_at > now:
             return None
         row.deliveries += 1
         return row
 
     async def fetch(self, refs: Sequence[CommandRef], *, process: int) -> list[Claim]:
-        await self._enter()
+        await self._session.enter()
         commands = self._database.commands
         rows = [commands.get(ref) for ref in refs] if refs else commands.of_owner(process)
         held = [row for row in rows if row is not None and row.owner == process]
         claims = self._claims(held)
         if len(claims) < len(held):
-            async with self._using(None) as transaction:
+            async with self._session.using(None) as transaction:
                 for row in sorted(held, key=lambda row: ref_order(row.ref)):
                     await transaction.lock(row.ref)
                 still = [row for row in held if commands.get(row.ref) is row and row.owner == process]
@@ -236,17 +234,17 @@ class MemoryStore:
         return claims
 
     async def unclaimed(self, refs: Sequence[CommandRef]) -> set[CommandRef]:
-        await self._enter()
+        await self._session.enter()
         return {ref for ref in refs if self._newest_claim(ref) is None}
 
     async def facts(self, saga: UUID, steps: Sequence[int]) -> Facts:
-        async with self._using(None):
+        async with self._session.using(None):
             row = self._database.sagas.get(saga)
             values = {} if row is None else row.values()
             return Facts(b"null" if row is None else row.input, {step: values.get(step) for step in steps})
 
     async def overdue(self, limit: int, services: Sequence[str] | None, after: Place = BEGINNING) -> list[OverdueSaga]:
-        await self._enter()
+        await self._session.enter()
         database = self._database
         wanted = None if services is None else frozenset(services)
 
@@ -261,7 +259,7 @@ class MemoryStore:
     async def extend(
         self, claims: Sequence[Claim], *, process: int, progress: bytes | None = None, isolated: bool = False
     ) -> set[int]:
-        await self._enter()
+        await self._session.enter()
         lost: set[int] = set()
         for claim in claims:
             row, saga = (
@@ -276,21 +274,6 @@ class MemoryStore:
             row.progress = row.progress if progress is None else progress
             row.isolated_attempts += isolated
         return lost
-
-    @asynccontextmanager
-    async def _using(self, connection: Transaction | None) -> AsyncIterator[Transaction]:
-        """The caller's transaction, which the caller ends; or a new one."""
-        await self._enter()
-        if connection is not None:
-            yield connection
-            return
-        async with self._database.transaction() as transaction:
-            yield transaction
-
-    async def _enter(self) -> None:
-        if self._is_closed:
-            raise Closed("this store is closed")
-        await asyncio.sleep(0)
 
     def _lease_end(self) -> float:
         return self._database.now() + self._options.lease_seconds
@@ -340,8 +323,3 @@ def _by_start_key(item: tuple[int, Start]) -> tuple[str, str, int]:
     """Orders starts by key, as locks are taken everywhere; of two equal keys in a batch the first wins."""
     position, start = item
     return start.definition_name, start.key or "", position
-
-
-def _touched(write: Write) -> list[CommandRef]:
-    steps = {part.step for parts in (write.drops, write.delays, write.dispatches) for part in parts}
-    return sorted((CommandRef(write.saga, step) for step in steps), key=ref_order)

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from saga.ports.access.tokens import Tokens
 from saga.ports.directory import Directory
+from saga.ports.inbox import Inbox
 from saga.ports.ledger import Ledger
 from saga.ports.listing import Listing
 from saga.ports.membership import Membership
@@ -40,6 +41,10 @@ class StoreAdapter(Protocol):
     @property
     def store(self) -> Store:
         """Commits, claims and starts."""
+
+    @property
+    def inbox(self) -> Inbox:
+        """Events that are sent to sagas."""
 
     @property
     def membership(self) -> Membership:

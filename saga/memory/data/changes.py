@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from uuid import UUID
 
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 from saga.memory.data.commands import CommandRow
-from saga.memory.data.database import Database, HistoryRow, ResultRow, SagaRow
+from saga.memory.data.database import Database, HistoryRow, ResultRow, SagaRow, ref_order
+from saga.memory.data.waking import is_parked, make_due
 from saga.ports.adapter import StoreOptions
 from saga.ports.values.claim import CommandRef
 from saga.ports.values.start import Start
-from saga.ports.values.write import CUT_OFF, PARKED_SECONDS, Delay, Dispatch, Drop, Write
+from saga.ports.values.write import CUT_OFF, PARKED_SECONDS, Delay, Dispatch, Drop, Parking, Write
 
 
 def insert_saga(database: Database, options: StoreOptions, start: Start, *, process: int, waiter: int | None) -> None:
@@ -43,6 +46,7 @@ def insert_saga(database: Database, options: StoreOptions, start: Start, *, proc
         database.start_keys[row.key] = (row.id, start.input_hash)
     for dispatch in start.dispatches:
         _dispatch(database, options, row, dispatch, process=process)
+    _park(database, row.id, start.parkings, ())
     for entry in start.entries:
         database.history.append(HistoryRow(now, row.id, row.version, process, state, entry))
 
@@ -60,6 +64,9 @@ def write_saga(database: Database, options: StoreOptions, write: Write, *, proce
         return
     for dispatch in write.dispatches:
         _dispatch(database, options, row, dispatch, process=process)
+    for consumption in write.consumptions:
+        database.inbox.consume(row.id, consumption.event, consumption.step)
+    _park(database, row.id, write.parkings, write.delays)
     for result in write.results:
         row.results.setdefault(result.step, ResultRow(now, process, result.attempts, result.value))
     for audit in write.audits:
@@ -134,12 +141,33 @@ def _dispatch(database: Database, options: StoreOptions, saga: SagaRow, dispatch
         database.commands.claim(row, owner, dispatch.claim, now + options.lease_seconds)
 
 
+def _park(database: Database, saga: UUID, parkings: Sequence[Parking], delays: Sequence[Delay]) -> None:
+    """Stores what commands wait for. A delayed one is due at once if an event that it waits for is there (G60)."""
+    now, claims = database.now(), {delay.step: delay.claim for delay in delays}
+    for parking in parkings:
+        row = database.commands.get(CommandRef(saga, parking.step))
+        if row is None or claims.get(parking.step, row.claim) != row.claim:
+            continue
+        if row.until is None or not parking.is_kept:
+            row.until = None if parking.seconds is None else database.epoch + now + parking.seconds
+        row.awaits = tuple(parking.names)
+        if is_parked(row, now) and database.inbox.first(saga, row.awaits) is not None:
+            make_due(database, row)
+
+
 def _reuse(row: CommandRow, dispatch: Dispatch, *, is_claimed: bool) -> None:
     """The same operation keeps its claim number, and its counters unless it was parked; another one starts with new ones."""
     is_same = row.operation is dispatch.operation
-    row.progress = row.progress if is_same else None
+    if not is_same:
+        row.forget()
     row.claim = row.claim if is_same else None
     if not is_same or row.due_at == math.inf:
         row.reset(dispatch.operation)
     row.deliveries += is_claimed
     row.error = None
+
+
+def touched(write: Write) -> list[CommandRef]:
+    """The commands that a write changes, in the order in which they are locked."""
+    steps = {part.step for parts in (write.drops, write.delays, write.dispatches, write.parkings) for part in parts}
+    return sorted((CommandRef(write.saga, step) for step in steps), key=ref_order)

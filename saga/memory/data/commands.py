@@ -33,11 +33,17 @@ class CommandRow:
     isolated_attempts: int = 0
     error: str | None = None
     progress: bytes | None = None
+    until: float | None = None  # in seconds since the epoch
+    awaits: tuple[str, ...] = ()
 
     def reset(self, operation: Operation) -> None:
         """Sets the operation, with new counters."""
         self.operation, self.first_failed_at = operation, None
         self.deliveries = self.failures = self.isolated_attempts = 0
+
+    def forget(self) -> None:
+        """Discards what the command of another operation has recorded."""
+        self.progress, self.until, self.awaits = None, None, ()
 
 
 class Commands:

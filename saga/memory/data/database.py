@@ -21,6 +21,7 @@ from saga.core.state.mode import Mode
 from saga.core.state.saga_state import State
 from saga.memory.data.commands import CommandRow, Commands
 from saga.memory.data.due_queue import DueQueue
+from saga.memory.data.inbox import InboxRows
 from saga.memory.data.transaction import Locks, Transaction
 from saga.ports.access.tokens import TokenLine
 from saga.ports.clock import Clock
@@ -133,6 +134,7 @@ class Database:
         self.sagas: dict[UUID, SagaRow] = {}
         self.start_keys: dict[tuple[str, str], tuple[UUID, bytes]] = {}
         self.commands: Commands = Commands()
+        self.inbox: InboxRows = InboxRows()
         self.wake: DueQueue[UUID] = DueQueue[UUID]()
         self.definitions: dict[int, DefinitionRow] = {}
         self.contracts: dict[str, Contract] = {}

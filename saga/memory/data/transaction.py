@@ -10,6 +10,7 @@ from uuid import UUID
 
 from saga.core.state.saga_state import State
 from saga.errors import Conflict, Unavailable
+from saga.ports.inbox import InboxEvent
 
 Value = Any  # what a step stores in a row
 
@@ -69,6 +70,8 @@ class Transaction:
         # Versions and states that this transaction has written, which no other can see yet
         self.sagas: dict[UUID, tuple[int, State]] = {}
         self.start_keys: dict[tuple[str, str], tuple[UUID, bytes]] = {}
+        self.events: dict[tuple[UUID, str], InboxEvent] = {}  # that were sent
+        self.consumed: set[tuple[UUID, str]] = set()
         self.keys: list[Hashable] = []
         self.ended: asyncio.Event = asyncio.Event()
         self._is_aborted = False
@@ -92,10 +95,12 @@ class Transaction:
     async def transaction(self) -> AsyncIterator[None]:
         """A savepoint: an exception that leaves the block rolls back what it did, and is passed on. Locks are kept."""
         marks = len(self._changes), dict(self._written), dict(self.sagas), dict(self.start_keys)
+        events = dict(self.events), set(self.consumed)
         try:
             yield
         except BaseException:
             length, self._written, self.sagas, self.start_keys = marks
+            self.events, self.consumed = events
             del self._changes[length:]
             raise
 

@@ -24,6 +24,7 @@ from saga.ports.access.tokens import Tokens
 from saga.ports.adapter import StoreOptions
 from saga.ports.clock import Clock
 from saga.ports.directory import Directory
+from saga.ports.inbox import Inbox, InboxEvent, Receipt
 from saga.ports.ledger import Ledger, Snapshot
 from saga.ports.listing import Listing
 from saga.ports.membership import ClaimCost, Heartbeat, Membership, ProcessListener
@@ -53,6 +54,9 @@ CALLS: Final = (
     "lead",
     "statuses",
     "step",
+    "send",
+    "wake",
+    "first",
 )
 POINTS: Final = tuple(f"{call}:{side}" for call in CALLS for side in ("before", "after"))
 
@@ -98,6 +102,7 @@ class FaultyAdapter:
         self._session = session
         self._open: dict[Transaction, None] = {}
         self.store: Store = _FaultyStore(inner.store, session)
+        self.inbox: Inbox = _FaultyInbox(inner.inbox, session)
         self.membership: Membership = _FaultyMembership(inner, session)
         self.ledger: Ledger = _FaultyLedger(inner.ledger, session)
         self.directory: Directory = inner.directory
@@ -246,6 +251,25 @@ class _FaultyStore:
             claim.quiet_at += answered_at - served_at  # conservative: from after the answer
             claim.store_clock += ahead
         return claims
+
+
+class _FaultyInbox:
+    def __init__(self, inner: Inbox, session: Session) -> None:
+        self._inner = inner
+        self._session = session
+        self.wake_overlooked = inner.wake_overlooked
+        self.events = inner.events
+
+    async def send(self, saga: UUID, event: InboxEvent, *, connection: Transaction | None = None) -> Receipt:
+        if connection is not None:
+            return await self._inner.send(saga, event, connection=connection)
+        return await self._session.call("send", lambda: self._inner.send(saga, event))
+
+    async def wake(self, saga: UUID) -> None:
+        await self._session.call("wake", lambda: self._inner.wake(saga))
+
+    async def first(self, asked: Sequence[tuple[UUID, Sequence[str]]]) -> list[InboxEvent | None]:
+        return await self._session.call("first", lambda: self._inner.first(asked))
 
 
 class _FaultyMembership:
