@@ -18,7 +18,7 @@ from typing import Final
 
 from saga.errors import AccessRefused, LeadershipLost, NotFound, Unavailable
 from saga.ports.election import Election, Leadership, LeaseWatch
-from saga.ports.guarded_election import GuardedElection, LeadershipRecord
+from saga.ports.shared.guarded_election import GuardedElection, LeadershipRecord
 from saga_etcd.client import CAMPAIGN, GRANT, RANGE, REVOKE, TXN, Client
 from saga_etcd.options import Options
 from saga_etcd.stubs import rpc_pb2 as rpc

@@ -20,7 +20,7 @@ from typing import Final
 
 from saga.errors import AccessRefused, LeadershipLost, NotFound, Unavailable
 from saga.ports.election import Election, Leadership, LeaseWatch
-from saga.ports.guarded_election import GuardedElection, LeadershipRecord
+from saga.ports.shared.guarded_election import GuardedElection, LeadershipRecord
 from saga_zookeeper.options import Options
 from saga_zookeeper.session import Session, SessionOver
 

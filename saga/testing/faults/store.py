@@ -54,9 +54,6 @@ CALLS: Final = (
     "lead",
     "statuses",
     "step",
-    "send",
-    "wake",
-    "first",
 )
 POINTS: Final = tuple(f"{call}:{side}" for call in CALLS for side in ("before", "after"))
 
