@@ -14,6 +14,7 @@ from saga_postgres.connection.same_database import is_same_database
 from saga_postgres.connection.session import KEEPALIVE
 from saga_postgres.directory import PostgresDirectory
 from saga_postgres.hot_path.store import PostgresStore
+from saga_postgres.inbox import PostgresInbox
 from saga_postgres.membership import PostgresMembership
 from saga_postgres.reading.ledger import PostgresLedger
 from saga_postgres.schema.retention import PostgresRetention
@@ -47,6 +48,7 @@ class PostgresAdapter:
         self.announcer = Announcer(self.pool, options)
         self.membership = PostgresMembership(self.pool, options, self.announcer, version("saga-coordination"))
         self.store = PostgresStore(self.pool, options, self.announcer, self.membership.listen)
+        self.inbox = PostgresInbox(self.pool, options.namespace)
         self.directory = PostgresDirectory(self.pool)
         self.ledger = self.listing = PostgresLedger(self.pool)
         self.retention = PostgresRetention(self.pool)

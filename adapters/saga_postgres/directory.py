@@ -35,8 +35,8 @@ _ACTIVATE: Final = "update definition set activated_at = now() where id = $1 and
 _SET_INPUT_SCHEMA: Final = _SQL["set_input_schema"]
 _SET_SOURCE: Final = "update definition set source = $2 where id = $1 and source is distinct from $2"
 _SOURCE: Final = "select source from definition where id = $1"
-_GRAPH: Final = "select document, input_schema::text from definition where id = $1"
-_FIND: Final = "select id, document, input_schema::text from definition where name = $1 and version = $2"
+_GRAPH: Final = _SQL["find_number"]
+_FIND: Final = _SQL["find_version"]
 _IN_USE: Final = _SQL["in_use"]
 _NEEDED: Final = _SQL["needed"]
 _FORGET: Final = "delete from contract where service = $1 returning handler"
@@ -147,9 +147,9 @@ async def _free_version(connection: Connection, holder: Mapping[str, Any], graph
 
 
 async def _insert(connection: Connection, graph: Graph, input_schema: Json) -> int:
-    schema = None if input_schema is None else json.dumps(input_schema)
+    schemas = _dumped(input_schema), _dumped(graph.event_schemas)
     number: int = await connection.fetchval(
-        _INSERT, graph.name, graph.version, graph.hash, graph.canonical, list(graph.services), schema
+        _INSERT, graph.name, graph.version, graph.hash, graph.canonical, list(graph.services), *schemas
     )
     steps = graph.steps
     await connection.execute(
@@ -174,7 +174,8 @@ def _array(numbers: Sequence[int]) -> str:
 
 
 def _graph(row: Mapping[str, Any]) -> Graph:
-    return replace(graph_from_json(row["document"]), input_schema=_loaded(row["input_schema"]))
+    input_schema, event_schemas = _loaded(row["input_schema"]), _loaded(row["event_schemas"])
+    return replace(graph_from_json(row["document"]), input_schema=input_schema, event_schemas=event_schemas)
 
 
 def _contract_row(contract: Contract) -> tuple[Any, ...]:

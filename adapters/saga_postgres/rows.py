@@ -17,6 +17,8 @@ from saga.ports.values.write import WriteConflict
 
 Row = Any  # a record: by position, or all at once
 _OPERATIONS: Final = {operation.value.encode(): operation for operation in Operation}
+_PARKED: Final = b'{"$until":'
+_PROGRESS: Final = b',"progress":'
 _PHASES: Final = {phase.value.encode(): phase for phase in Phase}
 
 
@@ -39,6 +41,9 @@ def claim_of(row: Row, asked_at: float, answered_at: float) -> Claim:
         input_, result_steps, results, deliveries, failures, first_failed_ago, lease_seconds, quiet_seconds, progress, now, trace,
         isolated_attempts,
     ) = row  # fmt: skip
+    until = None
+    if progress is not None and progress.startswith(_PARKED):
+        until, progress = _parked(progress)
     return Claim(
         saga=saga,
         step=step,
@@ -59,7 +64,15 @@ def claim_of(row: Row, asked_at: float, answered_at: float) -> Claim:
         store_clock=now - answered_at,
         trace=trace,
         isolated_attempts=isolated_attempts,
+        until=until,
     )
+
+
+def _parked(envelope: bytes) -> tuple[float, bytes | None]:
+    """Takes apart the progress of a command that was parked for a moment: see `parked_progress` in states.sql."""
+    head, _, tail = envelope.partition(_PROGRESS)
+    progress = tail.removesuffix(b"}")
+    return float(head.removeprefix(_PARKED)), None if progress == b"null" else progress
 
 
 def conflict_of(row: Row, answered_at: float) -> WriteConflict:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from saga.ports.values.claim import DeliveredCommand
 from saga.ports.values.start import Start
-from saga.ports.values.write import Dispatch, Write
+from saga.ports.values.write import Dispatch, Parking, Write
 from saga_postgres.array_literals import NULL, Row, array_literals, quoted_text, quoted_word
 
 Column = str | Sequence[bytes | None]
@@ -79,6 +79,30 @@ def start_columns(starts: Sequence[Start]) -> list[Column]:
         *array_literals(dispatches, 6),
         *array_literals(entries, 4),
     ]
+
+
+def parking_columns(parts: Sequence[Write | Start]) -> list[str]:
+    """w_s .. w_kept of `commit_waits` and `start_waits`."""
+    rows: list[Row] = []
+    for n, part in enumerate(parts, 1):
+        claims = {delay.step: str(delay.claim) for delay in part.delays} if isinstance(part, Write) else {}
+        parkings: Sequence[Parking] = part.parkings
+        for parking in parkings:
+            seconds = NULL if parking.seconds is None else repr(parking.seconds)
+            names = quoted_text("{" + ",".join(map(quoted_text, parking.names)) + "}")
+            is_kept = "t" if parking.is_kept else "f"
+            rows.append((str(n), str(parking.step), claims.get(parking.step, NULL), seconds, names, is_kept))
+    return array_literals(rows, 6)
+
+
+def consumption_columns(writes: Sequence[Write]) -> list[str]:
+    """i_s .. i_event of `commit_waits`."""
+    rows = [
+        (str(n), str(consumption.step), quoted_text(consumption.event))
+        for n, write in enumerate(writes, 1)
+        for consumption in write.consumptions
+    ]
+    return array_literals(rows, 3)
 
 
 def delivery_columns(deliveries: Sequence[DeliveredCommand], services: Sequence[str]) -> list[str]:

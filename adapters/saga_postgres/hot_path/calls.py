@@ -27,6 +27,7 @@ _SAGAS: Final = ("uuid[]", "integer[]", "boolean[]", '"char"[]', "text[]")
 _FLAGS: Final = ("boolean[]", "boolean[]", "float8[]", "text[]", "float8[]")
 _CLAIMS: Final = ("integer[]", "smallint[]", "bigint[]")
 _DELAYS: Final = (*_CLAIMS, "float8[]", "float8[]", "smallint[]", "smallint[]", "text[]")
+_PARKINGS: Final = (*_CLAIMS, "float8[]", "text[]", "boolean[]")
 _RESULTS: Final = ("integer[]", "smallint[]", "smallint[]", "")
 
 START_BATCH: Final = _rows_of("start_batch", *_ENCODED * 6, *_STARTED, *_KEYS, *_COMMANDS, *_EVENTS, *_NOTIFICATIONS)
@@ -34,6 +35,13 @@ COMMIT_BATCH: Final = _rows_of(
     "commit_batch", *_ENCODED * 5, *_SAGAS, *_FLAGS, *_CLAIMS, *_CLAIMS, *_DELAYS, *_COMMANDS, "float8[]", *_RESULTS, *_EVENTS,
     *_NOTIFICATIONS,
 )  # fmt: skip
+COMMIT_WAITS: Final = _rows_of(
+    "commit_waits", *_ENCODED * 5, *_SAGAS, *_FLAGS, *_CLAIMS, *_CLAIMS, *_DELAYS, *_COMMANDS, "float8[]", *_RESULTS, *_EVENTS,
+    *_NOTIFICATIONS, *_PARKINGS, "integer[]", "smallint[]", "text[]", "",
+).replace("*", "(conflict).*, is_event_gone", 1)  # fmt: skip
+START_WAITS: Final = _rows_of(
+    "start_waits", *_ENCODED * 6, *_STARTED, *_KEYS, *_COMMANDS, *_EVENTS, *_NOTIFICATIONS, *_PARKINGS, ""
+)
 START_ONE: Final = _value_of("start_one", *_ENCODED * 7, '"char"', *_ENCODED * 9, '"char"', *_ENCODED * 7)
 COMMIT_ONE: Final = _value_of("commit_one", *_ENCODED * 6, '"char"', *_ENCODED * 7, '"char"', *_ENCODED * 9)
 POLL: Final = _rows_of("poll", *_ENCODED * 6)

@@ -19,7 +19,7 @@ _NO_COMMAND: Final = (None,) * 6
 
 def single_commit(write: Write) -> tuple[object, ...] | None:
     """s_id .. e_saga of `commit_one`: one step has its outcome, and one step follows or none. None: the write is more than that."""
-    if len(write.drops) != 1 or not _is_undisturbed(write):
+    if len(write.drops) != 1 or write.parkings or write.consumptions or not _is_undisturbed(write):
         return None
     drop, state = write.drops[0], write.state
     entry, saga_kind = _entries(write.entries, drop.step)
@@ -38,7 +38,7 @@ def single_commit(write: Write) -> tuple[object, ...] | None:
 
 def single_start(start: Start) -> tuple[object, ...] | None:
     """s_id .. e_detail of `start_one`, for a saga with one first step. None: the start is more than that."""
-    if len(start.dispatches) != 1 or len(start.entries) != 1 or start.entries[0].step != -1:
+    if len(start.dispatches) != 1 or start.parkings or len(start.entries) != 1 or start.entries[0].step != -1:
         return None
     state, entry = start.state, start.entries[0]
     return (

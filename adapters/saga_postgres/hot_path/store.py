@@ -13,6 +13,7 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
+from msgspec.structs import replace
 
 from saga.core.condition.facts import Facts
 from saga.errors import InputRefused, Locked
@@ -26,7 +27,14 @@ from saga_postgres.announce.announcer import Announcement, Announcer
 from saga_postgres.audit import record
 from saga_postgres.connection.pool import Connection, Pool
 from saga_postgres.hot_path import calls
-from saga_postgres.hot_path.batch_parameters import Column, commit_columns, delivery_columns, start_columns
+from saga_postgres.hot_path.batch_parameters import (
+    Column,
+    commit_columns,
+    consumption_columns,
+    delivery_columns,
+    parking_columns,
+    start_columns,
+)
 from saga_postgres.hot_path.caller_transactions import CallerTransactions
 from saga_postgres.hot_path.single_parameters import single_commit, single_start
 from saga_postgres.rows import Row, claim_of, conflict_of, overdue_of
@@ -50,6 +58,8 @@ class PostgresStore:
         self._callers = CallerTransactions(pool)
         self._start_batch = calls.in_schema(calls.START_BATCH, "start_batch", options.namespace)
         self._commit_batch = calls.in_schema(calls.COMMIT_BATCH, "commit_batch", options.namespace)
+        self._start_waits = calls.in_schema(calls.START_WAITS, "start_waits", options.namespace)
+        self._commit_waits_call = calls.in_schema(calls.COMMIT_WAITS, "commit_waits", options.namespace)
         self._start_one = calls.in_schema(calls.START_ONE, "start_one", options.namespace)
         self._commit_one = calls.in_schema(calls.COMMIT_ONE, "commit_one", options.namespace)
 
@@ -77,7 +87,11 @@ class PostgresStore:
             if single is not None and await _try_write(fetch, self._start_one, (*common, *single), announcement):
                 return []
         columns = *start_columns(starts), *announcement.message_columns()
-        rows = await fetch(self._start_batch, *common, is_retry, *columns)
+        if any(start.parkings for start in starts):
+            parkings = *parking_columns(starts), self._announcer.channel_prefix
+            rows = await fetch(self._start_waits, *common, is_retry, *columns, *parkings)
+        else:
+            rows = await fetch(self._start_batch, *common, is_retry, *columns)
         announcement.deliver(is_whole=not rows and not is_retry)
         return [TakenKey(row[0] - 1, row[1], row[2]) for row in rows if row[0] != OWNER_GONE]
 
@@ -115,12 +129,26 @@ class PostgresStore:
             if single is not None and await _try_write(fetch, self._commit_one, (*common, *single), announcement):
                 return []
         columns = *commit_columns(writes), *announcement.message_columns()
+        if any(write.parkings or write.consumptions for write in writes):
+            return await self._commit_waits(fetch, (*common, True, *columns), writes, announcement)
         # An error would break a caller's transaction, so there no row is taken for new
         is_new = within is None and all(write.is_new for write in writes)
         rows = await self._write_batch(fetch, common, columns, is_new=is_new)
         announcement.deliver(is_whole=not rows)
         answered_at = time.monotonic()
         return [conflict_of(row, answered_at) for row in rows if row[0] != OWNER_GONE]
+
+    async def _commit_waits(
+        self, fetch: Fetch, arguments: Sequence[object], writes: Sequence[Write], announcement: Announcement
+    ) -> list[WriteConflict]:
+        """A batch with commands that wait, or events that are consumed."""
+        waits = *parking_columns(writes), *consumption_columns(writes), self._announcer.channel_prefix
+        rows = await fetch(self._commit_waits_call, *arguments, *waits)
+        announcement.deliver(is_whole=not rows)
+        answered_at = time.monotonic()
+        return [
+            replace(conflict_of(row[:-1], answered_at), is_event_gone=row[-1]) for row in rows if row[0] != OWNER_GONE
+        ]
 
     async def _commit_audited(
         self, writes: Sequence[Write], notifications: Notifications, *, process: int, durable: bool, wait: bool

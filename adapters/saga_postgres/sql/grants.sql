@@ -8,6 +8,8 @@ grant select, insert, update, delete on :schema.command, :schema.participant, :s
 grant select, insert on :schema.saga to :role; -- its state changes, what it was started with does not
 grant update (version, touched_by, phase, rollback_requested, paused, wake_at, deadline, ended_at, vector, reason) on :schema.saga to :role;
 grant select, insert, update on :schema.definition, :schema.contract, :schema.leader to :role;
+grant select, insert on :schema.inbox to :role; -- what was sent stays as it is
+grant update (consumed_by, is_woken) on :schema.inbox to :role;
 grant select, insert, delete on :schema.bus_member to :role;
 grant select, insert on
     :schema.step, :schema.start_key, :schema.definition_step, :schema.event, :schema.audit, :schema.bus_group to :role;

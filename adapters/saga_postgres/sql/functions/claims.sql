@@ -51,7 +51,7 @@ begin
                c.deliveries, c.failures, coalesce(extract(epoch from now() - c.first_failed_at)::float8, 0),
                extract(epoch from c.lease_until - clock_timestamp())::float8,
                coalesce(extract(epoch from c.quiet_at - clock_timestamp())::float8, 0),
-               c.progress, extract(epoch from clock_timestamp())::float8, s.trace, c.isolated_attempts
+               parked_progress(c.until, c.progress), extract(epoch from clock_timestamp())::float8, s.trace, c.isolated_attempts
         from unnest(p_saga, p_step, p_claim) as asked(saga, step, claim)
         join command c on c.saga = asked.saga and c.step = asked.step and c.claim = asked.claim
         join saga s on s.id = c.saga

@@ -43,6 +43,9 @@ begin
         delete from participant p where p.id = any (v_dead);
         perform pg_notify(p_channel || 'peers', '');
     end if;
+    if v_scans then
+        perform wake_overlooked(p_channel);
+    end if;
     if v_dead is not null or v_scans then
         with lost as (
             select c.saga, c.step from command c  -- owner > 0: through its own small index, which has no queued commands

@@ -43,6 +43,7 @@ begin
     purged := cardinality(v_ids);
     if purged > 0 then
         delete from step where saga = any (v_ids);
+        delete from inbox where saga = any (v_ids);
         delete from start_key where saga = any (v_ids);
         delete from event where saga = any (v_ids) and at >= (select min(s.started_at) from saga s where s.id = any (v_ids));
         delete from saga where id = any (v_ids);

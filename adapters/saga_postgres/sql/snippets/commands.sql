@@ -7,7 +7,9 @@ deliveries = counted(excluded.deliveries + case when c.op = excluded.op and c.du
 failures = case when c.op = excluded.op and c.due_at <> 'infinity' then c.failures else 0 end,
 isolated_attempts = case when c.op = excluded.op and c.due_at <> 'infinity' then c.isolated_attempts else 0 end,
 first_failed_at = case when c.op = excluded.op and c.due_at <> 'infinity' then c.first_failed_at end,
-progress = case when c.op = excluded.op then c.progress end
+progress = case when c.op = excluded.op then c.progress end,
+until = case when c.op = excluded.op then c.until end,
+awaits = case when c.op = excluded.op then c.awaits end
 
 -- name: command_upsert
 -- A command replaces the row of another operation or of a queued command; a claim of the same operation stays, and so does its number:

@@ -27,8 +27,8 @@ from contract
 
 -- name: insert_definition
 -- Inserts a definition and returns its number.
-insert into definition (name, version, hash, document, services, input_schema)
-values ($1, $2, $3, $4, $5, $6::text::jsonb) returning id
+insert into definition (name, version, hash, document, services, input_schema, event_schemas)
+values ($1, $2, $3, $4, $5, $6::text::jsonb, $7::text::jsonb) returning id
 
 -- name: set_input_schema
 -- The input type of definition $2 is the schema of the input of definition $1 now. It is not part of its identity.
@@ -42,9 +42,17 @@ from unnest($2::smallint[], $3::text[], $4::text[], $5::text[], $6::"char"[], $7
             $10::integer[])
     as w(step, name, service, handler, mode, is_pivot, after, reads, call_ms)
 
+-- name: find_number
+-- The definition of number $1.
+select document, input_schema::text, event_schemas::text from definition where id = $1
+
+-- name: find_version
+-- Version $2 of definition $1.
+select id, document, input_schema::text, event_schemas::text from definition where name = $1 and version = $2
+
 -- name: find_default
 -- The version of a definition that a start by name gets: the one activated last.
-select id, document, input_schema::text from definition where name = $1 and activated_at is not null
+select id, document, input_schema::text, event_schemas::text from definition where name = $1 and activated_at is not null
 order by activated_at desc, version desc limit 1
 
 -- name: in_use

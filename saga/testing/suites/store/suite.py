@@ -18,6 +18,7 @@ from saga.testing.suites.store.records import RecordTests
 from saga.testing.suites.store.scans import ScanTests
 from saga.testing.suites.store.starts import StartTests
 from saga.testing.suites.store.unclaimed import UnclaimedTests
+from saga.testing.suites.store.waits import WaitTests
 
 
 class StoreSuite(
@@ -28,6 +29,7 @@ class StoreSuite(
     QuietTests,
     CommitTests,
     UnclaimedTests,
+    WaitTests,
     NotificationTests,
     MemberTests,
     OverdueTests,

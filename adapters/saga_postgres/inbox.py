@@ -1,0 +1,59 @@
+"""The inbox on Postgres."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+from uuid import UUID
+
+from saga.ports.inbox import InboxEvent, KeptEvent, Receipt
+from saga_postgres.announce.channels import prefix
+from saga_postgres.array_literals import array_literals, quoted_text
+from saga_postgres.connection.pool import Connection, Pool
+from saga_postgres.hot_path.caller_transactions import CallerTransactions
+from saga_postgres.hot_path.calls import in_schema
+from saga_postgres.hot_path.store import Fetch
+from saga_postgres.statements import statements
+
+_SQL: Final = statements("inbox")
+_FIRST: Final = _SQL["first"]
+_EVENTS: Final = _SQL["events"]
+_SEND: Final = "select send_event($1, $2, $3, $4)"
+_WAKE: Final = "select wake_saga($1, $2)"
+_WAKE_OVERLOOKED: Final = "select wake_overlooked($1)"
+
+
+class PostgresInbox:
+    """See `saga.ports.inbox.Inbox`."""
+
+    def __init__(self, pool: Pool, namespace: str) -> None:
+        self._pool = pool
+        self._callers = CallerTransactions(pool)
+        self._send = in_schema(_SEND, "send_event", namespace)
+        self._channel_prefix = prefix(namespace)
+
+    async def send(self, saga: UUID, event: InboxEvent, *, connection: Connection = None) -> Receipt:
+        fetch: Fetch = self._pool.fetch
+        if connection is not None:
+            await self._callers.check(connection)
+            fetch = partial(self._callers.fetch, connection)
+        ((receipt,),) = await fetch(self._send, saga, event.event, event.name, event.payload)
+        return Receipt[receipt]
+
+    async def wake(self, saga: UUID) -> None:
+        await self._pool.fetch(_WAKE, saga, self._channel_prefix)
+
+    async def wake_overlooked(self) -> int:
+        ((count,),) = await self._pool.fetch(_WAKE_OVERLOOKED, self._channel_prefix)
+        return int(count)
+
+    async def first(self, asked: Sequence[tuple[UUID, Sequence[str]]]) -> list[InboxEvent | None]:
+        found: list[InboxEvent | None] = [None] * len(asked)
+        rows = [(saga.hex, quoted_text("{" + ",".join(map(quoted_text, names)) + "}")) for saga, names in asked]
+        for n, event, name, payload in await self._pool.fetch(_FIRST, *array_literals(rows, 2)):
+            found[n - 1] = InboxEvent(event, name, payload)
+        return found
+
+    async def events(self, saga: UUID) -> list[KeptEvent]:
+        return [KeptEvent(*row) for row in await self._pool.read(_EVENTS, saga)]

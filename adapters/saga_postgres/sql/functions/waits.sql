@@ -1,0 +1,215 @@
+-- Waits and timers: parking commands, consuming events, and waking what is parked. `commit_batch` and `start_batch` know nothing of them.
+-- Lock order: inbox, saga, command. Waking never waits for a lock, so that it can be in nobody's way.
+
+create or replace function park(
+    p_saga uuid[], p_step smallint[], p_claim bigint[], p_seconds float8[], p_names text[], p_kept boolean[], p_channel text
+) returns void
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+-- Stores what commands wait for, one entry each. p_claim: the newest claim that the command must have; null: any. p_seconds: until the moment;
+-- p_names: array literals; p_kept: a moment that is stored already stays (G64). p_channel: prefix of the channels of the namespace.
+declare
+    v_services text[];
+begin
+    update command c
+    set until = case when p_kept[w.n] then coalesce(c.until, now() + seconds(p_seconds[w.n])) else now() + seconds(p_seconds[w.n]) end,
+        awaits = nullif(p_names[w.n]::text[], '{}')
+    from generate_series(1, cardinality(p_saga)) as w(n)
+    where c.saga = p_saga[w.n] and c.step = p_step[w.n] and (p_claim[w.n] is null or c.claim = p_claim[w.n]);
+    -- G60: in a statement of its own, which sees what was sent before the rows were locked
+    with due as (
+        update command c set due_at = now() from generate_series(1, cardinality(p_saga)) as w(n)
+        where c.saga = p_saga[w.n] and c.step = p_step[w.n]
+          and c.owner is null and c.due_at > now() and c.due_at <> 'infinity' and c.awaits is not null
+          and exists (select from inbox i where i.saga = c.saga and i.consumed_by is null and i.name = any (c.awaits))
+        returning c.service
+    )
+    select array_agg(distinct due.service) into v_services from due;
+    perform pg_notify(left(p_channel || 's_' || service, 63), '') from unnest(v_services) as service;  -- as in announce/channels.py
+end $$;
+comment on function park is 'Stores what commands wait for; one for which an event is there is due at once';
+
+create or replace function commit_waits(
+    p_process integer, p_lease float8, p_wait boolean, p_durable boolean, p_careful boolean,
+    s_id uuid[], s_version integer[], s_changed boolean[], s_phase "char"[], s_vector text[], s_rollback boolean[], s_paused boolean[],
+    s_deadline float8[], s_reason text[], s_wake float8[],
+    f_s integer[], f_step smallint[], f_claim bigint[],
+    d_s integer[], d_step smallint[], d_claim bigint[],
+    t_s integer[], t_step smallint[], t_claim bigint[], t_after float8[], t_quiet float8[], t_failures smallint[], t_isolated smallint[],
+    t_error text[],
+    c_s integer[], c_step smallint[], c_op "char"[], c_service text[], c_owner integer[], c_claim bigint[], c_after float8[],
+    r_s integer[], r_step smallint[], r_attempts smallint[], r_result bytea[],
+    e_s integer[], e_step smallint[], e_kind text[], e_detail text[],
+    n_channel text[], n_payload text[], n_when "char"[],
+    w_s integer[], w_step smallint[], w_claim bigint[], w_seconds float8[], w_names text[], w_kept boolean[],
+    i_s integer[], i_step smallint[], i_event text[],
+    p_channel text
+) returns table (conflict write_conflict, is_event_gone boolean)
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+-- `commit_batch` with w_ what commands wait for (see `park`) and i_ the events that become the outcomes of steps. An event that is gone
+-- makes a write conflict of its saga (G55), also if two steps of the batch name it (G56); the others are written.
+declare
+    v_consumed integer[] := '{}';  -- positions of the events that are consumed here (G57)
+    v_gone integer[] := '{}';      -- positions of the sagas of which an event is gone
+    v_missed integer[] := '{}';    -- positions of the sagas that are not written
+    v_conflict write_conflict;
+    v_n integer;
+begin
+    if cardinality(i_s) > 0 then
+        perform 1 from generate_series(1, cardinality(i_s)) as w(n)
+        join inbox i on i.saga = s_id[i_s[w.n]] and i.id = i_event[w.n] order by i.saga, i.id for no key update of i;
+        with consumed as (
+            update inbox i set consumed_by = i_step[w.n] from generate_series(1, cardinality(i_s)) as w(n)
+            where i.saga = s_id[i_s[w.n]] and i.id = i_event[w.n] and i.consumed_by is null returning w.n
+        )
+        select coalesce(array_agg(consumed.n), '{}') into v_consumed from consumed;
+        for v_n in select distinct i_s[w.n] from generate_series(1, cardinality(i_s)) as w(n) where w.n <> all (v_consumed) loop
+            v_gone := v_gone || v_n;
+            s_version[v_n] := -1;  -- no saga has this version
+            s_changed[v_n] := true;
+        end loop;
+    end if;
+    if cardinality(w_s) > 0 then  -- a row that is inserted here cannot be seen by `wake_saga`, which looks for this lock instead
+        perform 1 from saga s where s.id = any (
+            select s_id[w.n] from generate_series(1, cardinality(s_id)) as w(n)
+            where not s_changed[w.n] and w.n = any (w_s) and w.n = any (c_s)
+        ) order by s.id for key share;
+    end if;
+    for v_conflict in select * from commit_batch(
+        p_process, p_lease, p_wait, p_durable, p_careful,
+        s_id, s_version, s_changed, s_phase, s_vector, s_rollback, s_paused, s_deadline, s_reason, s_wake,
+        f_s, f_step, f_claim, d_s, d_step, d_claim, t_s, t_step, t_claim, t_after, t_quiet, t_failures, t_isolated, t_error,
+        c_s, c_step, c_op, c_service, c_owner, c_claim, c_after, r_s, r_step, r_attempts, r_result, e_s, e_step, e_kind, e_detail,
+        n_channel, n_payload, n_when
+    ) loop
+        v_missed := v_missed || v_conflict.n;
+        conflict := v_conflict;
+        is_event_gone := v_conflict.n = any (v_gone);
+        return next;
+    end loop;
+    if cardinality(v_consumed) > 0 and v_missed <> '{}' then
+        update inbox i set consumed_by = null from unnest(v_consumed) as w(n)
+        where i_s[w.n] = any (v_missed) and i.saga = s_id[i_s[w.n]] and i.id = i_event[w.n];
+    end if;
+    if cardinality(w_s) > 0 then
+        perform park(
+            array(select case when w.s <> all (v_missed) then s_id[w.s] end from unnest(w_s) with ordinality as w(s, n) order by w.n),
+            w_step, w_claim, w_seconds, w_names, w_kept, p_channel
+        );
+    end if;
+end $$;
+comment on function commit_waits is 'As commit_batch, for outcomes that are events, and commands that wait for them';
+
+create or replace function start_waits(
+    p_process integer, p_lease float8, p_redrive float8, p_waiter integer, p_durable boolean, p_again boolean,
+    s_id uuid[], s_definition integer[], s_phase "char"[], s_vector text[], s_deadline float8[], s_tags text[], s_trace text[],
+    s_input bytea[],
+    k_s integer[], k_name text[], k_key text[], k_hash bytea[],
+    c_s integer[], c_step smallint[], c_op "char"[], c_service text[], c_owner integer[], c_claim bigint[],
+    e_s integer[], e_step smallint[], e_kind text[], e_detail text[],
+    n_channel text[], n_payload text[], n_when "char"[],
+    w_s integer[], w_step smallint[], w_claim bigint[], w_seconds float8[], w_names text[], w_kept boolean[],
+    p_channel text
+) returns table (n integer, saga uuid, is_same boolean)
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+begin
+    return query select b.n, b.saga, b.is_same from start_batch(
+        p_process, p_lease, p_redrive, p_waiter, p_durable, p_again,
+        s_id, s_definition, s_phase, s_vector, s_deadline, s_tags, s_trace, s_input, k_s, k_name, k_key, k_hash,
+        c_s, c_step, c_op, c_service, c_owner, c_claim, e_s, e_step, e_kind, e_detail, n_channel, n_payload, n_when
+    ) as b;
+    perform park(
+        array(select s_id[w.s] from unnest(w_s) with ordinality as w(s, n) order by w.n),
+        w_step, w_claim, w_seconds, w_names, w_kept, p_channel
+    );
+end $$;
+comment on function start_waits is 'As start_batch, with what the first commands wait for';
+
+create or replace function send_event(p_saga uuid, p_id text, p_name text, p_payload bytea) returns text
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
+-- Returns the name of a `Receipt`. Locks no row of the saga: nobody waits for the sender's transaction.
+declare
+    v_phase "char";
+    v_is_same boolean;
+begin
+    select i.name = p_name and i.payload = p_payload into v_is_same from inbox i where i.saga = p_saga and i.id = p_id;
+    if not found then
+        select s.phase into v_phase from saga s where s.id = p_saga;
+        if not found then
+            return 'NO_SAGA';
+        elsif is_terminal(v_phase) then
+            return 'ENDED';
+        end if;
+        insert into inbox (saga, id, name, payload) values (p_saga, p_id, p_name, p_payload) on conflict (saga, id) do nothing;
+        if found then
+            return 'KEPT';
+        end if;
+        select i.name = p_name and i.payload = p_payload into v_is_same from inbox i where i.saga = p_saga and i.id = p_id;
+    end if;
+    return case when v_is_same then 'REPEATED' else 'DIFFERENT' end;
+end $$;
+comment on function send_event is 'E15s: keeps an event for a saga; wake_saga is to be called after the commit (G61)';
+
+create or replace function wake_saga(p_saga uuid, p_channel text) returns void
+language plpgsql security definer set search_path from current set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+-- A transaction that parks a command at this moment has perhaps looked into the inbox before the event was there. Such a transaction holds the
+-- row of the command, or of the saga if it inserts the command. Then the event stays as it is, and is looked at again within a second.
+-- The command of a transactional step is locked for as long as its handler runs, and waits for no event.
+declare
+    v_ids text[];
+    v_names text[];
+    v_steps smallint[];
+    v_free smallint[];
+    v_services text[];
+begin
+    perform set_config('synchronous_commit', 'off', true);  -- what a crash loses is woken again
+    select array_agg(fresh.id), array_agg(fresh.name) filter (where fresh.consumed_by is null) into v_ids, v_names from (
+        select i.id, i.name, i.consumed_by from inbox i where i.saga = p_saga and not i.is_woken for no key update skip locked
+    ) as fresh;
+    if v_ids is null then
+        return;
+    end if;
+    perform 1 from saga s where s.id = p_saga for update skip locked;
+    if not found and exists (select from saga s where s.id = p_saga) then
+        return;
+    elsif not found then  -- sent while the saga was purged
+        delete from inbox i where i.saga = p_saga and i.id = any (v_ids);
+        return;
+    end if;
+    select array_agg(c.step) into v_steps from saga s
+    join definition_step d on d.definition = s.definition and d.mode <> 'T'
+    join command c on c.saga = s.id and c.step = d.step
+    where s.id = p_saga and (c.owner is not null or c.awaits && v_names);
+    select array_agg(free.step) into v_free from (
+        select c.step from command c where c.saga = p_saga and c.step = any (v_steps) order by c.step for no key update skip locked
+    ) as free;
+    with due as (
+        update command c set due_at = now()
+        where c.saga = p_saga and c.step = any (v_free) and c.awaits && v_names
+          and c.owner is null and c.due_at > now() and c.due_at <> 'infinity'
+        returning c.service
+    )
+    select array_agg(distinct due.service) into v_services from due;
+    perform pg_notify(left(p_channel || 's_' || service, 63), '') from unnest(v_services) as service;  -- as in announce/channels.py
+    if cardinality(v_free) is not distinct from cardinality(v_steps) then
+        update inbox i set is_woken = true where i.saga = p_saga and i.id = any (v_ids);
+    end if;
+end $$;
+comment on function wake_saga is 'G62: makes due what is parked for the new events of a saga, and notifies its services';
+
+create or replace function wake_overlooked(p_channel text) returns integer
+language plpgsql security definer set search_path from current set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off set enable_bitmapscan = off as $$
+-- Events whose sender died before it woke their saga, or sent them in a transaction of its own. Most often there are none.
+declare
+    v_sagas uuid[] := array(
+        select distinct fresh.saga from (select i.saga from inbox i where not i.is_woken order by i.sequence limit 1000) as fresh
+    );
+begin
+    perform wake_saga(fresh.saga, p_channel) from unnest(v_sagas) as fresh(saga);
+    return cardinality(v_sagas);
+end $$;
+comment on function wake_overlooked is 'Wakes up to 1,000 sagas of which nobody has woken what is parked for their newest events';
