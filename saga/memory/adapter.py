@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 from saga.errors import Closed
 from saga.memory.data.database import Database
-from saga.memory.data.session import Session
 from saga.memory.data.transaction import Transaction
 from saga.memory.directory import MemoryDirectory
 from saga.memory.inbox import MemoryInbox
@@ -37,9 +36,10 @@ class MemoryAdapter:
         self.database = database
         self._name = name
         self.options = options
-        self._session = Session(database)
+        store = MemoryStore(database, options)
+        self._session = store.session
         self._membership = MemoryMembership(database, options)
-        self.store: Store = MemoryStore(database, options, self._session)
+        self.store: Store = store
         self.inbox: Inbox = MemoryInbox(database, self._session)
         self.membership: Membership = self._membership
         self.directory: Directory = MemoryDirectory(database)

@@ -35,10 +35,10 @@ class MemoryStore:
     `durable` has no effect: memory is as durable as the process.
     """
 
-    def __init__(self, database: Database, options: StoreOptions, session: Session) -> None:
+    def __init__(self, database: Database, options: StoreOptions) -> None:
         self._database = database
         self._options = options
-        self._session = session
+        self.session: Session = Session(database)
 
     async def start(
         self,
@@ -51,8 +51,8 @@ class MemoryStore:
         connection: Transaction | None = None,
     ) -> list[TakenKey]:
         if connection is not None:
-            self._session.check(connection)
-        async with self._session.using(connection) as transaction:
+            self.session.check(connection)
+        async with self.session.using(connection) as transaction:
             taken: list[TakenKey] = []
             for position, start in sorted(enumerate(starts), key=_by_start_key):
                 await transaction.lock(start.saga)
@@ -91,7 +91,7 @@ class MemoryStore:
         wait: bool,
         connection: Transaction | None = None,
     ) -> list[WriteConflict]:
-        async with self._session.using(connection) as transaction:
+        async with self.session.using(connection) as transaction:
             conflicts: list[WriteConflict] = []
             for position, write in sorted(enumerate(writes), key=lambda item: item[1].saga.int):
                 is_event_gone = await self._is_event_gone(transaction, write)
@@ -160,7 +160,7 @@ class MemoryStore:
         first_claim: int,
         durable: bool,  # noqa: ARG002
     ) -> list[Claim]:
-        await self._session.enter()
+        await self.session.enter()
         database, claimed = self._database, list[CommandRow]()
         for service in services:
             claimed += database.commands.due(service, database.now(), limit - len(claimed), database.locks.is_free)
@@ -185,7 +185,7 @@ class MemoryStore:
         first_claim: int,
         durable: bool,  # noqa: ARG002
     ) -> list[Claim]:
-        async with self._session.using(None) as transaction:
+        async with self.session.using(None) as transaction:
             asked = [
                 (CommandRef(delivery.saga, delivery.step), claim, delivery.operation, service)
                 for claim, (delivery, service) in enumerate(zip(deliveries, services, strict=True), first_claim + 1)
@@ -220,13 +220,13 @@ class MemoryStore:
         return row
 
     async def fetch(self, refs: Sequence[CommandRef], *, process: int) -> list[Claim]:
-        await self._session.enter()
+        await self.session.enter()
         commands = self._database.commands
         rows = [commands.get(ref) for ref in refs] if refs else commands.of_owner(process)
         held = [row for row in rows if row is not None and row.owner == process]
         claims = self._claims(held)
         if len(claims) < len(held):
-            async with self._session.using(None) as transaction:
+            async with self.session.using(None) as transaction:
                 for row in sorted(held, key=lambda row: ref_order(row.ref)):
                     await transaction.lock(row.ref)
                 still = [row for row in held if commands.get(row.ref) is row and row.owner == process]
@@ -234,17 +234,17 @@ class MemoryStore:
         return claims
 
     async def unclaimed(self, refs: Sequence[CommandRef]) -> set[CommandRef]:
-        await self._session.enter()
+        await self.session.enter()
         return {ref for ref in refs if self._newest_claim(ref) is None}
 
     async def facts(self, saga: UUID, steps: Sequence[int]) -> Facts:
-        async with self._session.using(None):
+        async with self.session.using(None):
             row = self._database.sagas.get(saga)
             values = {} if row is None else row.values()
             return Facts(b"null" if row is None else row.input, {step: values.get(step) for step in steps})
 
     async def overdue(self, limit: int, services: Sequence[str] | None, after: Place = BEGINNING) -> list[OverdueSaga]:
-        await self._session.enter()
+        await self.session.enter()
         database = self._database
         wanted = None if services is None else frozenset(services)
 
@@ -259,7 +259,7 @@ class MemoryStore:
     async def extend(
         self, claims: Sequence[Claim], *, process: int, progress: bytes | None = None, isolated: bool = False
     ) -> set[int]:
-        await self._session.enter()
+        await self.session.enter()
         lost: set[int] = set()
         for claim in claims:
             row, saga = (

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from saga_postgres.schema.grants import grant
-from tests.postgres.rows import Tables
+from tests.postgres.rows import Tables, add_definition, add_saga
 
 RIGHTS = {
     "command": "select insert update delete",
@@ -17,6 +17,7 @@ RIGHTS = {
     "contract": "select insert update",
     "leader": "select insert update",
     "bus_member": "select insert delete",
+    "inbox": "select insert",  # and update of whether it was consumed, see below
     "step": "select insert",
     "start_key": "select insert",
     "definition_step": "select insert",
@@ -102,7 +103,7 @@ async def test_a_day_of_the_history_cannot_be_reached_except_through_the_history
     assert await tables.fetchval("select count(*) from event") == 1
 
 
-@pytest.mark.parametrize("table", ["saga", "step", "start_key", "definition", "event", "audit"])
+@pytest.mark.parametrize("table", ["saga", "inbox", "step", "start_key", "definition", "event", "audit"])
 async def test_what_happened_cannot_be_deleted(tables: Tables, role: str, table: str) -> None:
     await tables.execute(f"set role {role}")
 
@@ -117,3 +118,24 @@ async def test_what_a_saga_was_started_with_cannot_be_changed(tables: Tables, ro
 
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await tables.execute(f"update saga set {column} = {column}")  # noqa: S608
+
+
+@pytest.mark.parametrize("column", ["id", "name", "payload", "at"])
+async def test_an_event_that_was_sent_cannot_be_changed(tables: Tables, role: str, column: str) -> None:
+    await tables.execute(f"set role {role}")
+    await tables.execute("update inbox set consumed_by = 1")
+
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await tables.execute(f"update inbox set {column} = {column}")  # noqa: S608
+
+
+async def test_the_role_sends_events_and_wakes_sagas(tables: Tables, role: str) -> None:
+    """Also right after the migration: new functions have their rights before the role is granted those on new tables."""
+    await tables.execute(f"revoke all on inbox from {role}; set role {role}")
+    assert await tables.fetchval("select wake_overlooked('saga_saga_')") == 0
+
+    await tables.execute(f"reset role; grant select, insert on inbox to {role}; set role {role}")
+    saga = await add_saga(tables, await add_definition(tables), "DPP")
+    assert await tables.fetchval("select send_event($1, 'r-1', 'review', '1')", saga) == "KEPT"
+    await tables.execute("select wake_saga($1, 'saga_saga_')", saga)
+    assert await tables.fetchval("select is_woken from inbox")

@@ -56,8 +56,8 @@ def consumed(start: Start, event: InboxEvent, *, version: int = 1, step: int = 0
     return replace(write, drops=[Drop(step, None)], consumptions=[Consumption(step, event.event)])
 
 
-class WaitTests(StoreStage):
-    """Events, and what is parked for them."""
+class WaitStage(StoreStage):
+    """Sagas that wait, and senders."""
 
     async def waiting(self, process: StageProcess, *names: str) -> Start:
         """A saga whose wait is parked for these events, by default for a review."""
@@ -73,6 +73,10 @@ class WaitTests(StoreStage):
     async def takers(self, process: StageProcess, start: Start) -> dict[str, int | None]:
         """The steps that have consumed the events of a saga, by the ids of the events."""
         return {event.event: event.step for event in await process.adapter.inbox.events(start.saga)}
+
+
+class WaitTests(WaitStage):
+    """Events, and what is parked for them."""
 
     # Sending
 

@@ -1,0 +1,103 @@
+"""Events and parked commands between two sessions: what one of them does while the other's transaction is open."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+from msgspec.structs import replace
+
+from saga.ports.inbox import Receipt
+from saga.ports.values.start import Start
+from saga.ports.values.write import Drop, Parking, Write
+from saga.testing.suites.store.stage import StageProcess, graph, moved, queued, unmoved
+from saga.testing.suites.store.waits import LATER_SECONDS, REVIEW, WaitStage, consumed, parked, wait
+from tests.stores import OnPostgres
+
+PARKING = [Parking(0, LATER_SECONDS, ["review"])]
+
+
+class TestTwoSessions(OnPostgres, WaitStage):
+    """Each case has an open transaction of somebody else."""
+
+    @pytest.fixture
+    async def sql(self) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+        connection = await asyncpg.connect(self.url, server_settings={"search_path": "saga"})
+        yield connection
+        await connection.close()
+
+    async def sent_while_open(self, process: StageProcess, start: Start, write: Write) -> None:
+        """An event is sent, and its sender wakes the saga, while the transaction of a write is open that has looked into the inbox."""
+        inbox = process.adapter.inbox
+        async with process.adapter.transaction() as connection:
+            assert await process.commit(write, connection=connection) == []
+            await self.send(process, start)
+        assert await process.poll() == []
+        assert await inbox.wake_overlooked() == 1
+        assert [claim.saga for claim in await process.poll()] == [start.saga]
+        assert await inbox.wake_overlooked() == 0
+
+    async def test_event_is_not_missed_by_a_command_that_is_being_parked(self) -> None:
+        process = await self.process()
+        start = await self.started(process, definition=graph(wait(), name="waiting"))
+        await self.sent_while_open(process, start, parked(await process.poll_one(), "review"))
+
+    @pytest.mark.parametrize("is_moved", [True, False])
+    async def test_event_is_not_missed_by_a_command_that_is_dispatched_and_parked(self, *, is_moved: bool) -> None:
+        process = await self.process()
+        start = replace(await self.ready(process, definition=graph(wait(), name="waiting")), dispatches=[])
+        assert await process.start(start) == []
+        write = moved(start, "D") if is_moved else unmoved(start)
+        dispatches = [queued(after_seconds=LATER_SECONDS)]
+        await self.sent_while_open(process, start, replace(write, dispatches=dispatches, parkings=PARKING))
+
+    async def test_event_is_not_missed_while_its_row_is_locked(self, sql: asyncpg.Connection[asyncpg.Record]) -> None:
+        process = await self.process()
+        start = await self.waiting(process)
+        async with sql.transaction():
+            assert await process.adapter.inbox.send(start.saga, REVIEW) is Receipt.KEPT
+            await sql.execute("select from inbox for no key update")
+            await process.adapter.inbox.wake(start.saga)
+        assert await process.poll() == []
+        assert await process.adapter.inbox.wake_overlooked() == 1
+        assert len(await process.poll()) == 1
+
+    async def test_consumer_waits_for_another_one(self) -> None:
+        """It gets the event if the other transaction is rolled back, and else nothing."""
+        process = await self.process()
+        start = await self.started(process, "DD")
+        await self.send(process, start)
+        write = replace(consumed(start, REVIEW), drops=[Drop(0, None), Drop(1, None)])
+        async with self.rolled_back(process) as connection:
+            assert await process.commit(write, connection=connection) == []
+            second = asyncio.create_task(process.commit(write))
+            await self.until_blocked()
+        assert await second == []
+        async with process.adapter.transaction() as connection:
+            other = await self.started(process)
+            await self.send(process, other)
+            assert await process.commit(consumed(other, REVIEW), connection=connection) == []
+            second = asyncio.create_task(process.commit(consumed(other, REVIEW)))
+            await self.until_blocked()
+        assert [conflict.is_event_gone for conflict in await second] == [True]
+
+    async def until_blocked(self) -> None:
+        connection = await asyncpg.connect(self.url)
+        try:
+            async with asyncio.timeout(10):
+                while not await connection.fetchval("select exists (select from pg_locks where not granted)"):
+                    pass
+        finally:
+            await connection.close()
+
+    async def test_event_that_was_sent_while_its_saga_was_purged_goes_too(
+        self, sql: asyncpg.Connection[asyncpg.Record]
+    ) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        assert await process.adapter.inbox.send(start.saga, REVIEW) is Receipt.KEPT
+        await sql.execute("delete from saga")
+        assert await process.adapter.inbox.wake_overlooked() == 1
+        assert await sql.fetchval("select count(*) from inbox") == 0
