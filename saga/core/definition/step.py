@@ -81,7 +81,7 @@ class Call(CallFields):
 
 
 class EngineStep:
-    """What all steps of Saga itself have in common: no handler, no input, and no effect to undo."""
+    """The base of all steps of Saga itself: no handler, no input, and no effect to undo."""
 
     __slots__ = ()
 

@@ -1,4 +1,4 @@
-"""How one adapter reaches a memory store: every call yields to the event loop first, and is refused once the adapter is closed."""
+"""The connection of one adapter to a memory store: every call yields to the event loop first, and is refused once it is closed."""
 
 from __future__ import annotations
 

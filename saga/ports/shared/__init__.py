@@ -1,1 +1,1 @@
-"""What several adapters of one port have in common."""
+"""Bases that several adapters of one port share."""

@@ -60,7 +60,7 @@ class Drop(Struct):
 
 
 class Parking(Struct):
-    """What a command waits for: a moment, events, or both. Kept with its row, and shown to people.
+    """The moment or the events, or both, for which a command waits. Kept with its row, and shown to people.
 
     `seconds`: until that moment, counted from the commit; None: there is none. `names`: of the events of its saga that wake it. With
     `is_kept`, a moment that is stored already stays as it is (G64). A command that is delayed by the same write looks into the inbox

@@ -13,7 +13,7 @@ from saga.ports.inbox import Receipt
 from saga.ports.values.start import Start
 from saga.ports.values.write import Drop, Parking, Write
 from saga.testing.suites.store.stage import StageProcess, graph, moved, queued, unmoved
-from saga.testing.suites.store.waits import LATER_SECONDS, REVIEW, WaitStage, consumed, parked, wait
+from saga.testing.suites.store.waits.stage import LATER_SECONDS, REVIEW, WaitStage, consumed, parked, wait
 from tests.stores import OnPostgres
 
 PARKING = [Parking(0, LATER_SECONDS, ["review"])]

@@ -18,7 +18,8 @@ from saga.testing.suites.store.records import RecordTests
 from saga.testing.suites.store.scans import ScanTests
 from saga.testing.suites.store.starts import StartTests
 from saga.testing.suites.store.unclaimed import UnclaimedTests
-from saga.testing.suites.store.waits import WaitTests
+from saga.testing.suites.store.waits.parking import ParkingTests
+from saga.testing.suites.store.waits.sending import EventTests
 
 
 class StoreSuite(
@@ -29,7 +30,8 @@ class StoreSuite(
     QuietTests,
     CommitTests,
     UnclaimedTests,
-    WaitTests,
+    EventTests,
+    ParkingTests,
     NotificationTests,
     MemberTests,
     OverdueTests,

@@ -1,0 +1,169 @@
+"""Sending events, and consuming them with the outcome of a step."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+from msgspec.structs import replace
+
+from saga.core.ids import RANDOM_BYTES, uuid7
+from saga.core.state.phase import Phase
+from saga.errors import UsageError
+from saga.ports.inbox import Receipt
+from saga.ports.values.write import Consumption, Drop
+from saga.testing.suites.store.stage import (
+    graph,
+    moved,
+)
+from saga.testing.suites.store.waits.stage import (
+    CANCEL,
+    REVIEW,
+    SECOND_REVIEW,
+    WaitStage,
+    consumed,
+    wait,
+)
+
+
+class EventTests(WaitStage):
+    """Events in the inbox."""
+
+    async def test_id_of_event_counts_once(self) -> None:
+        process = await self.process()
+        start, inbox = await self.started(process), process.adapter.inbox
+        assert await inbox.send(start.saga, REVIEW) is Receipt.KEPT
+        assert await inbox.send(start.saga, REVIEW) is Receipt.REPEATED
+        for other in (replace(REVIEW, payload=b"1"), replace(REVIEW, name="cancelled")):
+            assert await inbox.send(start.saga, other) is Receipt.DIFFERENT
+        (kept,) = await inbox.events(start.saga)
+        assert (kept.event, kept.name, kept.payload, kept.step) == ("r-1", "review", REVIEW.payload, None)
+
+    async def test_event_for_saga_that_has_ended_is_not_kept(self) -> None:
+        process = await self.process()
+        start, inbox = await self.started(process), process.adapter.inbox
+        assert await inbox.send(start.saga, REVIEW) is Receipt.KEPT
+        assert await process.commit(consumed(start, REVIEW)) == []
+        assert await inbox.send(start.saga, REVIEW) is Receipt.REPEATED
+        assert await inbox.send(start.saga, SECOND_REVIEW) is Receipt.ENDED
+        assert await inbox.send(uuid7(0, bytes(RANDOM_BYTES)), REVIEW) is Receipt.NO_SAGA
+        assert await self.takers(process, start) == {"r-1": 0}
+
+    async def test_first_event_of_the_names_is_found(self) -> None:
+        process = await self.process()
+        one, other, inbox = await self.started(process), await self.started(process), process.adapter.inbox
+        for event in (CANCEL, REVIEW, SECOND_REVIEW):
+            await self.send(process, one, event)
+        found = await inbox.first(
+            [
+                (other.saga, ["review"]),
+                (one.saga, ["review", 'a "name", {not} known']),
+                (one.saga, ["review", "cancelled"]),
+                (one.saga, ["elsewhere"]),
+                (one.saga, []),
+            ]
+        )
+        assert found == [None, REVIEW, CANCEL, None, None]
+        assert [event.event for event in await inbox.events(one.saga)] == ["c-1", "r-1", "r-2"]
+        assert await inbox.first([]) == []
+
+    async def test_event_in_callers_transaction_is_kept_with_it(self) -> None:
+        process = await self.process()
+        start, inbox = await self.waiting(process), process.adapter.inbox
+        async with self.rolled_back(process) as connection:
+            assert await inbox.send(start.saga, REVIEW, connection=connection) is Receipt.KEPT
+            assert await inbox.send(start.saga, REVIEW, connection=connection) is Receipt.REPEATED
+        assert await inbox.events(start.saga) == []
+        async with process.adapter.transaction() as connection:
+            assert await inbox.send(start.saga, REVIEW, connection=connection) is Receipt.KEPT
+            assert await inbox.events(start.saga) == []
+        assert await inbox.wake_overlooked() == 1
+        assert (await process.poll_one()).saga == start.saga
+
+    async def test_saga_can_get_event_in_the_transaction_that_starts_it(self) -> None:
+        process = await self.process()
+        start, inbox = await self.ready(process), process.adapter.inbox
+        async with process.adapter.transaction() as connection:
+            assert await process.start(start, connection=connection) == []
+            assert await inbox.send(start.saga, REVIEW, connection=connection) is Receipt.KEPT
+        assert await self.takers(process, start) == {"r-1": None}
+
+    async def test_connection_without_transaction_is_refused(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        with pytest.raises(UsageError):
+            await process.adapter.inbox.send(start.saga, REVIEW, connection=object())
+        assert await self.takers(process, start) == {}
+
+    async def test_event_is_consumed_once(self) -> None:
+        process = await self.process()
+        start = await self.started(process, "DD")
+        await self.send(process, start)
+        first = replace(moved(start, "SD"), drops=[Drop(0, None)], consumptions=[Consumption(0, "r-1")])
+        assert await process.commit(first) == []
+        (conflict,) = await process.commit(consumed(start, REVIEW, version=2, step=1))
+        assert (conflict.position, conflict.version, conflict.is_event_gone) == (0, 2, True)
+        assert conflict.state == (await self.version_and_state(process, start))[1]
+        assert await self.held(process, start) == {1}
+        assert await self.takers(process, start) == {"r-1": 0}
+        assert await process.adapter.inbox.first([(start.saga, ["review"])]) == [None]
+
+    async def test_nothing_is_written_for_an_event_that_was_never_sent(self) -> None:
+        process = await self.process()
+        start, other = await self.started(process), await self.started(process)
+        await self.send(process, other)
+        found = await process.commit(consumed(start, REVIEW), consumed(other, REVIEW))
+        assert [(conflict.position, conflict.is_event_gone) for conflict in found] == [(0, True)]
+        assert (await self.version_and_state(process, start))[0] == 1
+        assert await self.held(process, start) == {0}
+        assert (await self.version_and_state(process, other))[1].phase is Phase.COMPLETED
+
+    async def test_two_steps_of_a_commit_never_consume_one_event(self) -> None:
+        process = await self.process()
+        start = await self.started(process, "DD")
+        await self.send(process, start)
+        both = [Consumption(0, "r-1"), Consumption(1, "r-1")]
+        (conflict,) = await process.commit(replace(moved(start, "SS"), consumptions=both))
+        assert conflict.is_event_gone
+        assert await self.takers(process, start) == {"r-1": None}
+
+    async def test_event_stays_if_the_write_is_a_conflict(self) -> None:
+        process = await self.process()
+        start, other = await self.started(process), await self.started(process)
+        for each in (start, other):
+            await self.send(process, each)
+        found = await process.commit(consumed(start, REVIEW, version=7), consumed(other, REVIEW))
+        assert [(conflict.position, conflict.is_event_gone) for conflict in found] == [(0, False)]
+        assert await self.takers(process, start) == {"r-1": None}
+        assert await self.takers(process, other) == {"r-1": 0}
+
+    async def test_event_stays_if_the_transaction_is_rolled_back(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        await self.send(process, start)
+        async with self.rolled_back(process) as connection:
+            assert await process.commit(consumed(start, REVIEW), wait=True, connection=connection) == []
+        assert await self.takers(process, start) == {"r-1": None}
+        async with process.adapter.transaction() as connection:
+            assert await process.commit(consumed(start, REVIEW), wait=True, connection=connection) == []
+        assert await self.takers(process, start) == {"r-1": 0}
+
+    async def test_events_are_purged_with_their_saga(self) -> None:
+        process = await self.process()
+        start, other = await self.started(process), await self.started(process)
+        for each in (start, other):
+            await self.send(process, each)
+        assert await process.commit(consumed(start, REVIEW)) == []
+        await self.advance(0.01)
+        assert await process.adapter.retention.purge(0.0, 10) == 1
+        assert await self.takers(process, start) == {}
+        assert await self.takers(process, other) == {"r-1": None}
+
+    async def test_schemas_of_events_are_kept_with_the_definition(self) -> None:
+        process = await self.process()
+        directory, schemas = process.adapter.directory, {"review": {"type": "object"}}
+        plan = dataclasses.replace(graph(wait(), name="reviewed"), event_schemas=schemas)
+        number = await directory.register(plan, None, activate=True, overwrite=False)
+        assert (await directory.graph(number)).event_schemas == schemas
+        assert (await directory.find("reviewed", 1))[1].event_schemas == schemas
+        assert (await directory.find("reviewed", None))[1].event_schemas == schemas
