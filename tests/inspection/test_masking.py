@@ -250,3 +250,15 @@ def test_what_a_saga_returns_is_marked_as_the_parts_of_which_it_is_made() -> Non
     assert CANARY not in str(shown)
     assert shown["at"]["n"] == 7
     assert shown["sent"] == {HIDDEN: "text, 7 characters"}, "its default would have been the card"
+
+
+def test_an_event_has_the_marks_of_its_type() -> None:
+    definition = Definition("order")
+    definition.wait("card", Card)
+    definition.wait({"paid": Card, "lost": None}, name="answer")
+    definition.step("payments.book", read_only=True)
+    marks = SagaMarks(definition.graph(contracts()), {})
+
+    assert marks.result("card").part("number").is_sensitive
+    assert marks.result("answer").part("payload").part("number").is_sensitive
+    assert not marks.result("answer").part("event").is_sensitive

@@ -19,7 +19,7 @@ from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
 from saga.cli.output import Page, print_page, table
 from saga.cli.store import opened_store
 from saga.core.definition.graph import Graph
-from saga.core.definition.step import Call, Step
+from saga.core.definition.step import Call, Step, Timer, Wait
 from saga.core.duration import duration_text
 from saga.errors import UsageError
 from saga.inspection.branch_words import branch_words
@@ -145,6 +145,7 @@ def tree_page(graph: Graph) -> list[RenderableType]:
 
 def _step_line(graph: Graph, step: Step) -> Text:
     called = f"{step.service}.{step.handler} ({step.mode.name.lower()})" if isinstance(step, Call) else step.kind.value
+    service = f"watched by {step.service}"
     line = Text.assemble((step.name, "bold"), f"  {called}")
     others = ", ".join(graph.steps[before].name for before in step.after[:-1])
     facts = {
@@ -152,7 +153,8 @@ def _step_line(graph: Graph, step: Step) -> Text:
         "retriable": step.retriable,
         "read-only": step.read_only and isinstance(step, Call),
         "compensated": step.compensation,
+        service: isinstance(step, Wait | Timer),
         f"also after {others}": others,
     }
-    text = ", ".join([*(fact for fact, is_so in facts.items() if is_so), *branch_words(step)])
+    text = ", ".join([*(fact for fact, is_so in facts.items() if is_so), *branch_words(graph, step)])
     return line.append(f"  {text}", style="dim") if text else line

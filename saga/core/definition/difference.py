@@ -26,9 +26,7 @@ def _lines(old: Graph, new: Graph) -> Iterator[str]:
     yield from _changes("", _head(old), _head(new))
     before, after = {step.name: step for step in old.steps}, {step.name: step for step in new.steps}
     yield from (f"step {name}: removed" for name in before if name not in after)
-    yield from (
-        f"step {name}: added ({after[name].service}.{after[name].handler})" for name in after if name not in before
-    )
+    yield from (f"step {name}: added ({_called(after[name])})" for name in after if name not in before)
     kept_before, kept_after = [name for name in before if name in after], [name for name in after if name in before]
     if kept_before != kept_after:
         yield f"order of writing: {', '.join(kept_before)} -> {', '.join(kept_after)}"
@@ -38,7 +36,7 @@ def _lines(old: Graph, new: Graph) -> Iterator[str]:
 
 def _changes(prefix: str, before: dict[str, str], after: dict[str, str]) -> Iterator[str]:
     for field, value in before.items():
-        if after[field] != value:
+        if field in after and after[field] != value:  # steps of two kinds share some fields only
             yield f"{prefix}{field}: {value} -> {after[field]}"
 
 
@@ -54,10 +52,14 @@ def _head(graph: Graph) -> dict[str, str]:
 
 def _step(graph: Graph, step: Step) -> dict[str, str]:
     """Every field in words, except those that follow from others."""
-    handler = {"handler": f"{step.service}.{step.handler}"}
+    handler = {"handler": _called(step)}
     shown = [each.name for each in fields(step) if each.name not in _FOLLOWING]
     shown.sort(key=lambda name: _rank(name, getattr(step, name)))
     return handler | {_label(name): _value(graph, name, getattr(step, name)) for name in shown}
+
+
+def _called(step: Step) -> str:
+    return f"{step.service}.{step.handler}" if step.service else step.handler
 
 
 _FOLLOWING: Final = {"name", "service", "handler", "reads"}
@@ -82,13 +84,26 @@ def _value(graph: Graph, field: str, value: Json) -> str:
         return "the saga's input" if value is None else _template(value)
     if field == "after":
         return ", ".join(graph.steps[position].name for position in value) or "nothing"
+    if field == "until":
+        return "none" if value is None else graph.steps[value].name
+    if field == "otherwise":
+        return "none" if value is None else rfc8785.dumps(value["value"]).decode()
     if field.endswith("_ms"):
         return _time(value)
     if isinstance(value, RetryPolicy):
         return _policy(value)
     if isinstance(value, Enum):
         return value.name.lower()
-    return {True: "yes", False: "no"}.get(value, "none")
+    return _plain(value)
+
+
+def _plain(value: Json) -> str:
+    """A truth, a text, a number, names, or nothing."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(value)
+    return "none" if value is None else str(value)
 
 
 def _time(milliseconds: int | None) -> str:

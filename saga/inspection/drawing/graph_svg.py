@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from saga.core.definition.graph import Graph
+from saga.core.definition.step import StepKind
 from saga.inspection.drawing.folding import folded
 from saga.inspection.drawing.layers import Edge
 from saga.inspection.drawing.picture import NO_MARK, Node, Picture, picture_of_definition, picture_of_saga
@@ -26,6 +27,9 @@ from saga.inspection.drawing.svg import BOLD, SMALL, element, fitting, path, tex
 from saga.ports.saga_detail import SagaDetail
 
 _PADDING: Final = 12
+_RADIUS: Final = 7
+_TIP: Final = 10
+"""Pixels by which the sides of a timer are slanted."""
 _TAB_INSET: Final = 6
 _ARROW: Final = 3
 """Pixels between an arrow's tip and the box."""
@@ -150,8 +154,9 @@ def _pivot(picture: Picture, place: Placement) -> Iterator[str]:
 def _node(node: Node, spot: Spot) -> str:
     inner = BOX_WIDTH - 2 * _PADDING
     state = f"{node.mark.icon} {node.mark.word}"
-    box = element("rect", {"class": "box", "width": BOX_WIDTH, "height": BOX_HEIGHT, "rx": 7})
-    stack = [element("rect", {"class": "box", "x": 5, "y": -5, "width": BOX_WIDTH, "height": BOX_HEIGHT, "rx": 7})]
+    stack = [
+        element("rect", {"class": "box", "x": 5, "y": -5, "width": BOX_WIDTH, "height": BOX_HEIGHT, "rx": _RADIUS})
+    ]
     attributes = {
         "class": f"node {node.mark.kind}",
         "id": f"node-{node.key}",
@@ -164,12 +169,29 @@ def _node(node: Node, spot: Spot) -> str:
         attributes,
         title(node.title),
         *(stack if node.members > 1 else ()),
-        box,
+        _box(node.kind),
         text(_PADDING, 21, fitting(node.name, inner, BOLD), "b"),
         text(_PADDING, 38, fitting(node.line, inner, SMALL), "s"),
         *(() if node.mark is NO_MARK else (text(_PADDING, 56, fitting(state, inner), "st"),)),
         _tab(node),
     )
+
+
+def _box(kind: StepKind) -> str:
+    """The frame of a node: a wait has round ends, a timer is a hexagon."""
+    if kind is StepKind.TIMER:
+        half = BOX_HEIGHT / 2
+        corners = (
+            (0, half),
+            (_TIP, 0),
+            (BOX_WIDTH - _TIP, 0),
+            (BOX_WIDTH, half),
+            (BOX_WIDTH - _TIP, BOX_HEIGHT),
+            (_TIP, BOX_HEIGHT),
+        )
+        return element("polygon", {"class": "box", "points": " ".join(f"{x:g},{y:g}" for x, y in corners)})
+    radius = BOX_HEIGHT / 2 if kind is StepKind.WAIT else _RADIUS
+    return element("rect", {"class": "box", "width": BOX_WIDTH, "height": BOX_HEIGHT, "rx": radius})
 
 
 def _tab(node: Node) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from saga.core.definition.graph import Graph
-from saga.core.definition.step import Step
+from saga.core.definition.step import Call, Step, StepKind, Timer, Wait
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import (
     ANY_COMPENSATING,
@@ -22,14 +22,17 @@ from saga.inspection.branch_words import branch_words
 from saga.inspection.drawing.marks import UNSURE, Mark, mark_of
 from saga.inspection.drawing.undo import Undo, planned_undo, undo_edges, undo_of
 from saga.inspection.wording import letter_word
-from saga.ports.saga_detail import SagaDetail
+from saga.ports.saga_detail import CommandDetail, SagaDetail
 
 Edge = tuple[int, int]
 NO_MARK: Final = Mark("plain", "", "")
 
 
 class Node(NamedTuple):
-    """One step, or several that are folded into one. `key`: for addresses within a page. `line`: the smaller second line."""
+    """One step, or several that are folded into one. `key`: for addresses within a page. `line`: the smaller second line.
+
+    `kind` gives it its shape.
+    """
 
     key: str
     name: str
@@ -37,6 +40,7 @@ class Node(NamedTuple):
     mark: Mark
     undo: Undo
     members: int = 1
+    kind: StepKind = StepKind.CALL
 
     @property
     def title(self) -> str:
@@ -69,7 +73,7 @@ class Picture:
 def picture_of_definition(graph: Graph) -> Picture:
     """A definition, with the order in which it would be rolled back."""
     undos = planned_undo(graph)
-    nodes = tuple(_node(step, NO_MARK, undo) for step, undo in zip(graph.steps, undos, strict=True))
+    nodes = tuple(_node(graph, step, NO_MARK, undo) for step, undo in zip(graph.steps, undos, strict=True))
     return Picture(
         title=f"Graph of {graph.name} version {graph.version}, with its rollback",
         nodes=nodes,
@@ -87,7 +91,7 @@ def picture_of_saga(detail: SagaDetail) -> Picture:
     graph, vector = detail.graph, detail.state.vector
     undos = undo_of(detail)
     marks = marks_of(detail)
-    nodes = tuple(_node(step, marks[position], undos[position]) for position, step in enumerate(graph.steps))
+    nodes = tuple(_node(graph, step, marks[position], undos[position]) for position, step in enumerate(graph.steps))
     edges = [(before, node) for node, step in enumerate(graph.steps) for before in step.after]
     back = undo_edges(graph, [step for step, undo in enumerate(undos) if undo.kind != "none"])
     return Picture(
@@ -102,10 +106,13 @@ def picture_of_saga(detail: SagaDetail) -> Picture:
     )
 
 
-def _node(step: Step, mark: Mark, undo: Undo) -> Node:
-    effect = "read-only" if step.read_only and step.service else ""
-    facts = (step.service, step.kind.value if not step.service else step.mode.name.lower(), effect, *branch_words(step))
-    return Node(step.name, step.name, " · ".join(filter(None, facts)), mark, undo)
+def _node(graph: Graph, step: Step, mark: Mark, undo: Undo) -> Node:
+    facts = [*branch_words(graph, step)]
+    if isinstance(step, Call):
+        facts = [step.service, step.mode.name.lower(), *(["read-only"] if step.read_only else []), *facts]
+    elif not isinstance(step, Wait | Timer):  # their words say the kind
+        facts = [step.kind.value, *facts]
+    return Node(step.name, step.name, " · ".join(facts), mark, undo, kind=step.kind)
 
 
 def marks_of(detail: SagaDetail) -> list[Mark]:
@@ -128,6 +135,12 @@ def _mark(detail: SagaDetail, position: int) -> Mark:
         return Mark("finding", UNSURE, "outcome not known")
     if command is None:
         return mark
+    if isinstance(detail.graph.steps[position], Wait | Timer):
+        return Mark("running", "◷", "waiting")
+    return _under_way(mark, command)
+
+
+def _under_way(mark: Mark, command: CommandDetail) -> Mark:
     if command.owner is not None:
         return mark._replace(word=f"running, attempt {command.deliveries}" if command.deliveries > 1 else "running")
     if command.failures:

@@ -10,6 +10,7 @@ from saga.core.definition.contract import Contract
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
 from saga.core.definition.paths import DEFAULT_KEY, PATH_KEY, Segment, plain_key
+from saga.core.definition.step import Wait
 from saga.errors import DefinitionError, NotFound
 from saga.inspection.masking.marks import EVERYTHING, Marks, marks_in
 from saga.ports.directory import Directory
@@ -31,6 +32,11 @@ class SagaMarks:
         for document in (graph.input_schema, *others):
             self._add(None, marks_in(document))
         for step in graph.steps:
+            if isinstance(step, Wait):
+                for name in step.names:
+                    place = () if len(step.names) == 1 else ("payload",)
+                    self._add(step.name, marks_in((graph.event_schemas or {}).get(name)).at(place))
+                continue
             contract = contracts.get(f"{step.service}.{step.handler}")
             if contract is not None:
                 self._add(step.name, marks_in(contract.output_schema))

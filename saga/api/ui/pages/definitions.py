@@ -20,9 +20,11 @@ from saga.client import StoreSagas
 from saga.core.definition.difference import difference
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
+from saga.core.definition.step import Call, Step
 from saga.core.duration import duration_text
 from saga.core.text import shown_value
 from saga.errors import Conflict, InputRefused, NotFound, UsageError
+from saga.inspection.branch_words import waiting_words
 from saga.inspection.documents import definition_document
 from saga.inspection.drawing.graph_svg import definition_graph_svg
 from saga.inspection.drawing.undo import planned_undo
@@ -113,24 +115,33 @@ def _values(graph: Graph, versions: Sequence[DefinitionLine], before: Graph | No
         "services": ", ".join(graph.services),
         "versions": [definition_document(one) for one in versions],
         "graph": drawing(definition_graph_svg(graph)),
-        **steps_from(_steps(graph), begin),
+        **steps_from(steps_of(graph), begin),
         "before": None if before is None else before.version,
         "changes": [] if before is None else list(difference(before, graph))[1:],
     }
 
 
-def _steps(graph: Graph) -> list[dict[str, Json]]:
+def steps_of(graph: Graph) -> list[dict[str, Json]]:
+    """The rows of the table of steps."""
     return [
         {
             "name": step.name,
-            "handler": f"{step.service}.{step.handler}".lstrip("."),
+            "handler": "; ".join(waiting_words(step)) or f"{step.service}.{step.handler}".lstrip("."),
             "condition": step.condition or "",
             "mode": step.mode.name.lower(),
             "pivot": step.pivot,
             "after": ", ".join(graph.steps[before].name for before in step.after),
             "undo": undo.words if undo.order is None else f"↶ {undo.order} {undo.words}",
-            "timeout": duration_text(step.timeout_ms),
-            "attempts": "no limit" if step.retry.attempts is None else str(step.retry.attempts),
+            "until": "" if step.until is None else graph.steps[step.until].name,
+            **_limits(step),
         }
         for step, undo in zip(graph.steps, planned_undo(graph), strict=True)
     ]
+
+
+def _limits(step: Step) -> dict[str, Json]:
+    """The limits of a call, in words; a step without a handler has none."""
+    if not isinstance(step, Call):
+        return {"timeout": "", "attempts": ""}
+    attempts = "no limit" if step.retry.attempts is None else str(step.retry.attempts)
+    return {"timeout": duration_text(step.timeout_ms), "attempts": attempts}
