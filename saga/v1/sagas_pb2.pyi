@@ -54,6 +54,8 @@ class StepKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STEP_KIND_UNSPECIFIED: _ClassVar[StepKind]
     STEP_KIND_CALL: _ClassVar[StepKind]
     STEP_KIND_CHECK: _ClassVar[StepKind]
+    STEP_KIND_WAIT: _ClassVar[StepKind]
+    STEP_KIND_TIMER: _ClassVar[StepKind]
 
 class Mode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -118,6 +120,23 @@ class Evidence(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     EVIDENCE_HAPPENED: _ClassVar[Evidence]
     EVIDENCE_DID_NOT_HAPPEN: _ClassVar[Evidence]
     EVIDENCE_COMPENSATED: _ClassVar[Evidence]
+
+class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    STATUS_UNSPECIFIED: _ClassVar[Status]
+    STATUS_COMPLETED: _ClassVar[Status]
+    STATUS_COMPENSATED: _ClassVar[Status]
+    STATUS_ABANDONED: _ClassVar[Status]
+
+class Undo(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    UNDO_UNSPECIFIED: _ClassVar[Undo]
+    UNDO_COMPENSATE: _ClassVar[Undo]
+    UNDO_FIND_OUT: _ClassVar[Undo]
+    UNDO_COMPENSATE_OR_FORBID: _ClassVar[Undo]
+    UNDO_AWAIT_PIVOT: _ClassVar[Undo]
+    UNDO_KEEP: _ClassVar[Undo]
+    UNDO_VOID: _ClassVar[Undo]
 PHASE_UNSPECIFIED: Phase
 PHASE_RUNNING: Phase
 PHASE_COMPENSATING: Phase
@@ -152,6 +171,8 @@ SITUATION_ABANDONED: Situation
 STEP_KIND_UNSPECIFIED: StepKind
 STEP_KIND_CALL: StepKind
 STEP_KIND_CHECK: StepKind
+STEP_KIND_WAIT: StepKind
+STEP_KIND_TIMER: StepKind
 MODE_UNSPECIFIED: Mode
 MODE_TRANSACTIONAL: Mode
 MODE_JOURNALED: Mode
@@ -198,6 +219,17 @@ EVIDENCE_UNSPECIFIED: Evidence
 EVIDENCE_HAPPENED: Evidence
 EVIDENCE_DID_NOT_HAPPEN: Evidence
 EVIDENCE_COMPENSATED: Evidence
+STATUS_UNSPECIFIED: Status
+STATUS_COMPLETED: Status
+STATUS_COMPENSATED: Status
+STATUS_ABANDONED: Status
+UNDO_UNSPECIFIED: Undo
+UNDO_COMPENSATE: Undo
+UNDO_FIND_OUT: Undo
+UNDO_COMPENSATE_OR_FORBID: Undo
+UNDO_AWAIT_PIVOT: Undo
+UNDO_KEEP: Undo
+UNDO_VOID: Undo
 
 class StartSagaRequest(_message.Message):
     __slots__ = ("definition", "version", "input", "key", "id", "tags")
@@ -464,3 +496,236 @@ class AllowedAction(_message.Message):
     ok: bool
     why_not: str
     def __init__(self, action: _Optional[_Union[Action, str]] = ..., step: _Optional[str] = ..., evidence: _Optional[_Union[Evidence, str]] = ..., is_grave: bool = ..., ok: bool = ..., why_not: _Optional[str] = ...) -> None: ...
+
+class GetResultRequest(_message.Message):
+    __slots__ = ("ref", "wait")
+    REF_FIELD_NUMBER: _ClassVar[int]
+    WAIT_FIELD_NUMBER: _ClassVar[int]
+    ref: str
+    wait: _duration_pb2.Duration
+    def __init__(self, ref: _Optional[str] = ..., wait: _Optional[_Union[_duration_pb2.Duration, _Mapping[str, object]]] = ...) -> None: ...
+
+class GetResultResponse(_message.Message):
+    __slots__ = ("now", "saga", "status", "value", "reason")
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    SAGA_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    now: _timestamp_pb2.Timestamp
+    saga: str
+    status: Status
+    value: bytes
+    reason: str
+    def __init__(self, now: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., saga: _Optional[str] = ..., status: _Optional[_Union[Status, str]] = ..., value: _Optional[bytes] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class GetHistoryRequest(_message.Message):
+    __slots__ = ("ref", "cursor", "limit")
+    REF_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    ref: str
+    cursor: str
+    limit: int
+    def __init__(self, ref: _Optional[str] = ..., cursor: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class GetHistoryResponse(_message.Message):
+    __slots__ = ("now", "saga", "history", "next")
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    SAGA_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    now: _timestamp_pb2.Timestamp
+    saga: str
+    history: _containers.RepeatedCompositeFieldContainer[HistoryLine]
+    next: str
+    def __init__(self, now: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., saga: _Optional[str] = ..., history: _Optional[_Iterable[_Union[HistoryLine, _Mapping[str, object]]]] = ..., next: _Optional[str] = ...) -> None: ...
+
+class WatchSagaRequest(_message.Message):
+    __slots__ = ("ref", "last_event_id")
+    REF_FIELD_NUMBER: _ClassVar[int]
+    LAST_EVENT_ID_FIELD_NUMBER: _ClassVar[int]
+    ref: str
+    last_event_id: str
+    def __init__(self, ref: _Optional[str] = ..., last_event_id: _Optional[str] = ...) -> None: ...
+
+class WatchSagaResponse(_message.Message):
+    __slots__ = ("id", "history", "saga", "end", "reset", "now")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    HISTORY_FIELD_NUMBER: _ClassVar[int]
+    SAGA_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    RESET_FIELD_NUMBER: _ClassVar[int]
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    history: HistoryLine
+    saga: Saga
+    end: End
+    reset: Reset
+    now: _timestamp_pb2.Timestamp
+    def __init__(self, id: _Optional[str] = ..., history: _Optional[_Union[HistoryLine, _Mapping[str, object]]] = ..., saga: _Optional[_Union[Saga, _Mapping[str, object]]] = ..., end: _Optional[_Union[End, _Mapping[str, object]]] = ..., reset: _Optional[_Union[Reset, _Mapping[str, object]]] = ..., now: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping[str, object]]] = ...) -> None: ...
+
+class End(_message.Message):
+    __slots__ = ("saga", "phase")
+    SAGA_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    saga: str
+    phase: Phase
+    def __init__(self, saga: _Optional[str] = ..., phase: _Optional[_Union[Phase, str]] = ...) -> None: ...
+
+class Reset(_message.Message):
+    __slots__ = ("saga",)
+    SAGA_FIELD_NUMBER: _ClassVar[int]
+    saga: str
+    def __init__(self, saga: _Optional[str] = ...) -> None: ...
+
+class PlanActionRequest(_message.Message):
+    __slots__ = ("ref", "action", "step", "evidence")
+    REF_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    ref: str
+    action: Action
+    step: str
+    evidence: Evidence
+    def __init__(self, ref: _Optional[str] = ..., action: _Optional[_Union[Action, str]] = ..., step: _Optional[str] = ..., evidence: _Optional[_Union[Evidence, str]] = ...) -> None: ...
+
+class PlanActionResponse(_message.Message):
+    __slots__ = ("now", "plan")
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    now: _timestamp_pb2.Timestamp
+    plan: Plan
+    def __init__(self, now: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., plan: _Optional[_Union[Plan, _Mapping[str, object]]] = ...) -> None: ...
+
+class Plan(_message.Message):
+    __slots__ = ("saga", "action", "step", "refusal", "changes", "stages", "kept", "residue", "calls", "digest")
+    class CallsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    SAGA_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    CHANGES_FIELD_NUMBER: _ClassVar[int]
+    STAGES_FIELD_NUMBER: _ClassVar[int]
+    KEPT_FIELD_NUMBER: _ClassVar[int]
+    RESIDUE_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    saga: str
+    action: str
+    step: str
+    refusal: str
+    changes: _containers.RepeatedScalarFieldContainer[str]
+    stages: _containers.RepeatedCompositeFieldContainer[Stage]
+    kept: _containers.RepeatedScalarFieldContainer[str]
+    residue: _containers.RepeatedScalarFieldContainer[str]
+    calls: _containers.ScalarMap[str, int]
+    digest: str
+    def __init__(self, saga: _Optional[str] = ..., action: _Optional[str] = ..., step: _Optional[str] = ..., refusal: _Optional[str] = ..., changes: _Optional[_Iterable[str]] = ..., stages: _Optional[_Iterable[_Union[Stage, _Mapping[str, object]]]] = ..., kept: _Optional[_Iterable[str]] = ..., residue: _Optional[_Iterable[str]] = ..., calls: _Optional[_Mapping[str, int]] = ..., digest: _Optional[str] = ...) -> None: ...
+
+class Stage(_message.Message):
+    __slots__ = ("steps",)
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    steps: _containers.RepeatedCompositeFieldContainer[PlannedUndo]
+    def __init__(self, steps: _Optional[_Iterable[_Union[PlannedUndo, _Mapping[str, object]]]] = ...) -> None: ...
+
+class PlannedUndo(_message.Message):
+    __slots__ = ("step", "service", "state", "undo")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    UNDO_FIELD_NUMBER: _ClassVar[int]
+    step: str
+    service: str
+    state: StepState
+    undo: Undo
+    def __init__(self, step: _Optional[str] = ..., service: _Optional[str] = ..., state: _Optional[_Union[StepState, str]] = ..., undo: _Optional[_Union[Undo, str]] = ...) -> None: ...
+
+class ActRequest(_message.Message):
+    __slots__ = ("ref", "action", "step", "evidence", "reason", "if_match", "idempotency_key")
+    REF_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    IF_MATCH_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
+    ref: str
+    action: Action
+    step: str
+    evidence: Evidence
+    reason: str
+    if_match: str
+    idempotency_key: str
+    def __init__(self, ref: _Optional[str] = ..., action: _Optional[_Union[Action, str]] = ..., step: _Optional[str] = ..., evidence: _Optional[_Union[Evidence, str]] = ..., reason: _Optional[str] = ..., if_match: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
+
+class ActResponse(_message.Message):
+    __slots__ = ("now", "saga", "is_replayed")
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    SAGA_FIELD_NUMBER: _ClassVar[int]
+    IS_REPLAYED_FIELD_NUMBER: _ClassVar[int]
+    now: _timestamp_pb2.Timestamp
+    saga: Saga
+    is_replayed: bool
+    def __init__(self, now: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., saga: _Optional[_Union[Saga, _Mapping[str, object]]] = ..., is_replayed: bool = ...) -> None: ...
+
+class GetSagaAuditRequest(_message.Message):
+    __slots__ = ("ref", "before", "limit")
+    REF_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    ref: str
+    before: int
+    limit: int
+    def __init__(self, ref: _Optional[str] = ..., before: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class GetSagaAuditResponse(_message.Message):
+    __slots__ = ("now", "saga", "audit", "next")
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    SAGA_FIELD_NUMBER: _ClassVar[int]
+    AUDIT_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    now: _timestamp_pb2.Timestamp
+    saga: str
+    audit: _containers.RepeatedCompositeFieldContainer[AuditLine]
+    next: int
+    def __init__(self, now: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., saga: _Optional[str] = ..., audit: _Optional[_Iterable[_Union[AuditLine, _Mapping[str, object]]]] = ..., next: _Optional[int] = ...) -> None: ...
+
+class AuditLine(_message.Message):
+    __slots__ = ("id", "at", "saga", "actor", "authenticated", "address", "action", "step", "reason", "request", "plan", "refusal", "before", "after")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    AT_FIELD_NUMBER: _ClassVar[int]
+    SAGA_FIELD_NUMBER: _ClassVar[int]
+    ACTOR_FIELD_NUMBER: _ClassVar[int]
+    AUTHENTICATED_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    ACTION_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    id: int
+    at: _timestamp_pb2.Timestamp
+    saga: str
+    actor: str
+    authenticated: str
+    address: str
+    action: str
+    step: str
+    reason: str
+    request: str
+    plan: str
+    refusal: str
+    before: bytes
+    after: bytes
+    def __init__(self, id: _Optional[int] = ..., at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., saga: _Optional[str] = ..., actor: _Optional[str] = ..., authenticated: _Optional[str] = ..., address: _Optional[str] = ..., action: _Optional[str] = ..., step: _Optional[str] = ..., reason: _Optional[str] = ..., request: _Optional[str] = ..., plan: _Optional[str] = ..., refusal: _Optional[str] = ..., before: _Optional[bytes] = ..., after: _Optional[bytes] = ...) -> None: ...

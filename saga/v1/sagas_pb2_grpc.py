@@ -26,7 +26,8 @@ if _version_not_supported:
 
 
 class SagasStub(object):
-    """Missing associated documentation comment in .proto file."""
+    """Starts sagas, finds them, shows them and acts on them.
+    """
 
     def __init__(self, channel):
         """Constructor.
@@ -48,4 +49,34 @@ class SagasStub(object):
                 '/saga.v1.Sagas/GetSaga',
                 request_serializer=saga_dot_v1_dot_sagas__pb2.GetSagaRequest.SerializeToString,
                 response_deserializer=saga_dot_v1_dot_sagas__pb2.GetSagaResponse.FromString,
+                _registered_method=True)
+        self.GetResult = channel.unary_unary(
+                '/saga.v1.Sagas/GetResult',
+                request_serializer=saga_dot_v1_dot_sagas__pb2.GetResultRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_sagas__pb2.GetResultResponse.FromString,
+                _registered_method=True)
+        self.GetHistory = channel.unary_unary(
+                '/saga.v1.Sagas/GetHistory',
+                request_serializer=saga_dot_v1_dot_sagas__pb2.GetHistoryRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_sagas__pb2.GetHistoryResponse.FromString,
+                _registered_method=True)
+        self.WatchSaga = channel.unary_stream(
+                '/saga.v1.Sagas/WatchSaga',
+                request_serializer=saga_dot_v1_dot_sagas__pb2.WatchSagaRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_sagas__pb2.WatchSagaResponse.FromString,
+                _registered_method=True)
+        self.PlanAction = channel.unary_unary(
+                '/saga.v1.Sagas/PlanAction',
+                request_serializer=saga_dot_v1_dot_sagas__pb2.PlanActionRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_sagas__pb2.PlanActionResponse.FromString,
+                _registered_method=True)
+        self.Act = channel.unary_unary(
+                '/saga.v1.Sagas/Act',
+                request_serializer=saga_dot_v1_dot_sagas__pb2.ActRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_sagas__pb2.ActResponse.FromString,
+                _registered_method=True)
+        self.GetSagaAudit = channel.unary_unary(
+                '/saga.v1.Sagas/GetSagaAudit',
+                request_serializer=saga_dot_v1_dot_sagas__pb2.GetSagaAuditRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_sagas__pb2.GetSagaAuditResponse.FromString,
                 _registered_method=True)

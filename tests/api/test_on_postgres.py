@@ -9,12 +9,17 @@ from typing import Any
 from uuid import UUID
 
 import asyncpg
+import grpc
 import pytest
 
 from saga.api.server import served
 from saga.ports.values.scan import Among
+from saga.v1 import sagas_pb2 as m
+from saga.v1.sagas_pb2_grpc import SagasStub
+from saga_postgres.embedded.child import free_port
 from saga_postgres.reading.scan import PLANNED_FOR_ITS_PARAMETERS, WINDOWS
 from tests.api.conftest import client_of
+from tests.api.grpc.refused import problem_of_call
 from tests.api.test_events import listening, stuck
 from tests.api.test_query import FINDS, keys, started_three
 from tests.cli.counter import Counter, counter_on
@@ -107,3 +112,49 @@ async def test_every_page_of_the_web_interface_is_shown(shop: Counter) -> None:
         for path in (*paths, f"/sagas/{saga}", f"/sagas/{saga}?tab=history", f"/sagas/{saga}?action=pause"):
             answer = await pages.get(path)
             assert (answer.status_code, "</html>" in answer.text) == (200, True), (path, answer.text)
+
+
+# -- gRPC -------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def sagas(shop: Counter) -> AsyncIterator[SagasStub]:
+    address = f"127.0.0.1:{free_port()}"
+    async with served(shop.away, "127.0.0.1:0", grpc=address), grpc.aio.insecure_channel(address) as channel:
+        yield SagasStub(channel)
+
+
+async def test_sagas_are_started_once_waited_for_and_listed_page_by_page(sagas: SagasStub) -> None:
+    order = b'{"sku": "A-1"}'
+    started = [
+        await sagas.StartSaga(m.StartSagaRequest(definition="order", input=order, key=key))
+        for key in ("one", "two", "one")
+    ]
+    asked = m.GetResultRequest(ref="order:one")
+    asked.wait.FromSeconds(20)
+    ended = await sagas.GetResult(asked)
+    first = await sagas.ListSagas(m.ListSagasRequest(q="definition:order", limit=1))
+    rest = await sagas.ListSagas(m.ListSagasRequest(q="definition:order", limit=1, cursor=first.next))
+    other = m.ListSagasRequest(q="is:stuck", cursor=first.next)
+    history = await sagas.GetHistory(m.GetHistoryRequest(ref="order:one", limit=500))
+
+    assert [answer.is_new for answer in started] == [True, True, False]
+    assert (ended.saga, ended.status) == (started[0].saga, m.STATUS_COMPLETED)
+    assert [line.key for line in [*first.sagas, *rest.sagas]] == ["two", "one"]
+    assert "another query" in (await problem_of_call(sagas.ListSagas(other), "usage")).detail
+    assert [line.event for line in history.history] == ["started", *["succeeded"] * 3, "completed"]
+
+
+async def test_a_saga_is_watched_across_a_cut_and_acted_on(shop: Counter, sagas: SagasStub) -> None:
+    ref = str(await stuck(shop))
+    async with asyncio.timeout(20):
+        call = sagas.WatchSaga(m.WatchSagaRequest(ref=ref))
+        first = await anext(aiter(call))
+        call.cancel()
+        shop.faults.clear()
+        plan = (await sagas.PlanAction(m.PlanActionRequest(ref=ref, action=m.ACTION_RETRY))).plan
+        await sagas.Act(m.ActRequest(ref=ref, action=m.ACTION_RETRY, reason="it works again", if_match=plan.digest))
+        rest = [event async for event in sagas.WatchSaga(m.WatchSagaRequest(ref=ref, last_event_id=first.id))]
+
+    events = [event.history.event for event in [first, *rest] if event.WhichOneof("event") == "history"]
+    assert sorted(events) == sorted(line.kind for line in (await shop.detail(UUID(ref))).history)

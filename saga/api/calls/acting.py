@@ -13,7 +13,9 @@ from saga.api.disclosure import Reader
 from saga.api.problems import PLAN_NEEDED, Problem
 from saga.client import StoreSagas
 from saga.inspection.actions.request import ActionRequest, Evidence
+from saga.inspection.documents import audit_document
 from saga.operations import By
+from saga.ports.values.audit import AuditFilter
 
 REASON_CHARS_MAX: Final = 500
 
@@ -40,6 +42,14 @@ class Approval(NamedTuple):
     plan: str | None
     request: str | None
     way_out: str
+
+
+async def audit_page(sagas: StoreSagas, saga: UUID, before: int | None, limit: int) -> Document:
+    """Lists what operators did to a saga, newest first. Raises NotFound."""
+    graph = (await sagas.detail(saga)).graph
+    lines = await sagas.process.ledger.audits(AuditFilter(saga=saga, before=before, limit=limit))
+    found = {"now": now_of(sagas), "saga": str(saga), "audit": [audit_document(line, graph) for line in lines]}
+    return found | {"next": lines[-1].id if len(lines) == limit else None}
 
 
 async def planned(sagas: StoreSagas, saga: UUID, wanted: ActionRequest) -> Document:

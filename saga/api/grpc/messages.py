@@ -14,14 +14,16 @@ from typing import Final, TypeVar, cast
 from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
+from pydantic import BaseModel, ValidationError
 
 from saga.api.calls.answers import Document
 from saga.api.guard import check_depth
-from saga.api.problems import USAGE, Problem
+from saga.api.problems import REFUSED, USAGE, Problem, misfit
 from saga.core.definition.json_value import Json
 from saga.inspection.instants import with_texts
 
 M = TypeVar("M", bound=Message)
+Model = TypeVar("Model", bound=BaseModel)
 UNSPECIFIED: Final = 0
 _NOT_OF_NAMES: Final = re.compile(r"[^A-Za-z0-9]+")
 
@@ -79,6 +81,14 @@ def word_of(enum: EnumDescriptor, number: int, words: tuple[str, ...]) -> str:
             return word
     known = ", ".join(value.name for value in enum.values if value.number)
     raise Problem(USAGE, f"{enum.name}: {number} is not one of {known}")
+
+
+def valid(model: type[Model], fields: Document) -> Model:
+    """The fields of a request as REST checks them. Raises Problem."""
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise misfit(REFUSED, error.errors()) from None
 
 
 def payload_in(data: bytes, name: str) -> Json:

@@ -11,18 +11,21 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha.reflection import SERVICE_NAME as REFLECTION
 from grpc_reflection.v1alpha.reflection import enable_server_reflection
 
-from saga.api.grpc import sagas
+from saga.api.grpc import definitions, sagas
 from saga.api.grpc.methods import Context, Desk, handlers_of
 from saga.api.guard import BODY_BYTES_MAX
 from saga.errors import UsageError
 from saga.logger import get_logger
-from saga.v1 import sagas_pb2
+from saga.v1 import definitions_pb2, sagas_pb2
 
 CALLS_MAX: Final = 1_000
 """Beyond this number of calls at a time a call is refused with RESOURCE_EXHAUSTED."""
 STOP_SECONDS: Final = 2.0
 """Time for calls under way, when the process stops."""
-SERVICES: Final = ((sagas_pb2.DESCRIPTOR.services_by_name["Sagas"], sagas.METHODS),)
+SERVICES: Final = (
+    (sagas_pb2.DESCRIPTOR.services_by_name["Sagas"], sagas.METHODS),
+    (definitions_pb2.DESCRIPTOR.services_by_name["Definitions"], definitions.METHODS),
+)
 NAMES: Final = tuple(service.full_name for service, _ in SERVICES)
 HEALTH: Final = "grpc.health.v1.Health"
 KEEPALIVE_MS: Final = 15_000

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from fastapi import Header, Query, Request, Response
 
-from saga.api.calls.acting import Acting, Approval, acted, planned
+from saga.api.calls.acting import Acting, Approval, acted, audit_page, planned
 from saga.api.calls.answers import Text, now_of
 from saga.api.calls.reading import PAGE
 from saga.api.disclosure import reader_of
@@ -74,10 +74,7 @@ for _action in ROLES:
 async def get_saga_audit(
     request: Request, sagas: Connected, saga: SagaId, before: int | None = None, limit: Limit = PAGE
 ) -> Response:
-    graph = (await sagas.detail(saga)).graph
-    lines = await sagas.process.ledger.audits(AuditFilter(saga=saga, before=before, limit=limit))
-    found = {"now": now_of(sagas), "saga": str(saga), "audit": [audit_document(line, graph) for line in lines]}
-    return answer(request, found | {"next": lines[-1].id if len(lines) == limit else None})
+    return answer(request, await audit_page(sagas, saga, before, limit))
 
 
 @routes.get("/audit", summary="What operators did, newest first")

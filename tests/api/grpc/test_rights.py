@@ -8,10 +8,14 @@ import grpc
 from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
-from saga.api.grpc.methods import roles_of
+from saga.api.grpc.methods import kind_of, roles_of
 from saga.api.grpc.server import SERVICES
+from saga.api.limits import Kind
 from saga.api.principals import Principal, Role, Sender
+from saga.testing.clocks.hand_clock import HandClock
+from saga.v1 import definitions_pb2 as d
 from saga.v1 import sagas_pb2 as m
+from saga.v1.definitions_pb2_grpc import DefinitionsStub
 from saga.v1.sagas_pb2_grpc import SagasStub
 from tests.api.grpc.conftest import channel_to
 from tests.api.grpc.refused import problem_of_call, refused
@@ -103,3 +107,22 @@ async def test_a_viewer_sees_the_sizes_of_payloads(shop: Counter) -> None:
         shown = (await SagasStub(channel).GetSaga(m.GetSagaRequest(ref=str(saga)))).saga
 
     assert shown.input == b'{"$hidden": "13 bytes"}'
+
+
+async def test_a_sender_that_asks_too_often_is_told_when_to_ask_again(shop: Counter) -> None:
+    shop.away.process.clock = HandClock(0.0)
+    (right,) = (await token(shop, Role.VIEWER)).items()
+    async with channel_to(shop) as channel:
+        definitions, asked = DefinitionsStub(channel), d.ListDefinitionsRequest()
+        for _ in range(Kind.READ.value.at_once):
+            await definitions.ListDefinitions(asked, metadata=[right])
+        refusal = await problem_of_call(definitions.ListDefinitions(asked, metadata=[right]), "too-many")
+
+    assert refusal.facts == {"retry_after": "1"}
+
+
+def test_methods_count_for_the_rates_of_what_they_do() -> None:
+    kinds = {method.name: kind_of(roles_of(method)) for method in methods()}
+
+    assert (kinds["StartSaga"], kinds["GetResult"], kinds["GetSaga"]) == (Kind.START, Kind.START, Kind.READ)
+    assert (kinds["Act"], kinds["PlanAction"], kinds["RegisterDefinition"]) == (Kind.ACTION,) * 3
