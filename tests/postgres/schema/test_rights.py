@@ -120,13 +120,13 @@ async def test_what_a_saga_was_started_with_cannot_be_changed(tables: Tables, ro
         await tables.execute(f"update saga set {column} = {column}")  # noqa: S608
 
 
-@pytest.mark.parametrize("column", ["id", "name", "payload", "at"])
-async def test_an_event_that_was_sent_cannot_be_changed(tables: Tables, role: str, column: str) -> None:
+async def test_an_event_that_was_sent_cannot_be_changed(tables: Tables, role: str) -> None:
     await tables.execute(f"set role {role}")
     await tables.execute("update inbox set consumed_by = 1")
 
-    with pytest.raises(asyncpg.InsufficientPrivilegeError):
-        await tables.execute(f"update inbox set {column} = {column}")  # noqa: S608
+    for column in ("id", "name", "payload", "at"):
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await tables.execute(f"update inbox set {column} = {column}")  # noqa: S608
 
 
 async def test_the_role_sends_events_and_wakes_sagas(tables: Tables, role: str) -> None:

@@ -189,3 +189,22 @@ async def test_ended_sagas_wait_for_nothing(tables: Tables) -> None:
 
     assert await tables.fetch("select * from waiting") == []
     assert await tables.fetch("select * from stuck") == []
+
+
+async def test_views_say_for_which_event_and_until_when_a_step_waits(tables: Tables) -> None:
+    saga = await add_saga(tables, await add_definition(tables, "E"), "D")
+    await add_command(tables, saga, 0)
+    park = "update command set due_at = now() + interval '1 hour', awaits = $1, until = now() + $2 returning until"
+    cases: list[tuple[list[str] | None, timedelta | None, str]] = [
+        (["review", "appeal"], timedelta(days=3), "the event review or appeal"),
+        (["review"], None, "the event review"),
+        (["$pay"], timedelta(days=2), "its completion from outside"),
+        (None, timedelta(days=1), "its time"),
+    ]
+    for awaits, seconds, words in cases:
+        until = await tables.fetchval(park, awaits, seconds)
+        row = await one(tables, "waiting", "saga", saga)
+        assert (row["waits_for"], row["until"]) == (words, until)
+        row = await one(tables, "steps", "saga", saga)
+        assert (row["command"], row["until"]) == (f"waiting for {words}", until)
+        assert (await one(tables, "overview", "id", saga))["awaits"] == (None if awaits is None else sorted(awaits))

@@ -27,6 +27,14 @@ create or replace function mode_word(p_mode "char") returns text language sql im
 $$;
 comment on function mode_word is 'The word for the mode of a step';
 
+create or replace function awaited_word(p_awaits text[], p_until timestamptz) returns text
+language sql immutable parallel safe as $$
+    select case when p_awaits[1] like '$%' then 'its completion from outside'  -- the name of such an event is $ and the step's name
+                when p_awaits is not null then 'the event ' || array_to_string(p_awaits, ' or ')
+                when p_until is not null then 'its time' end
+$$;
+comment on function awaited_word is 'The events or the moment for which a command is parked; null: none, it waits for its next attempt';
+
 create or replace function readable(p_payload bytea) returns text language plpgsql immutable strict as $$
 begin  -- payloads are JSON, unless a codec has encrypted them
     return convert_from(p_payload, 'UTF8');

@@ -75,7 +75,7 @@ group by t.service, t.handler order by 1
 select split_part(d.name, '~', 1) || ' v' || d.version as definition, t.step, d.document, d.input_schema::text as given,
        c.service || '.' || c.handler as contract, c.input_schema::text as wanted
 from definition d
-join definition_step t on t.definition = d.id
+join definition_step t on t.definition = d.id and t.mode <> 'E'
 join contract c on c.service = t.service and c.handler = t.handler
 where d.input_schema is not null and c.input_schema is not null
   and (exists (select from saga s where s.definition = d.id and s.wake_at is not null)

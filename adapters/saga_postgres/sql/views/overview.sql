@@ -20,9 +20,12 @@ select s.id,
        has_quarantined(s.vector) and s.ended_at is null as is_stuck,
        s.started_at,
        s.ended_at,
-       s.tags
+       s.tags,
+       (select array_agg(distinct a.name order by a.name) from command c cross join lateral unnest(c.awaits) as a(name)
+        where c.saga = s.id and c.owner is null and c.due_at > statement_timestamp()) as awaits
 from saga s left join definition d on d.id = s.definition;
 comment on view overview is 'One row per saga, in words. For the newest first, order by id desc: ids begin with the time of the start.';
 comment on column overview.at_steps is 'The steps to which something is happening, or should be';
 comment on column overview.since is 'When its state last changed';
+comment on column overview.awaits is 'The names of the events that it waits for; null: none';
 comment on column overview.is_stuck is 'A step is quarantined and waits for an operator: see the view stuck';

@@ -10,7 +10,8 @@ select s.id as saga,
        case when c.saga is null then null
             when c.owner is not null then 'running'
             when c.due_at = 'infinity' then 'parked'
-            when c.due_at > statement_timestamp() then 'waiting for its next attempt'
+            when c.due_at > statement_timestamp()
+            then 'waiting for ' || coalesce(awaited_word(c.awaits, c.until), 'its next attempt')
             else 'queued' end as command,
        coalesce(c.deliveries, t.attempts, 0) as attempts,
        coalesce(c.failures, 0) as failures,
@@ -30,7 +31,8 @@ select s.id as saga,
                 from event e
                 where e.saga = s.id and e.at >= s.started_at and e.step = d.step
                   and e.kind in ('rejected', 'quarantined', 'skipped: its condition is false', 'skipped by an operator')
-                order by e.at desc, e.n desc limit 1) end as reason
+                order by e.at desc, e.n desc limit 1) end as reason,
+       c.until
 from saga s
 join definition_step d on d.definition = s.definition
 cross join lateral (select substr(s.vector, d.step + 1, 1) as letter) as l
@@ -38,7 +40,10 @@ left join command c on c.saga = s.id and c.step = d.step
 left join step t on t.saga = s.id and t.step = d.step
 left join participant p on p.id = coalesce(c.owner, t.owner);
 comment on view steps is 'One row per step of each saga, in words';
-comment on column steps.command is 'The state of its command: running, queued, waiting for its next attempt, parked; null: there is none';
+comment on column steps.command is
+    'The state of its command: running, queued, waiting for its next attempt, for an event or for its time, parked; null: there is none';
+comment on column steps.until is 'The moment for which it waits: of a timer, or the end of its wait for an event; null: there is none';
+comment on column steps.due_at is 'When a process looks at it next';
 comment on column steps.attempts is 'How often its current command was handed to a process';
 comment on column steps.process is 'The process that runs it, or that finished it';
 comment on column steps.service is 'The service that runs it; empty for a check, which is part of the decision (mode engine)';

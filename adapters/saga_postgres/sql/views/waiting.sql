@@ -7,7 +7,7 @@ select s.id as saga, d.name as step,
             when s.phase = 'C' and substr(s.vector, d.step + 1, 1) = 'D' then 'the steps after it, which are compensated first'
             when c.owner is not null then coalesce(p.name, 'process ' || c.owner) || ', which runs it'
             when s.phase = 'A' and d.mode = 'X' then 'its quiet time: a call of it may still arrive'
-            when c.due_at > statement_timestamp() then 'its next attempt'
+            when c.due_at > statement_timestamp() then coalesce(awaited_word(c.awaits, c.until), 'its next attempt')
             when able.processes = '{}' then 'a process of ' || d.service || ': none is alive'
             when c.saga is null then 'its command, which will be redriven'
             else 'a process of ' || d.service || ' to claim it' end as waits_for,
@@ -21,6 +21,7 @@ select s.id as saga, d.name as step,
        case when has_quarantined(substr(s.vector, d.step + 1, 1)) or s.paused then null
             when c.owner is not null then c.lease_until
             when s.phase = 'A' and d.mode = 'X' then c.quiet_at
+            when c.due_at > statement_timestamp() and awaited_word(c.awaits, c.until) is not null then c.until
             when c.due_at > statement_timestamp() then c.due_at
             when c.saga is null then s.wake_at
             else s.deadline end as until,

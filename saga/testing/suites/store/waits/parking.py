@@ -35,28 +35,18 @@ class ParkingTests(WaitStage):
 
     async def test_event_wakes_what_waits_for_its_name(self) -> None:
         process = await self.process()
-        start = await self.waiting(process, "review", "appeal")
+        start, other = [await self.waiting(process, "review", "appeal") for _ in range(2)]
+        assert await self.held(process, start) == await self.held(process, other) == {0}
         await self.send(process, start, CANCEL)
         assert await process.poll() == []
-        await self.send(process, start)
-        assert (await process.poll_one()).step == 0
-        assert await self.takers(process, start) == {"c-1": None, "r-1": None}
-
-    async def test_event_wakes_its_own_saga_alone(self) -> None:
-        process = await self.process()
-        _, start = await self.waiting(process), await self.waiting(process)
-        await self.send(process, start)
-        assert [claim.saga for claim in await process.poll()] == [start.saga]
-
-    async def test_service_hears_that_a_command_is_woken(self) -> None:
-        process = await self.process()
-        start = await self.waiting(process)
         peer = await self.process()
         await peer.notify_service(SERVICE)  # hears at all
         async with asyncio.timeout(TIMEOUT_SECONDS):
             await peer.heard.queue.get()
             await self.send(process, start)
             assert await peer.heard.queue.get() == SERVICE
+        assert (await process.poll_one()).saga == start.saga
+        assert await self.takers(process, start) == {"c-1": None, "r-1": None}
 
     async def test_event_that_comes_before_the_parking_makes_it_due(self) -> None:
         process = await self.process()
@@ -65,15 +55,12 @@ class ParkingTests(WaitStage):
         await self.send(process, start)
         assert await process.commit(parked(claim, "review")) == []
         assert (await process.poll_one()).step == 0
-
-    async def test_consumed_event_makes_nothing_due(self) -> None:
-        process = await self.process()
-        start = await self.started(process, "DD")
-        await self.send(process, start)
+        both = await self.started(process, "DD")
+        await self.send(process, both)
         one, other = await process.poll()
-        first = replace(moved(start, "SD"), drops=[Drop(0, one.number)], consumptions=[Consumption(0, "r-1")])
+        first = replace(moved(both, "SD"), drops=[Drop(0, one.number)], consumptions=[Consumption(0, "r-1")])
         assert await process.commit(first, replace(parked(other, "review"), version=2)) == []
-        assert await process.poll() == []
+        assert await process.poll() == []  # nothing is left for it
 
     async def test_event_for_paused_saga_waits_for_the_end_of_the_pause(self) -> None:
         process = await self.process()
@@ -107,11 +94,6 @@ class ParkingTests(WaitStage):
         assert [claim.saga for claim in claims] == [start.saga]
         assert await peer.adapter.inbox.wake_overlooked() == 0
 
-    async def test_parked_command_counts_as_held(self) -> None:
-        process = await self.process()
-        start = await self.waiting(process)
-        assert await self.held(process, start) == {0}
-
     async def test_moment_is_kept(self) -> None:
         process = await self.process()
         definition = graph(wait(), name="waiting")
@@ -131,24 +113,17 @@ class ParkingTests(WaitStage):
         process = await self.process()
         start = await self.started(process)
         claim = await process.poll_one()
+        progress = b'{"page":3,"progress":{}}'
+        assert await process.adapter.store.extend([claim], process=process.id, progress=progress) == set()
         for seconds in (LATER_SECONDS, 60.0):
             write = replace(unmoved(start), parkings=[Parking(0, seconds, is_kept=False)])
             assert await process.commit(write) == []
         (found,) = await process.fetch(ref(start))
         assert found.until is not None
+        assert found.progress == progress
         assert 0 < found.until - (claim.lease_ends + claim.store_clock) < 60
         assert await process.commit(replace(unmoved(start), parkings=[Parking(0, None, is_kept=False)])) == []
         assert (await process.fetch(ref(start)))[0].until is None
-
-    async def test_moment_comes_with_the_progress(self) -> None:
-        process = await self.process()
-        start = await self.started(process)
-        claim = await process.poll_one()
-        progress = b'{"page":3,"progress":{}}'
-        assert await process.adapter.store.extend([claim], process=process.id, progress=progress) == set()
-        assert await process.commit(replace(unmoved(start), parkings=[Parking(0, LATER_SECONDS)])) == []
-        (found,) = await process.fetch(ref(start))
-        assert (found.progress, found.until is None) == (progress, False)
 
     async def test_another_operation_loses_moment_and_names(self) -> None:
         process = await self.process()

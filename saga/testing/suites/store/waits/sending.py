@@ -70,6 +70,8 @@ class EventTests(WaitStage):
     async def test_event_in_callers_transaction_is_kept_with_it(self) -> None:
         process = await self.process()
         start, inbox = await self.waiting(process), process.adapter.inbox
+        with pytest.raises(UsageError):
+            await inbox.send(start.saga, REVIEW, connection=object())
         async with self.rolled_back(process) as connection:
             assert await inbox.send(start.saga, REVIEW, connection=connection) is Receipt.KEPT
             assert await inbox.send(start.saga, REVIEW, connection=connection) is Receipt.REPEATED
@@ -79,26 +81,20 @@ class EventTests(WaitStage):
             assert await inbox.events(start.saga) == []
         assert await inbox.wake_overlooked() == 1
         assert (await process.poll_one()).saga == start.saga
-
-    async def test_saga_can_get_event_in_the_transaction_that_starts_it(self) -> None:
-        process = await self.process()
-        start, inbox = await self.ready(process), process.adapter.inbox
+        new = await self.ready(process)
         async with process.adapter.transaction() as connection:
-            assert await process.start(start, connection=connection) == []
-            assert await inbox.send(start.saga, REVIEW, connection=connection) is Receipt.KEPT
-        assert await self.takers(process, start) == {"r-1": None}
-
-    async def test_connection_without_transaction_is_refused(self) -> None:
-        process = await self.process()
-        start = await self.started(process)
-        with pytest.raises(UsageError):
-            await process.adapter.inbox.send(start.saga, REVIEW, connection=object())
-        assert await self.takers(process, start) == {}
+            assert await process.start(new, connection=connection) == []
+            assert await inbox.send(new.saga, REVIEW, connection=connection) is Receipt.KEPT
+        assert await self.takers(process, new) == {"r-1": None}
 
     async def test_event_is_consumed_once(self) -> None:
         process = await self.process()
         start = await self.started(process, "DD")
         await self.send(process, start)
+        both = [Consumption(0, "r-1"), Consumption(1, "r-1")]
+        (conflict,) = await process.commit(replace(moved(start, "SS"), consumptions=both))
+        assert conflict.is_event_gone
+        assert await self.takers(process, start) == {"r-1": None}
         first = replace(moved(start, "SD"), drops=[Drop(0, None)], consumptions=[Consumption(0, "r-1")])
         assert await process.commit(first) == []
         (conflict,) = await process.commit(consumed(start, REVIEW, version=2, step=1))
@@ -117,15 +113,6 @@ class EventTests(WaitStage):
         assert (await self.version_and_state(process, start))[0] == 1
         assert await self.held(process, start) == {0}
         assert (await self.version_and_state(process, other))[1].phase is Phase.COMPLETED
-
-    async def test_two_steps_of_a_commit_never_consume_one_event(self) -> None:
-        process = await self.process()
-        start = await self.started(process, "DD")
-        await self.send(process, start)
-        both = [Consumption(0, "r-1"), Consumption(1, "r-1")]
-        (conflict,) = await process.commit(replace(moved(start, "SS"), consumptions=both))
-        assert conflict.is_event_gone
-        assert await self.takers(process, start) == {"r-1": None}
 
     async def test_event_stays_if_the_write_is_a_conflict(self) -> None:
         process = await self.process()
