@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import secrets
 from typing import Final
 
 from fastapi import Request
@@ -10,7 +11,7 @@ from fastapi import Request
 from saga.api.limits import Limits
 from saga.api.principals import Principal, Role, Sender, local, sender_of
 from saga.api.problems import UNAUTHENTICATED, Problem
-from saga.ports.access.tokens import TOKEN, TokenLine, Tokens, hash_of
+from saga.ports.access.tokens import SECRET_BYTES, TOKEN, Session, TokenLine, Tokens, hash_of
 from saga.ports.adapter import StoreAdapter
 from saga.ports.clock import Clock
 from saga.runtime.timing.store_clock import StoreClock
@@ -18,6 +19,10 @@ from saga.runtime.timing.store_clock import StoreClock
 KEPT_SECONDS: Final = 2.0
 """For how long a process relies on what it has read about a token; a revoked one is refused after that."""
 KEPT_TOKENS_MAX: Final = 1_000
+SESSION_SECONDS: Final = 12 * 3600
+"""For how long a browser stays signed in."""
+SESSION: Final = "saga.session"
+"""The key in the scope of a request with the secret of its session. Only pages put it there."""
 
 
 class TokenAuthentication:
@@ -29,11 +34,16 @@ class TokenAuthentication:
         self._clock = clock
         self._store_clock = store_clock
         self._kept: dict[str, tuple[float, TokenLine | None]] = {}
+        self._kept_sessions: dict[bytes, tuple[float, Session | None]] = {}
         self._is_needed: tuple[float, bool] = (float("-inf"), False)
 
     async def __call__(self, request: Request) -> Principal | None:
         """Raises Problem, AccessRefused, Unavailable."""
-        return await self.recognise(sender_of(request))
+        sender = sender_of(request)
+        secret = request.scope.get(SESSION)
+        if sender.authorization is None and secret is not None and await self.is_needed():
+            return await self._of_session(secret, sender.address)
+        return await self.recognise(sender)
 
     async def recognise(self, sender: Sender) -> Principal | None:
         """Raises Problem, AccessRefused, Unavailable."""
@@ -45,6 +55,41 @@ class TokenAuthentication:
             self._limits.failed(sender.address)
             raise Problem(UNAUTHENTICATED, "this token is not valid: it is wrong, was revoked or has expired")
         return Principal(token.name, Role(token.role), f"token {token.id}", sender.address)
+
+    async def _of_session(self, secret: str, address: str | None) -> Principal | None:
+        """The reader whose browser has signed in; None if the session or its token has ended."""
+        session_hash = hash_of(secret)
+        session = await self._read_session(session_hash, address)
+        if session is None or session.expires_at <= self._store_clock.now():
+            self._limits.failed(address)
+            return None
+        token = await self._read(session.token)
+        if token is None or not self._is_valid(token):
+            return None
+        return Principal(token.name, Role(token.role), f"session of token {token.id}", address, session_hash.hex()[:16])
+
+    async def _read_session(self, session: bytes, address: str | None) -> Session | None:
+        now = self._clock.monotonic()
+        read_at, found = self._kept_sessions.get(session, (float("-inf"), None))
+        if now - read_at >= KEPT_SECONDS:
+            if found is None:
+                self._limits.check_address(address)
+            found = await self._tokens.signed_in(session)
+            if len(self._kept_sessions) >= KEPT_TOKENS_MAX:
+                self._kept_sessions.clear()
+            self._kept_sessions[session] = now, found
+        return found
+
+    async def sign_in(self, token_id: str) -> str:
+        """Begins a session with a token. Returns its secret. Raises NotFound, Unavailable."""
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        await self._tokens.sign_in(hash_of(secret), token_id, SESSION_SECONDS)
+        return secret
+
+    async def sign_out(self, secret: str) -> None:
+        """Ends a session. Raises Unavailable."""
+        await self._tokens.sign_out(hash_of(secret))
+        self._kept_sessions.pop(hash_of(secret), None)
 
     async def is_needed(self) -> bool:
         """Tells whether requests need a token: there is one that is valid."""
@@ -66,8 +111,11 @@ class TokenAuthentication:
         token = await self._read(found[1]) if found else None
         if found is None or token is None or not hmac.compare_digest(token.hash, hash_of(found[2])):
             return None
+        return token if self._is_valid(token) else None
+
+    def _is_valid(self, token: TokenLine) -> bool:
         is_over = token.expires_at is not None and token.expires_at <= self._store_clock.now()
-        return None if is_over or token.revoked_at is not None else token
+        return not is_over and token.revoked_at is None
 
     def _was_valid(self, token_id: str, secret_hash: bytes) -> bool:
         _, token = self._kept.get(token_id, (0.0, None))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from saga.errors import AlreadyExists, NotFound
 from saga.memory.data.database import Database
-from saga.ports.access.tokens import TokenLine
+from saga.ports.access.tokens import CREATED, REVOKED, SESSIONS_MAX, Asker, Session, TokenLine
 
 
 class MemoryTokens:
@@ -15,9 +15,10 @@ class MemoryTokens:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, token: TokenLine) -> None:
+    async def add(self, token: TokenLine, by: Asker | None = None) -> None:
         if token.id in self._database.tokens:
             raise AlreadyExists(f"there is a token {token.id}")
+        self._database.add_audit(None, (by or Asker(token.created_by)).audit(CREATED, token.id, token.name, token.role))
         self._database.tokens[token.id] = replace(token, created_at=self._now())
 
     async def find(self, token_id: str) -> TokenLine | None:
@@ -26,23 +27,42 @@ class MemoryTokens:
     async def list(self) -> list[TokenLine]:
         return list(self._database.tokens.values())[::-1]
 
-    async def revoke(self, token_id: str) -> None:
+    async def revoke(self, token_id: str, by: Asker) -> None:
         token = self._database.tokens.get(token_id)
         if token is None:
             raise NotFound(f"no token has the id {token_id!r}: run `saga token ls` to see the tokens and their ids")
         if token.revoked_at is None:
+            self._database.add_audit(None, by.audit(REVOKED, token.id, token.name, token.role))
             self._database.tokens[token_id] = replace(token, revoked_at=self._now())
+        for session in [each for each, line in self._database.sessions.items() if line.token == token_id]:
+            del self._database.sessions[session]
 
     async def used(self, token_id: str) -> None:
         if (token := self._database.tokens.get(token_id)) is not None:
             self._database.tokens[token_id] = replace(token, used_at=self._now())
 
     async def is_any_valid(self) -> bool:
-        now = self._now()
-        return any(
-            token.revoked_at is None and (token.expires_at is None or token.expires_at > now)
-            for token in self._database.tokens.values()
-        )
+        return any(map(self._is_valid, self._database.tokens.values()))
+
+    async def sign_in(self, session: bytes, token_id: str, seconds: float) -> None:
+        token, sessions = self._database.tokens.get(token_id), self._database.sessions
+        if token is None or not self._is_valid(token):
+            raise NotFound(f"the token {token_id} is not valid any more")
+        lines = sorted(sessions.items(), key=lambda line: line[1].expires_at)
+        of_token = [each for each, line in lines if line.token == token_id]
+        expired = [each for each, line in lines if line.expires_at <= self._now()]
+        for each in {*expired, *of_token[: max(len(of_token) + 1 - SESSIONS_MAX, 0)]}:
+            del sessions[each]
+        sessions[session] = Session(token_id, self._now() + seconds)
+
+    async def signed_in(self, session: bytes) -> Session | None:
+        return self._database.sessions.get(session)
+
+    async def sign_out(self, session: bytes) -> None:
+        self._database.sessions.pop(session, None)
+
+    def _is_valid(self, token: TokenLine) -> bool:
+        return token.revoked_at is None and (token.expires_at is None or token.expires_at > self._now())
 
     def _now(self) -> float:
         return self._database.epoch + self._database.now()

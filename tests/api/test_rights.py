@@ -10,7 +10,7 @@ import pytest
 from saga.api.application import build
 from saga.api.principals import Principal, Role
 from saga.api.server import served
-from saga.ports.access.tokens import new_token
+from saga.ports.access.tokens import Asker, new_token
 from saga.testing.clocks.hand_clock import HandClock
 from tests.api.conftest import LOCAL, client_of
 from tests.api.test_errors import assert_problem
@@ -116,7 +116,7 @@ async def test_what_is_known_of_a_token_is_read_again_after_seconds(shop: Counte
     async with client_of(shop) as api:
         await api.get("/v1/sagas", headers=header)
         (line,) = await shop.away.adapter.tokens.list()
-        await shop.away.adapter.tokens.revoke(line.id)
+        await shop.away.adapter.tokens.revoke(line.id, Asker("ann"))
         at_once = await api.get("/v1/sagas", headers=header)
         await clock.advance(3.0)
         later = await api.get("/v1/sagas", headers=header)

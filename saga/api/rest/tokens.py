@@ -11,7 +11,7 @@ from saga.api.principals import Role, principal_of
 from saga.api.rest.routes import Connected, Routes, answer
 from saga.core.duration import duration_ms
 from saga.inspection.summaries.installation import token_document
-from saga.ports.access.tokens import NAME_CHARS_MAX, new_token
+from saga.ports.access.tokens import NAME_CHARS_MAX, Asker, new_token
 
 routes: Final = Routes("tokens")
 
@@ -33,11 +33,16 @@ async def create_token(
     now = now_of(sagas)
     expires_at = None if expires is None else now + duration_ms(expires) / 1000
     text, line = new_token(name, role.value, principal_of(request).name, expires_at)
-    await sagas.adapter.tokens.add(line)
+    await sagas.adapter.tokens.add(line, _asker(request))
     return answer(request, {"now": now, "token": text, "id": line.id, "name": name, "role": role.value}, 201)
 
 
 @routes.delete("/tokens/{token}", Role.ADMIN, summary="Revoke a token: within seconds no process accepts it")
 async def revoke_token(request: Request, sagas: Connected, token: str) -> Response:
-    await sagas.adapter.tokens.revoke(token)
+    await sagas.adapter.tokens.revoke(token, _asker(request))
     return answer(request, {"now": now_of(sagas), "id": token, "revoked": True})
+
+
+def _asker(request: Request) -> Asker:
+    principal = principal_of(request)
+    return Asker(principal.name, principal.how, principal.address)

@@ -13,7 +13,7 @@ from saga.api.principals import Role, principal_of, requires
 from saga.api.problems import FORBIDDEN, UNAUTHENTICATED, Problem, problem_of
 from saga.api.ui.assets import asset_answer
 from saga.api.ui.rendering import View, rendered, root_of
-from saga.api.ui.signing_in import COOKIE, asked_for, sign_in, sign_out, takes_tokens, with_session
+from saga.api.ui.signing_in import asked_for, check_form, csrf_of, sign_in, sign_out, takes_tokens, with_session
 from saga.client import StoreSagas
 from saga.core.definition.json_value import Json
 from saga.errors import SagaError
@@ -21,7 +21,7 @@ from saga.errors import SagaError
 SURVEYED_MAX: Final = 1_000
 """Live sagas that are looked at for the count of those that need a person in the menu."""
 
-NOBODY: Final[Mapping[str, Json]] = {"principal": None, "signed_in": False, "stuck": 0, "namespace": ""}
+NOBODY: Final[Mapping[str, Json]] = {"principal": None, "csrf": "", "stuck": 0, "namespace": ""}
 """The values of a page whose reader is not known."""
 
 Page = Callable[[Request, StoreSagas], Awaitable[View]]
@@ -91,7 +91,10 @@ async def _sign_in(request: Request) -> Response:
 
 
 async def _sign_out(request: Request) -> Response:
-    return sign_out(request)
+    try:
+        return await sign_out(request)
+    except (Problem, SagaError, TimeoutError) as error:
+        return rendered(request, _problem_view(request, problem_of(error), error), NOBODY)
 
 
 async def _answer(sent: Request, page: Page, role: Role) -> Response:
@@ -100,6 +103,8 @@ async def _answer(sent: Request, page: Page, role: Role) -> Response:
     shared = NOBODY
     try:
         await requires(role)(request)
+        if request.method == "POST":
+            await check_form(request)
         shared = await _shared(sagas, request)
         view = await page(request, sagas)
     except Forward as forward:
@@ -114,7 +119,7 @@ async def _shared(sagas: StoreSagas, request: Request) -> Mapping[str, Json]:
     stuck = await sagas.listing.survey(SURVEYED_MAX)
     return {
         "principal": principal_of(request),
-        "signed_in": COOKIE in request.cookies,
+        "csrf": csrf_of(request),
         "stuck": sum(stuck.stuck.values()),
         "namespace": sagas.adapter.options.namespace,
     }

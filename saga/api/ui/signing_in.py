@@ -1,26 +1,32 @@
-"""Signing in with a token: a browser keeps it in a cookie that no script can read, and sends it with pages and forms only.
+"""Signing in with a token: a browser gets a session, whose secret is in a cookie that no script can read.
 
-The API below /v1 does not take the cookie. A token that is revoked or expires ends what was signed in with it.
+Only pages and forms take the cookie, the API below /v1 does not. A session ends after some hours, with its token, or when its reader
+signs out. Each form also has a text that only a page of the same session can know, so that no other site can send it.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypedDict
+import hashlib
+import hmac
+from typing import Final, Literal, TypedDict, cast
 from urllib.parse import urlunsplit
 
 from fastapi import Request, Response
 
 from saga.api.principals import Role, requires
-from saga.api.tokens import TokenAuthentication
+from saga.api.problems import FORBIDDEN, Problem
+from saga.api.tokens import SESSION, SESSION_SECONDS, TokenAuthentication
 from saga.api.ui.forms import fields_of
 from saga.api.ui.rendering import root_of
 from saga.core.text import visible
 from saga.errors import UsageError
 from saga.ports.access.tokens import TOKEN
 
-COOKIE: Final = "saga_session"
-KEPT_SECONDS: Final = 12 * 3600
+COOKIES: Final = ("__Host-saga", "__Secure-saga", "saga_browser")
+"""The names of the cookie. A browser takes the first two from a page with TLS only, and the first one from this host only."""
 NEXT_CHARS_MAX: Final = 300
+CSRF: Final = "csrf"
+"""The field of a form that says that a page of the same session has sent it."""
 
 
 class _Flags(TypedDict):
@@ -30,16 +36,26 @@ class _Flags(TypedDict):
 
 
 def with_session(request: Request) -> Request:
-    """The request as if the token of its cookie had come in the Authorization header."""
-    token = request.cookies.get(COOKIE, "")
-    if "authorization" in request.headers or not TOKEN.fullmatch(token):
+    """The request with the session of its cookie, where it does not bring a token itself."""
+    secret = _secret_of(request)
+    if not secret or "authorization" in request.headers:
         return request
-    return with_token(request, token)
+    return Request({**request.scope, SESSION: secret}, request.receive)
 
 
-def with_token(request: Request, token: str) -> Request:
-    headers = [*request.scope["headers"], (b"authorization", f"Bearer {token}".encode("ascii"))]
-    return Request({**request.scope, "headers": headers}, request.receive)
+def csrf_of(request: Request) -> str:
+    """The text that a form of this session must have; empty if there is no session."""
+    secret = request.scope.get(SESSION)
+    return "" if secret is None else hmac.new(secret.encode(), CSRF.encode(), hashlib.sha256).hexdigest()
+
+
+async def check_form(request: Request) -> None:
+    """Raises Problem if the form of a session was not on a page of it."""
+    expected = csrf_of(request)
+    if expected and not hmac.compare_digest(expected, (await fields_of(request)).get(CSRF, "")):
+        raise Problem(
+            FORBIDDEN, "this form is not from a page of your session: open the page again, and send it from there"
+        )
 
 
 def takes_tokens(request: Request) -> bool:
@@ -51,20 +67,30 @@ async def sign_in(request: Request) -> Response:
     """Answers the form with the cookie. Raises Problem if the token is not valid, and UsageError if it is not a token at all."""
     fields = await fields_of(request)
     token = fields.get("token", "").strip()
-    if not TOKEN.fullmatch(token):
+    found = TOKEN.fullmatch(token)
+    if found is None or not takes_tokens(request):
         raise UsageError("this is not a token: it begins with saga_, and `saga token create` prints it once")
-    asked = with_token(request, token)
-    await requires(Role.VIEWER)(asked)
+    headers = [*request.scope["headers"], (b"authorization", f"Bearer {token}".encode("ascii"))]
+    await requires(Role.VIEWER)(Request({**request.scope, "headers": headers}, request.receive))
+    secret = await _authentication(request).sign_in(found[1])
     response = _forward(request, next_path(fields.get("next", "")))
-    response.set_cookie(COOKIE, token, max_age=KEPT_SECONDS, path=_path(request), **_flags(request))
+    response.set_cookie(_name(request), secret, max_age=SESSION_SECONDS, path=_path(request), **_flags(request))
     return response
 
 
-def sign_out(request: Request) -> Response:
-    """Answers with a cookie that is empty. The token stays valid."""
+async def sign_out(sent: Request) -> Response:
+    """Ends the session, and answers with a cookie that is empty. The token stays valid. Raises Problem, Unavailable."""
+    request = with_session(sent)
     response = _forward(request, "")
-    response.delete_cookie(COOKIE, path=_path(request), **_flags(request))
+    if (secret := request.scope.get(SESSION)) is not None and takes_tokens(request):
+        await check_form(request)
+        await _authentication(request).sign_out(secret)
+        response.delete_cookie(_name(request), path=_path(request), **_flags(request))
     return response
+
+
+def _authentication(request: Request) -> TokenAuthentication:
+    return cast("TokenAuthentication", request.app.state.authenticate)
 
 
 def _forward(request: Request, path: str) -> Response:
@@ -89,4 +115,19 @@ def _path(request: Request) -> str:
 
 
 def _flags(request: Request) -> _Flags:
-    return {"httponly": True, "samesite": "lax", "secure": request.url.scheme == "https"}
+    return {"httponly": True, "samesite": "lax", "secure": _is_sealed(request)}
+
+
+def _name(request: Request) -> str:
+    if not _is_sealed(request):
+        return COOKIES[2]
+    return COOKIES[0] if _path(request) == "/" else COOKIES[1]
+
+
+def _secret_of(request: Request) -> str:
+    return next((request.cookies[name] for name in COOKIES if name in request.cookies), "")
+
+
+def _is_sealed(request: Request) -> bool:
+    """Tells whether the browser has come by TLS; it says so itself where a proxy ends the TLS."""
+    return request.url.scheme == "https" or request.headers.get("origin", "").startswith("https://")

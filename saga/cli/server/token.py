@@ -20,7 +20,7 @@ from saga.core.duration import duration_ms
 from saga.inspection.summaries.installation import token_document
 from saga.inspection.wording import clock_of
 from saga.loops import run
-from saga.ports.access.tokens import TokenLine, new_token
+from saga.ports.access.tokens import Asker, TokenLine, new_token
 from saga.settings import Settings
 
 RoleName = Literal["viewer", "starter", "operator", "admin"]
@@ -117,4 +117,4 @@ async def _list(settings: Settings) -> list[TokenLine]:
 
 async def _revoke(settings: Settings, token_id: str) -> None:
     async with opened_store(settings) as adapter:
-        await adapter.tokens.revoke(token_id)
+        await adapter.tokens.revoke(token_id, Asker(DEFAULTS.actor_name))

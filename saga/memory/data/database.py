@@ -23,7 +23,7 @@ from saga.memory.data.commands import CommandRow, Commands
 from saga.memory.data.due_queue import DueQueue
 from saga.memory.data.inbox import InboxRows
 from saga.memory.data.transaction import Locks, Transaction
-from saga.ports.access.tokens import TokenLine
+from saga.ports.access.tokens import Session, TokenLine
 from saga.ports.clock import Clock
 from saga.ports.membership import ClaimCost, ProcessListener
 from saga.ports.values.audit import Audit, AuditLine, request_recorded
@@ -147,6 +147,7 @@ class Database:
         self.audit: deque[AuditLine] = deque(maxlen=AUDIT_ENTRIES_MAX)
         self.rows: dict[str, Any] = {}  # the effects of transactional steps
         self.tokens: dict[str, TokenLine] = {}
+        self.sessions: dict[bytes, Session] = {}
         self.locks: Locks = Locks()
 
     def now(self) -> float:

@@ -1,4 +1,4 @@
-"""The tokens port: who may use the API. A token itself is never stored, only its hash."""
+"""The tokens port: who may use the API, and which browsers have signed in. A secret itself is never stored, only its hash."""
 
 from __future__ import annotations
 
@@ -10,10 +10,15 @@ from typing import Final, Protocol
 
 from saga.core.text import storable
 from saga.errors import UsageError
+from saga.ports.values.audit import Action, Audit
 
 NAME_CHARS_MAX: Final = 100
 SECRET_BYTES: Final = 32
 ID_BYTES: Final = 5
+CREATED: Final = "create token"
+REVOKED: Final = "revoke token"
+SESSIONS_MAX: Final = 100
+"""Maximum number of sessions of a token."""
 TOKEN: Final = re.compile(r"saga_([0-9a-f]{10})_([A-Za-z0-9_-]{43})")
 """A token: its id and its secret."""
 
@@ -34,6 +39,32 @@ class TokenLine:
     expires_at: float | None = None
     revoked_at: float | None = None
     used_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """The person or program that asks for a change of the tokens, for the audit.
+
+    `authenticated`: how it was recognised, and `address`: from where it asked; None if no server stood between.
+    """
+
+    actor: str
+    authenticated: str | None = None
+    address: str | None = None
+
+    def audit(self, action: str, token_id: str, name: str, role: str) -> Audit:
+        """The line of the audit. It names the token, and nothing by which the token could be used."""
+        found = {"token": token_id, "name": name, "role": role}
+        asked = Action(storable(self.actor), action, None, None, self.authenticated, self.address)
+        return Audit(asked, {"after": found} if action == CREATED else {"before": found})
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A browser that has signed in. `token`: the id of the token; without it the session is nothing. `expires_at`: on the store's clock."""
+
+    token: str
+    expires_at: float
 
 
 def new_token(name: str, role: str, created_by: str, expires_at: float | None) -> tuple[str, TokenLine]:
@@ -59,11 +90,13 @@ class Tokens(Protocol):
 
     Raises:
         AccessRefused: by every method; the user of the store's URL may not use the tokens.
-        Unavailable: by every method; of `add`, `revoke` and `used`, the outcome is unknown. All may be repeated.
+        Unavailable: by every method; of those that change something, the outcome is unknown. All may be repeated.
     """
 
-    async def add(self, token: TokenLine) -> None:
-        """Stores a token. `created_at` is set by the store.
+    async def add(self, token: TokenLine, by: Asker | None = None) -> None:
+        """Stores a token, and the line of the audit in the same transaction. `created_at` is set by the store.
+
+        `by`: None if only its name is known, `created_by`.
 
         Raises:
             AlreadyExists: there is a token of this id.
@@ -75,8 +108,8 @@ class Tokens(Protocol):
     async def list(self) -> list[TokenLine]:
         """Returns all tokens, the newest first."""
 
-    async def revoke(self, token_id: str) -> None:
-        """Revokes a token; revoking it again changes nothing.
+    async def revoke(self, token_id: str, by: Asker) -> None:
+        """Revokes a token and ends its sessions, with a line of the audit in the same transaction. Doing it again changes nothing.
 
         Raises:
             NotFound: there is no such token.
@@ -87,3 +120,18 @@ class Tokens(Protocol):
 
     async def is_any_valid(self) -> bool:
         """Tells whether there is a token that was not revoked and has not expired."""
+
+    async def sign_in(self, session: bytes, token_id: str, seconds: float) -> None:
+        """Begins a session that lasts this long. A token has at most `SESSIONS_MAX`: the oldest one ends.
+
+        `session`: the hash of its secret.
+
+        Raises:
+            NotFound: the token is not valid any more.
+        """
+
+    async def signed_in(self, session: bytes) -> Session | None:
+        """Returns the session, also an expired one; None if there is none, or it was ended."""
+
+    async def sign_out(self, session: bytes) -> None:
+        """Ends a session, if there is one."""

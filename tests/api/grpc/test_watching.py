@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from saga.api.principals import Role
+from saga.ports.access.tokens import Asker
 from saga.v1 import sagas_pb2 as m
 from saga.v1.sagas_pb2_grpc import SagasStub
 from tests.api.grpc.conftest import channel_to
@@ -53,7 +54,7 @@ async def test_a_token_that_is_revoked_ends_the_stream(shop: Counter, monkeypatc
         asked = m.WatchSagaRequest(ref=str(saga))
         events = aiter(SagasStub(channel).WatchSaga(asked, metadata=tuple(header.items())))
         await anext(events)
-        await shop.away.adapter.tokens.revoke(line.id)
+        await shop.away.adapter.tokens.revoke(line.id, Asker("ann"))
         await shop.away.operations.pause(saga, actor="ann", reason="a look")
         with refused("unauthenticated"):
             async for event in events:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 
 import saga.api
 from saga import memory
-from saga.api.ui.signing_in import COOKIE, next_path
-from saga.ports.access.tokens import new_token
+from saga.api.ui.signing_in import COOKIES, CSRF, next_path
+from saga.ports.access.tokens import Asker, new_token
 from tests.api.conftest import LOCAL
 from tests.api.ui.shop import Shop, open_shop
 
@@ -60,17 +62,92 @@ async def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(shop: Shop
 
     assert all("HttpOnly" in cookie and "SameSite=lax" in cookie and "Path=/" in cookie for cookie in cookies)
     assert ["Secure" in cookie for cookie in cookies] == [False, True]
+    assert [cookie.partition("=")[0] for cookie in cookies] == ["saga_browser", "__Host-saga"]
+    assert not any(token in cookie or token[-43:] in cookie for cookie in cookies), (
+        "the token does not stay in the browser"
+    )
 
 
-async def test_signing_out_forgets_the_cookie(shop: Shop) -> None:
-    async with client(shop) as pages:
-        await pages.post("/signin", data={"token": await made(shop, "operator")})
-        shown = await pages.get("/")
-        await pages.post("/signout")
+async def test_below_a_prefix_and_behind_a_proxy_with_tls_the_cookie_is_sealed_too(shop: Shop) -> None:
+    token = await made(shop, "viewer")
+    outer = FastAPI()
+    outer.mount("/saga", saga.api.asgi(shop.sagas))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(outer), base_url="http://saga.example") as pages:
+        headers = {"origin": "https://saga.example"}
+        answer = await pages.post("/saga/signin", data={"token": token}, headers=headers)
+
+    assert answer.headers["set-cookie"].startswith("__Secure-saga=")
+    assert "Path=/saga/; SameSite=lax; Secure" in answer.headers["set-cookie"]
+
+
+def csrf_in(page: httpx.Response) -> str:
+    """The text that the forms of a page have."""
+    found = re.search(f'name="{CSRF}" value="([0-9a-f]{{64}})"', page.text)
+    assert found is not None
+    return found[1]
+
+
+async def test_signing_out_ends_the_session_and_not_the_token(shop: Shop) -> None:
+    token = await made(shop, "operator")
+    async with client(shop) as pages, client(shop) as thief:
+        await pages.post("/signin", data={"token": token})
+        shown, kept = await pages.get("/"), dict(pages.cookies)
+        refused = await pages.post("/signout", data={CSRF: ""})
+        still = await pages.get("/")
+        out = await pages.post("/signout", data={CSRF: csrf_in(shown)})
         after = await pages.get("/")
+        thief.cookies.update(kept)
+        stolen = await thief.get("/")
+        with_token = await pages.get("/", headers={"authorization": f"Bearer {token}"})
 
     assert "sign out" in shown.text
-    assert after.status_code == 401
+    assert (refused.status_code, still.status_code, out.status_code) == (403, 200, 303)
+    assert (after.status_code, stolen.status_code, with_token.status_code) == (401, 401, 200)
+
+
+async def test_a_form_of_another_page_is_refused(shop: Shop) -> None:
+    async with client(shop) as pages, client(shop) as other:
+        for each in (pages, other):
+            await each.post("/signin", data={"token": await made(shop, "operator")})
+        start = {"input": '{"sku": "lamp"}', "id": str(shop.sagas.new_id())}
+        shown, foreign = await pages.get("/definitions/order"), await other.get("/definitions/order")
+        answers = [
+            await pages.post("/definitions/order", data={**start, CSRF: text})
+            for text in ("", csrf_in(foreign), csrf_in(shown))
+        ]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 303]
+    assert "not from a page of your session" in answers[0].text
+
+
+async def test_a_session_ends_with_its_token_and_after_half_a_day(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("saga.api.tokens.KEPT_SECONDS", 0.0)
+    token, short = await made(shop, "viewer"), await made(shop, "viewer")
+    async with client(shop) as pages, client(shop) as late:
+        await pages.post("/signin", data={"token": token})
+        before = await pages.get("/")
+        await shop.sagas.adapter.tokens.revoke(token.split("_")[1], Asker("ann"))
+        after = await pages.get("/")
+        monkeypatch.setattr("saga.api.tokens.SESSION_SECONDS", -1)
+        await late.post("/signin", data={"token": short})
+        over = await late.get("/")
+
+    assert (before.status_code, after.status_code, over.status_code) == (200, 401, 401)
+
+
+async def test_an_action_of_a_session_says_so_in_the_audit(shop: Shop) -> None:
+    shop.faults["reserve", "stays"] = ConnectionError("no answer")
+    saga_id = await shop.start("order-signed", "stays")
+    async with client(shop) as pages:
+        await pages.post("/signin", data={"token": await made(shop, "operator")})
+        page = await pages.get(f"/sagas/{saga_id}?action=pause")
+
+        fields = {"action": "pause", "reason": "why", "plan": "*", CSRF: csrf_in(page)}
+        acted = await pages.post(f"/sagas/{saga_id}", data=fields)
+        audit = await pages.get("/audit")
+
+    assert acted.status_code == 303
+    assert "session of token" in audit.text
 
 
 @pytest.mark.parametrize(
@@ -99,10 +176,10 @@ async def test_a_starter_does_not_read_sagas(shop: Shop) -> None:
     assert "set-cookie" not in answer.headers
 
 
-async def test_a_cookie_that_is_not_a_token_is_nobody(shop: Shop) -> None:
+async def test_a_cookie_that_is_not_of_a_session_is_nobody(shop: Shop) -> None:
     await made(shop, "viewer")
     async with client(shop) as pages:
-        answer = await pages.get("/", headers={"Cookie": f"{COOKIE}=x"})
+        answer = await pages.get("/", headers={"Cookie": f"{COOKIES[2]}=x"})
 
     assert answer.status_code == 401
 

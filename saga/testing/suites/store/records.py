@@ -15,7 +15,6 @@ from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.errors import AlreadyExists, Conflict, NotFound
-from saga.ports.access.tokens import new_token
 from saga.ports.saga_history import LETTERS_IN_EACH_LINE_MAX, VECTOR_EVERY_VERSIONS
 from saga.ports.values.audit import Action, Audit, AuditFilter
 from saga.ports.values.write import Drop, Result
@@ -318,33 +317,3 @@ class RecordTests(StoreStage):
         await process.commit(replace(unmoved(start), dispatches=[queued()]))
 
         assert (await self.version_and_state(process, start))[0] == 1
-
-    async def test_tokens_are_kept_and_revoked(self) -> None:
-        tokens = (await self.adapter()).tokens
-        text, line = new_token("ann", "operator", "bob", None)
-        before = await tokens.is_any_valid()
-
-        await tokens.add(line)
-        await tokens.used(line.id)
-        found, is_valid = await tokens.find(line.id), await tokens.is_any_valid()
-        await tokens.revoke(line.id)
-        (revoked,) = await tokens.list()
-
-        assert found is not None
-        assert (found.name, found.role, found.created_by, found.hash) == ("ann", "operator", "bob", line.hash)
-        assert (found.revoked_at, revoked.revoked_at is None) == (None, False)
-        assert found.used_at is not None
-        assert text.encode() not in line.hash
-        assert (before, is_valid, await tokens.is_any_valid()) == (False, True, False)
-
-    async def test_a_token_that_does_not_exist_or_exists_already(self) -> None:
-        tokens = (await self.adapter()).tokens
-        _, line = new_token("ann", "viewer", "bob", 1.0)
-        await tokens.add(line)
-
-        assert await tokens.find("nothing") is None
-        assert not await tokens.is_any_valid()  # it has expired
-        with pytest.raises(AlreadyExists):
-            await tokens.add(line)
-        with pytest.raises(NotFound):
-            await tokens.revoke("nothing")

@@ -5,6 +5,7 @@ Subclass `StoreSuite`, open your adapter in `open_store`, and run it with pytest
 
 from __future__ import annotations
 
+from saga.testing.suites.access import AccessTests
 from saga.testing.suites.store.claims import ClaimTests
 from saga.testing.suites.store.commands import CommandTests
 from saga.testing.suites.store.commits import CommitTests
@@ -36,6 +37,7 @@ class StoreSuite(
     MemberTests,
     OverdueTests,
     RecordTests,
+    AccessTests,
     ListingTests,
     ScanTests,
 ):
