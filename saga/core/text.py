@@ -7,6 +7,8 @@ from typing import Final
 
 TEXT_CHARS_MAX: Final = 500
 """Characters of a reason or an error that are stored; a longer one is cut off."""
+DOES_NOT_FIT: Final = "does not fit: "
+"""Part of the error of an attempt whose input, or recorded result, its handler cannot read; the fields that do not fit follow."""
 VALUE_CHARS_MAX: Final = 40
 """Characters of a refused value that a message shows."""
 

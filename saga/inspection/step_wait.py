@@ -10,6 +10,7 @@ from uuid import UUID
 from saga.core.definition.graph import Graph
 from saga.core.rules.branches import NOT_BEGUN
 from saga.core.rules.history_kind import HistoryKind
+from saga.core.rules.outcomes import MAY_NOT_REJECT
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import (
     ANY_COMPENSATING,
@@ -26,6 +27,7 @@ from saga.core.state.letters import (
 )
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
+from saga.core.text import DOES_NOT_FIT
 from saga.inspection.explanation import ONLY_AN_OPERATOR, Explanation, Outlook, Situation
 from saga.inspection.moments import last_change, last_line, last_time, pending_rollback
 from saga.ports.saga_detail import CommandDetail, SagaDetail
@@ -81,6 +83,8 @@ def _quarantined(detail: SagaDetail, step: int) -> Explanation:
 
 
 def _way_out(detail: SagaDetail, step: int, reason: str) -> str:
+    if DOES_NOT_FIT in reason:
+        return f"deploy a build of {detail.graph.steps[step].service} that reads it, then {_after_deployment(detail, step, reason)}"
     if step in detail.commands or NOT_BEGUN not in reason:
         return way_out_of_quarantine(detail.saga, detail.graph, detail.state.vector, step)
     name = detail.graph.steps[step].name
@@ -94,6 +98,14 @@ def evidence_for(graph: Graph, vector: str, position: int) -> tuple[str, ...]:
         return ("compensated",)
     is_certain = is_pivot_passed(graph, vector) or graph.steps[position].mode is Mode.JOURNALED
     return ("happened",) if is_certain else ("happened", "did-not-happen")
+
+
+def _after_deployment(detail: SagaDetail, step: int, reason: str) -> str:
+    if MAY_NOT_REJECT not in reason:
+        return way_out_of_quarantine(detail.saga, detail.graph, detail.state.vector, step)
+    name = detail.graph.steps[step].name
+    skip = "" if detail.graph.steps[step].mode is Mode.JOURNALED else f", or saga skip {detail.saga} {name}"
+    return f"saga retry {detail.saga} {name}{skip}"
 
 
 def way_out_of_quarantine(saga: UUID, graph: Graph, vector: str, step: int) -> str:

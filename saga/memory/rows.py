@@ -5,7 +5,7 @@ from __future__ import annotations
 from saga.core.state.operation import Operation
 from saga.memory.data.commands import CommandRow
 from saga.memory.data.database import Database, SagaRow
-from saga.ports.values.claim import Claim
+from saga.ports.values.claim import NEVER_CALLED, Claim
 from saga.ports.values.overdue import OverdueSaga
 
 
@@ -30,7 +30,7 @@ def claim_of(database: Database, row: CommandRow, saga: SagaRow) -> Claim:
         failures=row.failures,
         first_failed_ago=0.0 if row.first_failed_at is None else now - row.first_failed_at,
         lease_ends=now if row.lease_until is None else row.lease_until,
-        quiet_at=now if row.quiet_at is None else row.quiet_at,
+        quiet_at=now + NEVER_CALLED if row.quiet_at is None else row.quiet_at,
         progress=row.progress,
         store_clock=database.epoch,
         trace=saga.trace,

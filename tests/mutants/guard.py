@@ -107,4 +107,4 @@ GUARDS: Final = (
         f"`broken_fences` (SQL){_SQL}",
     ),
 )
-WAITING: Final = dict.fromkeys(("G13", "G44"), "three seeds of the simulation")
+WAITING: Final = dict.fromkeys(("G13", "G44", "G136"), "three seeds of the simulation")

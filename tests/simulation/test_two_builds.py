@@ -6,7 +6,8 @@ from collections import Counter
 
 import pytest
 
-from tests.simulation.worlds.two_builds import Gap, run_two_builds_seed
+from saga.ports.values.claim import Claim
+from tests.simulation.worlds.two_builds import NOBODY, Gap, run_two_builds_seed
 
 
 def prove(seeds: range) -> Counter[str]:
@@ -32,6 +33,14 @@ def test_many_worlds_of_two_builds() -> None:
     met = prove(range(4, 104))
 
     assert {gap.value: met[gap.value] > 400 for gap in Gap} == {gap.value: True for gap in Gap}
+    assert met[NOBODY] > 20
+
+
+def test_an_input_that_nobody_reads_after_a_call_is_noticed_without_its_guard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """G136: another build has called before."""
+    monkeypatch.setattr(Claim, "is_first_to_begin", True)
+
+    assert run_two_builds_seed(94).report.violation == "I9"
 
 
 def test_a_world_of_two_builds_is_the_same_run_twice() -> None:

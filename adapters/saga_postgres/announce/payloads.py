@@ -18,7 +18,7 @@ from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 from saga.errors import ProtocolViolation
-from saga.ports.values.claim import Claim, CommandRef
+from saga.ports.values.claim import NEVER_CALLED, Claim, CommandRef
 from saga.ports.values.notification import SagaStatus
 from saga_postgres.announce.encryption import MessageCipher
 
@@ -137,7 +137,7 @@ def read_claims(
             failures=0,
             first_failed_ago=0.0,
             lease_ends=lease_until - store_clock_max,  # conservative
-            quiet_at=0.0,
+            quiet_at=NEVER_CALLED,
             progress=None,
             store_clock=store_clock,
             trace=trace,

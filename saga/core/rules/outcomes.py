@@ -22,6 +22,8 @@ from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 
 _RUNNING, _COMPENSATING, _JOURNALED = Phase.RUNNING, Phase.COMPENSATING, Mode.JOURNALED
+MAY_NOT_REJECT: Final = "it may not reject, the pivot has passed"
+"""Part of the reason if a step is quarantined because it was rejected behind the pivot."""
 _WITHOUT_EFFECT: Final = frozenset((REJECTED, VOID))
 
 
@@ -100,7 +102,7 @@ def record_rejection(fold: Fold, step: int, reason: str) -> None:
             forward.go_on_after_rejection(fold, step, reason)
             return
         if pivot.is_pivot_passed(fold.graph, fold.letters):
-            fold.quarantine(step, QUARANTINED_DISPATCHED, f"{reason}: it may not reject, the pivot has passed")
+            fold.quarantine(step, QUARANTINED_DISPATCHED, f"{reason}: {MAY_NOT_REJECT}")
             return
         fold.letters[step] = REJECTED
         fold.note(HistoryKind.REJECTED, step, reason)

@@ -111,6 +111,7 @@ def _delay(database: Database, write: Write, delay: Delay) -> None:
     now, row = database.now(), database.commands.get(CommandRef(write.saga, delay.step))
     if row is None or row.claim != delay.claim:
         return
+    has_begun = delay.failures != row.failures or delay.error is None
     if delay.failures == row.failures:
         row.deliveries -= 1
     elif delay.failures > row.failures and row.first_failed_at is None:
@@ -121,6 +122,8 @@ def _delay(database: Database, write: Write, delay: Delay) -> None:
     if delay.quiet_seconds > 0:
         quiet_at = now + delay.quiet_seconds
         row.quiet_at = quiet_at if row.quiet_at is None else max(row.quiet_at, quiet_at)
+    elif has_begun and row.quiet_at is None:
+        row.quiet_at = now  # G136
     database.commands.queue(row, now + delay.after_seconds if delay.after_seconds < PARKED_SECONDS else math.inf)
 
 

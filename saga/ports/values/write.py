@@ -41,6 +41,7 @@ class Delay(Struct):
 
     `quiet_seconds`: how long a call of the claim may still arrive. `failures` and `isolated_attempts` replace the counts. With the
     same `failures` as before, the delivery does not count; CUT_OFF leaves them as they are, and the delivery counts.
+    A delivery that does not count and has an `error` has not begun (G136). After any other, `Claim.quiet_at` is at least the present.
     """
 
     step: int

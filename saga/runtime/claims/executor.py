@@ -30,10 +30,10 @@ from saga.runtime.handlers.context import Context, current_step
 from saga.runtime.handlers.raised import described, is_foreign
 from saga.runtime.identity import ProcessIdentity
 from saga.runtime.planning.commit_plan import Committed
-from saga.runtime.planning.outcome import Outcome
+from saga.runtime.planning.outcome import NOT_BEGUN, Outcome
 from saga.runtime.planning.outcome_group import group_of
 from saga.runtime.planning.planner import CommitPlanner
-from saga.runtime.steps.attempt import Attempt, DoesNotFit
+from saga.runtime.steps.attempt import Attempt
 from saga.runtime.steps.bound_handler import BoundHandler
 from saga.runtime.timing.fair_gate import GateClosed
 from saga.runtime.timing.store_clock import StoreClock
@@ -100,11 +100,11 @@ class Executor:
             found: Outcome | Committed = self._without_handler(claim, graph)
         else:
             context = self._context(claim, step.name)
-            attempt = Attempt(claim, graph, bound.handler, bound.caller, context, bound.patience)
+            attempt = Attempt(claim, graph, bound.handler, bound.caller, context, bound.patience, self._misfits)
             try:
                 found = await self._run(attempt, bound)
                 if attempt.misfit is not None:
-                    found = self._without_fit(attempt, attempt.misfit)
+                    self._log_misfit(attempt)
             except BaseException as error:  # noqa: BLE001 (raised again where it is not an outcome)
                 found = self._broken_off(attempt, error)
         if isinstance(found, Committed):
@@ -122,7 +122,7 @@ class Executor:
         if isinstance(error, KeyboardInterrupt | SystemExit) or (is_cut_off and attempt.has_begun):
             raise error
         if is_cut_off:
-            return Outcome(attempt.claim, None)  # its delivery does not count
+            return Outcome(attempt.claim, None, error=NOT_BEGUN)  # its delivery does not count
         return attempt.failed(error, quiet_seconds=self._quiet_seconds(attempt.step))
 
     def give_back(self, waiting: Sequence[Claim], begun: Sequence[Claim] = ()) -> None:
@@ -142,7 +142,8 @@ class Executor:
             step = graph.steps[claim.step]
             may_arrive = is_cut_off and step.mode is Mode.EXTERNAL
             quiet_seconds = self._quiet_seconds(step) if may_arrive else 0.0
-            outcome = Outcome(claim, None, quiet_seconds=quiet_seconds, is_cut_off=is_cut_off)
+            error = None if is_cut_off else NOT_BEGUN
+            outcome = Outcome(claim, None, quiet_seconds=quiet_seconds, error=error, is_cut_off=is_cut_off)
             self._outcomes.add(group_of(graph, outcome))
 
     def _quiet_seconds(self, step: Step) -> float:
@@ -164,7 +165,7 @@ class Executor:
     def _without_handler(self, claim: Claim, graph: Graph) -> Outcome:
         step = graph.steps[claim.step]
         if step.service in self._withdrawn:
-            return Outcome(claim, None)
+            return Outcome(claim, None, error=NOT_BEGUN)
         self._log.error(
             "no such handler here, leaving it to others",
             **self._definitions.described(claim),
@@ -175,16 +176,6 @@ class Executor:
         left = self._misfits.leave(claim, step.service, why)
         return left or Outcome(claim, ev.Ongoing(claim.step, UNKNOWN_HANDLER_SECONDS), error=why)
 
-    def _without_fit(self, attempt: Attempt, why: str) -> Outcome:
-        """Leaves the claim to other processes. Once none of them can run it, the attempt has failed, and the retry policy decides."""
-        left = self._misfits.leave(attempt.claim, attempt.step.service, why)
-        if left is None:
-            return attempt.failed(DoesNotFit(why))
-        self._log.warning(
-            "input does not fit here, leaving it to others", **self._definitions.described(attempt.claim), error=why
-        )
-        return left
-
     async def _run(self, attempt: Attempt, bound: BoundHandler) -> Outcome | Committed:
         claim = attempt.claim
         if is_poison(claim):
@@ -194,7 +185,7 @@ class Executor:
             if not bound.slots.try_enter():
                 await bound.slots.enter()
         except GateClosed:
-            return Outcome(claim, None)
+            return Outcome(claim, None, error=NOT_BEGUN)
         try:
             return await self._isolation.run(attempt, bound.runner)
         finally:
@@ -204,6 +195,12 @@ class Executor:
         context = Context(claim, step, self._heartbeat, asyncio.current_task(self._loop))
         current_step.set(context)  # for log lines; every claim runs in a task of its own
         return context
+
+    def _log_misfit(self, attempt: Attempt) -> None:
+        where = "any process" if attempt.left is None else "here, leaving it to others"
+        self._log.warning(
+            f"input does not fit {where}", **self._definitions.described(attempt.claim), error=attempt.misfit
+        )
 
     def _log_outcome(self, outcome: Outcome) -> None:
         described = self._definitions.described

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Final, Protocol
 
+from saga.core.definition.retry_policy import DEFAULT_RETRY, RetryPolicy
 from saga.core.rules import events as ev
 from saga.core.state.operation import Operation
 from saga.ports.clock import Clock
@@ -13,10 +15,11 @@ from saga.ports.values.claim import Claim
 from saga.runtime.planning.outcome import Outcome
 
 LEFT_SECONDS_MAX: Final = 60.0
-"""Time for which a process leaves a command to others. If it still comes back then, no live build can run it."""
+"""Maximum time for which a process leaves a command to others. If it still comes back then, no live build can run it."""
 PAUSE_FIRST_SECONDS: Final = 0.25
 PAUSE_MAX_SECONDS: Final = 5.0
 KNOWN_MAX: Final = 10_000
+ONCE: Final = replace(DEFAULT_RETRY, attempts=1)
 
 
 class Peers(Protocol):
@@ -31,6 +34,7 @@ class Misfits:
 
     The first time, the next process in the ring gets the command at once, so that it has been everywhere after one round. When
     it comes back, there is a pause, and then it moves on again; the pauses grow. Nothing has begun, so none of this counts as an attempt.
+    The only process of a service tries again itself, as the retry policy of the step says: another may be about to start.
     """
 
     def __init__(self, clock: Clock, peers: Peers) -> None:
@@ -39,13 +43,18 @@ class Misfits:
         # When each first came, and how often
         self._seen: OrderedDict[tuple[int, int, Operation], tuple[float, int]] = OrderedDict()
 
-    def leave(self, claim: Claim, service: str, why: str) -> Outcome | None:
-        """Returns the outcome that gives the claim to another process. None if this is the only one, or if no other can run it."""
+    def leave(self, claim: Claim, service: str, why: str, retry: RetryPolicy = ONCE) -> Outcome | None:
+        """Returns the outcome that leaves the claim to another process. None once no process can run it, and then it begins afresh."""
         peer = self._peers.next_peer(service)
         since, times = self._met(claim)
-        if peer is None or self._clock.monotonic() - since >= LEFT_SECONDS_MAX:
+        is_given_up = peer is None and retry.is_exhausted(times + 1)
+        if is_given_up or self._clock.monotonic() - since >= LEFT_SECONDS_MAX:
+            self._seen.pop(_key(claim), None)
             return None
         self._remember(claim, since, times + 1)
+        if peer is None:
+            pause_seconds = min(retry.pause_seconds(times + 1, random.random()), PAUSE_MAX_SECONDS)  # noqa: S311 (spreads them)
+            return Outcome(claim, ev.Ongoing(claim.step, pause_seconds), error=why)
         if times % 2 == 0:
             return Outcome(claim, ev.Ongoing(claim.step, 0.0), error=why, next_process=peer)
         return Outcome(claim, ev.Ongoing(claim.step, _pause_seconds(times // 2)), error=why)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pydantic
 
 from saga.codec.codec import JSON, Codec, Misfit, Value
+from saga.core.text import DOES_NOT_FIT
 from saga.errors import InputRefused, UsageError
 from saga.runtime.handlers.context import Context
 from saga.runtime.handlers.handler_shape import Handler, HandlerShape, shape_of
@@ -38,7 +39,7 @@ class HandlerFunction:
         try:
             return self.accepted.decode(data)
         except Misfit as error:
-            raise InputRefused(f"{self.place}: the input does not fit: {error}") from error
+            raise InputRefused(f"{self.place}: the input {DOES_NOT_FIT}{error}") from error
 
     def call(self, values: tuple[Value, ...], context: Context) -> Value:
         """Calls the function with as many of the values as it takes, and the context if it takes one."""

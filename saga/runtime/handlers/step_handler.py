@@ -14,6 +14,7 @@ from saga.codec.json_schema import accepted_schema, written_schema
 from saga.core.definition.contract import Contract
 from saga.core.definition.names import NAME_RULE, is_name
 from saga.core.state.mode import Mode
+from saga.core.text import DOES_NOT_FIT
 from saga.errors import InputRefused, UsageError
 from saga.runtime.handlers.handler_function import HandlerFunction
 from saga.runtime.handlers.handler_shape import Handler
@@ -135,7 +136,7 @@ class StepHandler(Generic[Parameters, Returned]):
         try:
             return None if data is None else self.output.decode(data)
         except Misfit as error:
-            raise InputRefused(f"step {self.full_name}: the recorded result does not fit: {error}") from error
+            raise InputRefused(f"step {self.full_name}: the recorded result {DOES_NOT_FIT}{error}") from error
 
     def _check_output(self) -> None:
         if faults := self.output.faults:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from saga.core.state.saga_state import State
-from saga.ports.values.claim import Claim
+from saga.ports.values.claim import NEVER_CALLED, Claim
 from saga.ports.values.write import Dispatch
 from saga.runtime.planning.start_request import StartRequest
 
@@ -39,7 +39,7 @@ def new_claim(  # noqa: PLR0913 (a claim has these fields)
         failures=0,
         first_failed_ago=0.0,
         lease_ends=lease_ends,
-        quiet_at=0.0,
+        quiet_at=NEVER_CALLED,
         progress=None,
         store_clock=store_clock,
         trace=origin.trace,

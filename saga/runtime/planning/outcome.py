@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from saga.core.rules.events import Event
 from saga.ports.values.claim import Claim
 
+NOT_BEGUN: Final = "given back before it began"
+"""The error of a claim that is given back and of which nothing has begun (G136)."""
+
 
 class Outcome(Struct):
     """The result of running a claim, for the committer.
 
-    `event` None gives the claim back without having run it. `value` is the step's result as JSON. `is_fenced`: it counts only if the
-    claim is the newest of its command (G27). `quiet_seconds`: how long a call of this claim may still be on its way (G25).
-    `traceback`: of a failure, for the log. `is_cut_off`: the attempt was begun, so that its delivery counts although it has no event.
-    `next_process`: the process that gets the command at once, instead of its queue. `first`: an event that is decided together
-    with `event`, before it.
+    `event` None gives the claim back without having run it; with an `error`, such as NOT_BEGUN, nothing of it has begun. `value` is the
+    step's result as JSON. `is_fenced`: it counts only if the claim is the newest of its command (G27). `quiet_seconds`: how long a
+    call of this claim may still be on its way (G25). `traceback`: of a failure, for the log. `is_cut_off`: the attempt was begun, so
+    that its delivery counts although it has no event. `next_process`: the process that gets the command at once, instead of its queue.
+    `first`: an event that is decided together with `event`, before it.
     """
 
     claim: Claim

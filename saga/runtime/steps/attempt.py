@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import pydantic_core
 from msgspec import Struct, field
@@ -13,12 +13,16 @@ from saga.codec.codec import Value
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
 from saga.core.definition.paths import resolve
+from saga.core.definition.retry_policy import RetryPolicy
 from saga.core.definition.step import Step
 from saga.core.rules import events as ev
-from saga.core.text import TEXT_CHARS_MAX, storable
+from saga.core.state.letters import DISPATCHED
+from saga.core.state.mode import Mode
+from saga.core.state.operation import Operation
+from saga.core.text import DOES_NOT_FIT, TEXT_CHARS_MAX, storable
 from saga.errors import AccessRefused, InputRefused, ServerFailed, TransactionEnded, Unavailable
 from saga.ports.values.claim import Claim
-from saga.runtime.handlers.answers import GiveUp, NotYet
+from saga.runtime.handlers.answers import GiveUp, NotYet, Reject
 from saga.runtime.handlers.context import Context
 from saga.runtime.handlers.handler_caller import HandlerCaller
 from saga.runtime.handlers.handler_function import HandlerFunction
@@ -35,11 +39,19 @@ class DoesNotFit(InputRefused):
     """The input or a recorded result does not fit the handler of this process: nothing has begun. Another build may read it."""
 
 
+class Others(Protocol):
+    """The other processes of a service. Implemented by `saga.runtime.claims.misfits.Misfits`."""
+
+    def leave(self, claim: Claim, service: str, why: str, retry: RetryPolicy) -> Outcome | None:
+        """Returns the outcome that leaves the claim to another process; None once no process can run it."""
+
+
 class Attempt(Struct):
     """Reads the input, calls the handler's functions, and makes the outcome: the part that all modes share.
 
     `has_begun`: a function of the handler was called. What happens before that is not an attempt. `has_returned`: and has returned.
-    `misfit`: why this process cannot run the claim, though another may. `refusal`: the error with which the result was refused.
+    `misfit`: why this process cannot run the claim; `left`: the outcome that leaves it to others, which may run it.
+    `refusal`: the error with which the result was refused.
     """
 
     claim: Claim
@@ -48,9 +60,11 @@ class Attempt(Struct):
     caller: HandlerCaller
     context: Context
     patience: Patience = field(default_factory=Patience)
+    others: Others | None = None
     has_begun: bool = False
     has_returned: bool = False
     misfit: str | None = None
+    left: Outcome | None = None
     refusal: BaseException | None = None
 
     @property
@@ -62,7 +76,8 @@ class Attempt(Struct):
 
         Raises:
             DoesNotFit: the input does not fit the handler's types.
-            InputRefused: its result does not.
+            Reject: in the same case, if no process can read it and it is certain that the step has no effect.
+            InputRefused: its result does not fit.
             TimeoutError: no answer within the step's timeout.
         """
         return await self._call(self.handler.execute_function, self.handler.encode)
@@ -71,14 +86,14 @@ class Attempt(Struct):
         """Compensates the step that had this result. Raises DoesNotFit."""
         function = self.handler.compensate_function
         if function is None:
-            raise DoesNotFit(f"{self.handler.full_name} has no compensation in this process")
+            raise self._unread(f"{self.handler.full_name} has no compensation in this process")
         await self._call(function, _ignore, result)
 
     async def probe(self) -> bytes:
-        """Finds out whether the step took effect; returns its result as JSON. Raises DidNotHappen, DoesNotFit."""
+        """Finds out whether the step took effect; returns its result as JSON. Raises DidNotHappen, and as `execute` does."""
         function = self.handler.probe_function
         if function is None:
-            raise DoesNotFit(f"{self.handler.full_name} has no probe in this process")
+            raise self._unread(f"{self.handler.full_name} has no probe in this process")
         return await self._call(function, self.handler.encode)
 
     async def _call(
@@ -100,10 +115,32 @@ class Attempt(Struct):
             raise answer_of(error) from error
 
     def _read(self, function: HandlerFunction, results: Sequence[bytes | None]) -> tuple[Value, ...]:
+        """Reads the values of a function. Whatever the types of the user raise: such values reach no function."""
         try:
-            return (function.read(self.input()), *map(self.handler.decode, results))
+            data = self.input()
         except InputRefused as error:
-            raise DoesNotFit(str(error)) from error
+            raise self._unread(f"{function.place}: the input {DOES_NOT_FIT}{error}") from error
+        try:
+            return (function.read(data), *map(self.handler.decode, results))
+        except InputRefused as error:
+            raise self._unread(str(error)) from error
+        except Exception as error:
+            raise self._unread(f"{function.place}: the input {DOES_NOT_FIT}{described(error)}") from error
+
+    def _unread(self, why: str) -> Exception:
+        """Makes the error of an attempt that has reached no function. G136: it is a rejection if nothing has begun before it either.
+
+        A transactional step has no effect without a commit, and for a journaled one a rejection is journaled (G16).
+        """
+        claim, step = self.claim, self.step
+        self.misfit = storable(why)
+        if self.others is not None:
+            retry = step.retry if claim.state.vector[claim.step] == DISPATCHED else step.compensation_retry
+            self.left = self.others.leave(claim, step.service, self.misfit, retry)
+        is_certain = step.mode is not Mode.EXTERNAL or claim.is_first_to_begin
+        if self.left is None and claim.operation is Operation.EXECUTE and is_certain:
+            return Reject(self.misfit)
+        return DoesNotFit(self.misfit)
 
     def input(self) -> bytes:
         """The step's input as JSON: the saga's input, or the step's template filled from it and from results."""
@@ -140,9 +177,12 @@ class Attempt(Struct):
         """
         if isinstance(error, NotYet):
             return self.ongoing(error.after_seconds)
-        if isinstance(error, DoesNotFit):
-            self.misfit = storable(error)
-            return self.ongoing(0.0, self.misfit)
+        if self.left is not None:
+            return self.left
+        if isinstance(
+            error, DoesNotFit
+        ):  # a compensation waits for a person; a call that may have been made is asked for again
+            return self.failed(error, is_final=self.claim.operation is Operation.COMPENSATE)
         if is_waiting(error) and not self.has_begun:
             return self.ongoing(self.patience.pause_seconds(), f"not begun: {error}")
         return self.failed(

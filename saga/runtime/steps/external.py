@@ -13,7 +13,7 @@ from saga.ports.clock import Clock
 from saga.runtime.handlers.answers import DidNotHappen, Reject
 from saga.runtime.handlers.origin import traceback_of
 from saga.runtime.handlers.raised import described
-from saga.runtime.planning.outcome import Outcome
+from saga.runtime.planning.outcome import NOT_BEGUN, Outcome
 from saga.runtime.steps.attempt import Attempt
 
 _INPUT_ALONE = 1
@@ -30,7 +30,7 @@ class ExternalRunner:
     async def run(self, attempt: Attempt) -> Outcome:
         asked_at = self.clock.monotonic()
         if asked_at >= attempt.claim.lease_ends:  # G26: too late to begin a call
-            return Outcome(attempt.claim, None)
+            return Outcome(attempt.claim, None, error=NOT_BEGUN)
         try:
             if attempt.claim.operation is Operation.COMPENSATE:
                 await attempt.compensate(attempt.claim.results.get(attempt.claim.step))

@@ -1,4 +1,4 @@
-"""The configurations in which the explorer must notice that a guard of G1 to G40 is missing, or G135."""
+"""The configurations in which the explorer must notice that a guard of G1 to G40 is missing, or G135 or G136."""
 
 from __future__ import annotations
 
@@ -325,6 +325,14 @@ OUTSIDE: Final = (  # guards in the admission, the committer, the journal, the c
             without="never_claimed",
             pivot=1,
             faults={"cancel": 1, "crash": 1},
+        ),
+    ),
+    Case(
+        "G136",
+        "I9",
+        7,
+        Config(
+            "first_to_begin chain3 XXX", "chain3", "XXX", without="first_to_begin", faults={"misfit": 1, "crash": 1}
         ),
     ),
 )

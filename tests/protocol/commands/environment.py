@@ -20,13 +20,16 @@ from tests.protocol.commands.world import (
     FAILOVER,
     LATE,
     LOSS,
+    MISFIT,
     NAMES,
+    NEVER,
     OPERATIONS,
     PAUSE,
     REPLAY,
     RETRACT,
     RUNNING,
     TERMINAL,
+    UNBEGUN,
     WORKERS_MAX,
     Sketch,
     Worker,
@@ -74,11 +77,12 @@ def _deliver(model: Model, sketch: Sketch, command: int) -> Iterator[Move]:
     elif not busy:
         if config.claims_lost and world.budget[FAILOVER]:
             model.remember(sketch)
+        is_first = bool(world.budget[MISFIT]) and sketch.claims[step] in (NEVER, UNBEGUN)
         sketch.claims = with_letter(sketch.claims, step, operation)
         older = [
             worker._replace(newest=False) if worker.command % model.size == step else worker for worker in world.workers
         ]
-        sketch.workers = tuple(sorted([*older, Worker(command, "c", newest=True, row=row)]))
+        sketch.workers = tuple(sorted([*older, Worker(command, "c", newest=True, row=row, is_first=is_first)]))
         yield f"{label}: claimed, acknowledged", FREE, sketch.world()
 
 
@@ -100,7 +104,7 @@ def crash(model: Model, world: World, worker: Worker) -> Iterator[Move]:
         model.add(sketch, worker._replace(stage="y"))
         yield f"CRASH of {label}, its call is on the way", FAULT, sketch.world()
         if model.config.again:
-            model.add(sketch, worker)
+            model.add(sketch, worker._replace(is_first=False))
             yield f"{label}: no answer in time, will call again", FAULT, sketch.world()
 
 

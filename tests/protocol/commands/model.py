@@ -37,6 +37,7 @@ GUARDS: Final = (
     "admit", "recheck_exec", "recheck_comp", "version", "redrive", "lease", "pinned", "j_dedup", "j_reject", "j_tombstone",
     "j_undo_once", "j_purge", "x_key", "x_undo_key", "x_indefinite", "x_exclusive", "x_unanswered", "x_in_lease", "newest",
     "probe_quiet", "evidence", "forget", "tomb_reports", "never_claimed", "handled_pivot", "handled_forget",
+    "first_to_begin",
 )  # fmt: skip
 
 

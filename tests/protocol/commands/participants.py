@@ -14,9 +14,11 @@ from tests.protocol.commands.world import (
     COMPENSATING,
     COMPLETED,
     FAIL,
+    MISFIT,
     OPERATIONS,
     REJECT,
     RUNNING,
+    UNBEGUN,
     Sketch,
     Worker,
     World,
@@ -35,6 +37,8 @@ def work(model: Model, world: World, worker: Worker) -> Iterator[Move]:
         failed = ev.Failed(worker.command % model.size, "down", failures=1, first_failure_ago_seconds=0.0)
         label = model.labels[worker.command]
         yield f"{label}: FAILS, {model.decide(sketch, failed)}", FAULT, sketch.world()
+    if world.budget[MISFIT] and worker.stage == "c" and mode == "X":
+        yield from _does_not_fit(model, world, worker)
     if mode == "T":
         yield from _run_transactional(model, world, worker)
     elif mode == "J" and worker.stage == "c":
@@ -132,6 +136,21 @@ def _call(model: Model, world: World, worker: Worker) -> Iterator[Move]:
     else:
         sketch = _answered(model, world, worker, "f" if memory == "F" else "k")
         yield f"{label}: provider answers from the key ({memory})", FREE, sketch.world()
+
+
+def _does_not_fit(model: Model, world: World, worker: Worker) -> Iterator[Move]:
+    """G136: this process cannot read the input, and calls nobody. It gives the claim back, or nobody else can read it either."""
+    operation, step, label = _about(model, worker)
+    sketch = model.finish(world, worker)
+    sketch.spend(MISFIT)
+    if worker.newest and worker.is_first:
+        sketch.claims = with_letter(sketch.claims, step, UNBEGUN)
+    yield f"{label}: DOES NOT FIT, left to others", FAULT, sketch.world()
+    if operation == "E" and (worker.is_first or not model.has("first_to_begin")):
+        sketch = model.drop(world, worker)
+        sketch.spend(MISFIT)
+        model.add(sketch, worker._replace(stage="f"))
+        yield f"{label}: DOES NOT FIT, no process can read it", FAULT, sketch.world()
 
 
 def _declines(model: Model, world: World, worker: Worker) -> Iterator[Move]:

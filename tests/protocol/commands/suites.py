@@ -117,4 +117,12 @@ CLOCKS: Final = (  # deadlines within a decision, pauses, technical failures
     ),
     Config("chain3 TJX pause abandon", "chain3", "TJX", faults={"pause": 1, "abandon": 1, "cancel": 1, "crash": 1}),
 )
-WHOLE: Final = (*CHAINS, *PIVOTS, *BRANCHES, *PROBES, *WRITERS, *PEOPLE, *WAIVERS, *CLOCKS)
+MISFITS: Final = (
+    Config("chain3 XXX misfit", "chain3", "XXX", faults={"misfit": 2, "crash": 1, "cancel": 1, "replay": 1}),
+    Config("chain3 XTJ misfit", "chain3", "XTJ", faults={"misfit": 2, "crash": 1, "cancel": 1, "reject": 1}),
+    Config("par3 XXX misfit pivot B", "par3", "XXX", pivot=1, faults={"misfit": 2, "crash": 1, "cancel": 1}),
+    Config("chain3 XXX misfit probe", "chain3", "XXX", probe=True, faults={"misfit": 2, "crash": 1, "cancel": 1}),
+    Config("chain3 XXX misfit again", "chain3", "XXX", again=True, faults={"misfit": 2, "crash": 2, "cancel": 1}),
+    Config("chain3 XXX misfit pivot A", "chain3", "XXX", pivot=0, faults={"misfit": 2, "crash": 1, "exhaust": 1}),
+)
+WHOLE: Final = (*CHAINS, *PIVOTS, *BRANCHES, *PROBES, *WRITERS, *PEOPLE, *WAIVERS, *CLOCKS, *MISFITS)

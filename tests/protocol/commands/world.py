@@ -32,14 +32,15 @@ RUNNING, COMPENSATING, ABANDONING, COMPLETED, COMPENSATED, ABANDONED = "RCADZX"
 TERMINAL: Final = "DZX"
 OPERATIONS: Final = "ECO"  # execute, compensate, void or report
 NEVER: Final = "n"
-CLAIMLESS: Final = NEVER + "-"
+UNBEGUN: Final = "b"
+CLAIMLESS: Final = NEVER + UNBEGUN + "-"
 COPIES_MAX: Final = "2"  # of one command on the bus
 WORKERS_MAX: Final = 2  # on one command
 
 FAULTS: Final = (
-    "loss", "replay", "crash", "cancel", "reject", "exhaust", "abandon", "failover", "late", "pause", "fail", "retract",
+    "loss", "replay", "crash", "cancel", "reject", "exhaust", "abandon", "failover", "late", "pause", "fail", "retract", "misfit",
 )  # fmt: skip
-LOSS, REPLAY, CRASH, CANCEL, REJECT, EXHAUST, ABANDON, FAILOVER, LATE, PAUSE, FAIL, RETRACT = range(len(FAULTS))
+LOSS, REPLAY, CRASH, CANCEL, REJECT, EXHAUST, ABANDON, FAILOVER, LATE, PAUSE, FAIL, RETRACT, MISFIT = range(len(FAULTS))
 
 
 class Row(NamedTuple):
@@ -56,13 +57,15 @@ class Worker(NamedTuple):
     """A worker that runs a command.
 
     Stages: c claimed, y call in flight and nobody waits for its answer, p q probing (while claims live / none lives);
-    and with a report to write: k executed, f rejected, v voided, d compensated, a absent.
+    and with a report to write: k executed, f rejected, v voided, d compensated, a absent. `is_first`: no claim of the step has begun
+    before this one; False where inputs always fit.
     """
 
     command: int
     stage: str
     newest: bool
     row: Row | None
+    is_first: bool = False
 
 
 class Previous(NamedTuple):
@@ -90,7 +93,7 @@ class World(NamedTuple):
     memory: (
         str  # journal or provider: - none, X executed, F rejected, T tombstone, Z compensated, A executed and frozen
     )
-    claims: str  # the operation of the live claim of each step, - if there is none, n if there never was one
+    claims: str  # the operation of the live claim of each step, - if there is none, n if there never was one, b if none has begun
     bus: str  # the number of copies of each command under way
     sent: int  # the commands that were ever sent, as bits
     workers: tuple[Worker, ...]

@@ -1,7 +1,8 @@
-"""Rolling deploys: what one build cannot read goes to another, and only the retry policy ends what no build can read."""
+"""Rolling deploys: what one build cannot read goes to another; what no build can read is tried as the retry policy says."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import structlog
 from pydantic import BaseModel
 
 from saga import Context, Definition, DidNotHappen, Participant, Reject, Retry
+from saga.core.definition.retry_policy import DEFAULT_RETRY, RetryPolicy
 from saga.core.rules import events as ev
 from saga.core.state.operation import Operation
 from saga.ports.membership import Peer
@@ -145,7 +147,7 @@ async def test_an_input_that_nobody_reads_is_tried_as_the_policy_says(any_world:
     handle = await sagas.start("order", {"sku": "a"})
     ending = await handle.result(15)
     assert (ending.status, ran) == ("compensated", [])
-    assert "given up after 3 failures: DoesNotFit: shop.reserve: the input does not fit" in (ending.reason or "")
+    assert ending.reason == "reserve: shop.reserve: the input does not fit: channel: Field required"
 
 
 def left(misfits: Misfits) -> tuple[int | None, float] | None:
@@ -192,6 +194,31 @@ def test_the_pauses_of_a_claim_whose_service_is_not_known_grow_and_differ() -> N
 
 def test_a_claim_is_left_to_nobody_where_no_other_process_serves_it() -> None:
     assert left(Misfits(HandClock(0.0), router_with(room=True))) is None
+
+
+def left_alone(misfits: Misfits, retry: RetryPolicy) -> float | None:
+    outcome = misfits.leave(work_of(SAGA), "shop", "no", retry)
+    assert outcome is None or outcome.next_process is None
+    return None if outcome is None else _pause(outcome)
+
+
+async def test_the_only_process_tries_again_as_the_policy_says_and_for_a_minute_at_most() -> None:
+    clock = HandClock(0.0)
+    misfits = Misfits(clock, router_with(room=True))
+    even = replace(DEFAULT_RETRY, attempts=3, jitter_percent=0)
+    assert [left_alone(misfits, even) for _ in range(4)] == [
+        0.2,
+        0.4,
+        None,
+        0.2,
+    ]  # and begins afresh for the next command
+    patient = replace(even, attempts=None)
+    pauses = [left_alone(misfits, patient) for _ in range(20)]
+    assert pauses[:3] == [0.4, 0.8, 1.6]
+    assert pauses[-1] == PAUSE_MAX_SECONDS
+    await clock.advance(LEFT_SECONDS_MAX)
+    assert left_alone(misfits, patient) is None
+    assert left_alone(misfits, patient) == 0.2
 
 
 def test_the_ring_of_processes_closes() -> None:

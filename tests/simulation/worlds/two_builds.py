@@ -13,11 +13,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from saga.core.definition.graph import Graph
+from saga.core.text import DOES_NOT_FIT
 from saga.memory.adapter import MemoryAdapter
 from saga.memory.data.commands import CommandRow
 from saga.memory.directory import MemoryDirectory
 from saga.ports.values.claim import Claim
 from saga.runtime import redrive, supervisor
+from saga.runtime.claims import misfits
 from saga.runtime.handlers.context import Context
 from saga.runtime.handlers.handler_shape import Handler
 from saga.runtime.handlers.participant import Participant
@@ -38,6 +40,8 @@ FIRST_NUMBER: Final = 100  # of the sagas whose definitions the old build does n
 LOOK_SAGAS: Final = 2  # in place of OVERDUE_MAX, so that a few sagas are more than one look covers
 KNOWN_SECONDS_MAX: Final = 20.0
 """A saga that every build knows has settled this long after the end of the faults; it takes 5 s at most in hundreds of worlds."""
+NOBODY: Final = "nobody could read it"
+PATIENCE_SECONDS: Final = 0.5  # in place of LEFT_SECONDS_MAX, where the new build goes
 CANARY: Final = "canary"
 PLAIN: Final = Rates(
     rejection=0.2, forward_rejection=0, failure=0, crash=0, frozen=0, stuck=0, answer_lost=0, exhausted=0, ongoing=0
@@ -237,7 +241,10 @@ class TwoBuildsWorld(World):
 
 @dataclasses.dataclass(slots=True)
 class TwoBuildsReport:
-    """The report of a seed, with the claims of old processes that they do not know whole, by what they do not know."""
+    """The report of a seed, with the claims of old processes that they do not know whole, by what they do not know.
+
+    Among them are the lines of history about inputs that nobody could read.
+    """
 
     report: Report
     met: Counter[str]
@@ -247,7 +254,7 @@ class TwoBuildsReport:
 def run_two_builds_seed(seed: int, *, telling: bool = False) -> TwoBuildsReport:
     """Runs the world of a seed to its end, or to the first broken invariant."""
     loop = VirtualLoop()
-    with silenced() as complaints, seeded(seed), _short_looks():
+    with silenced() as complaints, seeded(seed), _short_looks(), _short_patience(seed):
         world = TwoBuildsWorld(loop, seed, Edits())
         if telling:
             world.observer.story = []
@@ -257,7 +264,19 @@ def run_two_builds_seed(seed: int, *, telling: bool = False) -> TwoBuildsReport:
                 world.observer.broken("LOOP", complaint)
         finally:
             loop.end()
+    world.met[NOBODY] = sum(DOES_NOT_FIT in (line.entry.detail or "") for line in world.database.history)
     return TwoBuildsReport(world.report(), world.met, world.known_seconds)
+
+
+@contextmanager
+def _short_patience(seed: int) -> Iterator[None]:
+    """Where the new build goes, the old one soon takes its inputs for such that nobody can read."""
+    before = misfits.LEFT_SECONDS_MAX
+    setattr(misfits, "LEFT_SECONDS_MAX", PATIENCE_SECONDS if loses_canary(seed) else before)  # noqa: B010 (as below)
+    try:
+        yield
+    finally:
+        setattr(misfits, "LEFT_SECONDS_MAX", before)  # noqa: B010
 
 
 @contextmanager

@@ -129,8 +129,10 @@ begin
             deliveries = case when t_failures[w.n] = c.failures then counted(c.deliveries - 1) else c.deliveries end,
             first_failed_at = case when t_failures[w.n] > c.failures then coalesce(c.first_failed_at, now())
                               else c.first_failed_at end,
+            -- G136: null until something has begun. What ended with an error and does not count has not begun.
             quiet_at = case when t_quiet[w.n] > 0 then greatest(c.quiet_at, now() + seconds(t_quiet[w.n]))
-                       else c.quiet_at end
+                       when t_failures[w.n] = c.failures and t_error[w.n] is not null then c.quiet_at
+                       else coalesce(c.quiet_at, now()) end
         from generate_series(1, cardinality(t_s)) as w(n)
         where c.saga = s_id[t_s[w.n]] and c.step = t_step[w.n] and c.claim = t_claim[w.n] and (v_all_ok or v_ok[t_s[w.n]]);
     end if;

@@ -9,6 +9,7 @@ from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.ports.adapter import StoreOptions
 from saga.ports.values.claim import Claim
+from saga.ports.values.write import CUT_OFF, Delay
 from saga.testing.suites.store.commands import HOUR_SECONDS, failed
 from saga.testing.suites.store.stage import VOID_OR_REPORT, StoreStage, graph, moved, queued, ref, step, unmoved
 
@@ -25,7 +26,39 @@ class QuietTests(StoreStage):
         await process.commit(replace(unmoved(start), delays=[failed(claim, quiet_seconds=HOUR_SECONDS)]))
         again = await process.poll_one()
 
-        assert again.quiet_at - claim.quiet_at == pytest.approx(HOUR_SECONDS, abs=5.0)
+        assert again.quiet_at - claim.lease_ends == pytest.approx(HOUR_SECONDS, abs=60.0)
+
+    async def test_a_command_is_new_until_something_of_it_has_begun(self) -> None:
+        """G136: claims that were given back, each with an error that says why, have not begun."""
+        process = await self.process()
+        start = await self.started(process)
+        claim = await process.poll_one()
+        for _ in range(2):
+            assert claim.is_first_to_begin
+            given_back = Delay(claim.step, claim.number, 0.0, 0.0, claim.failures, "not in this build")
+            await process.commit(replace(unmoved(start), delays=[given_back]))
+            claim = await process.poll_one()
+
+        assert claim.is_first_to_begin
+
+    @pytest.mark.parametrize(("failures", "error"), [(0, None), (1, "broke"), (CUT_OFF, None), (CUT_OFF, "broke")])
+    async def test_a_command_that_has_begun_is_not_new_even_if_no_call_can_arrive(
+        self, failures: int, error: str | None
+    ) -> None:
+        """G136: it is ongoing, has failed, or was cut off."""
+        process = await self.process()
+        start = await self.started(process)
+        claim = await process.poll_one()
+        await process.commit(
+            replace(unmoved(start), delays=[Delay(claim.step, claim.number, 0.0, 0.0, failures, error)])
+        )
+        again = await process.poll_one()
+        await process.commit(
+            replace(unmoved(start), delays=[Delay(again.step, again.number, 0.0, 0.0, again.failures, "given back")])
+        )
+
+        assert not again.is_first_to_begin
+        assert not (await process.poll_one()).is_first_to_begin
 
     async def test_a_quiet_time_is_never_shortened(self) -> None:
         process = await self.process()
@@ -44,6 +77,7 @@ class QuietTests(StoreStage):
         """G24, G25: lease, timeout and margin. Also for a compensation: no abandoned saga ends before (G40)."""
         again, claim = await self.taken_over(Mode.EXTERNAL, vector)
 
+        assert not again.is_first_to_begin
         assert again.quiet_at == pytest.approx(claim.lease_ends + 1.0 + StoreOptions().margin_seconds, abs=1.0)
 
     @pytest.mark.parametrize("mode", [Mode.JOURNALED, Mode.TRANSACTIONAL])
