@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from saga import blocking
     from saga.app import App, connect
     from saga.authoring import Condition, Definition, Retry, any_of, at_least
     from saga.client import Ending, Handle, Sagas
@@ -52,6 +53,7 @@ __all__ = [
     "UsageError",
     "any_of",
     "at_least",
+    "blocking",
     "connect",
 ]
 
@@ -71,6 +73,8 @@ if not TYPE_CHECKING:  # a type checker reads the imports above, and reports a n
     def __getattr__(name: str) -> object:
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        if name == "blocking":
+            return import_module("saga.blocking")
         value = getattr(import_module(_MODULE_OF.get(name, "saga.errors")), name)
         globals()[name] = value
         return value

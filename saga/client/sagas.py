@@ -19,6 +19,11 @@ from saga.core.ids import RANDOM_BYTES, uuid7
 InputT = TypeVar("InputT", default=Value)
 
 
+def new_id() -> UUID:
+    """An id for a saga that is about to be started; it contains the time."""
+    return uuid7(int(time.time() * 1000), os.urandom(RANDOM_BYTES))
+
+
 class Handle(Generic[ResultT]):
     """A saga that was started. Annotate it to type its result: `handle: Handle[str | None] = await sagas.start(...)`."""
 
@@ -53,7 +58,7 @@ class Sagas(Protocol):
 
     def new_id(self) -> UUID:
         """An id for a saga that is about to be started; it contains the time."""
-        return uuid7(int(time.time() * 1000), os.urandom(RANDOM_BYTES))
+        return new_id()
 
     async def register(self, definition: Definition, *, activate: bool = True, overwrite: bool = False) -> int:
         """Checks a definition against the published contracts and stores it. Returns its number.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, assert_type
 
-from saga import Context, Definition, Ending, Handle, Participant, Sagas
+from saga import App, Context, Definition, Ending, Handle, Participant, Sagas, blocking, connect
 from saga.authoring import Path
 from saga.runtime.handlers.step_handler import StepHandler
 from saga.testing import Call, Harness, InTurn, Run, harness, scripted
@@ -68,6 +68,21 @@ async def an_ending_has_the_type_that_the_handle_was_given(sagas: Sagas) -> None
     assert_type(ending.value, str | None)
     assert_type(ending.status, Literal["completed", "compensated", "abandoned"])
     assert_type((await sagas.handle(handle.id).result()).value, Any)
+
+
+async def each_way_to_connect_has_its_type() -> None:
+    async with connect(store="memory://typing") as over_the_store:
+        assert_type(over_the_store, App)
+    async with connect(api="https://saga.example.com", token="...") as over_the_api:  # noqa: S106
+        assert_type(over_the_api, Sagas)
+    connect(api="https://saga.example.com", store="memory://typing")  # type: ignore[call-overload] # pyright: ignore[reportCallIssue]
+
+
+def a_blocking_connection_knows_the_same_types() -> None:
+    with blocking.connect(api="https://saga.example.com") as sagas:
+        handle: blocking.Handle[int] = sagas.start(order, Order("lamp", 2), key="1")
+        assert_type(handle.result(10), Ending[int])
+        sagas.start(order, 17)  # type: ignore[misc] # pyright: ignore[reportArgumentType, reportCallIssue]
 
 
 def a_step_has_an_output() -> None:
