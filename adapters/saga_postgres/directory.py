@@ -32,6 +32,7 @@ _RESTORE_NAME: Final = "update definition set name = $2 where id = $1"
 _INSERT: Final = _SQL["insert_definition"]
 _INSERT_STEPS: Final = _SQL["insert_steps"]
 _ACTIVATE: Final = "update definition set activated_at = now() where id = $1 and activated_at is null"
+_ACTIVATE_AGAIN: Final = _SQL["activate_again"]
 _SET_INPUT_SCHEMA: Final = _SQL["set_input_schema"]
 _SET_SOURCE: Final = "update definition set source = $2 where id = $1 and source is distinct from $2"
 _SOURCE: Final = "select source from definition where id = $1"
@@ -72,6 +73,16 @@ class PostgresDirectory:
             if graph.source is not None:
                 await connection.execute(_SET_SOURCE, number, graph.source)
         return number
+
+    async def activate(self, name: str, version: int) -> int | None:
+        async with self._pool.connection() as connection, connection.transaction(isolation="read_committed"):
+            await connection.execute(_LOCK, name)
+            before = await connection.fetchrow(_FIND_NEWEST, name)
+            found = await connection.fetchrow(_FIND, name, version)
+            if found is None:
+                raise NotFound(f"{self._pool.place} has {missing_definition(name, version, [])}")
+            await connection.execute(_ACTIVATE_AGAIN, found["id"], name)
+        return None if before is None else int(before["version"])
 
     async def graph(self, definition: int) -> Graph:
         async with self._pool.connection() as connection:

@@ -15,6 +15,7 @@ from saga.api.live.watcher import Watcher
 from saga.api.principals import Authenticate
 from saga.api.problems import KINDS, NOT_FOUND, Problem, Unbroken, add_handlers
 from saga.api.rest import acting, definitions, events, installation, parts, reading, starting, tokens
+from saga.api.rest.answer_schemas import add_answers
 from saga.api.rest.routes import PROBLEM_SCHEMA
 from saga.api.tokens import TokenAuthentication
 from saga.api.ui.site import site
@@ -71,5 +72,6 @@ def described(app: FastAPI) -> dict[str, Any]:
         for operations in document["paths"].values():
             for operation in operations.values():
                 operation["responses"].pop("422", None)
+        add_answers(document)
         app.openapi_schema = document
     return app.openapi_schema

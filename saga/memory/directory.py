@@ -38,12 +38,17 @@ class MemoryDirectory:
             same = DefinitionRow(len(rows) + 1, stored)
         elif input_schema is not None:
             same = replace(same, graph=replace(same.graph, input_schema=input_schema))
-        activation = same.activation
-        if activate and activation is None:
-            activation = 1 + max((row.activation or 0 for row in rows.values()), default=0)
+        activation = self._next_activation() if activate and same.activation is None else same.activation
         source = same.source if graph.source is None else graph.source
         rows[same.number] = replace(same, is_overwritten=False, activation=activation, source=source)
         return same.number
+
+    async def activate(self, name: str, version: int) -> int | None:
+        row, before = self._named(name, version), self._default(name)
+        if row is None:
+            raise NotFound(f"there is {missing_definition(name, version, [])}")
+        self._database.definitions[row.number] = replace(row, activation=self._next_activation())
+        return None if before is None else before.graph.version
 
     async def graph(self, definition: int) -> Graph:
         if definition not in self._database.definitions:
@@ -90,6 +95,9 @@ class MemoryDirectory:
 
     def _unfinished(self) -> Iterator[SagaRow]:
         return (saga for saga in self._database.sagas.values() if not saga.state.phase.is_terminal)
+
+    def _next_activation(self) -> int:
+        return 1 + max((row.activation or 0 for row in self._database.definitions.values()), default=0)
 
     def _default(self, name: str) -> DefinitionRow | None:
         """The version that a start by name gets."""

@@ -35,6 +35,13 @@ class Directory(Protocol):
             Conflict: the same name and version has another graph; `overwrite` replaces it if no saga runs on it.
         """
 
+    async def activate(self, name: str, version: int) -> int | None:
+        """Makes a start by name use this version from now on, also if it was used before. Returns the version that was used until now.
+
+        Raises:
+            NotFound: there is no such definition or version.
+        """
+
     async def graph(self, definition: int) -> Graph:
         """Loads a definition by its number.
 

@@ -12,6 +12,7 @@ import pytest
 import saga.api
 from saga import memory
 from saga.api.principals import Authenticate
+from tests.api.described import check_answer
 from tests.cli.counter import Counter, counter_on
 
 LOCAL = "http://127.0.0.1:7420"
@@ -19,9 +20,10 @@ LOCAL = "http://127.0.0.1:7420"
 
 @asynccontextmanager
 async def client_of(counter: Counter, principal: Authenticate | None = None) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the API of this shop, on this machine."""
+    """A client of the API of this shop, on this machine. It checks each answer against the description."""
     transport = httpx.ASGITransport(saga.api.asgi(counter.away, principal=principal))
-    async with httpx.AsyncClient(transport=transport, base_url=LOCAL) as client:
+    hooks = {"response": [check_answer]}
+    async with httpx.AsyncClient(transport=transport, base_url=LOCAL, event_hooks=hooks) as client:
         yield client
 
 

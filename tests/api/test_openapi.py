@@ -11,6 +11,7 @@ import pytest
 
 from saga.api.application import build_routes, described
 from saga.api.problems import KINDS
+from saga.api.rest.answer_schemas import ANSWERS
 from tests.docs.reference.breaking import breaking
 
 START = ("paths", "/v1/sagas", "post")
@@ -84,3 +85,18 @@ def test_growth_is_not_a_breaking_difference() -> None:
     at(new, "components", "schemas", "Start", "properties")["more"] = {"type": "string"}
 
     assert list(breaking(old, new)) == []
+
+
+def test_the_answer_of_every_route_has_a_type() -> None:
+    operations = [one for methods in described(build_routes())["paths"].values() for one in methods.values()]
+    untyped = [one["operationId"] for one in operations if not has_types(one["responses"])]
+    names = {one["operationId"] for one in operations}
+
+    assert untyped == []
+    assert ANSWERS.keys() - names == set()
+
+
+def has_types(responses: dict[str, Any]) -> bool:
+    """Tells whether each answer that is not a problem has a schema, or is empty."""
+    bodies = [one for status, one in responses.items() if status not in ("204", "default")]
+    return all(media["schema"] for one in bodies for media in one["content"].values()) and bodies != []

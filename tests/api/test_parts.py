@@ -165,6 +165,71 @@ async def test_definitions_and_their_versions(shop: Counter, api: httpx.AsyncCli
     assert shop.order.version == 1
 
 
+async def test_an_older_version_is_activated_again(shop: Counter, api: httpx.AsyncClient) -> None:
+    version = (await api.get("/v1/definitions/order/versions/1")).json()
+    await api.post("/v1/definitions", json={"graph": version["graph"] | {"version": 2}})
+
+    activated = await api.post("/v1/definitions/order/versions/1/activate")
+
+    assert (activated.json()["version"], activated.json()["before"]) == (1, 2)
+    assert (await shop.sagas.adapter.directory.find("order", None))[1].version == 1
+    assert_problem(await api.post("/v1/definitions/order/versions/9/activate"), "not-found")
+
+
+async def test_the_difference_says_what_becomes_of_sagas_in_flight(shop: Counter, api: httpx.AsyncClient) -> None:
+    shop.blocked.add("reserve")
+    await shop.start("order-1")
+    text = "name: order\nversion: 2\nsteps:\n- step: payments.charge\n  inputs: {sku: A-1}\n"
+    registered = await api.post("/v1/definitions", json={"text": text, "activate": False})
+
+    found = (await api.get("/v1/definitions/order/diff", params={"from": 1, "to": 2})).json()
+    back = (await api.get("/v1/definitions/order/diff", params={"from": 2, "to": 1})).json()
+
+    assert registered.status_code == 201, registered.text
+    assert (found["live_sagas"], found["default"]) == ({"from": 1, "to": 0}, 1)
+    assert found["only_from_needs"] == ["inventory.reserve", "mail.confirm"]
+    assert found["effect"] == [
+        "1 saga in flight: on version 1 to the end, whatever is activated",
+        "until then they need inventory.reserve, mail.confirm, which version 2 does not",
+        "a start by name uses version 1; version 2 once it is activated",
+    ]
+    assert back["effect"] == ["a start by name uses version 1 already"]
+
+
+async def test_a_text_that_is_not_acceptable_is_refused_with_its_line_and_column(api: httpx.AsyncClient) -> None:
+    text = "name: order\nversion: 2\nsteps:\n- step: inventory.hold\n- step: bank.charge\n  colour: red\n"
+
+    misspelt = await api.post("/v1/definitions", json={"text": text})
+    unknown = await api.post("/v1/definitions", json={"text": text.replace("  colour: red\n", "")})
+    both = await api.post("/v1/definitions", json={"text": text, "graph": {"name": "order"}})
+
+    assert_problem(misspelt, "definition-refused")
+    assert "line 6, column 3" in misspelt.json()["findings"][0]
+    assert ["line 4, column 3" in one or "line 5, column 3" in one for one in unknown.json()["findings"]][:2] == [
+        True
+    ] * 2
+    assert_problem(both, "usage")
+
+
+async def test_a_dry_run_stores_nothing_and_refuses_the_same(api: httpx.AsyncClient) -> None:
+    text = "name: order\nversion: {}\nsteps:\n- step: payments.charge\n  inputs: {{sku: A-1}}\n"
+    dry = {"dry_run": True}
+
+    new = await api.post("/v1/definitions", params=dry, json={"text": text.format(2)})
+    known = await api.post("/v1/definitions", json={"text": text.format(3)})
+    again = await api.post("/v1/definitions", params=dry, json={"text": text.format(3)})
+    other = await api.post("/v1/definitions", params=dry, json={"text": text.format(1)})
+    over = await api.post("/v1/definitions", params=dry, json={"text": text.format(1), "overwrite": True})
+
+    assert [(one.json()["is_new"], one.json()["number"]) for one in (new, again, over)] == [
+        (True, None),
+        (False, known.json()["number"]),
+        (True, None),
+    ]
+    assert_problem(other, "conflict")
+    assert [one["version"] for one in (await api.get("/v1/definitions/order")).json()["versions"]] == [3, 1]
+
+
 async def test_a_definition_that_does_not_fit_is_refused(api: httpx.AsyncClient) -> None:
     graph = (await api.get("/v1/definitions/order/versions/1")).json()["graph"]
     missing = graph | {"version": 2, "steps": [{**graph["steps"][0], "handler": "hold"}, *graph["steps"][1:]]}

@@ -10,13 +10,13 @@ from saga.authoring import Definition
 from saga.authoring.text.writing import stored_document
 from saga.client import StoreSagas
 from saga.client.registration import registered
-from saga.core.definition.difference import difference
 from saga.core.definition.graph import graph_from_json
 from saga.core.definition.json_value import Json
 from saga.errors import NotFound, UsageError
 from saga.inspection.documents import definition_document
 from saga.inspection.drawing.flow_chart import flow_chart
 from saga.inspection.references import find_definition, missing_definition
+from saga.inspection.version_change import change_document
 
 
 async def definitions(sagas: StoreSagas) -> Document:
@@ -48,17 +48,17 @@ async def version(sagas: StoreSagas, name: str, number: int) -> Document:
 
 
 async def difference_between(sagas: StoreSagas, name: str, before: int, after: int) -> Document:
-    """Tells what differs between two versions, and how many live sagas each has. Raises NotFound."""
-    graphs = [(await find_definition(sagas.adapter, name, version))[1] for version in (before, after)]
-    live = {one.version: one.live for one in await sagas.listing.definitions() if one.name == name}
-    return {
-        "now": now_of(sagas),
-        "name": name,
-        "from": before,
-        "to": after,
-        "changes": list(difference(*graphs)),
-        "live_sagas": {"from": live.get(before, 0), "to": live.get(after, 0)},
-    }
+    """The difference of two versions, and its effect on sagas in flight. Raises NotFound."""
+    (_, old), (_, new) = [await find_definition(sagas.adapter, name, number) for number in (before, after)]
+    known = [one for one in await sagas.listing.definitions() if one.name == name]
+    return {"now": now_of(sagas), **change_document(old, new, known)}
+
+
+async def activate(sagas: StoreSagas, name: str, number: int) -> Document:
+    """Makes a start by name use this version from now on, also if it was used before. Raises NotFound."""
+    await find_definition(sagas.adapter, name, number)  # it names the nearest definition
+    before = await sagas.adapter.directory.activate(name, number)
+    return {"now": now_of(sagas), "name": name, "version": number, "before": before}
 
 
 async def register(

@@ -32,7 +32,7 @@ async def get_version(request: Request, sagas: Connected, name: str, version: in
     return answer(request, await calls.version(sagas, name, version))
 
 
-@routes.get("/definitions/{name}/diff", summary="What differs between two versions, and how many live sagas each has")
+@routes.get("/definitions/{name}/diff", summary="The difference of two versions, and its effect on sagas in flight")
 async def get_difference(
     request: Request,
     sagas: Connected,
@@ -41,6 +41,15 @@ async def get_difference(
     after: Annotated[int, Query(alias="to")],
 ) -> Response:
     return answer(request, await calls.difference_between(sagas, name, before, after))
+
+
+@routes.post(
+    "/definitions/{name}/versions/{version}/activate",
+    Role.ADMIN,
+    summary="Activate a version: a start by name uses it from now on, also an older one again",
+)
+async def activate_definition(request: Request, sagas: Connected, name: str, version: int) -> Response:
+    return answer(request, await calls.activate(sagas, name, version))
 
 
 @routes.post(

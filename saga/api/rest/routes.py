@@ -27,6 +27,14 @@ PROBLEM_SCHEMA: Final = {
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
+        "findings": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Every reason, where there are several.",
+        },
+        "plan": {"$ref": "#/components/schemas/Plan"},
+        "needs": {"type": "string", "description": "The role that is missing."},
+        "retry_after": {"type": "integer", "description": "Seconds, as in Retry-After."},
     },
 }
 _PROBLEM: Final = {

@@ -52,8 +52,15 @@ select id, document, input_schema::text, event_schemas::text from definition whe
 
 -- name: find_default
 -- The version of a definition that a start by name gets: the one activated last.
-select id, document, input_schema::text, event_schemas::text from definition where name = $1 and activated_at is not null
+select id, version, document, input_schema::text, event_schemas::text from definition where name = $1 and activated_at is not null
 order by activated_at desc, version desc limit 1
+
+-- name: activate_again
+-- Makes definition $1 the one of name $2 that was activated last.
+update definition set activated_at = greatest(
+    clock_timestamp(), (select max(o.activated_at) + interval '1 microsecond' from definition o where o.name = $2)
+)
+where id = $1
 
 -- name: in_use
 -- The definitions with a step of services $1 that a start by name gets, or that an unfinished saga runs on.
