@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import JSONResponse
 
+from saga.api.answers.schemas import add_answers
 from saga.api.disclosure import Disclosure
 from saga.api.guard import Guard
 from saga.api.limits import Limits
@@ -15,7 +16,6 @@ from saga.api.live.watcher import Watcher
 from saga.api.principals import Authenticate
 from saga.api.problems import KINDS, NOT_FOUND, Problem, Unbroken, add_handlers
 from saga.api.rest import acting, definitions, events, installation, parts, reading, starting, tokens
-from saga.api.rest.answer_schemas import add_answers
 from saga.api.rest.routes import PROBLEM_SCHEMA
 from saga.api.tokens import TokenAuthentication
 from saga.api.ui.site import site

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
+from saga.api.answers.schemas import ANSWERS
 from saga.api.application import build_routes, described
 from saga.api.problems import KINDS
-from saga.api.rest.answer_schemas import ANSWERS
 from tests.docs.reference.breaking import breaking
 
 START = ("paths", "/v1/sagas", "post")

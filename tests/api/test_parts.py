@@ -176,7 +176,7 @@ async def test_an_older_version_is_activated_again(shop: Counter, api: httpx.Asy
     assert_problem(await api.post("/v1/definitions/order/versions/9/activate"), "not-found")
 
 
-async def test_the_difference_says_what_becomes_of_sagas_in_flight(shop: Counter, api: httpx.AsyncClient) -> None:
+async def test_the_difference_says_what_happens_to_sagas_in_flight(shop: Counter, api: httpx.AsyncClient) -> None:
     shop.blocked.add("reserve")
     await shop.start("order-1")
     text = "name: order\nversion: 2\nsteps:\n- step: payments.charge\n  inputs: {sku: A-1}\n"

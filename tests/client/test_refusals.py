@@ -73,13 +73,14 @@ def test_an_error_of_the_store_comes_through_the_api(error: Exception, comes_as:
 async def test_what_is_not_the_api_is_named(
     said: bytes, error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("saga.client.remote.sagas.CONNECT_SECONDS", 0.05)
+    if error is saga.Unavailable:  # the others are raised at once
+        monkeypatch.setattr("saga.client.remote.sagas.CONNECT_SECONDS", 0.3)
     async with scripted(said) as server:
         with pytest.raises(error):
             async with saga.connect(api=server.link, token=TOKEN):
                 pass
 
-    assert set(server.requests) == {"GET /v1/me"}
+    assert set(server.requests) <= {"GET /v1/me"}
 
 
 async def test_an_api_that_cannot_answer_now_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from saga.errors import NotFound, UsageError
 from saga.inspection.documents import definition_document
 from saga.inspection.drawing.flow_chart import flow_chart
 from saga.inspection.references import find_definition, missing_definition
-from saga.inspection.version_change import change_document
+from saga.inspection.summaries.version_change import change_document
 
 
 async def definitions(sagas: StoreSagas) -> Document:

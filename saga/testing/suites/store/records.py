@@ -131,27 +131,6 @@ class RecordTests(StoreStage):
         assert await directory.find("order", 1) == (number, changed)
         assert await directory.find("order", None) == (number, changed)
 
-    async def test_an_older_version_can_be_activated_again(self) -> None:
-        directory = (await self.adapter()).directory
-        numbers = [
-            await directory.register(graph(step("a"), version=version), None, activate=version != 2, overwrite=False)
-            for version in (1, 2, 3)
-        ]
-
-        befores = [await directory.activate("order", version) for version in (1, 1, 2)]
-
-        assert befores == [3, 1, 1]
-        assert (await directory.find("order", None))[0] == numbers[1]
-        for name, version in (("order", 4), ("ordr", 1)):
-            with pytest.raises(NotFound):
-                await directory.activate(name, version)
-
-    async def test_a_version_that_is_the_first_to_be_activated_follows_none(self) -> None:
-        directory = (await self.adapter()).directory
-        await directory.register(graph(step("a")), None, activate=False, overwrite=False)
-
-        assert await directory.activate("order", 1) is None
-
     async def test_a_version_with_running_sagas_cannot_be_overwritten(self) -> None:
         process = await self.process()
         await self.started(process, definition=graph(step("a")))

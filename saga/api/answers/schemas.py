@@ -7,45 +7,45 @@ from typing import Any, Final, Literal, TypeAlias
 
 from pydantic import TypeAdapter
 
-from saga.api.rest import answers as of
+from saga.api.answers import acting, definitions, installation, sagas
 from saga.core.definition.json_value import Json
 
 Schema: TypeAlias = dict[str, Json]
 ACTIONS: Final = ("roll_back", "pause", "resume", "retry", "skip", "resolve", "abandon")
 
 ANSWERS: Final[Mapping[str, Mapping[int, Any]]] = {
-    "list_sagas": {200: of.SagaPage},
-    "start_saga": {200: of.Started, 201: of.Started},
-    "get_saga": {200: of.Saga},
-    "find_saga_by_key": {200: of.FoundByKey},
-    "get_result": {200: of.Ending, 202: of.NotEnded},
-    "get_history": {200: of.History},
-    "get_step": {200: of.StepOfSaga},
-    "get_graph": {200: of.SagaGraph},
-    "get_effects": {200: of.Effects},
-    "get_why": {200: of.WhyOfSaga},
-    **{f"{action}_saga": {200: of.Saga | of.Planned} for action in ACTIONS},
-    "get_saga_audit": {200: of.AuditOfSaga},
-    "list_audit": {200: of.Audit},
-    "list_definitions": {200: of.Definitions},
-    "register_definition": {200: of.Registered, 201: of.Registered},
-    "activate_definition": {200: of.Activated},
-    "get_definition": {200: of.Versions},
-    "get_version": {200: of.VersionDetails},
-    "get_difference": {200: of.Difference},
-    "list_stuck": {200: of.Stuck},
-    "list_waiting": {200: of.Waiting},
-    "list_services": {200: of.Services},
-    "get_service": {200: of.ServiceNow},
-    "list_processes": {200: of.Processes},
-    "get_leader": {200: of.Leader},
-    "get_doctor": {200: of.Doctor},
-    "get_me": {200: of.Me},
-    "list_tokens": {200: of.Tokens},
-    "create_token": {201: of.NewToken},
-    "revoke_token": {200: of.RevokedToken},
+    "list_sagas": {200: sagas.SagaPage},
+    "start_saga": {200: sagas.Started, 201: sagas.Started},
+    "get_saga": {200: sagas.Saga},
+    "find_saga_by_key": {200: sagas.FoundByKey},
+    "get_result": {200: sagas.Ending, 202: sagas.NotEnded},
+    "get_history": {200: sagas.History},
+    "get_step": {200: sagas.StepOfSaga},
+    "get_graph": {200: sagas.SagaGraph},
+    "get_effects": {200: sagas.Effects},
+    "get_why": {200: sagas.WhyOfSaga},
+    **{f"{action}_saga": {200: sagas.Saga | acting.Planned} for action in ACTIONS},
+    "get_saga_audit": {200: acting.AuditOfSaga},
+    "list_audit": {200: acting.Audit},
+    "list_definitions": {200: definitions.Definitions},
+    "register_definition": {200: definitions.Registered, 201: definitions.Registered},
+    "activate_definition": {200: definitions.Activated},
+    "get_definition": {200: definitions.Versions},
+    "get_version": {200: definitions.VersionDetails},
+    "get_difference": {200: definitions.Difference},
+    "list_stuck": {200: installation.Stuck},
+    "list_waiting": {200: installation.Waiting},
+    "list_services": {200: installation.Services},
+    "get_service": {200: installation.ServiceNow},
+    "list_processes": {200: installation.Processes},
+    "get_leader": {200: installation.Leader},
+    "get_doctor": {200: installation.Doctor},
+    "get_me": {200: installation.Me},
+    "list_tokens": {200: installation.Tokens},
+    "create_token": {201: installation.NewToken},
+    "revoke_token": {200: installation.RevokedToken},
 }
-"""The JSON answers by status. `watch_saga` has none: it answers with a stream."""
+"""The answers in JSON, by status. `watch_saga` is not here, because it answers with a stream."""
 TEXTS: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     "get_graph": {200: ("image/svg+xml", "text/plain")},
     "watch_saga": {200: ("text/event-stream",), 204: ()},
@@ -61,8 +61,8 @@ def add_answers(document: Schema) -> None:
         for name, answers in ANSWERS.items()
         for status, answer in answers.items()
     ]
-    references, definitions = TypeAdapter.json_schemas(inputs, ref_template="#/components/schemas/{model}")
-    document["components"]["schemas"] |= definitions["$defs"]
+    references, found = TypeAdapter.json_schemas(inputs, ref_template="#/components/schemas/{model}")
+    document["components"]["schemas"] |= found["$defs"]
     schemas = {key: schema for (key, _), schema in references.items()}
     for operation in _operations(document):
         name, responses = operation["operationId"], operation["responses"]
