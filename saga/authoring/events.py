@@ -48,7 +48,7 @@ class Events:
         """Adds the events of a wait. Raises DefinitionError: another wait has another type for one of them."""
         for name, kind in types.items():
             known = self._types.setdefault(name, InputType(kind))
-            if known != InputType(kind):
+            if not known.is_same(InputType(kind)):
                 reason = f"Another wait for {name} has another type."
                 raise refused(Code.EVENT_INVALID, place, reason, "Give both the same type, or the events two names.")
 

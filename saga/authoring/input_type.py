@@ -33,10 +33,9 @@ class InputType:
     def __init__(self, kind: AnyType) -> None:
         self._kind = kind
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, InputType) and bool(self._kind == other._kind)
-
-    __hash__ = None  # type: ignore[assignment]  # a schema has no hash
+    def is_same(self, other: InputType) -> bool:
+        """Returns whether both are of one type."""
+        return bool(self._kind == other._kind)
 
     @property
     def shape(self) -> object:
