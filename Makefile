@@ -51,7 +51,7 @@ check: setup ## check style, types and import rules, and run the fast tests; bef
 	@$(PYTHON) -m ruff format --check
 	@$(PYTHON) -m mypy
 	@$(VENV)/bin/lint-imports --no-logo
-	@$(PYTHON) -m pytest -q -m "not slow" tests/core tests/habits tests/test_layout.py
+	@$(PYTHON) -m pytest -q -n $(WORKERS) -m "not slow" tests/core tests/habits tests/test_layout.py
 
 fix: setup ## let ruff repair and format what it can
 	@$(PYTHON) -m ruff check --fix
