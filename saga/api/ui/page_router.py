@@ -135,8 +135,6 @@ def _problem_view(request: Request, problem: Problem, error: Exception) -> View:
         "may_sign_in": takes_tokens(request) and kind in (UNAUTHENTICATED, FORBIDDEN),
         "next": asked_for(request),
     }
-    if (
-        isinstance(error, errors.NotFound) and "ref" in request.path_params
-    ):  # of a saga, which retention may have deleted
-        values["kind"] = "gone"
+    if isinstance(error, errors.NotFound) and "ref" in request.path_params:
+        values["kind"] = "gone"  # a saga, which retention may have deleted
     return View("problem.html", kind.title, "", time.time(), values, kind.status)

@@ -73,6 +73,11 @@ def paths(shop: Shop) -> list[str]:
     return ["/", "/docs", *tabs, f"/sagas/{done}", "/sagas/order:order-1012", *LISTS, "/definitions/order?version=1"]
 
 
+async def texts_of(shop: Shop, *wanted: str) -> list[str]:
+    async with client(shop) as pages:
+        return [(await pages.get(path)).text for path in wanted]
+
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
@@ -138,8 +143,7 @@ async def test_no_link_leaves_the_prefix_and_every_link_leads_somewhere(shop: Sh
 
 
 async def test_the_stuck_saga_says_what_it_waits_for(shop: Shop) -> None:
-    async with client(shop) as pages:
-        text = (await pages.get("/sagas/order:order-1017")).text
+    (text,) = await texts_of(shop, "/sagas/order:order-1017")
 
     assert "It is rolling back because of pack: item damaged, and waits for an operator" in text
     assert "Nothing happens without an operator." in text
@@ -149,8 +153,7 @@ async def test_the_stuck_saga_says_what_it_waits_for(shop: Shop) -> None:
 
 
 async def test_an_unknown_tab_is_the_first_one(shop: Shop) -> None:
-    async with client(shop) as pages:
-        first, odd = [(await pages.get(f"/sagas/order:order-1001?tab={tab}")).text for tab in ("timeline", "nonsense")]
+    first, odd = await texts_of(shop, *[f"/sagas/order:order-1001?tab={tab}" for tab in ("timeline", "nonsense")])
 
     assert "in the queue" in first
     assert odd.count("<svg") == first.count("<svg")
@@ -158,9 +161,7 @@ async def test_an_unknown_tab_is_the_first_one(shop: Shop) -> None:
 
 
 async def test_stuck_sagas_are_grouped_by_what_stopped_them(shop: Shop) -> None:
-    async with client(shop) as pages:
-        text = (await pages.get("/stuck")).text
-        by_service = (await pages.get("/stuck?by=service")).text
+    text, by_service = await texts_of(shop, "/stuck", "/stuck?by=service")
 
     assert f">{STUCK}</div>" in text
     assert "provider answers #" in text
@@ -170,8 +171,7 @@ async def test_stuck_sagas_are_grouped_by_what_stopped_them(shop: Shop) -> None:
 
 
 async def test_services_show_who_serves_them_and_what_is_wrong(shop: Shop) -> None:
-    async with client(shop) as pages:
-        text = (await pages.get("/services")).text
+    (text,) = await texts_of(shop, "/services")
 
     assert "No supervisor leads." in text
     assert "nobody leads" in text
@@ -179,8 +179,7 @@ async def test_services_show_who_serves_them_and_what_is_wrong(shop: Shop) -> No
 
 
 async def test_waits_are_ordered_by_when_they_end_by_themselves(shop: Shop) -> None:
-    async with client(shop) as pages:
-        text = (await pages.get("/waits")).text
+    (text,) = await texts_of(shop, "/waits")
 
     assert text.index("the next attempt of step ship") < text.index("the compensation of step charge is quarantined")
 
