@@ -67,13 +67,12 @@ def test_a_container_has_no_rights_that_it_does_not_need(container: dict[str, An
 def test_the_api_is_probed_where_it_listens_and_has_a_service() -> None:
     api, service = (document for name, document in MANIFESTS if name == "saga-api.yaml")
     (container,) = api["spec"]["template"]["spec"]["containers"]
-    (port,) = container["ports"]
-    (address,) = [entry["value"] for entry in container["env"] if entry["name"] == "SAGA_API"]
+    addresses = [entry["value"] for entry in container["env"] if entry["name"] in {"SAGA_API", "SAGA_GRPC"}]
 
-    assert address == f"0.0.0.0:{port['containerPort']}"
-    assert {container[probe]["httpGet"]["port"] for probe in ("livenessProbe", "readinessProbe")} == {port["name"]}
+    assert addresses == [f"0.0.0.0:{port['containerPort']}" for port in container["ports"]]
+    assert {container[probe]["httpGet"]["port"] for probe in ("livenessProbe", "readinessProbe")} == {"api"}
     assert service["spec"]["selector"].items() <= api["spec"]["template"]["metadata"]["labels"].items()
-    assert service["spec"]["ports"][0]["targetPort"] == port["name"]
+    assert [port["targetPort"] for port in service["spec"]["ports"]] == [port["name"] for port in container["ports"]]
     assert container["securityContext"]["readOnlyRootFilesystem"]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import grpc
@@ -10,9 +11,12 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
+from saga import memory
 from saga.api import extra
 from saga.api.grpc.server import HEALTH, NAMES
 from saga.api.server import served
+from saga.cli.options import StoreOptions
+from saga.cli.processes.api import _serve
 from saga.errors import MissingDriver, UsageError
 from saga.v1 import sagas_pb2 as m
 from saga.v1.sagas_pb2_grpc import SagasStub
@@ -79,6 +83,25 @@ async def test_a_port_in_use_and_an_address_that_others_reach_are_refused(shop: 
     with pytest.raises(UsageError, match="there are no tokens"):
         async with served(shop.away, "127.0.0.1:0", grpc="0.0.0.0:0"):
             pass
+
+
+async def test_the_command_says_where_it_serves(capsys: pytest.CaptureFixture[str]) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    settings = StoreOptions(store="memory://the-command").settings(grpc=address, api="127.0.0.1:0")
+    printed, serving = "", asyncio.create_task(_serve(settings))
+    async with asyncio.timeout(20):
+        while "gRPC" not in printed:
+            await asyncio.sleep(0)
+            printed += capsys.readouterr().out
+        async with grpc.aio.insecure_channel(address) as channel:
+            probed = await health(channel)
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    memory.forget("memory://the-command")
+
+    assert (probed, printed.splitlines()[1]) == (SERVING, f"gRPC: {address}")
+    with pytest.raises(UsageError, match="grpc: not an address"):
+        StoreOptions(store="memory://the-command").settings(grpc="nowhere")
 
 
 def test_a_library_that_is_missing_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
