@@ -33,13 +33,12 @@ $$;
 comment on function keeps_command is 'G37, G40: nothing is called for, but the command row records until when a call may still arrive';
 
 create or replace function parked_progress(p_until timestamptz, p_progress bytea) returns bytea
-language sql immutable parallel safe as $$
-    select case when p_until is null then p_progress
-                else '{"$until":'::bytea || extract(epoch from p_until)::text::bytea || ',"progress":'::bytea
-                     || coalesce(p_progress, 'null'::bytea) || '}'::bytea end
+language sql stable parallel safe as $$
+    select '{"$until":'::bytea || extract(epoch from p_until)::text::bytea || ',"progress":'::bytea
+           || coalesce(p_progress, 'null'::bytea) || '}'::bytea
 $$;
 comment on function parked_progress is
-    'The progress that a claim carries; of a command that was parked for a moment it is {"$until": seconds since 1970, "progress": ...}';
+    'The progress that a claim carries of a command that was parked for a moment: {"$until": seconds since 1970, "progress": ...}';
 
 -- The same rule as `is_vector_kept` in saga/ports/saga_history.py.
 create or replace function recorded_vector(p_kind text, p_vector text, p_version integer) returns text
