@@ -119,7 +119,17 @@ class Process:
         self._committer = Committer(store, clock, identity, outcomes, planner, follow_up, meter)
         self.starter = Starter(store, store_clock, router, lease_seconds, outcomes, follow_up, meter)
         self.runners = StepRunners(adapter, store_clock, identity, planner, follow_up, telemetry)
-        self.executor = Executor(adapter, store_clock, identity, self.definitions, outcomes, planner, follow_up, router)
+        self.executor = Executor(
+            adapter,
+            store_clock,
+            identity,
+            self.definitions,
+            outcomes,
+            planner,
+            follow_up,
+            router,
+            self.runners.engine,
+        )
         intake.run_with(self.executor)
         self.services = ServedServices(
             clock, adapter.membership, router, intake, self.poller, self.executor, dispatcher

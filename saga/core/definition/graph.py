@@ -56,6 +56,11 @@ class Graph:
         return all(step.is_static and step.until is None for step in self.steps)
 
     @cached_property
+    def may_skip_waiting(self) -> bool:
+        """Returns whether a step that waits may be skipped because another one has finished."""
+        return bool(self.timers_with_end or self.cancelling)
+
+    @cached_property
     def timers_with_end(self) -> tuple[int, ...]:
         """The timers that are skipped once another step has finished."""
         return tuple(n for n, step in enumerate(self.steps) if isinstance(step, Timer) and step.until is not None)

@@ -35,10 +35,12 @@ from saga.runtime.planning.outcome_group import group_of
 from saga.runtime.planning.planner import CommitPlanner
 from saga.runtime.steps.attempt import Attempt
 from saga.runtime.steps.bound_handler import BoundHandler
+from saga.runtime.steps.engine import EngineRunner
 from saga.runtime.timing.fair_gate import GateClosed
 from saga.runtime.timing.store_clock import StoreClock
 
 UNKNOWN_HANDLER_SECONDS: Final = 5.0
+_ENGINE: Final = Mode.ENGINE
 
 
 class Executor:
@@ -54,6 +56,7 @@ class Executor:
         planner: CommitPlanner,
         after_commit: AfterCommit,
         peers: Peers,
+        engine: EngineRunner,
     ) -> None:
         self._adapter = adapter
         self._identity = identity
@@ -61,6 +64,7 @@ class Executor:
         self._outcomes = outcomes
         self._planner = planner
         self._after_commit = after_commit
+        self._engine = engine
         lease_seconds = adapter.options.lease_seconds
         self._isolation = Isolation(adapter.store, clock, identity, definitions, lease_seconds)
         self._heartbeat = ClaimHeartbeat(adapter.store, clock, identity, definitions, lease_seconds)
@@ -96,8 +100,11 @@ class Executor:
             return
         step = graph.steps[claim.step]
         bound = self._bound.get((step.service, step.handler))
-        if bound is None or bound.mode is not step.mode:
-            found: Outcome | Committed = self._without_handler(claim, graph)
+        found: Outcome | Committed
+        if step.mode is _ENGINE:
+            found = Outcome(claim, None) if step.service in self._withdrawn else await self._engine.run(claim, graph)
+        elif bound is None or bound.mode is not step.mode:
+            found = self._without_handler(claim, graph)
         else:
             context = self._context(claim, step.name)
             attempt = Attempt(claim, graph, bound.handler, bound.caller, context, bound.patience, self._misfits)

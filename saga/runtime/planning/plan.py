@@ -30,17 +30,29 @@ from saga.core.state.saga_state import State
 from saga.ports.values.audit import Action, Audit
 from saga.ports.values.claim import CommandRef
 from saga.ports.values.notification import Notifications
-from saga.ports.values.write import COUNT_MAX, CUT_OFF, PARKED_SECONDS, Delay, Dispatch, Drop, Result, Write
+from saga.ports.values.write import (
+    COUNT_MAX,
+    CUT_OFF,
+    PARKED_SECONDS,
+    Consumption,
+    Delay,
+    Dispatch,
+    Drop,
+    Result,
+    Write,
+)
 from saga.runtime.planning.assignment import Routes, dispatch_to_owner, dispatch_to_queue
 from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.handover import FRESH_LETTERS
 from saga.runtime.planning.known_facts import known_facts
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.planning.outcome_group import OutcomeGroup
+from saga.runtime.planning.parkings import parkings_of
 
 _REDRIVEN: Final = (HistoryEntry(HistoryKind.REDRIVEN, -1, None),)
 _GOING_WELL: Final = (Phase.RUNNING, Phase.COMPLETED)
-_WITH_RESULT: Final = (ev.Succeeded, ev.Reported)  # a tuple: a union would be built anew for each step
+_WITH_RESULT: Final = (ev.Succeeded, ev.Reported, ev.Cancelled)  # a tuple: a union would be built anew for each step
+_ENGINE: Final = Mode.ENGINE
 _TAKEN_FOR_UNKNOWN: Final = frozenset((RESOLVING, FROZEN))
 
 
@@ -81,12 +93,16 @@ def plan(
         (outcome,) = group.outcomes
         write.drops.append(Drop(outcome.claim.step, None))
         write.results.append(Result(outcome.claim.step, outcome.claim.deliveries, outcome.value))
+        if outcome.consumes is not None:
+            write.consumptions = [Consumption(outcome.claim.step, outcome.consumes)]
         _dispatch(group, decision.commands, planned, routes, notifications)
         write.is_new = True
     else:
         _dispatch(group, _close_claims(group, planned), planned, routes, notifications)
         _hand_on(group, planned, routes, notifications)
         write.is_new = _is_new(write, group.state.vector)
+    if not graph.is_static:
+        write.parkings = [*write.parkings, *parkings_of(graph, write.dispatches)]
     if HANDLED in decision.state.vector:
         _record_rejections(group, planned)
     planned.is_ending = decision.changed and decision.state.phase.is_terminal
@@ -167,7 +183,7 @@ def _is_plain_success(group: OutcomeGroup, decision: Decision) -> bool:
     """
     if len(group.outcomes) != 1 or group.extra or type(group.outcomes[0].event) is not ev.Succeeded:
         return False
-    if group.outcomes[0].first is not None:
+    if group.outcomes[0].first is not None or group.graph.may_skip_waiting:
         return False
     return decision.state.phase in _GOING_WELL and group.state.vector[group.outcomes[0].claim.step] == DISPATCHED
 
@@ -179,6 +195,8 @@ def _close_claims(group: OutcomeGroup, planned: CommitPlan) -> Iterable[Command]
     commands = dict(wanted)
     for outcome in group.outcomes:  # one step may have several, of successive claims
         _close_claim(group, outcome, wanted.get(outcome.claim.step), commands, planned)
+        if outcome.consumes is not None:
+            _consume(group, outcome, outcome.consumes, write)
     if write.changed and not write.entries:  # every version has a line of history
         write.entries = _REDRIVEN
     if planned.decision.changed:
@@ -212,6 +230,14 @@ def _close_claim(
         write.results.append(Result(step, claim.deliveries, outcome.value))
 
 
+def _consume(group: OutcomeGroup, outcome: Outcome, event: str, write: Write) -> None:
+    """An event is consumed only if it is the outcome that is recorded (G58), and by one outcome of its step."""
+    step = outcome.claim.step
+    before, after = group.state.vector[step], write.state.vector[step]
+    if after not in (before, VOID) and all(other.step != step for other in write.consumptions):
+        write.consumptions = [*write.consumptions, Consumption(step, event)]
+
+
 def _delay(group: OutcomeGroup, outcome: Outcome, after_seconds: float, planned: CommitPlan) -> None:
     planned.write.delays.append(_delay_of(group, outcome, after_seconds, planned))
     planned.timers.append((group.graph.steps[outcome.claim.step].service, after_seconds))
@@ -219,6 +245,8 @@ def _delay(group: OutcomeGroup, outcome: Outcome, after_seconds: float, planned:
 
 def _delay_of(group: OutcomeGroup, outcome: Outcome, after_seconds: float, planned: CommitPlan) -> Delay:
     step = outcome.claim.step
+    if outcome.parking is not None:
+        planned.write.parkings = [*planned.write.parkings, outcome.parking]
     failures = outcome.event.failures if isinstance(outcome.event, ev.Failed) else outcome.claim.failures
     isolated_attempts = outcome.claim.isolated_attempts
     if planned.decision.state.vector[step] not in (group.state.vector[step], group.state.vector[step].lower()):
@@ -248,15 +276,18 @@ def _dispatch(
     group: OutcomeGroup, commands: Iterable[Command], planned: CommitPlan, routes: Routes, notifications: Notifications
 ) -> None:
     for command in commands:
-        service = group.graph.steps[command.step].service
-        dispatch = None
+        step = group.graph.steps[command.step]
+        service, dispatch = step.service, None
         if command.after_seconds == 0 and group.state.vector[command.step] in FRESH_LETTERS:
             dispatch = dispatch_to_owner(group.saga, command, service, routes, notifications)
         if dispatch is None:
-            if not routes.queues_commands and not _is_parked(group, command.step):
+            is_engine = step.mode is _ENGINE
+            if not routes.queues_commands and not is_engine and not _is_parked(group, command.step):
                 planned.messages.append(command)
                 continue
             dispatch = dispatch_to_queue(command, service, notifications)
+            if is_engine:
+                planned.timers.append((service, command.after_seconds))
         elif dispatch.owner == routes.identity.number:
             planned.handovers.append(dispatch)
         planned.write.dispatches.append(dispatch)

@@ -10,12 +10,14 @@ from saga.core.rules import events as ev
 from saga.core.rules.decide import decide
 from saga.core.rules.decision import Decision, HistoryEntry
 from saga.core.rules.history_kind import HistoryKind
+from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import initial_state
 from saga.ports.values.notification import Notifications
 from saga.ports.values.start import Start
 from saga.ports.values.write import Dispatch
 from saga.runtime.planning.assignment import Routes, dispatch_to_owner, dispatch_to_queue
+from saga.runtime.planning.parkings import parkings_of
 from saga.runtime.planning.start_request import StartRequest
 
 _GOING_WELL: Final = (Phase.RUNNING, Phase.COMPLETED)
@@ -47,8 +49,10 @@ def start_of(
     dispatches: list[Dispatch] = []
     for command in decision.commands:
         service = graph.steps[command.step].service
-        dispatch = dispatch_to_owner(request.saga, command, service, routes, notifications) if assign else None
-        if dispatch is None and (routes.queues_commands or not assign):
+        is_engine = graph.steps[command.step].mode is Mode.ENGINE
+        is_assigned = assign and command.after_seconds == 0
+        dispatch = dispatch_to_owner(request.saga, command, service, routes, notifications) if is_assigned else None
+        if dispatch is None and (routes.queues_commands or is_engine or not assign):
             dispatch = dispatch_to_queue(command, service, notifications)
         if dispatch is not None:  # else it goes over the bus
             dispatches.append(dispatch)
@@ -65,4 +69,5 @@ def start_of(
         dispatches=dispatches,
         entries=decision.entries,
         trace=request.trace,
+        parkings=() if graph.is_static else parkings_of(graph, dispatches),
     )

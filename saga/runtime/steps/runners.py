@@ -7,7 +7,9 @@ from saga.ports.journal import Journal
 from saga.runtime.after_commit import AfterCommit
 from saga.runtime.identity import ProcessIdentity
 from saga.runtime.planning.planner import CommitPlanner
+from saga.runtime.steps.engine import EngineRunner
 from saga.runtime.steps.external import ExternalRunner
+from saga.runtime.steps.inbox_looks import InboxLooks
 from saga.runtime.steps.journaled import JournaledRunner
 from saga.runtime.steps.runner import StepRunner
 from saga.runtime.steps.transactional import TransactionalRunner
@@ -31,6 +33,8 @@ class StepRunners:
         self.transactional: StepRunner = self._watched(
             TransactionalRunner(adapter, clock, identity, planner, after_commit)
         )
+        self.looks: InboxLooks = InboxLooks(adapter.inbox)
+        self.engine: EngineRunner = EngineRunner(self.looks, clock)
         self.external: StepRunner = self._watched(ExternalRunner(clock, adapter.options.margin_seconds))
 
     def journaled(self, journal: Journal) -> StepRunner:
