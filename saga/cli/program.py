@@ -45,6 +45,11 @@ _SAGAS: Final = (
         'Start a saga and print its id: `saga start order \'{"sku": "A-1"}\' --key order-1017 --wait`.',
         """saga start order '{"sku": "A-1"}'""",
     ),
+    Command(
+        "saga.cli.sagas.send:send",
+        "Send an event to a saga: `saga send transfer:t-17 review '{\"approved\": true}'`.",
+        """saga send transfer:t-17 review '{"approved": true}'""",
+    ),
     Command("saga.cli.sagas.ls:ls", "List sagas, newest first.", "saga ls --stuck"),
     Command(
         "saga.cli.sagas.show:show",

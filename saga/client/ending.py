@@ -35,3 +35,11 @@ class Ending(Generic[ResultT]):
 def ending_document(ending: Ending[Value]) -> dict[str, Value]:
     """The end of a saga as JSON."""
     return {"status": ending.status, "value": ending.value, "reason": ending.reason}
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The receipt of an event that was sent to a saga. `is_new` is False if the same event was sent before: an id counts once."""
+
+    id: str
+    is_new: bool

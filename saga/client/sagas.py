@@ -12,7 +12,7 @@ from uuid import UUID
 from typing_extensions import TypeVar
 
 from saga.authoring import Definition
-from saga.client.ending import Ending, ResultT
+from saga.client.ending import Ending, ResultT, Sent
 from saga.codec.codec import Value
 from saga.core.ids import RANDOM_BYTES, uuid7
 
@@ -47,6 +47,10 @@ class Handle(Generic[ResultT]):
         is_new, self._is_new = self._is_new, False
         waiting = self._sagas.wait(self.id, is_new=is_new)
         return await (waiting if timeout_seconds is None else asyncio.wait_for(waiting, timeout_seconds))
+
+    async def send(self, name: str, payload: Value = None, *, id: str | None = None) -> Sent:  # noqa: A002 (the word of the protocol)
+        """Sends an event to the saga. See `Sagas.send`."""
+        return await self._sagas.send(self.id, name, payload, id=id)
 
 
 class Sagas(Protocol):
@@ -140,6 +144,27 @@ class Sagas(Protocol):
     def handle(self, saga: UUID) -> Handle:
         """The handle of a saga that was started before."""
         return Handle(self, saga)
+
+    async def send(
+        self,
+        saga: UUID | Handle | tuple[str, str],
+        name: str,
+        payload: Value = None,
+        *,
+        id: str | None = None,  # noqa: A002 (the word of the protocol)
+    ) -> Sent:
+        """Sends an event to a saga: its id, its handle, or its definition and start key. It is durable when this returns.
+
+        It is kept until a wait of the saga consumes it, also if none waits yet. `id`: the same id counts once in a saga; without one,
+        each call is an event of its own.
+
+        Raises:
+            UsageError: the definition of the saga knows no such event, or the id is not printable text.
+            InputRefused: the payload does not fit the type of the event, or is too large.
+            Conflict: the saga has ended, or the id was used for another event.
+            NotFound: there is no such saga.
+        """
+        raise NotImplementedError
 
     async def wait(self, saga: UUID, *, is_new: bool = False) -> Ending:
         """Waits until a saga has ended. `is_new`: this connection has just started it. Raises NotFound."""

@@ -13,9 +13,10 @@ import pydantic_core
 from msgspec.structs import replace
 
 from saga.authoring import Definition
-from saga.client.ending import Ending, Status
+from saga.client.ending import Ending, Sent, Status
 from saga.client.registration import store_definition
 from saga.client.sagas import Handle, InputT, Sagas
+from saga.client.sending import Sending, event_of
 from saga.codec.codec import Value, encode_untyped
 from saga.core.definition.graph import Graph
 from saga.core.definition.schema import misfits
@@ -53,6 +54,7 @@ class StoreSagas(Sagas):
     def __init__(self, process: Process) -> None:
         self.process = process
         self._searching = asyncio.Semaphore(SEARCHES_AT_ONCE)
+        self._sending = Sending(process)
         self._registered: dict[int, tuple[Definition, int, Graph]] = {}
 
     async def register(self, definition: Definition, *, activate: bool = True, overwrite: bool = False) -> int:
@@ -177,6 +179,24 @@ class StoreSagas(Sagas):
         if (known.definition_name, known.input) != (request.graph.name, request.input):
             raise Conflict(f"the id {request.saga} belongs to a saga of {known.definition_name} with another input")
         return Handle(self, request.saga)
+
+    async def send(
+        self,
+        saga: UUID | Handle | tuple[str, str],
+        name: str,
+        payload: Value = None,
+        *,
+        id: str | None = None,  # noqa: A002 (the word of the protocol)
+        tx: CallerTransaction | None = None,
+    ) -> Sent:
+        """Sends an event to a saga. It is durable when this returns (with `tx`: when the caller commits).
+
+        As `Sagas.send`. `tx`: see `start`; a process of the installation wakes the saga within about a second of the commit.
+        """
+        target = (
+            saga if isinstance(saga, UUID) else saga.id if isinstance(saga, Handle) else (await self.find(*saga)).id
+        )
+        return await self._sending.send(target, event_of(name, payload, str(self.new_id()) if id is None else id), tx)
 
     async def find(self, definition: Definition | str, key: str) -> Handle:
         """Finds the saga that was started with this key. Raises NotFound."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json as json_text
 import sys
-from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from cyclopts import Parameter
@@ -15,10 +14,11 @@ from saga.cli.exit_codes import DONE, FAILED
 from saga.cli.log_setup import log_for_people
 from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
 from saga.cli.output import print_json, say
+from saga.cli.sagas.payload import payload_of
 from saga.cli.sagas.tags import tags_of
 from saga.client import Ending, ending_document
 from saga.core.duration import duration_ms
-from saga.errors import InputRefused, NotFound, UsageError
+from saga.errors import NotFound
 from saga.inspection.references import missing_definition
 from saga.loops import run
 
@@ -59,7 +59,7 @@ def start(  # noqa: PLR0913 (an option each)
     """
     settings = store.settings()
     log_for_people(settings)
-    value, tags, seconds = _value(input), tags_of(tag), duration_ms(timeout) / 1000
+    value, tags, seconds = payload_of(input, "input"), tags_of(tag), duration_ms(timeout) / 1000
 
     async def started() -> tuple[UUID, Ending | None]:
         async with connect(settings=settings) as sagas:
@@ -86,21 +86,6 @@ def start(  # noqa: PLR0913 (an option each)
     else:
         say(_ending_line(ending))
     return FAILED if wait and (ending is None or not ending.is_completed) else DONE
-
-
-def _value(text: str | None) -> Any:
-    if text is None:
-        return None
-    try:
-        if text == "-":
-            return json_text.loads(sys.stdin.read())
-        if text.startswith("@"):
-            return json_text.loads(Path(text[1:]).read_text(encoding="utf-8"))
-        return json_text.loads(text)
-    except OSError as error:
-        raise UsageError(f"the input cannot be read from {text[1:]}: {error.strerror}") from error
-    except ValueError as error:
-        raise InputRefused(f"the input is not JSON: {error}") from error
 
 
 def _ending_line(ending: Ending) -> str:

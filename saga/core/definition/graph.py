@@ -56,6 +56,11 @@ class Graph:
         return all(step.is_static and step.until is None for step in self.steps)
 
     @cached_property
+    def event_names(self) -> tuple[str, ...]:
+        """The names of the events for which some step waits."""
+        return tuple(dict.fromkeys(name for step in self.steps if isinstance(step, Wait) for name in step.names))
+
+    @cached_property
     def may_skip_waiting(self) -> bool:
         """Returns whether a step that waits may be skipped because another one has finished."""
         return bool(self.timers_with_end or self.cancelling)

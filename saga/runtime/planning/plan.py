@@ -47,7 +47,7 @@ from saga.runtime.planning.handover import FRESH_LETTERS
 from saga.runtime.planning.known_facts import known_facts
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.planning.outcome_group import OutcomeGroup
-from saga.runtime.planning.parkings import parkings_of
+from saga.runtime.planning.parkings import parking_of
 
 _REDRIVEN: Final = (HistoryEntry(HistoryKind.REDRIVEN, -1, None),)
 _GOING_WELL: Final = (Phase.RUNNING, Phase.COMPLETED)
@@ -101,8 +101,6 @@ def plan(
         _dispatch(group, _close_claims(group, planned), planned, routes, notifications)
         _hand_on(group, planned, routes, notifications)
         write.is_new = _is_new(write, group.state.vector)
-    if not graph.is_static:
-        write.parkings = [*write.parkings, *parkings_of(graph, write.dispatches)]
     if HANDLED in decision.state.vector:
         _record_rejections(group, planned)
     planned.is_ending = decision.changed and decision.state.phase.is_terminal
@@ -281,16 +279,16 @@ def _dispatch(
         if command.after_seconds == 0 and group.state.vector[command.step] in FRESH_LETTERS:
             dispatch = dispatch_to_owner(group.saga, command, service, routes, notifications)
         if dispatch is None:
-            is_engine = step.mode is _ENGINE
-            if not routes.queues_commands and not is_engine and not _is_parked(group, command.step):
+            if not routes.queues_commands and step.mode is not _ENGINE and not _is_parked(group, command.step):
                 planned.messages.append(command)
                 continue
             dispatch = dispatch_to_queue(command, service, notifications)
-            if is_engine:
-                planned.timers.append((service, command.after_seconds))
         elif dispatch.owner == routes.identity.number:
             planned.handovers.append(dispatch)
         planned.write.dispatches.append(dispatch)
+        if step.mode is _ENGINE:
+            planned.write.parkings = [*planned.write.parkings, parking_of(step, command.step)]
+            planned.timers.append((service, command.after_seconds))
 
 
 def _hand_on(group: OutcomeGroup, planned: CommitPlan, routes: Routes, notifications: Notifications) -> None:

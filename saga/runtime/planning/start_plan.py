@@ -17,7 +17,7 @@ from saga.ports.values.notification import Notifications
 from saga.ports.values.start import Start
 from saga.ports.values.write import Dispatch
 from saga.runtime.planning.assignment import Routes, dispatch_to_owner, dispatch_to_queue
-from saga.runtime.planning.parkings import parkings_of
+from saga.runtime.planning.parkings import parking_of
 from saga.runtime.planning.start_request import StartRequest
 
 _GOING_WELL: Final = (Phase.RUNNING, Phase.COMPLETED)
@@ -69,5 +69,7 @@ def start_of(
         dispatches=dispatches,
         entries=decision.entries,
         trace=request.trace,
-        parkings=() if graph.is_static else parkings_of(graph, dispatches),
+        parkings=[
+            parking_of(step, each.step) for each in dispatches if (step := graph.steps[each.step]).mode is Mode.ENGINE
+        ],
     )
