@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         Unavailable,
         UsageError,
     )
-    from saga.runtime.handlers.answers import DidNotHappen, GiveUp, NotYet, Reject
+    from saga.runtime.handlers.answers import DidNotHappen, GiveUp, NotYet, Pending, Reject
     from saga.runtime.handlers.context import Context
     from saga.runtime.handlers.participant import Participant
 
@@ -43,6 +43,7 @@ __all__ = [
     "NotFound",
     "NotYet",
     "Participant",
+    "Pending",
     "Reject",
     "Retry",
     "SagaError",
@@ -62,7 +63,7 @@ _MODULES = {
     "saga.authoring": ("Condition", "Definition", "Retry", "any_of", "at_least"),
     "saga.client": ("Ending", "Handle", "Sagas"),
     "saga.codec.sensitive": ("Sensitive",),
-    "saga.runtime.handlers.answers": ("DidNotHappen", "GiveUp", "NotYet", "Reject"),
+    "saga.runtime.handlers.answers": ("DidNotHappen", "GiveUp", "NotYet", "Pending", "Reject"),
     "saga.runtime.handlers.context": ("Context",),
     "saga.runtime.handlers.participant": ("Participant",),
 }

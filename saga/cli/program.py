@@ -50,6 +50,11 @@ _SAGAS: Final = (
         "Send an event to a saga: `saga send transfer:t-17 review '{\"approved\": true}'`.",
         """saga send transfer:t-17 review '{"approved": true}'""",
     ),
+    Command(
+        "saga.cli.sagas.complete:complete",
+        'End an external step that waits for somebody outside: `saga complete TOKEN \'{"charge": "ch_1"}\'`.',
+        """saga complete TOKEN '{"charge": "ch_1"}'""",
+    ),
     Command("saga.cli.sagas.ls:ls", "List sagas, newest first.", "saga ls --stuck"),
     Command(
         "saga.cli.sagas.show:show",

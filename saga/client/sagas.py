@@ -166,6 +166,25 @@ class Sagas(Protocol):
         """
         raise NotImplementedError
 
+    async def complete(self, token: str, value: Value = None) -> Sent:
+        """Ends an external step whose handler has raised `Pending`: it has succeeded with this result. `token`: its `ctx.token`.
+
+        Raises:
+            UsageError: this is not a token.
+            InputRefused: the result does not fit the type that the handler returns, or is too large.
+            Conflict: the step is finished, or was completed with another outcome.
+            NotFound: the saga was purged.
+        """
+        raise NotImplementedError
+
+    async def reject(self, token: str, reason: str) -> Sent:
+        """Ends such a step as `Reject` does: it has had no effect and never will have one. Raises as `complete`."""
+        raise NotImplementedError
+
+    async def fail(self, token: str, reason: str) -> Sent:
+        """Ends such a step as `GiveUp` does: no retry will mend it, and nobody knows whether it took effect. Raises as `complete`."""
+        raise NotImplementedError
+
     async def wait(self, saga: UUID, *, is_new: bool = False) -> Ending:
         """Waits until a saga has ended. `is_new`: this connection has just started it. Raises NotFound."""
         raise NotImplementedError

@@ -14,15 +14,25 @@ from saga.codec.codec import Misfit, Unreadable, Value, encode_untyped
 from saga.core.definition.graph import Graph
 from saga.core.definition.schema import misfits
 from saga.core.nearest import with_nearest
+from saga.core.state.letters import ANY_DISPATCHED, ANY_RESOLVING, WORDS
 from saga.errors import Conflict, InputRefused, NotFound, UsageError
 from saga.ports.inbox import InboxEvent, Receipt
 from saga.ports.store import Connection
 from saga.ports.values.caller_transaction import CallerTransaction
 from saga.runtime.commit.caller_transaction import driver_connection
+from saga.runtime.handlers.completion_token import completable_of
 from saga.runtime.process import Process
+from saga.runtime.steps.completion import Completion, awaited_name, completion_document
 
 EVENT_ID_CHARS_MAX: Final = 200
 PAYLOAD_BYTES_MAX: Final = 256 * 1024
+
+
+_COMPLETABLE: Final = ANY_DISPATCHED | ANY_RESOLVING
+
+
+class SameIdError(Conflict):
+    """The id of an event was used for another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +57,35 @@ class Sending:
             case Receipt.NO_SAGA:
                 raise NotFound(f"there is no saga {saga}: the event {event.name} was not kept")
             case Receipt.DIFFERENT:
-                raise Conflict(
+                raise SameIdError(
                     f"the id {event.event!r} was used for another event of the saga {saga}: send this one under an id of its own"
                 )
             case receipt:
                 if tx is None:  # G61: a transaction of its own, after that of the event
                     await inbox.wake(saga)
                 return Sent(event.event, is_new=receipt is Receipt.KEPT)
+
+    async def complete(self, token: str, completion: Completion) -> Sent:
+        """Ends the step that a token stands for. Raises as `Sagas.complete`."""
+        process = self.process
+        target = completable_of(token, await process.adapter.inbox.completion_key())
+        saga = await process.ledger.snapshot(target.saga)
+        graph = await process.definitions.graph(saga.definition)
+        step, letter = graph.steps[target.step], saga.state.vector[target.step]
+        if letter not in _COMPLETABLE:
+            raise Conflict(f"the token is used up: the step {step.name} of the saga {target.saga} is {WORDS[letter]}")
+        if completion.rejected is None and completion.failed is None:
+            contract = (await process.directory.contracts()).get(f"{step.service}.{step.handler}")
+            schema = None if contract is None else contract.output_schema
+            if problems := misfits(schema, pydantic_core.from_json(bytes(completion.value))):
+                raise InputRefused(f"the result of {step.name} does not fit: {'; '.join(problems)}")
+        event = InboxEvent(target.event, awaited_name(step.name), completion_document(completion))
+        try:
+            return await self.keep(target.saga, graph, event, None)
+        except SameIdError:
+            raise Conflict(
+                f"the step {step.name} of the saga {target.saga} was completed before, with another outcome"
+            ) from None
 
     async def _graph(self, saga: UUID) -> Graph:
         found = await self.process.ledger.statuses([saga])
@@ -62,18 +94,24 @@ class Sending:
         return await self.process.definitions.graph(found[saga].definition)
 
 
-def event_of(name: str, payload: Value, event: str) -> InboxEvent:
-    """An event with this payload, which has to be JSON. Raises InputRefused, UsageError."""
+def encoded(what: str, value: Value) -> bytes:
+    """A value as JSON. `what` names it in errors. Raises InputRefused."""
     try:
-        data = encode_untyped(payload)
+        data = encode_untyped(value)
     except Misfit as error:
-        raise InputRefused(f"the event {name} does not fit: {error}") from error
+        raise InputRefused(f"{what} does not fit: {error}") from error
     except Unreadable as error:
-        raise InputRefused(f"the event {name} cannot be read back: {error}") from error
+        raise InputRefused(f"{what} cannot be read back: {error}") from error
     if len(data) > PAYLOAD_BYTES_MAX:
         raise InputRefused(
-            f"the event {name} has {len(data):,} bytes, more than {PAYLOAD_BYTES_MAX:,}: store it elsewhere and send its address"
+            f"{what} has {len(data):,} bytes, more than {PAYLOAD_BYTES_MAX:,}: store it elsewhere and send its address"
         )
+    return data
+
+
+def event_of(name: str, payload: Value, event: str) -> InboxEvent:
+    """An event with this payload, which has to be JSON. Raises InputRefused, UsageError."""
+    data = encoded(f"the event {name}", payload)
     if not 1 <= len(event) <= EVENT_ID_CHARS_MAX or "\0" in event or not event.isprintable():
         raise UsageError(
             f"the id of an event has 1 to {EVENT_ID_CHARS_MAX} printable characters, not {ascii(event)[:80]}"

@@ -10,17 +10,19 @@ from typing import Final, overload
 from uuid import UUID
 
 import pydantic_core
+from msgspec import Raw
 from msgspec.structs import replace
 
 from saga.authoring import Definition
 from saga.client.ending import Ending, Sent, Status
 from saga.client.registration import store_definition
 from saga.client.sagas import Handle, InputT, Sagas
-from saga.client.sending import Sending, event_of
+from saga.client.sending import Sending, encoded, event_of
 from saga.codec.codec import Value, encode_untyped
 from saga.core.definition.graph import Graph
 from saga.core.definition.schema import misfits
 from saga.core.state.phase import Phase
+from saga.core.text import storable
 from saga.errors import AlreadyExists, Conflict, InputRefused, NotFound, Unavailable
 from saga.inspection.explanation import Explanation
 from saga.inspection.query.parser import parse
@@ -37,6 +39,7 @@ from saga.ports.values.notification import SagaStatus
 from saga.runtime.planning.start_request import StartRequest
 from saga.runtime.planning.start_values import check_id, check_texts, encoded_input, encoded_tags
 from saga.runtime.process import Process
+from saga.runtime.steps.completion import Completion
 
 START_TIMEOUT_SECONDS: Final = 30.0
 SEARCHES_AT_ONCE: Final = 2
@@ -197,6 +200,15 @@ class StoreSagas(Sagas):
             saga if isinstance(saga, UUID) else saga.id if isinstance(saga, Handle) else (await self.find(*saga)).id
         )
         return await self._sending.send(target, event_of(name, payload, str(self.new_id()) if id is None else id), tx)
+
+    async def complete(self, token: str, value: Value = None) -> Sent:  # noqa: D102 (see `Sagas`)
+        return await self._sending.complete(token, Completion(value=Raw(encoded("the result", value))))
+
+    async def reject(self, token: str, reason: str) -> Sent:  # noqa: D102 (see `Sagas`)
+        return await self._sending.complete(token, Completion(rejected=storable(reason)))
+
+    async def fail(self, token: str, reason: str) -> Sent:  # noqa: D102 (see `Sagas`)
+        return await self._sending.complete(token, Completion(failed=storable(reason)))
 
     async def find(self, definition: Definition | str, key: str) -> Handle:
         """Finds the saga that was started with this key. Raises NotFound."""

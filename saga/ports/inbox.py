@@ -65,5 +65,8 @@ class Inbox(Protocol):
     async def first(self, asked: Sequence[tuple[UUID, Sequence[str]]]) -> list[InboxEvent | None]:
         """Finds, for each saga and names, the event that was sent first and that no step has consumed."""
 
+    async def completion_key(self) -> bytes:
+        """The key that makes the tokens of this installation: 32 bytes, always the same."""
+
     async def events(self, saga: UUID) -> list[KeptEvent]:
         """Reads all events of a saga in the order in which they were sent, for people."""

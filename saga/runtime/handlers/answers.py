@@ -24,12 +24,26 @@ class GiveUp(Exception):
 class NotYet(Exception):
     """The step is ongoing: it is attempted again after a while. This does not count as a failure, and has no limit.
 
-    The step has begun: a rollback asks it again until it returns or raises `Reject`, and waits if it is the pivot.
+    What the handler has written in the transaction of its step is rolled back. Where somebody can tell when the work is done, raise
+    `Pending` instead, which asks nobody. The step has begun: a rollback asks it again until it returns or raises `Reject`, and waits
+    if it is the pivot.
     """
 
     def __init__(self, after: Duration = "1s") -> None:
         super().__init__(f"not yet, again in {after}")
         self.after_seconds: float = duration_ms(after) / 1000
+
+
+class Pending(Exception):
+    """An external step is under way, and somebody else will say how it ended: `sagas.complete`, `reject` or `fail` with `ctx.token`.
+
+    Until then no process is occupied and nothing is asked. After `within` without an answer the attempt has failed, with an unknown
+    outcome, and the retry policy decides.
+    """
+
+    def __init__(self, within: Duration) -> None:
+        super().__init__(f"pending, to be completed within {within}")
+        self.within_seconds: float = duration_ms(within) / 1000
 
 
 class DidNotHappen(Exception):

@@ -18,6 +18,7 @@ from saga.errors import UsageError
 from saga.logger import Logger, get_logger
 from saga.ports.store import Connection
 from saga.ports.values.claim import Claim
+from saga.runtime.handlers.completion_token import token_of
 from saga.runtime.handlers.sqlalchemy_session import session_on
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class HeartbeatSender(Protocol):
 class Context:
     """Gives a running handler the facts of its saga, and a connection in the step's transaction."""
 
-    __slots__ = ("_claim", "_connection", "_heartbeat", "_log", "_task", "step")
+    __slots__ = ("_claim", "_completion_key", "_connection", "_heartbeat", "_log", "_task", "step")
 
     def __init__(
         self,
@@ -85,6 +86,7 @@ class Context:
         # Weak, because the variables of the task hold this context: a cycle would be left to the garbage collector.
         self._task = None if task is None else weakref.ref(task)
         self._connection: Connection = None
+        self._completion_key: bytes | None = None
         self._log: Logger | None = None
 
     @property
@@ -132,6 +134,26 @@ class Context:
     def idempotency_key(self) -> str:
         """The same key for every attempt of this step and operation (a UUIDv5 of saga, step and operation)."""
         return str(idempotency_key(self.saga_id, step_path(self.step, ()), self.operation))
+
+    @property
+    def token(self) -> str:
+        """The token with which `sagas.complete`, `reject` or `fail` ends this step after the handler has raised `Pending`.
+
+        It is printable ASCII of at most 64 characters, and the same for an attempt that is repeated after a crash. Whoever has it can
+        complete the step: treat it as a password.
+
+        Raises:
+            UsageError: the step is not external, or is being compensated or probed.
+        """
+        if self._completion_key is None:
+            raise UsageError(
+                f"step {self.step} has no token: only the handler of an external step gets one, and not its compensation"
+            )
+        return token_of(self._claim, self._completion_key)
+
+    def be_completable(self, key: bytes) -> None:
+        """The handler may raise `Pending`. `key` makes its token. Called by the framework."""
+        self._completion_key = key
 
     @property
     def sql(self) -> GuardedConnection:

@@ -10,13 +10,13 @@ from typing import Final, TypeVar, cast
 
 from saga.core.duration import DURATION_MS_MAX
 from saga.core.text import class_name, named, storable
-from saga.runtime.handlers.answers import DidNotHappen, GiveUp, NotYet, Reject
+from saga.runtime.handlers.answers import DidNotHappen, GiveUp, NotYet, Pending, Reject
 from saga.runtime.handlers.context import Context, current_step
 
 NO_REASON: Final = "no reason given"
 NAMED_MAX: Final = 5
 """Exceptions of a group that its text names."""
-_ANSWERS: Final = (Reject, NotYet, GiveUp, DidNotHappen)
+_ANSWERS: Final = (Reject, NotYet, Pending, GiveUp, DidNotHappen)
 AnswerT = TypeVar("AnswerT", bound=BaseException)
 
 
@@ -51,6 +51,8 @@ def answer_of(error: BaseException) -> Exception:
         return Reject(storable("; ".join(dict.fromkeys(map(_reason, rejections)))))
     if waits := _all_of(NotYet, found):
         return NotYet(max(map(_seconds, waits)))
+    if pending := _all_of(Pending, found):
+        return Pending(max(_within(each) for each in pending))
     if _all_of(DidNotHappen, found):
         return DidNotHappen(described(error))
     if any(_is(leaf, GiveUp) for leaf in found):
@@ -92,7 +94,15 @@ def _reason(rejection: Reject) -> str:
 
 
 def _seconds(answer: NotYet) -> float:
-    seconds = _attribute(answer, "after_seconds", None)
+    return _duration(_attribute(answer, "after_seconds", None))
+
+
+def _within(answer: Pending) -> float:
+    return round(_duration(_attribute(answer, "within_seconds", None)), 3)
+
+
+def _duration(seconds: object) -> float:
+    """The seconds that an answer names; 1, if a subclass has not called our __init__."""
     if not isinstance(seconds, int | float) or not math.isfinite(seconds):
         return 1.0
     return min(max(float(seconds), 0.0), DURATION_MS_MAX / 1_000)

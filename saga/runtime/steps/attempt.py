@@ -22,7 +22,7 @@ from saga.core.state.operation import Operation
 from saga.core.text import DOES_NOT_FIT, TEXT_CHARS_MAX, storable
 from saga.errors import AccessRefused, InputRefused, ServerFailed, TransactionEnded, Unavailable
 from saga.ports.values.claim import Claim
-from saga.runtime.handlers.answers import GiveUp, NotYet, Reject
+from saga.runtime.handlers.answers import GiveUp, NotYet, Pending, Reject
 from saga.runtime.handlers.context import Context
 from saga.runtime.handlers.handler_caller import HandlerCaller
 from saga.runtime.handlers.handler_function import HandlerFunction
@@ -177,6 +177,9 @@ class Attempt(Struct):
         """
         if isinstance(error, NotYet):
             return self.ongoing(error.after_seconds)
+        if isinstance(error, Pending):
+            why = "Pending is an answer of an external step alone, and not of its compensation or probe"
+            return self.failed(GiveUp(why), is_final=True, quiet_seconds=quiet_seconds)
         if self.left is not None:
             return self.left
         if isinstance(

@@ -10,11 +10,12 @@ from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.core.text import storable
 from saga.ports.clock import Clock
-from saga.runtime.handlers.answers import DidNotHappen, Reject
+from saga.runtime.handlers.answers import DidNotHappen, Pending, Reject
 from saga.runtime.handlers.origin import traceback_of
 from saga.runtime.handlers.raised import described
 from saga.runtime.planning.outcome import NOT_BEGUN, Outcome
 from saga.runtime.steps.attempt import Attempt
+from saga.runtime.steps.completion import Completions
 
 _INPUT_ALONE = 1
 """The number of values of a compensation that does not ask for the result of its step."""
@@ -26,6 +27,7 @@ class ExternalRunner:
 
     clock: Clock
     margin_seconds: float
+    completions: Completions
 
     async def run(self, attempt: Attempt) -> Outcome:
         asked_at = self.clock.monotonic()
@@ -35,14 +37,23 @@ class ExternalRunner:
             if attempt.claim.operation is Operation.COMPENSATE:
                 await attempt.compensate(attempt.claim.results.get(attempt.claim.step))
                 return attempt.compensated()
-            if _calls_probe(attempt):
-                return await _probe(attempt, asked_at)
-            return attempt.succeeded(await attempt.execute())
+            return await self._execute(attempt, asked_at)
         except Exception as error:  # noqa: BLE001 (whatever a handler raises is a technical failure: G23)
             if _is_known_to_have_happened(attempt, error):
                 return _undo(attempt, error)
             left_seconds = max(attempt.step.timeout_seconds - (self.clock.monotonic() - asked_at), 0.0)
             return _not_done(attempt, error, asked_at, left_seconds + self.margin_seconds)
+
+    async def _execute(self, attempt: Attempt, asked_at: float) -> Outcome:
+        if _calls_probe(attempt):
+            return await _probe(attempt, asked_at)
+        if attempt.claim.until is not None:
+            return await self.completions.found(attempt, attempt.claim.until)
+        attempt.context.be_completable(await self.completions.key())
+        try:
+            return attempt.succeeded(await attempt.execute())
+        except Pending as pending:
+            return self.completions.parked(attempt, pending)
 
 
 def _not_done(attempt: Attempt, error: Exception, asked_at: float, unanswered_seconds: float) -> Outcome:

@@ -7,6 +7,7 @@ from saga.ports.journal import Journal
 from saga.runtime.after_commit import AfterCommit
 from saga.runtime.identity import ProcessIdentity
 from saga.runtime.planning.planner import CommitPlanner
+from saga.runtime.steps.completion import Completions
 from saga.runtime.steps.engine import EngineRunner
 from saga.runtime.steps.external import ExternalRunner
 from saga.runtime.steps.inbox_looks import InboxLooks
@@ -35,7 +36,8 @@ class StepRunners:
         )
         self.looks: InboxLooks = InboxLooks(adapter.inbox)
         self.engine: EngineRunner = EngineRunner(self.looks, clock)
-        self.external: StepRunner = self._watched(ExternalRunner(clock, adapter.options.margin_seconds))
+        completions = Completions(adapter.inbox, self.looks, clock)
+        self.external: StepRunner = self._watched(ExternalRunner(clock, adapter.options.margin_seconds, completions))
 
     def journaled(self, journal: Journal) -> StepRunner:
         """The runner of journaled steps on this journal."""
