@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from saga.history.replay_state import RUNNING, ReplayState
+from saga.history.replay_state import FINISHED, RUNNING, ReplayState
 from saga.history.rule import Rule
 from saga.history.turn import REJECTS, Turn, turn_of
 
@@ -16,6 +16,30 @@ def skipped(now: ReplayState, kind: str, step: int) -> None:
     if _begins(now, Rule.CONDITION, kind, step, frozenset({Turn.SKIP})):
         now.letters[step] = "N"
         now.forward()
+
+
+def unneeded(now: ReplayState, kind: str, step: int) -> None:
+    """E5: another step has finished that ends a timer or makes a step pointless; or nobody can cancel the saga any more."""
+    is_begun = now.letters[step] != "P" or (step in now.due and is_unneeded(now, step))
+    if not is_begun:
+        if not _begins(now, Rule.UNNEEDED, kind, step, frozenset({Turn.UNNEEDED})):
+            return
+    elif not now.expect(Rule.UNNEEDED, kind, "PDd", step=step, phases=RUNNING):
+        return
+    elif not is_unneeded(now, step):
+        now.complain(Rule.UNNEEDED, f"{kind!r} of {now.name(step)}, which waits", "D, until its event or its moment")
+    now.due.discard(step)
+    now.letters[step] = "N"
+    now.forward()
+
+
+def is_unneeded(now: ReplayState, step: int) -> bool:
+    """Returns whether a step that waits is over because of other steps."""
+    planned = now.plan.steps[step]
+    if planned.cancels:
+        others = (letter for other, letter in enumerate(now.letters) if not now.plan.steps[other].cancels)
+        return now.is_passed() or FINISHED.issuperset(others)
+    return planned.is_timer and planned.until is not None and now.letters[planned.until] in FINISHED
 
 
 def check_holds(now: ReplayState, kind: str, step: int) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Final
 
 from saga.history import branch_lines
-from saga.history.plan import CHECK
 from saga.history.replay_state import (
     ABANDONED,
     ABANDONING,
@@ -25,7 +24,7 @@ OfSaga = Callable[[ReplayState, str], None]
 
 
 def _succeeded(now: ReplayState, kind: str, step: int) -> None:
-    if now.plan.steps[step].mode == CHECK:
+    if now.plan.steps[step].holds is not None:
         branch_lines.check_holds(now, kind, step)
         return
     if not now.expect(Rule.SUCCESS, kind, "DdWw", step=step, phases=RUNNING):
@@ -283,6 +282,7 @@ def _alive(now: ReplayState, kind: str) -> None:
 OF_STEP: Final[dict[str, OfStep]] = {
     "succeeded": _succeeded,
     "skipped: its condition is false": branch_lines.skipped,
+    "skipped: not needed any more": branch_lines.unneeded,
     "rejected, handled": branch_lines.handled,
     "resolved: it happened": _resolved_happened,
     "rejected": _rejected,

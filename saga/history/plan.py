@@ -6,15 +6,21 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
-FORMATS_READ: Final = (1, 2)
-CHECK: Final = "E"  # the mode of a check
+FORMATS_READ: Final = (1, 2, 3)
+ENGINE: Final = "E"  # the mode of checks, waits and timers
 _OF_ALL: Final = frozenset(
     {"name", "kind", "pivot", "retriable", "successes", "condition", "handled", "optional", "after"}
 )
 _OF_CALLS: Final = frozenset({
     "service", "handler", "inputs", "read_only", "timeout_ms", "retry", "undo_retry", "mode", "compensation", "probe", "reads",
+    "until",
 })  # fmt: skip
-KEYS: Final = {"call": _OF_ALL | _OF_CALLS, "check": _OF_ALL | {"holds", "reason"}}
+KEYS: Final = {
+    "call": _OF_ALL | _OF_CALLS,
+    "check": _OF_ALL | {"holds", "reason"},
+    "wait": _OF_ALL | {"names", "wait_ms", "otherwise", "cancels", "service"},
+    "timer": _OF_ALL | {"pause_ms", "until", "service"},
+}
 """The keys of a step of each kind."""
 _OF_DEFINITION: Final = frozenset(
     ["format", "name", "version", "steps", "deadline_ms", "compensation_budget_ms", "returns"]
@@ -23,10 +29,11 @@ _OF_DEFINITION: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class StepView:
-    """A step; `after` and `successors` are positions. `mode`: T transactional, J journaled, X external, E a check.
+    """A step; `after` and `successors` are positions. `mode`: T transactional, J journaled, X external, E of Saga itself.
 
     `successes`: how many of `after` must have succeeded; 0: all must be finished. `condition`: where it is false, the step is skipped.
-    `holds`: what a check checks. `goes_on`: the saga goes on after a rejection; `is_optional`: also after the step was given up.
+    `holds`: what a check checks. `until`: once that step has finished, this one is skipped; `is_timer`: even while it runs. `cancels`: it
+    waits for an event that cancels the saga. `goes_on`: the saga goes on after a rejection; `is_optional`: also after it was given up.
     """
 
     name: str
@@ -38,6 +45,9 @@ class StepView:
     successes: int
     condition: str | None
     holds: str | None
+    until: int | None
+    is_timer: bool
+    cancels: bool
     goes_on: bool
     is_optional: bool
 
@@ -81,22 +91,28 @@ def _plan(entries: list[dict[str, Any]]) -> GraphView:
     after = [tuple(_positions(entry["after"])) for entry in entries]
     steps = tuple(_step(entry, position, after) for position, entry in enumerate(entries))
     pivot = next((position for position, entry in enumerate(entries) if entry["pivot"] is True), -1)
-    is_static = not any(step.condition or step.successes or step.mode == CHECK for step in steps)
+    is_static = not any(
+        step.condition or step.successes or step.mode == ENGINE or step.until is not None for step in steps
+    )
     return GraphView(steps, pivot, _downward(steps), is_static)
 
 
 def _step(entry: dict[str, Any], position: int, after: list[tuple[int, ...]]) -> StepView:
-    is_check = entry.get("kind") == "check"
+    kind = entry.get("kind", "call")
+    is_call = kind == "call"
     return StepView(
         name=str(entry["name"]),
-        mode=CHECK if is_check else str(entry["mode"]),
+        mode=str(entry["mode"]) if is_call else ENGINE,
         after=after[position],
         successors=tuple(other for other, befores in enumerate(after) if position in befores),
-        is_read_only=is_check or entry["read_only"] is True,
-        has_compensation=not is_check and entry["compensation"] is True,
+        is_read_only=not is_call or entry["read_only"] is True,
+        has_compensation=is_call and entry["compensation"] is True,
         successes=int(entry.get("successes", 0)),
         condition=entry.get("condition"),
-        holds=entry["holds"] if is_check else None,
+        holds=entry["holds"] if kind == "check" else None,
+        until=entry.get("until"),
+        is_timer=kind == "timer",
+        cancels=entry.get("cancels") is True,
         goes_on=entry.get("handled") is True or entry.get("optional") is True,
         is_optional=entry.get("optional") is True,
     )

@@ -7,8 +7,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
+from saga.history.branch_lines import is_unneeded
 from saga.history.lines import OF_SAGA, OF_STEP, REPORTS, STILL
-from saga.history.plan import CHECK, GraphView
+from saga.history.plan import GraphView
 from saga.history.recorded import Recorded
 from saga.history.replay_state import ABANDONING, COMPENSATING, FINISHED, RUNNING, TERMINAL, ReplayState
 from saga.history.rule import Rule
@@ -181,7 +182,7 @@ class _Replay:
             )
             return
         missing = (now.successes | now.reasons.keys()) - row.results
-        checks = {step for step, planned in enumerate(self._plan.steps) if planned.mode == CHECK}
+        checks = {step for step, planned in enumerate(self._plan.steps) if planned.holds is not None}
         extra = {step for step in row.results if row.vector[step : step + 1] in _RESULTLESS or step in checks}
         for step in sorted(missing | extra):
             has = "no result" if step in missing else "a result"
@@ -226,6 +227,9 @@ def _not_begun(now: ReplayState, vector: str) -> Iterator[tuple[Rule, str, str]]
 def _owed_forward(now: ReplayState, vector: str) -> Iterator[tuple[Rule, str, str]]:
     if FINISHED.issuperset(vector):
         yield Rule.COMPLETED, f"{vector} in phase {now.phase}", "every step is finished: completed"
+    for step, letter in enumerate(vector):
+        if letter == "D" and is_unneeded(now, step):
+            yield Rule.UNNEEDED, f"{now.name(step)} is D, and not needed any more", "skipped"
     if "R" in vector and now.is_passed():
         yield Rule.KEPT, f"{vector}: a rejection stays although the pivot has passed", "quarantined"
     elif "V" in vector or ("R" in vector and not now.cancel):

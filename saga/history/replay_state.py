@@ -188,7 +188,7 @@ class ReplayState:
             if letter == "P" and not was_dispatched:
                 self.letters[step] = "V"
             elif letter in "PDdWwUuKk":
-                self.letters[step] = "G" if mode != "T" else ("S" if letter in "Kk" else "V")
+                self.letters[step] = "G" if mode not in "TE" else ("S" if letter in "Kk" else "V")
         self.due.clear()
         self.undecided.clear()
         self.held.clear()

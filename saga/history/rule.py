@@ -19,6 +19,7 @@ class Rule(Enum):
     CONDITION = "E5 condition"
     CHECK = "E5 check"
     JOIN = "E5 join"
+    UNNEEDED = "E5 not needed any more"
     COMPLETED = "E5 completed"
     ROLL_BACK = "E6 roll back"
     DOUBT = "E6 unknown outcomes"

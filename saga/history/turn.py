@@ -19,6 +19,7 @@ class Turn(Enum):
     NOT_YET = "pending, since it waits for its predecessors"
     CALL = "dispatched"
     SKIP = "skipped, since its condition is false"
+    UNNEEDED = "skipped, since another step has finished"
     PASS = "succeeded, since it holds"  # noqa: S105 (no password)
     SHORT = "rejected, since too few of its predecessors have succeeded"
     FALSE = "rejected, since it does not hold"
@@ -30,6 +31,7 @@ REJECTS: Final = frozenset({Turn.SHORT, Turn.FALSE, Turn.FAULT})
 CALLED: Final = frozenset({Turn.CALL, Turn.UNKNOWN})
 _RULES: Final = {
     Turn.SKIP: Rule.CONDITION,
+    Turn.UNNEEDED: Rule.UNNEEDED,
     Turn.PASS: Rule.CHECK,
     Turn.SHORT: Rule.JOIN,
     Turn.FALSE: Rule.CHECK,
@@ -49,6 +51,8 @@ def turn_of(plan: GraphView, letters: Sequence[str], recorded: Recorded, step: i
     succeeded, open_ones = after.count("S"), sum(letter not in _FINISHED for letter in after)
     if open_ones if not planned.successes else succeeded < planned.successes <= succeeded + open_ones:
         return Turn.NOT_YET
+    if planned.until is not None and letters[planned.until] in _FINISHED:
+        return Turn.UNNEEDED
     if planned.condition is not None:
         holds = recorded.holds(planned.condition, letters)
         if holds is not True:
@@ -67,7 +71,7 @@ def _of_check(found: bool | str | None) -> Turn:  # noqa: FBT001 (the answer of 
 def is_rejected_at_once(plan: GraphView, recorded: Recorded) -> bool:
     """Returns whether a saga is rejected before any step of it is called. Its row may be written as it begins, without a command."""
     letters = ["P"] * len(plan.steps)
-    after = {Turn.CALL: "D", Turn.SKIP: "N", Turn.PASS: "S"}
+    after = {Turn.CALL: "D", Turn.SKIP: "N", Turn.UNNEEDED: "N", Turn.PASS: "S"}
     before: list[str] | None = None
     while letters != before:
         before = list(letters)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from saga.core.condition.facts import Facts
 from saga.core.definition.graph import Graph
 from saga.history import Rule
-from tests.core.graphs import check, graph, step
+from tests.core.graphs import check, graph, step, timer, wait
 from tests.history.handwritten import Pair
 
 RECORDED: Final = Facts(b'{"n": 5}', {0: b'{"risk": 0.9}'})
@@ -46,8 +46,20 @@ def any_behind(*, pivot: int) -> Graph:
     )
 
 
+def reminded(*, kind: str = "timer") -> Graph:
+    """a, then b; beside b a timer or a call until b has finished, then d after that."""
+    pause = timer("c", after=(0,), until=1) if kind == "timer" else step("c", "X", after=(0,), until=1)
+    return graph(step("a", "X"), step("b", "X", after=(0,)), pause, step("d", "X", after=(2,), until=1))
+
+
+def cancellable(*, pivot: bool) -> Graph:
+    """a, then b, and a wait for an event that cancels the saga."""
+    return graph(step("a", "X", pivot=pivot), step("b", "X", after=(0,)), wait("c", cancels=True))
+
+
 STARTED = "R DPP  started"
 THREE = "R DDDP  started"
+UNNEEDED = "skipped: not needed any more"
 SKIPS = "skipped: its condition is false"
 
 BRANCH_PAIRS = {
@@ -74,6 +86,30 @@ BRANCH_PAIRS = {
         Rule.CONDITION, graph(step("a", "X", pivot=True), step("b", "X"), step("c", "X", after=(1,), condition=SMALL)),
         ("R DDP  started", "R DDP  rollback waits 0", "R DSP  succeeded 1"),
         ("R DDP  started", "R DDP  rollback waits 0", f"R DSN  succeeded 1; {SKIPS} 2"), RECORDED),
+    "a timer is skipped once its end has come": Pair(
+        Rule.UNNEEDED, reminded(),
+        ("R DPPP  started", "R SDDP  succeeded 0", f"D SSNN  succeeded 1; {UNNEEDED} 2; {UNNEEDED} 3; completed"),
+        ("R DPPP  started", "R SDDP  succeeded 0", "R SSDP  succeeded 1")),
+    "a timer is not skipped before": Pair(
+        Rule.UNNEEDED, reminded(), ("R DPPP  started", "R SDDP  succeeded 0", "R SDSD  succeeded 2"),
+        ("R DPPP  started", "R SDDP  succeeded 0", f"R SDND  {UNNEEDED} 2")),
+    "a call that runs is not skipped": Pair(
+        Rule.UNNEEDED, reminded(kind="call"), ("R DPPP  started", "R SDDP  succeeded 0", "R SSDP  succeeded 1"),
+        ("R DPPP  started", "R SDDP  succeeded 0", f"D SSNN  succeeded 1; {UNNEEDED} 2; {UNNEEDED} 3; completed")),
+    "a step is not called once its end has come": Pair(
+        Rule.UNNEEDED, reminded(),
+        ("R DPPP  started", "R SDDP  succeeded 0", f"D SSNN  succeeded 1; {UNNEEDED} 2; {UNNEEDED} 3; completed"),
+        ("R DPPP  started", "R SDDP  succeeded 0", f"R SSND  succeeded 1; {UNNEEDED} 2")),
+    "nobody can cancel behind the pivot": Pair(
+        Rule.UNNEEDED, cancellable(pivot=True), ("R DPD  started", f"R SDN  succeeded 0; {UNNEEDED} 2"),
+        ("R DPD  started", "R SDD  succeeded 0")),
+    "somebody can cancel before the pivot": Pair(
+        Rule.UNNEEDED, cancellable(pivot=False), ("R DPD  started", "R SDD  succeeded 0"),
+        ("R DPD  started", f"R SDN  succeeded 0; {UNNEEDED} 2")),
+    "a saga is complete although nobody has cancelled it": Pair(
+        Rule.UNNEEDED, cancellable(pivot=False),
+        ("R DPD  started", "R SDD  succeeded 0", f"D SSN  succeeded 1; {UNNEEDED} 2; completed"),
+        ("R DPD  started", "R SDD  succeeded 0", "R SSD  succeeded 1")),
     "a check that holds succeeds": Pair(
         Rule.CHECK, checked(LARGE), (STARTED, "R SSD  succeeded 0; succeeded 1"),
         (STARTED, "C KRV  succeeded 0; rejected 1; rolling back"), RECORDED),

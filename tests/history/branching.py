@@ -1,4 +1,7 @@
-"""Random definitions with branches: conditions, joins that count, checks, handled and optional steps. Many make no sense, all are sound."""
+"""Random definitions with branches: conditions, joins that count, checks, waits, timers, handled and optional steps.
+
+Many make no sense, all are sound.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Final
 
 from saga.core.definition.graph import Graph
 from saga.core.definition.step import Step
-from tests.core.graphs import check, graph, step
+from tests.core.graphs import check, graph, step, timer, wait
 
 STEPS_MAX: Final = 4
 """Before the pivot, and behind it."""
@@ -34,11 +37,19 @@ class _Written:
         if behind is None and rng.random() < 0.25:
             self.steps.append(check(name, holds=self._condition(known, ()), after=after, condition=condition))
             return
+        until = rng.choice([None, *range(len(self.steps))])
+        if rng.random() < 0.15:
+            self.steps.append(timer(name, after=after, until=until, condition=None if successes else condition))
+            return
+        if rng.random() < 0.15:
+            is_handled = behind is not None or rng.random() < 0.5
+            self.steps.append(wait(name, after=after, successes=successes, condition=condition, handled=is_handled))
+            return
+        ending = self._ending(successes, behind)
+        mode = rng.choice("TJX")
         self.steps.append(
-            step(
-                name, rng.choice("TJX"), after=after, successes=successes, condition=condition, **self._ending(successes, behind),
-            )
-        )  # fmt: skip
+            step(name, mode, after=after, successes=successes, condition=condition, until=until, **ending)
+        )
 
     def add_pivot(self) -> int:
         """Adds a pivot after everything."""
@@ -89,4 +100,6 @@ def branching(rng: Random) -> Graph:
         pivot = written.add_pivot()
         for _ in range(rng.randint(0, STEPS_MAX)):
             written.add(behind=pivot)
+    if rng.random() < 0.3:
+        written.steps.append(wait("cancelled", cancels=True))
     return graph(*written.steps)

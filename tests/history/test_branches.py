@@ -151,13 +151,13 @@ def changed(**fields: object) -> bytes:
 @pytest.mark.parametrize(
     ("document", "unknown"),
     [
-        (changed(until="2d"), "the keys until of a step"),
-        (changed(kind="wait"), "steps of the kind 'wait'"),
+        (changed(lock="2d"), "the keys lock of a step"),
+        (changed(kind="map"), "steps of the kind 'map'"),
         (
-            json.dumps({**json.loads(chain("T").canonical), "cancel_on": "x"}).encode(),
-            "the keys cancel_on of a definition",
+            json.dumps({**json.loads(chain("T").canonical), "race": "x"}).encode(),
+            "the keys race of a definition",
         ),
-        (json.dumps({**json.loads(chain("T").canonical), "format": 3}).encode(), "format 3"),
+        (json.dumps({**json.loads(chain("T").canonical), "format": 4}).encode(), "format 4"),
     ],
 )
 def test_what_only_a_newer_build_can_say_is_refused_as_newer(document: bytes, unknown: str) -> None:

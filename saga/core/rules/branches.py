@@ -89,15 +89,18 @@ def turn_of(fold: Fold, step: int) -> Turn:
 
 
 def skip_timers(fold: Fold) -> list[int]:
-    """E5: skips the running timers whose `until` has finished. Returns them."""
-    found = [
-        step
-        for step in fold.graph.timers_with_end
-        if fold.letters[step] == DISPATCHED and fold.letters[fold.graph.steps[step].until or 0] in FINISHED_LETTERS
-    ]
-    for step in found:
-        skip_unneeded(fold, step)
+    """E5: skips the running timers whose `until` has finished, also by being skipped here. Returns them."""
+    found: list[int] = []
+    while over := [step for step in fold.graph.timers_with_end if _is_over(fold, step)]:
+        for step in over:
+            skip_unneeded(fold, step)
+        found += over
     return found
+
+
+def _is_over(fold: Fold, timer: int) -> bool:
+    until = fold.graph.steps[timer].until
+    return fold.letters[timer] == DISPATCHED and until is not None and fold.letters[until] in FINISHED_LETTERS
 
 
 def skip_cancelling(fold: Fold) -> None:

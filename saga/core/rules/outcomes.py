@@ -41,6 +41,7 @@ def on_cancelled(fold: Fold, event: ev.Cancelled) -> None:
         fold.letters[event.step] = SUCCEEDED
         fold.note(HistoryKind.SUCCEEDED, event.step, event.reason)
         rollback.request_rollback(fold, event.reason)
+        forward.advance(fold, fold.graph.successors[event.step])  # only if the rollback was refused
     else:
         fold.note(HistoryKind.LATE_SUCCESS, event.step)
 

@@ -47,6 +47,14 @@ def test_a_timer_and_the_step_behind_it_are_skipped_once_another_step_has_finish
     assert [command.step for command in decision.commands] == [4]
 
 
+def test_a_timer_ends_with_another_one_that_is_skipped() -> None:
+    graph = graphs.graph(
+        graphs.step("a", "T"), graphs.timer("b", until=2), graphs.timer("c", until=0), graphs.step("d", "T", after=(1,))
+    )
+
+    assert decided(graph, "DDDP", ev.Succeeded(0)).state.vector == "SNND"
+
+
 def test_a_delayed_step_that_has_begun_is_not_skipped() -> None:
     assert decided(REMINDED, "SDSDP", ev.Succeeded(1)).state.vector == "SSSDP"
 
