@@ -20,6 +20,7 @@ _SQL: Final = statements("inbox")
 _FIRST: Final = _SQL["first"]
 _EVENTS: Final = _SQL["events"]
 _SEND: Final = "select send_event($1, $2, $3, $4)"
+_COMPLETION_KEY: Final = "select completion_key()"
 _WAKE: Final = "select wake_saga($1, $2)"
 _WAKE_OVERLOOKED: Final = "select wake_overlooked($1)"
 
@@ -54,6 +55,10 @@ class PostgresInbox:
         for n, event, name, payload in await self._pool.fetch(_FIRST, *array_literals(rows, 2)):
             found[n - 1] = InboxEvent(event, name, payload)
         return found
+
+    async def completion_key(self) -> bytes:
+        ((key,),) = await self._pool.fetch(_COMPLETION_KEY)
+        return bytes(key)
 
     async def events(self, saga: UUID) -> list[KeptEvent]:
         return [KeptEvent(*row) for row in await self._pool.read(_EVENTS, saga)]

@@ -10,7 +10,6 @@ from uuid import UUID
 import pydantic_core
 
 from saga.client.ending import Sent
-from saga.codec.codec import Misfit, Unreadable, Value, encode_untyped
 from saga.core.definition.graph import Graph
 from saga.core.definition.schema import misfits
 from saga.core.nearest import with_nearest
@@ -23,10 +22,6 @@ from saga.runtime.commit.caller_transaction import driver_connection
 from saga.runtime.handlers.completion_token import completable_of
 from saga.runtime.process import Process
 from saga.runtime.steps.completion import Completion, awaited_name, completion_document
-
-EVENT_ID_CHARS_MAX: Final = 200
-PAYLOAD_BYTES_MAX: Final = 256 * 1024
-
 
 _COMPLETABLE: Final = ANY_DISPATCHED | ANY_RESOLVING
 
@@ -92,31 +87,6 @@ class Sending:
         if saga not in found:
             raise NotFound(f"there is no saga {saga}")
         return await self.process.definitions.graph(found[saga].definition)
-
-
-def encoded(what: str, value: Value) -> bytes:
-    """A value as JSON. `what` names it in errors. Raises InputRefused."""
-    try:
-        data = encode_untyped(value)
-    except Misfit as error:
-        raise InputRefused(f"{what} does not fit: {error}") from error
-    except Unreadable as error:
-        raise InputRefused(f"{what} cannot be read back: {error}") from error
-    if len(data) > PAYLOAD_BYTES_MAX:
-        raise InputRefused(
-            f"{what} has {len(data):,} bytes, more than {PAYLOAD_BYTES_MAX:,}: store it elsewhere and send its address"
-        )
-    return data
-
-
-def event_of(name: str, payload: Value, event: str) -> InboxEvent:
-    """An event with this payload, which has to be JSON. Raises InputRefused, UsageError."""
-    data = encoded(f"the event {name}", payload)
-    if not 1 <= len(event) <= EVENT_ID_CHARS_MAX or "\0" in event or not event.isprintable():
-        raise UsageError(
-            f"the id of an event has 1 to {EVENT_ID_CHARS_MAX} printable characters, not {ascii(event)[:80]}"
-        )
-    return InboxEvent(event, name, data)
 
 
 def _check(graph: Graph, event: InboxEvent) -> None:

@@ -15,9 +15,10 @@ from msgspec.structs import replace
 
 from saga.authoring import Definition
 from saga.client.ending import Ending, Sent, Status
+from saga.client.event_values import encoded, event_of
 from saga.client.registration import store_definition
 from saga.client.sagas import Handle, InputT, Sagas
-from saga.client.sending import Sending, encoded, event_of
+from saga.client.sending import Sending
 from saga.codec.codec import Value, encode_untyped
 from saga.core.definition.graph import Graph
 from saga.core.definition.schema import misfits

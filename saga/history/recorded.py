@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache, cached_property, lru_cache
 from typing import Any, Final
 
-from saga.history.plan import CHECK, GraphView
+from saga.history.plan import GraphView
 from saga.ports.saga_history import SagaHistory
 
 COMPILED_MAX: Final = 2_048
@@ -50,7 +50,7 @@ class Recorded:
 
     def _words(self, step: int, letter: str) -> dict[str, Any]:
         words: dict[str, Any] = {"succeeded": letter == "S", "skipped": letter == "N", "rejected": letter == "H"}
-        if letter == "S" and self._plan.steps[step].mode != CHECK:
+        if letter == "S" and self._plan.steps[step].holds is None:
             words["output"] = self._values.get(step)
         elif letter == "H":
             words["reason"] = self.reason(step)

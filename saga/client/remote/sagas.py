@@ -12,7 +12,8 @@ from uuid import UUID
 import msgspec
 
 from saga.authoring import Definition
-from saga.client.ending import Ending
+from saga.client.ending import Ending, Sent
+from saga.client.event_values import encoded, event_of
 from saga.client.remote.http import CONNECT_SECONDS, Api, http_client
 from saga.client.sagas import Handle, Sagas
 from saga.codec.codec import Value, encode_untyped
@@ -97,6 +98,35 @@ class ApiSagas(Sagas):
             encoded_tags(name, tags)
         wanted = {"id": str(saga), "definition": name, "version": version, "key": key, "tags": tags}
         return await self._api.post("v1/sagas", msgspec.json.encode({**wanted, "input": msgspec.Raw(data)}))
+
+    async def send(
+        self,
+        saga: UUID | Handle | tuple[str, str],
+        name: str,
+        payload: Value = None,
+        *,
+        id: str | None = None,  # noqa: A002 (the word of the protocol)
+    ) -> Sent:
+        if isinstance(saga, tuple):
+            saga = await self.find(*saga)
+        event = event_of(name, payload, str(self.new_id()) if id is None else id)
+        wanted = {"id": event.event, "name": name, "payload": msgspec.Raw(event.payload)}
+        target = saga if isinstance(saga, UUID) else saga.id
+        found = await self._api.post(f"v1/sagas/{target}/messages", msgspec.json.encode(wanted))
+        return Sent(found["id"], is_new=found["is_new"])
+
+    async def complete(self, token: str, value: Value = None) -> Sent:
+        return await self._complete(token, {"value": msgspec.Raw(encoded("the result", value))})
+
+    async def reject(self, token: str, reason: str) -> Sent:
+        return await self._complete(token, {"rejected": reason})
+
+    async def fail(self, token: str, reason: str) -> Sent:
+        return await self._complete(token, {"failed": reason})
+
+    async def _complete(self, token: str, outcome: dict[str, Value]) -> Sent:
+        found = await self._api.post("v1/completions", msgspec.json.encode({"token": token, **outcome}))
+        return Sent(found["id"], is_new=found["is_new"])
 
     async def find(self, definition: Definition | str, key: str) -> Handle:
         name = definition if isinstance(definition, str) else definition.name

@@ -256,6 +256,7 @@ class _FaultyInbox:
         self._session = session
         self.wake_overlooked = inner.wake_overlooked
         self.events = inner.events
+        self.completion_key = inner.completion_key
 
     async def send(self, saga: UUID, event: InboxEvent, *, connection: Transaction | None = None) -> Receipt:
         if connection is not None:

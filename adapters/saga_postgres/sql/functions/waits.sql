@@ -213,3 +213,10 @@ begin
     return cardinality(v_sagas);
 end $$;
 comment on function wake_overlooked is 'Wakes up to 1,000 sagas of which nobody has woken what is parked for their newest events';
+
+create or replace function completion_key() returns bytea
+language sql stable security definer set search_path from current as $$
+    select sha256(s.key || convert_to('completion', 'UTF8')) from secret s where s.name = 'notifications'
+$$;
+comment on function completion_key is
+    'The key of the tokens with which steps are completed from outside, also for roles that may not read the keys of the processes';
