@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Protocol
 from uuid import UUID
 
+from saga.core.definition.step import Step, Timer, Wait
 from saga.core.rules.decision import Command
 from saga.ports.values.claim import CommandRef
 from saga.ports.values.notification import Notifications
-from saga.ports.values.write import Dispatch
+from saga.ports.values.write import Dispatch, Parking
 from saga.runtime.identity import ProcessIdentity
 
 
@@ -39,3 +40,13 @@ def dispatch_to_queue(command: Command, service: str, notifications: Notificatio
     """A command row in the queue of its service."""
     notifications.services.add(service)
     return Dispatch(command.step, command.operation, service, None, None, command.after_seconds)
+
+
+def parking_of(step: Step, position: int) -> Parking:
+    """What the command of an engine step waits for. A moment that is stored already stays as it is (G64)."""
+    match step:
+        case Wait():
+            return Parking(position, None if step.wait_ms is None else step.wait_ms / 1000, step.names)
+        case Timer():
+            return Parking(position, step.pause_ms / 1000)
+    raise TypeError(f"{step.name} waits for nothing")

@@ -41,13 +41,12 @@ from saga.ports.values.write import (
     Result,
     Write,
 )
-from saga.runtime.planning.assignment import Routes, dispatch_to_owner, dispatch_to_queue
+from saga.runtime.planning.assignment import Routes, dispatch_to_owner, dispatch_to_queue, parking_of
 from saga.runtime.planning.commit_plan import CommitPlan
 from saga.runtime.planning.handover import FRESH_LETTERS
 from saga.runtime.planning.known_facts import known_facts
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.planning.outcome_group import OutcomeGroup
-from saga.runtime.planning.parkings import parking_of
 
 _REDRIVEN: Final = (HistoryEntry(HistoryKind.REDRIVEN, -1, None),)
 _GOING_WELL: Final = (Phase.RUNNING, Phase.COMPLETED)

@@ -16,8 +16,7 @@ from saga.core.state.saga_state import initial_state
 from saga.ports.values.notification import Notifications
 from saga.ports.values.start import Start
 from saga.ports.values.write import Dispatch
-from saga.runtime.planning.assignment import Routes, dispatch_to_owner, dispatch_to_queue
-from saga.runtime.planning.parkings import parking_of
+from saga.runtime.planning.assignment import Routes, dispatch_to_owner, dispatch_to_queue, parking_of
 from saga.runtime.planning.start_request import StartRequest
 
 _GOING_WELL: Final = (Phase.RUNNING, Phase.COMPLETED)
