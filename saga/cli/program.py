@@ -52,7 +52,7 @@ _SAGAS: Final = (
     ),
     Command(
         "saga.cli.sagas.complete:complete",
-        'End an external step that waits for somebody outside: `saga complete TOKEN \'{"charge": "ch_1"}\'`.',
+        'Complete an external step whose handler waits for another system: `saga complete TOKEN \'{"charge": "ch_1"}\'`.',
         """saga complete TOKEN '{"charge": "ch_1"}'""",
     ),
     Command("saga.cli.sagas.ls:ls", "List sagas, newest first.", "saga ls --stuck"),

@@ -94,7 +94,7 @@ class Process:
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         self.loop_watch = LoopWatch()
         self.background = background = BackgroundLoops(clock)
-        self.definitions = DefinitionCache(adapter.directory)
+        self.definitions = definitions = DefinitionCache(adapter.directory)
         self.end_waiters = waiters = EndWaiters(adapter.ledger, clock)
         self.identity = identity = ProcessIdentity()
         self.store_clock = store_clock = StoreClock(clock)
@@ -119,16 +119,9 @@ class Process:
         self._committer = Committer(store, clock, identity, outcomes, planner, follow_up, meter)
         self.starter = Starter(store, store_clock, router, lease_seconds, outcomes, follow_up, meter)
         self.runners = StepRunners(adapter, store_clock, identity, planner, follow_up, telemetry)
+        engine = self.runners.engine
         self.executor = Executor(
-            adapter,
-            store_clock,
-            identity,
-            self.definitions,
-            outcomes,
-            planner,
-            follow_up,
-            router,
-            self.runners.engine,
+            adapter, store_clock, identity, definitions, outcomes, planner, follow_up, router, engine
         )
         intake.run_with(self.executor)
         self.services = ServedServices(

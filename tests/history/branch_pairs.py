@@ -100,10 +100,10 @@ BRANCH_PAIRS = {
         Rule.UNNEEDED, reminded(),
         ("R DPPP  started", "R SDDP  succeeded 0", f"D SSNN  succeeded 1; {UNNEEDED} 2; {UNNEEDED} 3; completed"),
         ("R DPPP  started", "R SDDP  succeeded 0", f"R SSND  succeeded 1; {UNNEEDED} 2")),
-    "nobody can cancel behind the pivot": Pair(
+    "a saga cannot be cancelled behind the pivot": Pair(
         Rule.UNNEEDED, cancellable(pivot=True), ("R DPD  started", f"R SDN  succeeded 0; {UNNEEDED} 2"),
         ("R DPD  started", "R SDD  succeeded 0")),
-    "somebody can cancel before the pivot": Pair(
+    "a saga can be cancelled before the pivot": Pair(
         Rule.UNNEEDED, cancellable(pivot=False), ("R DPD  started", "R SDD  succeeded 0"),
         ("R DPD  started", f"R SDN  succeeded 0; {UNNEEDED} 2")),
     "a saga is complete although nobody has cancelled it": Pair(

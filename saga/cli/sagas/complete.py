@@ -1,4 +1,4 @@
-"""`saga complete`: ends an external step whose handler waits for somebody outside."""
+"""`saga complete`: completes an external step whose handler waits for another system."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def complete(
     json: Json = False,
     store: StoreOptions = FROM_SETTINGS,
 ) -> int:
-    """End an external step that waits for somebody outside: `saga complete TOKEN '{"charge": "ch_1"}'`.
+    """Complete an external step whose handler waits for another system: `saga complete TOKEN '{"charge": "ch_1"}'`.
 
     Parameters
     ----------

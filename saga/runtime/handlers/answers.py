@@ -24,9 +24,9 @@ class GiveUp(Exception):
 class NotYet(Exception):
     """The step is ongoing: it is attempted again after a while. This does not count as a failure, and has no limit.
 
-    What the handler has written in the transaction of its step is rolled back. Where somebody can tell when the work is done, raise
-    `Pending` instead, which asks nobody. The step has begun: a rollback asks it again until it returns or raises `Reject`, and waits
-    if it is the pivot.
+    What the handler has written in the transaction of its step is rolled back. If another system can tell when the work is done,
+    raise `Pending` instead, which asks nobody. The step has begun: a rollback asks it again until it returns or raises `Reject`, and
+    waits if it is the pivot.
     """
 
     def __init__(self, after: Duration = "1s") -> None:
@@ -35,7 +35,7 @@ class NotYet(Exception):
 
 
 class Pending(Exception):
-    """An external step is under way, and somebody else will say how it ended: `sagas.complete`, `reject` or `fail` with `ctx.token`.
+    """An external step is under way, and another system will say how it ended: `sagas.complete`, `reject` or `fail` with `ctx.token`.
 
     Until then no process is occupied and nothing is asked. After `within` without an answer the attempt has failed, with an unknown
     outcome, and the retry policy decides.

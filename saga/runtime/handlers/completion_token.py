@@ -1,4 +1,4 @@
-"""The token with which somebody outside completes an external step."""
+"""The token with which another system completes an external step."""
 
 from __future__ import annotations
 

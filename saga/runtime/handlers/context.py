@@ -139,7 +139,7 @@ class Context:
     def token(self) -> str:
         """The token with which `sagas.complete`, `reject` or `fail` ends this step after the handler has raised `Pending`.
 
-        It is printable ASCII of at most 64 characters, and the same for an attempt that is repeated after a crash. Whoever has it can
+        It is printable ASCII of at most 64 characters, and the same for an attempt that is repeated after a crash. It is enough to
         complete the step: treat it as a password.
 
         Raises:

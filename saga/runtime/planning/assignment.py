@@ -43,7 +43,7 @@ def dispatch_to_queue(command: Command, service: str, notifications: Notificatio
 
 
 def parking_of(step: Step, position: int) -> Parking:
-    """What the command of an engine step waits for. A moment that is stored already stays as it is (G64)."""
+    """Returns the parking of an engine step's command. A moment that is stored already stays as it is (G64)."""
     match step:
         case Wait():
             return Parking(position, None if step.wait_ms is None else step.wait_ms / 1000, step.names)
