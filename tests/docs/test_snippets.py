@@ -16,9 +16,9 @@ from tests.docs.page import ROOT, Block, Page, page, pages
 
 RUN_TIMEOUT_SECONDS = 50
 CHECK_TIMEOUT_SECONDS = 240
-TREATED_ELSEWHERE = {"store", "fragment"}
+TREATED_ELSEWHERE = {"store", "fragment", "elsewhere"}
 LANGUAGES = {"python", "console", "sql", "json", "toml", "mermaid", "sh", "text", "yaml", ""}
-MARKS = {"install", "fragment", "heavy", "store", "restart", "background"}
+MARKS = {"install", "fragment", "heavy", "store", "restart", "background", "elsewhere"}
 
 PRELUDES = {
     "docs/concepts/modes.md": """
