@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict
 from saga import Definition
 from saga.authoring.text.editor_schema import editor_schema
 from saga.core.check.finding import Code, Finding
-from saga.errors import DefinitionError
+from saga.errors import DefinitionError, SagaError
+from tests.bad_input.mutation import Mutator
+
+MUTATIONS = 60
 
 TRANSFER = """\
 name: transfer
@@ -134,3 +137,14 @@ def test_the_schema_for_editors_has_every_kind_of_step() -> None:
     assert kinds["a_timer"]["properties"].keys() == {"timer", "name", "after", "when", "until"}
     assert kinds["a_cancel_on"]["properties"].keys() == {"cancel_on", "name"}
     assert {"delay", "until"} <= kinds["a_step"]["properties"].keys()
+
+
+def test_a_mutated_text_is_read_or_refused() -> None:
+    refused = 0
+    for seed in range(MUTATIONS):
+        try:
+            Definition.from_yaml(Mutator(seed).data(TRANSFER.encode())).findings({})
+        except SagaError:
+            refused += 1
+
+    assert refused > MUTATIONS / 2
