@@ -10,10 +10,11 @@ from saga.cli.sagas import definitions
 from saga.core.definition.difference import difference
 from saga.inspection.drawing.flow_chart import flow_chart
 from saga.inspection.drawing.graph_svg import definition_graph_svg
+from saga.inspection.drawing.picture import marks_of
 from tests.cli.test_pages import _greenwich, rendered  # noqa: F401 (the time zone)
 from tests.cli.test_why import assert_golden
 from tests.core.graphs import graph, step, timer, wait
-from tests.drawing.pictures import SVG, of_class, texts, tree
+from tests.drawing.pictures import SVG, lived, of_class, texts, tree
 
 ASKED: Final = graph(
     step("ask", "X"),
@@ -38,6 +39,12 @@ def test_a_wait_and_a_timer_have_shapes_of_their_own() -> None:
     assert [part.tag.removeprefix(SVG) for part in boxes].count("polygon") == 1
     assert sorted(part.get("rx", "") for part in boxes) == ["", "33", "33", "33", "33", "7", "7", "7"]
     assert any(text.startswith("waits for review, 1h") for text in texts(root))
+
+
+def test_a_wait_that_has_begun_is_said_to_wait() -> None:
+    marks = marks_of(lived(ASKED, seed=1, events=1))
+
+    assert [mark.word == "waiting" for mark in marks[:5]] == [False, False, False, False, True]
 
 
 def test_the_table_of_steps_says_what_is_waited_for_and_gives_no_limits_of_calls() -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from saga import Definition, any_of
 from saga.codec.codec import Misfit
+from saga.core.check.contracts import check_frozen
 from saga.core.check.deployment import deployment_gaps
 from saga.core.check.finding import Code, Finding
 from saga.core.definition.graph import Graph, graph_from_json
@@ -171,19 +172,21 @@ def test_a_delay_does_not_lose_a_join_and_its_handled_rejection() -> None:
 
 def test_a_wait_has_the_service_of_the_nearest_call() -> None:
     written = transfer()
+    written.step("mail.greet")
     early = written.wait("early")
     begun = written.step("bank.begin", after=early)
     paused = written.timer("1h", after=written.timer("1h", after=begun))
-    written.step("mail.send", after=paused)
+    written.step("mail.tell", after=paused)
     written.cancel_on("stopped")
 
     assert {step.name: step.service for step in frozen(written).steps} == {
+        "greet": "mail",
         "early": "bank",
         "begin": "bank",
         "timer_1": "bank",
         "timer_2": "bank",
-        "send": "mail",
-        "cancel_on_stopped": "bank",
+        "tell": "mail",
+        "cancel_on_stopped": "mail",
     }
 
 
@@ -191,9 +194,23 @@ def test_a_process_needs_no_handler_for_a_wait_of_its_service() -> None:
     written = transfer()
     written.wait("review", after=written.step("bank.ask"))
 
-    gaps = deployment_gaps([frozen(written)], ["bank"], {})
+    graph = frozen(written)
+
+    gaps = deployment_gaps([graph], ["bank"], {})
 
     assert [gap.split(":")[0] for gap in gaps] == ["transfer v1, step ask"]
+    assert [found.place for found in check_frozen(graph, {})] == ["transfer v1, step ask"]
+
+
+def test_a_value_that_looks_like_a_path_is_only_a_value() -> None:
+    written = transfer()
+    written.step("bank.ask")
+    written.wait("review", timeout="1d", otherwise={"$path": ["steps", "ask"]})
+
+    graph = frozen(written)
+
+    assert graph_from_json(graph.canonical) == graph
+    assert Definition.from_yaml(written.to_yaml()).outline() == written.outline()
 
 
 def test_a_wait_that_cancels_leaves_the_closing_step_the_pivot() -> None:
