@@ -90,20 +90,26 @@ class GetDifferenceRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., from_version: _Optional[int] = ..., to_version: _Optional[int] = ...) -> None: ...
 
 class GetDifferenceResponse(_message.Message):
-    __slots__ = ("now", "name", "from_version", "to_version", "changes", "live_sagas")
+    __slots__ = ("now", "name", "from_version", "to_version", "changes", "live_sagas", "default_version", "only_from_needs", "effect")
     NOW_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     FROM_VERSION_FIELD_NUMBER: _ClassVar[int]
     TO_VERSION_FIELD_NUMBER: _ClassVar[int]
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     LIVE_SAGAS_FIELD_NUMBER: _ClassVar[int]
+    DEFAULT_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ONLY_FROM_NEEDS_FIELD_NUMBER: _ClassVar[int]
+    EFFECT_FIELD_NUMBER: _ClassVar[int]
     now: _timestamp_pb2.Timestamp
     name: str
     from_version: int
     to_version: int
     changes: _containers.RepeatedScalarFieldContainer[str]
     live_sagas: LiveSagas
-    def __init__(self, now: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., name: _Optional[str] = ..., from_version: _Optional[int] = ..., to_version: _Optional[int] = ..., changes: _Optional[_Iterable[str]] = ..., live_sagas: _Optional[_Union[LiveSagas, _Mapping[str, object]]] = ...) -> None: ...
+    default_version: int
+    only_from_needs: _containers.RepeatedScalarFieldContainer[str]
+    effect: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, now: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., name: _Optional[str] = ..., from_version: _Optional[int] = ..., to_version: _Optional[int] = ..., changes: _Optional[_Iterable[str]] = ..., live_sagas: _Optional[_Union[LiveSagas, _Mapping[str, object]]] = ..., default_version: _Optional[int] = ..., only_from_needs: _Optional[_Iterable[str]] = ..., effect: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class LiveSagas(_message.Message):
     __slots__ = ("from_version", "to_version")
@@ -112,6 +118,26 @@ class LiveSagas(_message.Message):
     from_version: int
     to_version: int
     def __init__(self, from_version: _Optional[int] = ..., to_version: _Optional[int] = ...) -> None: ...
+
+class ActivateDefinitionRequest(_message.Message):
+    __slots__ = ("name", "version")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    version: int
+    def __init__(self, name: _Optional[str] = ..., version: _Optional[int] = ...) -> None: ...
+
+class ActivateDefinitionResponse(_message.Message):
+    __slots__ = ("now", "name", "version", "before")
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    now: _timestamp_pb2.Timestamp
+    name: str
+    version: int
+    before: int
+    def __init__(self, now: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., name: _Optional[str] = ..., version: _Optional[int] = ..., before: _Optional[int] = ...) -> None: ...
 
 class RegisterDefinitionRequest(_message.Message):
     __slots__ = ("text", "graph", "input_schema", "activate", "overwrite", "dry_run")

@@ -55,6 +55,11 @@ class DefinitionsStub(object):
                 request_serializer=saga_dot_v1_dot_definitions__pb2.GetDifferenceRequest.SerializeToString,
                 response_deserializer=saga_dot_v1_dot_definitions__pb2.GetDifferenceResponse.FromString,
                 _registered_method=True)
+        self.ActivateDefinition = channel.unary_unary(
+                '/saga.v1.Definitions/ActivateDefinition',
+                request_serializer=saga_dot_v1_dot_definitions__pb2.ActivateDefinitionRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_definitions__pb2.ActivateDefinitionResponse.FromString,
+                _registered_method=True)
         self.RegisterDefinition = channel.unary_unary(
                 '/saga.v1.Definitions/RegisterDefinition',
                 request_serializer=saga_dot_v1_dot_definitions__pb2.RegisterDefinitionRequest.SerializeToString,

@@ -7,4 +7,5 @@ class DefinitionsStub:
     GetDefinition: _aio.UnaryUnaryMultiCallable[_messages.GetDefinitionRequest, _messages.GetDefinitionResponse]
     GetVersion: _aio.UnaryUnaryMultiCallable[_messages.GetVersionRequest, _messages.GetVersionResponse]
     GetDifference: _aio.UnaryUnaryMultiCallable[_messages.GetDifferenceRequest, _messages.GetDifferenceResponse]
+    ActivateDefinition: _aio.UnaryUnaryMultiCallable[_messages.ActivateDefinitionRequest, _messages.ActivateDefinitionResponse]
     RegisterDefinition: _aio.UnaryUnaryMultiCallable[_messages.RegisterDefinitionRequest, _messages.RegisterDefinitionResponse]

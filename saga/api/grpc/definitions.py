@@ -27,6 +27,10 @@ async def get_difference(call: Call, request: messages.GetDifferenceRequest) -> 
     return await calls.difference_between(call.sagas, request.name, request.from_version, request.to_version)
 
 
+async def activate_definition(call: Call, request: messages.ActivateDefinitionRequest) -> Document:
+    return await calls.activate(call.sagas, request.name, request.version)
+
+
 async def register_definition(call: Call, request: messages.RegisterDefinitionRequest) -> Document:
     graph, schema = [
         payload_in(call.fields[name], name) if name in call.fields else None for name in ("graph", "input_schema")
@@ -45,5 +49,6 @@ METHODS: Final[dict[str, Answer]] = {
     "GetDefinition": get_definition,
     "GetVersion": get_version,
     "GetDifference": get_difference,
+    "ActivateDefinition": activate_definition,
     "RegisterDefinition": register_definition,
 }

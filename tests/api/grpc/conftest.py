@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import grpc
 import pytest
 
+from saga import App
 from saga.api.disclosure import Disclosure
 from saga.api.grpc.methods import Desk
 from saga.api.grpc.server import serving
@@ -26,22 +27,33 @@ async def ready() -> bool:
 
 
 @asynccontextmanager
-async def channel_to(
-    counter: Counter, recognise: Recognise | None = None, is_ready: Callable[[], Awaitable[bool]] = ready
-) -> AsyncIterator[grpc.aio.Channel]:
-    """A connection to the API of this shop. `recognise`: in the place of tokens."""
-    away = counter.away
+async def address_of(
+    away: App, recognise: Recognise | None = None, is_ready: Callable[[], Awaitable[bool]] = ready
+) -> AsyncIterator[str]:
+    """The gRPC API of an installation, on a port of this machine. `recognise`: in the place of tokens."""
     limits = Limits(away.process.clock.monotonic)
     tokens = TokenAuthentication(away.adapter, away.process.clock, away.process.store_clock, limits)
     disclosure = Disclosure(away.adapter.directory, away.process.clock)
     desk = Desk(away, Watcher(away), disclosure, limits, recognise or tokens.recognise)
-    async with serving(desk, "127.0.0.1:0", is_ready) as address, grpc.aio.insecure_channel(address) as channel:
+    async with serving(desk, "127.0.0.1:0", is_ready) as address:
+        yield address
+
+
+@asynccontextmanager
+async def channel_to(
+    away: App, recognise: Recognise | None = None, is_ready: Callable[[], Awaitable[bool]] = ready
+) -> AsyncIterator[grpc.aio.Channel]:
+    """A connection to it."""
+    async with (
+        address_of(away, recognise, is_ready) as address,
+        grpc.aio.insecure_channel(address) as channel,
+    ):
         yield channel
 
 
 @pytest.fixture
 async def channel(shop: Counter) -> AsyncIterator[grpc.aio.Channel]:
-    async with channel_to(shop) as channel:
+    async with channel_to(shop.away) as channel:
         yield channel
 
 

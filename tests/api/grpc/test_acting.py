@@ -67,7 +67,7 @@ async def test_an_operator_may_not_abandon(shop: Counter, retrying: UUID) -> Non
     async def ann(_: Sender) -> Principal:
         return Principal("ann", Role.OPERATOR, "test")
 
-    async with channel_to(shop, ann) as channel:
+    async with channel_to(shop.away, ann) as channel:
         asked = m.PlanActionRequest(ref=str(retrying), action=m.ACTION_ABANDON)
         refusal = await problem_of_call(SagasStub(channel).PlanAction(asked), "forbidden")
 

@@ -28,13 +28,15 @@ async def test_a_definition_is_checked_registered_and_compared(channel: grpc.aio
     graph = json.loads(version.graph) | {"version": 2}
     second = await definitions.RegisterDefinition(d.RegisterDefinitionRequest(graph=json.dumps(graph).encode()))
     found = await definitions.GetDifference(d.GetDifferenceRequest(name="parcel", from_version=1, to_version=2))
+    back = await definitions.ActivateDefinition(d.ActivateDefinitionRequest(name="parcel", version=1))
     listed = await definitions.GetDefinition(d.GetDefinitionRequest(name="parcel"))
 
     assert [tried.is_new, first.is_new, again.is_new, second.is_new] == [True, True, False, True]
     assert not tried.HasField("number")
     assert (first.hash, second.version) == (version.hash, 2)
     assert (found.from_version, found.to_version, found.live_sagas.from_version) == (1, 2, 0)
-    assert [(line.version, line.default) for line in listed.versions] == [(2, True), (1, False)]
+    assert [(line.version, line.default) for line in listed.versions] == [(2, False), (1, True)]
+    assert (back.version, back.before, found.default_version) == (1, 2, 2)
     assert "charge" in version.mermaid
 
 

@@ -60,7 +60,7 @@ async def test_each_role_may_do_what_the_table_says_and_nothing_else(shop: Count
     async def somebody(_: Sender) -> Principal:
         return Principal("pat", role, "test")
 
-    async with channel_to(shop, somebody) as channel:
+    async with channel_to(shop.away, somebody) as channel:
         for role in Role:
             for method in methods():
                 may = set[str]().union(*(MAY[needed.value] for needed in roles_of(method)))
@@ -72,7 +72,7 @@ async def test_an_unknown_sender_may_do_nothing(shop: Counter) -> None:
     async def nobody(_: Sender) -> None:
         return None
 
-    async with channel_to(shop, nobody) as channel:
+    async with channel_to(shop.away, nobody) as channel:
         for method in methods():
             with refused("unauthenticated"):
                 await call(channel, method)
@@ -82,7 +82,7 @@ async def test_from_the_first_token_on_every_call_needs_one(shop: Counter) -> No
     header = await token(shop, Role.VIEWER)
     (right,) = header.items()
 
-    async with channel_to(shop) as channel:
+    async with channel_to(shop.away) as channel:
         sagas, ask = SagasStub(channel), m.ListSagasRequest()
         await sagas.ListSagas(ask, metadata=[right])
         refusal = await problem_of_call(sagas.StartSaga(m.StartSagaRequest(), metadata=[right]), "forbidden")
@@ -103,7 +103,7 @@ async def test_a_viewer_sees_the_sizes_of_payloads(shop: Counter) -> None:
         return Principal("pat", Role.VIEWER, "test")
 
     saga = await shop.start()
-    async with channel_to(shop, viewer) as channel:
+    async with channel_to(shop.away, viewer) as channel:
         shown = (await SagasStub(channel).GetSaga(m.GetSagaRequest(ref=str(saga)))).saga
 
     assert shown.input == b'{"$hidden": "13 bytes"}'
@@ -112,7 +112,7 @@ async def test_a_viewer_sees_the_sizes_of_payloads(shop: Counter) -> None:
 async def test_a_sender_that_asks_too_often_is_told_when_to_ask_again(shop: Counter) -> None:
     shop.away.process.clock = HandClock(0.0)
     (right,) = (await token(shop, Role.VIEWER)).items()
-    async with channel_to(shop) as channel:
+    async with channel_to(shop.away) as channel:
         definitions, asked = DefinitionsStub(channel), d.ListDefinitionsRequest()
         for _ in range(Kind.READ.value.at_once):
             await definitions.ListDefinitions(asked, metadata=[right])

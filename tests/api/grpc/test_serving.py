@@ -62,7 +62,7 @@ async def test_without_the_flag_nothing_is_described_and_a_process_that_is_not_r
     async def not_ready() -> bool:
         return False
 
-    async with channel_to(shop, is_ready=not_ready) as channel:
+    async with channel_to(shop.away, is_ready=not_ready) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as described:
             await reflected(channel)
         with pytest.raises(grpc.aio.AioRpcError) as unknown:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from uuid import UUID
 
+import grpc
 import pytest
 
 from saga.api.principals import Role
 from saga.ports.access.tokens import Asker
 from saga.v1 import sagas_pb2 as m
 from saga.v1.sagas_pb2_grpc import SagasStub
-from tests.api.grpc.conftest import channel_to
+from tests.api.grpc.conftest import address_of, channel_to
 from tests.api.grpc.refused import problem_of_call, refused
 from tests.api.test_events import stuck
 from tests.api.test_rights import token
@@ -50,7 +52,7 @@ async def test_a_token_that_is_revoked_ends_the_stream(shop: Counter, monkeypatc
     saga = await stuck(shop)
     (line,) = await shop.away.adapter.tokens.list()
 
-    async with channel_to(shop) as channel, asyncio.timeout(TIMEOUT_SECONDS):
+    async with channel_to(shop.away) as channel, asyncio.timeout(TIMEOUT_SECONDS):
         asked = m.WatchSagaRequest(ref=str(saga))
         events = aiter(SagasStub(channel).WatchSaga(asked, metadata=tuple(header.items())))
         await anext(events)
@@ -88,3 +90,39 @@ async def test_an_answer_that_waits_comes_before_the_deadline_of_its_call(shop: 
     assert not late.HasField("status")
     assert (ended.status, ended.value, ended.HasField("reason")) == (m.STATUS_COMPLETED, b'"charge done"', False)
     assert "60 s" in refusal.detail
+
+
+async def test_a_process_that_stops_answers_what_is_under_way(shop: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("saga.api.grpc.server.STOP_SECONDS", TIMEOUT_SECONDS)
+    shop.blocked.add("charge")
+    saga = await shop.start()
+    asked = m.GetResultRequest(ref=str(saga))
+    asked.wait.FromSeconds(TIMEOUT_SECONDS)
+    server = AsyncExitStack()
+    address = await server.enter_async_context(address_of(shop.sagas))
+    async with grpc.aio.insecure_channel(address) as channel:
+        sagas = SagasStub(channel)
+        events = watched(sagas, saga)
+        await anext(events)
+        waiting = asyncio.ensure_future(sagas.GetResult(asked))
+        await shop.until(saga, lambda _: saga in shop.sagas.process.end_waiters._waiting)
+        stopping = asyncio.create_task(server.aclose())
+        await asyncio.sleep(0)
+        shop.release("charge")
+        ended, last = await waiting, [event.WhichOneof("event") async for event in events][-1]
+        await stopping
+
+    assert (ended.status, last) == (m.STATUS_COMPLETED, "end")
+
+
+async def test_a_stream_of_a_process_that_has_stopped_is_cut(shop: Counter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("saga.api.grpc.server.STOP_SECONDS", 0.0)
+    saga = await stuck(shop)
+    server = AsyncExitStack()
+    address = await server.enter_async_context(address_of(shop.away))
+    async with grpc.aio.insecure_channel(address) as channel:
+        events = watched(SagasStub(channel), saga)
+        await anext(events)
+        await server.aclose()
+        with pytest.raises(grpc.aio.AioRpcError):
+            _ = [event async for event in events]

@@ -1,4 +1,4 @@
-"""The commands, the API and the pages say the same about a saga, whatever has become of it."""
+"""The commands, both forms of the API and the pages say the same about a saga, whatever has become of it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,11 @@ from saga.inspection.actions.request import ActionName, ActionRequest
 from saga.inspection.documents import ALL_PARTS
 from saga.operations import By
 from saga.ports.saga_detail import SagaDetail
+from saga.v1 import sagas_pb2 as m
+from saga.v1.sagas_pb2_grpc import SagasStub
 from tests.api.conftest import LOCAL
+from tests.api.grpc.alike import differences
+from tests.api.grpc.conftest import channel_to
 from tests.api.test_reading import as_numbers
 from tests.api.ui.shop import Shop, open_shop
 
@@ -31,6 +35,7 @@ SAGAS: Final = 8
 """The number of sagas; 1,000 have been compared."""
 SKUS: Final = ("lamp", "poor", "broken", "heavy", "mute", "slow")
 ACTIONS: Final[tuple[ActionName, ...]] = ("pause", "resume", "roll back", "retry", "abandon")
+PARTS: Final = [f"PART_{part.upper()}" for part in sorted(ALL_PARTS)]
 _CELL: Final = re.compile(r"<td[^>]*>(.*?)</td>", re.DOTALL)
 _TAG: Final = re.compile(r"<[^>]+>")
 
@@ -41,8 +46,11 @@ async def test_the_commands_the_api_and_the_pages_say_the_same() -> None:
         faults(shop)
         ids = [await one(shop, chance, number) for number in range(SAGAS)]
         transport = httpx.ASGITransport(saga.api.asgi(shop.sagas))
-        async with httpx.AsyncClient(transport=transport, base_url=LOCAL) as api:
-            phases = {await compared(api, saga_id) for saga_id in ids}
+        async with (
+            httpx.AsyncClient(transport=transport, base_url=LOCAL) as api,
+            channel_to(shop.sagas) as channel,
+        ):
+            phases = {await compared(api, SagasStub(channel), saga_id) for saga_id in ids}
     memory.forget(STORE)
 
     assert len(phases) > 2, "they have gone different ways"
@@ -79,18 +87,20 @@ def settled(detail: SagaDetail) -> bool:
     return detail.state.phase.is_terminal or detail.state.is_stuck or (bool(waits) and all(waits)) or hangs
 
 
-async def compared(api: httpx.AsyncClient, saga_id: str) -> str:
+async def compared(api: httpx.AsyncClient, sagas: SagasStub, saga_id: str) -> str:
     """Compares all that is said about a saga. If it moves meanwhile, everything is read again."""
     async with asyncio.timeout(30):
         while True:
             before = await read(api, saga_id)
             printed = json.loads(await printed_by("show", saga_id, "--json", "--store", STORE))
+            message = (await sagas.GetSaga(m.GetSagaRequest(ref=saga_id, with_parts=PARTS))).saga
             page = (await api.get(f"/sagas/{saga_id}?tab=history")).text
             after = await read(api, saga_id)
             if before == after:
                 break
 
     assert as_numbers(after) == as_numbers(printed)
+    assert differences(message, {name: value for name, value in after.items() if name != "audit"}) == []
     compare_page(page, after)
     return cast("str", after["phase"])
 

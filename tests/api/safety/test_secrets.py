@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 from uuid import UUID
 
+import grpc
 import httpx
 import pytest
 from fastapi import Request
+from google.protobuf.message import Message
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -22,11 +25,14 @@ from pydantic import BaseModel
 from saga import App, Definition, Participant, Sensitive, connect, memory
 from saga.api.application import build
 from saga.api.principals import LOCAL as LOCAL_WAY
-from saga.api.principals import Principal, Role
+from saga.api.principals import Principal, Role, Sender
 from saga.cli import main
 from saga.inspection.masking.shown import HIDDEN
 from saga.settings import load
+from saga.v1 import sagas_pb2 as m
+from saga.v1.sagas_pb2_grpc import SagasStub
 from tests.api.conftest import LOCAL
+from tests.api.grpc.conftest import channel_to
 from tests.cli.counter import LATER
 from tests.runtime.world import until
 
@@ -149,6 +155,9 @@ async def test_a_secret_is_nowhere_that_people_look(
                 api.headers["x-role"] = role.value
                 async for name, answer in answers(office, api):
                     seen[f"{role.value} {name}"] = answer.text
+        for role in (Role.VIEWER, Role.STARTER, Role.ADMIN):
+            async for name, text in over_grpc(office, role):
+                seen[f"{role.value} {name}"] = text
         for words in COMMANDS:
             assert await asyncio.to_thread(main, [*words, str(office.waiting), "--store", STORE]) == 0
 
@@ -161,7 +170,7 @@ async def test_a_secret_is_nowhere_that_people_look(
     assert "noon" not in seen[f"viewer /v1/sagas/{office.ended}"], "a viewer sees no payloads"
 
 
-WHERE_IT_BELONGS: Final = {"starter result"}
+WHERE_IT_BELONGS: Final = {"starter result", "starter gRPC result"}
 """A program that may only start sagas gets what they return."""
 
 
@@ -189,3 +198,27 @@ async def answers(office: Office, api: httpx.AsyncClient) -> AsyncIterator[tuple
         yield f"start {number}", await api.post("/v1/sagas", json={"definition": "pay", "input": field})
     other = {"definition": "pay", "input": {"card": {"number": CANARY}, "note": "other"}, "key": "done"}
     yield "other input", await api.post("/v1/sagas", json=other)
+
+
+async def over_grpc(office: Office, role: Role) -> AsyncIterator[tuple[str, str]]:
+    """What gRPC answers about the two sagas, and to starts that do not fit."""
+
+    async def somebody(_: Sender) -> Principal:
+        return Principal("pat", role, LOCAL_WAY)
+
+    async with channel_to(office.sagas, somebody) as channel:
+        sagas, parts = SagasStub(channel), [value.name for value in m.Part.DESCRIPTOR.values if value.number]
+        for saga in (office.ended, office.waiting):
+            yield f"gRPC saga {saga}", await said(sagas.GetSaga(m.GetSagaRequest(ref=str(saga), with_parts=parts)))
+        yield "gRPC result", await said(sagas.GetResult(m.GetResultRequest(ref=str(office.ended))))
+        for number, field in enumerate(({"card": {"number": 7, "no": CANARY}}, {"card": CANARY})):
+            asked = m.StartSagaRequest(definition="pay", input=json.dumps(field).encode())
+            yield f"gRPC start {number}", await said(sagas.StartSaga(asked))
+
+
+async def said(call: Awaitable[Message]) -> str:
+    """The answer, or the refusal with all that it contains."""
+    try:
+        return str(await call)
+    except grpc.aio.AioRpcError as error:
+        return f"{error.details()} {error.trailing_metadata()}"
