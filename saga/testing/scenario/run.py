@@ -7,6 +7,8 @@ from typing import Final
 from uuid import UUID
 
 from saga.client import Ending
+from saga.client.ending import Sent
+from saga.codec.codec import Value
 from saga.core.state.letters import WORDS
 from saga.operations import Operations
 from saga.ports.ledger import Snapshot
@@ -54,6 +56,10 @@ class Run:
         row = self._world.row(self.id)
         graph = self._world.database.definitions[row.definition].graph
         return {step.name: WORDS[letter] for step, letter in zip(graph.steps, row.state.vector, strict=True)}
+
+    async def send(self, name: str, payload: Value = None, *, id: str | None = None) -> Sent:  # noqa: A002 (the word of the protocol)
+        """Sends an event to the saga: `await order.send("review", Verdict(...))`. Raises as `Sagas.send`."""
+        return self._world.perform(self._world.app.send(self.id, name, payload, id=id))
 
     async def end(self) -> Ending:
         """Lets time pass until the saga has ended.

@@ -140,7 +140,7 @@ def steps_of(graph: Graph) -> list[dict[str, Json]]:
 
 
 def _limits(step: Step) -> dict[str, Json]:
-    """The limits of a call, in words; a step without a handler has none."""
+    """The limits of a call, in words; those of other steps are empty."""
     if not isinstance(step, Call):
         return {"timeout": "", "attempts": ""}
     attempts = "no limit" if step.retry.attempts is None else str(step.retry.attempts)
