@@ -15,6 +15,8 @@ from tests.runtime.world import Sql
 STORE_TABLES = """
 create table public.noted (saga uuid, amount integer);
 create table public.confirmed (saga uuid, amount integer);
+create table public.chosen (saga uuid, amount integer);
+create table public.backordered (saga uuid, amount integer);
 """
 STOCK_TABLES = "create table reserved (saga uuid, amount integer)"
 SAGAS = """
@@ -52,6 +54,8 @@ async def collect(store: str, stock: str, folder: Path) -> Evidence:
         tables = {
             "noted": await _rows(books, "public.noted"),
             "confirmed": await _rows(books, "public.confirmed"),
+            "chosen": await _rows(books, "public.chosen"),
+            "backordered": await _rows(books, "public.backordered"),
             "reserved": await _rows(shelves, "reserved"),
         }
         leaked = [f"{what}: {row[0]}" for what, query in LEFT.items() for row in await books.fetch(query)]

@@ -15,7 +15,7 @@ from saga.cli.log_setup import log_for_services
 from saga.cli.processes.shutdown import run_until_signalled
 from saga.errors import SagaError
 from saga.settings import load
-from tests.chaos.system.shop import GIFTS, gift, order
+from tests.chaos.system.shop import GIFTS, gift, is_parcel, order, parcel
 
 TICK_SECONDS = 0.02
 ENDING_SECONDS = 3600.0  # it waits for the ends of all, not for a drain
@@ -97,7 +97,7 @@ class _Customer:
             self._write(f"refused {number} {type(error).__name__}: {' '.join(str(error).split())}")
 
     async def _carry(self, number: int) -> None:
-        definition = gift if number % GIFTS == 0 else order
+        definition = gift if number % GIFTS == 0 else parcel if is_parcel(number) else order
         while True:
             with contextlib.suppress(Unavailable):  # unknown: the next start with the same key finds out
                 handle = await self._app.start(definition, number, key=str(number))

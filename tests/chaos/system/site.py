@@ -74,7 +74,9 @@ class Site:
     async def is_ready(self) -> bool:
         """Tells whether the shop's definitions are registered, so that sagas can be started."""
         async with self.looking() as sql:
-            return bool(await sql.fetchval("select count(*) from definition where name in ('order', 'gift')") == 2)
+            return bool(
+                await sql.fetchval("select count(*) from definition where name in ('order', 'gift', 'parcel')") == 3
+            )
 
     async def ended(self) -> int:
         """The number of sagas that have ended."""
