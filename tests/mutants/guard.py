@@ -49,6 +49,11 @@ GUARDS: Final = (
     Guard("G10", "A saga completes when every step is finished, not only the last ones.", "`core/rules/forward.py`"),
     Guard("G11", "A step is compensated only when all its successors are clear.", "`core/rules/backward.py`"),
     Guard("G12", "A skipped step is clear only when all its successors are clear.", "`core/rules/backward.py`"),
+    Guard(
+        "G13",
+        "A step of unknown outcome, too, is compensated only when all its successors are clear.",
+        "`core/rules/backward.py`",
+    ),
     Guard("G14", "Rollback settles every dispatched step as unknown, by its mode.", "`core/rules/rollback.py`"),
     Guard("G15", "A journaled result that exists is returned, not produced again.", "`runtime/steps/journaled.py`"),
     Guard("G16", "A journaled rejection is a result: it is written down.", "`runtime/steps/journaled.py`"),
@@ -97,6 +102,11 @@ GUARDS: Final = (
         "G42", "A step without an effect is clear only when all its successors are clear.", "`core/rules/backward.py`"
     ),
     Guard("G43", "The pivot is never handled.", "`core/check/branches.py`"),
+    Guard(
+        "G44",
+        "A journaled rejection that is handled is never deleted for a retry.",
+        "`runtime/steps/journaled.py`",
+    ),
     Guard("G45", "A join on n of m counts steps that succeeded, not finished ones.", "`core/rules/branches.py`"),
     Guard(
         "G46", "A join that cannot be reached any more rejects its step; it does not wait.", "`core/rules/branches.py`"
@@ -107,4 +117,4 @@ GUARDS: Final = (
         f"`broken_fences` (SQL){_SQL}",
     ),
 )
-WAITING: Final = dict.fromkeys(("G13", "G44", "G136"), "three seeds of the simulation")
+WAITING: Final = dict.fromkeys(("G136",), "three seeds of the simulation")

@@ -4,25 +4,90 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from enum import Enum
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 from saga.core.check.finding import Severity
 from saga.core.definition.contract import Contract
 from saga.core.state.mode import Mode
-from tests.simulation.seeds.when import When, draw_when
-from tests.simulation.worlds.definitions import DefinitionPlan, StepPlan
+from tests.simulation.seeds.when import INPUTS, About, When, draw_when
+from tests.simulation.worlds.definitions import SERVICES, DefinitionPlan, StepPlan
 
-BRANCHED: Final = (5, 8, 9, 13)  # of every sixteen seeds; the other worlds have no branches
+BRANCHED: Final = (5, 8, 9, 13)  # of every sixteen seeds
+RACES: Final = (7, 22, 36, 51)  # of every 64
+BESIDES: Final = (47, 49, 59)
 WIDE: Final = 3
 CHAIN: Final = 4
 CHAINS: Final = 0.7
+JOIN: Final = 2
+"""The position of the step for which two others race."""
+NEVER: Final = When(About.INPUT, step=-1, limit=INPUTS, is_negated=False)
 
 Change = Callable[[StepPlan], StepPlan]
 
 
-def has_branches(seed: int) -> bool:
-    return seed % 16 in BRANCHED
+class Shape(Enum):
+    """The shape of the definitions of a branched world."""
+
+    RANDOM = "branches here and there"
+    RACE = "a join counts the first of two steps, and the other one is still under way when the saga is rolled back"
+    BESIDE = "journaled steps whose rejections are handled, behind a pivot that is skipped"
+
+
+def shape_of(seed: int) -> Shape | None:
+    """Returns the shape that a seed has, None without branches."""
+    if seed % 16 in BRANCHED:
+        return Shape.RANDOM
+    place = seed % 64
+    return Shape.RACE if place in RACES else Shape.BESIDE if place in BESIDES else None
+
+
+def race_of(plan: DefinitionPlan, random: Random) -> DefinitionPlan:
+    """Two steps, of which the first one journals; a join that one of them meets; and a chain behind it."""
+    steps = [_undoable(step, position, random) for position, step in enumerate(_at_least(CHAIN, plan))]
+    steps[JOIN] = replace(steps[JOIN], after=tuple(range(JOIN)), successes=1)
+    return replace(plan, steps=tuple(steps), deadline_ms=None)
+
+
+def beside_of(plan: DefinitionPlan, random: Random) -> DefinitionPlan:
+    """A pivot that is skipped, and behind it journaled steps side by side, after whose rejections the saga goes on."""
+    steps = [
+        replace(
+            _undoable(step, position, random),
+            after=(0,) if position else (),
+            pivot=position == 0,
+            handled=position > 0,
+            when=None if position else NEVER,
+            **_in_mode(Mode.JOURNALED if position else Mode.TRANSACTIONAL, random),
+        )
+        for position, step in enumerate(_at_least(CHAIN, plan))
+    ]
+    return replace(plan, steps=tuple(steps), deadline_ms=None)
+
+
+def _at_least(count: int, plan: DefinitionPlan) -> list[StepPlan]:
+    """The steps of a plan, and more of the same until there are enough."""
+    more = (replace(plan.steps[-1], name=f"{plan.name}_{'abcdefgh'[at]}") for at in range(len(plan.steps), count))
+    return [*plan.steps, *more]
+
+
+def _undoable(step: StepPlan, position: int, random: Random) -> StepPlan:
+    mode = Mode.JOURNALED if position == 0 else random.choice((Mode.TRANSACTIONAL, Mode.JOURNALED))
+    return replace(
+        step,
+        after=(position - 1,) if position > JOIN else (),
+        pivot=False,
+        retriable=False,
+        read_only=False,
+        compensation=True,
+        probe=False,
+        **_in_mode(mode, random),
+    )
+
+
+def _in_mode(mode: Mode, random: Random) -> dict[str, Any]:
+    return {"mode": mode, "service": random.choice(SERVICES[mode])}
 
 
 def with_branches(plan: DefinitionPlan, random: Random) -> DefinitionPlan:

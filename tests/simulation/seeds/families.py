@@ -19,7 +19,7 @@ class Family:
     `messages` is the probability of each kind of fault for a message. `boundaries` multiplies the faults of the store, `people` the
     actions of operators, `evidence` their resolutions of stuck steps, `abandon` their abandonments. `outside_bus` is the share of
     worlds that have one. `purges`: journals are purged while sagas are still young. `frozen_claims` is the probability that a
-    process is frozen with claims that it has not begun.
+    process is frozen with claims that it has not begun. `everywhere`: all participants serve all services.
     """
 
     name: str
@@ -33,6 +33,7 @@ class Family:
     frozen_claims: float = 0.0
     evidence: float = 1.0
     abandon: float = 1.0
+    everywhere: bool = False
 
 
 FAMILIES: Final = (
@@ -72,6 +73,17 @@ FAMILIES: Final = (
     ),
     Family("purges", Preferences(modes="JJJT", pivot=0.3), Rates(rejection=0.2, frozen=0.2), purges=True),
 )
+
+LATE_CLAIMS: Final = Family(
+    "late claims",
+    Preferences(modes="J", pivot=0.0),
+    Rates(rejection=0.4, failure=0.25, frozen=0.1),
+    messages=0.1,
+    boundaries=0.5,
+    frozen_claims=0.25,
+    everywhere=True,
+)
+"""The family of worlds in which one claim of a step begins late, and a newer one is rejected meanwhile. No seed has it in turn."""
 
 
 def family_of(seed: int) -> Family:

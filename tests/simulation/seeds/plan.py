@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Final
 
 from saga.core.state.mode import Mode
 from saga.runtime.journal_retention import JournalRetentionOptions
-from tests.simulation.seeds.branches import has_branches, with_branches
+from tests.simulation.seeds.branches import Shape, beside_of, race_of, shape_of, with_branches
 from tests.simulation.seeds.chance import CLOCK, CRASH, DATABASE, DELAY, DROP, DUPLICATE, FROZEN, REORDER, STALE, Menu
-from tests.simulation.seeds.families import family_of
+from tests.simulation.seeds.families import LATE_CLAIMS, family_of
 from tests.simulation.worlds.definitions import DefinitionPlan, draw
 from tests.simulation.worlds.machine import Role
 from tests.simulation.worlds.services import Rates
@@ -71,23 +71,27 @@ STORE_AHEAD_SECONDS: Final = (
 )
 
 
+_BRANCHED: Final = {Shape.RANDOM: with_branches, Shape.RACE: race_of, Shape.BESIDE: beside_of}
+
+
 def plan_of(seed: int, *, may_branch: bool = True) -> Plan:
     """Draws everything that is fixed before the world begins. Branches have random numbers of their own."""
     random = Random(f"{seed}/plan")  # noqa: S311 (not a secret)
-    family = family_of(seed)
+    shape = shape_of(seed) if may_branch else None
+    family = LATE_CLAIMS if shape is Shape.BESIDE else family_of(seed)
     definitions = tuple(draw(f"d{number}", random, family.preferences) for number in range(random.choice((1, 1, 2))))
-    is_branched = may_branch and has_branches(seed)
-    if is_branched:
+    if shape is not None:
         branches = Random(f"{seed}/branches")  # noqa: S311 (not a secret)
-        definitions = tuple(with_branches(each, branches) for each in definitions)
+        definitions = tuple(_BRANCHED[shape](each, branches) for each in definitions)
     sagas = tuple(
         SagaPlan(number, random.choice(definitions).name, random.uniform(0.1, STORM_SECONDS / 2))
         for number in range(random.choice(SAGAS))
     )
+    roles = _roles(random, definitions)
     return Plan(
         definitions=definitions,
         sagas=sagas,
-        roles=_roles(random, definitions),
+        roles=_everywhere(roles) if family.everywhere else roles,
         has_bus=random.random() < family.outside_bus,
         rates=family.rates,
         message_menu=_message_menu(family.messages),
@@ -101,7 +105,7 @@ def plan_of(seed: int, *, may_branch: bool = True) -> Plan:
         redrive_seconds=3.0,
         outage_grace_seconds=2.0,
         slow_seconds=0.5,
-        storm_seconds=BRANCHED_STORM_SECONDS if is_branched else STORM_SECONDS,
+        storm_seconds=BRANCHED_STORM_SECONDS if shape else STORM_SECONDS,
         capacity=random.choice((1, 4, 4)),
         keeper=JournalRetentionOptions(age_seconds=1.0, quiet_seconds=5.5) if family.purges else None,
         purge_seconds=30.0 if family.purges else 0.0,
@@ -122,6 +126,11 @@ def _roles(random: Random, definitions: tuple[DefinitionPlan, ...]) -> tuple[Rol
     if random.random() < 0.5:
         roles.append(Role("spare", (), is_supervisor=True))
     return tuple(roles)
+
+
+def _everywhere(roles: tuple[Role, ...]) -> tuple[Role, ...]:
+    services = tuple(sorted({service for role in roles for service in role.services}))
+    return tuple(replace(role, services=services) if role.services else role for role in roles)
 
 
 def _timed(random: Random, definitions: tuple[DefinitionPlan, ...]) -> tuple[TimedFault, ...]:
