@@ -17,8 +17,8 @@ import pytest
 import structlog
 
 from saga.cli import main
-from saga_postgres.schema.migrate import migrate
 from tests.cli.counter import Counter, counter_on
+from tests.migrated import migrated_template, store_url  # noqa: F401 (offered to the tests of this folder)
 
 HERE = Path(__file__).parent
 
@@ -57,10 +57,17 @@ def command(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Command
 
 
 @pytest.fixture
-async def store(postgres_url: str, postgres: asyncpg.Connection[asyncpg.Record]) -> str:
+def store(store_url: str) -> str:  # noqa: F811
     """The URL of a store that has its tables."""
-    await migrate(postgres, schema="saga")
-    return postgres_url
+    return store_url
+
+
+@pytest.fixture
+async def postgres(store: str) -> AsyncIterator[asyncpg.Connection[asyncpg.Record]]:
+    """A connection to the database of `store`."""
+    connection = await asyncpg.connect(store)
+    yield connection
+    await connection.close()
 
 
 @pytest.fixture
