@@ -83,7 +83,7 @@ def test_the_words_of_yaml_are_those_of_python() -> None:
     ("before", "after", "said"),
     [
         ("events:", "event:", "transfer.yaml:2:1: 'event' is not a word of a definition. Did you mean events?"),
-        ("  review:\n", "  reviw:\n", "transfer.yaml:3:3: No step waits for the event reviw. Remove it"),
+        ("  review:\n", "  revieww:\n", "transfer.yaml:3:3: No step waits for the event revieww. Remove it"),
         ("type: object", "type: thing", "transfer.yaml:4:5: This is not a JSON Schema: type is not one of"),
         ("wait: review", "wait: [5]", 'transfer.yaml:10:12: This is 5. Write a name.'),
         ("wait: review", "wait: {a: b}", "transfer.yaml:10:11: This is an object. Write the name of an event, or a list"),
@@ -95,7 +95,7 @@ def test_the_words_of_yaml_are_those_of_python() -> None:
         ('{by: "$${nobody}"}', "{of: me}", "transfer.yaml:10:5: transfer v1, step review: otherwise={'of': 'me'} does not fit"),
         ('{by: "$${nobody}"}', '{by: "${input.by}"}', "transfer.yaml:10:5: transfer v1, step review: otherwise= has a recorded"),
         ('nobody}"', 'nobody}", x: 9007199254740993', "transfer.yaml:13:38: Here, the number 9007199254740993 is beyond"),
-        ("until: review", "until: reviw", "transfer.yaml:16:12: No step above this one is called reviw. Did you mean review?"),
+        ("until: review", "until: revieww", "transfer.yaml:16:12: No step above this one is called revieww. Did you mean review?"),
         ("until: review", "until: [review]", "transfer.yaml:16:12: This is a list. Write the name of a step."),
         ("delay: 1d", "delay: soon", "transfer.yaml:17:12: 'soon' cannot be used as a duration"),
         ("timer: 2h", "timer: 0s", "transfer.yaml:18:5: transfer v1, step pause: pause='0s' is not above zero."),

@@ -241,7 +241,7 @@ def test_an_event_is_written_as_its_type_says() -> None:
     with pytest.raises(Misfit, match="approved"):
         written.encode_event("review", {"by": "me"})
     with pytest.raises(UsageError, match="The events are: review, anything"):
-        written.encode_event("reviw", None)
+        written.encode_event("revieww", None)
 
 
 def _cancel_in_block(written: Definition) -> None:
