@@ -33,7 +33,7 @@ _INSERT: Final = _SQL["insert_definition"]
 _INSERT_STEPS: Final = _SQL["insert_steps"]
 _ACTIVATE: Final = "update definition set activated_at = now() where id = $1 and activated_at is null"
 _ACTIVATE_AGAIN: Final = _SQL["activate_again"]
-_SET_INPUT_SCHEMA: Final = _SQL["set_input_schema"]
+_SET_SCHEMAS: Final = _SQL["set_schemas"]
 _SET_SOURCE: Final = "update definition set source = $2 where id = $1 and source is distinct from $2"
 _SOURCE: Final = "select source from definition where id = $1"
 _GRAPH: Final = _SQL["find_number"]
@@ -66,8 +66,7 @@ class PostgresDirectory:
         async with self._pool.connection() as connection, connection.transaction(isolation="read_committed"):
             await connection.execute(_LOCK, graph.name)
             number = await _stored(connection, graph, input_schema, overwrite=overwrite)
-            if input_schema is not None:
-                await connection.execute(_SET_INPUT_SCHEMA, number, json.dumps(input_schema))
+            await connection.execute(_SET_SCHEMAS, number, _dumped(input_schema), _dumped(graph.event_schemas))
             if activate:
                 await connection.execute(_ACTIVATE, number)
             if graph.source is not None:

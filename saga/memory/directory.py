@@ -33,11 +33,8 @@ class MemoryDirectory:
             self._free_version(holder, graph, overwrite=overwrite)
         same = next((row for row in rows.values() if row.graph.hash == graph.hash), None)
         if same is None:
-            stored = graph_from_document(json.loads(graph.canonical))
-            stored = replace(stored, input_schema=input_schema, event_schemas=graph.event_schemas)
-            same = DefinitionRow(len(rows) + 1, stored)
-        elif input_schema is not None:
-            same = replace(same, graph=replace(same.graph, input_schema=input_schema))
+            same = DefinitionRow(len(rows) + 1, graph_from_document(json.loads(graph.canonical)))
+        same = replace(same, graph=_described(same.graph, input_schema, graph.event_schemas))
         activation = self._next_activation() if activate and same.activation is None else same.activation
         source = same.source if graph.source is None else graph.source
         rows[same.number] = replace(same, is_overwritten=False, activation=activation, source=source)
@@ -125,3 +122,9 @@ class MemoryDirectory:
 
 def _uses(row: DefinitionRow, services: Sequence[str]) -> bool:
     return not set(services).isdisjoint(row.graph.services)
+
+
+def _described(graph: Graph, input_schema: Json, event_schemas: Json) -> Graph:
+    """The graph with these schemas, where there are any: they are not part of its identity."""
+    given = {"input_schema": input_schema, "event_schemas": event_schemas}
+    return replace(graph, **{name: schema for name, schema in given.items() if schema is not None})

@@ -29,7 +29,7 @@ class Directory(Protocol):
     async def register(self, graph: Graph, input_schema: Json, *, activate: bool, overwrite: bool) -> int:
         """Stores a definition and returns its number. A definition with the same hash keeps its number.
 
-        The text from which it was read, and the schema of its input, are kept beside it; later ones of the same hash replace them.
+        The text from which it was read, and the schemas of its input and events, are kept beside it; later ones replace them.
 
         Raises:
             Conflict: the same name and version has another graph; `overwrite` replaces it if no saga runs on it.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Final
 
 import pytest
@@ -29,6 +29,8 @@ from saga.core.state.mode import Mode
 from saga.inspection.masking.marks import Marks, marks_in
 from saga.inspection.masking.saga_marks import SagaMarks
 from saga.inspection.masking.shown import DEPTH_MAX, HIDDEN, masked
+from saga.testing.suites.store.stage import graph
+from saga.testing.suites.store.waits.stage import wait
 
 CANARY: Final = "canary-4711"
 Secret = Annotated[str, Sensitive]
@@ -223,6 +225,16 @@ RETURNS: Final[Json] = {
     "sent": {"$path": ["steps", "send", "output"], "$default": {"$path": ["input", "cards", 0, "digits"]}},
     "card": {"$path": ["input", "cards"]},
 }
+
+
+def test_an_event_marks_what_comes_with_it_also_after_the_graph_was_read() -> None:
+    plan = graph(wait("one", "paid"), wait("two", "paid", "refused"))
+    marked = replace(plan, event_schemas={"paid": {"properties": {"card": {"x-saga-sensitive": True}}}})
+    before, read_again = SagaMarks(plan, {}), SagaMarks(plan, {}, marked)
+
+    assert before.result("one").is_empty
+    assert CANARY not in str(masked({"card": CANARY}, read_again.result("one")))
+    assert CANARY not in str(masked({"name": "paid", "payload": {"card": CANARY}}, read_again.result("two")))
 
 
 def test_a_service_marks_the_input_that_it_is_given() -> None:

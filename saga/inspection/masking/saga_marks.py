@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from itertools import product
 from typing import Final
 
 from saga.core.definition.contract import Contract
@@ -23,19 +24,20 @@ Source = str | None
 class SagaMarks:
     """The marks of the definition's input type, and of what its handlers accept and return.
 
-    A handler marks what it is given: the part of the input, or of another step's result, from which its own input is made. `others`:
-    more descriptions of the saga's input.
+    A handler marks what it is given: the part of the input, or of another step's result, from which its own input is made. `newest`: the
+    same graph, read later than the first: its types may have got more marks.
     """
 
-    def __init__(self, graph: Graph, contracts: Mapping[str, Contract], others: tuple[Json, ...] = ()) -> None:
+    def __init__(self, graph: Graph, contracts: Mapping[str, Contract], newest: Graph | None = None) -> None:
         self._sources: dict[Source, Marks] = {}
-        for document in (graph.input_schema, *others):
-            self._add(None, marks_in(document))
+        read = (graph,) if newest is None else (graph, newest)
+        for each in read:
+            self._add(None, marks_in(each.input_schema))
         for step in graph.steps:
             if isinstance(step, Wait):
-                for name in step.names:
-                    place = () if len(step.names) == 1 else ("payload",)
-                    self._add(step.name, marks_in((graph.event_schemas or {}).get(name)).at(place))
+                place = () if len(step.names) == 1 else ("payload",)
+                for schemas, name in product((each.event_schemas for each in read), step.names):
+                    self._add(step.name, marks_in((schemas or {}).get(name)).at(place))
                 continue
             contract = contracts.get(f"{step.service}.{step.handler}")
             if contract is not None:
@@ -84,10 +86,10 @@ class SagaMarks:
 
 async def read_marks(directory: Directory, graph: Graph) -> SagaMarks:
     """Reads the marks that count now: the type of the input may have got some since the graph was read. Raises Unavailable."""
-    others: tuple[Json, ...] = ()
+    newest = None
     with suppress(NotFound, DefinitionError):
-        others = ((await directory.find(graph.name, graph.version))[1].input_schema,)
-    return SagaMarks(graph, await directory.contracts(), others)
+        newest = (await directory.find(graph.name, graph.version))[1]
+    return SagaMarks(graph, await directory.contracts(), newest)
 
 
 def _joined(all_marks: Iterator[Marks]) -> Marks:

@@ -30,9 +30,12 @@ from contract
 insert into definition (name, version, hash, document, services, input_schema, event_schemas)
 values ($1, $2, $3, $4, $5, $6::text::jsonb, $7::text::jsonb) returning id
 
--- name: set_input_schema
--- The input type of definition $2 is the schema of the input of definition $1 now. It is not part of its identity.
-update definition set input_schema = $2::text::jsonb where id = $1 and input_schema is distinct from $2::text::jsonb
+-- name: set_schemas
+-- The types of the input and the events of definition $1 are described by these now: they are not part of its identity. Null: as before.
+update definition
+set input_schema = coalesce($2::text::jsonb, input_schema), event_schemas = coalesce($3::text::jsonb, event_schemas)
+where id = $1 and (input_schema is distinct from coalesce($2::text::jsonb, input_schema)
+                   or event_schemas is distinct from coalesce($3::text::jsonb, event_schemas))
 
 -- name: insert_steps
 -- Inserts the steps of definition $1.

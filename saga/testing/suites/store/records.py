@@ -71,14 +71,15 @@ class RecordTests(StoreStage):
         assert kept == [None, "one", "one", "two"]
         assert await directory.source(number + 1) is None
 
-    async def test_the_schema_of_an_input_is_kept_until_a_later_one_replaces_it(self) -> None:
+    async def test_the_schemas_of_a_definition_are_kept_until_later_ones_replace_them(self) -> None:
         directory = (await self.adapter()).directory
         plan, kept = graph(step("a")), list[Json]()
 
         for schema in ({}, None, {"type": "string"}):
-            number = await directory.register(plan, schema, activate=False, overwrite=False)
-            kept.append((await directory.graph(number)).input_schema)
-        assert kept == [{}, {}, {"type": "string"}]
+            given = dataclasses.replace(plan, event_schemas=schema)
+            found = await directory.graph(await directory.register(given, schema, activate=False, overwrite=False))
+            kept.append((found.input_schema, found.event_schemas))
+        assert kept == [({}, {}), ({}, {}), ({"type": "string"}, {"type": "string"})]
 
     async def test_a_long_saga_has_its_vector_only_in_some_lines_of_its_history(self) -> None:
         process, steps = await self.process(), LETTERS_IN_EACH_LINE_MAX + 1
