@@ -18,6 +18,7 @@ class Situation(Enum):
     PAST_DEADLINE = "past deadline"
     NOBODY_ALIVE = "nobody alive"
     RETRY_WAIT = "retry wait"
+    WAITING = "waiting"
     RESOLVING = "resolving"
     VOIDING = "voiding"
     UNDOING = "undoing"

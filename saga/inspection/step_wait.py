@@ -8,6 +8,7 @@ from typing import Final
 from uuid import UUID
 
 from saga.core.definition.graph import Graph
+from saga.core.definition.step import Timer, Wait
 from saga.core.rules.branches import NOT_BEGUN
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.rules.outcomes import MAY_NOT_REJECT
@@ -41,8 +42,13 @@ _BY_LETTER: Final[Mapping[str, Situation]] = {
 
 
 def is_under_way(detail: SagaDetail, step: int) -> bool:
-    """Tells whether the saga waits for this step. A step that waits for its successors to be compensated does not count."""
+    """Tells whether the saga waits for this step.
+
+    A step that waits for its successors to be compensated does not count, nor a wait for an event that cancels the saga.
+    """
     letter = detail.state.vector[step]
+    if step in detail.graph.cancelling:
+        return letter in QUARANTINED_LETTERS
     waits_for_successors = letter == DISPATCHED and detail.state.phase is Phase.COMPENSATING
     return letter in UNDER_WAY_LETTERS and not waits_for_successors
 
@@ -57,6 +63,8 @@ def step_wait(detail: SagaDetail, step: int) -> Explanation:
     command = detail.commands.get(step)
     if command is not None and command.owner is not None:
         return _running(detail, step, command)
+    if is_waiting(detail, step):
+        return _waiting(detail, step, command)
     if not _serving(detail, step):
         return _nobody_alive(detail, step, command)
     if command is None:
@@ -64,6 +72,39 @@ def step_wait(detail: SagaDetail, step: int) -> Explanation:
     if command.due_at is not None and command.due_at > detail.now:
         return _retry_wait(detail, step, command)
     return _queued(detail, step, command)
+
+
+def is_waiting(detail: SagaDetail, step: int) -> bool:
+    """Returns whether a step waits for an event, for a moment, or for another system that completes it."""
+    command, written = detail.commands.get(step), detail.graph.steps[step]
+    if isinstance(written, Wait):
+        return True
+    is_parked = command is not None and command.until is not None
+    return isinstance(written, Timer) or (is_parked and written.mode is Mode.EXTERNAL)
+
+
+def _waiting(detail: SagaDetail, step: int, command: CommandDetail | None) -> Explanation:
+    written, until = detail.graph.steps[step], None if command is None else command.until
+    what, then, remedy = f"the moment of {written.name}", "the saga goes on", None
+    if isinstance(written, Wait):
+        events = " or ".join(written.names)
+        what = f"the event {events}" if len(written.names) == 1 else f"one of the events {events}"
+        if written.cancels:
+            what += ", which cancels it"
+        goes_on = written.otherwise is not None or written.goes_on
+        then = (
+            "there is no time limit"
+            if until is None
+            else "the saga goes on without it"
+            if goes_on
+            else "it is rolled back"
+        )
+        remedy = f"saga send {detail.saga} {written.names[0]} PAYLOAD"
+    elif not isinstance(written, Timer):
+        what, then = f"another system to complete step {written.name}", "the attempt has failed"
+        remedy = "saga complete TOKEN RESULT"
+    since = last_change(detail)
+    return replace(_moving(detail, step, Situation.WAITING, what, since, (until, then)), remedy=remedy)
 
 
 def _quarantined(detail: SagaDetail, step: int) -> Explanation:

@@ -19,7 +19,7 @@ class CommandDetail:
     """A command under way. `was_claimed`: whether a process has ever claimed it (G135).
 
     `owner`: the process that runs it; None if it is queued. `due_at`: None if it is parked. `quiet_at`: until then a call of it
-    may still arrive.
+    may still arrive. `until`: the moment for which a wait, a timer or a pending step is parked; `awaits`: the events that wake it.
     """
 
     operation: Operation
@@ -32,6 +32,8 @@ class CommandDetail:
     failures: int
     error: str | None
     was_claimed: bool = True
+    until: float | None = None
+    awaits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

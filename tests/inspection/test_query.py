@@ -104,6 +104,7 @@ def test_what_fits_a_value(text: str, fits: str | float, does_not: str | float) 
         ("is:ended", Among.ALL),
         ("service:payments", Among.LIVE),
         ("step:charge", Among.LIVE),
+        ("event:review", Among.LIVE),
         ("step.charge:succeeded", Among.ALL),
         ("state:quarantined", Among.PARKED),
         ("state:succeeded", Among.ALL),

@@ -76,11 +76,16 @@ async def test_an_event_is_the_outcome_of_a_wait_and_ends_the_reminder(any_world
     app = await any_world.join(desk.participant)
     handle = await app.start(desk.transfer(), key="t-17")
     await waiting(app, handle, "SDDPPD")
+    explained = await app.why(handle.id)
+    found = await app.search("event:review why:waiting -event:cancelled")
 
     sent = await app.send(("transfer", "t-17"), "review", {"approved": True}, id="r-1")
     again = await app.send(handle, "review", {"approved": True}, id="r-1")
     await handle.result(20)
 
+    assert (explained.waits_for, explained.outlook[1]) == ("the event review", "it is rolled back")
+    assert explained.remedy == f"saga send {handle.id} review PAYLOAD"
+    assert [one.saga for one in found.lines] == [handle.id]
     assert (sent.is_new, again.is_new, desk.calls) == (True, False, ["ask", "ship"])
     assert (await app.snapshot(handle.id)).state.vector == "SSNNSN"
 

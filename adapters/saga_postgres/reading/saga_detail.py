@@ -88,6 +88,8 @@ def command_of(row: Mapping[str, Any]) -> CommandDetail:
         failures=row["failures"],
         error=row["error"],
         was_claimed=row["was_claimed"],
+        until=row["until"],
+        awaits=tuple(row["awaits"] or ()),
     )
 
 

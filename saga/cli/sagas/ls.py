@@ -39,6 +39,7 @@ def ls(  # noqa: PLR0913 (a filter each)
     phase: Annotated[list[Phase] | None, Parameter(consume_multiple=True, negative=())] = None,
     definition: str | None = None,
     stuck: Annotated[bool, Parameter(negative=())] = False,
+    waiting: str | None = None,
     since: Since = None,
     tag: Annotated[list[str] | None, Parameter(negative=())] = None,
     limit: Annotated[int, Parameter(alias="-n")] = LIMIT,
@@ -51,13 +52,16 @@ def ls(  # noqa: PLR0913 (a filter each)
     ----------
     query
         Only sagas that pass these terms: `saga ls definition:order is:retrying "age:>10m"`. Names: id, key, definition, version, phase,
-        is, why, service, step, state, reason, tag.NAME, process, age, started, ended, deadline, attempts. `-` before a term negates it.
+        is, why, service, step, event, state, reason, tag.NAME, process, age, started, ended, deadline, attempts. `-` before a term
+        negates it.
     phase
         Only sagas in this phase; may be given several times.
     definition
         Only sagas of this definition.
     stuck
         Only sagas that wait for an operator.
+    waiting
+        Only sagas that wait for this event.
     tag
         Only sagas with this tag, written NAME=VALUE; may be given several times.
     limit
@@ -68,6 +72,8 @@ def ls(  # noqa: PLR0913 (a filter each)
     terms = [*query, *_terms(phase or [], definition, tags_of(tag) or {})]
     if stuck:
         terms.append("is:stuck")
+    if waiting is not None:
+        terms.append(f"event:{quoted(waiting)}")
     if (moment := moment_of(since)) is not None:
         terms.append(f"started:>={datetime.fromtimestamp(moment, UTC).isoformat()}")
     print_page(run(_page(settings, " ".join(terms), definition, min(limit, LINES_MAX))), as_json=json)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from saga.core.definition.graph import Graph
+from saga.core.definition.step import Wait
 from saga.core.state.phase import Phase
 from saga.inspection.query.names import dashed, state_word
 from saga.inspection.query.terms import Query
@@ -83,6 +84,12 @@ def _under_way(one: SagaDetail) -> list[int]:
     return [] if is_over else [step for step in range(len(one.state.vector)) if is_under_way(one, step)]
 
 
+def _events(one: SagaDetail) -> Found:
+    """The events for which the saga waits, without those that would cancel it."""
+    waits = [one.graph.steps[position] for position in _under_way(one)]
+    return [name for step in waits if isinstance(step, Wait) for name in step.names]
+
+
 def _known(value: float | None) -> Found:
     return [] if value is None else [value]
 
@@ -93,6 +100,7 @@ _FOUND: Final[dict[str, Callable[[SagaDetail, str | None], Found]]] = {
     "deadline": lambda one, _: _known(one.state.deadline),
     "definition": lambda one, _: [one.graph.name],
     "ended": lambda one, _: _known(one.ended_at),
+    "event": lambda one, _: _events(one),
     "id": lambda one, _: [str(one.saga)],
     "is": _is,
     "key": lambda one, _: [] if one.key is None else [one.key],

@@ -92,6 +92,7 @@ NAMES: Final[dict[str, Reader]] = {
     "deadline": _time,
     "definition": _text,
     "ended": _time,
+    "event": _text,
     "id": _id,
     "is": _one_of(*IS),
     "key": _text,

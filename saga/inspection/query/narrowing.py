@@ -29,7 +29,7 @@ _AMONG: Final = {
     ("state", QUARANTINED): Among.PARKED,
 }
 """The smallest set that has every saga with this."""
-_LIVE_NAMES: Final = frozenset(("attempts", "process", "service"))
+_LIVE_NAMES: Final = frozenset(("attempts", "event", "process", "service"))
 _LIVE_STATES: Final = frozenset(map(state_word, UNDER_WAY_LETTERS))
 _NEED_COMMANDS: Final = ("attempts", "process", "why", "is")
 _LIVE_PHASES: Final = frozenset(phase_word(phase) for phase in Phase if phase not in TERMINAL_PHASES)

@@ -54,6 +54,8 @@ def _instruction(database: Database, row: CommandRow) -> CommandDetail:
         failures=row.failures,
         error=row.error,
         was_claimed=row.claim is not None,
+        until=row.until,
+        awaits=row.awaits,
     )
 
 

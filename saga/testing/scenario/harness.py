@@ -13,7 +13,7 @@ from typing_extensions import TypeVar as TypeVarWithDefault
 
 from saga.app import App
 from saga.authoring import Definition
-from saga.client import Ending
+from saga.client import Ending, Sent
 from saga.codec.codec import Value
 from saga.core.duration import Duration, duration_ms
 from saga.core.nearest import with_nearest
@@ -125,6 +125,12 @@ class Harness(Generic[InputT]):
             known = Run(world, handle.id)
             self._runs.append(known)
         return known
+
+    async def send(self, name: str, payload: Value = None, *, id: str | None = None) -> Sent:  # noqa: A002
+        """Sends an event to the saga that was started last: `await shop.send("review", {"approved": True})`. See `Run.send`."""
+        if not self._runs:
+            raise UsageError("no saga was started: await shop.start(...) first")
+        return await self._runs[-1].send(name, payload, id=id)
 
     async def advance(self, duration: Duration) -> None:
         """Lets this much time pass: `await shop.advance("3d")`."""

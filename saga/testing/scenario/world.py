@@ -211,6 +211,8 @@ class World:
     def _has_time_to_wait_for(self) -> bool:
         """True while a saga that goes forward has a deadline or a timer ahead. The end of a compensation budget ends nothing."""
         rows = [row for row in self.database.sagas.values() if row.state.phase is Phase.RUNNING]
+        if any(command.until is not None for row in rows for command in self.database.commands.of_saga(row.id)):
+            return True
         return any(row.wake_at is not None and row.wake_at < FAR_SECONDS for row in rows)
 
     def _command_at(self) -> float:
@@ -225,7 +227,15 @@ class World:
                 soon = self._loop.time() + self._settings.redrive
                 self.database.wake_at(row, soon if row.wake_at is None else min(row.wake_at, soon))
         at = self.database.wake.first_at()
-        return math.inf if at is None else at
+        return min(math.inf if at is None else at, self._until_at())
+
+    def _until_at(self) -> float:
+        """The first moment for which a command of a saga is parked."""
+        commands = (
+            command for row in self.database.sagas.values() for command in self.database.commands.of_saga(row.id)
+        )
+        moments = (each.until - self.database.epoch for each in commands if each.until is not None)
+        return min((at for at in moments if at > self._loop.time()), default=math.inf)
 
     def _boot_worker(self) -> asyncio.Future[None]:
         self._boots += 1

@@ -14,7 +14,7 @@ from saga s join definition d on d.id = s.definition where s.id = $1
 select c.step, c.op, c.deliveries, c.failures, c.error, c.claim is not null as was_claimed, coalesce(p.name, 'process ' || c.owner) as owner,
        extract(epoch from nullif(c.due_at, 'infinity'))::float8 as due_at,
        extract(epoch from c.lease_until)::float8 as lease_until, extract(epoch from c.quiet_at)::float8 as quiet_at,
-       extract(epoch from c.first_failed_at)::float8 as first_failed_at
+       extract(epoch from c.first_failed_at)::float8 as first_failed_at, extract(epoch from c.until)::float8 as until, c.awaits
 from command c left join participant p on p.id = c.owner where c.saga = $1
 
 -- name: results

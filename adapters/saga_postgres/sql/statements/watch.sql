@@ -25,7 +25,8 @@ select s.id, s.definition, s.phase, s.vector, s.rollback_requested, s.paused, s.
             'was_claimed', c.claim is not null, 'owner', coalesce(p.name, 'process ' || c.owner),
             'due_at', extract(epoch from nullif(c.due_at, 'infinity'))::float8,
             'lease_until', extract(epoch from c.lease_until)::float8, 'quiet_at', extract(epoch from c.quiet_at)::float8,
-            'first_failed_at', extract(epoch from c.first_failed_at)::float8
+            'first_failed_at', extract(epoch from c.first_failed_at)::float8,
+            'until', extract(epoch from c.until)::float8, 'awaits', to_jsonb(c.awaits)
         )) from command c left join participant p on p.id = c.owner where c.saga = s.id) as commands,
        (select jsonb_agg(jsonb_build_array(
             r.step, extract(epoch from r.finished_at)::float8, coalesce(p.name, 'process ' || r.owner), r.attempts
