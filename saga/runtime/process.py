@@ -92,13 +92,12 @@ class Process:
     ) -> None:
         self.adapter, self.clock, self.telemetry = adapter, clock, telemetry
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
-        self.loop_watch = LoopWatch()
+        self.loop_watch, self.refusals = LoopWatch(), Refusals(clock)
         self.background = background = BackgroundLoops(clock)
         self.definitions = definitions = DefinitionCache(adapter.directory)
         self.end_waiters = waiters = EndWaiters(adapter.ledger, clock)
         self.identity = identity = ProcessIdentity()
         self.store_clock = store_clock = StoreClock(clock)
-        self.refusals = Refusals(clock)
         store, meter, lease_seconds = adapter.store, telemetry.meter, adapter.options.lease_seconds
         # In the order of the circle, which `intake.run_with` closes
         self.outcomes = outcomes = OutcomeQueue()
@@ -118,10 +117,9 @@ class Process:
         planner = CommitPlanner(store_clock, router, leaders, lease_seconds)
         self._committer = Committer(store, clock, identity, outcomes, planner, follow_up, meter)
         self.starter = Starter(store, store_clock, router, lease_seconds, outcomes, follow_up, meter)
-        self.runners = StepRunners(adapter, store_clock, identity, planner, follow_up, telemetry)
-        engine = self.runners.engine
+        self.runners = runners = StepRunners(adapter, store_clock, identity, planner, follow_up, telemetry)
         self.executor = Executor(
-            adapter, store_clock, identity, definitions, outcomes, planner, follow_up, router, engine
+            adapter, store_clock, identity, definitions, outcomes, planner, follow_up, router, runners.engine
         )
         intake.run_with(self.executor)
         self.services = ServedServices(
@@ -130,8 +128,8 @@ class Process:
         self.heartbeat = HeartbeatLoop(
             self.name, adapter.membership, store_clock, router, leaders, intake, requests, waiters, follow_up, meter
         )
-        redrive_seconds = adapter.options.redrive_seconds
-        self.redriver = Redriver(store, store_clock, self.definitions, outcomes, router, redrive_seconds, leaders)
+        redrive = adapter.options.redrive_seconds
+        self.redriver = Redriver(store, store_clock, definitions, outcomes, router, redrive, leaders)
 
     async def start(self) -> None:
         """Joins the other processes and begins to work. Raises Unavailable."""
