@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from typing import Any
 
 import pytest
 
@@ -62,15 +63,16 @@ def test_what_others_write_is_python(found: Page) -> None:
 @compared
 def test_every_state_of_step_functions_is_there_and_is_reached(found: Page) -> None:
     (block,) = blocks(found, "json")
-    machine = json.loads(block.body)
-    states = machine["States"]
-    nexts = {machine["StartAt"]}
-    for state in states.values():
-        nexts |= {
-            each["Next"] for each in (state, *state.get("Catch", ()), *state.get("Choices", ())) if "Next" in each
-        }
-        nexts |= {state["Default"]} if "Default" in state else set()
-        is_end = state.get("End") or state["Type"] in {"Succeed", "Fail", "Choice"}
-        assert is_end or "Next" in state
+    _check_states(json.loads(block.body))
 
-    assert nexts == states.keys()
+
+def _check_states(machine: dict[str, Any]) -> None:
+    nexts = {machine["StartAt"]}
+    for state in machine["States"].values():
+        ways = (state, *state.get("Catch", ()), *state.get("Choices", ()))
+        nexts |= {each["Next"] for each in ways if "Next" in each}
+        nexts |= {state["Default"]} if "Default" in state else set()
+        assert "Next" in state or state.get("End") or state["Type"] in {"Succeed", "Fail", "Choice"}
+        for branch in state.get("Branches", ()):
+            _check_states(branch)
+    assert nexts == machine["States"].keys()
