@@ -14,12 +14,13 @@ from saga.api.calls.answers import Document
 from saga.api.principals import Role, requires
 from saga.api.problems import KINDS
 from saga.client import StoreSagas
+from saga.core.definition.json_value import Json
 from saga.inspection.instants import with_texts
 from saga.inspection.references import find_saga
 
 Route = TypeVar("Route", bound=Callable[..., Any])
 
-PROBLEM_SCHEMA: Final = {
+PROBLEM_SCHEMA: Final[dict[str, Json]] = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from saga.core.condition.cel import CompileError, Outcome, compiled
-from saga.core.condition.cells import INPUT, Cells, root_of, values_of
+from saga.core.condition.cells import INPUT, Cells, Read, root_of, values_of
 from saga.core.condition.direct import direct
 from saga.core.condition.growth import growth
 from saga.core.condition.paths_read import UnreadableConditionError, is_word_of_step, paths_read
@@ -29,7 +29,7 @@ class Condition:
         self._evaluate = compiled(text, is_bool=is_word_of_step(text))
         self.roots: tuple[Segments, ...] = tuple(dict.fromkeys(map(root_of, paths)))
         """The source of each cell: ("input",), or a step with one of its words, as in ("steps", "charge", "output")."""
-        self.direct = direct(text, {root: cell for cell, root in enumerate(self.roots)})
+        self.direct: Read | None = direct(text, {root: cell for cell, root in enumerate(self.roots)})
         """Says the same as `evaluate`, in a fraction of the time; raises LookupError or TypeError if it cannot. None: it never can."""
         self._input_parts = _parts([path[1:] for path in paths if path[0] == "input"])
         self.steps: tuple[str, ...] = tuple(dict.fromkeys(str(root[1]) for root in self.roots if root != INPUT))

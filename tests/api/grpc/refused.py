@@ -30,7 +30,7 @@ def refused(name: str) -> Iterator[Refusal]:
     with pytest.raises(grpc.aio.AioRpcError) as raised:
         yield found
     error = raised.value
-    trailing = dict(error.trailing_metadata() or ())
+    trailing = dict(iter(error.trailing_metadata() or ()))  # older versions have no items
     assert DETAILS in trailing, (error.code(), error.details())
     status, info = Status.FromString(trailing[DETAILS]), ErrorInfo()
     assert status.details[0].Unpack(info)
