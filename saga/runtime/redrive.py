@@ -14,7 +14,8 @@ from saga.core.definition.graph import Graph
 from saga.core.ids import uuid7_ms
 from saga.core.rules import events as ev
 from saga.core.rules.pivot import is_pivot_passed
-from saga.core.state.letters import FROZEN
+from saga.core.state.letters import FROZEN, UNDER_WAY_LETTERS
+from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.errors import SagaError, Unavailable
 from saga.logger import Logger, get_logger
@@ -29,6 +30,8 @@ from saga.runtime.timing.store_clock import StoreClock
 
 OVERDUE_MAX: Final = 200
 REDRIVE_SECONDS_MAX: Final = 3_600.0
+PARKED_SECONDS_MAX: Final = 86_400.0
+"""The same for a saga that only waits for events and for time: its commands have moments of their own."""
 LATE_SECONDS: Final = 1.0  # a saga whose deadline has passed is redriven this often while deadlines are not enforced
 NIL: Final = UUID(int=0)
 UUID_TIMED: Final = 7  # the UUID version that carries the time of the start
@@ -153,13 +156,20 @@ class Redriver:
         now, state, seconds = saga.store_clock + self.clock.monotonic(), saga.state, self.redrive_seconds
         is_abandoned = state.phase is Phase.ABANDONING or any(isinstance(event, ev.Abandoned) for event in events)
         if self.router.queues_commands and saga.saga.version == UUID_TIMED and not is_abandoned:
-            seconds = min(max(seconds, now - uuid7_ms(saga.saga) / 1_000), REDRIVE_SECONDS_MAX)
+            longest = PARKED_SECONDS_MAX if _only_waits(graph, state.vector) else REDRIVE_SECONDS_MAX
+            seconds = min(max(seconds, now - uuid7_ms(saga.saga) / 1_000), longest)
         if state.deadline is None or state.phase is not Phase.RUNNING or is_pivot_passed(graph, state.vector):
             return seconds
         deadline = state.deadline + sum(event.by_seconds for event in events if isinstance(event, ev.Extended))
         if deadline <= now and (state.rollback_requested or self.deadlines.is_deadline_enforced()):
             return seconds
         return min(seconds, max(deadline - now, LATE_SECONDS))
+
+
+def _only_waits(graph: Graph, vector: str) -> bool:
+    """Returns whether each step that is under way is a wait or a timer."""
+    under_way = [graph.steps[step].mode for step, letter in enumerate(vector) if letter in UNDER_WAY_LETTERS]
+    return bool(under_way) and all(mode is Mode.ENGINE for mode in under_way)
 
 
 def _redrive_events(saga: OverdueSaga) -> list[ev.Event]:

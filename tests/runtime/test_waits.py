@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
+from msgspec import structs
 from pydantic import BaseModel
 
 import saga
 from saga import Conflict, Context, Definition, InputRefused, Participant, Pending, UsageError
+from saga.core.ids import RANDOM_BYTES, uuid7
 from tests.runtime.world import Sql, World, until
 
 
@@ -151,6 +154,20 @@ async def test_an_event_that_the_saga_does_not_know_is_refused(any_world: World)
     with pytest.raises(Conflict, match="r-1"):
         await handle.send("cancelled", id="r-1")
     await handle.result(20)
+
+
+async def test_a_saga_that_only_waits_is_looked_at_once_a_day(any_world: World) -> None:
+    desk = Desk()
+    app = await any_world.join(desk.participant)
+    handle = await app.start(desk.transfer())
+    await waiting(app, handle, "SDDPPD")
+    month_old = uuid7(round((time.time() - 30 * 86_400) * 1_000), bytes(RANDOM_BYTES))
+    entry = structs.replace(await app.snapshot(handle.id), saga=month_old)
+    calling = structs.replace(entry, state=structs.replace(entry.state, vector="DPPPPD"))
+
+    looks = [(await app.process.redriver.group_for(one, [])).wake_seconds for one in (entry, calling)]
+
+    assert looks == [86_400.0, 3_600.0]
 
 
 async def test_an_event_is_sent_in_the_transaction_of_its_sender(world: World, sql: Sql) -> None:
