@@ -23,7 +23,11 @@ from saga.client.sagas import Handle as AsyncHandle
 from saga.client.sagas import InputT, new_id
 from saga.client.sagas import Sagas as AsyncSagas
 from saga.codec.codec import Value
+from saga.core.definition.json_value import Json
 from saga.errors import Closed, UsageError
+from saga.inspection.actions.request import ActionName, Evidence
+from saga.inspection.explanation import Explanation
+from saga.inspection.query.search import Searched
 from saga.settings import Settings
 
 CLOSE_SECONDS_MAX: Final = 15.0
@@ -154,6 +158,38 @@ class Sagas:
     def handle(self, saga: UUID) -> Handle:
         """The handle of a saga that was started before."""
         return Handle(self, saga)
+
+    def search(self, query: str = "", *, limit: int = 50, cursor: str | None = None) -> Searched:
+        """Finds the sagas that pass a query, see `saga.Sagas.search`."""
+        return self._call(lambda sagas: sagas.search(query, limit=limit, cursor=cursor))
+
+    def why(self, saga: UUID) -> Explanation:
+        """Explains what a saga waits for, see `saga.Sagas.why`."""
+        return self._call(lambda sagas: sagas.why(saga))
+
+    def plan(
+        self, saga: UUID, action: ActionName, *, step: str | None = None, evidence: Evidence | None = None
+    ) -> Mapping[str, Json]:
+        """Plans an action of an operator and changes nothing, see `saga.Sagas.plan`."""
+        return self._call(lambda sagas: sagas.plan(saga, action, step=step, evidence=evidence))
+
+    def act(  # noqa: PLR0913 (what an action has)
+        self,
+        saga: UUID,
+        action: ActionName,
+        *,
+        reason: str,
+        step: str | None = None,
+        evidence: Evidence | None = None,
+        expected_plan: str | None = None,
+        request: str | None = None,
+    ) -> None:
+        """Carries out an action of an operator, see `saga.Sagas.act`."""
+        self._call(
+            lambda sagas: sagas.act(
+                saga, action, reason=reason, step=step, evidence=evidence, expected_plan=expected_plan, request=request
+            )
+        )
 
     def _call(self, call: Call[Answer]) -> Answer:
         return self._opened().call(call)

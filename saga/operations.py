@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, cast
@@ -270,3 +272,11 @@ def refused_if(plan: Plan) -> None:
 
 def _refused(request: ActionRequest, refusal: str) -> str:
     return f"cannot {request.action}: {refusal}"
+
+
+def account_name() -> str:
+    """The name of the account of this process: the actor of an action whose caller gives none."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container without a name for its user
+        return f"uid {os.getuid()}"

@@ -14,7 +14,11 @@ from typing_extensions import TypeVar
 from saga.authoring import Definition
 from saga.client.ending import Ending, ResultT, Sent
 from saga.codec.codec import Value
+from saga.core.definition.json_value import Json
 from saga.core.ids import RANDOM_BYTES, uuid7
+from saga.inspection.actions.request import ActionName, Evidence
+from saga.inspection.explanation import Explanation
+from saga.inspection.query.search import Searched
 
 InputT = TypeVar("InputT", default=Value)
 
@@ -187,4 +191,47 @@ class Sagas(Protocol):
 
     async def wait(self, saga: UUID, *, is_new: bool = False) -> Ending:
         """Waits until a saga has ended. `is_new`: this connection has just started it. Raises NotFound."""
+        raise NotImplementedError
+
+    async def search(self, query: str = "", *, limit: int = 50, cursor: str | None = None) -> Searched:
+        """Finds the sagas that pass a query such as `definition:order is:stuck`, newest first. Raises UsageError."""
+        raise NotImplementedError
+
+    async def why(self, saga: UUID) -> Explanation:
+        """Explains what a saga waits for, as `saga why` does. Raises NotFound."""
+        raise NotImplementedError
+
+    async def plan(
+        self, saga: UUID, action: ActionName, *, step: str | None = None, evidence: Evidence | None = None
+    ) -> Mapping[str, Json]:
+        """Plans an action of an operator and changes nothing. Returns the document that `--dry-run --json` prints, with its `digest`.
+
+        `step`: the quarantined step, for retry, skip and resolve. `evidence`: what is known about its effect, for resolve.
+
+        Raises:
+            NotFound, UsageError: there is no such saga, step or action. A plan with a `refusal` says why the action is refused.
+        """
+        raise NotImplementedError
+
+    async def act(  # noqa: PLR0913 (what an action has)
+        self,
+        saga: UUID,
+        action: ActionName,
+        *,
+        reason: str,
+        step: str | None = None,
+        evidence: Evidence | None = None,
+        expected_plan: str | None = None,
+        request: str | None = None,
+    ) -> None:
+        """Carries out an action of an operator. It is in the audit with the reason, under the name of the account or of the token.
+
+        `expected_plan`: the digest of the plan that was approved; without it, whatever the action does is approved. `request`: an id
+        for this call; a repeat with the same id does nothing twice.
+
+        Raises:
+            ActionRefused: the state of the saga does not allow it.
+            PlanChanged: another plan follows by now; nothing was done, and the error has the new plan.
+            NotFound, UsageError: as `plan`.
+        """
         raise NotImplementedError

@@ -21,16 +21,18 @@ from saga.client.sagas import Handle, InputT, Sagas
 from saga.client.sending import Sending
 from saga.codec.codec import Value, encode_untyped
 from saga.core.definition.graph import Graph
+from saga.core.definition.json_value import Json
 from saga.core.definition.schema import misfits
 from saga.core.state.phase import Phase
 from saga.core.text import storable
 from saga.errors import AlreadyExists, Conflict, InputRefused, NotFound, Unavailable
+from saga.inspection.actions.request import ActionName, ActionRequest, Evidence
 from saga.inspection.explanation import Explanation
 from saga.inspection.query.parser import parse
 from saga.inspection.query.search import ROWS_MAX, Matches, Search, Searched
 from saga.inspection.returned import returned_value
 from saga.inspection.why import why
-from saga.operations import Operations
+from saga.operations import By, Operations, account_name
 from saga.ports.adapter import StoreAdapter
 from saga.ports.ledger import Snapshot
 from saga.ports.listing import Listing
@@ -292,6 +294,27 @@ class StoreSagas(Sagas):
     async def why(self, saga: UUID) -> Explanation:
         """Explains what a saga waits for, as `saga why` does. Raises NotFound."""
         return why(await self.detail(saga))
+
+    async def plan(
+        self, saga: UUID, action: ActionName, *, step: str | None = None, evidence: Evidence | None = None
+    ) -> Mapping[str, Json]:
+        """Plans an action of an operator, see `Sagas.plan`."""
+        return (await self.operations.plan(saga, ActionRequest(action, step, evidence))).document()
+
+    async def act(  # noqa: PLR0913 (what an action has)
+        self,
+        saga: UUID,
+        action: ActionName,
+        *,
+        reason: str,
+        step: str | None = None,
+        evidence: Evidence | None = None,
+        expected_plan: str | None = None,
+        request: str | None = None,
+    ) -> None:
+        """Carries out an action of an operator, see `Sagas.act`. `operations.act` takes another name for the audit."""
+        by = By(account_name(), reason, request=request)
+        await self.operations.act(saga, ActionRequest(action, step, evidence), by, expected_plan=expected_plan)
 
     @cached_property
     def operations(self) -> Operations:

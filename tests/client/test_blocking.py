@@ -83,6 +83,20 @@ async def test_the_errors_are_those_of_the_connection(sagas: saga.blocking.Sagas
         await blocking(lambda: sagas.register(wrong))
 
 
+async def test_sagas_are_found_explained_and_acted_on(sagas: saga.blocking.Sagas, shop: Counter) -> None:
+    shop.blocked.add("reserve")
+    key = str(uuid4())
+
+    def use() -> None:
+        handle = sagas.start("order", {"sku": "A-1"}, key=key)
+        assert [line.saga for line in sagas.search(f"key:{key}").lines] == [handle.id]
+        assert sagas.plan(handle.id, "pause")["refusal"] is None
+        sagas.act(handle.id, "pause", reason="wait a moment")
+        assert sagas.why(handle.id).situation.value == "paused"
+
+    await blocking(use)
+
+
 async def test_many_threads_share_a_connection(sagas: saga.blocking.Sagas) -> None:
     def place(_: int) -> str:
         return sagas.start("order", {"sku": "A-1"}).result(SECONDS).status

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from pydantic import BaseModel, SecretStr
 
 import saga
+from saga.errors import ActionRefused, PlanChanged
+from saga.ports.values.audit import AuditFilter
 from tests.cli.counter import Counter, Order
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -198,3 +200,79 @@ async def test_an_input_type_that_cannot_be_read_back_is_refused(sagas: saga.Sag
 
     with pytest.raises(saga.DefinitionError, match="pin"):
         await sagas.register(made)
+
+
+async def stuck(sagas: saga.Sagas, shop: Counter, key: str) -> UUID:
+    """A saga whose first step has used up its attempts."""
+    shop.faults["charge"] = saga.GiveUp("the bank is closed")
+    handle = await sagas.start("order", {"sku": "A-1"}, key=key)
+    await shop.until(handle.id, lambda detail: detail.state.is_stuck)
+    return handle.id
+
+
+async def test_sagas_are_found_and_explained(sagas: saga.Sagas, shop: Counter) -> None:
+    keys = [str(uuid4()) for _ in range(3)]
+    found = [await stuck(sagas, shop, key) for key in keys]
+    query = f"key:{','.join(keys)} is:stuck"
+
+    first = await sagas.search(query, limit=2)
+    rest = await sagas.search(query, cursor=first.cursor)
+    answer = await sagas.why(found[0])
+
+    lines = [*first.lines, *rest.lines]
+    known = {line.saga: line for line in (await shop.away.search(query)).lines}
+    assert [(line.saga, line.key) for line in lines] == list(zip(reversed(found), reversed(keys), strict=True))
+    assert (first.is_complete, rest.cursor, rest.scanned_to) == (True, None, None)
+    assert all(abs(line.since - known[line.saga].since) < 0.01 for line in lines)
+    assert [replace(line, since=0, started_at=0, deadline=None) for line in lines] == [
+        replace(known[line.saga], since=0, started_at=0, deadline=None) for line in lines
+    ]
+    assert abs((lines[0].deadline or 0) - (known[lines[0].saga].deadline or 0)) < 0.01
+    expected = await shop.away.why(found[0])
+    assert replace(answer, since=0) == replace(expected, since=0)
+    assert abs(answer.since - expected.since) < 0.01
+    with pytest.raises(saga.UsageError, match="colour"):
+        await sagas.search("colour:red")
+    with pytest.raises(saga.NotFound):
+        await sagas.why(sagas.new_id())
+
+
+async def test_an_action_is_planned_approved_and_carried_out_once(sagas: saga.Sagas, shop: Counter) -> None:
+    made = await stuck(sagas, shop, str(uuid4()))
+    request = str(uuid4())
+
+    plan = await sagas.plan(made, "roll back")
+    with pytest.raises(PlanChanged) as changed:
+        await sagas.act(made, "roll back", reason="too late", expected_plan="00ff")
+    for _ in range(2):
+        await sagas.act(made, "pause", reason="wait a moment", request=request)
+    with pytest.raises(ActionRefused, match="paused"):
+        await sagas.act(made, "pause", reason="again")
+    await sagas.act(made, "resume", reason="go on")
+    shop.faults.clear()
+    await sagas.act(made, "retry", reason="the bank is open", step="charge")
+    ending = await sagas.handle(made).result(SECONDS)
+
+    assert changed.value.plan["digest"] == plan["digest"]
+    assert ending.is_completed
+    lines = await shop.away.process.ledger.audits(AuditFilter(saga=made, limit=9))
+    assert [(one.audit.action.action, one.audit.action.reason) for one in reversed(lines) if not one.audit.refusal] == [
+        ("pause", "wait a moment"),
+        ("resume", "go on"),
+        ("retry", "the bank is open"),
+    ]
+    with pytest.raises(ActionRefused):
+        await sagas.act(made, "roll back", reason="too late")
+
+
+async def test_an_approved_plan_is_carried_out(sagas: saga.Sagas, shop: Counter) -> None:
+    made = await stuck(sagas, shop, str(uuid4()))
+    plan = await sagas.plan(made, "resolve", step="charge", evidence="happened")
+    assert plan["refusal"] is None, plan
+
+    digest = str(plan["digest"])
+    await sagas.act(made, "resolve", reason="asked the bank", step="charge", evidence="happened", expected_plan=digest)
+
+    assert (await sagas.handle(made).result(SECONDS)).status in {"completed", "compensated"}
+    with pytest.raises(saga.UsageError, match="does not resolve a step"):
+        await sagas.plan(made, "resolve", step="charge")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
-import os
 import sys
 from dataclasses import dataclass
 from typing import Annotated, Final
@@ -12,6 +10,7 @@ from cyclopts import Group, Parameter
 
 from saga.cli.output import say
 from saga.errors import UsageError
+from saga.operations import account_name
 
 REASON: Final = "requested by an operator"
 _GROUP: Final = Group("Action", sort_key=80)
@@ -45,7 +44,7 @@ class ActionOptions:
     @property
     def actor_name(self) -> str:
         """The actor, for the audit."""
-        return self.actor or _account()
+        return self.actor or account_name()
 
     def confirm(self, question: str, *, needs_yes: bool) -> bool:
         """Asks on a terminal, and returns whether to go on. Without a terminal, `needs_yes` demands --yes.
@@ -66,10 +65,3 @@ class ActionOptions:
 
 
 DEFAULTS: Final = ActionOptions()
-
-
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container without a name for its user
-        return f"uid {os.getuid()}"

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import quote
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import msgspec
 
@@ -15,11 +15,17 @@ from saga.authoring import Definition
 from saga.client.ending import Ending, Sent
 from saga.client.event_values import encoded, event_of
 from saga.client.remote.http import CONNECT_SECONDS, Api, http_client
+from saga.client.remote.reading import explanation_of, searched_of
 from saga.client.sagas import Handle, Sagas
 from saga.codec.codec import Value, encode_untyped
 from saga.core.check.finding import Code, Finding, refuse_errors
-from saga.errors import NotFound, Unavailable, UsageError
+from saga.core.definition.json_value import Json
+from saga.errors import ActionRefused, Conflict, NotFound, PlanChanged, Unavailable, UsageError
+from saga.inspection.actions.request import ActionName, ActionRequest, Evidence
+from saga.inspection.explanation import Explanation
+from saga.inspection.query.search import Searched
 from saga.logger import get_logger
+from saga.operations import ANY_PLAN
 from saga.runtime.planning.start_values import check_texts, encoded_input, encoded_tags
 
 WAIT_SECONDS: Final = 25.0
@@ -144,10 +150,55 @@ class ApiSagas(Sagas):
             if found["status"] is not None:
                 return Ending(saga, found["status"], found["value"], found["reason"])
 
+    async def search(self, query: str = "", *, limit: int = 50, cursor: str | None = None) -> Searched:
+        """Finds sagas, see `Sagas.search`. Needs the role viewer."""
+        behind = {} if cursor is None else {"cursor": cursor}
+        return searched_of(await self._api.get("v1/sagas", {"q": query, "limit": str(limit), **behind}))
+
+    async def why(self, saga: UUID) -> Explanation:
+        """Explains what a saga waits for, see `Sagas.why`. Needs the role viewer."""
+        return explanation_of(await self._api.get(f"v1/sagas/{saga}/why"))
+
+    async def plan(
+        self, saga: UUID, action: ActionName, *, step: str | None = None, evidence: Evidence | None = None
+    ) -> Mapping[str, Json]:
+        """Plans an action, see `Sagas.plan`. Needs the role that the action needs."""
+        wanted = ActionRequest(action, step, evidence)
+        body = msgspec.json.encode({"reason": "a plan", "step": step, "evidence": evidence})
+        found: Mapping[str, Json] = (await self._api.post(f"{_path(saga, wanted)}?dry_run=true", body))["plan"]
+        return found
+
+    async def act(  # noqa: PLR0913 (what an action has)
+        self,
+        saga: UUID,
+        action: ActionName,
+        *,
+        reason: str,
+        step: str | None = None,
+        evidence: Evidence | None = None,
+        expected_plan: str | None = None,
+        request: str | None = None,
+    ) -> None:
+        """Carries out an action, see `Sagas.act`. Needs the role that the action needs."""
+        wanted = ActionRequest(action, step, evidence)
+        body = msgspec.json.encode({"reason": reason, "step": step, "evidence": evidence})
+        approved = ANY_PLAN if expected_plan in (None, ANY_PLAN) else f'"{expected_plan}"'
+        headers = {"Idempotency-Key": str(uuid4()) if request is None else request, "If-Match": approved}
+        try:
+            await self._api.post(_path(saga, wanted), body, headers)
+        except PlanChanged:
+            raise
+        except Conflict as error:
+            raise ActionRefused(str(error)) from None
+
     async def _result(self, saga: UUID) -> Any:
         seconds = TURN_SECONDS if self._waits.locked() else WAIT_SECONDS
         async with self._waits:
             return await self._api.get(f"v1/sagas/{saga}/result", {"wait": f"{seconds * 1000:.0f}ms"}, wait=seconds)
+
+
+def _path(saga: UUID, wanted: ActionRequest) -> str:
+    return f"v1/sagas/{saga}/{wanted.action.replace(' ', '')}"
 
 
 def _input_faults(definition: Definition) -> tuple[Finding, ...]:

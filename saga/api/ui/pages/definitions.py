@@ -17,7 +17,6 @@ from saga.api.ui.page_router import Forward, Pages
 from saga.api.ui.pages.step_table import steps_from
 from saga.api.ui.rendering import View, drawing
 from saga.client import StoreSagas
-from saga.core.definition.difference import difference
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
 from saga.core.definition.step import Call, Step
@@ -30,6 +29,7 @@ from saga.inspection.drawing.graph_svg import definition_graph_svg
 from saga.inspection.drawing.undo import planned_undo
 from saga.inspection.example_input import example_input
 from saga.inspection.references import missing_definition
+from saga.inspection.summaries.version_change import change_document
 from saga.ports.listing import DefinitionLine
 
 
@@ -107,6 +107,7 @@ def _version(text: str | None) -> int | None:
 
 
 def _values(graph: Graph, versions: Sequence[DefinitionLine], before: Graph | None, begin: str) -> dict[str, Json]:
+    change = None if before is None else change_document(before, graph, versions)
     return {
         "name": graph.name,
         "version_shown": graph.version,
@@ -117,7 +118,8 @@ def _values(graph: Graph, versions: Sequence[DefinitionLine], before: Graph | No
         "graph": drawing(definition_graph_svg(graph)),
         **steps_from(steps_of(graph), begin),
         "before": None if before is None else before.version,
-        "changes": [] if before is None else list(difference(before, graph))[1:],
+        "changes": [] if change is None else change["changes"][1:],
+        "effect": [] if change is None else change["effect"],
     }
 
 
