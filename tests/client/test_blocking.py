@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
@@ -81,6 +82,18 @@ async def test_the_errors_are_those_of_the_connection(sagas: saga.blocking.Sagas
         await blocking(lambda: sagas.start("order", {"sku": 7}))
     with pytest.raises(saga.DefinitionError, match="bank"):
         await blocking(lambda: sagas.register(wrong))
+    for send in (lambda: handle.send("paid"), lambda: sagas.send(handle, "paid", id="1")):
+        with pytest.raises(saga.UsageError, match="paid"):
+            await blocking(send)
+    for end in (sagas.complete, lambda token: sagas.reject(token, "no"), lambda token: sagas.fail(token, "no")):
+        with pytest.raises(saga.UsageError, match="token"):
+            await blocking(partial(end, "nonsense"))
+
+
+async def test_it_has_every_method_of_a_connection() -> None:
+    methods = {name for name in vars(saga.Sagas) if not name.startswith("_")}
+
+    assert methods - vars(saga.blocking.Sagas).keys() == {"wait"}
 
 
 async def test_sagas_are_found_explained_and_acted_on(sagas: saga.blocking.Sagas, shop: Counter) -> None:

@@ -191,3 +191,10 @@ class SagaGraph(Answered):
 class Effects(Answered):
     saga: UUID
     effects: list[Effect]
+
+
+class Sent(Answered):
+    """An event, or the outcome of a step, that is recorded. `is_new`: false if it was known by its id."""
+
+    id: str
+    is_new: bool

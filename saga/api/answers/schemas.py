@@ -18,6 +18,8 @@ ANSWERS: Final[Mapping[str, Mapping[int, Any]]] = {
     "start_saga": {200: sagas.Started, 201: sagas.Started},
     "get_saga": {200: sagas.Saga},
     "find_saga_by_key": {200: sagas.FoundByKey},
+    "send_event": {200: sagas.Sent, 202: sagas.Sent},
+    "complete_step": {200: sagas.Sent, 202: sagas.Sent},
     "get_result": {200: sagas.Ending, 202: sagas.NotEnded},
     "get_history": {200: sagas.History},
     "get_step": {200: sagas.StepOfSaga},
@@ -51,7 +53,7 @@ TEXTS: Final[Mapping[str, Mapping[int, tuple[str, ...]]]] = {
     "watch_saga": {200: ("text/event-stream",), 204: ()},
 }
 """The media types of answers that are not JSON; none: the answer is empty."""
-_WORDS: Final = {200: "Done", 201: "Created", 202: "It goes on", 204: "Nothing more will happen"}
+_WORDS: Final = {200: "Done", 201: "Created", 202: "Accepted, or not ended", 204: "Nothing more will happen"}
 
 
 def add_answers(document: Schema) -> None:

@@ -1,41 +1,30 @@
-"""The connection for code without an event loop: Django, Flask, scripts. Every method blocks the calling thread until it is done.
-
-It is thread-safe: one connection, on an event loop in a thread of its own, serves all threads of a process.
-"""
+"""A connection whose methods block."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 import weakref
-from collections.abc import Callable, Coroutine, Mapping
-from concurrent.futures import CancelledError, Future
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Generic, Self, TypeVar, overload
 from uuid import UUID
 
 from saga.app import connect as connect_async
 from saga.authoring import Definition
-from saga.client.ending import Ending, ResultT
+from saga.blocking.event_loop import Call, Opening, Running, refuse_in_a_loop
+from saga.client.ending import Ending, ResultT, Sent
 from saga.client.sagas import Handle as AsyncHandle
 from saga.client.sagas import InputT, new_id
-from saga.client.sagas import Sagas as AsyncSagas
 from saga.codec.codec import Value
 from saga.core.definition.json_value import Json
-from saga.errors import Closed, UsageError
+from saga.errors import Closed
 from saga.inspection.actions.request import ActionName, Evidence
 from saga.inspection.explanation import Explanation
 from saga.inspection.query.search import Searched
 from saga.settings import Settings
 
-CLOSE_SECONDS_MAX: Final = 15.0
-"""Time for the connection to end, after which the thread is left behind."""
-
 Answer = TypeVar("Answer")
-Opening = Callable[[], AbstractAsyncContextManager[AsyncSagas]]
-Call = Callable[[AsyncSagas], Coroutine[Any, Any, Answer]]
 
 
 class Handle(Generic[ResultT]):
@@ -63,6 +52,10 @@ class Handle(Generic[ResultT]):
             lambda sagas: AsyncHandle[ResultT](sagas, self.id, is_new=is_new).result(timeout_seconds)
         )
 
+    def send(self, name: str, payload: Value = None, *, id: str | None = None) -> Sent:  # noqa: A002 (the word of the protocol)
+        """Sends an event to the saga, see `saga.Sagas.send`."""
+        return self._sagas.send(self.id, name, payload, id=id)
+
 
 class Sagas:
     """A connection to an installation, made by `connect`. The methods do what those of `saga.Sagas` do, and raise the same errors.
@@ -74,7 +67,7 @@ class Sagas:
     def __init__(self, opening: Opening) -> None:
         self._opening = opening
         self._lock = threading.Lock()
-        self._running: _Running | None = None
+        self._running: Running | None = None
         self._is_closed = False
         _ALL.add(self)
 
@@ -159,6 +152,30 @@ class Sagas:
         """The handle of a saga that was started before."""
         return Handle(self, saga)
 
+    def send(
+        self,
+        saga: UUID | Handle | tuple[str, str],
+        name: str,
+        payload: Value = None,
+        *,
+        id: str | None = None,  # noqa: A002 (the word of the protocol)
+    ) -> Sent:
+        """Sends an event to a saga: its id, its handle, or its definition and start key; see `saga.Sagas.send`."""
+        target = saga.id if isinstance(saga, Handle) else saga
+        return self._call(lambda sagas: sagas.send(target, name, payload, id=id))
+
+    def complete(self, token: str, value: Value = None) -> Sent:
+        """Ends an external step whose handler has raised `Pending`: it has succeeded; see `saga.Sagas.complete`."""
+        return self._call(lambda sagas: sagas.complete(token, value))
+
+    def reject(self, token: str, reason: str) -> Sent:
+        """Ends such a step as `Reject` does, see `saga.Sagas.reject`."""
+        return self._call(lambda sagas: sagas.reject(token, reason))
+
+    def fail(self, token: str, reason: str) -> Sent:
+        """Ends such a step as `GiveUp` does, see `saga.Sagas.fail`."""
+        return self._call(lambda sagas: sagas.fail(token, reason))
+
     def search(self, query: str = "", *, limit: int = 50, cursor: str | None = None) -> Searched:
         """Finds the sagas that pass a query, see `saga.Sagas.search`."""
         return self._call(lambda sagas: sagas.search(query, limit=limit, cursor=cursor))
@@ -194,14 +211,14 @@ class Sagas:
     def _call(self, call: Call[Answer]) -> Answer:
         return self._opened().call(call)
 
-    def _opened(self) -> _Running:
+    def _opened(self) -> Running:
         """The connection of this process, which is made if there is none."""
-        _refuse_in_a_loop()
+        refuse_in_a_loop()
         with self._lock:
             if self._is_closed:
                 raise Closed("this connection was closed: make another one with saga.blocking.connect()")
             if self._running is None or not self._running.is_usable:
-                self._running = _Running(self._opening)
+                self._running = Running(self._opening)
                 weakref.finalize(self, self._running.stop)  # when it is no longer used, and when the program ends
             return self._running
 
@@ -212,63 +229,8 @@ class Sagas:
         self._lock, self._running = threading.Lock(), None
 
 
-class _Running:
-    """A connection on an event loop in a thread of its own. Raises what connecting raises."""
-
-    def __init__(self, opening: Opening) -> None:
-        self._pid = os.getpid()
-        self._loop = asyncio.new_event_loop()
-        self._stop = asyncio.Event()
-        self._submitting = threading.Lock()
-        self._is_stopping = False
-        opened: Future[AsyncSagas] = Future()
-        self._thread = threading.Thread(target=self._run, args=(opening, opened), name="saga", daemon=True)
-        self._thread.start()
-        self._sagas = opened.result()
-
-    @property
-    def is_usable(self) -> bool:
-        return self._thread.is_alive() and self._pid == os.getpid()
-
-    def call(self, call: Call[Answer]) -> Answer:
-        with self._submitting:
-            if self._is_stopping:
-                raise Closed("this connection was closed")
-            future = asyncio.run_coroutine_threadsafe(call(self._sagas), self._loop)
-        try:
-            return future.result()
-        except CancelledError:
-            raise Closed("this connection was closed during the call: whether it was carried out is unknown") from None
-        finally:
-            future.cancel()  # where the waiting was interrupted, as by Ctrl+C
-
-    def stop(self) -> None:
-        if not self.is_usable:
-            return
-        with self._submitting:  # so that nothing is submitted that the loop does not begin
-            if not self._is_stopping:
-                self._is_stopping = True
-                self._loop.call_soon_threadsafe(self._stop.set)
-        if threading.current_thread() is not self._thread:  # a garbage collection may run in any thread
-            self._thread.join(CLOSE_SECONDS_MAX)
-
-    def _run(self, opening: Opening, opened: Future[AsyncSagas]) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            try:
-                runner.run(self._serve(opening, opened))
-            except BaseException as error:
-                if opened.done():
-                    raise
-                opened.set_exception(error)
-
-    async def _serve(self, opening: Opening, opened: Future[AsyncSagas]) -> None:
-        async with opening() as sagas:
-            opened.set_result(sagas)
-            await self._stop.wait()
-
-
 _ALL: Final[weakref.WeakSet[Sagas]] = weakref.WeakSet()
-_INHERITED: Final = list[_Running]()
+_INHERITED: Final = list[Running]()
 """Connections of the parent process: freed in the child, they would take part in the parent's event loop, whose epoll they share."""
 
 
@@ -279,16 +241,6 @@ def _begin_anew() -> None:
 
 if hasattr(os, "register_at_fork"):  # not on Windows
     os.register_at_fork(after_in_child=_begin_anew)
-
-
-def _refuse_in_a_loop() -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise UsageError(
-        "this thread runs an event loop, which a blocking call would stop: use async with saga.connect() here"
-    )
 
 
 @overload
