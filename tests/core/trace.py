@@ -13,6 +13,7 @@
 
 A header line starts in the first column with `saga`, and may end with `input` and its JSON; each step is a line under it. A step
 that `needs 1` begins after that many successes; `when` and `holds` (of an engine step, a check) are CEL to the end of the line.
+An engine step without `holds` waits for an hour: a `wait`, which may be one that `cancels`, or a `timer`. `until a`: see `Call.until`.
 `at` moves the clock; events that are separated by `;` are folded into one decision. What a step has returned stands behind it, as
 JSON.
 """
@@ -46,6 +47,7 @@ _SAGA_EVENTS: Final[dict[str, Callable[[str], ev.Event]]] = {
 _STEP_EVENTS: Final[dict[str, Callable[[int, str], ev.Event]]] = {
     "succeeded": lambda step, _: ev.Succeeded(step),  # its result is read by `_results`
     "rejected": ev.Rejected,
+    "cancelled": ev.Cancelled,
     "failed": lambda step, times: ev.Failed(step, "no answer", failures=int(times), first_failure_ago_seconds=0.0),
     "refused": lambda step, _: ev.Failed(step, "not valid", failures=1, first_failure_ago_seconds=0.0, final=True),
     "ongoing": lambda step, seconds: ev.Ongoing(step, again_in_seconds=float(seconds)),
@@ -107,6 +109,11 @@ def _step(line: str, names: list[str]) -> Step:
     line, _, condition = line.partition(" when ")
     words = line.split()
     after = [names.index(name) for name in words[words.index("after") + 1].split(",")] if "after" in words else []
+    until = names.index(words[words.index("until") + 1]) if "until" in words else None
+    if "timer" in words:
+        return graphs.timer(words[0], after=after, until=until)
+    if "wait" in words:
+        return graphs.wait(words[0], after=after, cancels="cancels" in words, handled="handled" in words)
     if _MODES[words[1]] == Mode.ENGINE.value:
         return graphs.check(words[0], holds=holds.strip(), after=after, condition=condition.strip() or None)
     return graphs.step(
@@ -120,6 +127,7 @@ def _step(line: str, names: list[str]) -> Step:
         optional="optional" in words,
         successes=int(words[words.index("needs") + 1]) if "needs" in words else 0,
         condition=condition.strip() or None,
+        until=until,
     )
 
 
