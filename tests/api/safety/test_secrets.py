@@ -201,7 +201,7 @@ async def answers(office: Office, api: httpx.AsyncClient) -> AsyncIterator[tuple
 
 
 async def over_grpc(office: Office, role: Role) -> AsyncIterator[tuple[str, str]]:
-    """What gRPC answers about the two sagas, and to starts that do not fit."""
+    """Everything that gRPC answers about the two sagas, and to starts that do not fit."""
 
     async def somebody(_: Sender) -> Principal:
         return Principal("pat", role, LOCAL_WAY)
