@@ -67,20 +67,27 @@ class Sending:
         saga = await process.ledger.snapshot(target.saga)
         graph = await process.definitions.graph(saga.definition)
         step, letter = graph.steps[target.step], saga.state.vector[target.step]
+        event = InboxEvent(target.event, awaited_name(step.name), completion_document(completion))
         if letter not in _COMPLETABLE:
+            if await self._is_repeated(target.saga, event):
+                return Sent(event.event, is_new=False)
             raise Conflict(f"the token is used up: the step {step.name} of the saga {target.saga} is {WORDS[letter]}")
         if completion.rejected is None and completion.failed is None:
             contract = (await process.directory.contracts()).get(f"{step.service}.{step.handler}")
             schema = None if contract is None else contract.output_schema
             if problems := misfits(schema, pydantic_core.from_json(bytes(completion.value))):
                 raise InputRefused(f"the result of {step.name} does not fit: {'; '.join(problems)}")
-        event = InboxEvent(target.event, awaited_name(step.name), completion_document(completion))
         try:
             return await self.keep(target.saga, graph, event, None)
         except SameIdError:
             raise Conflict(
                 f"the step {step.name} of the saga {target.saga} was completed before, with another outcome"
             ) from None
+
+    async def _is_repeated(self, saga: UUID, event: InboxEvent) -> bool:
+        """Returns whether the same completion was sent before: its answer may have been lost."""
+        sent = await self.process.adapter.inbox.events(saga)
+        return any((one.event, one.payload) == (event.event, event.payload) for one in sent)
 
     async def _graph(self, saga: UUID) -> Graph:
         found = await self.process.ledger.statuses([saga])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,10 +14,12 @@ from pydantic import BaseModel, SecretStr
 import saga
 from saga.errors import ActionRefused, PlanChanged
 from saga.ports.values.audit import AuditFilter
+from saga.runtime.handlers.completion_token import token_of
 from tests.cli.counter import Counter, Order
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 SECONDS = 20
+APPROVED = {"approved": True}
 
 
 async def test_a_saga_is_started_and_its_end_is_awaited(sagas: saga.Sagas, shop: Counter) -> None:
@@ -276,3 +279,56 @@ async def test_an_approved_plan_is_carried_out(sagas: saga.Sagas, shop: Counter)
     assert (await sagas.handle(made).result(SECONDS)).status in {"completed", "compensated"}
     with pytest.raises(saga.UsageError, match="does not resolve a step"):
         await sagas.plan(made, "resolve", step="charge")
+
+
+def reviewed() -> saga.Definition:
+    """Charges what was reviewed."""
+    found = saga.Definition("reviewed", input=Order)
+    review = found.wait("review", dict[str, bool], timeout="1h")
+    found.step("payments.charge", after=review, when=review.output["approved"] == True)  # noqa: E712 (a recorded comparison)
+    return found
+
+
+async def test_an_event_is_sent_once_and_checked(sagas: saga.Sagas, shop: Counter) -> None:
+    await shop.sagas.register(reviewed())
+    key = str(uuid4())
+    handle = await sagas.start("reviewed", {"sku": "A-1"}, key=key)
+
+    with pytest.raises(saga.UsageError, match="Did you mean review"):
+        await handle.send("reviev", APPROVED)
+    with pytest.raises(saga.InputRefused, match="review"):
+        await handle.send("review", {"approved": [1]})
+    sent = await sagas.send(("reviewed", key), "review", APPROVED, id=key)
+    await handle.result(SECONDS)
+
+    assert (sent.id, sent.is_new) == (key, True)
+    assert (await shop.detail(handle.id)).state.vector == "SS"
+    with pytest.raises(saga.Conflict, match="has ended"):
+        await handle.send("review", APPROVED)
+    with pytest.raises(saga.NotFound):
+        await sagas.send(sagas.new_id(), "review", APPROVED)
+
+
+async def test_a_step_is_completed_from_outside(sagas: saga.Sagas, shop: Counter) -> None:
+    shop.faults["charge"] = saga.Pending("1h")
+    made = await sagas.start("order", {"sku": "A-1"})
+    await shop.until(made.id, lambda detail: 1 in detail.commands and detail.commands[1].until is not None)
+    token = await token_for(shop, made.id, 1)
+
+    with pytest.raises(saga.UsageError, match="not the token"):
+        await sagas.complete(f"{token[:-4]}AAAA", "charged")
+    with pytest.raises(saga.InputRefused, match="does not fit"):
+        await sagas.complete(token, {"charged": True})
+    first = await sagas.complete(token, "charged")
+    ending = await made.result(SECONDS)
+    again = await sagas.complete(token, "charged")
+
+    assert (first.is_new, again.is_new, ending.value) == (True, False, "charged")
+    with pytest.raises(saga.Conflict, match="used up"):
+        await sagas.reject(token, "too late")
+
+
+async def token_for(shop: Counter, made: UUID, step: int) -> str:
+    """The token of the first attempt, which its handler would hand out."""
+    key = await shop.away.adapter.inbox.completion_key()
+    return token_of(cast("Any", SimpleNamespace(saga=made, step=step, failures=0)), key)
