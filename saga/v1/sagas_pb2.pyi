@@ -48,6 +48,7 @@ class Situation(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SITUATION_COMPLETED: _ClassVar[Situation]
     SITUATION_ROLLED_BACK: _ClassVar[Situation]
     SITUATION_ABANDONED: _ClassVar[Situation]
+    SITUATION_WAITING: _ClassVar[Situation]
 
 class StepKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -168,6 +169,7 @@ SITUATION_BETWEEN: Situation
 SITUATION_COMPLETED: Situation
 SITUATION_ROLLED_BACK: Situation
 SITUATION_ABANDONED: Situation
+SITUATION_WAITING: Situation
 STEP_KIND_UNSPECIFIED: StepKind
 STEP_KIND_CALL: StepKind
 STEP_KIND_CHECK: StepKind
