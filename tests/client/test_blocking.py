@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import json
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -216,9 +218,14 @@ async def test_the_workers_of_a_server_that_forks_connect_anew(installation: Ins
     program = await asyncio.create_subprocess_exec(
         sys.executable, "-W", "error", "-c", FORKING, given,
         cwd=ROOT, env=os.environ | {"SAGA_LOCAL_SOCKET": ""}, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )  # fmt: skip
-    async with asyncio.timeout(60):
-        out, err = await program.communicate()
+    try:
+        async with asyncio.timeout(60):
+            out, err = await program.communicate()
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # all have ended
+            os.killpg(program.pid, signal.SIGKILL)
 
     *placed, codes = out.decode().splitlines()
     processes = [line.split()[0] for line in placed]
