@@ -14,12 +14,32 @@ from pathlib import Path
 from typing import Final
 
 import saga
-from tests.simulation.worlds.world import run_seed
+from tests.simulation.one_seed import run_seed
 
 SEED_SECONDS_MAX: Final = 10
 HUNT_SECONDS_MAX: Final = 240.0
 INVARIANTS: Final = frozenset(
-    {"I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I11", "L1", "L2", "ONCE", "QUIET", "BRANCH"}
+    {
+        "I1",
+        "I2",
+        "I3",
+        "I4",
+        "I5",
+        "I6",
+        "I7",
+        "I8",
+        "I9",
+        "I11",
+        "L1",
+        "L2",
+        "ONCE",
+        "QUIET",
+        "BRANCH",
+        "W1",
+        "W3",
+        "W4",
+        "W5",
+    }
 )
 
 

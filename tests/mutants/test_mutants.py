@@ -10,7 +10,7 @@ import pytest
 from tests.mutants.guard import GUARDS, HERE, KILLS_WANTED, WAITING, Guard
 from tests.mutants.record import PAGE, page, read_kills
 from tests.mutants.trial import Kill, kills
-from tests.simulation.worlds.world import run_seed
+from tests.simulation.one_seed import run_seed
 
 AT_ONCE = 2
 KILLS = read_kills()

@@ -12,15 +12,20 @@ from typing import Final
 from tests.simulation.counts import Table
 from tests.simulation.runs import failures_in_words, run_part
 from tests.simulation.seeds.chance import Edits
+from tests.simulation.seeds.waits import FIRST_SEED
 from tests.simulation.shrink import story
 from tests.simulation.worlds.world import Report
 
 PART_SEEDS: Final = 25
+WAITING_PART: Final = 12
 
 
 def parts(seeds: range) -> Iterator[range]:
-    for first in range(seeds.start, seeds.stop, PART_SEEDS):
+    """The parts of these seeds. Each twelfth part is followed by one of worlds of sagas that wait."""
+    for part, first in enumerate(range(seeds.start, seeds.stop, PART_SEEDS)):
         yield range(first, min(first + PART_SEEDS, seeds.stop))
+        if part % WAITING_PART == WAITING_PART - 1 and seeds.start < FIRST_SEED:
+            yield range(FIRST_SEED + first // WAITING_PART, FIRST_SEED + first // WAITING_PART + PART_SEEDS)
 
 
 def main(arguments: list[str]) -> int:

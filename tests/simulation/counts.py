@@ -7,8 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from saga.testing.faults.store import INBOX_POINTS
 from saga.testing.faults.store import POINTS as STORE_POINTS
 from tests.simulation.seeds.chance import KINDS
+from tests.simulation.seeds.waits import FIRST_SEED
+from tests.simulation.waits.inbox_watch import WAITS_DUE
 from tests.simulation.worlds.transition_rows import ROWS
 from tests.simulation.worlds.world import Report
 
@@ -17,15 +20,17 @@ FAULTS_DUE: Final = 5_000
 ROWS_DUE: Final = 100
 POINTS_PART: Final = 0.25  # of the seeds: then every failpoint must have fired
 SHARES_DUE: Final = {"completed": 0.25, "compensated": 0.25, "stuck": 0.02, "abandoned": 0.02}
+WAITING_SEEDS_DUE: Final = 100  # the figures of `WAITS_DUE` are for this many seeds of sagas that wait
 POINTS: Final = (
     *STORE_POINTS,
     *(f"{call}:{side}" for call in ("journal", "publish", "campaign", "renew") for side in ("before", "after")),
 )
+COUNTED: Final = ("faults", "points", "rows", "outcomes", "waits")
 
 
 @dataclass(slots=True)
 class Table:
-    """Counts over seeds; tables of several processes can be added."""
+    """Counts over seeds; tables of several processes can be added. Worlds of sagas that wait are counted apart, in `waits`."""
 
     seeds: int = 0
     faults: Counter[str] = field(default_factory=Counter)
@@ -33,8 +38,15 @@ class Table:
     rows: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
     virtual_seconds: float = 0.0
+    waiting_seeds: int = 0
+    waits: Counter[str] = field(default_factory=Counter)
 
     def add(self, report: Report) -> None:
+        if report.seed >= FIRST_SEED:
+            self.waiting_seeds += 1
+            self.waits += report.waits
+            self.waits += Counter({point: report.points[point] for point in INBOX_POINTS})
+            return
         self.seeds += 1
         self.faults += report.faults
         self.points += report.points
@@ -49,6 +61,8 @@ class Table:
         self.rows += other.rows
         self.outcomes += other.outcomes
         self.virtual_seconds += other.virtual_seconds
+        self.waiting_seeds += other.waiting_seeds
+        self.waits += other.waits
 
     def text(self) -> str:
         sagas = self.outcomes.total()
@@ -62,11 +76,16 @@ class Table:
         lines += [
             f"  {name:<26}{count:>9,}{count / max(sagas, 1):>8.1%}" for name, count in sorted(self.outcomes.items())
         ]
+        lines += ["", f"{self.waiting_seeds:,} seeds of sagas that wait"]
+        lines += [f"  {name:<26}{self.waits[name]:>9,}" for name in (*WAITS_DUE, *INBOX_POINTS)]
         return "\n".join(lines)
 
     def shortfalls(self) -> Iterator[str]:
         """The counts that are too low for this number of seeds."""
         part = self.seeds / SEEDS_DUE
+        yield from self._shortfalls_of_waits()
+        if not self.seeds:
+            return
         for kind in KINDS:
             if self.faults[kind] < FAULTS_DUE * part:
                 yield f"{kind}: {self.faults[kind]:,} injected, {FAULTS_DUE * part:,.0f} are due"
@@ -81,11 +100,19 @@ class Table:
             if found < share:
                 yield f"{name}: {found:.1%} of the sagas, {share:.0%} are due"
 
+    def _shortfalls_of_waits(self) -> Iterator[str]:
+        part = self.waiting_seeds / WAITING_SEEDS_DUE
+        for name in (*WAITS_DUE, *INBOX_POINTS):
+            due = WAITS_DUE.get(name, 1) * part
+            if self.waits[name] < due and part >= POINTS_PART:
+                yield f"{name}: {self.waits[name]:,} times, {due:,.0f} are due"
+
 
 def summed(tables: Iterable[Mapping[str, Any]]) -> Table:
     """Adds up tables that were sent as JSON."""
     total = Table()
     for table in tables:
-        faults, points, rows, outcomes = (Counter(table[name]) for name in ("faults", "points", "rows", "outcomes"))
-        total.merge(Table(table["seeds"], faults, points, rows, outcomes, table["virtual_seconds"]))
+        faults, points, rows, outcomes, waits = (Counter(table[name]) for name in COUNTED)
+        seconds, waiting = table["virtual_seconds"], table["waiting_seeds"]
+        total.merge(Table(table["seeds"], faults, points, rows, outcomes, seconds, waiting, waits))
     return total

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from tests.simulation.counts import Table
+from tests.simulation.counts import COUNTED, Table
+from tests.simulation.one_seed import run_seed
 from tests.simulation.shrink import Shrinker, story
-from tests.simulation.worlds.world import Report, run_seed
+from tests.simulation.worlds.world import Report
 
 
 def run_part(seeds: Iterable[int]) -> tuple[Table, list[Report]]:
@@ -31,10 +32,9 @@ def failures_in_words(failed: list[Report]) -> str:
 def prove(seeds: range, record_property: Callable[[str, object], None]) -> None:
     """Tests that no invariant breaks in these seeds, and that their counts are high enough."""
     table, failed = run_part(seeds)
-    counted = {
-        name: dict(getattr(table, name)) for name in ("faults", "points", "rows", "outcomes")
-    }  # plain values, which can be sent to another process
-    record_property("simulation", {"seeds": table.seeds, "virtual_seconds": table.virtual_seconds, **counted})
+    counted = {name: dict(getattr(table, name)) for name in COUNTED}  # plain values: for another process
+    seeds_run = {"seeds": table.seeds, "waiting_seeds": table.waiting_seeds}
+    record_property("simulation", {**seeds_run, "virtual_seconds": table.virtual_seconds, **counted})
 
     assert not failed, failures_in_words(failed)
     shortfalls = list(table.shortfalls())

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from tests.simulation.one_seed import run_seed
 from tests.simulation.seeds.chance import Edits
 from tests.simulation.seeds.plan import plan_of
-from tests.simulation.worlds.world import Report, run_seed
+from tests.simulation.worlds.world import Report
 
 RUNS_MAX: Final = 400
 

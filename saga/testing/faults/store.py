@@ -55,7 +55,9 @@ CALLS: Final = (
     "statuses",
     "step",
 )
+INBOX_CALLS: Final = ("send", "wake", "first")
 POINTS: Final = tuple(f"{call}:{side}" for call in CALLS for side in ("before", "after"))
+INBOX_POINTS: Final = tuple(f"{call}:{side}" for call in INBOX_CALLS for side in ("before", "after"))
 
 
 class Faults(Protocol):

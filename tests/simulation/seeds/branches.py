@@ -106,7 +106,7 @@ def with_branches(plan: DefinitionPlan, random: Random) -> DefinitionPlan:
             changed = list(plan.steps)
             changed[position] = change(changed[position])
             candidate = replace(plan, steps=tuple(changed))
-            if _is_accepted(candidate):
+            if is_accepted(candidate):
                 plan = candidate
     return plan
 
@@ -165,7 +165,8 @@ def _is_known(plan: DefinitionPlan, position: int, when: When | None) -> bool:
     return when is not None and (when.step < 0 or when.step in _known(plan, position))
 
 
-def _is_accepted(plan: DefinitionPlan) -> bool:
+def is_accepted(plan: DefinitionPlan) -> bool:
+    """Tells whether the product accepts the definition."""
     contracts = {f"{step.service}.{step.handler}": _contract(step) for step in plan.steps if step.service}
     faults = [finding for finding in plan.written().findings(contracts) if finding.severity is Severity.ERROR]
     return bool(contracts) and not faults

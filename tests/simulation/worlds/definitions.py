@@ -8,6 +8,7 @@ from random import Random
 from typing import Final
 
 from saga.authoring import Condition, Definition, Path, Retry, StepHandle, at_least
+from saga.authoring.step_handle import After
 from saga.core.state.mode import Mode
 from tests.simulation.seeds.when import When
 
@@ -18,8 +19,19 @@ SERVICES: Final = {
 }
 ALL_SERVICES: Final = tuple(name for names in SERVICES.values() for name in names)
 STEPS_MAX: Final = 5
+OTHERWISE: Final = {"event": "nobody", "payload": "nobody"}
+"""The output of a wait in the place of an event."""
 ABSENT: Final = "absent"
 """The default where a step has no result."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitPlan:
+    """What a step waits for: the first event of these names, or `pause_ms` without names. None: as long as it takes."""
+
+    names: tuple[str, ...]
+    pause_ms: int | None
+    has_otherwise: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +54,8 @@ class StepPlan:
     when: When | None = None
     is_else: bool = False  # it has the opposite of the condition of the step that was written before it
     holds: When | None = None  # of a check
+    wait: WaitPlan | None = None  # of a wait or a timer
+    until: int | None = None  # the position of the step with which this one is over
 
     @property
     def goes_on(self) -> bool:
@@ -50,7 +64,12 @@ class StepPlan:
     @property
     def may_be_absent(self) -> bool:
         """Tells whether it may have no result when its successors begin."""
-        return self.goes_on or self.when is not None or self.is_else
+        return self.goes_on or self.when is not None or self.is_else or self.until is not None
+
+    @property
+    def has_output(self) -> bool:
+        """Tells whether others can read a result of it, which its handler returns."""
+        return self.holds is None and self.wait is None
 
     @property
     def handler(self) -> str:
@@ -67,6 +86,7 @@ class DefinitionPlan:
     budget_ms: int
     attempts: int
     undo_attempts: int
+    cancelling: str | None = None  # the event that cancels a saga
 
     def finished_before(self, position: int) -> list[int]:
         """The steps that have finished whenever this one begins. A join that counts does not wait for all that it names."""
@@ -96,6 +116,8 @@ class DefinitionPlan:
             deadline=None if self.deadline_ms is None else f"{self.deadline_ms}ms",
             compensation_budget=f"{self.budget_ms}ms",
         )
+        if self.cancelling is not None:
+            definition.cancel_on(self.cancelling)
         handles: list[StepHandle] = []
         for position, step in enumerate(self.steps):
             when = None if step.when is None else step.when.written(definition, handles)
@@ -120,6 +142,10 @@ class DefinitionPlan:
         if step.holds is not None:
             holds = step.holds.written(definition, handles)
             return definition.check(holds, f"{step.name} does not hold", name=step.name, after=after, when=when)
+        if step.wait is not None:
+            return self._add_wait(
+                definition, step, step.wait, after, None if step.until is None else handles[step.until]
+            )
         return definition.step(
             f"{step.service}.{step.handler}",
             after=after,
@@ -133,18 +159,30 @@ class DefinitionPlan:
             read_only=step.read_only,
             handled=step.handled,
             optional=step.optional,
+            until=None if step.until is None else handles[step.until],
         )
+
+    def _add_wait(
+        self, definition: Definition, step: StepPlan, wait: WaitPlan, after: After, until: StepHandle | None
+    ) -> StepHandle:
+        pause = None if wait.pause_ms is None else f"{wait.pause_ms}ms"
+        if not wait.names:
+            assert pause is not None
+            return definition.timer(pause, name=step.name, after=after, until=until)
+        if wait.has_otherwise:
+            return definition.wait(wait.names, name=step.name, after=after, timeout=pause, otherwise=OTHERWISE)
+        return definition.wait(wait.names, name=step.name, after=after, timeout=pause, handled=step.handled)
 
     def _read(
         self, handles: Sequence[StepHandle], read: Iterable[int], *, may_be_open: bool = False
     ) -> dict[str, Path]:
-        """The outputs of these steps, but for checks, which have none."""
+        """The outputs of these steps, but for checks, waits and timers."""
         return {
             handles[at].name: handles[at].output.or_(ABSENT)
             if may_be_open or self.steps[at].may_be_absent
             else handles[at].output
             for at in read
-            if self.steps[at].holds is None
+            if self.steps[at].has_output
         }
 
 

@@ -269,6 +269,7 @@ _RATES: Final = {
     "start": 0.06, "commit": 0.03, "poll": 0.03, "admit": 0.03, "fetch": 0.03, "overdue": 0.006, "extend": 0.25,
     "join": 0.02, "heartbeat": 0.003, "statuses": 0.03, "step": 0.04, "journal": 0.04, "publish": 0.03,
     "lead": 0.05, "campaign": 0.02, "renew": 0.02,
+    "send": 0.08, "wake": 0.15, "first": 0.03,
 }  # fmt: skip
 
 

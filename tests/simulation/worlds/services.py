@@ -157,9 +157,9 @@ class Step:
         self._position = position
         self._step = plan.steps[position]
         is_forward = self._step.retriable or _is_behind_pivot(plan, position)
-        may_reject = self._step.goes_on or not is_forward
-        self._execute_menu = services.execute_menu(may_reject=may_reject)
-        self._call_menu = services.call_menu(may_reject=may_reject)
+        self.may_reject = self._step.goes_on or not is_forward
+        self._execute_menu = services.execute_menu(may_reject=self.may_reject)
+        self._call_menu = services.call_menu(may_reject=self.may_reject)
         self._undo_menu = services.undo_menu()
         self._call_undo_menu = services.call_undo_menu()
         self._give_up_menu = ((EXHAUSTED, "gives up", services._rates.exhausted),)
@@ -252,7 +252,7 @@ class Step:
             plan = self._plan.steps[before]
             name = plan.name
             actual, wanted = value["befores"].get(name), f"{seen.number}.{name}"
-            if self.is_odd(before) or plan.holds is not None or (actual is None and names[name] in seen.resolved):
+            if self.is_odd(before) or not plan.has_output or (actual is None and names[name] in seen.resolved):
                 continue
             if actual == ABSENT and self._may_be_absent(seen, plan, names[name]):
                 continue

@@ -50,10 +50,11 @@ class Turns:
                 yield f"{step.name} is {new} and ought to be {due}, as the vector is {after.vector}"
 
     def _was_due(self, step: StepPlan, letter: str, before: str, after: str) -> bool:
-        """Tells whether a step that counts got its letter from the first of several outcomes that came in one write."""
+        """Tells whether a step that counts, or ends with another one, got its letter from the first of several outcomes in one write."""
         finished = [at for at, letter in enumerate(after) if letter in FINISHED and before[at] not in FINISHED]
         late = (late for count in range(1, len(finished) + 1) for late in combinations(finished, count))
-        return step.successes > 0 and any(_fits(letter, self._due(step, _without(after, before, at))) for at in late)
+        is_early = step.successes > 0 or step.until is not None
+        return is_early and any(_fits(letter, self._due(step, _without(after, before, at))) for at in late)
 
     def _due(self, step: StepPlan, vector: str) -> str:
         """The letter that a step has now which was pending until now."""
@@ -63,6 +64,8 @@ class Turns:
             succeeded < step.successes or (not step.successes and still_open)
         ):
             return "P"
+        if step.until is not None and vector[self._order[step.until]] in FINISHED:
+            return "N"
         if not all(self._holds(when, vector) for when in self._plan.conditions(step)):
             return "N"
         if succeeded < step.successes:

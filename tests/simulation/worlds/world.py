@@ -23,15 +23,14 @@ from saga.runtime.journal_retention import JournalRetentionOptions
 from saga.runtime.supervisor import SupervisorOptions
 from saga.testing.clocks.virtual_loop import OUTSIDE, Host, Standstill, VirtualLoop, current_host
 from tests.simulation.seeds import chance as chance_kinds
-from tests.simulation.seeds.chance import DELAY, DROP, DUPLICATE, REORDER, WHOLE, Chance, Edits, Injected
-from tests.simulation.seeds.plan import Plan, SagaPlan, TimedFault, plan_of
+from tests.simulation.seeds.chance import DELAY, DROP, DUPLICATE, REORDER, Chance, Edits, Injected
+from tests.simulation.seeds.plan import Plan, SagaPlan, TimedFault
 from tests.simulation.worlds.audited import AuditWatch
 from tests.simulation.worlds.clocks import MachineClock
 from tests.simulation.worlds.database import WatchedDatabase
 from tests.simulation.worlds.machine import Machine, Role, _mode, boundary_menus, stale_menu
 from tests.simulation.worlds.observer import Observer
 from tests.simulation.worlds.operators import Operators
-from tests.simulation.worlds.process_state import seeded, silenced
 from tests.simulation.worlds.provider import Provider
 from tests.simulation.worlds.services import Services
 
@@ -42,7 +41,7 @@ DELAY_SECONDS_MAX: Final = 2.0
 
 @dataclass(slots=True)
 class Report:
-    """The result of a seed. `violation` is the name of the broken invariant; empty: none broke."""
+    """The result of a seed. `violation` is the name of the broken invariant; empty: none broke. `waits` counts what became of waits."""
 
     seed: int
     violation: str
@@ -55,22 +54,7 @@ class Report:
     trace: str
     virtual_seconds: float
     story: list[tuple[float, str]] = field(default_factory=list)
-
-
-def run_seed(seed: int, edits: Edits = WHOLE, *, telling: bool = False) -> Report:
-    """Runs the world of a seed to its end, or to the first broken invariant. The same seed gives the same report, everywhere."""
-    loop = VirtualLoop()
-    with silenced() as complaints, seeded(seed):
-        world = World(loop, plan_of(seed), Chance(seed, edits), edits)
-        if telling:
-            world.observer.story = []
-        try:
-            world.run()
-            for complaint in complaints:
-                world.observer.broken("LOOP", complaint)
-        finally:
-            loop.end()
-    return world.report()
+    waits: Counter[str] = field(default_factory=Counter)
 
 
 class World:

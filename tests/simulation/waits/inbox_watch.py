@@ -1,0 +1,157 @@
+"""Watches the inbox: what was consumed by which step, and whether waits and timers ended as they may."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+from uuid import UUID
+
+from msgspec.json import decode
+
+from saga.core.definition.graph import Graph
+from saga.core.definition.step import Call, Timer, Wait
+from saga.core.state.phase import Phase
+from saga.memory.data.database import SagaRow
+from saga.memory.data.inbox import InboxRow, InboxRows
+from saga.ports.inbox import InboxEvent
+from tests.simulation.worlds.database import WatchedDatabase
+from tests.simulation.worlds.definitions import OTHERWISE
+from tests.simulation.worlds.observer import Observer
+
+TIMEOUTS, CONSUMED, COMPLETED, CANCELLED = "timeouts", "events consumed", "completions consumed", "sagas cancelled"
+FIRED, SKIPPED, OVERLOOKED, REPEATED = "timers fired", "timers skipped", "wakes overlooked", "events repeated"
+SUCCEEDED: Final = "SZ"
+"""The letters of a step that has succeeded; Z: the rollback that the same write began has undone it, which takes nothing."""
+WAITS_DUE: Final = {
+    CONSUMED: 150, TIMEOUTS: 200, FIRED: 250, SKIPPED: 20, CANCELLED: 6, COMPLETED: 80, OVERLOOKED: 70, REPEATED: 70,
+}  # fmt: skip
+"""How often each must have happened in 100 seeds."""
+OUTCOMES: Final = frozenset(("DS", "DZ", "DR", "DH", "Dd"))
+EARLY_SECONDS: Final = 1e-6
+"""What the conversion between two clocks may lose."""
+
+
+class CountedInbox(InboxRows):
+    """Counts the sagas that nobody had woken when a process looked for them."""
+
+    def __init__(self, counts: Counter[str]) -> None:
+        super().__init__()
+        self._counts = counts
+
+    def unwoken(self, limit: int) -> list[UUID]:
+        found = super().unwoken(limit)
+        self._counts[OVERLOOKED] += len(found)
+        return found
+
+
+class InboxWatch:
+    """Compares what each transaction consumes with the letters that it changes (W1, W3, W4 and W5)."""
+
+    def __init__(self, database: WatchedDatabase, observer: Observer) -> None:
+        self.counts: Counter[str] = Counter()
+        self._database = database
+        self._observer = observer
+        self._taken: dict[tuple[UUID, str], int] = {}  # the step that has consumed an event
+        self._ended: set[tuple[UUID, int]] = set()  # waits that have an outcome
+        self._moments: dict[tuple[UUID, int], float] = {}  # on the store's clock
+        database.inbox = CountedInbox(self.counts)
+
+    def committed(self, saga: UUID, row: SagaRow, before: str) -> None:
+        """Checks a transaction that has changed, or left, the row of a saga."""
+        graph = self._database.definitions[row.definition].graph
+        consumed = self._consumed(saga, graph)
+        for step, event in consumed.items():
+            self._check_consumption(saga, row, step, before, event)
+        for step, (old, new) in enumerate(zip(before, row.state.vector, strict=True)):
+            if old != new:
+                self._check_change(saga, row, step, old + new, consumed.get(step))
+
+    def _consumed(self, saga: UUID, graph: Graph) -> dict[int, InboxEvent]:
+        """The events that this transaction has consumed, by step."""
+        found: dict[int, InboxEvent] = {}
+        for kept in self._database.inbox.of_saga(saga):
+            key = saga, kept.event.event
+            taken = self._taken.get(key)
+            if kept.step == taken:
+                continue
+            if taken is not None or kept.step is None or kept.step in found:
+                self._broken("W1", saga, f"the event {kept.event.event} of step {kept.step} was consumed by {taken}")
+                continue
+            self._taken[key] = kept.step
+            found[kept.step] = kept.event
+            is_call = isinstance(graph.steps[kept.step], Call)
+            self.counts[COMPLETED if is_call else CONSUMED] += 1
+        return found
+
+    def _check_consumption(self, saga: UUID, row: SagaRow, step: int, before: str, event: InboxEvent) -> None:
+        name, old, new = self._name(row, step), before[step], row.state.vector[step]
+        if isinstance(self._graph(row).steps[step], Call):
+            if old == new or new in "VN":
+                self._broken("W4", saga, f"{name} went from {old} to {new}, and has consumed {event.event}")
+        elif old != "D" or new not in SUCCEEDED:
+            self._broken("W4", saga, f"{name} went from {old} to {new}, and has consumed {event.event}")
+
+    def _check_change(self, saga: UUID, row: SagaRow, step: int, change: str, event: InboxEvent | None) -> None:
+        match self._graph(row).steps[step]:
+            case Timer() as timer:
+                self._began(saga, step, change, timer.pause_ms)
+                self.counts[FIRED] += change == "DS"
+                self.counts[SKIPPED] += change == "DN"
+                if change == "DS":
+                    self._check_moment(saga, row, step)
+            case Wait() as wait:
+                self._began(saga, step, change, wait.wait_ms)
+                if change in OUTCOMES:
+                    self._check_outcome(saga, row, step, wait, event)
+            case _:
+                pass
+
+    def _began(self, saga: UUID, step: int, change: str, pause_ms: int | None) -> None:
+        if change == "PD" and pause_ms is not None:
+            self._moments.setdefault((saga, step), self._database.now() + pause_ms / 1000)
+
+    def _check_outcome(self, saga: UUID, row: SagaRow, step: int, wait: Wait, event: InboxEvent | None) -> None:
+        name, letter = self._name(row, step), row.state.vector[step]
+        if (saga, step) in self._ended:
+            self._broken("W3", saga, f"{name} has another outcome, {letter}")
+        if letter != "d":
+            self._ended.add((saga, step))
+        result = row.results.get(step)
+        output = None if result is None or result.value is None else decode(result.value)
+        if event is None:
+            self.counts[TIMEOUTS] += 1
+            self._check_timeout(saga, row, step, wait)
+            if letter not in SUCCEEDED:
+                return
+            wanted: object = OTHERWISE if wait.otherwise is not None else "an event"
+        else:
+            payload = decode(event.payload)
+            wanted = payload if len(wait.names) == 1 else {"event": event.name, "payload": payload}
+            self.counts[CANCELLED] += wait.cancels and row.state.phase is not Phase.RUNNING
+        if output != wanted:
+            self._broken("W1", saga, f"{name} has the output {output}, and not {wanted}")
+
+    def _check_timeout(self, saga: UUID, row: SagaRow, step: int, wait: Wait) -> None:
+        self._check_moment(saga, row, step)
+        moment = self._moments.get((saga, step), 0.0)
+        there = [each for each in self._database.inbox.of_saga(saga) if self._was_there(each, wait, moment)]
+        if there:
+            self._broken("W5", saga, f"{self._name(row, step)} timed out, and {there[0].event.event} was there")
+
+    def _was_there(self, kept: InboxRow, wait: Wait, moment: float) -> bool:
+        """Tells whether an event that nobody has consumed was there when the time was over."""
+        return kept.step is None and kept.event.name in wait.names and kept.at <= moment
+
+    def _check_moment(self, saga: UUID, row: SagaRow, step: int) -> None:
+        early = self._moments.get((saga, step), float("inf")) - self._database.now()
+        if early > EARLY_SECONDS:
+            self._broken("W5", saga, f"the time of {self._name(row, step)} is over {early:.3f} s before its moment")
+
+    def _graph(self, row: SagaRow) -> Graph:
+        return self._database.definitions[row.definition].graph
+
+    def _name(self, row: SagaRow, step: int) -> str:
+        return self._graph(row).steps[step].name
+
+    def _broken(self, invariant: str, saga: UUID, text: str) -> None:
+        self._observer.broken(invariant, f"saga {self._observer.sagas[saga].number}: {text}")
