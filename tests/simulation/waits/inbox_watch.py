@@ -25,10 +25,10 @@ SUCCEEDED: Final = "SZ"
 WAITS_DUE: Final = {
     CONSUMED: 150, TIMEOUTS: 200, FIRED: 250, SKIPPED: 20, CANCELLED: 6, COMPLETED: 80, OVERLOOKED: 70, REPEATED: 70,
 }  # fmt: skip
-"""How often each must have happened in 100 seeds."""
+"""The number of times that each must have happened in 100 seeds."""
 OUTCOMES: Final = frozenset(("DS", "DZ", "DR", "DH", "Dd"))
 EARLY_SECONDS: Final = 1e-6
-"""What the conversion between two clocks may lose."""
+"""The time that the conversion between two clocks may lose."""
 
 
 class CountedInbox(InboxRows):
@@ -72,9 +72,9 @@ class InboxWatch:
         for kept in self._database.inbox.of_saga(saga):
             key = saga, kept.event.event
             taken = self._taken.get(key)
-            if kept.step == taken:
+            if kept.step in (None, taken):
                 continue
-            if taken is not None or kept.step is None or kept.step in found:
+            if taken is not None or kept.step in found:
                 self._broken("W1", saga, f"the event {kept.event.event} of step {kept.step} was consumed by {taken}")
                 continue
             self._taken[key] = kept.step

@@ -187,7 +187,7 @@ class PendingStep(Step):
         raise Pending(f"{int(PENDING_SECONDS * 1000)}ms")
 
     def _outcome_of(self, place: str) -> str | None:
-        """How another system ends this step of a saga, always in the same way; None: there is none."""
+        """Returns the way in which another system ends this step of a saga; None: the handler returns the result."""
         fates = self._services.fates
         if place not in fates:
             fates[place] = self._drawn(place)

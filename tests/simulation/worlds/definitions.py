@@ -27,7 +27,7 @@ ABSENT: Final = "absent"
 
 @dataclass(frozen=True, slots=True)
 class WaitPlan:
-    """What a step waits for: the first event of these names, or `pause_ms` without names. None: as long as it takes."""
+    """Something that a step waits for: the first event of these names, at most `pause_ms`; without names, until that time is over."""
 
     names: tuple[str, ...]
     pause_ms: int | None

@@ -41,7 +41,7 @@ DELAY_SECONDS_MAX: Final = 2.0
 
 @dataclass(slots=True)
 class Report:
-    """The result of a seed. `violation` is the name of the broken invariant; empty: none broke. `waits` counts what became of waits."""
+    """The result of a seed. `violation` is the name of the broken invariant; empty: none broke. `waits`: counts of events and waits."""
 
     seed: int
     violation: str
