@@ -58,7 +58,8 @@ def test_the_overview_of_the_commands_imports_none_of_them(arguments: list[str])
 def test_every_public_name_is_found_and_no_other() -> None:
     assert dir(saga) == sorted(saga.__all__)
     for name in saga.__all__:
-        assert getattr(saga, name).__name__ == name
+        found = getattr(saga, name)
+        assert found.__name__ == (f"saga.{name}" if inspect.ismodule(found) else name)
     with pytest.raises(AttributeError, match="nothing"):
         saga.nothing  # type: ignore[attr-defined]  # noqa: B018
 

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from tests.cli.conftest import command, store
+from tests.migrated import migrated_template, store_url
 
-__all__ = ["command", "store"]
+__all__ = ["command", "migrated_template", "store", "store_url"]

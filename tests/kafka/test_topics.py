@@ -17,6 +17,7 @@ from saga_kafka import open_bus
 from saga_kafka.options import Options
 from tests.adapters.delivery_log import GROUP, TOPIC, numbered
 from tests.cli.conftest import Command, command, store  # noqa: F401 (fixtures)
+from tests.migrated import migrated_template, store_url  # noqa: F401 (fixtures of `store`)
 from tests.services.kafka import Cluster, Shape, cluster
 from tests.services.places import or_skip
 

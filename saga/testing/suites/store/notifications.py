@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from saga.core.state.phase import Phase
-from saga.ports.values.claim import Claim, CommandRef
+from saga.ports.values.claim import NEVER_CALLED, Claim, CommandRef
 from saga.ports.values.notification import Notifications, SagaStatus
 from saga.ports.values.start import Start
 from saga.ports.values.write import Dispatch, Write
@@ -32,7 +32,9 @@ class NotificationTests(StoreStage):
         (received,) = await soon(other.heard.claims.get())
         (fetched,) = await other.fetch(CommandRef(start.saga, 1))
         assert replace(received, lease_ends=0.0, store_clock=0.0) == replace(claim, lease_ends=0.0, store_clock=0.0)
-        assert replace(fetched, lease_ends=0.0, store_clock=0.0, quiet_at=0.0) == replace(
+        assert received.is_first_to_begin
+        assert fetched.is_first_to_begin
+        assert replace(fetched, lease_ends=0.0, store_clock=0.0, quiet_at=NEVER_CALLED) == replace(
             received, lease_ends=0.0, store_clock=0.0
         )
         assert received.lease_ends == pytest.approx(fetched.lease_ends, abs=1.0)
@@ -131,7 +133,7 @@ class NotificationTests(StoreStage):
             saga=start.saga, step=step, operation=EXECUTE, number=process.for_me().claim or 0,
             definition=start.definition, version=2 if step else 1, state=replace(start.state, vector="SD" if step else "D"),
             waiter=None, input=start.input, results={}, deliveries=1, failures=0, first_failed_ago=0.0,
-            lease_ends=now.lease_ends, quiet_at=0.0, progress=None, store_clock=now.store_clock,
+            lease_ends=now.lease_ends, quiet_at=NEVER_CALLED, progress=None, store_clock=now.store_clock,
         )  # fmt: skip
 
     def _dispatching(self, start: Start, claim: Claim, other: StageProcess) -> Write:
