@@ -22,7 +22,7 @@ def main(arguments: list[str]) -> int:
 
     def hunted(guard: Guard) -> tuple[Guard, list[Kill], list[str]]:
         known = [kill.seed for kill in recorded.get(guard.number, [])]
-        return guard, *kills(guard, known, range(options.seeds), KILLS_WANTED)
+        return guard, *kills(guard, known, guard.seeds(options.seeds), KILLS_WANTED)
 
     alive = []
     with ThreadPoolExecutor(options.workers) as pool:

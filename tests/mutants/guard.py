@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from tests.simulation.seeds.waits import FIRST_SEED
+
 HERE: Final = Path(__file__).parent
 KILLS_WANTED: Final = 3
+ABOUT_WAITS: Final = frozenset(f"G{number}" for number in range(55, 66))
 
 
 class Guard(NamedTuple):
@@ -15,6 +18,16 @@ class Guard(NamedTuple):
     number: str
     rule: str
     stands_in: str
+
+    @property
+    def is_about_waits(self) -> bool:
+        """Tells whether sagas that wait are needed to notice that it is missing."""
+        return self.number in ABOUT_WAITS
+
+    def seeds(self, count: int) -> range:
+        """Returns the first `count` seeds of worlds in which it matters."""
+        first = FIRST_SEED if self.is_about_waits else 0
+        return range(first, first + count)
 
     @property
     def patch(self) -> Path:
@@ -110,6 +123,57 @@ GUARDS: Final = (
     Guard("G45", "A join on n of m counts steps that succeeded, not finished ones.", "`core/rules/branches.py`"),
     Guard(
         "G46", "A join that cannot be reached any more rejects its step; it does not wait.", "`core/rules/branches.py`"
+    ),
+    Guard(
+        "G55",
+        "A wait's success is written only if its event is not consumed at the write; else the claim looks again.",
+        f"`waits.sql`{_SQL}",
+    ),
+    Guard(
+        "G56",
+        "Two outcomes of one saga in one group commit never take the same event.",
+        f"`waits.sql`{_SQL}",
+    ),
+    Guard(
+        "G57",
+        "The event is consumed in the transaction of the outcome.",
+        f"`waits.sql`{_SQL}",
+    ),
+    Guard(
+        "G58",
+        "Event and outcome are written only if the saga is running and the wait dispatched at the write.",
+        "`runtime/planning/plan.py`",
+    ),
+    Guard(
+        "G59",
+        "A consumed event stays until its saga is purged: its id makes a second copy void.",
+        f"`send_event` (SQL){_SQL}",
+    ),
+    Guard(
+        "G60",
+        "Parking looks into the inbox again, in a statement of its own, with the command row locked.",
+        f"`waits.sql`{_SQL}",
+    ),
+    Guard(
+        "G61",
+        "A send is two transactions: the event is committed; then the commands that are parked for it are made due.",
+        f"`client/sending.py`, `send_event` (SQL){_SQL}",
+    ),
+    Guard(
+        "G62",
+        "A send makes the parked commands of its saga due that listen to the name.",
+        f"`wake_saga` (SQL){_SQL}",
+    ),
+    Guard("G63", "A parked command is due again by time, too: no wake-up is relied upon.", "`runtime/steps/engine.py`"),
+    Guard(
+        "G64",
+        "The moment of a timer or timeout is stored once, at the dispatch; a claim compares the clock with it.",
+        "`runtime/steps/engine.py`",
+    ),
+    Guard(
+        "G65",
+        "A claim that finds its time over looks into the inbox first: an event that is there wins.",
+        "`runtime/steps/engine.py`",
     ),
     Guard(
         "G135",

@@ -63,7 +63,10 @@ def page(recorded: Kills) -> str:
     rows = [(guard.number, _row(guard, recorded.get(guard.number, []))) for guard in GUARDS]
     rows += [(number, f"| {number} | | | waits for {why} | | {_without(number)} |") for number, why in WAITING.items()]
     table = "\n".join(row for _, row in sorted(rows, key=lambda row: int(row[0][1:])))
-    to_come = "\n".join(_waiting_row(number) for number in sorted(TO_COME, key=lambda number: int(number[1:])))
+    there = {number for number, _ in rows}
+    to_come = "\n".join(
+        _waiting_row(number) for number in sorted({*TO_COME} - there, key=lambda number: int(number[1:]))
+    )
     return f"""\
 # Guards
 
