@@ -61,10 +61,10 @@ def step_wait(detail: SagaDetail, step: int) -> Explanation:
     if letter == FROZEN and detail.graph.steps[step].mode is Mode.EXTERNAL:
         return _freezing(detail, step)
     command = detail.commands.get(step)
+    if is_waiting(detail, step, command):
+        return _waiting(detail, step, command)
     if command is not None and command.owner is not None:
         return _running(detail, step, command)
-    if is_waiting(detail, step):
-        return _waiting(detail, step, command)
     if not _serving(detail, step):
         return _nobody_alive(detail, step, command)
     if command is None:
@@ -74,13 +74,14 @@ def step_wait(detail: SagaDetail, step: int) -> Explanation:
     return _queued(detail, step, command)
 
 
-def is_waiting(detail: SagaDetail, step: int) -> bool:
-    """Returns whether a step waits for an event, for a moment, or for another system that completes it."""
-    command, written = detail.commands.get(step), detail.graph.steps[step]
-    if isinstance(written, Wait):
+def is_waiting(detail: SagaDetail, step: int, command: CommandDetail | None) -> bool:
+    """Returns whether a step waits for an event, for a moment, or for another system that completes it.
+
+    A process that holds the command of a wait or a timer only looks whether there is something to do.
+    """
+    if isinstance(detail.graph.steps[step], Wait | Timer):
         return True
-    is_parked = command is not None and command.until is not None
-    return isinstance(written, Timer) or (is_parked and written.mode is Mode.EXTERNAL)
+    return command is not None and command.owner is None and command.until is not None
 
 
 def _waiting(detail: SagaDetail, step: int, command: CommandDetail | None) -> Explanation:

@@ -331,4 +331,4 @@ async def test_a_step_is_completed_from_outside(sagas: saga.Sagas, shop: Counter
 async def token_for(shop: Counter, made: UUID, step: int) -> str:
     """The token of the first attempt, which its handler would hand out."""
     key = await shop.away.adapter.inbox.completion_key()
-    return token_of(cast("Any", SimpleNamespace(saga=made, step=step, failures=0)), key)
+    return token_of(cast("Any", SimpleNamespace(saga=made, step=step, number=1)), key)

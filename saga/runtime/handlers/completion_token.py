@@ -15,27 +15,27 @@ from saga.errors import UsageError
 from saga.ports.inbox import COMPLETION_PREFIX
 from saga.ports.values.claim import Claim
 
-_BODY: Final = struct.Struct(">16sHH")
+_BODY: Final = struct.Struct(">16sHQ")
 _MAC_BYTES: Final = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Completable:
-    """The attempt at a step that a token stands for. `failures`: the number of failed attempts before it."""
+    """The attempt at a step that a token stands for. `claim`: the number of its claim, so that each attempt has an event of its own."""
 
     saga: UUID
     step: int
-    failures: int
+    claim: int
 
     @property
     def event(self) -> str:
         """The id of the event that completes this attempt."""
-        return f"{COMPLETION_PREFIX}{self.step}.{self.failures}"
+        return f"{COMPLETION_PREFIX}{self.step}.{self.claim}"
 
 
 def token_of(claim: Claim, key: bytes) -> str:
-    """The token of an attempt: the same however often the attempt is repeated, and nobody without the key can make it."""
-    body = _BODY.pack(claim.saga.bytes, claim.step, claim.failures)
+    """The token of an attempt. It cannot be made without the key."""
+    body = _BODY.pack(claim.saga.bytes, claim.step, claim.number)
     return base64.urlsafe_b64encode(body + _mac(body, key)).rstrip(b"=").decode()
 
 
@@ -50,8 +50,8 @@ def completable_of(token: str, key: bytes) -> Completable:
         raise UsageError(
             "this is not the token of a step: pass ctx.token of the handler that raised Pending, unchanged"
         )
-    saga, step, failures = _BODY.unpack(body)
-    return Completable(UUID(bytes=saga), step, failures)
+    saga, step, number = _BODY.unpack(body)
+    return Completable(UUID(bytes=saga), step, number)
 
 
 def _mac(body: bytes, key: bytes) -> bytes:

@@ -139,8 +139,8 @@ class Context:
     def token(self) -> str:
         """The token with which `sagas.complete`, `reject` or `fail` ends this step after the handler has raised `Pending`.
 
-        It is printable ASCII of at most 64 characters, and the same for an attempt that is repeated after a crash. It is enough to
-        complete the step: treat it as a password.
+        It is printable ASCII of at most 64 characters. Each attempt has its own, and those of earlier attempts stay valid: whichever comes
+        first completes the step. It is enough to complete the step: treat it as a password.
 
         Raises:
             UsageError: the step is not external, or is being compensated or probed.

@@ -183,7 +183,7 @@ class PendingStep(Step):
         services._observer.record(f"{place}: pending")
         services.world.complete(place, ctx.token, how, result)
         if how == "fail":
-            services.fates[place] = None  # the next call is answered at once
+            services.fates[place] = "complete"  # the next call is asked for again, and has a token of its own
         raise Pending(f"{int(PENDING_SECONDS * 1000)}ms")
 
     def _outcome_of(self, place: str) -> str | None:
