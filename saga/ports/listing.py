@@ -95,7 +95,8 @@ class Survey:
 
     `scan_lag_seconds`: how long the most overdue saga has waited to be redriven. `deadline_overdue_seconds`: how long ago the
     oldest deadline passed that should have been enforced and was not. `processes`: number of live processes of each service that
-    these sagas need. `is_cut`: there were more sagas than the limit, so the counts are lower bounds.
+    these sagas need. `waiting`: the number of parked commands that each event would wake. `is_cut`: there were more sagas than the
+    limit, so the counts are lower bounds.
     """
 
     phases: Mapping[tuple[str, Phase], int]
@@ -104,6 +105,7 @@ class Survey:
     deadline_overdue_seconds: float
     queues: Mapping[str, QueueDepth]
     processes: Mapping[str, int]
+    waiting: Mapping[str, int]
     is_cut: bool
 
 

@@ -59,6 +59,13 @@ DEADLINE_LATENESS: Final = Metric(
     (),
     FAST,
 )
+WAIT_LATENESS: Final = Metric(
+    "saga_wait_lateness_seconds",
+    "histogram",
+    "Time from the moment of a timer, or the end of the time of a wait, to the commit that ends it.",
+    (),
+    FAST,
+)
 RELEASED: Final = Metric(
     "saga_claims_released_total",
     "counter",
@@ -108,6 +115,10 @@ STUCK: Final = Metric(
     "saga_stuck_sagas", "gauge", "Sagas with a quarantined step, which wait for an operator.", ("definition",),
     by_leader=True,
 )  # fmt: skip
+WAITING: Final = Metric(
+    "saga_waiting_commands", "gauge", "Parked commands that an event would wake, by the name of the event.", ("event",),
+    by_leader=True,
+)  # fmt: skip
 SCAN_LAG: Final = Metric(
     "saga_scan_lag_seconds", "gauge", "How long the most overdue saga has been due for a redrive.", by_leader=True
 )
@@ -131,7 +142,7 @@ SURVEY_CUT: Final = Metric(
 )  # fmt: skip
 
 METRICS: Final = (
-    STARTED, ENDED, DURATION, STEPS, STEP_DURATION, REDRIVES, ROLLBACKS, QUARANTINED, DEADLINE_LATENESS, RELEASED,
+    STARTED, ENDED, DURATION, STEPS, STEP_DURATION, REDRIVES, ROLLBACKS, QUARANTINED, DEADLINE_LATENESS, WAIT_LATENESS, RELEASED,
     HELD, CAPACITY, HUNG, COMMIT_SAGAS, COMMIT_DURATION, BUS_LAG, LOOP_LAG, LOOP_BLOCKED, STORE_SILENCE, BUILD, LEADER,
-    TERM, SAGAS, STUCK, SCAN_LAG, DEADLINE_OVERDUE, QUEUED, QUEUE_LAG, PROCESSES, SURVEY_CUT,
+    TERM, SAGAS, STUCK, WAITING, SCAN_LAG, DEADLINE_OVERDUE, QUEUED, QUEUE_LAG, PROCESSES, SURVEY_CUT,
 )  # fmt: skip

@@ -53,6 +53,7 @@ class SagaCollector(Collector):
         yield _counter(names.QUARANTINED, metrics.quarantined.items())
         yield _counter(names.REDRIVES, (((name,), count) for name, count in metrics.redrives.items()))
         yield _histogram(names.DEADLINE_LATENESS, [((), metrics.lateness)])
+        yield _histogram(names.WAIT_LATENESS, [((), metrics.wait_lateness)])
 
     def _steps(self) -> Iterator[Family]:
         attempts = list(self._metrics.attempts.values())
@@ -85,6 +86,8 @@ class SagaCollector(Collector):
         phases = survey.phases.items()
         yield _gauge(names.SAGAS, _sums(((definition(name), phase.name.lower()), n) for (name, phase), n in phases))
         yield _gauge(names.STUCK, _sums(((definition(name),), count) for name, count in survey.stuck.items()))
+        event = self._metrics.event
+        yield _gauge(names.WAITING, _sums(((event(name),), count) for name, count in survey.waiting.items()))
         yield _gauge(names.SCAN_LAG, [((), survey.scan_lag_seconds)])
         yield _gauge(names.DEADLINE_OVERDUE, [((), survey.deadline_overdue_seconds)])
         queues = survey.queues.items()

@@ -16,6 +16,7 @@ from saga.core.ids import uuid7_ms
 from saga.core.rules import events as ev
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.rules.rollback import DEADLINE_PASSED
+from saga.core.state.mode import Mode
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.ports.listing import Survey
@@ -31,6 +32,7 @@ from saga.telemetry.histogram import Histogram
 
 DEFINITIONS_MAX: Final = 100
 SERVICES_MAX: Final = 100
+EVENTS_MAX: Final = 100
 ATTEMPTS_MAX: Final = 5_000
 """Maximum number of separate counters, one for each step of a definition version and operation."""
 OTHER: Final = "other"
@@ -92,6 +94,7 @@ class Metrics:
     def __init__(self) -> None:
         self.definition: Callable[[str], str] = Names(DEFINITIONS_MAX).bounded
         self.service: Callable[[str], str] = Names(SERVICES_MAX).bounded
+        self.event: Callable[[str], str] = Names(EVENTS_MAX).bounded
         self.attempts: dict[int, Attempts] = {}
         self.started_sagas: Counter[str] = Counter()
         self.endings: defaultdict[tuple[str, str], Histogram] = defaultdict(lambda: Histogram(catalogue.SLOW))
@@ -99,6 +102,7 @@ class Metrics:
         self.rollbacks: Counter[tuple[str, str]] = Counter()
         self.quarantined: Counter[tuple[str, str]] = Counter()
         self.lateness: Histogram = _fast()
+        self.wait_lateness: Histogram = _fast()
         self.released_claims: int = 0
         self.commit_sagas: defaultdict[str, Histogram] = defaultdict(lambda: Histogram(catalogue.SIZES))
         self.commit_seconds: defaultdict[str, Histogram] = defaultdict(_fast)
@@ -143,6 +147,8 @@ class Metrics:
             self._count_quarantined(group, made)
         if group.extra:
             self._count_redrives(group, made)
+        if not group.graph.is_static:
+            self._observe_waits(group)
 
     def wrote(self, batch: Batch, sagas: int, seconds: float) -> None:
         if sagas:
@@ -173,6 +179,14 @@ class Metrics:
             if entry.kind == HistoryKind.QUARANTINED:
                 service = self.service(group.graph.steps[entry.step].service)
                 self.quarantined[self.definition(group.graph.name), service] += 1
+
+    def _observe_waits(self, group: OutcomeGroup) -> None:
+        """A timer has fired, or the time of a wait is over. An event that came in time is not late."""
+        for outcome in group.outcomes:
+            claim = outcome.claim
+            is_over = outcome.consumes is None and isinstance(outcome.event, ev.Succeeded | ev.Rejected)
+            if is_over and claim.until is not None and group.graph.steps[claim.step].mode is Mode.ENGINE:
+                self.wait_lateness.observe(max(group.store_clock + time.monotonic() - claim.until, 0.0))
 
     def _count_redrives(self, group: OutcomeGroup, made: CommitPlan) -> None:
         if any(type(event) is ev.Redriven for event in group.extra) and made.decision.state.phase is group.state.phase:

@@ -211,6 +211,29 @@ async def test_every_exported_name_is_in_the_catalogue(any_world: World) -> None
     }
 
 
+async def test_what_sagas_wait_for_and_how_late_their_timers_are(any_world: World) -> None:
+    service, _ = shop()
+    definition = Definition("patient", input=int)
+    paused = definition.timer("100ms")
+    review = definition.wait("review", after=paused, timeout="1h")
+    definition.step("shop.deliver", after=review, pivot=True)
+    sagas = await any_world.join(service, http="0")
+    supervisor = await any_world.supervise(sagas)
+    async with sagas.endpoint(supervisor) as address:
+        handle = await sagas.start(definition, 1)
+
+        async def is_counted() -> bool:
+            return value(await scrape(address), "saga_waiting_commands", event="review") == 1
+
+        await until(is_counted, "the wait is counted")
+        await handle.send("review")
+        await handle.result(RESULT_SECONDS)
+        series = await scrape(address)
+
+    assert value(series, "saga_wait_lateness_seconds_count") == 1
+    assert 0 <= (value(series, "saga_wait_lateness_seconds_sum") or -1) < 5
+
+
 def test_definitions_beyond_the_limit_share_one_name() -> None:
     names = Names(2)
 

@@ -13,6 +13,7 @@ _SQL: Final = statements("survey")
 _SAGAS: Final = _SQL["sagas"]
 _QUEUES: Final = _SQL["queues"]
 _PROCESSES: Final = _SQL["processes"]
+_WAITING: Final = _SQL["waiting"]
 
 
 async def read_survey(connection: Connection, limit: int) -> Survey:
@@ -21,6 +22,7 @@ async def read_survey(connection: Connection, limit: int) -> Survey:
     queues = await connection.fetch(_QUEUES, limit)
     numbers = sorted({number for row in sagas for number in row["numbers"]})
     processes = await connection.fetch(_PROCESSES, numbers)
+    waiting = await connection.fetch(_WAITING, limit)
     stuck: dict[str, int] = {}
     for row in sagas:
         stuck[row["definition"]] = stuck.get(row["definition"], 0) + row["stuck"]
@@ -31,5 +33,8 @@ async def read_survey(connection: Connection, limit: int) -> Survey:
         deadline_overdue_seconds=max([0.0, *(row["overdue"] for row in sagas)]),
         queues={row["service"]: QueueDepth(row["commands"], row["oldest"]) for row in queues},
         processes={row["service"]: row["processes"] for row in processes},
-        is_cut=sum(row["sagas"] for row in sagas) >= limit or any(row["commands"] >= limit for row in queues),
+        waiting={row["name"]: row["commands"] for row in waiting},
+        is_cut=sum(row["sagas"] for row in sagas) >= limit
+        or any(row["commands"] >= limit for row in queues)
+        or sum(row["commands"] for row in waiting) >= limit,
     )

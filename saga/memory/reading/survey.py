@@ -8,6 +8,7 @@ from typing import Final
 
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.phase import Phase
+from saga.memory.data.commands import CommandRow
 from saga.memory.data.database import Database, SagaRow
 from saga.ports.listing import QueueDepth, Survey
 
@@ -30,6 +31,9 @@ def survey_of(database: Database, limit: int) -> Survey:
         deadline_overdue_seconds=max([0.0, *_overdue(database, rows, now)]),
         queues={service: queue for service, queue in queues.items() if queue.commands},
         processes={service: _alive(database, service, now) for service in sorted(services)},
+        waiting=Counter(
+            name for row in rows for command in database.commands.of_saga(row.id) for name in _awaited(command)
+        ),
         is_cut=len(rows) >= limit or any(queue.commands >= limit for queue in queues.values()),
     )
 
@@ -45,6 +49,10 @@ def _services(database: Database) -> set[str]:
 def _queue(database: Database, service: str, now: float, limit: int) -> QueueDepth:
     rows = database.commands.due(service, now, limit, lambda _: True)
     return QueueDepth(len(rows), now - rows[0].due_at if rows else 0.0)
+
+
+def _awaited(command: CommandRow) -> tuple[str, ...]:
+    return command.awaits if command.owner is None else ()
 
 
 def _overdue(database: Database, rows: Iterable[SagaRow], now: float) -> Iterable[float]:

@@ -33,3 +33,10 @@ select w.service, count(a.id) as processes
 from (select distinct unnest(d.services) as service from definition d where d.id = any ($1)) as w
 left join alive a on w.service = any (a.services)
 group by w.service
+
+-- name: waiting
+-- How many parked commands each event would wake, of up to $1 such commands.
+select a.name, count(*) as commands
+from (select c.awaits from command c where c.owner is null and c.awaits is not null limit $1) as parked
+cross join lateral unnest(parked.awaits) as a(name)
+group by a.name

@@ -296,7 +296,7 @@ class ListingTests(StoreStage):
 
         assert survey.phases == {("order_1", Phase.RUNNING): 2, ("order_1", Phase.COMPENSATING): 1}
         assert survey.stuck == {"order_1": 1}
-        assert survey.processes == {SERVICE: 1}
+        assert (survey.processes, survey.waiting) == ({SERVICE: 1}, {})
         assert (survey.scan_lag_seconds, survey.deadline_overdue_seconds, survey.is_cut) == (0, 0, False)
 
     async def test_a_survey_counts_late_sagas(self) -> None:
