@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import asyncpg
@@ -14,6 +15,8 @@ import structlog
 from tests.services import postgres as services
 from tests.services.places import NOT_TESTED, or_skip
 
+# Otherwise a server that a test starts may hang between fork and exec, once another test of its worker has used gRPC
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 pytest.register_assert_rewrite("saga.testing")  # before anything imports it
 _PATIENT = [hypothesis.HealthCheck.too_slow]  # a busy machine is not a fault of a test
 hypothesis.settings.register_profile("saga", suppress_health_check=_PATIENT)

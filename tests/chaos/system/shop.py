@@ -183,5 +183,5 @@ _p_charged = parcel.step(
     "money.charge", after=[_p_ordered, _p_chosen], when=f"input % {PAID_BEFORE} != 0", retry=STEADY, timeout="2s"
 )
 _p_sendable = parcel.check(f"input % {UNSENDABLE} != 0", "it cannot be sent", name="sendable", after=_p_charged)
-parcel.step("books.confirm", after=_p_sendable, retry=STEADY)
+parcel.step("books.confirm", after=_p_sendable, retry=STEADY, pivot=True)
 parcel.returns({"way": _ways[0].output.or_(_ways[1].output.or_("none")), "short": _p_reserved.reason.or_("")})
