@@ -7,7 +7,7 @@ from typing import Final
 import asyncpg
 
 from saga.errors import AlreadyExists, NotFound
-from saga.ports.access.tokens import CREATED, REVOKED, SESSIONS_MAX, Asker, Session, TokenLine
+from saga.ports.access.tokens import CREATED, REVOKED, SESSIONS_MAX, Asker, Session, TokenLine, unknown_token
 from saga_postgres.audit import record
 from saga_postgres.connection.pool import Pool
 from saga_postgres.statements import statements
@@ -45,7 +45,7 @@ class PostgresTokens:
                 await connection.execute(_SQL["end_sessions"], token_id)
                 await record(connection, None, by.audit(REVOKED, token_id, row["name"], row["role"]))
             elif await connection.fetchrow(_SQL["all"], token_id) is None:
-                raise NotFound(f"there is no token {token_id!r}: `saga token ls` lists the tokens")
+                raise unknown_token(token_id)
 
     async def used(self, token_id: str) -> None:
         await self._pool.fetch(_SQL["used"], token_id)

@@ -68,7 +68,7 @@ class Principal:
 
     @property
     def is_local(self) -> bool:
-        """True if it was not asked who it is, because there are no tokens."""
+        """True for a caller on this machine that needed no token, because none has been created."""
         return self.how == LOCAL
 
     @property

@@ -47,7 +47,7 @@ async def served(
     `grpc`: an address for the gRPC API, which describes itself if `grpc_reflection`. `may_move`: if the port is in use, take a free one.
 
     Raises:
-        UsageError: an address is not available, or is not of this machine alone while there are no tokens.
+        UsageError: an address is not available; or other machines can reach it although no token has been created.
     """
     host, _, port = address.rpartition(":")
     if not await sagas.adapter.tokens.is_any_valid():

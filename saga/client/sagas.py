@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Generic, Protocol, overload
 from uuid import UUID
@@ -68,6 +69,7 @@ class Sagas(Protocol):
         """An id for a saga that is about to be started; it contains the time."""
         return new_id()
 
+    @abstractmethod
     async def register(self, definition: Definition, *, activate: bool = True, overwrite: bool = False) -> int:
         """Checks a definition against the published contracts and stores it. Returns its number.
 
@@ -75,9 +77,9 @@ class Sagas(Protocol):
             DefinitionError: lists everything that is wrong, missing contracts included.
             Conflict: this name and version already has another graph.
         """
-        raise NotImplementedError
 
     @overload
+    @abstractmethod
     async def start(
         self,
         definition: Definition[InputT],
@@ -89,6 +91,7 @@ class Sagas(Protocol):
     ) -> Handle: ...
 
     @overload
+    @abstractmethod
     async def start(
         self,
         definition: str,
@@ -99,6 +102,7 @@ class Sagas(Protocol):
         tags: dict[str, str] | None = None,
     ) -> Handle: ...
 
+    @abstractmethod
     async def start(
         self,
         definition: Definition | str,
@@ -118,8 +122,8 @@ class Sagas(Protocol):
             Conflict: the key was used with another input.
             Unavailable: there was no answer, and the saga may have been started: start it again with the same key.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def start_as(
         self,
         saga: UUID | None,
@@ -139,16 +143,16 @@ class Sagas(Protocol):
             Conflict: the id or the key belongs to a saga with another input.
             InputRefused, Unavailable: as `start`.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def find(self, definition: Definition | str, key: str) -> Handle:
         """Finds the saga that was started with this key. Raises NotFound."""
-        raise NotImplementedError
 
     def handle(self, saga: UUID) -> Handle:
         """The handle of a saga that was started before."""
         return Handle(self, saga)
 
+    @abstractmethod
     async def send(
         self,
         saga: UUID | Handle | tuple[str, str],
@@ -168,8 +172,8 @@ class Sagas(Protocol):
             Conflict: the saga has ended, or the id was used for another event.
             NotFound: there is no such saga.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def complete(self, token: str, value: Value = None) -> Sent:
         """Ends an external step whose handler has raised `Pending`: it has succeeded with this result. `token`: its `ctx.token`.
 
@@ -179,28 +183,28 @@ class Sagas(Protocol):
             Conflict: the step is finished, or was completed with another outcome.
             NotFound: the saga was purged.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def reject(self, token: str, reason: str) -> Sent:
         """Ends such a step as `Reject` does: it has had no effect and never will have one. Raises as `complete`."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def fail(self, token: str, reason: str) -> Sent:
         """Ends such a step as `GiveUp` does: no retry will mend it, and nobody knows whether it took effect. Raises as `complete`."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def wait(self, saga: UUID, *, is_new: bool = False) -> Ending:
         """Waits until a saga has ended. `is_new`: this connection has just started it. Raises NotFound."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def search(self, query: str = "", *, limit: int = 50, cursor: str | None = None) -> Searched:
         """Finds the sagas that pass a query such as `definition:order is:stuck`, newest first. Raises UsageError."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def why(self, saga: UUID) -> Explanation:
         """Explains what a saga waits for, as `saga why` does. Raises NotFound."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def plan(
         self, saga: UUID, action: ActionName, *, step: str | None = None, evidence: Evidence | None = None
     ) -> Mapping[str, Json]:
@@ -211,8 +215,8 @@ class Sagas(Protocol):
         Raises:
             NotFound, UsageError: there is no such saga, step or action. A plan with a `refusal` says why the action is refused.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     async def act(  # noqa: PLR0913 (what an action has)
         self,
         saga: UUID,
@@ -234,4 +238,3 @@ class Sagas(Protocol):
             PlanChanged: another plan follows by now; nothing was done, and the error has the new plan.
             NotFound, UsageError: as `plan`.
         """
-        raise NotImplementedError

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from saga.errors import AlreadyExists, NotFound
 from saga.memory.data.database import Database
-from saga.ports.access.tokens import CREATED, REVOKED, SESSIONS_MAX, Asker, Session, TokenLine
+from saga.ports.access.tokens import CREATED, REVOKED, SESSIONS_MAX, Asker, Session, TokenLine, unknown_token
 
 
 class MemoryTokens:
@@ -30,7 +30,7 @@ class MemoryTokens:
     async def revoke(self, token_id: str, by: Asker) -> None:
         token = self._database.tokens.get(token_id)
         if token is None:
-            raise NotFound(f"no token has the id {token_id!r}: run `saga token ls` to see the tokens and their ids")
+            raise unknown_token(token_id)
         if token.revoked_at is None:
             self._database.add_audit(None, by.audit(REVOKED, token.id, token.name, token.role))
             self._database.tokens[token_id] = replace(token, revoked_at=self._now())

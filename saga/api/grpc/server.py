@@ -72,7 +72,7 @@ def _health(is_ready: Callable[[], Awaitable[bool]]) -> grpc.GenericRpcHandler:
 
     async def check(request: health_pb2.HealthCheckRequest, context: Context) -> health_pb2.HealthCheckResponse:
         if request.service not in ("", *NAMES):
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"there is no service {request.service!r}")
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"this server does not have the service {request.service!r}")
         answers = health_pb2.HealthCheckResponse
         return answers(status=answers.SERVING if await is_ready() else answers.NOT_SERVING)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from saga.core.text import storable
-from saga.errors import UsageError
+from saga.errors import NotFound, UsageError
 from saga.ports.values.audit import Action, Audit
 
 NAME_CHARS_MAX: Final = 100
@@ -135,3 +135,8 @@ class Tokens(Protocol):
 
     async def sign_out(self, session: bytes) -> None:
         """Ends a session, if there is one."""
+
+
+def unknown_token(token_id: str) -> NotFound:
+    """The error of `Tokens.revoke` for an id that no token has."""
+    return NotFound(f"no token has the id {token_id!r}: run `saga token ls` to see the tokens and their ids")

@@ -78,7 +78,7 @@ async def _definition_view(request: Request, sagas: StoreSagas, fields: Mapping[
     version = _version(fields.get("version") or request.query_params.get("version"))
     versions = [one for one in await sagas.listing.definitions() if one.name == name]
     if not versions:
-        raise NotFound(await missing_definition(sagas.listing, name) or f"there is no definition {name!r}")
+        raise NotFound(await missing_definition(sagas.listing, name) or f"no definition is named {name!r}")
     _, graph = await sagas.process.directory.find(name, version)
     older = next((one for one in versions if one.version < graph.version), None)
     before = None if older is None else await sagas.process.directory.graph(older.number)
