@@ -86,26 +86,28 @@ def is_waiting(detail: SagaDetail, step: int, command: CommandDetail | None) -> 
 
 def _waiting(detail: SagaDetail, step: int, command: CommandDetail | None) -> Explanation:
     written, until = detail.graph.steps[step], None if command is None else command.until
-    what, then, remedy = f"the moment of {written.name}", "the saga goes on", None
-    if isinstance(written, Wait):
-        events = " or ".join(written.names)
-        what = f"the event {events}" if len(written.names) == 1 else f"one of the events {events}"
-        if written.cancels:
-            what += ", which cancels it"
-        goes_on = written.otherwise is not None or written.goes_on
-        then = (
-            "there is no time limit"
-            if until is None
-            else "the saga goes on without it"
-            if goes_on
-            else "it is rolled back"
-        )
-        remedy = f"saga send {detail.saga} {written.names[0]} PAYLOAD"
-    elif not isinstance(written, Timer):
-        what, then = f"another system to complete step {written.name}", "the attempt has failed"
-        remedy = "saga complete TOKEN RESULT"
-    since = last_change(detail)
-    return replace(_moving(detail, step, Situation.WAITING, what, since, (until, then)), remedy=remedy)
+    remedy: str | None
+    match written:
+        case Wait():
+            what, then = _awaited(written), _without_event(written, until)
+            remedy = f"saga send {detail.saga} {written.names[0]} PAYLOAD"
+        case Timer():
+            what, then, remedy = f"the moment of {written.name}", "the saga goes on", None
+        case _:
+            what, then = f"another system to complete step {written.name}", "the attempt has failed"
+            remedy = "saga complete TOKEN RESULT"
+    return replace(_moving(detail, step, Situation.WAITING, what, last_change(detail), (until, then)), remedy=remedy)
+
+
+def _awaited(wait: Wait) -> str:
+    return f"the event {wait.names[0]}" if len(wait.names) == 1 else f"one of the events {' or '.join(wait.names)}"
+
+
+def _without_event(wait: Wait, until: float | None) -> str:
+    """The consequence if no event comes."""
+    if until is None:
+        return "there is no time limit"
+    return "the saga goes on without it" if wait.otherwise is not None or wait.goes_on else "it is rolled back"
 
 
 def _quarantined(detail: SagaDetail, step: int) -> Explanation:

@@ -195,13 +195,13 @@ class Committer:
             return
         if conflict.state is None:
             return
-        # The row is unchanged: a step that was never claimed is claimed by now, or, the second time, the rejection is of an old claim
-        if alone and conflict.version == group.version and (not group.unclaimed or group.conflicts > CONFLICTS_MAX):
-            group.outcomes = [outcome for outcome in group.outcomes if not outcome.is_fenced]
         if conflict.is_event_gone:  # another step has consumed it: the wait looks into the inbox again (G55, G56)
             group.outcomes = [
                 outcome if outcome.consumes is None else Outcome(outcome.claim, None) for outcome in group.outcomes
             ]
+        # The row is unchanged: a step that was never claimed is claimed by now, or, the second time, the rejection is of an old claim
+        elif alone and conflict.version == group.version and (not group.unclaimed or group.conflicts > CONFLICTS_MAX):
+            group.outcomes = [outcome for outcome in group.outcomes if not outcome.is_fenced]
         group.rebase(conflict.version, conflict.state)
         group.store_clock = conflict.store_clock
         group.conflicts += 1

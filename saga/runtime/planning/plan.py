@@ -51,6 +51,8 @@ from saga.runtime.planning.outcome_group import OutcomeGroup
 _REDRIVEN: Final = (HistoryEntry(HistoryKind.REDRIVEN, -1, None),)
 _GOING_WELL: Final = (Phase.RUNNING, Phase.COMPLETED)
 _WITH_RESULT: Final = (ev.Succeeded, ev.Reported, ev.Cancelled)  # a tuple: a union would be built anew for each step
+_HAPPENED: Final = (ev.Succeeded, ev.Cancelled)
+_WITHOUT_RESULT: Final = (ev.Rejected, ev.Failed)
 _ENGINE: Final = Mode.ENGINE
 _TAKEN_FOR_UNKNOWN: Final = frozenset((RESOLVING, FROZEN))
 
@@ -228,10 +230,14 @@ def _close_claim(
 
 
 def _consume(group: OutcomeGroup, outcome: Outcome, event: str, write: Write) -> None:
-    """An event is consumed only if it is the outcome that is recorded (G58), and by one outcome of its step."""
+    """An event is consumed only by the outcome that is recorded (G58): the first of its step that leads to the new letter."""
     step = outcome.claim.step
     before, after = group.state.vector[step], write.state.vector[step]
-    if after not in (before, VOID) and all(other.step != step for other in write.consumptions):
+    if after in (before, VOID):
+        return
+    kinds = _HAPPENED if after in HAPPENED_LETTERS else _WITHOUT_RESULT
+    recorded = next((one for one in group.outcomes if one.claim.step == step and isinstance(one.event, kinds)), None)
+    if recorded is outcome:
         write.consumptions = [*write.consumptions, Consumption(step, event)]
 
 
@@ -282,12 +288,13 @@ def _dispatch(
                 planned.messages.append(command)
                 continue
             dispatch = dispatch_to_queue(command, service, notifications)
+            if step.mode is _ENGINE:
+                planned.timers.append((service, command.after_seconds))
         elif dispatch.owner == routes.identity.number:
             planned.handovers.append(dispatch)
         planned.write.dispatches.append(dispatch)
         if step.mode is _ENGINE:
             planned.write.parkings = [*planned.write.parkings, parking_of(step, command.step)]
-            planned.timers.append((service, command.after_seconds))
 
 
 def _hand_on(group: OutcomeGroup, planned: CommitPlan, routes: Routes, notifications: Notifications) -> None:

@@ -14,7 +14,6 @@ from saga.core.definition.step import Timer, Wait
 from saga.core.duration import duration_text
 from saga.core.rules import events as ev
 from saga.core.text import storable
-from saga.errors import SagaError
 from saga.ports.inbox import InboxEvent
 from saga.ports.values.claim import Claim
 from saga.ports.values.write import Parking
@@ -55,7 +54,7 @@ class EngineRunner:
         is_over = wait.wait_ms is not None and left <= 0  # read first: an event that is there wins (G65)
         try:
             event = await self.looks.first(claim.saga, wait.names)
-        except SagaError as error:
+        except Exception as error:  # noqa: BLE001 (whatever goes wrong with a look, the wait goes on)
             return Outcome(
                 claim, ev.Ongoing(claim.step, AGAIN_SECONDS), error=storable(f"cannot look into the inbox: {error}")
             )

@@ -23,10 +23,11 @@ from saga.runtime.planning.handover import next_claim
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.planning.outcome_group import OutcomeGroup
 from saga.runtime.planning.plan import plan
-from tests.core.graphs import chain, shaped
+from tests.core.graphs import chain, graph, shaped, step, wait
 from tests.runtime.routers import router_with
 
 SAGA = UUID(int=1)
+WAITING = graph(wait("review"), step("charge", "X", after=(0,)))
 UNDOING = State(Phase.COMPENSATING, "k", rollback_requested=False, paused=False, deadline=None, reason=None)
 
 
@@ -206,6 +207,36 @@ def test_a_command_that_is_handed_on_is_fetched() -> None:
     assert dispatch.owner == 9
     assert next_claim(group, planned, dispatch, 0.0) == CommandRef(SAGA, 0)
     assert notifications.claim_refs == {9: [CommandRef(SAGA, 0)]}
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "consumed"),
+    [
+        ("event", None, ["e-1"]),
+        ("event", "timeout", ["e-1"]),
+        ("timeout", "event", []),
+        ("otherwise", "event", []),
+        ("event", "other event", ["e-1"]),
+    ],
+)
+def test_only_the_outcome_that_is_recorded_consumes_its_event(
+    first: str, second: str | None, consumed: list[str]
+) -> None:
+    """G58: of two claims of a wait, one has found its time over and the other one an event."""
+    state = replace(UNDOING, phase=Phase.RUNNING, vector="DP")
+    claim = replace(work_on(state), operation=Operation.EXECUTE)
+    known = {
+        "event": Outcome(claim, ev.Succeeded(0), b"1", consumes="e-1"),
+        "other event": Outcome(claim, ev.Succeeded(0), b"1", consumes="e-2"),
+        "otherwise": Outcome(claim, ev.Succeeded(0), b"2"),
+        "timeout": Outcome(claim, ev.Rejected(0, "no event"), is_fenced=True),
+    }
+    group = group_of(WAITING, state, ev.Succeeded(0), ())
+    group.outcomes = [known[name] for name in (first, second) if name is not None]
+
+    made, _ = plan_of(group)
+
+    assert [one.event for one in made.write.consumptions] == consumed
 
 
 def group_of(
