@@ -53,6 +53,20 @@ class TestTwoSessions(OnPostgres, WaitStage):
         dispatches = [queued(after_seconds=LATER_SECONDS)]
         await self.sent_while_open(process, start, replace(write, dispatches=dispatches, parkings=PARKING))
 
+    async def test_a_moment_counts_from_the_commit_of_a_transaction_that_has_been_open_for_long(
+        self, sql: asyncpg.Connection[asyncpg.Record]
+    ) -> None:
+        """As long as the handler of a transactional step has run, in whose transaction the next step is dispatched."""
+        process = await self.process()
+        await self.started(process, definition=graph(wait(), name="waiting"))
+        claim = await process.poll_one()
+        async with process.adapter.transaction() as connection:
+            while not await connection.fetchval("select clock_timestamp() > now() + interval '20 ms'"):
+                pass
+            committed_at = await sql.fetchval("select clock_timestamp()")
+            assert await process.commit(parked(claim, "review", seconds=LATER_SECONDS), connection=connection) == []
+        assert await sql.fetchval("select until >= $1::timestamptz + interval '1 hour' from command", committed_at)
+
     async def test_event_is_not_missed_while_its_row_is_locked(self, sql: asyncpg.Connection[asyncpg.Record]) -> None:
         process = await self.process()
         start = await self.waiting(process)

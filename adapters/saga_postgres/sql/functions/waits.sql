@@ -8,11 +8,12 @@ language plpgsql set search_path from current set plan_cache_mode = force_generi
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 -- Stores what commands wait for, one entry each. p_claim: the newest claim that the command must have; null: any. p_seconds: until the moment;
 -- p_names: array literals; p_kept: a moment that is stored already stays (G64). p_channel: prefix of the channels of the namespace.
+-- A moment counts from the clock, not from now(): the transaction is as old as the handler of the transactional step that it commits.
 declare
     v_services text[];
 begin
     update command c
-    set until = case when p_kept[w.n] then coalesce(c.until, now() + seconds(p_seconds[w.n])) else now() + seconds(p_seconds[w.n]) end,
+    set until = coalesce(case when p_kept[w.n] then c.until end, clock_timestamp() + seconds(p_seconds[w.n])),
         awaits = nullif(p_names[w.n]::text[], '{}')
     from generate_series(1, cardinality(p_saga)) as w(n)
     where c.saga = p_saga[w.n] and c.step = p_step[w.n] and (p_claim[w.n] is null or c.claim = p_claim[w.n]);
