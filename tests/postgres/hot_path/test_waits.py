@@ -56,7 +56,7 @@ class TestTwoSessions(OnPostgres, WaitStage):
     async def test_a_moment_counts_from_the_commit_of_a_transaction_that_has_been_open_for_long(
         self, sql: asyncpg.Connection[asyncpg.Record]
     ) -> None:
-        """As long as the handler of a transactional step has run, in whose transaction the next step is dispatched."""
+        """Such is the transaction in which a transactional step runs, and its successor is dispatched."""
         process = await self.process()
         await self.started(process, definition=graph(wait(), name="waiting"))
         claim = await process.poll_one()
