@@ -731,3 +731,47 @@ class AuditLine(_message.Message):
     before: bytes
     after: bytes
     def __init__(self, id: _Optional[int] = ..., at: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., saga: _Optional[str] = ..., actor: _Optional[str] = ..., authenticated: _Optional[str] = ..., address: _Optional[str] = ..., action: _Optional[str] = ..., step: _Optional[str] = ..., reason: _Optional[str] = ..., request: _Optional[str] = ..., plan: _Optional[str] = ..., refusal: _Optional[str] = ..., before: _Optional[bytes] = ..., after: _Optional[bytes] = ...) -> None: ...
+
+class SendEventRequest(_message.Message):
+    __slots__ = ("ref", "name", "payload", "id")
+    REF_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ref: str
+    name: str
+    payload: bytes
+    id: str
+    def __init__(self, ref: _Optional[str] = ..., name: _Optional[str] = ..., payload: _Optional[bytes] = ..., id: _Optional[str] = ...) -> None: ...
+
+class SendEventResponse(_message.Message):
+    __slots__ = ("now", "id", "is_new")
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    IS_NEW_FIELD_NUMBER: _ClassVar[int]
+    now: _timestamp_pb2.Timestamp
+    id: str
+    is_new: bool
+    def __init__(self, now: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., id: _Optional[str] = ..., is_new: bool = ...) -> None: ...
+
+class CompleteStepRequest(_message.Message):
+    __slots__ = ("token", "value", "rejected", "failed")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    value: bytes
+    rejected: str
+    failed: str
+    def __init__(self, token: _Optional[str] = ..., value: _Optional[bytes] = ..., rejected: _Optional[str] = ..., failed: _Optional[str] = ...) -> None: ...
+
+class CompleteStepResponse(_message.Message):
+    __slots__ = ("now", "id", "is_new")
+    NOW_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    IS_NEW_FIELD_NUMBER: _ClassVar[int]
+    now: _timestamp_pb2.Timestamp
+    id: str
+    is_new: bool
+    def __init__(self, now: _Optional[_Union[_timestamp_pb2.Timestamp, _Mapping[str, object]]] = ..., id: _Optional[str] = ..., is_new: bool = ...) -> None: ...

@@ -80,3 +80,13 @@ class SagasStub(object):
                 request_serializer=saga_dot_v1_dot_sagas__pb2.GetSagaAuditRequest.SerializeToString,
                 response_deserializer=saga_dot_v1_dot_sagas__pb2.GetSagaAuditResponse.FromString,
                 _registered_method=True)
+        self.SendEvent = channel.unary_unary(
+                '/saga.v1.Sagas/SendEvent',
+                request_serializer=saga_dot_v1_dot_sagas__pb2.SendEventRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_sagas__pb2.SendEventResponse.FromString,
+                _registered_method=True)
+        self.CompleteStep = channel.unary_unary(
+                '/saga.v1.Sagas/CompleteStep',
+                request_serializer=saga_dot_v1_dot_sagas__pb2.CompleteStepRequest.SerializeToString,
+                response_deserializer=saga_dot_v1_dot_sagas__pb2.CompleteStepResponse.FromString,
+                _registered_method=True)

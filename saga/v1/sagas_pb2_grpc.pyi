@@ -12,3 +12,5 @@ class SagasStub:
     PlanAction: _aio.UnaryUnaryMultiCallable[_messages.PlanActionRequest, _messages.PlanActionResponse]
     Act: _aio.UnaryUnaryMultiCallable[_messages.ActRequest, _messages.ActResponse]
     GetSagaAudit: _aio.UnaryUnaryMultiCallable[_messages.GetSagaAuditRequest, _messages.GetSagaAuditResponse]
+    SendEvent: _aio.UnaryUnaryMultiCallable[_messages.SendEventRequest, _messages.SendEventResponse]
+    CompleteStep: _aio.UnaryUnaryMultiCallable[_messages.CompleteStepRequest, _messages.CompleteStepResponse]

@@ -18,7 +18,7 @@ from saga.core.definition.graph import graph_from_json
 from saga.ports.bus import Message
 from saga.runtime.bus.wire import decode
 from saga_postgres.schema.migrate import migrate
-from tests.compatibility import record
+from tests.compatibility import protos, record
 from tests.compatibility.record import Written, meaning_of
 from tools.release import checksums
 
@@ -65,6 +65,22 @@ async def test_the_schema_that_this_build_uses_is_on_record(postgres: asyncpg.Co
     lines = await record.schema(postgres, "saga")
 
     assert recorded(UNRELEASED / "schema.txt", lines) == lines
+
+
+def test_the_protos_of_this_build_are_on_record() -> None:
+    """More methods, messages, fields and values are fine. What is there stays as it is, before the first release, too."""
+    lines = [line for file in protos.files() for line in protos.lines_of(file)]
+    gone = set((UNRELEASED / "grpc.txt").read_text().splitlines()) - set(lines)
+
+    assert sorted(gone) == [], "clients of the gRPC API break"
+    assert recorded(UNRELEASED / "grpc.txt", lines) == lines
+
+
+@each_release
+def test_clients_of_a_release_find_the_protos_that_they_rely_on(release: Path) -> None:
+    present = {line for file in protos.files() for line in protos.lines_of(file)}
+
+    assert set((release / "grpc.txt").read_text().splitlines()) - present == set()
 
 
 @each_release

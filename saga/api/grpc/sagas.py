@@ -21,6 +21,7 @@ from saga.api.calls.reading import (
     result_of,
     shown,
 )
+from saga.api.calls.sending import CompletionOfStep, Message, complete, send
 from saga.api.calls.starting import Start, start
 from saga.api.calls.watching import Streams, events
 from saga.api.grpc.messages import payload_in, valid, word_of
@@ -95,6 +96,20 @@ async def get_saga_audit(call: Call, _: messages.GetSagaAuditRequest) -> Documen
     return await audit_page(call.sagas, await _saga(call), call.fields.get("before"), limit_of(call))
 
 
+async def send_event(call: Call, request: messages.SendEventRequest) -> Document:
+    fields = {"name": request.name} | {name: value for name, value in call.fields.items() if name != "ref"}
+    if "payload" in fields:
+        fields["payload"] = payload_in(request.payload, "payload")
+    return await send(call.sagas, await _saga(call), valid(Message, fields))
+
+
+async def complete_step(call: Call, request: messages.CompleteStepRequest) -> Document:
+    fields = {"token": request.token} | call.fields
+    if "value" in fields:
+        fields["value"] = payload_in(request.value, "value")
+    return await complete(call.sagas, valid(CompletionOfStep, fields))
+
+
 async def _saga(call: Call) -> UUID:
     return await find_saga(call.sagas.adapter, call.fields.get("ref", ""))
 
@@ -128,4 +143,6 @@ METHODS: Final[dict[str, Answer]] = {
     "PlanAction": plan_action,
     "Act": act,
     "GetSagaAudit": get_saga_audit,
+    "SendEvent": send_event,
+    "CompleteStep": complete_step,
 }

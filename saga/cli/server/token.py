@@ -43,7 +43,8 @@ def create(
     Parameters
     ----------
     role
-        viewer reads; operator also acts; admin may do everything; starter only starts sagas and waits for their results.
+        viewer reads; operator also acts; admin may do everything; starter only starts sagas, sends events,
+        completes steps and waits for results.
     expires
         How long it is valid, such as "90d"; without it, until it is revoked.
     """

@@ -34,8 +34,8 @@ parameter and body, for tools.
 
 {table(("Route", "Role", "Answer"), _routes())}
 
-A role may also do what a smaller one may: viewer, operator, admin. A starter only starts sagas and waits for their results; operators
-and admins may start, too.
+A role may also do what a smaller one may: viewer, operator, admin. A starter only starts sagas, sends them
+events, completes steps and waits for results; operators and admins may do that, too.
 
 ## Methods of gRPC
 
