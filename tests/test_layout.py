@@ -52,6 +52,7 @@ SLEEPS: dict[str, str] = {
     "tests/services/proxy.py": "delays the traffic that passes through it",
     "tests/chaos/system/customer.py": "starts sagas at a steady rate",
     "tests/chaos/faults.py": "a fault lasts for some time",
+    "tests/chaos/waits/correspondent.py": "sends late, and again what was not answered",
     "tests/chaos/system/surprises.py": "a handler that hangs",
     "tests/chaos/killer.py": "kills from time to time",
     "tests/chaos/system/external_systems.py": "a fault lasts for some time",

@@ -10,32 +10,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tests.chaos.expected import effects_of, must_complete
+from tests.chaos.records import Row, Saga
 from tests.chaos.system.customer import Answers
 from tests.chaos.system.provider import Line
-from tests.chaos.system.shop import effects_of, must_complete
+from tests.chaos.waits.audit import Waits, of_waits
 
 ENDINGS = {"D": "completed", "Z": "compensated", "X": "abandoned"}
 COMPLETED = "D"
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One effect in a service's table."""
-
-    saga: str
-    amount: int
-
-
-@dataclass(frozen=True, slots=True)
-class Saga:
-    """One saga as the store has it: `phase` and `vector` as letters, `key` the start key, `number` its input."""
-
-    id: str
-    definition: str
-    key: str
-    number: int
-    phase: str
-    vector: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +36,7 @@ class Evidence:
     broken: Sequence[str] = ()
     transitions: int = 0
     died: Sequence[str] = ()
+    waits: Waits = field(default_factory=Waits)
 
 
 @dataclass(slots=True)
@@ -77,7 +60,7 @@ def audit(evidence: Evidence) -> Verdict:
     effects = _Effects(evidence)
     for saga in evidence.sagas:
         verdict.endings[ENDINGS.get(saga.phase, "open")] += 1
-        for kind, fact in (*_of_its_end(saga), *effects.of(saga)):
+        for kind, fact in (*_of_its_end(saga), *effects.of(saga), *of_waits(saga, evidence.waits)):
             verdict.add(kind, f"{saga.definition} {saga.number} ({saga.id}, {saga.phase} {saga.vector}): {fact}")
     for kind, fact in (*_told(evidence), *effects.of_nobody()):
         verdict.add(kind, fact)
@@ -91,7 +74,7 @@ def _of_its_end(saga: Saga) -> Iterator[tuple[str, str]]:
     if saga.phase not in ENDINGS:
         is_quarantined = any(letter.islower() for letter in saga.vector)
         yield "stuck", "is quarantined, and nobody is needed" if is_quarantined else "has not ended"
-    elif (saga.phase == COMPLETED) != must_complete(saga.number):
+    elif must_complete(saga.number) not in (None, saga.phase == COMPLETED):
         yield "wrong end", "no business answer says so"
 
 
@@ -114,7 +97,8 @@ class _Effects:
         """Returns what is wrong with the effects of one ended saga."""
         if saga.phase in ENDINGS:
             for name, amounts in self._amounts.items():
-                yield from _compared(name, sorted(amounts.get(saga.id, ())), _wanted(name, saga))
+                found = sorted(amounts.get(saga.id, ()))
+                yield from _compared(name, found, _wanted(name, saga, found))
         for is_done in (True, False):
             keys = self._keys.get((saga.id, is_done), set())
             if len(keys) > 1:
@@ -129,10 +113,12 @@ class _Effects:
                 yield "provider", f"the provider itself took key {key} {times} times"
 
 
-def _wanted(name: str, saga: Saga) -> list[int]:
+def _wanted(name: str, saga: Saga, found: Sequence[int]) -> list[int]:
     """Returns the rows that a table must have of a saga: each effect once, and its reversal once if it was undone."""
     if name not in effects_of(saga.number):
         return []
+    if must_complete(saga.number) is None and saga.phase != COMPLETED and not found:
+        return []  # it was rolled back before
     return [saga.number] if saga.phase == COMPLETED else [-saga.number, saga.number]
 
 
@@ -157,7 +143,7 @@ def _told(evidence: Evidence) -> Iterator[tuple[str, str]]:
     for (definition, key), times in Counter((saga.definition, saga.key) for saga in evidence.sagas).items():
         if times > 1:
             yield "start keys", f"{times} sagas of {definition} have the start key {key}"
-    for line in evidence.answers.refused:
+    for line in (*evidence.answers.refused, *evidence.waits.wrong):
         yield "refused", line
 
 

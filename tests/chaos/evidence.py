@@ -7,8 +7,10 @@ from pathlib import Path
 from saga.app import open_adapter
 from saga.history import Verdict, verify
 from saga.settings import Settings
-from tests.chaos.audit import Evidence, Row, Saga
+from tests.chaos.audit import Evidence
+from tests.chaos.records import Row, Saga
 from tests.chaos.system import customer, provider
+from tests.chaos.waits import evidence as waits
 from tests.process.fleet import connected
 from tests.runtime.world import Sql
 
@@ -43,6 +45,7 @@ async def prepare(store: str, stock: str) -> None:
     """The services' own tables."""
     async with connected(store) as sql:
         await sql.execute(STORE_TABLES)
+        await sql.execute(waits.TABLES)
     async with connected(stock) as sql:
         await sql.execute(STOCK_TABLES)
 
@@ -51,7 +54,9 @@ async def collect(store: str, stock: str, folder: Path) -> Evidence:
     """`folder` has the provider's file and those of the customers."""
     async with connected(store, search_path="saga") as books, connected(stock) as shelves:
         rows = await books.fetch(SAGAS)
+        waiting = await waits.collect_waits(books, folder)
         tables = {
+            **{name: await _rows(books, f"public.{name}") for name in waits.EFFECTS},
             "noted": await _rows(books, "public.noted"),
             "confirmed": await _rows(books, "public.confirmed"),
             "chosen": await _rows(books, "public.chosen"),
@@ -63,7 +68,7 @@ async def collect(store: str, stock: str, folder: Path) -> Evidence:
     lines = provider.read(folder / provider.FILE)
     verdict = await checked(store)
     broken = [*map(str, verdict.findings), *(f"{count} sagas: {why}" for why, count in verdict.unverifiable.items())]
-    return Evidence(sagas, tables, lines, customer.read(folder), leaked, broken, verdict.transitions)
+    return Evidence(sagas, tables, lines, customer.read(folder), leaked, broken, verdict.transitions, waits=waiting)
 
 
 async def checked(store: str) -> Verdict:

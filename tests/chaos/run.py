@@ -206,6 +206,7 @@ def _look_for_the_dead(made: Site, figures: Figures) -> None:
 async def _settled(made: Site, figures: Figures) -> None:
     """Ends a run: the customers start no more, everything ends, and then every process stops cleanly."""
     began_at = time.monotonic()
+    await until(made.are_attended, "the customers have taken over", seconds=WARM_SECONDS)
     await asyncio.gather(*(one.stop(SETTLED_SECONDS) for one in made.customers))
     async with made.looking() as sql:
         left_seconds = SETTLED_SECONDS - (time.monotonic() - began_at)

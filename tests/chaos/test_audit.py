@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.chaos.audit import Evidence, Row, Saga, audit
+from tests.chaos.audit import Evidence, audit
+from tests.chaos.records import Row, Saga
 from tests.chaos.system.customer import Answers
 from tests.chaos.system.provider import Line
 

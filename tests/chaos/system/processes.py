@@ -93,8 +93,8 @@ class Member:
 
 
 def participant(*services: str) -> None:
-    """Runs `saga participant` for services of the shop."""
-    sys.exit(saga_command(["participant", *(f"tests.chaos.system.shop:{service}" for service in services)]))
+    """Runs `saga participant` for services, such as "system.shop:books"."""
+    sys.exit(saga_command(["participant", *(f"tests.chaos.{service}" for service in services)]))
 
 
 def supervisor() -> None:

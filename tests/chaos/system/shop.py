@@ -107,14 +107,14 @@ async def release(order: int, reserved: int, ctx: Context) -> None:
 
 @money.step(external=True)
 async def charge(order: int, ctx: Context) -> int:
-    if not await _ask_provider(ctx, order):
+    if not await ask_provider(ctx, order):
         raise Reject("declined")
     return order
 
 
 @charge.compensation
 async def refund(order: int, charged: int, ctx: Context) -> None:
-    await _ask_provider(ctx, -charged)
+    await ask_provider(ctx, -charged)
 
 
 @desk.step(external=True, read_only=True)
@@ -140,7 +140,8 @@ def by_road(order: int) -> str:
 _idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []  # unused connections of this process
 
 
-async def _ask_provider(ctx: Context, amount: int) -> bool:
+async def ask_provider(ctx: Context, amount: int) -> bool:
+    """Returns whether the provider has made the effect; it declines some amounts, for ever. Raises ConnectionError."""
     host, _, port = os.environ[PROVIDER_DB].partition(":")
     reader, writer = _idle.pop() if _idle else await asyncio.open_connection(host, int(port))
     answer = b""

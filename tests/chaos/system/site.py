@@ -13,7 +13,7 @@ from pathlib import Path
 from saga_postgres.embedded.child import LOOPBACK, free_port
 from tests.chaos import evidence
 from tests.chaos.system import processes, provider
-from tests.chaos.system.customer import SUFFIX
+from tests.chaos.system.customer import NUMBERS_EACH, SUFFIX, is_attended
 from tests.chaos.system.disk import Disk, NoDisk, disk
 from tests.chaos.system.external_systems import ExternalSystem
 from tests.chaos.system.postgres import Server
@@ -33,7 +33,9 @@ SETTINGS = {
     "SAGA_OUTAGE_GRACE": "60",
     "SAGA_LOG_FORMAT": "json",
 }
-NUMBERS_EACH = 10_000_000  # a customer never starts a number of an earlier one
+GOODS = ("system.shop:books", "system.shop:stock", "waits.bookings:rooms")
+MONEY = ("system.shop:money", "system.shop:desk", "waits.visas:visas")
+DEFINITIONS = ["order", "gift", "parcel", "booking", "visa"]
 PROGRESS_SECONDS = 30.0
 
 
@@ -74,9 +76,12 @@ class Site:
     async def is_ready(self) -> bool:
         """Tells whether the shop's definitions are registered, so that sagas can be started."""
         async with self.looking() as sql:
-            return bool(
-                await sql.fetchval("select count(*) from definition where name in ('order', 'gift', 'parcel')") == 3
-            )
+            known = await sql.fetchval("select count(*) from definition where name = any ($1)", DEFINITIONS)
+            return bool(known == len(DEFINITIONS))
+
+    def are_attended(self) -> bool:
+        """Tells whether every customer has taken over the sagas of its predecessors."""
+        return all(is_attended(one.arguments[0], one.pid) for one in self.customers)
 
     async def ended(self) -> int:
         """The number of sagas that have ended."""
@@ -172,10 +177,10 @@ def _manned(folder: Path, places: Places, provider_port: int, seed: int) -> Site
         places=places,
         chance=random.Random(seed),
         participants=[
-            made("goods.0", direct, "books", "stock"),
-            made("goods.1", behind, "books", "stock"),
-            made("money.0", {**direct, "SAGA_LOCAL_SOCKET": "false"}, "money", "desk"),
-            made("money.1", behind, "money", "desk"),
+            made("goods.0", direct, *GOODS),
+            made("goods.1", behind, *GOODS),
+            made("money.0", {**direct, "SAGA_LOCAL_SOCKET": "false"}, *MONEY),
+            made("money.1", behind, *MONEY),
         ],
         supervisors=[made("supervisor.0", direct), made("supervisor.1", behind)],
         provider=provided,
