@@ -5,18 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Final
 
-from saga.errors import Closed, InputRefused, NotFound
-from saga.ports.bus import Bus, Message, Subscription, check_headers
+from saga.errors import Closed, NotFound
+from saga.ports.bus import Bus, Message, Subscription, check_message
 from saga_kafka.failures import translated
 from saga_kafka.log_filter import limit_repeated_logs
 from saga_kafka.options import Options
 from saga_kafka.publisher import Publisher
 from saga_kafka.subscription import KafkaSubscription
 from saga_kafka.topics import Topics
-
-BODY_BYTES_MAX: Final = 1024 * 1024
 
 
 class KafkaBus:
@@ -45,11 +42,7 @@ class KafkaBus:
         if not messages:
             return
         for message in messages:
-            if len(message.body) > BODY_BYTES_MAX:
-                raise InputRefused(
-                    f"a message for {message.topic} has {len(message.body)} bytes, the maximum is {BODY_BYTES_MAX}"
-                )
-            check_headers(message.headers)
+            check_message(message)
         named = messages
         if self._options.prefix:
             named = [replace(message, topic=self._name(message.topic)) for message in messages]

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import ssl
 from dataclasses import dataclass, field
 from typing import Final, Self
 
-from saga.errors import UsageError
 from saga.ports.url.adapter_url import AdapterUrl
-from saga.ports.url.option import choice, duration, file_path, flag, identifier, whole_number
+from saga.ports.url.option import choice, duration, flag, identifier, whole_number
+from saga.ports.url.tls import TLS_OPTIONS, TlsFiles, are_on_this_machine
 
 PORT_DEFAULT: Final = 9092
 COUNT_MAX: Final = 10_000  # of partitions or copies; far above what a cluster has
 NAME_CHARS_MAX: Final = 100
 REQUEST_SECONDS: Final = 12.0  # timeout of a request; longer than a session
 METADATA_SECONDS: Final = 15  # how soon a recreated topic, or a new partition, is noticed
-_LOOPBACK: Final = ("localhost", "127.", "[::1]")
 
 MECHANISM: Final = choice("mechanism", "SCRAM-SHA-512", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
-CA: Final = file_path("ca")
-CERT: Final = file_path("cert")
-KEY: Final = file_path("key")
 PREFIX: Final = identifier("prefix", chars_max=NAME_CHARS_MAX)
 PARTITIONS: Final = whole_number("partitions", 12, low=1, high=COUNT_MAX)
 REPLICATION: Final = whole_number("replication", 3, low=1, high=COUNT_MAX)
@@ -30,7 +25,7 @@ CREATE: Final = flag("create")
 INSTANCE: Final = identifier("instance", chars_max=NAME_CHARS_MAX)
 SESSION: Final = duration("session", 10_000, low_ms=6_000, high_ms=1_800_000)  # what brokers accept by default
 OPTIONS: Final = (
-    MECHANISM, CA, CERT, KEY, PREFIX, PARTITIONS, REPLICATION, MIN_INSYNC, RETENTION, CREATE, INSTANCE, SESSION,
+    MECHANISM, *TLS_OPTIONS, PREFIX, PARTITIONS, REPLICATION, MIN_INSYNC, RETENTION, CREATE, INSTANCE, SESSION,
 )  # fmt: skip
 
 
@@ -43,9 +38,7 @@ class Options:
     user: str
     password: str = field(repr=False)
     mechanism: str
-    ca: str
-    cert: str
-    key: str
+    tls: TlsFiles
     prefix: str
     partitions: int
     replication: int
@@ -68,9 +61,7 @@ class Options:
             user=url.user,
             password=url.password,
             mechanism=url.value(MECHANISM),
-            ca=url.value(CA),
-            cert=url.value(CERT),
-            key=url.value(KEY),
+            tls=TlsFiles.read(url, tls_scheme="kafka+ssl"),
             prefix=url.value(PREFIX),
             partitions=url.value(PARTITIONS),
             replication=replication,
@@ -90,14 +81,10 @@ class Options:
                 f"min_insync={self.min_insync} of {self.replication} copies can never be met, so nothing could be"
                 " published: lower min_insync or raise replication"
             )
-        if self.mechanism == "PLAIN" and self.user and not self.is_tls and not self._is_local():
+        if self.mechanism == "PLAIN" and self.user and not self.is_tls and not are_on_this_machine(self.servers):
             raise url.refusal(
                 "mechanism PLAIN sends the password in clear text: use kafka+ssl:// or mechanism=SCRAM-SHA-512"
             )
-        if (self.ca or self.cert or self.key) and not self.is_tls:
-            raise url.refusal("ca, cert and key are options of TLS: use kafka+ssl://")
-        if bool(self.cert) != bool(self.key):
-            raise url.refusal("cert and key go together: give both, or neither")
 
     @property
     def place(self) -> str:
@@ -117,19 +104,6 @@ class Options:
             "request_timeout_ms": int(max(REQUEST_SECONDS * 1000, self.session_ms + 2_000)),
             "metadata_max_age_ms": METADATA_SECONDS * 1000,
             "security_protocol": ("SASL_" if self.user else "") + ("SSL" if self.is_tls else "PLAINTEXT"),
-            "ssl_context": self._context() if self.is_tls else None,
+            "ssl_context": self.tls.context(self.place) if self.is_tls else None,
             **(sasl if self.user else {}),
         }
-
-    def _context(self) -> ssl.SSLContext:
-        try:
-            context = ssl.create_default_context(cafile=self.ca or None)
-            if self.cert and self.key:
-                context.load_cert_chain(self.cert, self.key)
-        except OSError as error:
-            files = ", ".join(name for name in (self.ca, self.cert, self.key) if name)
-            raise UsageError(f"{self.place}: cannot use the TLS files ({files}): {error}") from error
-        return context
-
-    def _is_local(self) -> bool:
-        return all(server.startswith(_LOOPBACK) for server in self.servers)

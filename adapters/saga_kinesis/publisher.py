@@ -8,15 +8,14 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from saga.errors import InputRefused, NotFound, Unavailable
-from saga.ports.bus import Message
+from saga.errors import NotFound, Unavailable
+from saga.ports.bus import Message, check_message
 from saga_kinesis.backoff import Backoff, LogLimiter
 from saga_kinesis.client import Client, StreamRecord
 from saga_kinesis.readers.lease_table import LeaseTable
 from saga_kinesis.record_format import pack, partition_key
 from saga_kinesis.streams import create_stream
 
-BODY_BYTES_MAX: Final = 1024 * 1024
 RECORD_BYTES_MAX: Final = 1024 * 1024  # data and partition key together
 REQUEST_RECORDS_MAX: Final = 500
 REQUEST_BYTES_MAX: Final = 4 * 1024 * 1024  # Kinesis accepts 5 MiB
@@ -90,10 +89,7 @@ class Publisher:
 
 
 def _packed(message: Message) -> bytes:
-    if len(message.body) > BODY_BYTES_MAX:
-        raise InputRefused(
-            f"a message for {message.topic} has {len(message.body)} bytes, the maximum is {BODY_BYTES_MAX}"
-        )
+    check_message(message)
     return pack(message)
 
 

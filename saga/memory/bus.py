@@ -9,10 +9,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from saga.errors import Closed, InputRefused, Unavailable
-from saga.ports.bus import Delivery, Message, Subscription, check_headers
+from saga.errors import Closed, Unavailable
+from saga.ports.bus import Delivery, Message, Subscription, check_message
 
-BODY_BYTES_MAX: Final = 1024 * 1024
 GROUP_MESSAGES_MAX: Final = 100_000
 UNASSIGNED: Final = ""  # holds the messages of a topic that has no group yet
 
@@ -76,9 +75,7 @@ class MemoryBus:
         await asyncio.sleep(0)
         arrivals: dict[ConsumerGroup, list[MemoryDelivery]] = {}
         for message in messages:
-            if len(message.body) > BODY_BYTES_MAX:
-                raise InputRefused(f"a message of {len(message.body)} bytes: a body has at most {BODY_BYTES_MAX}")
-            check_headers(message.headers)
+            check_message(message)
             for group in self._broker.groups_of(message.topic):
                 arrivals.setdefault(group, []).append(MemoryDelivery(message, group))
         for group, deliveries in arrivals.items():

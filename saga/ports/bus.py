@@ -11,6 +11,8 @@ from typing import Final, Protocol
 
 from saga.errors import InputRefused
 
+BODY_BYTES_MAX: Final = 1024 * 1024
+"""Maximum number of bytes of the body of a message."""
 HEADERS_MAX: Final = 64
 HEADERS_BYTES_MAX: Final = 8 * 1024
 """Maximum number of bytes in UTF-8 of all header names and values of a message together."""
@@ -37,8 +39,21 @@ class Message:
     headers: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
+def check_message(message: Message) -> None:
+    """Checks the size and the headers of a message; every `publish` does, before it sends any of its messages.
+
+    Raises:
+        InputRefused: the body is too large, or the headers are not valid: see `check_headers`.
+    """
+    if len(message.body) > BODY_BYTES_MAX:
+        raise InputRefused(
+            f"a message of {len(message.body)} bytes for {message.topic}: the maximum is {BODY_BYTES_MAX}"
+        )
+    check_headers(message.headers)
+
+
 def check_headers(headers: Mapping[str, str]) -> None:
-    """Checks the headers of a message; every `publish` does.
+    """Checks the headers of a message.
 
     Raises:
         InputRefused: there are too many, they are too large, or a broker could not carry them.

@@ -61,7 +61,7 @@ def test_an_image_has_every_dependency_of_the_distribution() -> None:
 
 
 @pytest.mark.parametrize(
-    "extra", ["sqlalchemy", "kafka", "kinesis", "etcd", "zookeeper", "metrics", "tracing", "api", "grpc"]
+    "extra", ["sqlalchemy", "kafka", "kinesis", "nats", "etcd", "zookeeper", "metrics", "tracing", "api", "grpc"]
 )
 def test_an_image_has_every_dependency_of_an_extra(extra: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]

@@ -9,8 +9,8 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from saga.errors import InputRefused, NotFound
-from saga.ports.bus import Bus, Message
-from saga_kafka.bus import BODY_BYTES_MAX, KafkaBus
+from saga.ports.bus import BODY_BYTES_MAX, Bus, Message
+from saga_kafka.bus import KafkaBus
 from saga_kafka.options import Options
 from tests.adapters.delivery_log import GROUP, TOPIC, DeliveryLog, numbered
 

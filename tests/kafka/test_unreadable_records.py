@@ -17,7 +17,7 @@ from saga_kafka import open_bus
 from saga_kafka.options import Options
 from saga_kafka.record_reader import FAILURES_MAX, RecordReader
 from saga_kafka.subscription import KafkaSubscription
-from tests.services.kafka_poison import write_broken_names
+from tests.kafka.poison import write_broken_names
 
 TOPIC: Final = "saga.unreadable.shop"
 UNREADABLE: Final = 2 * 3 * 3  # batches, partitions, records

@@ -18,6 +18,7 @@ VARIABLES: Final = {
     "postgres": "SAGA_TEST_POSTGRES_URL",
     "kafka": "SAGA_TEST_KAFKA_URL",
     "kinesis": "SAGA_TEST_KINESIS_URL",
+    "nats": "SAGA_TEST_NATS_URL",
     "etcd": "SAGA_TEST_ETCD_URL",
 }
 """A server's module, whose function of the same name yields a URL -> where the tests look for it."""

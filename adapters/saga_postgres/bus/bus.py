@@ -7,13 +7,12 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from saga.errors import Closed, InputRefused
-from saga.ports.bus import Bus, Delivery, Message, Subscription, check_headers
+from saga.errors import Closed
+from saga.ports.bus import Bus, Delivery, Message, Subscription, check_message
 from saga_postgres.announce.channels import bus_channel
 from saga_postgres.bus.subscription import ConsumerMembership, PostgresDelivery, PostgresSubscription
 from saga_postgres.connection.pool import Pool
 
-BODY_BYTES_MAX: Final = 1024 * 1024
 CONNECTIONS_MAX: Final = 4
 PAYLOAD_CHARS_MAX: Final = 7000  # the server takes 7,999 bytes
 _ENSURE: Final = "select bus_ensure($1, $2)"
@@ -44,11 +43,7 @@ class PostgresBus:
         if not messages:
             return
         for message in messages:
-            if len(message.body) > BODY_BYTES_MAX:
-                raise InputRefused(
-                    f"a message of {len(message.body)} bytes for {message.topic}: the limit is {BODY_BYTES_MAX}"
-                )
-            check_headers(message.headers)
+            check_message(message)
         topics = [message.topic for message in messages]
         payload = " ".join(sorted(set(topics)))
         async with pool.connection() as connection:

@@ -13,10 +13,9 @@ import pytest
 import pytest_asyncio
 
 from saga.errors import Closed, InputRefused
-from saga.ports.bus import HEADERS_BYTES_MAX, HEADERS_MAX, Bus, Delivery, Message, Subscription
+from saga.ports.bus import BODY_BYTES_MAX, HEADERS_BYTES_MAX, HEADERS_MAX, Bus, Delivery, Message, Subscription
 from saga.testing.suites.timeout import TIMEOUT_SECONDS, soon
 
-BODY_BYTES_MAX: Final = 1024 * 1024
 TOPIC: Final = "saga.test.stock"
 OTHER_TOPIC: Final = "saga.test.mail"
 GROUP: Final = "stock"

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from tests.chaos.system.postgres import Server
 from tests.election.election_servers import ELECTION_SERVERS
+from tests.kafka.poison import write_unreadable
 from tests.migrated import migrate_database
 from tests.services import kafka, kinesis
-from tests.services.kafka_poison import write_unreadable
 
 if TYPE_CHECKING:
     from tests.chaos.system.site import Site

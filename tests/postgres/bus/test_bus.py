@@ -9,10 +9,9 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 
 from saga.errors import Closed, InputRefused, SchemaMismatch
-from saga.ports.bus import Bus, Delivery, Message, Subscription
+from saga.ports.bus import BODY_BYTES_MAX, Bus, Delivery, Message, Subscription
 from saga_postgres import open_bus
 from saga_postgres.bus import subscription as module
-from saga_postgres.bus.bus import BODY_BYTES_MAX
 from tests.postgres.rows import Tables
 
 PATIENCE_SECONDS = 10
