@@ -20,14 +20,19 @@ def waiting_words(step: Step) -> Iterator[str]:
     if isinstance(step, Timer):
         yield f"waits {duration_text(step.pause_ms)}"
     elif isinstance(step, Wait):
-        limit = "" if step.wait_ms is None else f", {duration_text(step.wait_ms)} at most"
+        limit = "" if step.wait_ms is None else f", up to {duration_text(step.wait_ms)}"
         names = " or ".join(step.names)
-        yield f"rolls the saga back on {names}" if step.cancels else f"waits for {names}{limit}"
+        yield f"rolls back on {names}" if step.cancels else f"waits for {names}{limit}"
         if step.otherwise is not None:
             value = json.dumps(step.otherwise["value"], ensure_ascii=False)
             yield f"else succeeds with {shortened(value, CONDITION_CHARS_MAX)}"
         elif limit:
             yield "else rejects"
+
+
+def checking_words(step: Check) -> str:
+    """Says what must hold."""
+    return f"checks {shortened(step.holds, CONDITION_CHARS_MAX)}"
 
 
 def branch_words(graph: Graph, step: Step) -> Iterator[str]:
@@ -40,7 +45,7 @@ def branch_words(graph: Graph, step: Step) -> Iterator[str]:
     if step.until is not None:
         yield f"skipped once {graph.steps[step.until].name} has finished"
     if isinstance(step, Check):
-        yield f"checks {shortened(step.holds, CONDITION_CHARS_MAX)}"
+        yield checking_words(step)
         yield f"else rejects: {step.reason}"
     if step.optional:
         yield "optional"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Final
 
 from saga.core.rules.history_kind import HistoryKind
@@ -26,7 +27,13 @@ def why(detail: SagaDetail) -> Explanation:
     waits = [step_wait(detail, step) for step in range(len(detail.graph.steps)) if is_under_way(detail, step)]
     if (late := _past_deadline(detail)) is not None:
         waits.append(late)
-    return min(waits, key=lambda wait: wait.urgency) if waits else _between(detail)
+    return min(waits, key=_precedence) if waits else _between(detail)
+
+
+def _precedence(wait: Explanation) -> tuple[int, float]:
+    """The most urgent first; of those that are alike, the one that ends first."""
+    until, _ = wait.outlook
+    return wait.urgency, inf if until is None else until
 
 
 def _ended(detail: SagaDetail) -> Explanation:
@@ -53,7 +60,7 @@ def _undone(detail: SagaDetail) -> str:
     """Tells what a rollback has undone from what had not happened, and from what has no compensation."""
     found: dict[Undone, list[str]] = {way: [] for way in Undone}
     for step, letter in enumerate(detail.state.vector):
-        if letter == COMPENSATED:
+        if letter == COMPENSATED and not detail.graph.steps[step].read_only:
             found[undone_of(detail, step)].append(detail.graph.steps[step].name)
     if not found[Undone.COMPENSATED]:
         found[Undone.COMPENSATED].append("nothing, no step had an effect to undo")

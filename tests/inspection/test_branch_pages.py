@@ -209,9 +209,9 @@ def test_a_step_is_skipped_only_if_nobody_needs_its_result(reader: dict[str, Any
 def test_a_drawing_says_what_a_step_waits_for() -> None:
     titles = [node.title for node in picture_of_definition(REVIEWED).nodes]
 
-    assert titles[0].startswith("affordable; check · checks input.cents <= 100000 · else rejects: ")
-    assert titles[6].startswith("send; service · transactional · 1 of 2")
-    assert titles[7].startswith('invoice; service · external · if input.country == "CH"')
+    assert titles[0].startswith("affordable; checks input.cents <= 100000; else rejects: ")
+    assert titles[6].startswith("send; service · transactional; 1 of 2")
+    assert titles[7].startswith('invoice; service · external; if input.country == "CH"')
 
 
 def test_a_handled_rejection_has_no_effect() -> None:

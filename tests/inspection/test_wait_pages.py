@@ -38,7 +38,7 @@ def test_a_wait_and_a_timer_have_shapes_of_their_own() -> None:
 
     assert [part.tag.removeprefix(SVG) for part in boxes].count("polygon") == 1
     assert sorted(part.get("rx", "") for part in boxes) == ["", "33", "33", "33", "33", "7", "7", "7"]
-    assert any(text.startswith("waits for review, 1h") for text in texts(root))
+    assert any(text.startswith("waits for review, up to 1h") for text in texts(root))
 
 
 def test_a_wait_that_has_begun_is_said_to_wait() -> None:
@@ -50,7 +50,7 @@ def test_a_wait_that_has_begun_is_said_to_wait() -> None:
 def test_the_table_of_steps_says_what_is_waited_for_and_gives_no_limits_of_calls() -> None:
     rows = {row["name"]: row for row in steps_of(ASKED)}
 
-    assert rows["review"]["handler"].startswith("waits for review, 1h at most; else succeeds with")
+    assert rows["review"]["handler"].startswith("waits for review, up to 1h; else succeeds with")
     assert (rows["review"]["timeout"], rows["review"]["attempts"]) == ("", "")
     assert (rows["remind"]["until"], rows["remind"]["timeout"], rows["remind"]["attempts"]) == ("review", "1s", "3")
 

@@ -30,11 +30,13 @@ def _zone(name: str) -> tzinfo:
 
 
 def clock_in(zone: tzinfo, now: float) -> Clock:
-    """Returns a function that writes a moment as time of day in this zone, with the date unless it is today's."""
+    """Returns a function that writes a moment as time of day in this zone, with the date of another day, and the year of another one."""
     today = datetime.fromtimestamp(now, zone).date()
 
     def written(at: float) -> str:
         moment = datetime.fromtimestamp(at, zone)
-        return f"{moment:%H:%M:%S}" if moment.date() == today else f"{moment:%d %b %Y %H:%M:%S}"
+        if moment.date() == today:
+            return f"{moment:%H:%M:%S}"
+        return f"{moment:%d %b %H:%M:%S}" if moment.year == today.year else f"{moment:%d %b %Y %H:%M:%S}"
 
     return written

@@ -37,6 +37,7 @@ _TAB_MIDDLE: Final = BOX_HEIGHT + TAB_HEIGHT / 2
 _BESIDE: Final = 10
 """Pixels below a box, or below a forward edge, at which the rollback passes it."""
 _LABEL_WIDTH: Final = 110
+_TERMS_WIDTH: Final = BOX_WIDTH + COLUMN_GAP / 2
 
 
 def saga_graph_svg(detail: SagaDetail) -> str:
@@ -170,6 +171,7 @@ def _node(node: Node, spot: Spot) -> str:
         title(node.title),
         *(stack if node.members > 1 else ()),
         _box(node.kind),
+        *((text(_PADDING / 2, -7, fitting(node.terms, _TERMS_WIDTH, SMALL), "s terms"),) if node.terms else ()),
         text(_PADDING, 21, fitting(node.name, inner, BOLD), "b"),
         text(_PADDING, 38, fitting(node.line, inner, SMALL), "s"),
         *(() if node.mark is NO_MARK else (text(_PADDING, 56, fitting(state, inner), "st"),)),

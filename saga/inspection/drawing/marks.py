@@ -35,6 +35,7 @@ _MARKS: Final[dict[str, tuple[str, str]]] = {
     "paused": ("idle", "‖"),
     "retry wait": ("running", "↻"),
     "unclaimed": ("running", "◷"),
+    "waiting": ("running", "◷"),
     "stuck": ("person", "!"),
     "rollback requested": ("undoing", "↶"),
 }

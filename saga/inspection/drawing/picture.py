@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from saga.core.definition.graph import Graph
-from saga.core.definition.step import Call, Step, StepKind, Timer, Wait
+from saga.core.definition.step import Call, Check, Step, StepKind
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import (
     ANY_COMPENSATING,
@@ -18,9 +18,10 @@ from saga.core.state.letters import (
     VOID,
 )
 from saga.core.state.phase import Phase
-from saga.inspection.branch_words import branch_words
+from saga.inspection.branch_words import branch_words, checking_words
 from saga.inspection.drawing.marks import UNSURE, Mark, mark_of
 from saga.inspection.drawing.undo import Undo, planned_undo, undo_edges, undo_of
+from saga.inspection.step_wait import is_waiting
 from saga.inspection.wording import letter_word
 from saga.ports.saga_detail import CommandDetail, SagaDetail
 
@@ -31,7 +32,7 @@ NO_MARK: Final = Mark("plain", "", "")
 class Node(NamedTuple):
     """One step, or several that are folded into one. `key`: for addresses within a page. `line`: the smaller second line.
 
-    `kind` gives it its shape.
+    `kind` gives it its shape. `terms`: when it runs or is skipped, if not simply after its predecessors.
     """
 
     key: str
@@ -41,11 +42,14 @@ class Node(NamedTuple):
     undo: Undo
     members: int = 1
     kind: StepKind = StepKind.CALL
+    terms: str = ""
 
     @property
     def title(self) -> str:
         """Everything about it in one line, for readers of any kind."""
-        return "; ".join(filter(None, (f"{self.name}: {self.mark.word}".removesuffix(": "), self.line, self.undo_text)))
+        return "; ".join(
+            filter(None, (f"{self.name}: {self.mark.word}".removesuffix(": "), self.line, self.terms, self.undo_text))
+        )
 
     @property
     def undo_text(self) -> str:
@@ -109,10 +113,12 @@ def picture_of_saga(detail: SagaDetail) -> Picture:
 def _node(graph: Graph, step: Step, mark: Mark, undo: Undo) -> Node:
     facts = [*branch_words(graph, step)]
     if isinstance(step, Call):
-        facts = [step.service, step.mode.name.lower(), *(["read-only"] if step.read_only else []), *facts]
-    elif not isinstance(step, Wait | Timer):  # their words say the kind
-        facts = [step.kind.value, *facts]
-    return Node(step.name, step.name, " · ".join(facts), mark, undo, kind=step.kind)
+        line = " · ".join([step.service, step.mode.name.lower(), *(["read-only"] if step.read_only else [])])
+    elif isinstance(step, Check):
+        line = facts.pop(facts.index(checking_words(step)))
+    else:
+        line = facts.pop(0)  # the event or the moment that it waits for
+    return Node(step.name, step.name, line, mark, undo, kind=step.kind, terms=" · ".join(facts))
 
 
 def marks_of(detail: SagaDetail) -> list[Mark]:
@@ -135,8 +141,8 @@ def _mark(detail: SagaDetail, position: int) -> Mark:
         return Mark("finding", UNSURE, "outcome not known")
     if command is None:
         return mark
-    if isinstance(detail.graph.steps[position], Wait | Timer):
-        return Mark("running", "◷", "waiting")
+    if is_waiting(detail, position, command):
+        return mark_of("waiting")
     return _under_way(mark, command)
 
 

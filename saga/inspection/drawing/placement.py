@@ -15,10 +15,10 @@ BOX_HEIGHT: Final = 66
 TAB_HEIGHT: Final = 22
 COLUMN_GAP: Final = 50
 MARGIN: Final = 24
-TOP: Final = 30
-"""Pixels above the first node: the place of the pivot's labels."""
+TOP: Final = 40
+"""Pixels above the first node: the place of the pivot's labels, and of the terms of a step."""
 _PITCH: Final = BOX_WIDTH + COLUMN_GAP
-_NODE_GAP: Final = 26
+_NODE_GAP: Final = 30
 _DUMMY_GAP: Final = 12
 _ROUNDS: Final = 8
 _STRAIGHT: Final = 6.0

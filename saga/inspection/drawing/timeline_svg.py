@@ -15,7 +15,7 @@ from saga.ports.saga_detail import SagaDetail
 WIDTH: Final = 1256
 ROWS_MAX: Final = 200
 """Maximum number of rows that are drawn; of a saga with more, the first ones. The table of steps has them all."""
-_LEFT: Final = 220
+_LEFT: Final = 264
 _RIGHT: Final = WIDTH - 40
 _ROW_HEIGHT: Final = 26
 _TOP: Final = 22
@@ -96,7 +96,7 @@ def _row(detail: SagaDetail, row: Row, place: int, scale: TimeScale) -> Iterator
     step = detail.graph.steps[row.step]
     top = _TOP + place * _ROW_HEIGHT
     name = f"↶ {step.name}" if row.is_back else step.name
-    yield text(12, top + 18, fitting(name, 106))
+    yield text(12, top + 18, fitting(name, 150))
     yield text(_LEFT - 14, top + 18, fitting(step.service, 76), "s", anchor="end")
     for each in row.spans:
         yield _bar(each, row, top, scale)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from saga.core.definition.graph import Graph
+from saga.core.definition.step import Call, Step
 from saga.core.rules.backward import FOUND_NOTHING
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.rules.pivot import is_pivot_passed
@@ -67,7 +68,7 @@ def planned_undo(graph: Graph) -> list[Undo]:
         elif call.compensation:
             found.append(Undo("waits", orders.get(step), "compensation"))
         else:
-            found.append(_nothing("read-only") if call.read_only else Undo("none", None, "stays: no compensation"))
+            found.append(_without_effect(call) if call.read_only else Undo("none", None, "stays: no compensation"))
     return found
 
 
@@ -161,7 +162,7 @@ def _done(detail: SagaDetail) -> dict[int, int]:
 
 def _compensated(detail: SagaDetail, step: int, order: int | None) -> Undo:
     if detail.graph.steps[step].read_only:
-        return _nothing("read-only")
+        return _without_effect(detail.graph.steps[step])
     match undone_of(detail, step):
         case Undone.NO_COMPENSATION:
             return Undo("none", None, "stays: no compensation")
@@ -197,12 +198,17 @@ def _reason(detail: SagaDetail, step: int, letter: str) -> str:
     if letter in _WITHOUT_EFFECT:
         return f"nothing to undo: {_WITHOUT_EFFECT[letter]}"
     if graph.steps[step].read_only:
-        return "nothing to undo: read-only"
+        return _without_effect(graph.steps[step]).words
     if step in behind_pivot(graph):
         return "only forward"
     if letter == SUCCEEDED and (phase is Phase.COMPLETED or is_pivot_passed(graph, detail.state.vector)):
         return "stays: only forward now"
     return "stays: no compensation" if letter == SUCCEEDED else "nothing to undo yet"
+
+
+def _without_effect(step: Step) -> Undo:
+    """The words for a step that changes nothing: a call that only reads, or a step that calls nobody."""
+    return _nothing("read-only") if isinstance(step, Call) else Undo("none", None, "nothing to undo")
 
 
 def _nothing(reason: str) -> Undo:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from uuid import UUID
@@ -11,8 +11,10 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from saga import App, Definition, Participant, Reject, Retry, connect
+from saga.core.definition.json_value import Json
 from saga.ports.saga_detail import SagaDetail
 from saga.settings import load
+from tests.api.ui.parcels import Parcels
 
 ONCE = Retry(attempts=1, first="1s", cap="1s", jitter=0)
 LATER = Retry(attempts=50, first="1h", cap="1h", jitter=0)
@@ -33,6 +35,7 @@ class Shop:
     faults: dict[tuple[str, str], Exception] = field(default_factory=dict)
     blocked: set[str] = field(default_factory=set)
     ids: dict[str, str] = field(default_factory=dict)
+    parcels: Parcels = field(default_factory=Parcels)
 
     async def handle(self, step: str, order: Order) -> str:
         if (step, order.sku) in self.faults:
@@ -42,7 +45,10 @@ class Shop:
         return f"{step[:2]}_{len(self.ids)}"
 
     async def start(self, key: str, sku: str, definition: str = "order") -> str:
-        handle = await self.sagas.start(definition, {"sku": sku}, key=key, tags={"region": "north"})
+        return await self.start_with(definition, key, {"sku": sku})
+
+    async def start_with(self, definition: str, key: str, value: Mapping[str, Json]) -> str:
+        handle = await self.sagas.start(definition, value, key=key, tags={"region": "north"})
         self.ids[key] = str(handle.id)
         return str(handle.id)
 
@@ -63,7 +69,7 @@ async def open_shop(store: str) -> AsyncIterator[Shop]:
     """A shop in which nothing has been ordered yet."""
     async with connect(settings=load(store=store, drain=0), name="shop") as sagas:
         shop = Shop(sagas)
-        participants = _participants(shop)
+        participants = [*_participants(shop), *shop.parcels.participants()]
         async with sagas.serve(*participants):
             await sagas.register(_order(1))
             await sagas.register(_order(2))

@@ -181,7 +181,10 @@ async def test_services_show_who_serves_them_and_what_is_wrong(shop: Shop) -> No
 async def test_waits_are_ordered_by_when_they_end_by_themselves(shop: Shop) -> None:
     (text,) = await texts_of(shop, "/waits")
 
-    assert text.index("the next attempt of step ship") < text.index("the compensation of step charge is quarantined")
+    assert text.index("which runs step label") < text.index("the next attempt of step ship")
+    assert "order-1012" in text
+    assert "the compensation of step charge" not in text
+    assert f"{STUCK + 1} more</a> need a person" in text
 
 
 async def test_an_id_or_a_key_in_the_search_box_leads_to_its_saga(shop: Shop) -> None:

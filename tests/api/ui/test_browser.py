@@ -1,4 +1,4 @@
-"""The tasks of people on call in a real browser: by clicks and by keyboard alone, in both themes, without a complaint from it."""
+"""The pages in a real browser: keys, news, themes, narrow screens, and the pictures of the documentation."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.api.ui.browser import NARROW, Reader, Site, Theme, open_browser, open_site, reading
-from tests.api.ui.shop import STUCK
+from tests.api.ui.browser import NARROW, Reader, Site, open_browser, open_site, reading
 
 PICTURES: Final = Path(__file__).parents[3] / "docs" / "images"
 PICTURE_SIZE: Final = (1260, 620)
@@ -41,11 +40,6 @@ def browser() -> Iterator[Browser]:
         yield opened
 
 
-@pytest.fixture(params=["light", "dark"])
-def theme(request: pytest.FixtureRequest) -> Theme:
-    return "light" if request.param == "light" else "dark"
-
-
 @pytest.fixture(scope="module")
 def shared_reader(browser: Browser, site: Site) -> Iterator[Reader]:
     with reading(browser, site) as opened:
@@ -57,19 +51,6 @@ def reader(shared_reader: Reader) -> Iterator[Reader]:
     """A reader on a wide screen, who has looked at other pages before."""
     yield shared_reader
     assert shared_reader.complaints == []
-
-
-def test_find_the_stuck_saga_and_read_why_it_waits(browser: Browser, site: Site, theme: Theme) -> None:
-    with reading(browser, site, theme) as reader:
-        reader.open()
-        reader.page.get_by_role("link", name="order order-1017").click()
-
-        reader.is_at("sagas/")
-        expect(reader.page.get_by_label("Why")).to_contain_text(
-            "waits for an operator: the compensation of step charge"
-        )
-        expect(reader.page.locator("a.node.person")).to_contain_text("charge")
-        assert reader.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches") is (theme == "dark")
 
 
 def test_open_a_saga_by_the_keyboard_alone(reader: Reader) -> None:
@@ -91,28 +72,6 @@ def test_go_from_page_to_page_by_the_keyboard(reader: Reader) -> None:
     reader.is_at("definitions/order?version=2")
     reader.press("g", "s")
     reader.page.wait_for_url(site_root(reader))
-
-
-def test_find_whose_money_was_taken_and_whose_goods_were_not_sent(reader: Reader) -> None:
-    reader.open()
-    reader.press("/")
-    reader.page.keyboard.type("step.charge:succeeded -step.ship:succeeded")
-    reader.press("Enter")
-
-    reader.sees("order-1011")
-    reader.sees("order-1012")
-    expect(reader.page.locator("[data-row]")).to_have_count(2)
-
-
-def test_find_what_keeps_fourteen_sagas_waiting(reader: Reader) -> None:
-    reader.open()
-    reader.press("g", "p")
-    reader.is_at("stuck")
-    expect(reader.page.locator(".group").first).to_contain_text("provider answers #")
-    reader.press("j", "Enter")
-
-    reader.is_at("?q=is%3Astuck")
-    expect(reader.page.locator("[data-row]")).to_have_count(STUCK)
 
 
 def test_see_that_a_saga_pauses_before_its_next_attempt(reader: Reader) -> None:
@@ -145,45 +104,6 @@ def test_keys_are_letters_while_one_types(reader: Reader) -> None:
     reader.press("/", "g", "d")
 
     expect(reader.page.get_by_label("Find sagas")).to_have_value("gd")
-
-
-def test_roll_back_with_three_clicks_after_reading_the_plan(browser: Browser, site: Site) -> None:
-    with reading(browser, site) as reader:
-        reader.open(f"sagas/{site.shop.ids['order-1011']}")
-        reader.page.get_by_role("link", name="Roll back").click()
-        expect(reader.page.locator(".plan li").first).to_contain_text("label (shipping)")
-        reader.page.get_by_label("Reason").fill("the customer has called")
-        reader.page.get_by_role("button", name="Roll back").click()
-
-        expect(reader.page.get_by_text("Recorded: roll back")).to_be_visible()
-        reader.page.get_by_role("link", name="Audit 1").click()
-        reader.sees("the customer has called")
-
-
-def test_retry_by_the_keyboard_alone(browser: Browser, site: Site) -> None:
-    site.shop.faults.pop(("notify", "mute"))
-    with reading(browser, site) as reader:
-        reader.open(f"sagas/{site.shop.ids['order-1013']}")
-        reader.press("a", "Enter")
-        reader.page.get_by_label("Reason").wait_for()
-        reader.press("a")
-        while reader.page.evaluate("document.activeElement.id") != "reason":
-            reader.press("Tab")
-        reader.page.keyboard.type("mail is back")
-        reader.press("Enter")
-
-        reader.sees("Recorded: retry")
-        expect(reader.page.get_by_label("Why")).to_contain_text("It completed")
-
-
-def test_start_an_order_and_watch_it(browser: Browser, site: Site) -> None:
-    with reading(browser, site) as reader:
-        reader.open("definitions/order")
-        reader.page.get_by_label("Input, as JSON").fill('{"sku": "lamp"}')
-        reader.page.get_by_role("button", name="Start").click()
-
-        reader.is_at("sagas/")
-        expect(reader.page.get_by_label("Why")).to_contain_text("It completed")
 
 
 def test_read_the_history_of_a_saga(reader: Reader) -> None:

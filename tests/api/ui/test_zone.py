@@ -13,4 +13,5 @@ def test_a_time_of_another_day_has_its_date() -> None:
     clock = clock_in(zone_of(request), 1_800_000_000.0)
 
     assert clock(1_800_000_000.0) == "03:00:00"
-    assert clock(1_800_000_000.0 - 86_400) == "14 Jan 2027 03:00:00"
+    assert clock(1_800_000_000.0 - 86_400) == "14 Jan 03:00:00"
+    assert clock(1_800_000_000.0 - 20 * 86_400) == "26 Dec 2026 03:00:00"

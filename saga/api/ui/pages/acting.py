@@ -1,22 +1,26 @@
-"""Carries out the action that a reader has confirmed on the page of a saga."""
+"""Carries out the action that a reader has confirmed on the page of a saga, or sends the event."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from uuid import UUID
 
 from fastapi import Request
 
 from saga.api.calls.acting import REASON_CHARS_MAX
-from saga.api.principals import ROLES, principal_of, requires
-from saga.api.problems import problem_of
+from saga.api.guard import check_depth
+from saga.api.principals import ROLES, Role, principal_of, requires
+from saga.api.problems import Problem, problem_of
 from saga.api.ui.forms import fields_of
 from saga.api.ui.page_router import Forward, Pages
-from saga.api.ui.pages.actions_panel import request_from
+from saga.api.ui.pages.actions_panel import Chosen, chosen_from
 from saga.api.ui.pages.one_saga import saga_view
+from saga.api.ui.pages.sagas import path_of
 from saga.api.ui.rendering import View
 from saga.client import StoreSagas
-from saga.errors import ActionRefused, PlanChanged, UsageError
-from saga.inspection.actions.request import ActionRequest
+from saga.core.definition.json_value import Json
+from saga.errors import ActionRefused, Conflict, InputRefused, PlanChanged, SagaError, UsageError
 from saga.inspection.references import find_saga
 from saga.operations import By
 
@@ -25,21 +29,45 @@ def add_to(pages: Pages) -> None:
     @pages.form("/sagas/{ref}")
     async def act(request: Request, sagas: StoreSagas) -> View:
         fields = await fields_of(request)
-        chosen = request_from(fields)
-        if chosen is None:
+        chosen = chosen_from(fields)
+        if chosen.event is not None:
+            return await _send(request, sagas, chosen, fields)
+        if chosen.action is None:
             raise UsageError("the form names no action")
-        await requires(ROLES[chosen.action])(request)
+        await requires(ROLES[chosen.action.action])(request)
         saga = await find_saga(sagas.adapter, request.path_params["ref"])
         try:
-            await sagas.operations.act(saga, chosen, _by(request, fields), expected_plan=fields.get("plan", ""))
+            await sagas.operations.act(saga, chosen.action, _by(request, fields), expected_plan=fields.get("plan", ""))
         except (ActionRefused, PlanChanged) as error:
-            view = await saga_view(request, sagas, await sagas.detail(saga), chosen, str(error))
-            return view._replace(status=problem_of(error).kind.status)
-        raise Forward(f"sagas/{saga}?done={_done(chosen)}")
+            return await _refused(request, sagas, saga, chosen, error)
+        raise Forward(f"sagas/{saga}{path_of(done=chosen.action.action)}")
 
 
-def _done(chosen: ActionRequest) -> str:
-    return chosen.action.replace(" ", "+")
+async def _send(request: Request, sagas: StoreSagas, chosen: Chosen, fields: Mapping[str, str]) -> View:
+    """Sends an event. The form has made its id, so that sending the form twice sends one."""
+    await requires(Role.STARTER)(request)
+    saga = await find_saga(sagas.adapter, request.path_params["ref"])
+    try:
+        await sagas.send(saga, chosen.event or "", _payload(chosen), id=fields.get("id") or None)
+    except (InputRefused, Conflict, UsageError, Problem) as error:
+        return await _refused(request, sagas, saga, chosen, error)
+    raise Forward(f"sagas/{saga}{path_of(done=f'send {chosen.event}')}")
+
+
+def _payload(chosen: Chosen) -> Json:
+    """Reads what was typed. Raises UsageError, Problem."""
+    text = chosen.payload or "null"
+    check_depth(text.encode())
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise UsageError(f"the payload is not JSON: {error}") from error
+
+
+async def _refused(request: Request, sagas: StoreSagas, saga: UUID, chosen: Chosen, error: SagaError | Problem) -> View:
+    """The page of the saga as it is now, with the reason beside the form."""
+    view = await saga_view(request, sagas, await sagas.detail(saga), chosen._replace(fault=str(error)))
+    return view._replace(status=problem_of(error).kind.status)
 
 
 def _by(request: Request, fields: Mapping[str, str]) -> By:

@@ -1,19 +1,27 @@
-"""The actions on one saga: which there are, why others are not, and the plan of the one that was chosen, before it is confirmed."""
+"""The actions on one saga: which there are, why others are not, and the plan of the one that was chosen, before it is confirmed.
+
+Beside them the events for which the saga waits: a reader may send one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Final, cast
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, cast
 from uuid import uuid4
 
 from saga.api.calls.acting import REASON_CHARS_MAX
-from saga.api.principals import ROLES, Principal
+from saga.api.principals import ROLES, Principal, Role
 from saga.api.ui.pages.sagas import path_of
 from saga.core.definition.json_value import Json
+from saga.core.definition.step import Wait
+from saga.core.state.letters import DISPATCHED
+from saga.core.state.phase import Phase
 from saga.inspection.actions.allowed import allowed
 from saga.inspection.actions.basis import basis_of
 from saga.inspection.actions.plan import plan_of
 from saga.inspection.actions.request import ActionName, ActionRequest, Evidence
+from saga.inspection.example_input import example_input
 from saga.inspection.rollback_preview import UndoAction
 from saga.ports.saga_detail import SagaDetail
 
@@ -25,6 +33,20 @@ _LABELS: Final = {
 _BUTTONS: Final = {"roll back": "Roll back", "resolve": "Record it", "retry": "Retry"}
 
 
+class Chosen(NamedTuple):
+    """The choice of a reader: an action, or sending an event, whose `payload` is JSON. `fault`: why it was not done."""
+
+    action: ActionRequest | None = None
+    event: str | None = None
+    payload: str | None = None
+    fault: str = ""
+
+
+def chosen_from(parameters: Mapping[str, str]) -> Chosen:
+    """The choice that a link or a form names. Raises UsageError."""
+    return Chosen(request_from(parameters), parameters.get("event") or None, parameters.get("payload"))
+
+
 def request_from(parameters: Mapping[str, str]) -> ActionRequest | None:
     """The action that a link or a form names; None if it names none. Raises UsageError."""
     action = parameters.get("action")
@@ -34,17 +56,46 @@ def request_from(parameters: Mapping[str, str]) -> ActionRequest | None:
     return ActionRequest(cast("ActionName", action), parameters.get("step") or None, cast("Evidence | None", evidence))
 
 
-def panel(detail: SagaDetail, principal: Principal, chosen: ActionRequest | None, fault: str = "") -> dict[str, Json]:
-    """The values of the panel. `chosen`: the action whose plan is shown; `fault`: why it was not carried out."""
+def panel(detail: SagaDetail, principal: Principal, chosen: Chosen) -> dict[str, Json]:
+    """The values of the panel. `chosen`: the action whose plan is shown, or the event whose form is."""
     found = [_choice(document, principal) for document in allowed(detail)]
     by_step = any(choice["action"] == "retry" and choice["step"] for choice in found)
     shown = [choice for choice in found if not (by_step and choice["action"] == "retry" and not choice["step"])]
+    may_send = principal.role.may(Role.STARTER)
     return {
         "possible": _ordered([choice for choice in shown if choice["ok"]]),
         "impossible": [choice for choice in shown if not choice["ok"]],
-        "plan": None if chosen is None else _plan(detail, principal, chosen),
-        "fault": fault,
+        "events": [{"name": name, "path": f"{path_of(event=name)}#payload"} for name in awaited(detail) if may_send],
+        "plan": None if chosen.action is None else _plan(detail, principal, chosen.action),
+        "message": _message(detail, chosen.event, chosen.payload) if chosen.event and may_send else None,
+        "fault": chosen.fault,
         "reason_max": REASON_CHARS_MAX,
+    }
+
+
+def awaited(detail: SagaDetail) -> list[str]:
+    """The names of the events for which the saga waits now; those that cancel it come last."""
+    waits = sorted(_waits(detail), key=lambda wait: wait.cancels)
+    return list(dict.fromkeys(name for wait in waits for name in wait.names))
+
+
+def _waits(detail: SagaDetail) -> Iterator[Wait]:
+    if detail.state.phase is Phase.RUNNING:
+        for step, letter in zip(detail.graph.steps, detail.state.vector, strict=True):
+            if isinstance(step, Wait) and letter == DISPATCHED:
+                yield step
+
+
+def _message(detail: SagaDetail, name: str, payload: str | None) -> dict[str, Json]:
+    """The values of the form that sends an event."""
+    takers = [wait for wait in _waits(detail) if name in wait.names]
+    example = example_input((detail.graph.event_schemas or {}).get(name) or {})
+    return {
+        "name": name,
+        "payload": json.dumps(example, ensure_ascii=False, indent=2) if payload is None else payload,
+        "takers": [wait.name for wait in takers if not wait.cancels],
+        "cancels": any(wait.cancels for wait in takers),
+        "id": str(uuid4()),
     }
 
 
@@ -64,7 +115,7 @@ def _choice(document: dict[str, Json], principal: Principal) -> dict[str, Json]:
         "ok": why_not is None,
         "why_not": why_not,
         "label": _LABELS[evidence or action].format(step=step or "").strip(),
-        "path": f"{path_of(**_named(action, step, evidence))}#actions",
+        "path": f"{path_of(**_named(action, step, evidence))}#reason",
     }
 
 

@@ -11,7 +11,7 @@ from saga.api.disclosure import shown_to
 from saga.api.principals import principal_of
 from saga.api.rest.events import watch_saga
 from saga.api.ui.page_router import Pages
-from saga.api.ui.pages.actions_panel import panel, request_from
+from saga.api.ui.pages.actions_panel import Chosen, chosen_from, panel
 from saga.api.ui.pages.audit import audit_rows
 from saga.api.ui.pages.sagas import path_of
 from saga.api.ui.pages.step_table import steps_from
@@ -22,7 +22,6 @@ from saga.core.definition.json_value import Json
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import QUARANTINED_COMPENSATING
 from saga.core.state.phase import Phase
-from saga.inspection.actions.request import ActionRequest
 from saga.inspection.documents import saga_document
 from saga.inspection.drawing.graph_svg import saga_graph_svg
 from saga.inspection.drawing.marks import Mark, mark_of
@@ -63,7 +62,7 @@ def add_to(pages: Pages) -> None:
     @pages.page("/sagas/{ref}")
     async def saga(request: Request, sagas: StoreSagas) -> View:
         detail = await sagas.detail(await find_saga(sagas.adapter, request.path_params["ref"]))
-        return await saga_view(request, sagas, detail, request_from(request.query_params))
+        return await saga_view(request, sagas, detail, chosen_from(request.query_params))
 
     @pages.stream("/sagas/{ref}/events")
     async def events(request: Request, sagas: StoreSagas) -> Response:
@@ -72,10 +71,8 @@ def add_to(pages: Pages) -> None:
         return await watch_saga(request, sagas, saga, request.headers.get("last-event-id"))
 
 
-async def saga_view(
-    request: Request, sagas: StoreSagas, detail: SagaDetail, chosen: ActionRequest | None, fault: str = ""
-) -> View:
-    """The page. `chosen`: the action whose plan is shown; `fault`: why it was not carried out."""
+async def saga_view(request: Request, sagas: StoreSagas, detail: SagaDetail, chosen: Chosen) -> View:
+    """The page. `chosen`: what the reader is about to do."""
     audit = await sagas.adapter.ledger.audits(AuditFilter(saga=detail.saga, limit=AUDIT_SHOWN_MAX))
     asked = request.query_params.get("tab")
     tab = asked if asked in TABS else TABS[0]
@@ -93,8 +90,8 @@ async def saga_view(
             "look": "person" if document["stuck"] else _LOOKS[detail.state.phase],
             "facts": list(_facts(detail, answer, clock)),
             "remedy": answer.remedy,
-            "actions": panel(detail, principal_of(request), chosen, fault),
-            "done": request.query_params.get("done", "") if not fault else "",
+            "actions": panel(detail, principal_of(request), chosen),
+            "done": "" if chosen.fault else request.query_params.get("done", ""),
             "events": None if detail.state.phase.is_terminal else f"{detail.saga}/events",
             "tags": ", ".join(f"{name}={value}" for name, value in (document["tags"] or {}).items()),
             "graph": drawing(saga_graph_svg(detail)),
@@ -188,4 +185,8 @@ def _next(detail: SagaDetail, undo: Undo) -> str:
         return "waits for an operator"
     if detail.state.phase is Phase.COMPENSATING and undo.kind in ("waits", "acts"):
         return f"is undone: {undo.words}"
-    return "stays" if detail.state.phase.is_terminal else ""
+    if undo.kind == "done":
+        return ""
+    if detail.state.phase.is_terminal or undo.order is None:
+        return "stays"
+    return f"is undone if the saga is rolled back: {undo.words}"

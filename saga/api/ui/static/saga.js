@@ -105,7 +105,7 @@ const keys = {
   k: () => step("[data-row]", -1),
   "]": () => step("a.node", 1),
   "[": () => step("a.node", -1),
-  a: () => document.querySelector("[data-actions] button, [data-actions] a")?.focus(),
+  a: () => document.querySelector("[data-actions] :is(a, button, textarea)")?.focus(),
   "?": () => document.getElementById("keys")?.showModal(),
 };
 
