@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     )
     scan: Seconds = Field(default=1.0, gt=0, description="supervisor: how often it looks for overdue sagas")
     outage_grace: Seconds = Field(
-        default=10.0, gt=0, description="supervisor: a longer outage of the supervisor extends deadlines"
+        default=10.0, gt=0, description="supervisor: a longer outage of the supervisor extends deadlines and timeouts"
     )
     retention: Seconds = Field(default=30 * 86_400.0, gt=0, description="supervisor: how long finished sagas are kept")
     history: Seconds = Field(

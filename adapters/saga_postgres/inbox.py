@@ -23,6 +23,9 @@ _SEND: Final = "select send_event($1, $2, $3, $4)"
 _COMPLETION_KEY: Final = "select completion_key()"
 _WAKE: Final = "select wake_saga($1, $2)"
 _WAKE_OVERLOOKED: Final = "select wake_overlooked($1)"
+_EXTEND_TIMEOUTS: Final = "select saga, step, extended from extend_timeouts($1, $2, $3, $4)"
+WALK_MAX: Final = 5_000
+"""Maximum number of commands that one transaction looks at when timeouts are extended."""
 
 
 class PostgresInbox:
@@ -48,6 +51,14 @@ class PostgresInbox:
     async def wake_overlooked(self) -> int:
         ((count,),) = await self._pool.fetch(_WAKE_OVERLOOKED, self._channel_prefix)
         return int(count)
+
+    async def extend_timeouts(self, by_seconds: float) -> int:
+        saga: UUID | None = UUID(int=0)
+        step, extended = -1, 0
+        while saga is not None:
+            ((saga, step, count),) = await self._pool.fetch(_EXTEND_TIMEOUTS, saga, step, by_seconds, WALK_MAX)
+            extended += count
+        return extended
 
     async def first(self, asked: Sequence[tuple[UUID, Sequence[str]]]) -> list[InboxEvent | None]:
         found: list[InboxEvent | None] = [None] * len(asked)

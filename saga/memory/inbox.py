@@ -51,6 +51,12 @@ class MemoryInbox:
         await self._session.enter()
         return wake_overlooked(self._database)
 
+    async def extend_timeouts(self, by_seconds: float) -> int:
+        await self._session.enter()
+        database = self._database
+        now = database.epoch + database.now()
+        return len(database.commands.extend_timeouts(now, now + by_seconds, database.locks.is_free))
+
     async def first(self, asked: Sequence[tuple[UUID, Sequence[str]]]) -> list[InboxEvent | None]:
         await self._session.enter()
         rows = [self._database.inbox.first(saga, names) for saga, names in asked]

@@ -62,6 +62,13 @@ class Inbox(Protocol):
     async def wake_overlooked(self) -> int:
         """Does the same for all sagas whose sender has not done it. Returns how many there were; at most 1,000 at once."""
 
+    async def extend_timeouts(self, by_seconds: float) -> int:
+        """Moves the timeouts that have passed and whose steps wait still: they are over after `by_seconds` from now. Returns how many.
+
+        These are the timeouts of waits, and of steps that are completed from outside; timers stay as they are. It goes through all
+        commands once, in short transactions, and passes over those whose rows are locked. If it fails, what it has moved stays moved.
+        """
+
     async def first(self, asked: Sequence[tuple[UUID, Sequence[str]]]) -> list[InboxEvent | None]:
         """Finds, for each saga and names, the event that was sent first and that no step has consumed."""
 

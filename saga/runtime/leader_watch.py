@@ -8,13 +8,14 @@ from saga.ports.clock import Clock
 from saga.ports.membership import Heartbeat
 
 LEADER_SILENT_SECONDS: Final = 5.0
+PAUSE_SECONDS_MIN: Final = 1.0
 
 
 class LeaderWatch:
-    """Deadlines are enforced only while the store answers and a leader is seen.
+    """Deadlines and timeouts are enforced only while the store answers and a leader is seen.
 
-    A deadline that passes during an outage of the store or of every leader may be the fault of the outage. Then the leader decides, and a
-    leader that returns gets time to extend deadlines first.
+    What passes during an outage of the store or of every leader may be the fault of the outage. Then the leader decides, and a leader that
+    returns gets time to extend it first. An installation that has never had a leader has timeouts, and no deadlines.
     """
 
     def __init__(self, clock: Clock) -> None:
@@ -39,5 +40,17 @@ class LeaderWatch:
 
     def is_deadline_enforced(self) -> bool:
         now = self._clock.monotonic()
-        silence = now - min(self.heartbeat_at, self._leader_seen_at)
-        return silence < LEADER_SILENT_SECONDS and now >= self._patient_until
+        return self._silent_seconds(now) < LEADER_SILENT_SECONDS and now >= self._patient_until
+
+    def timeout_pause(self, late_seconds: float) -> float:
+        """Returns how long a timeout that passed this long ago has to wait before it is looked at again; 0: it counts.
+
+        The leader extends it by its silence at least. So the pause ends before the extended timeout does, and most waits of a long silence
+        are looked at rarely.
+        """
+        if self._leader_seen_at == float("-inf") or self.is_deadline_enforced():
+            return 0.0
+        return max(min(late_seconds, self._silent_seconds(self._clock.monotonic())), PAUSE_SECONDS_MIN)
+
+    def _silent_seconds(self, now: float) -> float:
+        return now - min(self.heartbeat_at, self._leader_seen_at)

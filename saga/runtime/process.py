@@ -117,7 +117,7 @@ class Process:
         planner = CommitPlanner(store_clock, router, leaders, lease_seconds)
         self._committer = Committer(store, clock, identity, outcomes, planner, follow_up, meter)
         self.starter = Starter(store, store_clock, router, lease_seconds, outcomes, follow_up, meter)
-        self.runners = runners = StepRunners(adapter, store_clock, identity, planner, follow_up, telemetry)
+        self.runners = runners = StepRunners(adapter, store_clock, identity, planner, follow_up, telemetry, leaders)
         self.executor = Executor(
             adapter, store_clock, identity, definitions, outcomes, planner, follow_up, router, runners.engine
         )

@@ -2,7 +2,8 @@
 
 Nothing depends on there being exactly one leader (every write is conditional, G4 and G5); the election only saves double work. The leader
 enforces deadlines, redrives sagas whose services are not running, creates and drops partitions of the history, and purges old finished
-sagas. After an outage of the store, or of every leader, it first extends the deadlines by its length: an outage must not roll back a saga.
+sagas. After an outage of the store, or of every leader, it first extends deadlines and timeouts by its length: an outage must not roll back
+a saga.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ PURGE_REST_BEHIND: Final = 1
 class SupervisorOptions:
     """The pace of a supervisor.
 
-    `scan_seconds`: how often it looks for overdue sagas; `outage_grace_seconds`: a longer silence of store and leaders extends deadlines;
-    `retention_seconds`: how long finished sagas are kept; `history_days`: how long their history is;
+    `scan_seconds`: how often it looks for overdue sagas; `outage_grace_seconds`: a longer silence of store and leaders extends deadlines
+    and timeouts; `retention_seconds`: how long finished sagas are kept; `history_days`: how long their history is;
     `maintenance_seconds`: how long house-keeping pauses between two rounds; `purge_max`: sagas purged without a rest.
     """
 
@@ -60,6 +61,7 @@ class Supervisor:
         self._name = process.name
         self._membership = process.adapter.membership
         self._store = process.adapter.store
+        self._inbox = process.adapter.inbox
         self._retention = process.adapter.retention
         self._redriver = process.redriver
         self._election = election
@@ -214,19 +216,23 @@ class Supervisor:
             await self._clock.sleep(min(busy_seconds, self._options.scan_seconds))
 
     async def _end_outage(self) -> None:
-        """Extends deadlines, and only then reports that it leads.
+        """Extends deadlines and timeouts, and only then reports that it leads.
 
-        Until then no process enforces a deadline, however long this takes. If this leader dies, the next one finds the same silence.
+        Until then no process enforces one, however long this takes. If this leader dies, the next one finds the same silence.
         """
         silent_seconds, extended = self._silent_seconds, 0
+        timeouts = await self._inbox.extend_timeouts(self._silent_seconds)
         while found := await self._extend_deadlines():
             extended += found
             # a participant that has redriven one meanwhile has hidden it for this long
             await self._clock.sleep(LATE_SECONDS)
+        await self._clock.sleep(LATE_SECONDS)  # a row that was locked a moment ago was passed over
+        timeouts += await self._inbox.extend_timeouts(self._silent_seconds)
         leadership = self._trusted()
         await self._membership.lead(leadership.term, self._name)
         self._silent_seconds = 0.0
-        self._log.warning("outage over, deadlines extended", silence_seconds=round(silent_seconds, 1), sagas=extended)
+        silence = round(silent_seconds, 1)
+        self._log.warning("outage over, deadlines extended", silence_seconds=silence, sagas=extended, timeouts=timeouts)
 
     async def _extend_deadlines(self) -> int:
         """Redrives every overdue saga once. Returns how many deadlines were extended.

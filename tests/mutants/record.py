@@ -31,6 +31,7 @@ INVARIANTS: Final = """\
 | I12 | a retracted step ends as void or compensated |
 | W1, W3 | an event is consumed by at most one wait, which has it as its outcome; a wait has one outcome |
 | W4, W5 | a void wait has consumed nothing; no timeout before its moment, or over an event that was there |
+| W6 | a timeout that passes while every leader is away counts only after a leader has extended it |
 | C1, C2 | a held child is left only by its parent's order or end; a child ends as its parent does |
 | F1, F2 | steps are appended only while running, each once; a result is told once and stays recorded |
 | F3, F4 | the record is what a replay asks for; no rejection is lost |

@@ -1,10 +1,11 @@
-"""Deadlines that passed while the store or every leader was away."""
+"""Deadlines and timeouts that passed while the store or every leader was away."""
 
 from __future__ import annotations
 
 import time
 import uuid
 
+from saga import Context, Definition, Participant, Pending
 from tests.runtime.world import Gate, Sql, World, slow_saga, until
 
 SILENT_LEADER = (
@@ -28,6 +29,33 @@ async def test_deadlines_that_passed_without_a_leader_are_extended(world: World,
     gate.open()
     ending = await handle.result(10)
     assert (ending.value, undone) == ("through", [])
+
+
+async def test_timeouts_that_passed_without_a_leader_are_extended(world: World, sql: Sql) -> None:
+    desk, tokens = Participant("desk"), list[str]()
+
+    @desk.step(external=True, read_only=True)
+    async def ask(ctx: Context) -> str:
+        tokens.append(ctx.token)
+        raise Pending("1s")
+
+    definition = Definition("asking")
+    said, heard = definition.step("desk.ask"), definition.wait("answer", str, timeout="1s")
+    definition.returns({"said": said.output, "heard": heard.output})
+    sagas = await world.join(desk, scan=0.1, outage_grace=5)
+    await sql.execute(SILENT_LEADER)
+    await until(lambda: sagas.process.heartbeat.leader_watch._leader_seen_at > float("-inf"), "the silence was noticed")
+    handle = await sagas.start(definition)
+    left = "select count(*) = 2 and bool_and(owner is null and due_at > until + interval '500 ms') from command"
+    await until(lambda: sql.fetchval(left), "both timeouts have passed, and were looked at")
+    await world.supervise(sagas)
+    extended = "select bool_and(until > now() + interval '50 s') from command"
+    await until(lambda: sql.fetchval(extended), "the timeouts are extended")
+    await handle.send("answer", "yes")
+    await sagas.complete(tokens[0], "asked")
+
+    assert (await handle.result(10)).value == {"said": "asked", "heard": "yes"}
+    assert len(tokens) == 1
 
 
 async def test_a_leader_is_not_seen_before_it_has_extended_the_last_deadline(world: World, sql: Sql) -> None:

@@ -105,6 +105,17 @@ class Commands:
         row.owner, row.lease_until, row.due_at = None, None, due_at
         self._index(row)
 
+    def extend_timeouts(self, now: float, until: float, is_free: Callable[[CommandRef], bool]) -> list[CommandRow]:
+        """Moves the timeouts that have passed, of rows that nobody has locked. Both times are in seconds since the epoch.
+
+        A command that waits for no event is a timer, and stays as it is.
+        """
+        rows = [row for rows in self._of_saga.values() for row in rows.values() if row.awaits]
+        late = [row for row in rows if row.until is not None and row.until <= now and is_free(row.ref)]
+        for row in late:
+            row.until = until
+        return late
+
     def _index(self, row: CommandRow) -> None:
         if row.owner is not None:
             self._of_owner.setdefault(row.owner, {})[row.ref] = row

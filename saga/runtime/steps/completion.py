@@ -12,6 +12,7 @@ from saga.errors import SagaError
 from saga.ports.inbox import COMPLETION_PREFIX, Inbox, InboxEvent
 from saga.ports.values.write import Parking
 from saga.runtime.handlers.answers import GiveUp, Pending, Reject
+from saga.runtime.leader_watch import LeaderWatch
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.steps.attempt import Attempt
 from saga.runtime.steps.engine import AGAIN_SECONDS, LOOK_SECONDS
@@ -46,6 +47,7 @@ class Completions:
     inbox: Inbox
     looks: InboxLooks
     clock: StoreClock
+    leaders: LeaderWatch
     _key: bytes | None = None
 
     async def key(self) -> bytes:
@@ -65,6 +67,7 @@ class Completions:
     async def found(self, attempt: Attempt, until: float) -> Outcome:
         """Looks for the outcome of a parked step. It counts as an answer of its handler."""
         left = until - attempt.claim.store_clock - self.clock.monotonic()
+        patience = self.leaders.timeout_pause(-left) if left <= 0 else 0.0
         name, step = awaited_name(attempt.step.name), attempt.claim.step
         try:
             event = await self.looks.first(attempt.claim.saga, (name,))
@@ -72,8 +75,8 @@ class Completions:
             return attempt.ongoing(AGAIN_SECONDS, f"cannot look into the inbox: {error}")
         if event is not None:
             return self._completed(attempt, event)
-        if left > 0:
-            outcome = attempt.ongoing(min(left, LOOK_SECONDS))
+        if left > 0 or patience:
+            outcome = attempt.ongoing(min(patience or left, LOOK_SECONDS))
             outcome.parking = Parking(step, None, (name,))
             return outcome
         outcome = attempt.failed(TimeoutError(NOT_COMPLETED))

@@ -17,6 +17,7 @@ from saga.core.text import storable
 from saga.ports.inbox import InboxEvent
 from saga.ports.values.claim import Claim
 from saga.ports.values.write import Parking
+from saga.runtime.leader_watch import LeaderWatch
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.steps.inbox_looks import InboxLooks
 from saga.runtime.timing.store_clock import StoreClock
@@ -33,6 +34,7 @@ class EngineRunner:
 
     looks: InboxLooks
     clock: StoreClock
+    leaders: LeaderWatch
 
     async def run(self, claim: Claim, graph: Graph) -> Outcome:
         """Returns the outcome of a claim, or that it goes on waiting."""
@@ -52,6 +54,7 @@ class EngineRunner:
     async def _wait(self, claim: Claim, wait: Wait) -> Outcome:
         left = self.seconds_left(claim, LOOK_SECONDS if wait.wait_ms is None else wait.wait_ms / 1000)
         is_over = wait.wait_ms is not None and left <= 0  # read first: an event that is there wins (G65)
+        patience = self.leaders.timeout_pause(-left) if is_over else 0.0
         try:
             event = await self.looks.first(claim.saga, wait.names)
         except Exception as error:  # noqa: BLE001 (whatever goes wrong with a look, the wait goes on)
@@ -60,10 +63,10 @@ class EngineRunner:
             )
         if event is not None:
             return _received(claim, wait, event)
-        if is_over:
+        if is_over and not patience:
             return _timed_out(claim, wait)
         again = LOOK_SECONDS * random.uniform(0.5, 1.0)  # noqa: S311 (spreads the looks)
-        pause = again if wait.wait_ms is None else min(left, again)
+        pause = again if wait.wait_ms is None else min(patience or left, again)
         return Outcome(claim, ev.Ongoing(claim.step, pause), parking=Parking(claim.step, None, wait.names))
 
 

@@ -6,6 +6,7 @@ from saga.ports.adapter import StoreAdapter
 from saga.ports.journal import Journal
 from saga.runtime.after_commit import AfterCommit
 from saga.runtime.identity import ProcessIdentity
+from saga.runtime.leader_watch import LeaderWatch
 from saga.runtime.planning.planner import CommitPlanner
 from saga.runtime.steps.completion import Completions
 from saga.runtime.steps.engine import EngineRunner
@@ -21,7 +22,7 @@ from saga.runtime.timing.store_clock import StoreClock
 class StepRunners:
     """One runner for each mode, timed and traced as `telemetry` says."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (wired in one place)
         self,
         adapter: StoreAdapter,
         clock: StoreClock,
@@ -29,14 +30,15 @@ class StepRunners:
         planner: CommitPlanner,
         after_commit: AfterCommit,
         telemetry: Telemetry,
+        leaders: LeaderWatch,
     ) -> None:
         self._telemetry = telemetry
         self.transactional: StepRunner = self._watched(
             TransactionalRunner(adapter, clock, identity, planner, after_commit)
         )
         self.looks: InboxLooks = InboxLooks(adapter.inbox)
-        self.engine: EngineRunner = EngineRunner(self.looks, clock)
-        completions = Completions(adapter.inbox, self.looks, clock)
+        self.engine: EngineRunner = EngineRunner(self.looks, clock, leaders)
+        completions = Completions(adapter.inbox, self.looks, clock, leaders)
         self.external: StepRunner = self._watched(ExternalRunner(clock, adapter.options.margin_seconds, completions))
 
     def journaled(self, journal: Journal) -> StepRunner:

@@ -268,6 +268,9 @@ class _FaultyInbox:
     async def wake(self, saga: UUID) -> None:
         await self._session.call("wake", lambda: self._inner.wake(saga))
 
+    async def extend_timeouts(self, by_seconds: float) -> int:
+        return await self._session.call("extend_timeouts", lambda: self._inner.extend_timeouts(by_seconds))
+
     async def first(self, asked: Sequence[tuple[UUID, Sequence[str]]]) -> list[InboxEvent | None]:
         return await self._session.call("first", lambda: self._inner.first(asked))
 

@@ -27,6 +27,8 @@ FAILURE: Final = "technical failure"
 EXHAUSTED: Final = "exhausted compensation"
 OPERATOR: Final = "operator action"
 DATABASE: Final = "database crash"
+OUTAGE: Final = "outage of every leader"
+"""Only in worlds of sagas that wait."""
 KINDS: Final = (
     DROP, DUPLICATE, REORDER, DELAY, CRASH, UNKNOWN, LOST, SLOW, FROZEN, STALE, CLOCK, REJECTION, FAILURE, EXHAUSTED,
     OPERATOR, DATABASE,

@@ -9,8 +9,8 @@ from typing import Final
 
 from saga.core.state.mode import Mode
 from tests.simulation.seeds.branches import is_accepted
-from tests.simulation.seeds.chance import CLOCK
-from tests.simulation.seeds.plan import Plan, plan_of
+from tests.simulation.seeds.chance import CLOCK, OUTAGE
+from tests.simulation.seeds.plan import Plan, TimedFault, plan_of
 from tests.simulation.worlds.definitions import DefinitionPlan, StepPlan, WaitPlan
 
 NAMES: Final = ("paper", "money")
@@ -22,17 +22,36 @@ FIRST_SEED: Final = 1_000_000
 """The seeds of these worlds begin here."""
 
 
+OUTAGES: Final = (5, 7)
+"""The last digits of the seeds in which every leader is away for some time."""
+SILENT_SECONDS: Final = (10.0, 14.0)
+"""The length of such an outage: longer than the silence after which no process lets a timeout count."""
+CALM_SECONDS: Final = 6.0
+"""From the end of such an outage to the end of the faults."""
+
+
 def waiting_plan_of(seed: int) -> Plan:
     """Draws a world of sagas that wait. No clock of it jumps: a moment is one on the store's clock, read by the process's clock."""
     plan = plan_of(seed, may_branch=False)
     random = Random(f"{seed}/waits")  # noqa: S311 (not a secret)
-    return replace(
+    plan = replace(
         plan,
         definitions=tuple(with_waits(each, random) for each in plan.definitions),
         timed=tuple(fault for fault in plan.timed if fault.kind != CLOCK),
         keeper=None,
         purge_seconds=0.0,
     )
+    return _with_outage(plan, seed) if seed % 10 in OUTAGES else plan
+
+
+def _with_outage(plan: Plan, seed: int) -> Plan:
+    """Every leader is away. The sagas start all along, so that their timeouts pass before, during and after it."""
+    random = Random(f"{seed}/outage")  # noqa: S311 (not a secret)
+    at, seconds = random.uniform(0.5, 2.0), random.uniform(*SILENT_SECONDS)
+    over = at + seconds
+    fault = TimedFault(f"every leader is away at {at:.3f} s", OUTAGE, at, -1, seconds)
+    sagas = tuple(replace(saga, at=random.uniform(0.1, over)) for saga in plan.sagas)
+    return replace(plan, sagas=sagas, timed=(*plan.timed, fault), storm_seconds=over + CALM_SECONDS)
 
 
 def with_waits(plan: DefinitionPlan, random: Random) -> DefinitionPlan:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import Counter
 from typing import Final
 from uuid import UUID
@@ -14,16 +15,19 @@ from saga.core.state.phase import Phase
 from saga.memory.data.database import SagaRow
 from saga.memory.data.inbox import InboxRow, InboxRows
 from saga.ports.inbox import InboxEvent
+from saga.ports.values.claim import CommandRef
+from saga.runtime.leader_watch import LEADER_SILENT_SECONDS
 from tests.simulation.worlds.database import WatchedDatabase
 from tests.simulation.worlds.definitions import OTHERWISE
 from tests.simulation.worlds.observer import Observer
 
 TIMEOUTS, CONSUMED, COMPLETED, CANCELLED = "timeouts", "events consumed", "completions consumed", "sagas cancelled"
 FIRED, SKIPPED, OVERLOOKED, REPEATED = "timers fired", "timers skipped", "wakes overlooked", "events repeated"
+EXTENDED = "timeouts extended"
 SUCCEEDED: Final = "SZ"
 """The letters of a step that has succeeded; Z: the rollback that the same write began has undone it, which takes nothing."""
 WAITS_DUE: Final = {
-    CONSUMED: 150, TIMEOUTS: 200, FIRED: 250, SKIPPED: 20, CANCELLED: 6, COMPLETED: 80, OVERLOOKED: 70, REPEATED: 70,
+    CONSUMED: 150, EXTENDED: 25, TIMEOUTS: 200, FIRED: 250, SKIPPED: 20, CANCELLED: 6, COMPLETED: 80, OVERLOOKED: 70, REPEATED: 70,
 }  # fmt: skip
 """The number of times that each must have happened in 100 seeds."""
 OUTCOMES: Final = frozenset(("DS", "DZ", "DR", "DH", "Dd"))
@@ -45,7 +49,7 @@ class CountedInbox(InboxRows):
 
 
 class InboxWatch:
-    """Compares what each transaction consumes with the letters that it changes (W1, W3, W4 and W5)."""
+    """Compares what each transaction consumes with the letters that it changes (W1, W3 to W6)."""
 
     def __init__(self, database: WatchedDatabase, observer: Observer) -> None:
         self.counts: Counter[str] = Counter()
@@ -133,10 +137,29 @@ class InboxWatch:
 
     def _check_timeout(self, saga: UUID, row: SagaRow, step: int, wait: Wait) -> None:
         self._check_moment(saga, row, step)
+        self._check_silence(saga, row, step)
         moment = self._moments.get((saga, step), 0.0)
         there = [each for each in self._database.inbox.of_saga(saga) if self._was_there(each, wait, moment)]
         if there:
             self._broken("W5", saga, f"{self._name(row, step)} timed out, and {there[0].event.event} was there")
+
+    def _check_silence(self, saga: UUID, row: SagaRow, step: int) -> None:
+        """W6: a timeout that passed while every leader was away is recorded only after a leader has moved it.
+
+        A process that was suspended may record a timeout after it was moved, if that had passed while a leader was seen.
+        """
+        first = self._moments.get((saga, step), 0.0) + self._database.epoch
+        moved = self._database.watched.moved.get(CommandRef(saga, step), [])
+        if not any(self._is_lawful(moment) for moment in (first, *moved)):
+            self._broken("W6", saga, f"{self._name(row, step)} timed out while every leader was away")
+
+    def _is_lawful(self, moment: float) -> bool:
+        """Tells whether a timeout of this moment may count: a leader was seen, or is seen again and had moved the earlier ones before."""
+        led_at, n = self._database.led_at, bisect_right(self._database.led_at, moment)
+        if n == 0 or moment - led_at[n - 1] <= LEADER_SILENT_SECONDS:
+            return True
+        moves = [at for at in self._database.watched.moved_at if n < len(led_at) and led_at[n - 1] < at <= led_at[n]]
+        return bool(moves) and moves[-1] < moment
 
     def _was_there(self, kept: InboxRow, wait: Wait, moment: float) -> bool:
         """Tells whether an event that nobody has consumed was there when the time was over."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Final
 from uuid import UUID
@@ -15,10 +16,10 @@ from saga.runtime.handlers.answers import Pending
 from saga.runtime.handlers.context import Context
 from saga.runtime.handlers.handler_shape import Handler
 from saga.testing.clocks.virtual_loop import VirtualLoop
-from tests.simulation.seeds.chance import Chance, Edits
-from tests.simulation.seeds.plan import Plan
+from tests.simulation.seeds.chance import OUTAGE, Chance, Edits
+from tests.simulation.seeds.plan import Plan, TimedFault
 from tests.simulation.seeds.waits import CANCELLING, NAMES, waiting_plan_of
-from tests.simulation.waits.inbox_watch import REPEATED, InboxWatch
+from tests.simulation.waits.inbox_watch import EXTENDED, REPEATED, InboxWatch
 from tests.simulation.worlds.definitions import DefinitionPlan
 from tests.simulation.worlds.machine import SimulatedSagas
 from tests.simulation.worlds.services import Rates, Services, Step, Value
@@ -57,8 +58,16 @@ class WaitingWorld(World):
 
     def report(self) -> Report:
         report = super().report()
-        report.waits = self.inbox_watch.counts
+        report.waits = self.inbox_watch.counts + Counter({EXTENDED: len(self.database.watched.moved)})
         return report
+
+    def _happen(self, fault: TimedFault) -> None:
+        if fault.kind != OUTAGE:
+            super()._happen(fault)
+        elif self.chance.planned(fault.name, fault.kind):
+            for machine in self.machines:
+                if machine.role.is_supervisor:
+                    machine.freeze(fault.seconds)
 
     async def _main(self) -> None:
         for saga in self.plan.sagas:

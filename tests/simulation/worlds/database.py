@@ -10,11 +10,11 @@ from typing import Final, Protocol
 from uuid import UUID
 
 from saga.memory.data.commands import CommandRow, Commands
-from saga.memory.data.database import Database
+from saga.memory.data.database import Database, Leader
 from saga.memory.data.transaction import Transaction
 from saga.memory.store import MemoryStore
 from saga.ports.adapter import StoreOptions
-from saga.ports.values.claim import Claim, DeliveredCommand
+from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications
 from saga.ports.values.write import Write, WriteConflict
 from saga.testing.clocks.virtual_loop import OUTSIDE, VirtualLoop
@@ -41,11 +41,20 @@ class WatchedCommands(Commands):
         super().__init__()
         self._on_claim = on_claim
         self._volatile: list[CommandRow] = []  # the rows before the transaction
+        self.moved: dict[CommandRef, list[float]] = {}  # new moments of timeouts, in seconds since the epoch
+        self.moved_at: list[float] = []  # when the leader has moved those that had passed
 
     def claim(self, row: CommandRow, owner: int, claim: int | None, lease_until: float) -> None:
         self._volatile.append(copy(row))
         super().claim(row, owner, claim, lease_until)
         self._on_claim(row)
+
+    def extend_timeouts(self, now: float, until: float, is_free: Callable[[CommandRef], bool]) -> list[CommandRow]:
+        late = super().extend_timeouts(now, until, is_free)
+        for row in late:
+            self.moved.setdefault(row.ref, []).append(until)
+        self.moved_at.append(now)
+        return late
 
     def flush(self) -> None:
         """Puts a commit on the disk, and with it every earlier one."""
@@ -71,14 +80,20 @@ class WatchedCommands(Commands):
 
 
 class WatchedDatabase(Database):
-    """Shows every commit to the observer. Notifications are lost, doubled and late."""
+    """Shows every commit to the observer. Notifications are lost, doubled and late. `led_at`: when a leader was seen, since the epoch."""
 
     def __init__(self, loop: VirtualLoop, clock: MachineClock, arrivals: Arrivals, watcher: Watcher) -> None:
         super().__init__(clock, EPOCH)
         self.commands = self.watched = WatchedCommands(watcher.claimed)
         self.watcher = watcher
+        self.led_at: list[float] = []
         self._loop = loop
         self._arrivals = arrivals
+
+    def __setattr__(self, name: str, value: object) -> None:
+        super().__setattr__(name, value)
+        if name == "leader" and isinstance(value, Leader):
+            self.led_at.append(self.epoch + value.seen_at)
 
     def epoch_now(self) -> float:
         return self.epoch + self.now()

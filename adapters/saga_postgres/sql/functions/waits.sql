@@ -1,6 +1,10 @@
 -- Waits and timers: parking commands, consuming events, and waking what is parked. `commit_batch` and `start_batch` know nothing of them.
 -- Lock order: inbox, saga, command. Waking never waits for a lock, so that it can be in nobody's way.
 
+comment on column command.until is
+    'The moment for which it is parked: of a timer, or the end of a wait. It is set once, and moved only by an outage, if it is the end of '
+    'a wait; due_at is when a process looks next. Null: none';
+
 create or replace function park(
     p_saga uuid[], p_step smallint[], p_claim bigint[], p_seconds float8[], p_names text[], p_kept boolean[], p_channel text
 ) returns void
@@ -214,6 +218,36 @@ begin
     return cardinality(v_sagas);
 end $$;
 comment on function wake_overlooked is 'Wakes up to 1,000 sagas of which nobody has woken what is parked for their newest events';
+
+create or replace function extend_timeouts(
+    p_saga uuid, p_step smallint, p_seconds float8, p_walk integer, out saga uuid, out step smallint, out extended integer
+)
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+-- Walks over p_walk commands after p_saga and p_step in the order of their keys: an index on until would cost more for each wait than this
+-- walk after an outage. Returns where it stopped; saga is null if that was the end. A command that waits for no event is a timer, and stays.
+declare
+    v_walked integer; v_saga uuid[]; v_step smallint[];
+begin
+    with walked as (
+        select c.saga, c.step, c.awaits is not null and c.until <= now() as is_late from command c
+        where (c.saga, c.step) > (p_saga, p_step) order by c.saga, c.step limit p_walk
+    )
+    select (select count(*) from walked), (select w.saga from walked w order by w.saga desc, w.step desc limit 1),
+           (select w.step from walked w order by w.saga desc, w.step desc limit 1),
+           array(select w.saga from walked w where w.is_late order by w.saga, w.step),
+           array(select w.step from walked w where w.is_late order by w.saga, w.step)
+    into v_walked, saga, step, v_saga, v_step;
+    saga := case when v_walked = p_walk then saga end;
+    with free as (
+        select c.saga, c.step from unnest(v_saga, v_step) as late(saga, step)
+        join command c on c.saga = late.saga and c.step = late.step
+        where c.awaits is not null and c.until <= now() for no key update of c skip locked
+    )
+    update command c set until = now() + seconds(p_seconds) from free where c.saga = free.saga and c.step = free.step;
+    get diagnostics extended = row_count;
+end $$;
+comment on function extend_timeouts is 'Moves timeouts that have passed, after an outage, and says where the next call goes on; saga null: that was the end';
 
 create or replace function completion_key() returns bytea
 language sql stable security definer set search_path from current as $$

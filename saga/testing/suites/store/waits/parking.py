@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from msgspec.structs import replace
 
 from saga.core.state.phase import Phase
 from saga.ports.inbox import Receipt
+from saga.ports.values.start import Start
 from saga.ports.values.write import Consumption, Delay, Drop, Parking
 from saga.testing.suites.store.stage import (
     COMPENSATE,
@@ -124,6 +126,26 @@ class ParkingTests(WaitStage):
         assert 0 < found.until - (claim.lease_ends + claim.store_clock) < 60
         assert await process.commit(replace(unmoved(start), parkings=[Parking(0, None, is_kept=False)])) == []
         assert (await process.fetch(ref(start)))[0].until is None
+
+    async def test_timeouts_that_have_passed_are_extended(self) -> None:
+        """Those of commands that wait for an event, parked or claimed. A timer, and a timeout that has time left, stay as they are."""
+        process = await self.process()
+        moments: dict[str, tuple[Start, float]] = {}
+        for name, names, seconds in (("late", ["review"], -5.0), ("early", ["review"], 60.0), ("timer", [], -5.0)):
+            start = await self.started(process, definition=graph(wait(), name="waiting"))
+            write = parked(await process.poll_one(), *names, seconds=seconds)
+            due = replace(write, delays=[replace(write.delays[0], after_seconds=0.0)])
+            assert await process.commit(due) == []
+            moments[name] = start, (await process.poll_one()).until or 0.0
+        inbox = process.adapter.inbox
+
+        assert (await inbox.extend_timeouts(30.0), await inbox.extend_timeouts(30.0)) == (1, 0)
+
+        moved = {
+            name: ((await process.fetch(ref(start)))[0].until or 0.0) - moment
+            for name, (start, moment) in moments.items()
+        }
+        assert moved == {"late": pytest.approx(35.0, abs=3.0), "early": 0.0, "timer": 0.0}
 
     async def test_another_operation_loses_moment_and_names(self) -> None:
         process = await self.process()
