@@ -9,7 +9,7 @@ from uuid import UUID
 
 from saga.ports.inbox import InboxEvent, KeptEvent, Receipt
 from saga_postgres.announce.channels import prefix
-from saga_postgres.array_literals import array_literals, quoted_text
+from saga_postgres.array_literals import array_literals, quoted_text, quoted_word
 from saga_postgres.connection.pool import Connection, Pool
 from saga_postgres.hot_path.caller_transactions import CallerTransactions
 from saga_postgres.hot_path.calls import in_schema
@@ -19,9 +19,9 @@ from saga_postgres.statements import statements
 _SQL: Final = statements("inbox")
 _FIRST: Final = _SQL["first"]
 _EVENTS: Final = _SQL["events"]
-_SEND: Final = "select send_event($1, $2, $3, $4)"
+_SEND: Final = "select send_events($1::text::uuid[], $2::text::text[], $3::text::text[], $4)"
 _COMPLETION_KEY: Final = "select completion_key()"
-_WAKE: Final = "select wake_saga($1, $2)"
+_WAKE: Final = "select wake_sagas($1::text::uuid[], $2)"
 _WAKE_OVERLOOKED: Final = "select wake_overlooked($1)"
 _EXTEND_TIMEOUTS: Final = "select saga, step, extended from extend_timeouts($1, $2, $3, $4)"
 WALK_MAX: Final = 5_000
@@ -34,19 +34,21 @@ class PostgresInbox:
     def __init__(self, pool: Pool, namespace: str) -> None:
         self._pool = pool
         self._callers = CallerTransactions(pool)
-        self._send = in_schema(_SEND, "send_event", namespace)
+        self._send = in_schema(_SEND, "send_events", namespace)
         self._channel_prefix = prefix(namespace)
 
-    async def send(self, saga: UUID, event: InboxEvent, *, connection: Connection = None) -> Receipt:
+    async def send(self, events: Sequence[tuple[UUID, InboxEvent]], *, connection: Connection = None) -> list[Receipt]:
         fetch: Fetch = self._pool.fetch
         if connection is not None:
             await self._callers.check(connection)
             fetch = partial(self._callers.fetch, connection)
-        ((receipt,),) = await fetch(self._send, saga, event.event, event.name, event.payload)
-        return Receipt[receipt]
+        rows = [(saga.hex, quoted_text(event.event), quoted_word(event.name)) for saga, event in events]
+        payloads = [event.payload for _, event in events]
+        ((receipts,),) = await fetch(self._send, *array_literals(rows, 3), payloads)
+        return [Receipt[receipt] for receipt in receipts]
 
-    async def wake(self, saga: UUID) -> None:
-        await self._pool.fetch(_WAKE, saga, self._channel_prefix)
+    async def wake(self, sagas: Sequence[UUID]) -> None:
+        await self._pool.fetch(_WAKE, *array_literals([(saga.hex,) for saga in sagas], 1), self._channel_prefix)
 
     async def wake_overlooked(self) -> int:
         ((count,),) = await self._pool.fetch(_WAKE_OVERLOOKED, self._channel_prefix)

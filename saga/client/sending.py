@@ -44,9 +44,8 @@ class Sending:
 
     async def keep(self, saga: UUID, graph: Graph, event: InboxEvent, tx: CallerTransaction | None) -> Sent:
         """Keeps an event that has been checked."""
-        inbox = self.process.adapter.inbox
         connection: Connection = None if tx is None else await driver_connection(tx)
-        match await inbox.send(saga, event, connection=connection):
+        match await self.process.sender.send(saga, event, connection):
             case Receipt.ENDED:
                 raise Conflict(f"the saga {saga} of {graph.name} has ended: the event {event.name} was not kept")
             case Receipt.NO_SAGA:
@@ -56,8 +55,6 @@ class Sending:
                     f"the id {event.event!r} was used for another event of the saga {saga}: send this one under an id of its own"
                 )
             case receipt:
-                if tx is None:  # G61: a transaction of its own, after that of the event
-                    await inbox.wake(saga)
                 return Sent(event.event, is_new=receipt is Receipt.KEPT)
 
     async def complete(self, token: str, completion: Completion) -> Sent:
@@ -90,10 +87,10 @@ class Sending:
         return any((one.event, one.payload) == (event.event, event.payload) for one in sent)
 
     async def _graph(self, saga: UUID) -> Graph:
-        found = await self.process.ledger.statuses([saga])
-        if saga not in found:
+        status = await self.process.sender.status(saga)
+        if status is None:
             raise NotFound(f"there is no saga {saga}")
-        return await self.process.definitions.graph(found[saga].definition)
+        return await self.process.definitions.graph(status.definition)
 
 
 def _check(graph: Graph, event: InboxEvent) -> None:

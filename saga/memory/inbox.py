@@ -21,31 +21,36 @@ class MemoryInbox:
         self._database = database
         self._session = session
 
-    async def send(self, saga: UUID, event: InboxEvent, *, connection: Transaction | None = None) -> Receipt:
-        database = self._database
+    async def send(
+        self, events: Sequence[tuple[UUID, InboxEvent]], *, connection: Transaction | None = None
+    ) -> list[Receipt]:
         if connection is not None:
             self._session.check(connection)
         async with self._session.using(connection) as transaction:
-            await transaction.lock(("event", saga, event.event))
-            row = database.inbox.get(saga, event.event)
-            known = transaction.events.get((saga, event.event)) or (None if row is None else row.event)
-            if known is not None:
-                return Receipt.REPEATED if known == event else Receipt.DIFFERENT
-            stored = database.sagas.get(saga)
-            state = (
-                transaction.sagas[saga][1] if saga in transaction.sagas else None if stored is None else stored.state
-            )
-            if state is None:
-                return Receipt.NO_SAGA
-            if state.phase.is_terminal:
-                return Receipt.ENDED
-            transaction.events[saga, event.event] = event
-            transaction.then(partial(_keep, database, saga, event))
+            for key in sorted((saga, event.event) for saga, event in events):
+                await transaction.lock(("event", *key))
+            return [self._send(transaction, saga, event) for saga, event in events]
+
+    def _send(self, transaction: Transaction, saga: UUID, event: InboxEvent) -> Receipt:
+        database = self._database
+        row = database.inbox.get(saga, event.event)
+        known = transaction.events.get((saga, event.event)) or (None if row is None else row.event)
+        if known is not None:
+            return Receipt.REPEATED if known == event else Receipt.DIFFERENT
+        stored = database.sagas.get(saga)
+        state = transaction.sagas[saga][1] if saga in transaction.sagas else None if stored is None else stored.state
+        if state is None:
+            return Receipt.NO_SAGA
+        if state.phase.is_terminal:
+            return Receipt.ENDED
+        transaction.events[saga, event.event] = event
+        transaction.then(partial(_keep, database, saga, event))
         return Receipt.KEPT
 
-    async def wake(self, saga: UUID) -> None:
+    async def wake(self, sagas: Sequence[UUID]) -> None:
         await self._session.enter()
-        wake(self._database, saga)
+        for saga in sagas:
+            wake(self._database, saga)
 
     async def wake_overlooked(self) -> int:
         await self._session.enter()

@@ -39,6 +39,11 @@ class Receipt(Enum):
     ENDED = "the saga has ended"
     NO_SAGA = "there is no such saga"
 
+    @property
+    def is_kept(self) -> bool:
+        """True if the event is in the inbox."""
+        return self in {Receipt.KEPT, Receipt.REPEATED}
+
 
 class Inbox(Protocol):
     """Keeps events until their saga is purged, consumed or not (G59). Commits consume them, see `Write.consumptions`.
@@ -47,17 +52,19 @@ class Inbox(Protocol):
         Unavailable: by every method; of a change, the outcome is unknown. Sending again with the same id is safe.
     """
 
-    async def send(self, saga: UUID, event: InboxEvent, *, connection: Connection = None) -> Receipt:
-        """Keeps an event, durably. The caller then wakes its saga, in a second transaction (G61).
+    async def send(self, events: Sequence[tuple[UUID, InboxEvent]], *, connection: Connection = None) -> list[Receipt]:
+        """Keeps events, each of its saga, durably and in one transaction. The caller then wakes the sagas, in a second one (G61).
 
-        `connection`: take part in its transaction, which the sender has begun. Then `wake_overlooked` of any process wakes the saga.
+        Returns a receipt for each. Of two with the same id of one saga, the first one counts.
+
+        `connection`: take part in its transaction, which the sender has begun. Then `wake_overlooked` of any process wakes the sagas.
 
         Raises:
             UsageError: `connection` is not in a transaction of this store's database; nothing was written.
         """
 
-    async def wake(self, saga: UUID) -> None:
-        """Makes due what is parked for the new events of a saga (G62), and notifies the processes of their services."""
+    async def wake(self, sagas: Sequence[UUID]) -> None:
+        """Makes due what is parked for the new events of sagas (G62), and notifies the processes of their services."""
 
     async def wake_overlooked(self) -> int:
         """Does the same for all sagas whose sender has not done it. Returns how many there were; at most 1,000 at once."""

@@ -27,6 +27,7 @@ from saga.runtime.claims.poller import Poller
 from saga.runtime.commit.committer import Committer
 from saga.runtime.commit.end_waiters import EndWaiters
 from saga.runtime.commit.outcome_queue import OutcomeQueue
+from saga.runtime.commit.sender import Sender
 from saga.runtime.commit.starter import Starter
 from saga.runtime.definition_cache import DefinitionCache
 from saga.runtime.follow_up import FollowUp
@@ -73,6 +74,7 @@ class Process:
     router: Router
     dispatcher: Dispatcher | None
     starter: Starter
+    sender: Sender
     runners: StepRunners
     executor: Executor
     heartbeat: HeartbeatLoop
@@ -93,7 +95,7 @@ class Process:
         self.adapter, self.clock, self.telemetry = adapter, clock, telemetry
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         self.loop_watch, self.refusals = LoopWatch(), Refusals(clock)
-        self.background = background = BackgroundLoops(clock)
+        self.background, self.sender = BackgroundLoops(clock), Sender(adapter.inbox, adapter.ledger)
         self.definitions = definitions = DefinitionCache(adapter.directory)
         self.end_waiters = waiters = EndWaiters(adapter.ledger, clock)
         self.identity = identity = ProcessIdentity()
@@ -110,7 +112,7 @@ class Process:
         self.dispatcher = dispatcher = (
             None
             if bus is None
-            else Dispatcher((bus, *bus_options.also_read), envelopes, adapter, router, intake, background)
+            else Dispatcher((bus, *bus_options.also_read), envelopes, adapter, router, intake, self.background)
         )
         follow_up = FollowUp(clock, router, intake, requests, waiters, dispatcher, meter, lease_seconds)
         leaders = LeaderWatch(clock)
@@ -139,6 +141,9 @@ class Process:
             self.redriver.run,
             self._committer.run,
             self.starter.run,
+            self.sender.sends.run,
+            self.sender.statuses.run,
+            self.runners.looks.run,
             self.poller.run,
             self._leases.run,
             self.end_waiters.run,

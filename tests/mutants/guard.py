@@ -147,7 +147,7 @@ GUARDS: Final = (
     Guard(
         "G59",
         "A consumed event stays until its saga is purged: its id makes a second copy void.",
-        f"`send_event` (SQL){_SQL}",
+        f"`send_events` (SQL){_SQL}",
     ),
     Guard(
         "G60",
@@ -157,12 +157,12 @@ GUARDS: Final = (
     Guard(
         "G61",
         "A send is two transactions: the event is committed; then the commands that are parked for it are made due.",
-        f"`client/sending.py`, `send_event` (SQL){_SQL}",
+        f"`runtime/commit/sender.py`, `send_events` (SQL){_SQL}",
     ),
     Guard(
         "G62",
         "A send makes the parked commands of its saga due that listen to the name.",
-        f"`wake_saga` (SQL){_SQL}",
+        f"`wake_sagas` (SQL){_SQL}",
     ),
     Guard("G63", "A parked command is due again by time, too: no wake-up is relied upon.", "`runtime/steps/engine.py`"),
     Guard(

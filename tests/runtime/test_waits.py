@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -10,7 +11,9 @@ from msgspec import structs
 from pydantic import BaseModel
 
 import saga
-from saga import Conflict, Context, Definition, InputRefused, Participant, Pending, UsageError
+from saga import Conflict, Context, Definition, InputRefused, NotFound, Participant, Pending, UsageError
+from saga.client.ending import Sent
+from saga.client.sending import SameIdError
 from saga.core.ids import RANDOM_BYTES, uuid7
 from tests.runtime.world import Sql, World, until
 
@@ -154,6 +157,29 @@ async def test_an_event_that_the_saga_does_not_know_is_refused(any_world: World)
     with pytest.raises(Conflict, match="r-1"):
         await handle.send("cancelled", id="r-1")
     await handle.result(20)
+
+
+async def test_events_that_are_sent_at_once_have_their_own_answers(any_world: World) -> None:
+    desk = Desk()
+    app = await any_world.join(desk.participant)
+    handles = [await app.start(desk.transfer()) for _ in range(3)]
+    await handles[2].send("cancelled", id="c-1")
+    await handles[2].result(20)
+
+    found = await asyncio.gather(
+        *(handle.send("review", {"approved": True}, id="r-1") for handle in handles),
+        handles[0].send("review", {"approved": True}, id="r-1"),
+        handles[1].send("cancelled", id="r-1"),
+        app.send(app.new_id(), "review"),
+        return_exceptions=True,
+    )
+    for handle in handles[:2]:
+        await handle.result(20)
+
+    new, other, ended, again, different, unknown = found
+    assert [isinstance(sent, Sent) and sent.is_new for sent in (new, other, again)] == [True, True, False]
+    assert [type(error) for error in (ended, different, unknown)] == [Conflict, SameIdError, NotFound]
+    assert desk.calls.count("ship") == 2
 
 
 async def test_a_saga_that_only_waits_is_looked_at_once_a_day(any_world: World) -> None:

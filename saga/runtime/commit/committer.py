@@ -196,9 +196,7 @@ class Committer:
         if conflict.state is None:
             return
         if conflict.is_event_gone:  # another step has consumed it: the wait looks into the inbox again (G55, G56)
-            group.outcomes = [
-                outcome if outcome.consumes is None else Outcome(outcome.claim, None) for outcome in group.outcomes
-            ]
+            group.outcomes = _without_gone_events(group.outcomes)
         # The row is unchanged: a step that was never claimed is claimed by now, or, the second time, the rejection is of an old claim
         elif alone and conflict.version == group.version and (not group.unclaimed or group.conflicts > CONFLICTS_MAX):
             group.outcomes = [outcome for outcome in group.outcomes if not outcome.is_fenced]
@@ -240,6 +238,19 @@ class Committer:
             await self._commit([group], Notifications(), alone=True)
         elif group.action is not None:
             group.refusal = error
+
+
+def _without_gone_events(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Lets the waits look again. Of several that have found the same event, the first keeps it: they would all find it again together."""
+    firsts = {outcome.consumes: outcome for outcome in reversed(outcomes)}
+    consuming = [outcome for outcome in outcomes if outcome.consumes is not None]
+    is_shared = any(firsts[outcome.consumes] is not outcome for outcome in consuming)
+    return [
+        outcome
+        if outcome.consumes is None or (is_shared and firsts[outcome.consumes] is outcome)
+        else Outcome(outcome.claim, None)
+        for outcome in outcomes
+    ]
 
 
 def _rewrite(group: OutcomeGroup, error: SagaError) -> None:

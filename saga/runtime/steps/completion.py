@@ -15,8 +15,7 @@ from saga.runtime.handlers.answers import GiveUp, Pending, Reject
 from saga.runtime.leader_watch import LeaderWatch
 from saga.runtime.planning.outcome import Outcome
 from saga.runtime.steps.attempt import Attempt
-from saga.runtime.steps.engine import AGAIN_SECONDS, LOOK_SECONDS
-from saga.runtime.steps.inbox_looks import InboxLooks
+from saga.runtime.steps.engine import AGAIN_SECONDS, LOOK_SECONDS, Looks
 from saga.runtime.timing.store_clock import StoreClock
 
 NOT_COMPLETED: Final = "nobody has completed it in time"
@@ -45,7 +44,7 @@ class Completions:
     """Parks the steps that answer `Pending`, and finds their outcomes."""
 
     inbox: Inbox
-    looks: InboxLooks
+    looks: Looks
     clock: StoreClock
     leaders: LeaderWatch
     _key: bytes | None = None
@@ -70,7 +69,7 @@ class Completions:
         patience = self.leaders.timeout_pause(-left) if left <= 0 else 0.0
         name, step = awaited_name(attempt.step.name), attempt.claim.step
         try:
-            event = await self.looks.first(attempt.claim.saga, (name,))
+            event = await self.looks.ask((attempt.claim.saga, (name,)))
         except SagaError as error:
             return attempt.ongoing(AGAIN_SECONDS, f"cannot look into the inbox: {error}")
         if event is not None:

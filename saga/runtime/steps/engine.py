@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
+from uuid import UUID
 
 from msgspec import Raw
 from msgspec.json import encode
@@ -17,9 +19,9 @@ from saga.core.text import storable
 from saga.ports.inbox import InboxEvent
 from saga.ports.values.claim import Claim
 from saga.ports.values.write import Parking
+from saga.runtime.commit.gathering import Gathering
 from saga.runtime.leader_watch import LeaderWatch
 from saga.runtime.planning.outcome import Outcome
-from saga.runtime.steps.inbox_looks import InboxLooks
 from saga.runtime.timing.store_clock import StoreClock
 
 LOOK_SECONDS: Final = 86_400.0
@@ -27,12 +29,15 @@ LOOK_SECONDS: Final = 86_400.0
 AGAIN_SECONDS: Final = 1.0
 """The pause after a look that the store did not answer."""
 
+Looks: TypeAlias = Gathering[tuple[UUID, Sequence[str]], InboxEvent | None]
+"""Asks for the event of a saga that was sent first under one of these names, and that no step has consumed."""
+
 
 @dataclass(frozen=True, slots=True)
 class EngineRunner:
     """Runs the claims of waits and timers. Any process of their service may: the outcome is the commit, and there is no effect."""
 
-    looks: InboxLooks
+    looks: Looks
     clock: StoreClock
     leaders: LeaderWatch
 
@@ -56,7 +61,7 @@ class EngineRunner:
         is_over = wait.wait_ms is not None and left <= 0  # read first: an event that is there wins (G65)
         patience = self.leaders.timeout_pause(-left) if is_over else 0.0
         try:
-            event = await self.looks.first(claim.saga, wait.names)
+            event = await self.looks.ask((claim.saga, wait.names))
         except Exception as error:  # noqa: BLE001 (whatever goes wrong with a look, the wait goes on)
             return Outcome(
                 claim, ev.Ongoing(claim.step, AGAIN_SECONDS), error=storable(f"cannot look into the inbox: {error}")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from saga.ports.adapter import StoreAdapter
 from saga.ports.journal import Journal
 from saga.runtime.after_commit import AfterCommit
+from saga.runtime.commit.gathering import Gathering
 from saga.runtime.identity import ProcessIdentity
 from saga.runtime.leader_watch import LeaderWatch
 from saga.runtime.planning.planner import CommitPlanner
 from saga.runtime.steps.completion import Completions
-from saga.runtime.steps.engine import EngineRunner
+from saga.runtime.steps.engine import EngineRunner, Looks
 from saga.runtime.steps.external import ExternalRunner
-from saga.runtime.steps.inbox_looks import InboxLooks
 from saga.runtime.steps.journaled import JournaledRunner
 from saga.runtime.steps.runner import StepRunner
 from saga.runtime.steps.transactional import TransactionalRunner
@@ -36,7 +36,7 @@ class StepRunners:
         self.transactional: StepRunner = self._watched(
             TransactionalRunner(adapter, clock, identity, planner, after_commit)
         )
-        self.looks: InboxLooks = InboxLooks(adapter.inbox)
+        self.looks: Looks = Gathering(adapter.inbox.first)
         self.engine: EngineRunner = EngineRunner(self.looks, clock, leaders)
         completions = Completions(adapter.inbox, self.looks, clock, leaders)
         self.external: StepRunner = self._watched(ExternalRunner(clock, adapter.options.margin_seconds, completions))

@@ -260,13 +260,15 @@ class _FaultyInbox:
         self.events = inner.events
         self.completion_key = inner.completion_key
 
-    async def send(self, saga: UUID, event: InboxEvent, *, connection: Transaction | None = None) -> Receipt:
+    async def send(
+        self, events: Sequence[tuple[UUID, InboxEvent]], *, connection: Transaction | None = None
+    ) -> list[Receipt]:
         if connection is not None:
-            return await self._inner.send(saga, event, connection=connection)
-        return await self._session.call("send", lambda: self._inner.send(saga, event))
+            return await self._inner.send(events, connection=connection)
+        return await self._session.call("send", lambda: self._inner.send(events))
 
-    async def wake(self, saga: UUID) -> None:
-        await self._session.call("wake", lambda: self._inner.wake(saga))
+    async def wake(self, sagas: Sequence[UUID]) -> None:
+        await self._session.call("wake", lambda: self._inner.wake(sagas))
 
     async def extend_timeouts(self, by_seconds: float) -> int:
         return await self._session.call("extend_timeouts", lambda: self._inner.extend_timeouts(by_seconds))

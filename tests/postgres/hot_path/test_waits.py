@@ -17,6 +17,10 @@ from saga.testing.suites.store.waits.stage import LATER_SECONDS, REVIEW, WaitSta
 from tests.stores import OnPostgres
 
 PARKING = [Parking(0, LATER_SECONDS, ["review"])]
+SCANS = """
+select indexrelname, idx_scan from pg_stat_user_indexes where schemaname = 'saga' and indexrelname in ('command_due', 'inbox_unwoken')
+order by indexrelname
+"""
 
 
 class TestTwoSessions(OnPostgres, WaitStage):
@@ -71,12 +75,43 @@ class TestTwoSessions(OnPostgres, WaitStage):
         process = await self.process()
         start = await self.waiting(process)
         async with sql.transaction():
-            assert await process.adapter.inbox.send(start.saga, REVIEW) is Receipt.KEPT
+            assert await process.adapter.inbox.send([(start.saga, REVIEW)]) == [Receipt.KEPT]
             await sql.execute("select from inbox for no key update")
-            await process.adapter.inbox.wake(start.saga)
+            await process.adapter.inbox.wake([start.saga])
         assert await process.poll() == []
         assert await process.adapter.inbox.wake_overlooked() == 1
         assert len(await process.poll()) == 1
+
+    async def test_a_saga_whose_row_is_locked_keeps_no_other_of_its_group_waiting(
+        self, sql: asyncpg.Connection[asyncpg.Record]
+    ) -> None:
+        process = await self.process()
+        inbox, starts = process.adapter.inbox, [await self.waiting(process) for _ in range(3)]
+        sagas = [start.saga for start in starts]
+        assert await inbox.send([(saga, REVIEW) for saga in sagas]) == [Receipt.KEPT] * 3
+        async with sql.transaction():
+            await sql.execute("select from saga where id = $1 for key share", sagas[0])
+            await sql.execute("select from command where saga = $1 for update", sagas[1])
+            await inbox.wake(sagas)
+            assert [claim.saga for claim in await process.poll()] == sagas[2:]
+        assert await inbox.wake_overlooked() == 2
+        assert {claim.saga for claim in await process.poll()} == set(sagas[:2])
+
+    async def test_waking_and_parking_pass_no_other_commands_and_events(
+        self, sql: asyncpg.Connection[asyncpg.Record]
+    ) -> None:
+        """A session that made its plans while the tables were empty keeps them when a million commands are parked."""
+        process = await self.process()
+        start = await self.waiting(process)
+        assert await process.adapter.inbox.send([(start.saga, REVIEW)]) == [Receipt.KEPT]
+        before = await sql.fetch(SCANS)
+        await sql.execute("select wake_sagas(array[$1::uuid], '')", start.saga)
+        await sql.execute(
+            "select park(array[$1::uuid], array[0::smallint], array[null::bigint], '{60}', '{\"{review}\"}', '{t}', '')",
+            start.saga,
+        )
+        await sql.execute("select pg_stat_force_next_flush()")
+        assert await sql.fetch(SCANS) == before
 
     async def test_consumer_waits_for_another_one(self) -> None:
         """It gets the event if the other transaction is rolled back, and else nothing."""
@@ -111,7 +146,7 @@ class TestTwoSessions(OnPostgres, WaitStage):
     ) -> None:
         process = await self.process()
         start = await self.started(process)
-        assert await process.adapter.inbox.send(start.saga, REVIEW) is Receipt.KEPT
+        assert await process.adapter.inbox.send([(start.saga, REVIEW)]) == [Receipt.KEPT]
         await sql.execute("delete from saga")
         assert await process.adapter.inbox.wake_overlooked() == 1
         assert await sql.fetchval("select count(*) from inbox") == 0

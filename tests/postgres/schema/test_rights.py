@@ -136,6 +136,6 @@ async def test_the_role_sends_events_and_wakes_sagas(tables: Tables, role: str) 
 
     await tables.execute(f"reset role; grant select, insert on inbox to {role}; set role {role}")
     saga = await add_saga(tables, await add_definition(tables), "DPP")
-    assert await tables.fetchval("select send_event($1, 'r-1', 'review', '1')", saga) == "KEPT"
-    await tables.execute("select wake_saga($1, 'saga_saga_')", saga)
+    assert await tables.fetchval("select send_events(array[$1::uuid], '{r-1}', '{review}', '{1}')", saga) == ["KEPT"]
+    await tables.execute("select wake_sagas(array[$1::uuid], 'saga_saga_')", saga)
     assert await tables.fetchval("select is_woken from inbox")

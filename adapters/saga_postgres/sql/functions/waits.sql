@@ -1,5 +1,7 @@
 -- Waits and timers: parking commands, consuming events, and waking what is parked. `commit_batch` and `start_batch` know nothing of them.
 -- Lock order: inbox, saga, command. Waking never waits for a lock, so that it can be in nobody's way.
+-- Rows are found by their keys. `is true` and `is not true` keep the planner off the indexes of queued commands and of new events, which are
+-- short while a session makes its plans, and have a million entries later.
 
 comment on column command.until is
     'The moment for which it is parked: of a timer, or the end of a wait. It is set once, and moved only by an outage, if it is the end of '
@@ -25,7 +27,7 @@ begin
     with due as (
         update command c set due_at = now() from generate_series(1, cardinality(p_saga)) as w(n)
         where c.saga = p_saga[w.n] and c.step = p_step[w.n]
-          and c.owner is null and c.due_at > now() and c.due_at <> 'infinity' and c.awaits is not null
+          and (c.owner is null and c.due_at > now() and c.due_at <> 'infinity') is true and c.awaits is not null
           and exists (select from inbox i where i.saga = c.saga and i.consumed_by is null and i.name = any (c.awaits))
         returning c.service
     )
@@ -75,7 +77,7 @@ begin
             s_changed[v_n] := true;
         end loop;
     end if;
-    if cardinality(w_s) > 0 then  -- a row that is inserted here cannot be seen by `wake_saga`, which looks for this lock instead
+    if cardinality(w_s) > 0 then  -- a row that is inserted here cannot be seen by `wake_sagas`, which looks for this lock instead
         perform 1 from saga s where s.id = any (
             select s_id[w.n] from generate_series(1, cardinality(s_id)) as w(n)
             where not s_changed[w.n] and w.n = any (w_s) and w.n = any (c_s)
@@ -132,78 +134,92 @@ begin
 end $$;
 comment on function start_waits is 'As start_batch, with what the first commands wait for';
 
-create or replace function send_event(p_saga uuid, p_id text, p_name text, p_payload bytea) returns text
-language plpgsql set search_path from current set plan_cache_mode = force_generic_plan set enable_seqscan = off as $$
--- Returns the name of a `Receipt`. Locks no row of the saga: nobody waits for the sender's transaction.
+create or replace function send_events(p_saga uuid[], p_id text[], p_name text[], p_payload bytea[]) returns text[]
+language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
+set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
+-- Returns the name of a `Receipt` for each event. Locks no row of the sagas: nobody waits for the senders' transaction.
 declare
-    v_phase "char";
-    v_is_same boolean;
+    v_saga uuid[];  -- of the events that are kept now, as v_id
+    v_id text[];
 begin
-    select i.name = p_name and i.payload = p_payload into v_is_same from inbox i where i.saga = p_saga and i.id = p_id;
-    if not found then
-        select s.phase into v_phase from saga s where s.id = p_saga;
-        if not found then
-            return 'NO_SAGA';
-        elsif is_terminal(v_phase) then
-            return 'ENDED';
-        end if;
-        insert into inbox (saga, id, name, payload) values (p_saga, p_id, p_name, p_payload) on conflict (saga, id) do nothing;
-        if found then
-            return 'KEPT';
-        end if;
-        select i.name = p_name and i.payload = p_payload into v_is_same from inbox i where i.saga = p_saga and i.id = p_id;
+    with kept as (
+        insert into inbox (saga, id, name, payload)
+        select distinct on (w.saga, w.id) w.saga, w.id, w.name, w.payload
+        from unnest(p_saga, p_id, p_name, p_payload) with ordinality as w(saga, id, name, payload, n)
+        join saga s on s.id = w.saga and not is_terminal(s.phase)
+        order by w.saga, w.id, w.n  -- so that no two senders wait for each other
+        on conflict (saga, id) do nothing returning saga, id
+    )
+    select array_agg(kept.saga), array_agg(kept.id) into v_saga, v_id from kept;
+    if cardinality(v_saga) = cardinality(p_saga) then
+        return array_fill('KEPT'::text, array[cardinality(p_saga)]);
     end if;
-    return case when v_is_same then 'REPEATED' else 'DIFFERENT' end;
+    return array(
+        select case when i.id is null and s.id is null then 'NO_SAGA' when i.id is null then 'ENDED'
+                    when (w.saga, w.id) in (select * from unnest(v_saga, v_id))
+                         and w.n = min(w.n) over (partition by w.saga, w.id) then 'KEPT'
+                    when (i.name, i.payload) = (w.name, w.payload) then 'REPEATED' else 'DIFFERENT' end
+        from unnest(p_saga, p_id, p_name, p_payload) with ordinality as w(saga, id, name, payload, n)
+        left join inbox i on i.saga = w.saga and i.id = w.id
+        left join saga s on s.id = w.saga order by w.n
+    );
 end $$;
-comment on function send_event is 'E15s: keeps an event for a saga; wake_saga is to be called after the commit (G61)';
+comment on function send_events is 'E15s: keeps events for sagas; wake_sagas is to be called after the commit (G61)';
 
-create or replace function wake_saga(p_saga uuid, p_channel text) returns void
+create or replace function wake_sagas(p_saga uuid[], p_channel text) returns void
 language plpgsql security definer set search_path from current set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
 -- A transaction that parks a command at this moment has perhaps looked into the inbox before the event was there. Such a transaction holds the
 -- row of the command, or of the saga if it inserts the command. Then the event stays as it is, and is looked at again within a second.
 -- The command of a transactional step is locked for as long as its handler runs, and waits for no event.
 declare
-    v_ids text[];
-    v_names text[];
-    v_steps smallint[];
-    v_free smallint[];
+    v_saga uuid[];    -- of the new events, as v_id
+    v_id text[];
+    v_locked uuid[];  -- the sagas of which this transaction holds the row
+    v_of uuid[];      -- of the commands that wait for one of the events, or are perhaps being parked, as v_step
+    v_step smallint[];
+    v_free integer[];  -- positions of those of which it holds the row
     v_services text[];
 begin
     perform set_config('synchronous_commit', 'off', true);  -- what a crash loses is woken again
-    select array_agg(fresh.id), array_agg(fresh.name) filter (where fresh.consumed_by is null) into v_ids, v_names from (
-        select i.id, i.name, i.consumed_by from inbox i where i.saga = p_saga and not i.is_woken for no key update skip locked
+    select array_agg(fresh.saga), array_agg(fresh.id) into v_saga, v_id from (
+        select i.saga, i.id from inbox i where i.saga = any (p_saga) and i.is_woken is not true for no key update skip locked
     ) as fresh;
-    if v_ids is null then
+    if v_saga is null then
         return;
     end if;
-    perform 1 from saga s where s.id = p_saga for update skip locked;
-    if not found and exists (select from saga s where s.id = p_saga) then
-        return;
-    elsif not found then  -- sent while the saga was purged
-        delete from inbox i where i.saga = p_saga and i.id = any (v_ids);
-        return;
+    select coalesce(array_agg(s.id), '{}') into v_locked from (
+        select s.id from saga s where s.id = any (v_saga) order by s.id for update skip locked
+    ) as s;
+    if not v_saga <@ v_locked then  -- sent while the saga was purged, or its row is locked
+        delete from inbox i using unnest(v_saga, v_id) as w(saga, id)
+        where i.saga = w.saga and i.id = w.id and not exists (select from saga s where s.id = w.saga);
     end if;
-    select array_agg(c.step) into v_steps from saga s
+    select array_agg(c.saga), array_agg(c.step) into v_of, v_step from saga s
     join definition_step d on d.definition = s.definition and d.mode <> 'T'
     join command c on c.saga = s.id and c.step = d.step
-    where s.id = p_saga and (c.owner is not null or c.awaits && v_names);
-    select array_agg(free.step) into v_free from (
-        select c.step from command c where c.saga = p_saga and c.step = any (v_steps) order by c.step for no key update skip locked
+    where s.id = any (v_locked) and (c.owner is not null or exists (
+        select from inbox i where i.saga = c.saga and i.is_woken is not true and i.consumed_by is null and i.name = any (c.awaits)
+    ));
+    select coalesce(array_agg(free.n), '{}') into v_free from (
+        select w.n from generate_series(1, cardinality(v_of)) as w(n)
+        join command c on c.saga = v_of[w.n] and c.step = v_step[w.n] for no key update of c skip locked
     ) as free;
     with due as (
-        update command c set due_at = now()
-        where c.saga = p_saga and c.step = any (v_free) and c.awaits && v_names
-          and c.owner is null and c.due_at > now() and c.due_at <> 'infinity'
+        update command c set due_at = now() from unnest(v_free) as w(n)
+        where c.saga = v_of[w.n] and c.step = v_step[w.n] and (c.owner is null and c.due_at > now() and c.due_at <> 'infinity') is true
+          and exists (
+              select from inbox i where i.saga = c.saga and i.is_woken is not true and i.consumed_by is null and i.name = any (c.awaits)
+          )
         returning c.service
     )
     select array_agg(distinct due.service) into v_services from due;
     perform pg_notify(left(p_channel || 's_' || service, 63), '') from unnest(v_services) as service;  -- as in announce/channels.py
-    if cardinality(v_free) is not distinct from cardinality(v_steps) then
-        update inbox i set is_woken = true where i.saga = p_saga and i.id = any (v_ids);
-    end if;
+    update inbox i set is_woken = true from unnest(v_saga, v_id) as w(saga, id)
+    where i.saga = w.saga and i.id = w.id and w.saga = any (v_locked)
+      and w.saga not in (select v_of[w.n] from generate_series(1, cardinality(v_of)) as w(n) where w.n <> all (v_free));
 end $$;
-comment on function wake_saga is 'G62: makes due what is parked for the new events of a saga, and notifies its services';
+comment on function wake_sagas is 'G62: makes due what is parked for the new events of sagas, and notifies their services';
 
 create or replace function wake_overlooked(p_channel text) returns integer
 language plpgsql security definer set search_path from current set plan_cache_mode = force_generic_plan
@@ -214,7 +230,7 @@ declare
         select distinct fresh.saga from (select i.saga from inbox i where not i.is_woken order by i.sequence limit 1000) as fresh
     );
 begin
-    perform wake_saga(fresh.saga, p_channel) from unnest(v_sagas) as fresh(saga);
+    perform wake_sagas(v_sagas, p_channel);
     return cardinality(v_sagas);
 end $$;
 comment on function wake_overlooked is 'Wakes up to 1,000 sagas of which nobody has woken what is parked for their newest events';

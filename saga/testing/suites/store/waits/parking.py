@@ -50,6 +50,17 @@ class ParkingTests(WaitStage):
         assert (await process.poll_one()).saga == start.saga
         assert await self.takers(process, start) == {"c-1": None, "r-1": None}
 
+    async def test_sagas_of_a_group_are_woken_together(self) -> None:
+        process = await self.process()
+        inbox, starts = process.adapter.inbox, [await self.waiting(process) for _ in range(4)]
+        one, other, cancelled, unwoken = (start.saga for start in starts)
+        events = [(one, REVIEW), (other, REVIEW), (other, SECOND_REVIEW), (cancelled, CANCEL), (unwoken, REVIEW)]
+        assert await inbox.send(events) == [Receipt.KEPT] * 5
+        await inbox.wake([one, other, other, cancelled])
+        assert {claim.saga for claim in await process.poll()} == {one, other}
+        assert await inbox.wake_overlooked() == 1
+        assert {claim.saga for claim in await process.poll()} == {unwoken}
+
     async def test_event_that_comes_before_the_parking_makes_it_due(self) -> None:
         process = await self.process()
         start = await self.started(process, definition=graph(wait(), name="waiting"))
@@ -88,7 +99,7 @@ class ParkingTests(WaitStage):
         process = await self.process()
         start = await self.waiting(process)
         assert await process.adapter.inbox.wake_overlooked() == 0
-        assert await process.adapter.inbox.send(start.saga, REVIEW) is Receipt.KEPT
+        assert await process.adapter.inbox.send([(start.saga, REVIEW)]) == [Receipt.KEPT]
         peer = await self.process()
         async with asyncio.timeout(TIMEOUT_SECONDS):
             while not (claims := await peer.poll()):

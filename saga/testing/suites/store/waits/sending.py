@@ -32,22 +32,40 @@ class EventTests(WaitStage):
     async def test_id_of_event_counts_once(self) -> None:
         process = await self.process()
         start, inbox = await self.started(process), process.adapter.inbox
-        assert await inbox.send(start.saga, REVIEW) is Receipt.KEPT
-        assert await inbox.send(start.saga, REVIEW) is Receipt.REPEATED
+        assert await inbox.send([(start.saga, REVIEW)]) == [Receipt.KEPT]
+        assert await inbox.send([(start.saga, REVIEW)]) == [Receipt.REPEATED]
         for other in (replace(REVIEW, payload=b"1"), replace(REVIEW, name="cancelled")):
-            assert await inbox.send(start.saga, other) is Receipt.DIFFERENT
+            assert await inbox.send([(start.saga, other)]) == [Receipt.DIFFERENT]
         (kept,) = await inbox.events(start.saga)
         assert (kept.event, kept.name, kept.payload, kept.step) == ("r-1", "review", REVIEW.payload, None)
 
     async def test_event_for_saga_that_has_ended_is_not_kept(self) -> None:
         process = await self.process()
         start, inbox = await self.started(process), process.adapter.inbox
-        assert await inbox.send(start.saga, REVIEW) is Receipt.KEPT
+        assert await inbox.send([(start.saga, REVIEW)]) == [Receipt.KEPT]
         assert await process.commit(consumed(start, REVIEW)) == []
-        assert await inbox.send(start.saga, REVIEW) is Receipt.REPEATED
-        assert await inbox.send(start.saga, SECOND_REVIEW) is Receipt.ENDED
-        assert await inbox.send(uuid7(0, bytes(RANDOM_BYTES)), REVIEW) is Receipt.NO_SAGA
+        assert await inbox.send([(start.saga, REVIEW)]) == [Receipt.REPEATED]
+        assert await inbox.send([(start.saga, SECOND_REVIEW)]) == [Receipt.ENDED]
+        assert await inbox.send([(uuid7(0, bytes(RANDOM_BYTES)), REVIEW)]) == [Receipt.NO_SAGA]
         assert await self.takers(process, start) == {"r-1": 0}
+
+    async def test_each_event_of_a_group_has_its_receipt(self) -> None:
+        process = await self.process()
+        one, other, ended = [await self.started(process) for _ in range(3)]
+        inbox, changed = process.adapter.inbox, replace(REVIEW, payload=b"1")
+        assert await inbox.send([(ended.saga, REVIEW), (one.saga, CANCEL)]) == [Receipt.KEPT] * 2
+        assert await process.commit(consumed(ended, REVIEW)) == []
+        group = [
+            (other.saga, REVIEW), (one.saga, REVIEW), (one.saga, CANCEL), (one.saga, changed), (one.saga, REVIEW),
+            (ended.saga, SECOND_REVIEW), (ended.saga, REVIEW), (ended.saga, changed), (uuid7(0, bytes(RANDOM_BYTES)), REVIEW),
+        ]  # fmt: skip
+        assert await inbox.send(group) == [
+            Receipt.KEPT, Receipt.KEPT, Receipt.REPEATED, Receipt.DIFFERENT, Receipt.REPEATED,
+            Receipt.ENDED, Receipt.REPEATED, Receipt.DIFFERENT, Receipt.NO_SAGA,
+        ]  # fmt: skip
+        assert [event.event for event in await inbox.events(one.saga)] == ["c-1", "r-1"]
+        assert (await inbox.first([(one.saga, ["review"])]))[0] == REVIEW
+        assert await inbox.send([]) == []
 
     async def test_first_event_of_the_names_is_found(self) -> None:
         process = await self.process()
@@ -71,20 +89,20 @@ class EventTests(WaitStage):
         process = await self.process()
         start, inbox = await self.waiting(process), process.adapter.inbox
         with pytest.raises(UsageError):
-            await inbox.send(start.saga, REVIEW, connection=object())
+            await inbox.send([(start.saga, REVIEW)], connection=object())
         async with self.rolled_back(process) as connection:
-            assert await inbox.send(start.saga, REVIEW, connection=connection) is Receipt.KEPT
-            assert await inbox.send(start.saga, REVIEW, connection=connection) is Receipt.REPEATED
+            assert await inbox.send([(start.saga, REVIEW)], connection=connection) == [Receipt.KEPT]
+            assert await inbox.send([(start.saga, REVIEW)], connection=connection) == [Receipt.REPEATED]
         assert await inbox.events(start.saga) == []
         async with process.adapter.transaction() as connection:
-            assert await inbox.send(start.saga, REVIEW, connection=connection) is Receipt.KEPT
+            assert await inbox.send([(start.saga, REVIEW)], connection=connection) == [Receipt.KEPT]
             assert await inbox.events(start.saga) == []
         assert await inbox.wake_overlooked() == 1
         assert (await process.poll_one()).saga == start.saga
         new = await self.ready(process)
         async with process.adapter.transaction() as connection:
             assert await process.start(new, connection=connection) == []
-            assert await inbox.send(new.saga, REVIEW, connection=connection) is Receipt.KEPT
+            assert await inbox.send([(new.saga, REVIEW)], connection=connection) == [Receipt.KEPT]
         assert await self.takers(process, new) == {"r-1": None}
 
     async def test_event_is_consumed_once(self) -> None:

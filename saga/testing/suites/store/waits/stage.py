@@ -57,8 +57,8 @@ class WaitStage(StoreStage):
 
     async def send(self, process: StageProcess, start: Start, event: InboxEvent = REVIEW) -> None:
         """Sends an event as a sender does that is not cut off."""
-        assert await process.adapter.inbox.send(start.saga, event) is Receipt.KEPT
-        await process.adapter.inbox.wake(start.saga)
+        assert await process.adapter.inbox.send([(start.saga, event)]) == [Receipt.KEPT]
+        await process.adapter.inbox.wake([start.saga])
 
     async def takers(self, process: StageProcess, start: Start) -> dict[str, int | None]:
         """The steps that have consumed the events of a saga, by the ids of the events."""
