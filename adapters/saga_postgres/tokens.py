@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import asyncpg
@@ -31,9 +32,8 @@ class PostgresTokens:
             asker = by or Asker(token.created_by)
             await record(connection, None, asker.audit(CREATED, token.id, token.name, token.role))
 
-    async def find(self, token_id: str) -> TokenLine | None:
-        rows = await self._pool.fetch(_SQL["all"], token_id)
-        return TokenLine(**rows[0]) if rows else None
+    async def find(self, token_ids: Collection[str]) -> Mapping[str, TokenLine]:
+        return {row["id"]: TokenLine(**row) for row in await self._pool.fetch(_SQL["all"], list(token_ids))}
 
     async def list(self) -> list[TokenLine]:
         return [TokenLine(**row) for row in await self._pool.fetch(_SQL["all"], None)]
@@ -44,11 +44,11 @@ class PostgresTokens:
             if row is not None:
                 await connection.execute(_SQL["end_sessions"], token_id)
                 await record(connection, None, by.audit(REVOKED, token_id, row["name"], row["role"]))
-            elif await connection.fetchrow(_SQL["all"], token_id) is None:
+            elif await connection.fetchrow(_SQL["all"], [token_id]) is None:
                 raise unknown_token(token_id)
 
-    async def used(self, token_id: str) -> None:
-        await self._pool.fetch(_SQL["used"], token_id)
+    async def used(self, token_ids: Collection[str]) -> None:
+        await self._pool.fetch(_SQL["used"], list(token_ids))
 
     async def is_any_valid(self) -> bool:
         (row,) = await self._pool.fetch(_SQL["is_any_valid"])
@@ -58,9 +58,9 @@ class PostgresTokens:
         if not await self._pool.fetch(_SQL["sign_in"], session, token_id, seconds, SESSIONS_MAX):
             raise NotFound(f"the token {token_id} is not valid any more")
 
-    async def signed_in(self, session: bytes) -> Session | None:
-        rows = await self._pool.fetch(_SQL["signed_in"], session)
-        return Session(**rows[0]) if rows else None
+    async def signed_in(self, sessions: Collection[bytes]) -> Mapping[bytes, Session]:
+        rows = await self._pool.fetch(_SQL["signed_in"], list(sessions))
+        return {row["hash"]: Session(row["token"], row["expires_at"]) for row in rows}
 
     async def sign_out(self, session: bytes) -> None:
         await self._pool.fetch(_SQL["sign_out"], session)

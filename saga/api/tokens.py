@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hmac
 import secrets
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from fastapi import Request
 
+from saga.api.kept import Kept
 from saga.api.limits import Limits
 from saga.api.principals import Principal, Role, Sender, local, sender_of
 from saga.api.problems import UNAUTHENTICATED, Problem
@@ -18,11 +20,18 @@ from saga.runtime.timing.store_clock import StoreClock
 
 KEPT_SECONDS: Final = 2.0
 """For how long a process relies on what it has read about a token; a revoked one is refused after that."""
-KEPT_TOKENS_MAX: Final = 1_000
+KEPT_MAX: Final = 1_000
+"""Maximum number of tokens, and of sessions, that a process remembers."""
+USED_SECONDS: Final = 60.0
+"""The time of a token's last use is at most this old."""
 SESSION_SECONDS: Final = 12 * 3600
 """For how long a browser stays signed in."""
 SESSION: Final = "saga.session"
 """The key in the scope of a request with the secret of its session. Only pages put it there."""
+
+
+def _kept_seconds() -> float:
+    return KEPT_SECONDS
 
 
 class TokenAuthentication:
@@ -31,11 +40,11 @@ class TokenAuthentication:
     def __init__(self, adapter: StoreAdapter, clock: Clock, store_clock: StoreClock, limits: Limits) -> None:
         self._tokens: Tokens = adapter.tokens
         self._limits = limits
-        self._clock = clock
         self._store_clock = store_clock
-        self._kept: dict[str, tuple[float, TokenLine | None]] = {}
-        self._kept_sessions: dict[bytes, tuple[float, Session | None]] = {}
-        self._is_needed: tuple[float, bool] = (float("-inf"), False)
+        now = clock.monotonic
+        self._kept: Kept[str, TokenLine] = Kept(self._read, now, _kept_seconds, KEPT_MAX)
+        self._kept_sessions: Kept[bytes, Session] = Kept(self._tokens.signed_in, now, _kept_seconds, KEPT_MAX)
+        self._is_needed: Kept[None, bool] = Kept(self._read_whether_needed, now, _kept_seconds, KEPT_MAX)
 
     async def __call__(self, request: Request) -> Principal | None:
         """Raises Problem, AccessRefused, Unavailable."""
@@ -59,26 +68,16 @@ class TokenAuthentication:
     async def _of_session(self, secret: str, address: str | None) -> Principal | None:
         """The reader whose browser has signed in; None if the session or its token has ended."""
         session_hash = hash_of(secret)
-        session = await self._read_session(session_hash, address)
+        if self._kept_sessions.known(session_hash) is None:
+            self._limits.check_address(address)
+        session = await self._kept_sessions.get(session_hash)
         if session is None or session.expires_at <= self._store_clock.now():
             self._limits.failed(address)
             return None
-        token = await self._read(session.token)
+        token = await self._kept.get(session.token)
         if token is None or not self._is_valid(token):
             return None
         return Principal(token.name, Role(token.role), f"session of token {token.id}", address, session_hash.hex()[:16])
-
-    async def _read_session(self, session: bytes, address: str | None) -> Session | None:
-        now = self._clock.monotonic()
-        read_at, found = self._kept_sessions.get(session, (float("-inf"), None))
-        if now - read_at >= KEPT_SECONDS:
-            if found is None:
-                self._limits.check_address(address)
-            found = await self._tokens.signed_in(session)
-            if len(self._kept_sessions) >= KEPT_TOKENS_MAX:
-                self._kept_sessions.clear()
-            self._kept_sessions[session] = now, found
-        return found
 
     async def sign_in(self, token_id: str) -> str:
         """Begins a session with a token. Returns its secret. Raises NotFound, Unavailable."""
@@ -89,16 +88,14 @@ class TokenAuthentication:
     async def sign_out(self, secret: str) -> None:
         """Ends a session. Raises Unavailable."""
         await self._tokens.sign_out(hash_of(secret))
-        self._kept_sessions.pop(hash_of(secret), None)
+        self._kept_sessions.forget(hash_of(secret))
 
     async def is_needed(self) -> bool:
         """Tells whether requests need a token: there is one that is valid."""
-        read_at, is_needed = self._is_needed
-        now = self._clock.monotonic()
-        if now - read_at >= KEPT_SECONDS:
-            is_needed = await self._tokens.is_any_valid()
-            self._is_needed = now, is_needed
-        return is_needed
+        return bool(await self._is_needed.get(None))
+
+    async def _read_whether_needed(self, _: Collection[None]) -> Mapping[None, bool]:
+        return {None: await self._tokens.is_any_valid()}
 
     async def _valid(self, text: str, address: str | None) -> TokenLine | None:
         """Looks for a token in the store, unless too many from this address were wrong. One that was right before is looked for always.
@@ -108,7 +105,7 @@ class TokenAuthentication:
         found = TOKEN.fullmatch(text)
         if found is None or not self._was_valid(found[1], hash_of(found[2])):
             self._limits.check_address(address)
-        token = await self._read(found[1]) if found else None
+        token = await self._kept.get(found[1]) if found else None
         if found is None or token is None or not hmac.compare_digest(token.hash, hash_of(found[2])):
             return None
         return token if self._is_valid(token) else None
@@ -118,17 +115,16 @@ class TokenAuthentication:
         return not is_over and token.revoked_at is None
 
     def _was_valid(self, token_id: str, secret_hash: bytes) -> bool:
-        _, token = self._kept.get(token_id, (0.0, None))
+        token = self._kept.known(token_id)
         return token is not None and hmac.compare_digest(token.hash, secret_hash)
 
-    async def _read(self, token_id: str) -> TokenLine | None:
-        now = self._clock.monotonic()
-        read_at, token = self._kept.get(token_id, (float("-inf"), None))
-        if now - read_at >= KEPT_SECONDS:
-            token = await self._tokens.find(token_id)
-            if len(self._kept) >= KEPT_TOKENS_MAX:
-                self._kept.clear()
-            self._kept[token_id] = now, token
-            if token is not None and token.revoked_at is None:
-                await self._tokens.used(token_id)
-        return token
+    async def _read(self, token_ids: Collection[str]) -> Mapping[str, TokenLine]:
+        found = await self._tokens.find(token_ids)
+        due = [token.id for token in found.values() if token.revoked_at is None and self._is_use_due(token)]
+        if due:
+            await self._tokens.used(due)
+        return found
+
+    def _is_use_due(self, token: TokenLine) -> bool:
+        """Tells whether the store has to learn that a token is used."""
+        return token.used_at is None or self._store_clock.now() - token.used_at >= USED_SECONDS

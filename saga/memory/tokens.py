@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from saga.errors import AlreadyExists, NotFound
@@ -21,8 +22,9 @@ class MemoryTokens:
         self._database.add_audit(None, (by or Asker(token.created_by)).audit(CREATED, token.id, token.name, token.role))
         self._database.tokens[token.id] = replace(token, created_at=self._now())
 
-    async def find(self, token_id: str) -> TokenLine | None:
-        return self._database.tokens.get(token_id)
+    async def find(self, token_ids: Collection[str]) -> Mapping[str, TokenLine]:
+        known = self._database.tokens
+        return {token_id: known[token_id] for token_id in token_ids if token_id in known}
 
     async def list(self) -> list[TokenLine]:
         return list(self._database.tokens.values())[::-1]
@@ -37,9 +39,10 @@ class MemoryTokens:
         for session in [each for each, line in self._database.sessions.items() if line.token == token_id]:
             del self._database.sessions[session]
 
-    async def used(self, token_id: str) -> None:
-        if (token := self._database.tokens.get(token_id)) is not None:
-            self._database.tokens[token_id] = replace(token, used_at=self._now())
+    async def used(self, token_ids: Collection[str]) -> None:
+        for token_id in token_ids:
+            if (token := self._database.tokens.get(token_id)) is not None:
+                self._database.tokens[token_id] = replace(token, used_at=self._now())
 
     async def is_any_valid(self) -> bool:
         return any(map(self._is_valid, self._database.tokens.values()))
@@ -55,8 +58,9 @@ class MemoryTokens:
             del sessions[each]
         sessions[session] = Session(token_id, self._now() + seconds)
 
-    async def signed_in(self, session: bytes) -> Session | None:
-        return self._database.sessions.get(session)
+    async def signed_in(self, sessions: Collection[bytes]) -> Mapping[bytes, Session]:
+        known = self._database.sessions
+        return {session: known[session] for session in sessions if session in known}
 
     async def sign_out(self, session: bytes) -> None:
         self._database.sessions.pop(session, None)

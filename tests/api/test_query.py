@@ -5,6 +5,8 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from saga.inspection.query import search
+from saga.ports.values.scan import SagaScan, ScanPage
 from tests.cli.counter import Counter
 
 
@@ -118,3 +120,29 @@ async def test_a_cursor_belongs_to_its_query(shop: Counter, api: httpx.AsyncClie
 
     assert (other.status_code, nonsense.status_code) == (400, 400)
     assert "another query" in other.json()["detail"]
+
+
+async def test_a_search_examines_the_newest_of_an_index_first_and_all_of_it_only_if_it_has_to(
+    shop: Counter, api: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "FIRST_ROWS", 1)
+    monkeypatch.setattr(search, "BATCH", 2)
+    shop.faults["charge"] = ConnectionError("no answer")
+    for number in range(5):
+        saga = await shop.start(f"order-{number}")
+        await shop.until(saga, lambda detail: any(command.failures for command in detail.commands.values()))
+    scans, scan = list[tuple[str, int]](), shop.away.listing.scan
+
+    async def watched(wanted: SagaScan) -> ScanPage:
+        scans.append((wanted.among.value, wanted.limit))
+        return await scan(wanted)
+
+    monkeypatch.setattr(shop.away.listing, "scan", watched)
+    found = (await api.get("/v1/sagas", params={"q": "is:retrying", "limit": 1})).json()
+    few, scans[:] = scans[:], []
+    query = "is:retrying -key:order-4,order-3,order-2"
+    older = (await api.get("/v1/sagas", params={"q": query, "limit": 1})).json()
+
+    assert [line["key"] for line in found["sagas"] + older["sagas"]] == ["order-4", "order-1"]
+    assert few == [("all", 2), ("live", 2)]
+    assert scans[-1] == ("live", search.ROWS_MAX)

@@ -13,7 +13,6 @@ from saga.api.live.place import Place
 from saga.api.live.watcher import STREAMS_MAX, Moment, Watcher
 from saga.api.problems import TOO_MANY, Problem
 from saga.core.definition.json_value import Json
-from saga.inspection.instants import Instant
 
 QUIET_SECONDS: Final = 15.0
 """After this long without an event it is checked that the client is still there and may still look."""
@@ -25,12 +24,14 @@ class Event(NamedTuple):
     """`name`: history, a line; saga, the saga without payloads; end, after which nothing more happens; reset, if history behind the
     client's place was deleted: it comes again from its beginning. None: nothing has happened for a while.
 
-    `place`: the place of a client that has received the event, where that is another one.
+    `place`: the place of a client that has received the event, where that is another one. `text`: the document as JSON, where it is the
+    same for all clients.
     """
 
     name: str | None
     document: Json = None
     place: str | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ def _events(moment: Moment, place: Place) -> Iterator[Event]:
     """The events that a client lacks."""
     for position in place.missing(moment.lines):
         place.add(moment.lines[position])
-        yield Event("history", moment.history[position], str(place))
-    yield Event("saga", {"now": Instant(moment.detail.now), **moment.document})
+        yield Event("history", moment.history[position], str(place), moment.history_text(position))
+    yield Event("saga", moment.document, text=moment.text)
     if moment.is_over:
         yield Event("end", {"saga": moment.document["saga"], "phase": moment.document["phase"]})

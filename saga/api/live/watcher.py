@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Final
 from uuid import UUID
 
 from saga.api.live.place import OVERLAP_SECONDS
 from saga.client import StoreSagas
+from saga.core.definition.json_value import Json
 from saga.errors import SagaError
 from saga.inspection.documents import Document, history_document, saga_document
+from saga.inspection.instants import Instant, with_texts
 from saga.inspection.masking.shown import Nothing
 from saga.logger import get_logger
 from saga.ports.saga_detail import HISTORY_LINES_MAX, HistoryLine, SagaDetail, place_of
 from saga.ports.values.watch import Mark, Watched
 
-STATEMENT_SECONDS: Final = 0.25
-"""Pause for each statement of the last round: at most four statements a second."""
+STATEMENT_SECONDS: Final = 0.35
+"""Pause for each statement of the last round: at most three statements a second. A fourth one renews tokens and sessions of the viewers."""
 STREAMS_MAX: Final = 1_000
 """Maximum number of streams of a process."""
 NEWS_MAX: Final = 100
@@ -28,7 +32,10 @@ NEWS_MAX: Final = 100
 
 @dataclass(frozen=True)
 class Moment:
-    """A saga at one moment. `lines` and `history`: everything that has happened to it, as values and as documents."""
+    """A saga at one moment. `lines` and `history`: everything that has happened to it, as values and as documents.
+
+    `document`: the saga without payloads, with the time of the moment.
+    """
 
     detail: SagaDetail
     history: list[Document]
@@ -41,6 +48,22 @@ class Moment:
     @property
     def is_over(self) -> bool:
         return self.detail.state.phase.is_terminal
+
+    @cached_property
+    def text(self) -> str:
+        """The document as JSON: written once for all clients."""
+        return json_text(self.document)
+
+    @cached_property
+    def history_texts(self) -> dict[int, str]:
+        """Lines of the history as JSON, by position: those that a client has asked for."""
+        return {}
+
+    def history_text(self, position: int) -> str:
+        """A line of the history as JSON: written once for all clients."""
+        if position not in self.history_texts:
+            self.history_texts[position] = json_text(self.history[position])
+        return self.history_texts[position]
 
 
 @dataclass
@@ -130,8 +153,13 @@ class Watcher:
         return 2
 
 
+def json_text(document: Json) -> str:
+    """A document as JSON, with its times as texts."""
+    return json.dumps(with_texts(document), ensure_ascii=False)
+
+
 def _moment(detail: SagaDetail) -> Moment:
-    document = saga_document(detail, ("why", "steps"), shown=Nothing())
+    document = {"now": Instant(detail.now), **saga_document(detail, ("why", "steps"), shown=Nothing())}
     return Moment(detail, history_document(detail), document)
 
 

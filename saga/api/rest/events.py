@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, Final
@@ -13,12 +12,11 @@ from fastapi.responses import StreamingResponse
 
 from saga.api.calls.watching import Event, Streams, events
 from saga.api.live.place import Place
-from saga.api.live.watcher import Moment
+from saga.api.live.watcher import Moment, json_text
 from saga.api.principals import Role, principal_of, requires
 from saga.api.problems import Problem
 from saga.api.rest.routes import Connected, Routes, SagaId
 from saga.errors import SagaError
-from saga.inspection.instants import with_texts
 
 RETRY_MS: Final = 2_000
 
@@ -55,13 +53,17 @@ async def _stream(request: Request, streams: Streams, saga: UUID, place: Place, 
     yield f"retry: {RETRY_MS}\n\n"
     try:
         async with aclosing(events(streams, saga, place, lambda: requires(Role.VIEWER)(request), known)) as found:
+            lines = ""
             async for event in found:
-                yield ": still here\n\n" if event.name is None else _written(event)
+                lines += ": still here\n\n" if event.name is None else _written(event)
+                if event.name != "history":  # the lines of a moment, and then what the saga is, are one write
+                    yield lines
+                    lines = ""
     except (Problem, SagaError):
         return  # the client connects again, and hears the reason
 
 
 def _written(event: Event) -> str:
     lines = [f"id: {event.place}"] if event.place else []
-    data = json.dumps(with_texts(event.document), ensure_ascii=False)
+    data = json_text(event.document) if event.text is None else event.text
     return "\n".join([*lines, f"event: {event.name}", f"data: {data}", "", ""])

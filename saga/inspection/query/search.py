@@ -24,7 +24,7 @@ ROWS_MAX: Final = 20_000
 SECONDS_MAX: Final = 0.3
 """After this time a search answers with what it has found."""
 FIRST_ROWS: Final = 1_000
-"""Number of the newest sagas that are read first, before the indexes."""
+"""Number of the newest sagas that are read first, where there are indexes that may have fewer to read."""
 BATCH: Final = 500
 """Number of sagas that are examined at a time, where the store does not filter by all terms."""
 Graphs = Callable[[int], Awaitable[Graph]]
@@ -80,8 +80,9 @@ class Search:
         found = _Found(query, limit + 1, self._monotonic() + SECONDS_MAX)
         wanted = narrowed(query, now)
         batch = max(limit + 1, BATCH) if query.terms else limit + 1
-        scan = replace(wanted, among=Among.ALL, before=position_of(cursor, query), limit=batch, rows_max=FIRST_ROWS)
         indexes, rows = _indexes(wanted.among), 0
+        first = FIRST_ROWS if indexes else ROWS_MAX
+        scan = replace(wanted, among=Among.ALL, before=position_of(cursor, query), limit=batch, rows_max=first)
         while True:
             page, end = await self._scan(found, scan)
             rows += scan.rows_max if len(page.sagas) < batch else batch
@@ -93,11 +94,19 @@ class Search:
             scan = replace(scan, before=end, rows_max=min(4 * scan.rows_max, ROWS_MAX - rows))
 
     async def _scan_index(self, found: _Found, indexes: Sequence[Among], scan: SagaScan) -> UUID | None:
-        """Looks among the sagas of the first index that has few enough of them. Returns where the search goes on."""
+        """Looks among the sagas of the first index that has few enough of them. Returns where the search goes on.
+
+        The newest are returned first, a batch of them; only if that is not enough, all.
+        """
         for among in indexes:
-            page, end = await self._scan(found, replace(scan, among=among, rows_max=ROWS_MAX, limit=ROWS_MAX))
-            if not page.is_too_many:
-                return end
+            page, end = await self._scan(found, replace(scan, among=among, rows_max=ROWS_MAX))
+            if page.is_too_many:
+                continue
+            if end is not None and not found.is_full and self._monotonic() < found.until:
+                _, end = await self._scan(
+                    found, replace(scan, among=among, rows_max=ROWS_MAX, limit=ROWS_MAX, before=end)
+                )
+            return end
         return scan.before
 
     async def _scan(self, found: _Found, scan: SagaScan) -> tuple[ScanPage, UUID | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -102,8 +103,8 @@ class Tokens(Protocol):
             AlreadyExists: there is a token of this id.
         """
 
-    async def find(self, token_id: str) -> TokenLine | None:
-        """Returns the token of this id, also a revoked or expired one; None if there is none."""
+    async def find(self, token_ids: Collection[str]) -> Mapping[str, TokenLine]:
+        """Returns the tokens of these ids that there are, also revoked and expired ones."""
 
     async def list(self) -> list[TokenLine]:
         """Returns all tokens, the newest first."""
@@ -115,8 +116,8 @@ class Tokens(Protocol):
             NotFound: there is no such token.
         """
 
-    async def used(self, token_id: str) -> None:
-        """Notes that the token was used now."""
+    async def used(self, token_ids: Collection[str]) -> None:
+        """Notes that the tokens were used now."""
 
     async def is_any_valid(self) -> bool:
         """Tells whether there is a token that was not revoked and has not expired."""
@@ -130,8 +131,8 @@ class Tokens(Protocol):
             NotFound: the token is not valid any more.
         """
 
-    async def signed_in(self, session: bytes) -> Session | None:
-        """Returns the session, also an expired one; None if there is none, or it was ended."""
+    async def signed_in(self, sessions: Collection[bytes]) -> Mapping[bytes, Session]:
+        """Returns those of these sessions that there are and that were not ended, also expired ones."""
 
     async def sign_out(self, session: bytes) -> None:
         """Ends a session, if there is one."""

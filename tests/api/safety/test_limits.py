@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Collection
 
 import httpx
 import pytest
@@ -57,13 +58,13 @@ async def test_guessing_tokens_reads_the_store_a_limited_number_of_times(
     shop: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("saga.api.tokens.KEPT_SECONDS", 0.0)
-    right, late, asked = await token(shop, Role.VIEWER), await token(shop, Role.ADMIN), list[str]()
+    right, late, asked = await token(shop, Role.VIEWER), await token(shop, Role.ADMIN), list[object]()
     tokens, failures = shop.away.adapter.tokens, Kind.FAILURE.value.at_once
     find = tokens.find
 
-    async def counted(token_id: str) -> object:
-        asked.append(token_id)
-        return await find(token_id)
+    async def counted(token_ids: Collection[str]) -> object:
+        asked.append(token_ids)
+        return await find(token_ids)
 
     monkeypatch.setattr(tokens, "find", counted)
     async with client_of(shop) as api:

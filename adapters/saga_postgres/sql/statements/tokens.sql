@@ -5,11 +5,11 @@
 insert into token (id, hash, name, role, created_by, expires_at) values ($1, $2, $3, $4, $5, to_timestamp($6::float8))
 
 -- name: all
--- All tokens, the newest first; $1: only this one.
+-- All tokens, the newest first; $1: only these.
 select t.id, t.hash, t.name, t.role, extract(epoch from t.created_at)::float8 as created_at, t.created_by,
        extract(epoch from t.expires_at)::float8 as expires_at, extract(epoch from t.revoked_at)::float8 as revoked_at,
        extract(epoch from t.used_at)::float8 as used_at
-from token t where $1::text is null or t.id = $1 order by t.created_at desc, t.id
+from token t where $1::text[] is null or t.id = any ($1) order by t.created_at desc, t.id
 
 -- name: revoke
 -- The token is not valid any more. Returns no row if it was revoked before.
@@ -17,7 +17,7 @@ update token set revoked_at = now() where id = $1 and revoked_at is null returni
 
 -- name: used
 -- Once a minute is enough.
-update token set used_at = now() where id = $1 and (used_at is null or used_at < now() - interval '1 minute')
+update token set used_at = now() where id = any ($1::text[]) and (used_at is null or used_at < now() - interval '1 minute')
 
 -- name: is_any_valid
 -- True if there is a token that is valid.
@@ -36,8 +36,8 @@ where t.id = $2 and t.revoked_at is null and (t.expires_at is null or t.expires_
 returning hash
 
 -- name: signed_in
--- The token of session $1, and when the session ends.
-select s.token, extract(epoch from s.expires_at)::float8 as expires_at from session s where s.hash = $1
+-- The tokens of sessions $1, and when each session ends.
+select s.hash, s.token, extract(epoch from s.expires_at)::float8 as expires_at from session s where s.hash = any ($1::bytea[])
 
 -- name: sign_out
 -- Ends session $1.
