@@ -10,7 +10,7 @@ PYTHON_VERSION ?= >=3.11
 
 .DEFAULT_GOAL := help
 .PHONY: help setup hooks constraints stubs demo test check fix lint types docs coverage commits workflows dist release \
-	fuzz-api model simulate hostile mutants services chaos audit elections bench bench-bus bench-scale bench-growth clean
+	fuzz-api model simulate hostile mutants services chaos audit elections bench bench-bus bench-scale bench-growth bench-api clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -129,6 +129,9 @@ bench-scale: setup ## measure a million waiting sagas, and an outage with 100,00
 
 bench-growth: setup ## measure what changes when something grows, an old build beside this one; OLD=94d39f2 ONLY="old unfinished sagas"
 	@$(PYTHON) -m bench.growth $(if $(OLD),--old $(OLD)) $(if $(ONLY),--only "$(ONLY)")
+
+bench-api: setup ## measure what looking costs: viewers, lists of 6,000,000 sagas, starts, pages; half an hour; SIZE=60000 ONLY=lists DATA=folder
+	@$(PYTHON) -m bench.api $(if $(SIZE),--sagas $(SIZE)) $(if $(ONLY),--only "$(ONLY)") $(if $(DATA),--data "$(DATA)")
 
 clean: ## remove everything that can be created again, including the environment
 	@rm -rf $(VENV) build dist .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
