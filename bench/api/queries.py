@@ -1,4 +1,4 @@
-"""A query for every name of the query language, and for every word that `is:` takes: common values, rare ones, and some that no saga has."""
+"""A query for every name of the query language, and for every word that `is:` takes: common values, rare ones, and some of no saga."""
 
 from __future__ import annotations
 

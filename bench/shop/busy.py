@@ -1,4 +1,4 @@
-"""A saga to which something happens several times a second: many steps of a service, one after the other, each of which takes some time."""
+"""A saga to which something happens again and again for most of a minute: steps of a service, one after the other."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bench.shop.order import Order, Receipt
 from saga import Definition, Participant
 
 STEPS = 60
-STEP_SECONDS = 0.2
+STEP_SECONDS = 0.7
 
 stages = Participant("stages")
 
