@@ -37,7 +37,7 @@ stubs: setup ## generate the stubs of the gRPC API and of etcd from their protos
 	@$(PYTHON) -m tests.services.etcd_stubs
 
 # An environment that was set up before has all of it, and another bus needs more than the demo does.
-demo: $(if $(BUS)$(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP)) ## the order saga, live; SABOTAGE=1 must fail its audit, BUS=kafka or kinesis takes another bus
+demo: $(if $(BUS)$(wildcard $(STAMP)),$(STAMP),$(DEMO_STAMP)) ## the order saga, live; SABOTAGE=1 must fail its audit, BUS=kafka, kinesis or nats takes another bus
 	@$(PYTHON) -m examples.order.demo $(if $(SABOTAGE),--sabotage) $(if $(BUS),--bus $(BUS))
 
 test: setup ## run every test on real servers; ONLY="tests/postgres -k lease" chooses
@@ -121,7 +121,7 @@ mutants: setup ## remove each guard and find seeds of the simulation that notice
 bench: setup ## measure steps per second and their cost, compared with other libraries
 	@$(PYTHON) -m bench
 
-bench-bus: setup ## measure the same over an outside bus; BUS=kafka or kinesis
+bench-bus: setup ## measure the same over an outside bus; BUS=kafka, kinesis or nats
 	@$(PYTHON) -m bench --bus $(or $(BUS),kafka)
 
 bench-scale: setup ## measure a million waiting sagas, and an outage with 100,000 in flight; about ten minutes; ONLY=waiting or outage

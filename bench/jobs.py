@@ -88,6 +88,7 @@ _ALL_BUSES = (
 )
 BUS_JOBS = {
     "kafka": (*_ALL_BUSES, Job("latency", buses.one_at_a_time, "dbos_steps", part="latency")),
+    "nats": (*_ALL_BUSES, Job("latency", buses.one_at_a_time, "dbos_steps", part="latency")),
     "kinesis": _ALL_BUSES,  # one saga at a time would measure the pauses between two reads of a shard, which are those of Kinesis
 }
 """The rows of a run over an outside bus: `python -m bench --bus kafka`."""
@@ -95,6 +96,11 @@ BUS_JOBS = {
 # fmt: off
 BUS_ROWS = {
     "kafka": (
+        Row("five external steps, five processes, outside bus", "five processes", RATE, PER_SECOND, "ratio >=", 10, 20),
+        Row("one saga at a time, p50", "latency", "single_p50_ms", "ms", "ours <=", 25, 12),
+        Row("commands published and read, of the bare driver's", "commands", "share", "x", "ours >=", 0.5, 1),
+    ),
+    "nats": (
         Row("five external steps, five processes, outside bus", "five processes", RATE, PER_SECOND, "ratio >=", 10, 20),
         Row("one saga at a time, p50", "latency", "single_p50_ms", "ms", "ours <=", 25, 12),
         Row("commands published and read, of the bare driver's", "commands", "share", "x", "ours >=", 0.5, 1),

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from bench.measurement import Figures, Measure, Setup
 from bench.measurements import latency, throughput
-from tests.services import kafka, kinesis
+from tests.services import kafka, kinesis, nats
 
 VARIABLE = "SAGA_BUS"
 PARTITIONS = 6
@@ -40,6 +40,13 @@ def kinesis_bus() -> Iterator[None]:
 
 
 @contextmanager
+def nats_bus() -> Iterator[None]:
+    """One server, which writes each message to disk before it confirms it."""
+    with nats.cluster() as server, _named(server.bus_url):
+        yield
+
+
+@contextmanager
 def _named(url: str) -> Iterator[None]:
     os.environ[VARIABLE] = url
     try:
@@ -48,7 +55,11 @@ def _named(url: str) -> Iterator[None]:
         del os.environ[VARIABLE]
 
 
-BUSES: dict[str, Callable[[], AbstractContextManager[None]]] = {"kafka": kafka_bus, "kinesis": kinesis_bus}
+BUSES: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    "kafka": kafka_bus,
+    "kinesis": kinesis_bus,
+    "nats": nats_bus,
+}
 
 
 def fresh_url(setup: Setup) -> str:

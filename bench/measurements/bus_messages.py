@@ -7,14 +7,14 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
-from bench.drivers import kafka, kinesis
+from bench.drivers import kafka, kinesis, nats
 from bench.drivers.payload import BATCH, BODY, GROUP, TOPIC
 from bench.environment.buses import fresh_url
 from bench.measurement import Figures, Setup
 from saga import loops, registry
 from saga.ports.bus import Message
 
-BARE = {"kafka": (kafka.run, 60_000), "kinesis": (kinesis.run, 10_000)}
+BARE = {"kafka": (kafka.run, 60_000), "kinesis": (kinesis.run, 10_000), "nats": (nats.run, 20_000)}
 """URL scheme -> the driver without Saga, and the number of messages that are counted."""
 SECONDS_MAX = 60.0
 

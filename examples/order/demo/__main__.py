@@ -2,7 +2,8 @@
 
 Each service, the supervisor and the payment provider is a process of its own. A thousand orders
 arrive. On the way the payments service is killed in the middle of its work, then the supervisor,
-and the broker where there is one (`--bus kafka`, `--bus kinesis`). At the end an audit compares
+and the broker where there is one (`--bus kafka`, `kinesis`
+or `nats`). At the end an audit compares
 what the customers were told with money, stock and parcels, and a checker compares the recorded
 history with the rules of the protocol. The exit status is 0 only if all of them agree.
 """
@@ -22,7 +23,7 @@ app = App(help=__doc__)
 
 
 @app.default
-def main(*, sabotage: bool = False, bus: Literal["postgres", "kafka", "kinesis"] = "postgres") -> None:
+def main(*, sabotage: bool = False, bus: Literal["postgres", "kafka", "kinesis", "nats"] = "postgres") -> None:
     """Run the demo; with --sabotage one shipment is removed, and the audit must find it."""
     console = Console()
     if bus != "postgres":

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from tests.services import kafka, kinesis
+    from tests.services import kafka, kinesis, nats
 
 
 class BrokerMissing(Exception):
@@ -69,6 +69,35 @@ class KinesisStandIn:
         self._server.start()
 
 
+class NatsServer:
+    """One server of NATS with JetStream, built from its Go module: needs Go, or the server on PATH, but no Docker."""
+
+    name = "nats server"
+
+    def __init__(self, server: nats.Nats) -> None:
+        self._server = server
+        self.url = server.bus_url
+
+    def kill(self) -> int:
+        pid = self._server.pid(1)
+        self._server.kill(1)
+        return pid
+
+    def start(self) -> None:
+        self._server.start(1)
+
+
+@contextmanager
+def _nats() -> Iterator[Broker]:
+    from tests.services import nats, places  # noqa: PLC0415 (not installed with the demo)
+
+    try:
+        with nats.cluster() as server:
+            yield NatsServer(server)
+    except places.Missing as missing:
+        raise BrokerMissing(str(missing)) from missing
+
+
 @contextmanager
 def _kinesis() -> Iterator[Broker]:
     from tests.services import kinesis, places  # noqa: PLC0415 (not installed with the demo)
@@ -95,5 +124,6 @@ BUSES: dict[str, Callable[[], AbstractContextManager[Broker | None]]] = {
     "postgres": nullcontext,
     "kafka": _kafka,
     "kinesis": _kinesis,
+    "nats": _nats,
 }
 """The value of `make demo BUS=...` -> its broker. With postgres, commands travel through the store, and there is no broker."""

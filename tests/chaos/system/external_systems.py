@@ -17,7 +17,8 @@ from tests.chaos.system.postgres import Server
 from tests.election.election_servers import ELECTION_SERVERS
 from tests.kafka.poison import write_unreadable
 from tests.migrated import migrate_database
-from tests.services import kafka, kinesis
+from tests.nats.poison import write_strange
+from tests.services import kafka, kinesis, nats
 
 if TYPE_CHECKING:
     from tests.chaos.system.site import Site
@@ -119,6 +120,41 @@ async def _kinesis() -> AsyncIterator[ExternalSystem]:
         )
 
 
+@contextlib.asynccontextmanager
+async def _nats_bus() -> AsyncIterator[ExternalSystem]:
+    """Three servers: each message has three copies, so that one server may be killed or frozen at any time."""
+    with nats.cluster(nats.Shape(nodes=3)) as cluster:
+
+        async def kill(site: Site) -> None:
+            node = site.chance.randint(1, 3)
+            await asyncio.to_thread(cluster.kill, node)
+            await asyncio.sleep(site.chance.uniform(0.0, FROZEN_SECONDS))
+            await asyncio.to_thread(cluster.start, node)
+
+        async def kill_all(_ground: Site) -> None:
+            await asyncio.to_thread(cluster.kill)
+            await asyncio.to_thread(cluster.start)
+
+        async def freeze(site: Site) -> None:
+            node = site.chance.randint(1, 3)
+            cluster.freeze(node)
+            try:
+                await asyncio.sleep(FROZEN_SECONDS)
+            finally:
+                cluster.thaw(node)
+
+        async def write_poison(_ground: Site) -> None:
+            await write_strange(cluster.url)
+
+        faults = {
+            "nats server killed": kill,
+            "nats cluster killed": kill_all,
+            "nats server frozen": freeze,
+            "nats poison written": write_poison,
+        }
+        yield ExternalSystem({"SAGA_BUS": f"{cluster.bus_url}&ack_wait=2s"}, faults)
+
+
 def _elected_by(name: str) -> Opened:
     @contextlib.asynccontextmanager
     async def opened() -> AsyncIterator[ExternalSystem]:
@@ -134,7 +170,7 @@ def _elected_by(name: str) -> Opened:
 
 Opened: TypeAlias = Callable[[], AbstractAsyncContextManager[ExternalSystem]]
 BUSES: Final[Mapping[str, Opened]] = MappingProxyType(
-    {"store": _store, "postgres": _postgres_bus, "kafka": _kafka_bus, "kinesis": _kinesis}
+    {"store": _store, "postgres": _postgres_bus, "kafka": _kafka_bus, "kinesis": _kinesis, "nats": _nats_bus}
 )
 ELECTIONS: Final[Mapping[str, Opened]] = MappingProxyType(
     {"store": _store, "etcd": _elected_by("etcd"), "zookeeper": _elected_by("zookeeper")}
