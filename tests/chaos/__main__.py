@@ -14,9 +14,11 @@ from pathlib import Path
 from saga import loops
 from tests.chaos.run import RATE, Figures, Plan, run
 from tests.chaos.system.external_systems import BUSES, ELECTIONS
+from tests.chaos.waits.audit import COUNTED
 
 SAGAS_PER_SECOND_MIN = 200.0
 HITS_MIN = 30
+WAITS_MIN = 30  # of each way in which a wait ends
 # Of a run, and between two kills on average: a process that starts costs as much as a hundred sagas.
 KILLS, KILL_SECONDS_MIN = 80, 1.0
 RESTS, REST_SECONDS_MIN = 75, 0.5  # between two faults, on average
@@ -66,6 +68,9 @@ def too_little(figures: Figures) -> list[str]:
         messages.append(f"{figures.sagas_per_second:.0f} sagas/s, at least {SAGAS_PER_SECOND_MIN:.0f} are wanted")
     if figures.kills.hits < HITS_MIN:
         messages.append(f"{figures.kills.hits} kills hit held claims, at least {HITS_MIN} are wanted")
+    for what in COUNTED:
+        if figures.verdict.waits[what] < WAITS_MIN:
+            messages.append(f"{figures.verdict.waits[what]} {what}, at least {WAITS_MIN} are wanted")
     return messages
 
 

@@ -14,7 +14,7 @@ from tests.chaos.expected import effects_of, must_complete
 from tests.chaos.records import Row, Saga
 from tests.chaos.system.customer import Answers
 from tests.chaos.system.provider import Line
-from tests.chaos.waits.audit import Waits, of_waits
+from tests.chaos.waits.audit import Waits, counts_of, of_waits
 
 ENDINGS = {"D": "completed", "Z": "compensated", "X": "abandoned"}
 COMPLETED = "D"
@@ -46,6 +46,7 @@ class Verdict:
     sagas: int = 0
     transitions: int = 0
     endings: Counter[str] = field(default_factory=Counter)
+    waits: Counter[str] = field(default_factory=Counter)
     violations: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
 
@@ -56,7 +57,7 @@ class Verdict:
 
 def audit(evidence: Evidence) -> Verdict:
     """Counts what is lost, duplicated, stuck, leaked, or not as the customers were told; without violations all is well."""
-    verdict = Verdict(len(evidence.sagas), evidence.transitions)
+    verdict = Verdict(len(evidence.sagas), evidence.transitions, waits=counts_of(evidence.sagas, evidence.waits))
     effects = _Effects(evidence)
     for saga in evidence.sagas:
         verdict.endings[ENDINGS.get(saga.phase, "open")] += 1

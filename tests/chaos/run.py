@@ -85,6 +85,7 @@ class Figures:
             f"faults for {self.faulty_seconds:.0f} s, then {self.drain_seconds:.1f} s until all had ended;"
             f" after a fault the next answer came within {self.recovery_seconds_max:.1f} s"
         )
+        yield f"sagas that wait: {', '.join(f'{count} {what}' for what, count in verdict.waits.items())}"
         yield f"{verdict.transitions} transitions held against the rules of the protocol by `saga verify`"
         yield f"violations: {dict(verdict.violations) or 'none'}"
         yield from (f"  {kind}: {example}" for kind, example in verdict.examples.items())
@@ -97,6 +98,7 @@ class Figures:
             for name, counter in (
                 ("faults", self.faults),
                 ("endings", verdict.endings),
+                ("waits", verdict.waits),
                 ("violations", verdict.violations),
             )
         }

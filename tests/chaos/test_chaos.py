@@ -32,9 +32,14 @@ def test_a_run_that_shows_too_little_fails_with_a_reason() -> None:
     messages, code = closing(Figures(SHORT, faulty_seconds=40.0))
 
     assert code == 1
-    assert messages[-2:] == [
+    assert messages[-7:] == [
         "shows too little: 0 sagas/s, at least 200 are wanted",
         "shows too little: 0 kills hit held claims, at least 30 are wanted",
+        "shows too little: 0 events consumed, at least 30 are wanted",
+        "shows too little: 0 completions consumed, at least 30 are wanted",
+        "shows too little: 0 timeouts, at least 30 are wanted",
+        "shows too little: 0 sagas cancelled, at least 30 are wanted",
+        "shows too little: 0 reminders, at least 30 are wanted",
     ]
 
 

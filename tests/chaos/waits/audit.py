@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -72,6 +72,28 @@ class Waits:
         for (saga, event), at in self.acknowledged.items():
             found[saga][event] = at
         return found
+
+
+COUNTED = ("events consumed", "completions consumed", "timeouts", "sagas cancelled", "reminders")
+
+
+def counts_of(sagas: Sequence[Saga], waits: Waits) -> Counter[str]:
+    """The number of times that each way out of a wait was taken: those of `COUNTED`."""
+    found = Counter(dict.fromkeys(COUNTED, 0))
+    for one in waits.kept:
+        if one.step is not None:
+            is_completion, is_cancelling = one.name.startswith("$"), one.name == "cancelled"
+            found[
+                "completions consumed" if is_completion else "sagas cancelled" if is_cancelling else "events consumed"
+            ] += 1
+    found["reminders"] = sum(waits.reminded.values())
+    for saga in sagas:
+        if saga.definition == "booking":
+            letters = dict(zip(waits.steps[saga.definition], saga.vector, strict=True))
+            steps = {one.step for one in waits.kept_of.get(saga.id, ())}
+            is_default = letters["extra"] in SUCCEEDED and "extra" not in steps
+            found["timeouts"] += is_default or letters["paid"] == REJECTED
+    return found
 
 
 def of_waits(saga: Saga, waits: Waits) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ import pytest
 
 from tests.chaos.records import Saga
 from tests.chaos.waits import correspondent
-from tests.chaos.waits.audit import Kept, Waits, of_waits
+from tests.chaos.waits.audit import Kept, Waits, counts_of, of_waits
 from tests.chaos.waits.correspondent import read_post
 from tests.chaos.waits.letters import EXTRA_SECONDS, PAY_SECONDS, SHARE, Letter, Manner, is_booking, letters_of
 
@@ -162,6 +162,16 @@ def test_a_saga_that_completed_although_it_was_cancelled_is_found() -> None:
     waits = replace(SOUND, kept=events, entries={"a": (int(events[0].payload), 0)}, acknowledged={})
     late = replace(waits, stamps={**SOUND.stamps, ("entered", "a"): HELD_AT + 2.0, ("admitted", "a"): HELD_AT + 2.1})
     assert found(saga, late) == ["wrong end"]
+
+
+def test_each_way_out_of_a_wait_is_counted() -> None:
+    cancelled = Kept("b", "c", "cancelled", "0", HELD_AT, "cancel_on_cancelled")
+    completed = Kept("b", "$1.1", "$apply", "{}", HELD_AT, "apply")
+    waits = replace(SOUND, kept=(RELEASED, FIRST, cancelled, completed), reminded={"a": 1})
+
+    assert counts_of([COMPLETED, replace(COMPENSATED, id="b")], waits) == {
+        "events consumed": 2, "completions consumed": 1, "timeouts": 2, "sagas cancelled": 1, "reminders": 1,
+    }  # fmt: skip
 
 
 def test_records_of_customers_are_read_up_to_the_last_whole_line(tmp_path: Path) -> None:
