@@ -17,6 +17,7 @@ from saga.memory.data.inbox import InboxRow, InboxRows
 from saga.ports.inbox import InboxEvent
 from saga.ports.values.claim import CommandRef
 from saga.runtime.leader_watch import LEADER_SILENT_SECONDS
+from saga.runtime.steps.completion import Completion
 from tests.simulation.worlds.database import WatchedDatabase
 from tests.simulation.worlds.definitions import OTHERWISE
 from tests.simulation.worlds.observer import Observer
@@ -24,10 +25,13 @@ from tests.simulation.worlds.observer import Observer
 TIMEOUTS, CONSUMED, COMPLETED, CANCELLED = "timeouts", "events consumed", "completions consumed", "sagas cancelled"
 FIRED, SKIPPED, OVERLOOKED, REPEATED = "timers fired", "timers skipped", "wakes overlooked", "events repeated"
 EXTENDED = "timeouts extended"
+OTHERWISE_TAKEN, HANDLED, EARLY = "timeouts with another value", "timeouts handled", "events before their wait"
+REJECTED, FAILED = "completions that rejected", "completions that failed"
 SUCCEEDED: Final = "SZ"
 """The letters of a step that has succeeded; Z: the rollback that the same write began has undone it, which takes nothing."""
 WAITS_DUE: Final = {
     CONSUMED: 150, EXTENDED: 25, TIMEOUTS: 200, FIRED: 250, SKIPPED: 20, CANCELLED: 6, COMPLETED: 80, OVERLOOKED: 70, REPEATED: 70,
+    OTHERWISE_TAKEN: 100, HANDLED: 90, EARLY: 30, REJECTED: 25, FAILED: 15,
 }  # fmt: skip
 """The number of times that each must have happened in 100 seeds."""
 OUTCOMES: Final = frozenset(("DS", "DZ", "DR", "DH", "Dd"))
@@ -58,6 +62,7 @@ class InboxWatch:
         self._taken: dict[tuple[UUID, str], int] = {}  # the step that has consumed an event
         self._ended: set[tuple[UUID, int]] = set()  # waits that have an outcome
         self._moments: dict[tuple[UUID, int], float] = {}  # on the store's clock
+        self._began_at: dict[tuple[UUID, int], float] = {}  # of waits and timers, too
         database.inbox = CountedInbox(self.counts)
 
     def committed(self, saga: UUID, row: SagaRow, before: str) -> None:
@@ -83,8 +88,14 @@ class InboxWatch:
                 continue
             self._taken[key] = kept.step
             found[kept.step] = kept.event
-            is_call = isinstance(graph.steps[kept.step], Call)
-            self.counts[COMPLETED if is_call else CONSUMED] += 1
+            if isinstance(graph.steps[kept.step], Call):
+                completion = decode(kept.event.payload, type=Completion)
+                self.counts[COMPLETED] += 1
+                self.counts[REJECTED] += completion.rejected is not None
+                self.counts[FAILED] += completion.failed is not None
+            else:
+                self.counts[CONSUMED] += 1
+                self.counts[EARLY] += kept.at < self._began_at.get((saga, kept.step), 0.0)
         return found
 
     def _check_consumption(self, saga: UUID, row: SagaRow, step: int, before: str, event: InboxEvent) -> None:
@@ -111,8 +122,10 @@ class InboxWatch:
                 pass
 
     def _began(self, saga: UUID, step: int, change: str, pause_ms: int | None) -> None:
-        if change == "PD" and pause_ms is not None:
-            self._moments.setdefault((saga, step), self._database.now() + pause_ms / 1000)
+        if change == "PD":
+            began_at = self._began_at.setdefault((saga, step), self._database.now())
+            if pause_ms is not None:
+                self._moments.setdefault((saga, step), began_at + pause_ms / 1000)
 
     def _check_outcome(self, saga: UUID, row: SagaRow, step: int, wait: Wait, event: InboxEvent | None) -> None:
         name, letter = self._name(row, step), row.state.vector[step]
@@ -124,6 +137,8 @@ class InboxWatch:
         output = None if result is None or result.value is None else decode(result.value)
         if event is None:
             self.counts[TIMEOUTS] += 1
+            self.counts[OTHERWISE_TAKEN] += wait.otherwise is not None
+            self.counts[HANDLED] += letter == "H"
             self._check_timeout(saga, row, step, wait)
             if letter not in SUCCEEDED:
                 return
