@@ -10,7 +10,7 @@ from saga.history.plan import GraphView
 from saga.history.recorded import Recorded
 from saga.history.rule import Rule
 
-_FINISHED: Final = frozenset("SNH")
+_FINISHED: Final = frozenset("SNHVZ")
 
 
 class Turn(Enum):
@@ -69,7 +69,7 @@ def _of_check(found: bool | str | None) -> Turn:  # noqa: FBT001 (the answer of 
 
 
 def is_rejected_at_once(plan: GraphView, recorded: Recorded) -> bool:
-    """Returns whether a saga is rejected before any step of it is called. Its row may be written as it begins, without a command."""
+    """Returns whether a step is rejected before any step is called. The row may be written as it begins, without a command."""
     letters = ["P"] * len(plan.steps)
     after = {Turn.CALL: "D", Turn.SKIP: "N", Turn.UNNEEDED: "N", Turn.PASS: "S"}
     before: list[str] | None = None
@@ -77,7 +77,7 @@ def is_rejected_at_once(plan: GraphView, recorded: Recorded) -> bool:
         before = list(letters)
         for step in (step for step, letter in enumerate(before) if letter == "P"):
             turn = turn_of(plan, letters, recorded, step)
-            if turn is Turn.UNKNOWN or (turn in REJECTS and not plan.steps[step].goes_on):
+            if turn is Turn.UNKNOWN or turn in REJECTS:
                 return True
-            letters[step] = "H" if turn in REJECTS else after.get(turn, "P")
+            letters[step] = after.get(turn, "P")
     return False

@@ -10,6 +10,7 @@ from saga.core.rules import events as ev
 from saga.core.rules.decide import decide
 from saga.core.rules.decision import Decision, HistoryEntry
 from saga.core.rules.history_kind import HistoryKind
+from saga.core.state.letters import HANDLED
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import initial_state
@@ -26,11 +27,12 @@ _AS_IT_BEGINS: Final = (HistoryEntry(HistoryKind.STARTED, -1, None),)
 def first_decision(graph: Graph, now: float, facts: Facts) -> Decision:
     """E1: what a new saga calls for. The store computes the deadline from its own clock; `now` is an estimate of that clock.
 
-    A saga that is rejected at once is stored as it begins, without a command: a redrive decides the rest.
+    A saga that is rejected at once is stored as it begins, without a command: a redrive decides the rest. So is one that goes on after a
+    rejection, since a start records no results, and the reason is one.
     """
     begun = initial_state(graph, now=now)
     decision = decide(graph, begun, [ev.Started()], now=now, jitter=0.0, enforce_deadline=False, facts=facts)
-    if decision.state.phase in _GOING_WELL:
+    if decision.state.phase in _GOING_WELL and HANDLED not in decision.state.vector:
         return decision
     return Decision(begun, True, (), _AS_IT_BEGINS)  # noqa: FBT003 (changed)
 
