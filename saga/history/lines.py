@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from saga.history import branch_lines
+from saga.history import branch_lines, retraction_line
 from saga.history.replay_state import (
     ABANDONED,
     ABANDONING,
@@ -38,9 +38,11 @@ def _succeeded(now: ReplayState, kind: str, step: int) -> None:
 
 
 def _resolved_happened(now: ReplayState, kind: str, step: int) -> None:
-    if not now.expect(Rule.SUCCESS, kind, _unresolved(now, step), step=step, phases=COMPENSATING):
+    is_retracted = now.phase == RUNNING
+    allowed = "Uu" if is_retracted else _unresolved(now, step)
+    if not now.expect(Rule.SUCCESS, kind, allowed, step=step, phases=RUNNING + COMPENSATING):
         return
-    now.letters[step] = "S"
+    now.letters[step] = "K" if is_retracted else "S"
     if now.declared.pop(step, kind) == kind:
         now.successes.add(step)
     now.settle()
@@ -61,10 +63,12 @@ def _rejected(now: ReplayState, kind: str, step: int) -> None:
 
 
 def _resolved_did_not_happen(now: ReplayState, kind: str, step: int) -> None:
-    if now.expect(Rule.REJECTION, kind, _unresolved(now, step), step=step, phases=COMPENSATING):
+    allowed = "Uu" if now.phase == RUNNING else _unresolved(now, step)
+    if now.expect(Rule.REJECTION, kind, allowed, step=step, phases=RUNNING + COMPENSATING):
         now.declared.pop(step, None)
         now.letters[step] = "R" if now.plan.steps[step].mode == "J" else "V"
         now.settle()
+        now.forward()
 
 
 def _unresolved(now: ReplayState, step: int) -> str:
@@ -73,24 +77,27 @@ def _unresolved(now: ReplayState, step: int) -> str:
 
 
 def _voided(now: ReplayState, kind: str, step: int) -> None:
-    """E9: the pivot, which was asked. E6, E13: an external step that no process has ever claimed."""
+    """E9: the pivot, which was asked. E6, E13, E14: an external step that no process has ever claimed."""
     mode, is_declared = now.plan.steps[step].mode, now.declared.pop(step, None) is not None
     is_asked_pivot = step == now.plan.pivot and (now.cancel or is_declared)
     if not is_asked_pivot and mode != "X":
         now.complain(Rule.VOIDED, f"{now.name(step)} is voided", "the pivot when it was asked, or an external step")
         return
-    allowed = ("Ww" if mode == "J" else "Dd") if is_asked_pivot else "D"
+    allowed = ("Ww" if mode == "J" else "Dd") if is_asked_pivot else "U" if step in now.retracted else "D"
     if now.expect(Rule.VOIDED, kind, allowed, step=step, phases=RUNNING):
         now.letters[step] = "V"
         if not is_asked_pivot:
             now.unclaimed.add(step)
+        if step in now.retracted:
+            now.forward()
 
 
 def _compensated(now: ReplayState, kind: str, step: int) -> None:
-    if now.expect(Rule.UNDONE, kind, "Kk", step=step, phases=COMPENSATING):
+    if now.expect(Rule.UNDONE, kind, "Kk", step=step, phases=RUNNING + COMPENSATING):
         now.declared.pop(step, None)
         now.letters[step] = "Z"
         now.settle()
+        now.forward()
 
 
 def _nothing_to_compensate(now: ReplayState, kind: str, step: int) -> None:
@@ -118,7 +125,7 @@ def _quarantined(now: ReplayState, kind: str, step: int) -> None:
             )
         now.letters[step] = "d"
         return
-    allowed = {RUNNING: "DdW", COMPENSATING: "UK"}.get(now.phase, "")
+    allowed = {RUNNING: "DdWUK", COMPENSATING: "UK"}.get(now.phase, "")
     if not now.expect(Rule.QUARANTINE, kind, allowed, step=step, phases=RUNNING + COMPENSATING):
         return
     if letter in "Dd" and not now.is_passed() and not (letter == "D" and now.cancel):
@@ -127,7 +134,7 @@ def _quarantined(now: ReplayState, kind: str, step: int) -> None:
 
 
 def _retried(now: ReplayState, kind: str, step: int) -> None:
-    allowed = {RUNNING: "dw", COMPENSATING: "uk"}.get(now.phase, "")
+    allowed = {RUNNING: "dwuk", COMPENSATING: "uk"}.get(now.phase, "")
     if now.expect(Rule.OPERATOR, kind, allowed, step=step, phases=RUNNING + COMPENSATING):
         now.letters[step] = now.letters[step].upper()
 
@@ -142,10 +149,11 @@ def _skipped(now: ReplayState, kind: str, step: int) -> None:
 
 
 def _declared(now: ReplayState, kind: str, step: int) -> None:
+    is_needed = now.letters[step] != "u"  # a step that was retracted is never needed
     allowed = "k" if kind.endswith("undone") else "dwu"
     if now.expect(Rule.OPERATOR, kind, allowed, step=step, phases=RUNNING + COMPENSATING):
         now.declared[step] = kind
-    if kind.endswith("did not happen") and now.phase == RUNNING and now.is_passed():
+    if kind.endswith("did not happen") and now.phase == RUNNING and now.is_passed() and is_needed:
         now.complain(Rule.OPERATOR, f"{kind!r} of {now.name(step)}", "not behind the pivot")
 
 
@@ -169,9 +177,9 @@ def _late(rule: Rule) -> OfStep:
 
     def of_step(now: ReplayState, kind: str, step: int) -> None:
         letter = now.letters[step]
-        awaited = {RUNNING: "DdWw", COMPENSATING: _unresolved(now, step)}
+        awaited = {RUNNING: "DdWwUu", COMPENSATING: _unresolved(now, step)}
         if rule is Rule.UNDONE:
-            awaited = {COMPENSATING: "Kk"}
+            awaited = dict.fromkeys((RUNNING, COMPENSATING), "Kk")
         if letter in awaited.get(now.phase, ""):
             now.complain(rule, f"{kind!r} of {now.name(step)}, which is {letter} in phase {now.phase}", "it counts")
 
@@ -293,6 +301,7 @@ OF_STEP: Final[dict[str, OfStep]] = {
     "quarantined": _quarantined,
     "retried by an operator": _retried,
     "skipped by an operator": _skipped,
+    "retracted": retraction_line.retracted,
     "resolved by an operator: it happened": _declared,
     "resolved by an operator: it did not happen": _declared,
     "resolved by an operator: it is undone": _declared,

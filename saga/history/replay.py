@@ -216,6 +216,11 @@ def _owed(now: ReplayState) -> Iterator[tuple[Rule, str, str]]:
         yield Rule.ABANDONED, f"{vector} in phase {now.phase}", "nothing is frozen: abandoned"
 
 
+def _is_void(now: ReplayState, vector: str) -> bool:
+    """Returns whether a step is void that was not retracted. That rolls the saga back."""
+    return any(letter == "V" and step not in now.retracted for step, letter in enumerate(vector))
+
+
 def _not_begun(now: ReplayState, vector: str) -> Iterator[tuple[Rule, str, str]]:
     """The breaches of steps that are still pending, although their turn has come."""
     for step in sorted(now.due | now.undecided):
@@ -232,5 +237,5 @@ def _owed_forward(now: ReplayState, vector: str) -> Iterator[tuple[Rule, str, st
             yield Rule.UNNEEDED, f"{now.name(step)} is D, and not needed any more", "skipped"
     if "R" in vector and now.is_passed():
         yield Rule.KEPT, f"{vector}: a rejection stays although the pivot has passed", "quarantined"
-    elif "V" in vector or ("R" in vector and not now.cancel):
+    elif _is_void(now, vector) or ("R" in vector and not now.cancel):
         yield Rule.ROLL_BACK, f"{vector} in phase {now.phase}", "a rollback, or the pivot's outcome is awaited"

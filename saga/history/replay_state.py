@@ -17,7 +17,7 @@ from saga.ports.saga_history import Transition
 
 RUNNING, COMPENSATING, ABANDONING, COMPLETED, COMPENSATED, ABANDONED = "R", "C", "A", "D", "Z", "X"
 TERMINAL: Final = frozenset({COMPLETED, COMPENSATED, ABANDONED})
-FINISHED: Final = frozenset("SNH")
+FINISHED: Final = frozenset("SNHVZ")  # while running; V and Z only of retracted steps
 PASSED: Final = frozenset("SN")  # of the pivot, which is never handled
 CLEAR: Final = frozenset("RVZNH")  # without effect, for sure and for ever
 OPEN: Final = frozenset("DdWw")
@@ -32,14 +32,15 @@ class ReplayState:
     `due`: pending steps that are ready to be called; they are dispatched, unless the saga is held back in the same transaction (`held`).
     `undecided`: pending steps that are ready, and whose own line must say what happens to them instead. `owed`: steps at Z with nothing
     to compensate, whose line is still missing. `declared`: steps that an operator has resolved, whose outcome is still missing.
-    `unclaimed`: steps that were made void because no process had ever claimed them. `before`, `target`: the vectors before and after the
+    `unclaimed`: steps that were made void because no process had ever claimed them. `retracted`: steps that were undone, or kept from
+    taking effect, while the saga went on. `before`, `target`: the vectors before and after the
     transaction, the latter as it is recorded; None: it is not, and what is due is dispatched. `turned`: the rule that changed many
     letters at once, if one was applied. `note`, `previous`: the line that is replayed, and the one before it in this transaction.
     """
 
     __slots__ = (
         "before", "cancel", "complain", "declared", "due", "held", "letters", "note", "owed", "paused", "phase", "plan", "previous",
-        "reasons", "recorded", "successes", "target", "turned", "unclaimed", "undecided", "uses",
+        "reasons", "recorded", "retracted", "successes", "target", "turned", "unclaimed", "undecided", "uses",
     )  # fmt: skip
 
     def __init__(self, plan: GraphView, recorded: Recorded, uses: Counter[Rule], complain: Complain) -> None:
@@ -60,6 +61,7 @@ class ReplayState:
         self.successes: set[int] = set()  # reported, so that a result is stored
         self.reasons: dict[int, str | None] = {}  # of handled rejections, which are stored as their results
         self.unclaimed: set[int] = set()
+        self.retracted: set[int] = set()
         self.note: Transition | None = None
         self.previous: Transition | None = None
         self.before: str = ""

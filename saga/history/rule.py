@@ -34,6 +34,7 @@ class Rule(Enum):
     FREEZE = "E13 freeze"
     FROZEN = "E13 frozen"
     ABANDONED = "E13 abandoned"
+    RETRACT = "E14 retract"
     PAUSE = "pause and resume"
     OUTCOME = "an outcome never changes"
     REASON = "no change without a line"

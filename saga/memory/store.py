@@ -10,7 +10,7 @@ from uuid import UUID
 from msgspec.structs import replace
 
 from saga.core.condition.facts import Facts
-from saga.core.rules.called_for import called_for
+from saga.core.state.called_for import called_for
 from saga.core.state.letters import keeps_command
 from saga.core.state.operation import Operation
 from saga.core.state.saga_state import State

@@ -117,6 +117,7 @@ def every_event(graph: Graph) -> Iterator[ev.Event]:
             ev.DidNotHappen(step),
             ev.CompensatedByHand(step),
             ev.Skipped(step),
+            ev.Retracted(step, "not wanted"),
         )
         yield ev.Ongoing(step, again_in_seconds=1.0)
         yield ev.Failed(step, "down", failures=1, first_failure_ago_seconds=0.0)

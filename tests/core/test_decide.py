@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from saga.core.definition.graph import Graph
 from saga.core.rules import events as ev
-from saga.core.rules.called_for import called_for
 from saga.core.rules.decide import decide
 from saga.core.rules.decision import Command, Decision
 from saga.core.rules.pivot import is_pivot_passed
+from saga.core.state.called_for import called_for
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State, initial_state

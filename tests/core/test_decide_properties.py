@@ -15,10 +15,10 @@ from saga.core.condition.facts import Facts, FactsMissingError
 from saga.core.definition.graph import Graph
 from saga.core.memo import MEMOS
 from saga.core.rules import events as ev
-from saga.core.rules.called_for import called_for
 from saga.core.rules.decide import _folded, decide
 from saga.core.rules.decision import Decision
 from saga.core.rules.fold import Fold
+from saga.core.state.called_for import called_for
 from saga.core.state.letters import LETTERS
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
@@ -40,6 +40,7 @@ READ_ONLY: Final = (
         graphs.step("c", "T", compensation=False),
     ),
     graphs.graph(graphs.step("a", "J", compensation=False), graphs.step("b", "J", after=(0,))),
+    graphs.graph(*(graphs.step(mode.lower(), mode, read_only=True, compensation=False) for mode in "TJX")),
 )
 PLAIN: Final = (
     *(graphs.chain(modes, pivot=pivot) for modes in ("TTT", "JJJ", "XXX", "TJX") for pivot in (-1, 0, 1, 2)),
@@ -116,7 +117,8 @@ CASES: Final = (*PLAIN, *BRANCHED, *WAITING)
 
 DUPLICABLE: Final = (
     ev.Started, ev.Succeeded, ev.Rejected, ev.Ongoing, ev.Compensated, ev.Reported, ev.Absent, ev.Quiet, ev.RollbackRequested,
-    ev.Redriven, ev.Paused, ev.Resumed, ev.Retried, ev.Happened, ev.DidNotHappen, ev.CompensatedByHand, ev.Skipped, ev.Abandoned,
+    ev.Redriven, ev.Paused, ev.Resumed, ev.Retried, ev.Happened, ev.DidNotHappen, ev.CompensatedByHand, ev.Skipped, ev.Retracted,
+    ev.Abandoned,
 )  # fmt: skip
 
 

@@ -57,6 +57,7 @@ _STEP_EVENTS: Final[dict[str, Callable[[int, str], ev.Event]]] = {
     "quiet": lambda step, _: ev.Quiet(step),
     "retried": lambda step, _: ev.Retried(step),
     "happened": lambda step, _: ev.Happened(step),
+    "retracted": lambda step, _: ev.Retracted(step, "not wanted"),
     "did not happen": lambda step, _: ev.DidNotHappen(step),
     "waived": lambda step, _: ev.Skipped(step),
     "undone": lambda step, _: ev.CompensatedByHand(step),

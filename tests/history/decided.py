@@ -33,7 +33,7 @@ GRAPHS: Final = (
 RESULTS: Final = frozenset({"succeeded", "resolved: it happened", "frozen: executed", "frozen: compensated"})
 REDRIVEN: Final = (HistoryEntry(HistoryKind.REDRIVEN, -1, None),)
 FROM_OUTSIDE: Final = (
-    ev.Paused, ev.Resumed, ev.Retried, ev.Happened, ev.DidNotHappen, ev.CompensatedByHand, ev.Skipped, ev.Abandoned,
+    ev.Paused, ev.Resumed, ev.Retried, ev.Happened, ev.DidNotHappen, ev.CompensatedByHand, ev.Skipped, ev.Retracted, ev.Abandoned,
     ev.RollbackRequested, ev.Redriven, ev.Quiet,
 )  # fmt: skip
 
@@ -53,7 +53,7 @@ class Decided:
         self.happen([ev.Started()])
 
     def happen(self, events: Sequence[ev.Event]) -> None:
-        self.claimed.update(getattr(event, "step", 0) for event in events)
+        self.claimed.update(getattr(event, "step", 0) for event in events if not isinstance(event, ev.Retracted))
         unclaimed = ev.Unclaimed(frozenset(range(len(self.graph.steps))) - self.claimed)
         decision = decide(
             self.graph, self.state, [unclaimed, *events], now=NOW, jitter=0.5, enforce_deadline=True, facts=self.facts

@@ -161,6 +161,27 @@ PAIRS = {
          "D SSS  resolved by an operator: it happened 2; succeeded 2; completed"),
         (STARTED, "R SDP  succeeded 0", "R SSD  succeeded 1", "R SSd  quarantined 2",
          "R SSR  resolved by an operator: it did not happen 2; rejected 2")),
+    "a step is retracted while the saga runs": Pair(
+        Rule.RETRACT, FORK, (*BOTH, "R SUD  retracted 1", "R SVD  resolved: it did not happen 1"),
+        (*BOTH, "C SUU  rolling back", "C SUU  retracted 1")),
+    "the pivot is not retracted": Pair(
+        Rule.RETRACT, XXX_PIVOT, (STARTED, "R UPP  retracted 0", "R VDP  resolved: it did not happen 0"),
+        (STARTED, "R SDP  succeeded 0", "R SUP  retracted 1")),
+    "nothing rests on what is retracted": Pair(
+        Rule.RETRACT, TTT, (STARTED, "R SDP  succeeded 0", "R SVD  retracted 1"),
+        (STARTED, "R SDP  succeeded 0", "R KDP  retracted 0")),
+    "what was dispatched is unknown when it is retracted": Pair(
+        Rule.REASON, XXX, (STARTED, "R UPP  retracted 0"), (STARTED, "R VDP  retracted 0")),
+    "a retracted step does not come back": Pair(
+        Rule.REASON, XXX, (STARTED, "R UPP  retracted 0", "R KPP  resolved: it happened 0", "R ZDP  compensated 0"),
+        (STARTED, "R UPP  retracted 0", "R SDP  resolved: it happened 0")),
+    "what comes after a retracted step waits until it is undone": Pair(
+        Rule.DISPATCH, JJJ, (STARTED, "R KPP  retracted 0", "R ZDP  compensated 0"), (STARTED, "R KDP  retracted 0")),
+    "a saga is not complete while a step is undone": Pair(
+        Rule.COMPLETED, FORK, (*BOTH, "R SSU  succeeded 1; retracted 2", "D SSV  resolved: it did not happen 2; completed"),
+        (*BOTH, "D SSU  succeeded 1; retracted 2; completed")),
+    "a void step without a retraction is followed by a rollback": Pair(
+        Rule.ROLL_BACK, FORK, (*BOTH, "R SVD  retracted 1; voided 1"), (*BOTH, "R SVD  voided 1")),
     "an end is for ever": Pair(
         Rule.ENDED, chain("T"), ("R D  started", "D S  succeeded 0; completed"),
         ("R D  started", "D S  succeeded 0; completed", "D S  redriven")),

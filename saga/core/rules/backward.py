@@ -1,13 +1,14 @@
-"""Backward (E7, E8): compensates from the last steps to the first, until every step is clear."""
+"""Backward (E7): compensates from the last steps to the first, until every step is clear."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
+from saga.core.definition.graph import Graph
 from saga.core.rules.fold import Fold
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import (
-    ANY_COMPENSATING,
     ANY_DISPATCHED,
     COMPENSATED,
     COMPENSATING,
@@ -20,7 +21,7 @@ from saga.core.state.phase import Phase
 
 FOUND_NOTHING: Final = "it had not taken effect, and never will"
 """The detail of a compensation that found nothing to undo, and made sure of that."""
-_COMPENSATING, _JOURNALED = Phase.COMPENSATING, Mode.JOURNALED
+_JOURNALED = Mode.JOURNALED
 
 
 def settle(fold: Fold) -> None:
@@ -43,6 +44,15 @@ def has_to_be_undone(fold: Fold, step: int) -> bool:
     return letter == SUCCEEDED or (letter in ANY_DISPATCHED and fold.graph.steps[step].mode is _JOURNALED)
 
 
+def clear_steps(graph: Graph, vector: Sequence[str]) -> set[int]:
+    """Returns the steps without an effect behind which nothing has an effect either (G12, G42)."""
+    clear: set[int] = set()
+    for step in graph.downward:
+        if vector[step] in NO_EFFECT_LETTERS and clear.issuperset(graph.successors[step]):
+            clear.add(step)
+    return clear
+
+
 def undo(fold: Fold, step: int) -> None:
     if fold.letters[step] == SUCCEEDED and not fold.graph.steps[step].compensation:
         fold.letters[step] = COMPENSATED
@@ -50,14 +60,3 @@ def undo(fold: Fold, step: int) -> None:
     else:
         fold.letters[step] = COMPENSATING
         fold.send(step, Operation.COMPENSATE)
-
-
-def record_compensation(fold: Fold, step: int, detail: str | None = None) -> None:
-    """E8: the step is undone."""
-    letter = fold.letters[step]
-    if fold.phase is _COMPENSATING and letter in ANY_COMPENSATING:
-        fold.letters[step] = COMPENSATED
-        fold.note(HistoryKind.COMPENSATED, step, detail)
-        settle(fold)
-    elif letter != COMPENSATED:
-        fold.note(HistoryKind.LATE_COMPENSATION, step)

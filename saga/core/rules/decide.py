@@ -1,7 +1,7 @@
 """The one function that decides: from a saga's state and events to its next state, and the commands that follow.
 
 It is pure and synchronous. The process that commits an outcome, the supervisor, the tests and the simulator all call it.
-The rules E1 to E13 and the guards are those of docs/concepts/protocol.md. An event that comes too late is not an error:
+The rules E1 to E14 and the guards are those of docs/concepts/protocol.md. An event that comes too late is not an error:
 its decision changes nothing.
 """
 
@@ -150,6 +150,7 @@ _RULES: Final[dict[type[ev.Event], Callable[[Fold, Any], None]]] = {
     ev.Happened: operators.on_happened,
     ev.DidNotHappen: operators.on_did_not_happen,
     ev.Skipped: operators.on_skipped,
+    ev.Retracted: operators.on_retracted,
     ev.CompensatedByHand: operators.on_compensated_by_hand,
     ev.Abandoned: abandon.on_abandoned,
     ev.Extended: rollback.on_extended,

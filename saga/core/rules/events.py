@@ -148,6 +148,13 @@ class Skipped(Struct, frozen=True):
     step: int
 
 
+class Retracted(Struct, frozen=True):
+    """E14: an operator undoes one step, or keeps it from taking effect, while the saga goes on."""
+
+    step: int
+    reason: str
+
+
 class CompensatedByHand(Struct, frozen=True):
     """E10o: an operator has compensated a quarantined step by hand."""
 
@@ -184,6 +191,7 @@ Event = (
     | Happened
     | DidNotHappen
     | Skipped
+    | Retracted
     | CompensatedByHand
     | Abandoned
     | Extended

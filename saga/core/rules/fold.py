@@ -6,8 +6,8 @@ from saga.core.condition.cel import Outcome
 from saga.core.condition.facts import NO_FACTS, Facts
 from saga.core.condition.question import Question
 from saga.core.definition.graph import Graph
-from saga.core.rules.called_for import operation_of
 from saga.core.rules.history_kind import HistoryKind
+from saga.core.state.called_for import operation_of
 from saga.core.state.letters import DISPATCHED, PENDING
 from saga.core.state.mode import Mode
 from saga.core.state.operation import Operation

@@ -29,6 +29,7 @@ class HistoryKind(StrEnum):
     ROLLBACK_REFUSED = "rollback refused"
     ROLLBACK_WAITS = "rollback waits"
     ROLLING_BACK = "rolling back"
+    RETRACTED = "retracted"
     REDRIVEN = "redriven"
     DEADLINE_EXTENDED = "deadline extended"
     PAUSED = "paused"

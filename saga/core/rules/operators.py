@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from saga.core.rules import backward, forward, outcomes, pivot, retries
+from saga.core.rules import backward, forward, outcomes, pivot, retraction, retries
 from saga.core.rules import events as ev
 from saga.core.rules.fold import Fold
 from saga.core.rules.history_kind import HistoryKind
@@ -13,6 +13,7 @@ from saga.core.state.letters import (
     QUARANTINED_COMPENSATING,
     QUARANTINED_DISPATCHED,
     QUARANTINED_LETTERS,
+    QUARANTINED_RESOLVING,
     RELEASED_FROM,
     SKIPPED,
 )
@@ -57,8 +58,13 @@ def on_happened(fold: Fold, event: ev.Happened) -> None:
 
 
 def on_did_not_happen(fold: Fold, event: ev.DidNotHappen) -> None:
-    """Refused behind the pivot, where only a success lets the saga end (an operator may skip the step instead)."""
-    if fold.letters[event.step] not in DECLARABLE_LETTERS or pivot.is_pivot_passed(fold.graph, fold.letters):
+    """Refused behind the pivot, where only a success lets the saga end (an operator may skip the step instead).
+
+    A step that was retracted is never needed: there it may be declared anywhere.
+    """
+    letter = fold.letters[event.step]
+    is_needed = letter != QUARANTINED_RESOLVING and pivot.is_pivot_passed(fold.graph, fold.letters)
+    if letter not in DECLARABLE_LETTERS or is_needed:
         return
     fold.note(HistoryKind.OPERATOR_DID_NOT_HAPPEN, event.step)
     if fold.phase is Phase.RUNNING and event.step == fold.graph.pivot:
@@ -77,7 +83,14 @@ def on_skipped(fold: Fold, event: ev.Skipped) -> None:
         forward.advance(fold, fold.graph.successors[event.step])
 
 
+def on_retracted(fold: Fold, event: ev.Retracted) -> None:
+    """G47: only of a saga that is running at the write."""
+    if fold.phase is Phase.RUNNING and retraction.may_be_retracted(fold.graph, fold.letters, event.step):
+        retraction.retract(fold, event.step, event.reason)
+        forward.advance_all(fold)
+
+
 def on_compensated_by_hand(fold: Fold, event: ev.CompensatedByHand) -> None:
     if fold.letters[event.step] == QUARANTINED_COMPENSATING:
         fold.note(HistoryKind.OPERATOR_UNDONE, event.step)
-        backward.record_compensation(fold, event.step)
+        outcomes.record_compensation(fold, event.step)

@@ -1,4 +1,4 @@
-"""Outcomes (E3, E4, E9): success, rejection, void. An outcome that is already recorded changes nothing."""
+"""Outcomes (E3, E4, E8, E9, E14r): success, rejection, compensation, void. An outcome that is already recorded changes nothing."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from saga.core.rules import events as ev
 from saga.core.rules.fold import Fold
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import (
+    ANY_COMPENSATING,
     ANY_DISPATCHED,
     ANY_RESOLVING,
     ANY_VOIDING,
+    COMPENSATED,
     OPEN_LETTERS,
     QUARANTINED_DISPATCHED,
     REJECTED,
@@ -22,6 +24,7 @@ from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 
 _RUNNING, _COMPENSATING, _JOURNALED = Phase.RUNNING, Phase.COMPENSATING, Mode.JOURNALED
+_UNDOING: Final = (_RUNNING, _COMPENSATING)
 MAY_NOT_REJECT: Final = "it may not reject, the pivot has passed"
 """Part of the reason if a step is quarantined because it was rejected behind the pivot."""
 _WITHOUT_EFFECT: Final = frozenset((REJECTED, VOID))
@@ -47,7 +50,7 @@ def on_cancelled(fold: Fold, event: ev.Cancelled) -> None:
 
 
 def on_compensated(fold: Fold, event: ev.Compensated) -> None:
-    backward.record_compensation(fold, event.step, backward.FOUND_NOTHING if event.found_nothing else None)
+    record_compensation(fold, event.step, backward.FOUND_NOTHING if event.found_nothing else None)
 
 
 def on_reported(fold: Fold, event: ev.Reported) -> None:
@@ -56,7 +59,7 @@ def on_reported(fold: Fold, event: ev.Reported) -> None:
     if event.report is ev.JournalReport.EXECUTED:
         record_success(fold, event.step)
     elif event.report is ev.JournalReport.COMPENSATED:
-        backward.record_compensation(fold, event.step)
+        record_compensation(fold, event.step)
     elif fold.letters[event.step] in ANY_VOIDING:
         record_void(fold, event.step)
     else:
@@ -64,14 +67,17 @@ def on_reported(fold: Fold, event: ev.Reported) -> None:
 
 
 def on_absent(fold: Fold, event: ev.Absent) -> None:
-    if fold.phase is _COMPENSATING:
+    if fold.phase is _COMPENSATING or fold.letters[event.step] in ANY_RESOLVING:
         record_rejection(fold, event.step, "the probe says that it did not happen")
     elif fold.rollback_requested and event.step == fold.graph.pivot:
         record_void(fold, event.step)
 
 
 def record_success(fold: Fold, step: int) -> None:
-    """E3. G8: a success advances only a running saga; while compensating, it resolves a step of unknown outcome."""
+    """E3. G8: a success advances only a running saga; while compensating, it resolves a step of unknown outcome.
+
+    E14r: a step that was retracted in the meantime is undone; its success counts no more (G51).
+    """
     letter = fold.letters[step]
     if fold.phase is _RUNNING and letter in OPEN_LETTERS:
         fold.letters[step] = SUCCEEDED
@@ -85,6 +91,9 @@ def record_success(fold: Fold, step: int) -> None:
         fold.letters[step] = SUCCEEDED
         fold.note(HistoryKind.RESOLVED_HAPPENED, step)
         backward.settle(fold)
+    elif fold.phase is _RUNNING and letter in ANY_RESOLVING:
+        fold.note(HistoryKind.RESOLVED_HAPPENED, step)
+        backward.undo(fold, step)
     elif letter != SUCCEEDED:
         fold.note(HistoryKind.LATE_SUCCESS, step)
 
@@ -112,8 +121,26 @@ def record_rejection(fold: Fold, step: int, reason: str) -> None:
         fold.letters[step] = VOID if letter in ANY_RESOLVING else REJECTED
         fold.note(HistoryKind.RESOLVED_DID_NOT_HAPPEN, step, reason)
         backward.settle(fold)
+    elif fold.phase is _RUNNING and letter in ANY_RESOLVING:
+        fold.letters[step] = VOID
+        fold.note(HistoryKind.RESOLVED_DID_NOT_HAPPEN, step, reason)
+        forward.advance_all(fold)
     elif letter not in _WITHOUT_EFFECT:
         fold.note(HistoryKind.LATE_REJECTION, step, reason)
+
+
+def record_compensation(fold: Fold, step: int, detail: str | None = None) -> None:
+    """E8: the step is undone. E14r: it was retracted, and what waits for it goes on (G52, G54)."""
+    letter = fold.letters[step]
+    if fold.phase in _UNDOING and letter in ANY_COMPENSATING:
+        fold.letters[step] = COMPENSATED
+        fold.note(HistoryKind.COMPENSATED, step, detail)
+        if fold.phase is _RUNNING:
+            forward.advance_all(fold)
+        else:
+            backward.settle(fold)
+    elif letter != COMPENSATED:
+        fold.note(HistoryKind.LATE_COMPENSATION, step)
 
 
 def record_void(fold: Fold, step: int) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from saga.core.definition.retry_policy import RetryPolicy
 from saga.core.rules import events as ev
-from saga.core.rules import forward, rollback
+from saga.core.rules import forward, retraction, rollback
 from saga.core.rules.fold import Fold
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.state.letters import ACTIVE_LETTERS, DISPATCHED, QUARANTINE_OF, QUARANTINED_DISPATCHED
@@ -44,7 +44,8 @@ def on_redriven(fold: Fold, event: ev.Redriven) -> None:
     if fold.phase is _RUNNING:
         rollback.roll_back_if_released(fold)
         rollback.roll_back_if_overdue(fold)
-        if not fold.graph.is_static:  # a saga that was rejected before it began is stored as it begins
+        # A saga that was rejected before it began is stored as it begins. Builds that know no retraction do not go on behind it
+        if not fold.graph.is_static or not retraction.RETRACTED_LETTERS.isdisjoint(fold.letters):
             forward.advance_all(fold)
     for step in range(len(fold.letters)):
         operation = fold.operation(step)

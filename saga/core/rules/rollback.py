@@ -84,9 +84,13 @@ def void_never_claimed(fold: Fold) -> None:
     """G135: an external step whose command no process has ever claimed has no unknown outcome."""
     for step in range(len(fold.letters)):
         if fold.is_never_claimed(step):
-            fold.letters[step] = VOID
-            if fold.before[step] != PENDING:
-                fold.note(HistoryKind.VOIDED, step, NEVER_CLAIMED)
+            void_unclaimed(fold, step)
+
+
+def void_unclaimed(fold: Fold, step: int) -> None:
+    fold.letters[step] = VOID
+    if fold.before[step] != PENDING:
+        fold.note(HistoryKind.VOIDED, step, NEVER_CLAIMED)
 
 
 def mark_unknown(fold: Fold, step: int) -> None:

@@ -12,8 +12,9 @@ from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 
 _RUNNING, _COMPENSATING, _ABANDONING, _JOURNALED = Phase.RUNNING, Phase.COMPENSATING, Phase.ABANDONING, Mode.JOURNALED
-_FORWARD: Final = {DISPATCHED: Operation.EXECUTE, VOIDING: Operation.VOID_OR_REPORT}
 _BACKWARD: Final = {RESOLVING: Operation.EXECUTE, COMPENSATING: Operation.COMPENSATE}
+_FORWARD: Final = {DISPATCHED: Operation.EXECUTE, VOIDING: Operation.VOID_OR_REPORT, **_BACKWARD}
+"""Single steps are undone while the saga runs, too."""
 
 
 def called_for(graph: Graph, state: State, step: int) -> Operation | None:

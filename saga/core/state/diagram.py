@@ -19,7 +19,7 @@ _HEAD: Final = """\
 # The state machine
 
 Generated from the tables in `saga/core/state/transitions.py`, which the tests compare with every decision;
-`SAGA_REWRITE=1 make check` regenerates it. E1 to E13 are the rules of the protocol. Modes: T transactional, J journaled, X external.
+`SAGA_REWRITE=1 make check` regenerates it. E1 to E14 are the rules of the protocol. Modes: T transactional, J journaled, X external.
 """
 
 

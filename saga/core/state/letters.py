@@ -47,8 +47,8 @@ ANY_COMPENSATING: Final = frozenset((COMPENSATING, QUARANTINED_COMPENSATING))
 
 QUARANTINED_LETTERS: Final = frozenset(RELEASED_FROM)
 """The step waits for an operator."""
-FINISHED_LETTERS: Final = frozenset((SUCCEEDED, SKIPPED, HANDLED))
-"""The successors may run."""
+FINISHED_LETTERS: Final = frozenset((SUCCEEDED, SKIPPED, HANDLED, VOID, COMPENSATED))
+"""While the saga runs: the successors may run. A step that is void or compensated then was retracted (G52, G53)."""
 PASSED_LETTERS: Final = frozenset((SUCCEEDED, SKIPPED))
 """The letters of a pivot that has passed: from here the saga only goes forward. A pivot is never handled (G43)."""
 OPEN_LETTERS: Final = ANY_DISPATCHED | ANY_VOIDING

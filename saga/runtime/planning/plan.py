@@ -9,10 +9,10 @@ from saga.core.condition.facts import FactsMissingError
 from saga.core.condition.rejection import rejection_document
 from saga.core.definition.json_value import Json
 from saga.core.rules import events as ev
-from saga.core.rules.called_for import called_for
 from saga.core.rules.decide import decide
 from saga.core.rules.decision import Command, Decision, HistoryEntry
 from saga.core.rules.history_kind import HistoryKind
+from saga.core.state.called_for import called_for
 from saga.core.state.letters import (
     DISPATCHED,
     FROZEN,
@@ -84,10 +84,9 @@ def plan(
     if group.action is not None:
         write.audits = [audit_of(group.action, group.state, decision.state)]
     planned = CommitPlan(write, decision)
-    if decision.state.reason is not None or decision.state.phase is Phase.ABANDONING:
-        planned.doubts = _doubts(group, decision)
-        if planned.doubts:
-            return planned
+    planned.doubts = _doubts(group, decision)
+    if planned.doubts:
+        return planned
     if group.unclaimed:
         write.fences += _never_claimed(group, decision)
     if _is_plain_success(group, decision):
@@ -139,7 +138,9 @@ def _doubts(group: OutcomeGroup, decision: Decision) -> list[int]:
 
     Empty once the store has been asked. A rollback that waits already asks again only when the saga is redriven.
     """
-    if group.unclaimed is not None:
+    state = decision.state
+    is_undoing = state.reason is not None or state.phase is Phase.ABANDONING or RESOLVING in state.vector
+    if not is_undoing or group.unclaimed is not None:
         return []
     steps, before, after = group.graph.steps, group.state, decision.state
     claimed = {outcome.claim.step for outcome in group.outcomes}

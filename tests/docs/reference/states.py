@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from saga.core.rules.called_for import operation_of
+from saga.core.state.called_for import operation_of
 from saga.core.state.letters import QUARANTINED_LETTERS, WORDS
 from saga.core.state.mode import Mode
 from saga.core.state.operation import Operation

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import product
 
-from saga.core.rules.called_for import operation_of
 from saga.core.state import letters
+from saga.core.state.called_for import operation_of
 from saga.core.state.letters import keeps_command
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from saga.core.rules import events as ev
 from tests.protocol.changes import with_count, with_letter
-from tests.protocol.commands.coming import Retracted, is_clear
 from tests.protocol.commands.model import Model, Move
 from tests.protocol.commands.world import (
     ABANDON,
@@ -224,26 +223,14 @@ def databases(model: Model, world: World) -> Iterator[Move]:
 
 
 def retractions(model: Model, world: World) -> Iterator[Move]:
-    """E14: a step is undone while the saga goes on. The model lets this happen to any step at any time."""
+    """E14: a step is undone while the saga goes on. The model asks for it at any time; production decides whether it may be."""
     for step in model.config.retractable if world.budget[RETRACT] else ():
-        if _may_be_retracted(model, world, step):
-            sketch = Sketch(world)
-            sketch.spend(RETRACT)
-            letter = world.vector[step]
-            started = {(step, after) for after in model.after[step] if world.vector[after] != "P" and letter in "Dd"}
-            sketch.cut = tuple(sorted({*world.cut, *started}))
-            sketch.retracted = tuple(sorted({*world.retracted, step}))
-            yield f"RETRACT {NAMES[step]} ({letter}): {model.decide(sketch, Retracted(step))}", FAULT, sketch.world()
-
-
-def _may_be_retracted(model: Model, world: World, step: int) -> bool:
-    """G47: only while running. G48: never the pivot. G49: what has succeeded, only before its successors run or after."""
-    letter, without = world.vector[step], model.config.without
-    if world.phase != RUNNING and model.has("retract_running"):
-        return False
-    if step == model.config.pivot and model.has("retract_pivot"):
-        return False
-    free = all(
-        world.vector[after] == "P" or is_clear(world.vector, model.after, after, without) for after in model.after[step]
-    )
-    return letter in "Dd" or (letter == "S" and (free or not model.has("retract_clear")))
+        sketch = Sketch(world)
+        sketch.spend(RETRACT)
+        letter = world.vector[step]
+        started = {(step, after) for after in model.after[step] if world.vector[after] != "P" and letter in "Dd"}
+        sketch.cut = tuple(sorted({*world.cut, *started}))
+        sketch.retracted = tuple(sorted({*world.retracted, step}))
+        what = model.decide(sketch, ev.Retracted(step, "not wanted"))
+        if (sketch.phase, sketch.vector) != (world.phase, world.vector):
+            yield f"RETRACT {NAMES[step]} ({letter}): {what}", FAULT, sketch.world()

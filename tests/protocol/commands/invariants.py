@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.protocol.commands.coming import FINISHED
+from saga.core.state.letters import FINISHED_LETTERS
 from tests.protocol.commands.model import Model
 from tests.protocol.commands.world import COMPENSATED, COMPENSATING, COMPLETED, NAMES, RUNNING, TERMINAL, World
 from tests.protocol.explorer import Violation
@@ -76,7 +76,7 @@ def _effects(world: World, step: int) -> tuple[int, int]:
 def _check_outcome(model: Model, after: World) -> None:
     harmful = [step for step in model.steps if step not in model.config.harmless]
     complete = all(after.effects[i] - after.undone[i] == (after.vector[i] == "S") for i in harmful)
-    if after.phase == COMPLETED and not (complete and set(after.vector) <= set(FINISHED)):
+    if after.phase == COMPLETED and not (complete and FINISHED_LETTERS.issuperset(after.vector)):
         raise Violation(f"I7 COMPLETED as {after.vector} with effects {after.effects}, compensations {after.undone}")
     if after.phase == COMPENSATED and any(after.effects[i] != after.undone[i] for i in harmful):
         raise Violation(f"I7 COMPENSATED with effects {after.effects}, compensations {after.undone}")

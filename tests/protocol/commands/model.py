@@ -8,7 +8,6 @@ from typing import Final
 from saga.core.rules import events as ev
 from tests.protocol import explorer
 from tests.protocol.changes import with_letter
-from tests.protocol.commands.coming import KEYS, Retracted
 from tests.protocol.commands.verdicts import AFTER_DEADLINE, BEFORE_DEADLINE, Verdicts
 from tests.protocol.commands.world import (
     CLAIMLESS,
@@ -37,7 +36,7 @@ GUARDS: Final = (
     "admit", "recheck_exec", "recheck_comp", "version", "redrive", "lease", "pinned", "j_dedup", "j_reject", "j_tombstone",
     "j_undo_once", "j_purge", "x_key", "x_undo_key", "x_indefinite", "x_exclusive", "x_unanswered", "x_in_lease", "newest",
     "probe_quiet", "evidence", "forget", "tomb_reports", "never_claimed", "handled_pivot", "handled_forget",
-    "first_to_begin",
+    "first_to_begin", "retract_recheck",
 )  # fmt: skip
 
 
@@ -53,7 +52,7 @@ class Model:
         self.joins = dict(config.joins)
         self.verdicts = Verdicts(config)
         self.labels = tuple(f"{operation}({NAMES[i]})" for operation in OPERATIONS for i in self.steps)
-        self._guards = frozenset((*GUARDS, *KEYS)) - {config.without}
+        self._guards = frozenset(GUARDS) - {config.without}
         self._swaps = self._find_swaps()
 
     def has(self, guard: str) -> bool:
@@ -102,7 +101,7 @@ class Model:
             sketch.phase, sketch.vector, sketch.cancel, sketch.paused, sketch.claims, sketch.effects, sketch.undone
         )
 
-    def decide(self, sketch: Sketch, event: ev.Event | Retracted) -> str:
+    def decide(self, sketch: Sketch, event: ev.Event) -> str:
         """Writes what the production code decides, and publishes its commands. Returns the new row in short."""
         row = (sketch.phase, sketch.vector, sketch.cancel, sketch.paused)
         now = AFTER_DEADLINE if sketch.overdue else BEFORE_DEADLINE

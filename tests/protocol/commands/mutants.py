@@ -7,11 +7,12 @@ from types import ModuleType
 from typing import Any, Final
 
 from saga.core.definition.graph import Graph
-from saga.core.rules import abandon, backward, branches, forward, outcomes, pivot, retries, rollback
+from saga.core.rules import abandon, backward, branches, forward, outcomes, pivot, retraction, retries, rollback
 from saga.core.rules import events as ev
 from saga.core.rules.branches import Join
 from saga.core.rules.fold import Fold
-from saga.core.state.letters import NO_EFFECT_LETTERS, OPEN_LETTERS
+from saga.core.rules.history_kind import HistoryKind
+from saga.core.state.letters import FINISHED_LETTERS, NO_EFFECT_LETTERS, OPEN_LETTERS
 from saga.core.state.mode import Mode
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
@@ -81,6 +82,11 @@ class TakesSkippedForClear(Settling):
 class TakesHandledForClear(Settling):
     def is_clear(self, step: int) -> bool:
         return self.letters[step] == "H" or super().is_clear(step)
+
+
+class TakesRetractedForClear(Settling):
+    def is_clear(self, step: int) -> bool:
+        return self.letters[step] in "VZ" or super().is_clear(step)
 
 
 class UndoesUnknownAtOnce(Settling):
@@ -155,6 +161,43 @@ def join_that_waits(fold: Fold, step: int) -> Join:
     return Join.OPEN if join is Join.SHORT else join
 
 
+def retract_in_any_phase(fold: Fold, event: ev.Retracted) -> None:
+    if retraction.may_be_retracted(fold.graph, fold.letters, event.step):
+        retraction.retract(fold, event.step, event.reason)
+        forward.advance_all(fold)
+
+
+def retract_as_known(fold: Fold, step: int, reason: str) -> None:
+    """Takes it for certain that an external step was executed, and that a journaled one was not."""
+    mode = fold.graph.steps[step].mode
+    if fold.letters[step] in "Dd" and mode is Mode.JOURNALED:
+        fold.letters[step] = "V"
+    elif fold.letters[step] in "Dd" and mode is Mode.EXTERNAL and not fold.is_never_claimed(step):
+        backward.undo(fold, step)
+    else:
+        _RETRACT(fold, step, reason)
+
+
+def bring_retracted_back(fold: Fold, step: int) -> None:
+    if fold.phase is Phase.RUNNING and fold.letters[step] in "Uu":
+        fold.letters[step] = "S"
+        forward.advance_all(fold)
+    else:
+        _RECORD_SUCCESS(fold, step)
+
+
+def is_ready_before_the_undo(fold: Fold, step: int) -> bool:
+    return (FINISHED_LETTERS | {*"UuKk"}).issuperset(fold.letters[each] for each in fold.graph.steps[step].after)
+
+
+def complete_before_the_undo(fold: Fold) -> bool:
+    if not (FINISHED_LETTERS | {*"UuKk"}).issuperset(fold.letters):
+        return False
+    fold.end(Phase.COMPLETED, HistoryKind.COMPLETED)
+    return True
+
+
+_RETRACT = retraction.retract
 _EXHAUST, _JOIN_OF = retries.exhaust, branches.join_of
 _REQUEST_ROLLBACK, _MARK_UNKNOWN = rollback.request_rollback, rollback.mark_unknown
 _RECORD_SUCCESS, _RECORD_REJECTION = outcomes.record_success, outcomes.record_rejection
@@ -185,6 +228,14 @@ ENDS_WITHOUT_FREEZING: Final = _mutant(abandon, "end_if_thawed", end_without_fre
 HANDLES_EXHAUSTION: Final = _mutant(retries, "exhaust", handle_exhaustion)
 COUNTS_FINISHED_STEPS: Final = _mutant(branches, "join_of", join_of_finished)
 WAITS_FOR_A_SHORT_JOIN: Final = _mutant(branches, "join_of", join_that_waits)
+TAKES_RETRACTED_FOR_CLEAR: Final = _mutant(backward, "settle", TakesRetractedForClear.settle)
+RETRACTS_WHAT_IS_NOT_RUNNING: Final = Mutant(events={ev.Retracted: retract_in_any_phase})
+RETRACTS_THE_PIVOT: Final = _mutant(retraction, "is_retractable", lambda step: step.compensation)
+RETRACTS_UNDER_ITS_SUCCESSORS: Final = _mutant(retraction, "rests_on", lambda *_: [])
+RETRACTS_AS_KNOWN: Final = _mutant(retraction, "retract", retract_as_known)
+BRINGS_RETRACTED_BACK: Final = _mutant(outcomes, "record_success", bring_retracted_back)
+GOES_ON_BEFORE_THE_UNDO: Final = _mutant(forward, "is_ready", is_ready_before_the_undo)
+COMPLETES_BEFORE_THE_UNDO: Final = _mutant(forward, "complete_if_done", complete_before_the_undo)
 NOBODY_HELPS: Final = Mutant(
     events=dict.fromkeys((ev.Retried, ev.Happened, ev.DidNotHappen, ev.CompensatedByHand), lambda fold, event: None),  # noqa: ARG005
 )

@@ -10,16 +10,15 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+from saga.core.definition.graph import Graph
 from saga.core.definition.step import Step
 from saga.core.rules import decide as decide_module
 from saga.core.rules import events as ev
-from saga.core.rules.called_for import called_for
 from saga.core.rules.decide import decide
+from saga.core.state.called_for import called_for
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 from tests.core import graphs
-from tests.protocol.commands.coming import EVENTS, RULES, ComingGraph, Retracted
-from tests.protocol.commands.replaced import Replaced
 from tests.protocol.commands.world import SHAPES, Config
 
 _DEADLINE = 1.0
@@ -53,19 +52,11 @@ class Verdicts:
         self.decide = cache(self._decide)
         self.wanted = cache(self._wanted)
 
-    def _make_graph(self, skipped: tuple[int, ...]) -> ComingGraph:
+    def _make_graph(self, skipped: tuple[int, ...]) -> Graph:
         """The steps with what they may do besides. G43: a pivot that is handled is refused, so none is."""
         plain = graphs.shaped(self._after, self._config.modes, pivot=self._config.pivot)
         steps = tuple(self._make_step(at, step, is_false=at in skipped) for at, step in enumerate(plain.steps))
-        return ComingGraph(
-            name=plain.name,
-            version=plain.version,
-            steps=steps,
-            deadline_ms=plain.deadline_ms,
-            compensation_budget_ms=plain.compensation_budget_ms,
-            returns=plain.returns,
-            without=self._config.without,
-        )
+        return replace(plain, steps=steps)
 
     def _make_step(self, at: int, step: Step, *, is_false: bool) -> Step:
         config = self._config
@@ -83,7 +74,7 @@ class Verdicts:
     def _decide(
         self,
         row: tuple[str, str, bool, bool],
-        event: ev.Event | Retracted,
+        event: ev.Event,
         skipped: tuple[int, ...],
         now: float,
         unclaimed: frozenset[int],
@@ -98,13 +89,11 @@ class Verdicts:
 
     @contextmanager
     def _patched(self) -> Iterator[None]:
-        """Production with the rules to come that this configuration uses, and without the rules that it takes away."""
-        rules: tuple[Replaced, ...] = RULES if self._config.retractable else ()
-        events: dict[Any, Any] = EVENTS if self._config.retractable else {}
+        """Production without the rules that this configuration takes away."""
         with pytest.MonkeyPatch.context() as patch:
-            for module, name, value in (*rules, *self._mutant.rules):
+            for module, name, value in self._mutant.rules:
                 patch.setattr(module, name, value)
-            for kind, rule in {**events, **self._mutant.events}.items():
+            for kind, rule in self._mutant.events.items():
                 patch.setitem(decide_module._RULES, kind, rule)
             yield
 

@@ -22,6 +22,8 @@ language sql immutable parallel safe as $$
         when phase = 'R' and letter = 'W' then 'O'                    -- running, voiding: void or report
         when phase = 'C' and letter = 'U' then 'E'                    -- compensating, resolving: execute, to learn the outcome
         when phase = 'C' and letter = 'K' then 'C'                    -- compensating: compensate
+        when phase = 'R' and letter = 'U' then 'E'                    -- the same for a single step, while the saga runs
+        when phase = 'R' and letter = 'K' then 'C'
         when phase = 'A' and letter = 'G' and mode = 'J' then 'O'     -- abandoning, frozen, journaled: void or report
     end::"char"
 $$;

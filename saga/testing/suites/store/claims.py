@@ -118,6 +118,17 @@ class ClaimTests(StoreStage):
 
         assert (claim.operation, claim.results, claim.state.phase) == (COMPENSATE, {0: b"7"}, Phase.COMPENSATING)
 
+    @pytest.mark.parametrize(("letter", "operation"), [("U", EXECUTE), ("K", COMPENSATE)])
+    async def test_a_single_step_is_undone_while_its_saga_runs(self, letter: str, operation: Operation) -> None:
+        process = await self.process()
+        start = await self.started(process, "D")
+        undo = replace(moved(start, letter), dispatches=[queued(0, operation)])
+        await process.commit(undo)
+
+        claim = await process.poll_one()
+
+        assert (claim.operation, claim.state) == (operation, undo.state)
+
     async def test_a_step_without_a_result_has_nothing_to_read(self) -> None:
         process = await self.process()
         start = await self.started(process, "D")
