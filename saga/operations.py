@@ -140,6 +140,22 @@ class Operations:
         """
         return await self._run(saga, ActionRequest("skip", step), actor, reason, expected_plan, dry_run=dry_run)
 
+    async def undo_step(
+        self,
+        saga: UUID,
+        step: str,
+        *,
+        actor: str,
+        reason: str,
+        dry_run: bool = False,
+        expected_plan: str | None = None,
+    ) -> Snapshot:
+        """Undoes one step of a running saga, or keeps it from taking effect, while the saga goes on without it.
+
+        Refused for the pivot, for a step without a compensation, and if another step has run behind it or needs its result.
+        """
+        return await self._run(saga, ActionRequest("undo step", step), actor, reason, expected_plan, dry_run=dry_run)
+
     async def abandon(
         self, saga: UUID, *, actor: str, reason: str, dry_run: bool = False, expected_plan: str | None = None
     ) -> Snapshot:

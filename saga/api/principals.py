@@ -43,6 +43,7 @@ ROLES: Final[dict[ActionName, Role]] = {
     "retry": Role.OPERATOR,
     "skip": Role.OPERATOR,
     "resolve": Role.OPERATOR,
+    "undo step": Role.OPERATOR,
     "abandon": Role.ADMIN,
 }
 """The role that each action needs."""

@@ -18,7 +18,7 @@ class Command:
 
     @property
     def name(self) -> str:
-        return self.path.partition(":")[2]
+        return self.path.partition(":")[2].replace("_", "-")
 
 
 _PROCESSES: Final = (
@@ -102,6 +102,11 @@ _OPERATORS: Final = (
         "saga.cli.operators.skip:skip",
         "Go on without a quarantined step after the pivot. The step has no effect, and no other step may read its result.",
         "saga skip order:order-1017 confirm",
+    ),
+    Command(
+        "saga.cli.operators.undo_step:undo_step",
+        "Undo one step while the saga goes on. No other step has run behind it, and none needs its result.",
+        "saga undo-step order:order-1017 charge",
     ),
     Command(
         "saga.cli.operators.abandon:abandon",

@@ -210,7 +210,8 @@ class Sagas(Protocol):
     ) -> Mapping[str, Json]:
         """Plans an action of an operator and changes nothing. Returns the document that `--dry-run --json` prints, with its `digest`.
 
-        `step`: the quarantined step, for retry, skip and resolve. `evidence`: what is known about its effect, for resolve.
+        `step`: the quarantined step, for retry, skip and resolve, or the one to undo. `evidence`: what is known about its effect, for
+        resolve.
 
         Raises:
             NotFound, UsageError: there is no such saga, step or action. A plan with a `refusal` says why the action is refused.

@@ -87,6 +87,13 @@ def preview_rollback(
     return RollbackPreview(None, (*stages, *undone), untouched)
 
 
+def preview_undo(graph: Graph, before: State, after: State, step: int) -> RollbackPreview:
+    """The same for one step that is undone while the saga goes on: `after` is the state in which its undoing has begun."""
+    if after.vector[step] not in _ACTING:
+        return RollbackPreview(None, (), ())
+    return RollbackPreview(None, ((PlannedUndo(step, before.vector[step], _undo(graph, before, step)),),), ())
+
+
 _ACTING: Final = ANY_COMPENSATING | ANY_RESOLVING
 
 

@@ -114,6 +114,7 @@ class Action(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ACTION_SKIP: _ClassVar[Action]
     ACTION_RESOLVE: _ClassVar[Action]
     ACTION_ABANDON: _ClassVar[Action]
+    ACTION_UNDO_STEP: _ClassVar[Action]
 
 class Evidence(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -217,6 +218,7 @@ ACTION_RETRY: Action
 ACTION_SKIP: Action
 ACTION_RESOLVE: Action
 ACTION_ABANDON: Action
+ACTION_UNDO_STEP: Action
 EVIDENCE_UNSPECIFIED: Evidence
 EVIDENCE_HAPPENED: Evidence
 EVIDENCE_DID_NOT_HAPPEN: Evidence

@@ -144,14 +144,43 @@ def test_an_action_is_refused_exactly_where_it_changes_nothing() -> None:
                 assert (decide_dry(basis(plan, vector, phase), request).refusal is None) is decision.changed
 
 
+def test_the_plan_of_undoing_one_step_says_how_it_is_undone() -> None:
+    plan = shaped([(), (), (0, 1)], "XTJ")
+    undo = ActionRequest("undo step", "a")
+
+    has_succeeded, is_unknown = (plan_of(basis(plan, vector), undo) for vector in ("SDP", "DDP"))
+
+    assert has_succeeded.changes == ("a: succeeded -> compensating",)
+    assert has_succeeded.document()["stages"][0][0]["undo"] == "compensate"
+    assert dict(has_succeeded.calls) == {"service": 1}
+    assert is_unknown.document()["stages"][0][0]["undo"] == "find_out"
+    assert plan_of(basis(plan, "DDP"), ActionRequest("undo step", "b")).stages == ()
+
+
+@pytest.mark.parametrize(
+    ("vector", "step", "refusal"),
+    [
+        ("SSD", "a", "step a: c has run behind it; undo that first, or roll the saga back"),
+        ("SSP", "c", "step c: it has not begun"),
+        ("KSP", "a", "step a: it is compensating already"),
+        ("HSP", "a", "step a: it is rejected, handled: there is nothing to undo"),
+        ("SSP", "d", f"saga {SAGA} has no step d"),
+    ],
+)
+def test_a_step_that_cannot_be_undone_alone_says_why(vector: str, step: str, refusal: str) -> None:
+    plan = shaped([(), (), (0, 1)], "XTJ")
+
+    assert plan_of(basis(plan, vector), ActionRequest("undo step", step)).refusal == refusal
+
+
 def test_every_action_is_allowed_or_says_why_not() -> None:
     plan = chain("XX")
 
     found = allowed(detail(plan, state_of(plan, "SD")))
 
-    assert [each["action"] for each in found] == ["roll back", "pause", "resume", "retry", "abandon"]
-    assert [each["ok"] for each in found] == [True, True, False, False, True]
-    assert [each["is_grave"] for each in found] == [True, False, False, False, True]
+    assert [each["action"] for each in found] == ["roll back", "pause", "resume", "retry", "abandon", "undo step"]
+    assert [each["ok"] for each in found] == [True, True, False, False, True, True]
+    assert [each["is_grave"] for each in found] == [True, False, False, False, True, True]
     assert found[2]["why_not"] == f"saga {SAGA} is running (saga why {SAGA} says what it waits for)"
     assert found[3]["why_not"] == f"saga {SAGA} has no quarantined step"
 
@@ -162,8 +191,14 @@ def test_each_quarantined_step_has_its_own_actions() -> None:
 
     found = {(each["action"], each["evidence"]): each["why_not"] for each in allowed(saga) if each["step"] == "b"}
 
-    assert found.keys() == {("retry", None), ("skip", None), *(("resolve", each) for each in EVIDENCE)}
+    assert found.keys() == {
+        ("retry", None),
+        ("skip", None),
+        ("undo step", None),
+        *(("resolve", each) for each in EVIDENCE),
+    }
     assert found["retry", None] is None
+    assert found["undo step", None] is None
     assert found["resolve", "happened"] is None
     assert "a call of it may still arrive" in found["resolve", "did-not-happen"]
     assert found["skip", None] == "step b: the pivot has not passed; resolve it, or roll the saga back"
@@ -199,8 +234,8 @@ def test_a_request_that_makes_no_sense_is_refused(
 def test_the_audit_has_the_words_of_a_request() -> None:
     words = [ActionRequest(action, *argument(action)).words for action in ACTIONS]  # type: ignore[arg-type]
 
-    assert words == ["roll back", "pause", "resume", "retry", "skip", "resolve: happened", "abandon"]
+    assert words == ["roll back", "pause", "resume", "retry", "skip", "resolve: happened", "undo step", "abandon"]
 
 
 def argument(action: ActionName) -> tuple[str | None, str | None]:
-    return {"skip": ("a", None), "resolve": ("a", "happened")}.get(action, (None, None))
+    return {"skip": ("a", None), "undo step": ("a", None), "resolve": ("a", "happened")}.get(action, (None, None))

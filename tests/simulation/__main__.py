@@ -12,6 +12,7 @@ from typing import Final
 from tests.simulation.counts import Table
 from tests.simulation.runs import failures_in_words, run_part
 from tests.simulation.seeds.chance import Edits
+from tests.simulation.seeds.retractions import FIRST_RETRACTING_SEED
 from tests.simulation.seeds.waits import FIRST_SEED
 from tests.simulation.shrink import story
 from tests.simulation.worlds.world import Report
@@ -21,11 +22,13 @@ WAITING_PART: Final = 12
 
 
 def parts(seeds: range) -> Iterator[range]:
-    """The parts of these seeds. Each twelfth part is followed by one of worlds of sagas that wait."""
+    """The parts of these seeds. Each twelfth part is followed by one of sagas that wait, and one of steps that are undone alone."""
     for part, first in enumerate(range(seeds.start, seeds.stop, PART_SEEDS)):
         yield range(first, min(first + PART_SEEDS, seeds.stop))
         if part % WAITING_PART == WAITING_PART - 1 and seeds.start < FIRST_SEED:
-            yield range(FIRST_SEED + first // WAITING_PART, FIRST_SEED + first // WAITING_PART + PART_SEEDS)
+            place = first // WAITING_PART
+            yield range(FIRST_SEED + place, FIRST_SEED + place + PART_SEEDS)
+            yield range(FIRST_RETRACTING_SEED + place, FIRST_RETRACTING_SEED + place + PART_SEEDS)
 
 
 def main(arguments: list[str]) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from saga.testing.faults.store import INBOX_POINTS
 from saga.testing.faults.store import POINTS as STORE_POINTS
 from tests.simulation.seeds.chance import KINDS
+from tests.simulation.seeds.retractions import FIRST_RETRACTING_SEED
 from tests.simulation.seeds.waits import FIRST_SEED
 from tests.simulation.waits.inbox_watch import WAITS_DUE
 from tests.simulation.worlds.transition_rows import ROWS
@@ -20,17 +21,22 @@ FAULTS_DUE: Final = 5_000
 ROWS_DUE: Final = 100
 POINTS_PART: Final = 0.25  # of the seeds: then every failpoint must have fired
 SHARES_DUE: Final = {"completed": 0.25, "compensated": 0.25, "stuck": 0.02, "abandoned": 0.02}
+RETRACTIONS_DUE: Final = {"E14": 100, "E14r": 90}
+"""The number of times that each row must have been taken in 100 seeds of worlds in which single steps are undone."""
+RETRACTING_SEEDS_DUE: Final = 100
 WAITING_SEEDS_DUE: Final = 100  # the figures of `WAITS_DUE` are for this many seeds of sagas that wait
 POINTS: Final = (
     *STORE_POINTS,
     *(f"{call}:{side}" for call in ("journal", "publish", "campaign", "renew") for side in ("before", "after")),
 )
-COUNTED: Final = ("faults", "points", "rows", "outcomes", "waits")
+COUNTED: Final = ("faults", "points", "rows", "outcomes", "waits", "retractions")
 
 
 @dataclass(slots=True)
 class Table:
-    """Counts over seeds; tables of several processes can be added. Worlds of sagas that wait are counted apart, in `waits`."""
+    """Counts over seeds; tables of several processes can be added. Worlds of sagas that wait are counted apart, in
+    `waits`, and those in which single steps are undone in `retractions`.
+    """
 
     seeds: int = 0
     faults: Counter[str] = field(default_factory=Counter)
@@ -40,8 +46,14 @@ class Table:
     virtual_seconds: float = 0.0
     waiting_seeds: int = 0
     waits: Counter[str] = field(default_factory=Counter)
+    retracting_seeds: int = 0
+    retractions: Counter[str] = field(default_factory=Counter)
 
     def add(self, report: Report) -> None:
+        if report.seed >= FIRST_RETRACTING_SEED:
+            self.retracting_seeds += 1
+            self.retractions += Counter({row: report.rows[row] for row in RETRACTIONS_DUE})
+            return
         if report.seed >= FIRST_SEED:
             self.waiting_seeds += 1
             self.waits += report.waits
@@ -63,6 +75,8 @@ class Table:
         self.virtual_seconds += other.virtual_seconds
         self.waiting_seeds += other.waiting_seeds
         self.waits += other.waits
+        self.retracting_seeds += other.retracting_seeds
+        self.retractions += other.retractions
 
     def text(self) -> str:
         sagas = self.outcomes.total()
@@ -78,12 +92,15 @@ class Table:
         ]
         lines += ["", f"{self.waiting_seeds:,} seeds of sagas that wait"]
         lines += [f"  {name:<26}{self.waits[name]:>9,}" for name in (*WAITS_DUE, *INBOX_POINTS)]
+        lines += ["", f"{self.retracting_seeds:,} seeds in which single steps are undone"]
+        lines += [f"  {name:<26}{self.retractions[name]:>9,}" for name in RETRACTIONS_DUE]
         return "\n".join(lines)
 
     def shortfalls(self) -> Iterator[str]:
         """The counts that are too low for this number of seeds."""
         part = self.seeds / SEEDS_DUE
         yield from self._shortfalls_of_waits()
+        yield from self._shortfalls_of_retractions()
         if not self.seeds:
             return
         for kind in KINDS:
@@ -107,12 +124,18 @@ class Table:
             if self.waits[name] < due and part >= POINTS_PART:
                 yield f"{name}: {self.waits[name]:,} times, {due:,.0f} are due"
 
+    def _shortfalls_of_retractions(self) -> Iterator[str]:
+        part = self.retracting_seeds / RETRACTING_SEEDS_DUE
+        for name, each in RETRACTIONS_DUE.items():
+            if self.retractions[name] < each * part and part >= POINTS_PART:
+                yield f"{name}: {self.retractions[name]:,} times, {each * part:,.0f} are due"
+
 
 def summed(tables: Iterable[Mapping[str, Any]]) -> Table:
     """Adds up tables that were sent as JSON."""
     total = Table()
     for table in tables:
-        faults, points, rows, outcomes, waits = (Counter(table[name]) for name in COUNTED)
-        seconds, waiting = table["virtual_seconds"], table["waiting_seeds"]
-        total.merge(Table(table["seeds"], faults, points, rows, outcomes, seconds, waiting, waits))
+        counts: dict[str, Any] = {name: Counter(table[name]) for name in COUNTED}
+        numbers = {name: table[name] for name in ("seeds", "virtual_seconds", "waiting_seeds", "retracting_seeds")}
+        total.merge(Table(**counts, **numbers))
     return total

@@ -33,7 +33,11 @@ def prove(seeds: range, record_property: Callable[[str, object], None]) -> None:
     """Tests that no invariant breaks in these seeds, and that their counts are high enough."""
     table, failed = run_part(seeds)
     counted = {name: dict(getattr(table, name)) for name in COUNTED}  # plain values: for another process
-    seeds_run = {"seeds": table.seeds, "waiting_seeds": table.waiting_seeds}
+    seeds_run = {
+        "seeds": table.seeds,
+        "waiting_seeds": table.waiting_seeds,
+        "retracting_seeds": table.retracting_seeds,
+    }
     record_property("simulation", {**seeds_run, "virtual_seconds": table.virtual_seconds, **counted})
 
     assert not failed, failures_in_words(failed)

@@ -11,7 +11,7 @@ from saga.api.answers import acting, definitions, installation, sagas
 from saga.core.definition.json_value import Json
 
 Schema: TypeAlias = dict[str, Json]
-ACTIONS: Final = ("roll_back", "pause", "resume", "retry", "skip", "resolve", "abandon")
+ACTIONS: Final = ("roll_back", "pause", "resume", "retry", "skip", "resolve", "undo_step", "abandon")
 
 ANSWERS: Final[Mapping[str, Mapping[int, Any]]] = {
     "list_sagas": {200: sagas.SagaPage},

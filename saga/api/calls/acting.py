@@ -26,9 +26,7 @@ class Acting(BaseModel):
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     reason: Text = Field(min_length=1, max_length=REASON_CHARS_MAX, description="Why; it is recorded in the audit.")
-    step: Text | None = Field(
-        default=None, max_length=200, description="The quarantined step, where the action is for one."
-    )
+    step: Text | None = Field(default=None, max_length=200, description="The step, where the action is for one.")
     evidence: Evidence | None = Field(default=None, description="Only for resolve: what is known about the effect.")
 
 

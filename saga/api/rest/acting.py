@@ -27,6 +27,7 @@ _SUMMARIES: Final[dict[ActionName, str]] = {
     "retry": "Retry a quarantined step, or all of them",
     "skip": "Go on without a quarantined step after the pivot",
     "resolve": "Settle a quarantined step by what is known about its effect",
+    "undo step": "Undo one step while the saga goes on",
     "abandon": "Give up a saga for good; this cannot be undone",
 }
 _ETAG: Final = re.compile(r'(?:W/)?"([0-9a-f]+)"')

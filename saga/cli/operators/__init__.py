@@ -1,1 +1,1 @@
-"""Commands with which an operator acts on sagas: rollback, pause, resume, retry, resolve, skip, abandon."""
+"""Commands with which an operator acts on sagas: rollback, pause, resume, retry, resolve, skip, undo-step, abandon."""

@@ -7,21 +7,18 @@ from typing import Final
 
 from msgspec import Struct
 
-from saga.core.condition.needs import results_read
-from saga.core.definition.graph import Graph
-from saga.core.definition.paths import needs
-from saga.core.definition.step import Step
 from saga.core.rules import events as ev
 from saga.core.rules.decide import decide
 from saga.core.rules.decision import Command
 from saga.core.rules.pivot import is_pivot_passed
-from saga.core.state.letters import FINISHED_LETTERS, QUARANTINED_LETTERS
+from saga.core.state.letters import QUARANTINED_LETTERS
 from saga.core.state.mode import Mode
 from saga.core.state.phase import Phase
 from saga.core.state.saga_state import State
 from saga.errors import Conflict
 from saga.inspection.actions.basis import Basis
 from saga.inspection.actions.request import ActionRequest, Evidence
+from saga.inspection.actions.step_to_undo import readers_of, step_to_undo
 from saga.inspection.step_wait import way_out_of_quarantine
 from saga.inspection.wording import letter_word
 
@@ -71,6 +68,9 @@ def _events(basis: Basis, request: ActionRequest, reason: str) -> tuple[int | No
             return None, [ev.Resumed()]
         case "abandon":
             return None, [ev.Abandoned()]
+        case "undo step":
+            position = step_to_undo(basis, request.step or "")
+            return position, [ev.Retracted(position, reason)]
         case _:
             return _events_of_steps(basis, request)
 
@@ -132,19 +132,8 @@ def _obstacle_to_skip(basis: Basis, position: int) -> str | None:
         return "it is journaled, and its service may still run it; retry it, or resolve it"
     if position in basis.claimed or position in basis.unquiet:
         return "a call of it may still arrive; wait until its claim and the margin have ended"
-    readers = [
-        other.name
-        for other, letter in zip(graph.steps, vector, strict=True)
-        if letter not in FINISHED_LETTERS and (step.name in needs(other.inputs) or _decides(graph, position, other))
-    ]
-    if step.name in needs(graph.returns):
-        readers.append("the saga for its return value")
+    readers = readers_of(graph, vector, position)
     return f"its result is read by {', '.join(readers)}; resolve it as happened instead" if readers else None
-
-
-def _decides(graph: Graph, position: int, other: Step) -> bool:
-    """Returns whether a condition of the other step reads what this one returns."""
-    return position in results_read(other, graph.positions)
 
 
 def _futile(basis: Basis, request: ActionRequest) -> str:

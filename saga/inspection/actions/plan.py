@@ -16,7 +16,7 @@ from saga.inspection.actions.basis import Basis
 from saga.inspection.actions.dry_decision import DryDecision, decide_dry
 from saga.inspection.actions.request import ActionRequest
 from saga.inspection.plans import changes, remaining_effects
-from saga.inspection.rollback_preview import PlannedUndo, RollbackPreview, UndoAction, preview_rollback
+from saga.inspection.rollback_preview import PlannedUndo, RollbackPreview, UndoAction, preview_rollback, preview_undo
 from saga.inspection.wording import letter_word
 
 _GIVEN_UP = (Phase.ABANDONING, Phase.ABANDONED)
@@ -101,9 +101,11 @@ def plan_of_decision(basis: Basis, request: ActionRequest, decision: DryDecision
 
 
 def _undoing(basis: Basis, request: ActionRequest, decision: DryDecision) -> RollbackPreview | None:
-    """The rollback that an action begins; None if it begins none."""
+    """The rollback that an action begins, or the undoing of one step; None if it begins neither."""
     if request.action == "roll back":
         return preview_rollback(basis.graph, basis.state, now=basis.now, unclaimed=basis.unclaimed)
+    if request.action == "undo step" and decision.position is not None:
+        return preview_undo(basis.graph, basis.state, decision.state, decision.position)
     begins = basis.state.phase is Phase.RUNNING and decision.state.phase is Phase.COMPENSATING
     return preview_rollback(basis.graph, decision.state, now=basis.now) if begins else None
 

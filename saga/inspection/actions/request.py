@@ -7,11 +7,11 @@ from typing import Final, Literal, get_args
 
 from saga.errors import UsageError
 
-ActionName = Literal["roll back", "pause", "resume", "retry", "skip", "resolve", "abandon"]
+ActionName = Literal["roll back", "pause", "resume", "retry", "skip", "resolve", "undo step", "abandon"]
 Evidence = Literal["happened", "did-not-happen", "compensated"]
 ACTIONS: Final[tuple[ActionName, ...]] = get_args(ActionName)
 EVIDENCE: Final[tuple[Evidence, ...]] = get_args(Evidence)
-GRAVE: Final[frozenset[ActionName]] = frozenset(("roll back", "skip", "resolve", "abandon"))
+GRAVE: Final[frozenset[ActionName]] = frozenset(("roll back", "skip", "resolve", "undo step", "abandon"))
 """The actions that cannot be taken back: an operator should have seen the plan before."""
 
 
@@ -19,7 +19,8 @@ GRAVE: Final[frozenset[ActionName]] = frozenset(("roll back", "skip", "resolve",
 class ActionRequest:
     """An action of an operator on a saga.
 
-    `step`: the name of a quarantined step, for skip and resolve; of retry None means all of them. `evidence`: only for resolve.
+    `step`: the name of a quarantined step, for skip and resolve; of retry None means all of them; for undo step, that of any step that
+    has begun. `evidence`: only for resolve.
 
     Raises:
         UsageError: there is no such action or evidence, or step or evidence are missing or do not belong to the action.
@@ -37,6 +38,8 @@ class ActionRequest:
             raise UsageError(f"{self.evidence!r} does not resolve a step: use {', '.join(others)} or {last}")
         if self.action != "resolve" and self.evidence is not None:
             raise UsageError(f"{self.action} takes no evidence: only resolve does")
+        if self.action == "undo step" and self.step is None:
+            raise UsageError("which step? undo step is for one step: name it")
         if self.action in {"skip", "resolve"} and self.step is None:
             raise UsageError(f"which step? {self.action} is for one quarantined step: name it")
         if self.action in {"roll back", "pause", "resume", "abandon"} and self.step is not None:

@@ -102,6 +102,10 @@ class Run:
         """Goes on without a quarantined step behind the pivot, as `saga skip`. Raises Conflict."""
         self._act(lambda operations: operations.skip(self.id, step, actor=ACTOR, reason="test"))
 
+    async def undo_step(self, step: str) -> None:
+        """Undoes one step while the saga goes on, as `saga undo-step`. Raises Conflict."""
+        self._act(lambda operations: operations.undo_step(self.id, step, actor=ACTOR, reason="test"))
+
     async def abandon(self) -> None:
         """Gives the saga up, as `saga abandon`."""
         self._act(lambda operations: operations.abandon(self.id, actor=ACTOR, reason="test"))

@@ -60,6 +60,7 @@ class Plan:
     purge_seconds: float
     timed: tuple[TimedFault, ...]
     has_patient_people: bool
+    retractions: float = 0.0  # how often an operator undoes a step
 
 
 SAGAS: Final = (7, 8, 9)

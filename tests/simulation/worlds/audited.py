@@ -12,7 +12,7 @@ from saga.memory.data.database import Database, HistoryRow
 from tests.simulation.worlds.observer import Observer
 
 REASON: Final = "because"
-"""The reason of every rollback by an operator, with which its line of history begins."""
+"""The reason of every rollback, and of every step that is undone, by an operator, with which its line of history begins."""
 _OF_OPERATORS: Final = frozenset((
     HistoryKind.PAUSED,
     HistoryKind.RESUMED,
@@ -61,4 +61,4 @@ class AuditWatch:
             return True
         if kind is HistoryKind.ROLLING_BACK and is_requested:
             return row.saga not in self._waiting  # else it was requested before
-        return kind in _OF_OPERATORS
+        return kind in _OF_OPERATORS or (kind is HistoryKind.RETRACTED and is_requested)

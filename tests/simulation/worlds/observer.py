@@ -22,7 +22,7 @@ COMPLETED = Phase.COMPLETED
 
 
 class InvariantBroken(Exception):
-    """A violation of an invariant: I1 to I9, I11, L1 or L2.
+    """A violation of an invariant: I1 to I9, I11, I12, L1 or L2.
 
     Or of AUDIT: a transaction has an action or its audit, not both; ONCE: a claim has called twice; QUIET: a step is final, and a
     call may still arrive; DATA: a wrong input or result; BRANCH: a step begins, is skipped or is rejected otherwise than its join and
@@ -48,6 +48,8 @@ class ObservedSaga:
     reads: set[int] = field(default_factory=set)  # read-only steps that were executed
     resolved: set[int] = field(default_factory=set)  # steps that an operator declared to have happened
     skipped: set[int] = field(default_factory=set)  # steps that were pending when they were skipped
+    retracted: set[int] = field(default_factory=set)  # steps that are undone while the saga goes on
+    cut: set[tuple[int, int]] = field(default_factory=set)  # and the joins that do not count them
     turns: Turns | None = None
 
     def __post_init__(self) -> None:
@@ -64,7 +66,11 @@ class ObservedSaga:
         after, successes = self.graph.steps[step].after, self.graph.steps[step].successes
         if successes:
             return sum(map(self.has_succeeded, after)) >= successes
-        return all(self.has_succeeded(before) or self.state.vector[before] in "NH" for before in after)
+        return all(self.has_succeeded(before) or self.is_passed_through(before) for before in after)
+
+    def is_passed_through(self, step: int) -> bool:
+        letter = self.state.vector[step]
+        return letter in "NH" or (letter in "VZ" and step in self.retracted)
 
     def has_succeeded(self, step: int) -> bool:
         is_check = self.graph.steps[step].mode is Mode.ENGINE and self.state.vector[step] == "S"
@@ -76,7 +82,17 @@ class ObservedSaga:
             self.effects[after] != self.undone[after]
             or ((self.graph.steps[after].read_only or self.state.vector[after] in "NHRVZ") and self.stands_on(after))
             for after in self.graph.successors[step]
+            if (step, after) not in self.cut
         )
+
+    def retract(self, before: State) -> None:
+        """Finds the steps that are being undone, or are void, although the saga runs. A join on some steps goes on without them."""
+        for step, (old, new) in enumerate(zip(before.vector, self.state.vector, strict=True)):
+            if new in "UuKkVZ" and old in "PDdS" and self.state.phase in (RUNNING, COMPLETED):
+                self.retracted.add(step)
+                successors = self.graph.successors[step]
+                uncounted = [after for after in successors if old != "S" or before.vector[after] == "P"]
+                self.cut |= {(step, after) for after in uncounted if self.graph.steps[after].successes}
 
     def ran(self, step: int, broken: Callable[[str, str], None]) -> None:
         """Records that its handler is called."""
@@ -192,6 +208,7 @@ class Observer:
         for row in rows_of(seen.graph, before, state, is_new=seen.version == 0):
             self.rows[row] += 1
         seen.version = version
+        seen.retract(before)
         self.record(f"saga {seen.number} v{version} {state.phase.name} {state.vector}{_flags(state)}")
         if before.phase.is_terminal and state.phase is not before.phase:
             self.broken(
@@ -203,6 +220,7 @@ class Observer:
             self._check_letter(seen, step)
             if letter != letter_before and letter in "RVNH?":
                 self._check_quiet(saga, seen, step)
+        self._check_retracted(seen)
         if seen.turns is not None:
             for fault in seen.turns.faults(before, state):
                 self.broken("BRANCH", f"saga {seen.number}: {fault}")
@@ -219,6 +237,11 @@ class Observer:
         if (letter == "S" and (effects, undone) != (1, 0)) or (letter == "Z" and effects != undone):
             self.broken("I9", f"{name} is recorded as {letter}, but effects {effects}, compensations {undone}")
 
+    def _check_retracted(self, seen: ObservedSaga) -> None:
+        for step in seen.retracted if seen.state.phase in (RUNNING, COMPLETED) else ():
+            if seen.state.vector[step] not in "UuKkVZ":
+                self.broken("I12", f"{self._name(seen, step)} was retracted and is {seen.state.vector[step]}")
+
     def _check_quiet(self, saga: UUID, seen: ObservedSaga, step: int) -> None:
         """Checks that no unanswered request can still be executed: a final state must not depend on luck."""
         late = max(self._calls.get((saga, step), ()), default=0.0) - self._now()
@@ -229,7 +252,10 @@ class Observer:
 
     def _check_outcome(self, seen: ObservedSaga) -> None:
         steps = [step for step, plan in enumerate(seen.graph.steps) if not plan.read_only]
-        wanted = {step: (int(seen.state.vector[step] not in "NH"), 0) for step in steps}
+        wanted = {
+            step: (int(seen.state.vector[step] not in "NHV"), int(seen.state.vector[step] == "Z")) for step in steps
+        }
+        wanted |= {step: (0, 0) for step in steps if seen.state.vector[step] == "Z" and not seen.effects[step]}
         if seen.state.phase is COMPLETED and any((seen.effects[n], seen.undone[n]) != wanted[n] for n in steps):
             self.broken("I7", f"saga {seen.number} COMPLETED with effects {seen.effects}, undone {seen.undone}")
         if seen.state.phase is COMPENSATED and seen.effects != seen.undone:

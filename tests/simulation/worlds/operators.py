@@ -36,6 +36,7 @@ RUNNING: Final[Menu] = (
     (OPERATOR, "pause", 0.015),
     (OPERATOR, "abandon", 0.0015),
 )
+RETRACTION: Final = "undo step"
 PAUSED: Final[Menu] = ((OPERATOR, "resume", 0.35), (OPERATOR, "roll back", 0.05), (OPERATOR, "abandon", 0.008))
 
 
@@ -45,9 +46,10 @@ class Operators:
     def __init__(self, world: World) -> None:
         self._world = world
         evidence = world.plan.evidence
+        running = (*RUNNING, (OPERATOR, RETRACTION, world.plan.retractions)) if world.plan.retractions else RUNNING
         self._set_aside, self._stuck, self._running, self._paused = (
             _scaled(menu, world.plan.people, world.plan.abandon)
-            for menu in (_stuck_menu(evidence, SKIP), _stuck_menu(evidence, 0.0), RUNNING, PAUSED)
+            for menu in (_stuck_menu(evidence, SKIP), _stuck_menu(evidence, 0.0), running, PAUSED)
         )
 
     async def run(self) -> None:
@@ -101,14 +103,21 @@ class Operators:
                     await operations.abandon(saga, **words)
                 case "retry":
                     await operations.retry(saga, None, **words)
-                case "resolve":
-                    await self._resolve(sagas, saga, share)
-                case "skip":
-                    await self._skip(sagas, saga, share)
-                case "void":
-                    await self._void(saga, share)
+                case _:
+                    await self._act_on_step(sagas, saga, what, share)
         except SagaError as error:
             self._world.observer.record(f"an operator is told: {error}")
+
+    async def _act_on_step(self, sagas: SimulatedSagas, saga: UUID, what: str, share: float) -> None:
+        match what:
+            case "resolve":
+                await self._resolve(sagas, saga, share)
+            case "skip":
+                await self._skip(sagas, saga, share)
+            case "void":
+                await self._void(saga, share)
+            case _:
+                await self._undo_step(sagas, saga, share)
 
     async def _resolve(self, sagas: SimulatedSagas, saga: UUID, share: float) -> None:
         seen = self._world.observer.sagas[saga]
@@ -132,6 +141,14 @@ class Operators:
         if steps:
             name = seen.graph.steps[steps[int(share * len(steps))]].name
             await sagas.operations.skip(saga, name, actor="ops", reason="not needed")
+
+    async def _undo_step(self, sagas: SimulatedSagas, saga: UUID, share: float) -> None:
+        seen = self._world.observer.sagas[saga]
+        steps = [step for step, letter in enumerate(seen.state.vector) if letter in "SDd"]
+        if steps:
+            name = seen.graph.steps[steps[int(share * len(steps))]].name
+            self._world.observer.record(f"an operator undoes {name} of saga {seen.number}")
+            await sagas.operations.undo_step(saga, name, actor="ops", reason=REASON)
 
     async def _void(self, saga: UUID, share: float) -> None:
         """Writes a tombstone into the journal of a service: a handler that executes the step later is refused (G39)."""

@@ -14,6 +14,8 @@ from saga.core.state.transitions import STEP_TRANSITIONS
 BRANCH_ROWS: Final = (
     "E4h", "E5 skipped", "E5 pivot skipped", "E5 join met early", "E5 join short", "E5 check holds", "E5 check fails",
 )  # fmt: skip
+RETRACTION_ROWS: Final = ("E14", "E14r")
+"""The rows that only worlds take in which single steps are undone."""
 ROWS: Final = (
     "E1", "E2 admission", "E2-T", "E2-J", "E2-X", "E2-X probe", "E3", "E4", "E4b", "E5", "E6", "E7", "E8", "E9", "E10",
     "E10o", "E11", "E12", "E13", *BRANCH_ROWS,
@@ -24,6 +26,14 @@ _RULES: Final = {
     for transition in STEP_TRANSITIONS
     for mode in transition.modes
 }
+
+
+_LIVE: Final = {
+    Phase.COMPENSATED: Phase.COMPENSATING,
+    Phase.ABANDONED: Phase.ABANDONING,
+    Phase.COMPLETED: Phase.RUNNING,
+}
+"""The phase in which a saga was before it ended."""
 
 
 def rows_of(graph: Graph, before: State, after: State, *, is_new: bool) -> Iterator[str]:
@@ -68,7 +78,7 @@ def _row(graph: Graph, step: int, old: str, new: str, phase: Phase, *, is_passed
     if old in "DR" and new == "d" and is_passed:
         return "E4b"
     mode = graph.steps[step].mode.value
-    phases = (phase, Phase.RUNNING, Phase.COMPENSATING, Phase.ABANDONING)
+    phases = (_LIVE.get(phase, phase), Phase.RUNNING, Phase.COMPENSATING, Phase.ABANDONING)
     rule = next((rule for each in phases if (rule := _RULES.get((old, new, each, mode)))), None)
     if rule is None:
         return _folded(old, new)

@@ -11,7 +11,7 @@ from saga.core.state.saga_state import State
 from tests.simulation.seeds.when import When
 from tests.simulation.worlds.definitions import DefinitionPlan, StepPlan
 
-FINISHED: Final = "SNH"
+FINISHED: Final = "SNHVZ"
 _BECOMES: Final = {
     "D": "DW",
     "R": "Rd",

@@ -27,10 +27,10 @@ from saga.ports.saga_detail import SagaDetail
 
 _LABELS: Final = {
     "roll back": "Roll back…", "pause": "Pause…", "resume": "Resume…", "abandon": "Abandon…",
-    "retry": "Retry {step}", "skip": "Skip {step}…",
+    "retry": "Retry {step}", "skip": "Skip {step}…", "undo step": "Undo {step}…",
     "happened": "{step} happened…", "did-not-happen": "{step} did not happen…", "compensated": "{step} is undone…",
 }  # fmt: skip
-_BUTTONS: Final = {"roll back": "Roll back", "resolve": "Record it", "retry": "Retry"}
+_BUTTONS: Final = {"roll back": "Roll back", "undo step": "Undo the step", "resolve": "Record it", "retry": "Retry"}
 
 
 class Chosen(NamedTuple):
