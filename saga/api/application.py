@@ -15,7 +15,18 @@ from saga.api.limits import Limits
 from saga.api.live.watcher import Watcher
 from saga.api.principals import Authenticate
 from saga.api.problems import KINDS, NOT_FOUND, Problem, Unbroken, add_handlers
-from saga.api.rest import acting, definitions, events, installation, parts, reading, sending, starting, tokens
+from saga.api.rest import (
+    acting,
+    definitions,
+    events,
+    installation,
+    parts,
+    reading,
+    revealing,
+    sending,
+    starting,
+    tokens,
+)
 from saga.api.rest.routes import PROBLEM_SCHEMA
 from saga.api.tokens import TokenAuthentication
 from saga.api.ui.site import site
@@ -47,7 +58,7 @@ def build(sagas: StoreSagas, authenticate: Authenticate | None = None) -> FastAP
 def build_routes() -> FastAPI:
     """The routes of the API, without an installation: enough for its description."""
     app = FastAPI(title=TITLE, version=API_VERSION, docs_url=None, redoc_url=None, separate_input_output_schemas=False)
-    for room in (reading, parts, starting, sending, acting, events, definitions, installation, tokens):
+    for room in (reading, parts, starting, sending, acting, revealing, events, definitions, installation, tokens):
         app.include_router(room.routes.router)
     app.add_api_route("/problems/{name}", _problem, include_in_schema=False)
     return app

@@ -142,7 +142,8 @@ def requires(role: Role, *others: Role) -> Callable[[Request], Awaitable[None]]:
         authenticate: Authenticate = request.app.state.authenticate
         principal = recognised(await authenticate(request))
         _count(request, principal, Role.STARTER in (role, *others))
-        request.state.principal = permitted(principal, role, *others)
+        request.state.principal = principal
+        permitted(principal, role, *others)
 
     return check
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import Final
 
+from saga.core.definition.graph import Graph
 from saga.core.rules.history_kind import HistoryKind
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import ACTIVE_LETTERS, COMPENSATED, HANDLED, SUCCEEDED, UNKNOWN
@@ -27,13 +28,14 @@ def why(detail: SagaDetail) -> Explanation:
     waits = [step_wait(detail, step) for step in range(len(detail.graph.steps)) if is_under_way(detail, step)]
     if (late := _past_deadline(detail)) is not None:
         waits.append(late)
-    return min(waits, key=_precedence) if waits else _between(detail)
+    return min(waits, key=lambda wait: _precedence(detail.graph, wait)) if waits else _between(detail)
 
 
-def _precedence(wait: Explanation) -> tuple[int, float]:
-    """The most urgent first; of those that are alike, the one that ends first."""
+def _precedence(graph: Graph, wait: Explanation) -> tuple[int, bool, float]:
+    """The most urgent first; of those that are alike, the one that ends first. What another step may end comes last: a reminder."""
     until, _ = wait.outlook
-    return wait.urgency, inf if until is None else until
+    is_aside = wait.step is not None and graph.steps[graph.position(wait.step)].until is not None
+    return wait.urgency, is_aside, inf if until is None else until
 
 
 def _ended(detail: SagaDetail) -> Explanation:

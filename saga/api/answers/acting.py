@@ -40,6 +40,14 @@ class Planned(Answered):
     plan: Plan
 
 
+class Revealed(Answered):
+    """A field that a type marks as sensitive, with its value. It is shown once: nothing keeps it."""
+
+    saga: UUID
+    path: list[str | int]
+    value: Json
+
+
 class AuditLine(TypedDict):
     """An action that was carried out, or refused. `before`, `after`: the saga, as far as the action changes it."""
 

@@ -27,6 +27,7 @@ ANSWERS: Final[Mapping[str, Mapping[int, Any]]] = {
     "get_effects": {200: sagas.Effects},
     "get_why": {200: sagas.WhyOfSaga},
     **{f"{action}_saga": {200: sagas.Saga | acting.Planned} for action in ACTIONS},
+    "reveal_field": {200: acting.Revealed},
     "get_saga_audit": {200: acting.AuditOfSaga},
     "list_audit": {200: acting.Audit},
     "list_definitions": {200: definitions.Definitions},

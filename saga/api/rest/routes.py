@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, Final, TypeVar, cast
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from saga.inspection.instants import with_texts
 from saga.inspection.references import find_saga
 
 Route = TypeVar("Route", bound=Callable[..., Any])
+Check = Callable[[Request], Awaitable[None]]
 
 PROBLEM_SCHEMA: Final[dict[str, Json]] = {
     "type": "object",
@@ -53,14 +54,23 @@ class Routes:
     def get(self, path: str, *roles: Role, summary: str) -> Callable[[Route], Route]:
         return self._add("GET", path, roles or (Role.VIEWER,), summary, 200)
 
-    def post(self, path: str, role: Role, *, summary: str, status: int = 200) -> Callable[[Route], Route]:
-        return self._add("POST", path, (role,), summary, status)
+    def post(
+        self, path: str, role: Role, *, summary: str, status: int = 200, check: Check | None = None
+    ) -> Callable[[Route], Route]:
+        """`check`: makes sure of the role in a way of its own."""
+        return self._add("POST", path, (role,), summary, status, check)
 
     def delete(self, path: str, role: Role, *, summary: str) -> Callable[[Route], Route]:
         return self._add("DELETE", path, (role,), summary, 200)
 
     def _add(
-        self, method: str, path: str, roles: tuple[Role, ...], summary: str, status: int
+        self,
+        method: str,
+        path: str,
+        roles: tuple[Role, ...],
+        summary: str,
+        status: int,
+        check: Check | None = None,
     ) -> Callable[[Route], Route]:
         shown = {"x-saga-role": roles[0].value} | (
             {"x-saga-also": [role.value for role in roles[1:]]} if roles[1:] else {}
@@ -74,7 +84,7 @@ class Routes:
                 status_code=status,
                 summary=summary,
                 response_class=Response,
-                dependencies=[Depends(requires(*roles))],
+                dependencies=[Depends(check or requires(*roles))],
                 openapi_extra=shown,
                 responses={"default": cast("dict[str, Any]", _PROBLEM)},
                 operation_id=route.__name__,

@@ -103,7 +103,7 @@ def masked(value: Json, marks: Marks, depth: int = DEPTH_MAX) -> Json:
     if value is None or marks.is_empty:
         return value
     if marks.is_sensitive or depth == 0:
-        return {HIDDEN: _kind(value)}
+        return {HIDDEN: kind_of(value)}
     if isinstance(value, dict):
         return {name: masked(part, marks.part(name), depth - 1) for name, part in value.items()}
     if isinstance(value, list):
@@ -131,7 +131,8 @@ def _size(data: bytes | None) -> Json:
     return None if data is None else {HIDDEN: f"{len(data)} bytes"}
 
 
-def _kind(value: Json) -> str:
+def kind_of(value: Json) -> str:
+    """The type and the size of a value, in words."""
     if isinstance(value, str):
         return f"text, {len(value)} characters"
     if isinstance(value, bool):

@@ -7,21 +7,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple, cast
+from typing import Annotated, Final, NamedTuple, cast
 from uuid import uuid4
 
+from pydantic import Field, TypeAdapter, ValidationError
+
 from saga.api.calls.acting import REASON_CHARS_MAX
+from saga.api.calls.revealing import PATH_SEGMENTS_MAX, REVEALER
 from saga.api.principals import ROLES, Principal, Role
 from saga.api.ui.pages.sagas import path_of
 from saga.core.definition.json_value import Json
 from saga.core.definition.step import Wait
 from saga.core.state.letters import DISPATCHED
 from saga.core.state.phase import Phase
+from saga.errors import UsageError
 from saga.inspection.actions.allowed import allowed
 from saga.inspection.actions.basis import basis_of
 from saga.inspection.actions.plan import plan_of
 from saga.inspection.actions.request import ActionName, ActionRequest, Evidence
 from saga.inspection.example_input import example_input
+from saga.inspection.masking.hidden import path_words
 from saga.inspection.rollback_preview import UndoAction
 from saga.ports.saga_detail import SagaDetail
 
@@ -30,21 +35,27 @@ _LABELS: Final = {
     "retry": "Retry {step}", "skip": "Skip {step}…", "undo step": "Undo {step}…",
     "happened": "{step} happened…", "did-not-happen": "{step} did not happen…", "compensated": "{step} is undone…",
 }  # fmt: skip
+_PATH: Final = TypeAdapter(Annotated[list[str | int], Field(min_length=1, max_length=PATH_SEGMENTS_MAX)])
 _BUTTONS: Final = {"roll back": "Roll back", "undo step": "Undo the step", "resolve": "Record it", "retry": "Retry"}
 
 
 class Chosen(NamedTuple):
-    """The choice of a reader: an action, or sending an event, whose `payload` is JSON. `fault`: why it was not done."""
+    """The choice of a reader: an action, an event to send, whose `payload` is JSON, or the hidden field to `reveal`, a path as JSON.
+
+    `fault`: why it was not done.
+    """
 
     action: ActionRequest | None = None
     event: str | None = None
     payload: str | None = None
+    reveal: str | None = None
     fault: str = ""
 
 
 def chosen_from(parameters: Mapping[str, str]) -> Chosen:
     """The choice that a link or a form names. Raises UsageError."""
-    return Chosen(request_from(parameters), parameters.get("event") or None, parameters.get("payload"))
+    event, reveal = parameters.get("event") or None, parameters.get("reveal") or None
+    return Chosen(request_from(parameters), event, parameters.get("payload"), reveal)
 
 
 def request_from(parameters: Mapping[str, str]) -> ActionRequest | None:
@@ -68,9 +79,24 @@ def panel(detail: SagaDetail, principal: Principal, chosen: Chosen) -> dict[str,
         "events": [{"name": name, "path": f"{path_of(event=name)}#payload"} for name in awaited(detail) if may_send],
         "plan": None if chosen.action is None else _plan(detail, principal, chosen.action),
         "message": _message(detail, chosen.event, chosen.payload) if chosen.event and may_send else None,
+        "reveal": _reveal(chosen.reveal, principal) if chosen.reveal else None,
         "fault": chosen.fault,
         "reason_max": REASON_CHARS_MAX,
     }
+
+
+def _reveal(path: str, principal: Principal) -> dict[str, Json]:
+    """The values of the form that reveals a field."""
+    refusal = None if principal.role.may(REVEALER) else f"it needs the role {REVEALER.value}"
+    return {"path": path, "words": path_words(path_in(path)), "refusal": refusal, "request": str(uuid4())}
+
+
+def path_in(text: str) -> list[str | int]:
+    """The path that a link or a form names. Raises UsageError."""
+    try:
+        return _PATH.validate_json(text)
+    except ValidationError:
+        raise UsageError("this is not the path of a field: take the link beside it on the page of its saga") from None
 
 
 def awaited(detail: SagaDetail) -> list[str]:

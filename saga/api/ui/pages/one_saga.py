@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from fastapi import Request, Response
 
-from saga.api.disclosure import shown_to
+from saga.api.disclosure import reader_of, shown_to
 from saga.api.principals import principal_of
 from saga.api.rest.events import watch_saga
 from saga.api.ui.page_router import Pages
@@ -29,6 +30,7 @@ from saga.inspection.drawing.picture import marks_of
 from saga.inspection.drawing.timeline_svg import timeline_svg
 from saga.inspection.drawing.undo import Undo, undo_of
 from saga.inspection.explanation import Explanation, Situation
+from saga.inspection.masking.hidden import hidden_fields
 from saga.inspection.query.terms import quoted
 from saga.inspection.references import find_saga
 from saga.inspection.summaries.effects import Effect, effect_of
@@ -101,11 +103,27 @@ async def saga_view(request: Request, sagas: StoreSagas, detail: SagaDetail, cho
             "history": document["history"][-HISTORY_SHOWN_MAX:],
             "history_count": len(detail.history),
             "tab": tab,
+            "hidden": await _hidden(request, detail) if tab == "data" else [],
             "effects": list(_effects(detail, undos)),
             "audit": audit_rows(audit),
             "with_saga": False,
         },
     )
+
+
+async def _hidden(request: Request, detail: SagaDetail) -> list[dict[str, Json]]:
+    """The fields that a type hides, with the way to reveal each; none for readers who see no payloads at all."""
+    if not principal_of(request).reads_payloads:
+        return []
+    fields = hidden_fields(detail, await reader_of(request).disclosure.marks(detail.graph))
+    return [
+        {
+            "words": field.words,
+            "kind": field.kind,
+            "href": f"{path_of(tab='data', reveal=json.dumps(field.path))}#reason",
+        }
+        for field in fields
+    ]
 
 
 async def _same(sagas: StoreSagas, detail: SagaDetail, answer: Explanation) -> dict[str, Json] | None:
