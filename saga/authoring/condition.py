@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import json
 from collections.abc import Callable
 from typing import ClassVar, Final, NoReturn
@@ -15,6 +16,23 @@ _WORDS: Final = (
 )
 _RESERVED: Final = frozenset((*_WORDS.split(), "var", "void", "while"))
 """Words of CEL that no field after a dot may be."""
+
+
+class Stated(abc.ABC):
+    """A value of a definition that is a condition by itself: a recorded path to true or false."""
+
+    __slots__ = ()
+
+    @abc.abstractmethod
+    def _condition(self) -> Condition:
+        """The condition that the value is true. Raises DefinitionError: it never is."""
+
+
+def condition_in(value: object) -> Condition | None:
+    """The condition that a value is, or states. None: it is none. Raises DefinitionError: a path to something else than true or false."""
+    if isinstance(value, Stated):
+        return value._condition()  # noqa: SLF001 (its fields have all the public names)
+    return value if isinstance(value, Condition) else None
 
 
 class Condition:
@@ -59,10 +77,11 @@ class Condition:
         return self.text
 
     def _joined(self, sign: str, other: object) -> Condition:
-        if not isinstance(other, Condition):  # as in `path == 1 & other`, where & binds closer
+        joined = condition_in(other)
+        if joined is None:  # as in `path == 1 & other`, where & binds closer
             reason = f"({self.text}) {sign} {other!r:.40}: the other side is not a condition."
             raise refused(Code.CONDITION_MISUSED, str(self._owner), reason, "Put parentheses around each comparison.")
-        return Condition(f"({self.text}) {sign} ({other.text_for(self._owner, str(self._owner))})", self._owner)
+        return Condition(f"({self.text}) {sign} ({joined.text_for(self._owner, str(self._owner))})", self._owner)
 
 
 def literal(value: object, place: str) -> str:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Final, NoReturn
 
 from saga.authoring import condition
-from saga.authoring.condition import Condition
-from saga.authoring.shape import NoSuchPartError, part
+from saga.authoring.condition import Condition, Stated
+from saga.authoring.shape import NoSuchPartError, part, type_other_than_bool
 from saga.core.check.finding import Code, refused
 from saga.core.definition.json_value import Json
 from saga.core.definition.paths import (
@@ -73,11 +73,12 @@ class Record:
         return refused(Code.PATH_MISUSED, self.place, reason, "Pass it as inputs= and work with its value in the step.")
 
 
-class Path:
+class Path(Stated):
     """A recorded path. Fields are attributes, entries of lists and keys of any spelling are items.
 
     It has no value while the definition is written: a comparison records a condition, `is_in` another one, and `or_` what
-    stands for a value that is absent or null. Any other use of its value raises a DefinitionError.
+    stands for a value that is absent or null. A path to true or false is a condition itself, also with `&`, `|` and `~`. Any other
+    use of its value raises a DefinitionError.
     """
 
     __slots__ = ("_record",)
@@ -127,6 +128,30 @@ class Path:
     def __ge__(self, other: object) -> Condition:
         return _condition(self, ">=", other)
 
+    def __and__(self, other: object) -> Condition:
+        return self._condition() & other
+
+    def __or__(self, other: object) -> Condition:
+        return self._condition() | other
+
+    def __rand__(self, other: object) -> Condition:
+        return other & self._condition()  # refused: a condition on the left never comes here
+
+    def __ror__(self, other: object) -> Condition:
+        return other | self._condition()
+
+    def __invert__(self) -> Condition:
+        return ~self._condition()
+
+    def _condition(self) -> Condition:
+        record = self._record
+        other = type_other_than_bool(record.shape)
+        if other is not None:
+            reason = f"{record.text} has the type {other}, and is not a condition."
+            remedy = f"Compare it, as in {record.text} == ..., or name a value that is true or false."
+            raise refused(Code.CONDITION_INVALID, record.place, reason, remedy)
+        return _condition(self, "==", True)  # noqa: FBT003 (the value that it is compared with)
+
     def __setattr__(self, name: str, value: object) -> None:
         if name != "_record":
             raise self._record.misused("be changed")
@@ -142,10 +167,10 @@ def _refusal(purpose: str) -> Callable[..., NoReturn]:
     return refuse
 
 
-_BINARY: Final = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift and or xor"
+_BINARY: Final = "add sub mul matmul truediv floordiv mod divmod pow lshift rshift xor"
 _MISUSES: Final = {
     "decide anything": "bool",
-    "take part in a calculation": f"{_BINARY} r{' r'.join(_BINARY.split())} neg pos abs invert round trunc floor ceil",
+    "take part in a calculation": f"{_BINARY} r{' r'.join(_BINARY.split())} neg pos abs round trunc floor ceil",
     "become a number": "int float complex index",
     "be written into a text": "str format bytes fspath",
     "be measured": "len",

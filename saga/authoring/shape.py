@@ -30,7 +30,7 @@ from uuid import UUID
 from pydantic import BaseModel, RootModel
 from pydantic.fields import FieldInfo
 
-from saga.core.definition.known_type import KnownType
+from saga.core.definition.known_type import KnownType, words
 from saga.core.definition.paths import Segment
 
 UNKNOWN: Final = object()
@@ -86,6 +86,22 @@ def part(shape: object, segment: Segment) -> Part:
     if not found and refusal is not None:
         raise refusal
     return Part(segment, UNKNOWN)
+
+
+def type_other_than_bool(shape: object) -> str | None:
+    """Returns the type of a shape of which no value is true or false, such as "str". None: some may be."""
+    if isinstance(shape, Fields):
+        return "dict"
+    if isinstance(shape, KnownType):
+        types = [each.types for each in shape.alternatives()]
+        return None if not all(types) or "boolean" in frozenset().union(*types) else words(frozenset().union(*types))
+    kinds = [get_origin(member) or member for member in _members(shape)]
+    named = [kind.__name__ for kind in kinds if isinstance(kind, type) and _is_other_than_bool(kind)]
+    return " or ".join(named) if len(named) == len(kinds) else None
+
+
+def _is_other_than_bool(kind: type) -> bool:
+    return kind in _SCALARS or kind in _LISTS or kind in _OBJECTS or _fields(kind) is not None
 
 
 def _part_of_schema(shape: KnownType, segment: Segment) -> Part:

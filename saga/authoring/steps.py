@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from saga.authoring.blocks import Blocks
-from saga.authoring.condition import Condition
+from saga.authoring.condition import Condition, condition_in
 from saga.authoring.delays import delayed
 from saga.authoring.durations import STEP_TIMEOUT, milliseconds
 from saga.authoring.events import NOT_GIVEN, Events, types_of
@@ -22,10 +23,13 @@ from saga.authoring.text.source import Source
 from saga.core.check.branches import CONDITION_REMEDY, condition_reason
 from saga.core.check.finding import Code, refused
 from saga.core.check.limits import TIMEOUT_MS_MAX
-from saga.core.condition.condition import condition_fault, steps_read
+from saga.core.condition.condition import condition_fault, stated, steps_read
 from saga.core.definition.outline import AnyStepOutline, CheckOutline, StepOutline, TimerOutline, WaitOutline
 from saga.core.definition.paths import REASON, reads
 from saga.core.duration import Duration
+
+AnyCondition: TypeAlias = Condition | Path | str
+"""A condition as it is written: a comparison of recorded paths, a path to true or false, or CEL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ class Steps:
         *,
         name: str | None = None,
         after: After = None,
-        when: Condition | str | None = None,
+        when: AnyCondition | None = None,
         inputs: object = None,
         output: object = None,
         retry: Retry = Retry(),  # noqa: B008 (frozen)
@@ -82,8 +86,9 @@ class Steps:
         is the type of its result, needed only to check paths into it. `timeout` limits one attempt, `retry` all of them.
         For the compensation, the same `timeout` applies, and `compensation_retry`.
 
-        `when` is the condition under which it runs: a comparison of recorded paths, or CEL. With `handled` the saga goes on after a
-        rejection of the step, with `optional` also when its attempts are exhausted; an optional step must be read-only.
+        `when` is the condition under which it runs: a comparison of recorded paths, a path to true or false, or CEL. With `handled`
+        the saga goes on after a rejection of the step, with `optional` also when its attempts are exhausted; an optional step must be
+        read-only.
 
         With `delay` it runs that much later: a timer called `<name>_delay` takes its place, under the same condition, and the step
         comes after the timer. Once the step `until` has finished, this one is skipped, and its timer as well. `until` is a step
@@ -125,12 +130,12 @@ class Steps:
 
     def check(
         self,
-        condition: Condition | str,
+        condition: AnyCondition,
         reason: str,
         *,
         name: str | None = None,
         after: After = None,
-        when: Condition | str | None = None,
+        when: AnyCondition | None = None,
     ) -> StepHandle:
         """Adds a check: where `condition` is false, the saga is rolled back with this reason. It runs nowhere and takes no time.
 
@@ -161,7 +166,7 @@ class Steps:
         *,
         name: str | None = None,
         after: After = None,
-        when: Condition | str | None = None,
+        when: AnyCondition | None = None,
         timeout: Duration | None = None,
         otherwise: object = NOT_GIVEN,
         handled: bool = False,
@@ -207,7 +212,7 @@ class Steps:
         *,
         name: str | None = None,
         after: After = None,
-        when: Condition | str | None = None,
+        when: AnyCondition | None = None,
         until: StepHandle | None = None,
     ) -> StepHandle:
         """Adds a timer: it is finished when this much time has passed since its predecessors were.
@@ -251,7 +256,7 @@ class Steps:
         )
         self._add(outline, UNKNOWN)
 
-    def when(self, condition: Condition | str) -> AbstractContextManager[None]:
+    def when(self, condition: AnyCondition) -> AbstractContextManager[None]:
         """A block: every step that is added inside has this condition. `with order.when(order.input.cents > 100_000): ...`"""
         return self._blocks.when(self._text(f"{self._title}, when", condition))
 
@@ -279,14 +284,16 @@ class Steps:
         """The name of the step with which another one is over."""
         return None if until is None else self._predecessors.checked(place, "until", until, self.steps)
 
-    def _condition(self, place: str, when: Condition | str | None) -> str | None:
+    def _condition(self, place: str, when: AnyCondition | None) -> str | None:
         """The condition of a step: that of its blocks, and its own."""
         return self._blocks.condition_of_step(None if when is None else self._text(f"{place}, when", when))
 
-    def _text(self, place: str, condition: Condition | str) -> str:
+    def _text(self, place: str, condition: AnyCondition) -> str:
         """The CEL of a condition. Raises DefinitionError: it is about another definition, or not a condition."""
-        text = condition.text_for(self, place) if isinstance(condition, Condition) else condition
+        recorded = condition_in(condition)
+        written: object = condition if recorded is None else recorded.text_for(self, place)
+        text = stated(written)
         fault = condition_fault(text)
         if fault is not None:
             raise refused(Code.CONDITION_INVALID, place, condition_reason(text, fault), CONDITION_REMEDY)
-        return text
+        return str(text)

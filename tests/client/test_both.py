@@ -285,7 +285,7 @@ def reviewed() -> saga.Definition:
     """Charges what was reviewed."""
     found = saga.Definition("reviewed", input=Order)
     review = found.wait("review", dict[str, bool], timeout="1h")
-    found.step("payments.charge", after=review, when=review.output["approved"] == True)  # noqa: E712 (a recorded comparison)
+    found.step("payments.charge", after=review, when=review.output["approved"])
     return found
 
 

@@ -82,7 +82,7 @@ def refusal(text: str | bytes, file: str | None = "order.yaml") -> DefinitionErr
         ("after: reserve", "after: {at_least: 0, of: [reserve]}", "order.yaml:10:12: at_least: 0 waits for nothing."),
         ("after: reserve", "after: {any_of: reserve}", "order.yaml:10:21: This is \"reserve\". Write a list of steps."),
         ("after: reserve", "after: [[reserve]]", "order.yaml:10:13: No step above this one is called that."),
-        ("input.cents > 100", "input.cents", "order.yaml:11:11: The condition 'input.cents' has the type dyn and not bool"),
+        ("input.cents > 100", "input.cents", "order.yaml:11:11: order v1, input: order.input.cents has the type integer"),
         ("input.cents > 100", "input.cent > 100", "order.yaml:11:11: order v1, input: order.input has no 'cent', says its JSON"),
         ("input.cents > 100", "steps.x.skipped", "order.yaml:11:11: The condition reads x, and no step above this one"),
         ("input.cents > 100", "!steps.a.skipped", "order.yaml:11:11: It has a tag, which are not accepted. Put quotes around"),

@@ -60,7 +60,7 @@ class Desk:
         asked = transfer.step("desk.ask")
         review = transfer.wait("review", Verdict, after=asked, timeout=timeout, **wait)
         reminded = transfer.step("desk.remind", after=asked, delay=delay, until=review)
-        transfer.step("desk.ship", after=[review, reminded], when=review.output.approved == True)  # noqa: E712 (a recorded comparison)
+        transfer.step("desk.ship", after=[review, reminded], when=review.output.approved)
         transfer.cancel_on("cancelled")
         return transfer
 

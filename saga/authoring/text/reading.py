@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 
 import yaml
 
+from saga.authoring.condition import condition_in
 from saga.authoring.input_type import JsonSchema
 from saga.authoring.path import Path
 from saga.authoring.retry import Retry
@@ -32,11 +33,11 @@ from saga.authoring.text.words import (
 )
 from saga.core.check.branches import CONDITION_REMEDY, condition_reason
 from saga.core.check.finding import Code, error
-from saga.core.condition.condition import condition_fault, steps_read
-from saga.core.condition.paths_read import paths_read
+from saga.core.condition.condition import condition_fault, stated, steps_read
+from saga.core.condition.paths_read import flags_of, paths_read
 from saga.core.definition.graph import DEFINITION_BYTES_MAX
 from saga.core.definition.json_value import Json
-from saga.core.definition.paths import REASON, TEMPLATE_DEPTH_MAX, value_fault
+from saga.core.definition.paths import REASON, TEMPLATE_DEPTH_MAX, Segments, value_fault
 from saga.core.definition.schema_faults import schema_faults
 from saga.core.duration import duration_ms
 from saga.core.nearest import did_you_mean
@@ -197,6 +198,7 @@ class _Reader:
         return f"{did_you_mean(name or '', self._handles)} {known}".strip()
 
     def _check_condition(self, node: yaml.Node, text: str) -> None:
+        text = stated(text)
         fault = condition_fault(text)
         if fault is not None:
             raise self._source.refused(node, condition_reason(text, fault), CONDITION_REMEDY, Code.CONDITION_INVALID)
@@ -207,7 +209,14 @@ class _Reader:
         with self._source.at(node):
             for path in paths_read(text):
                 if path[0] == "input":
-                    reduce(Path.__getitem__, path[1:], self._path(None, ""))
+                    self._input_path(path)
+            for path in flags_of(text):
+                if path[0] == "input":
+                    condition_in(self._input_path(path))
+
+    def _input_path(self, path: Segments) -> Path:
+        """The recorded path of a path into the input. Raises DefinitionError: there is no such field."""
+        return reduce(Path.__getitem__, path[1:], self._path(None, ""))
 
     def _check_duration(self, node: yaml.Node, value: Any) -> None:
         try:

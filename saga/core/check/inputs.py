@@ -11,7 +11,7 @@ from saga.core.check.nulls import null_findings
 from saga.core.check.place import step_place, title
 from saga.core.check.recorded_types import RecordedTypes
 from saga.core.condition.condition import condition_fault
-from saga.core.condition.paths_read import paths_read
+from saga.core.condition.paths_read import flags_of, paths_read
 from saga.core.definition.contract import Contract
 from saga.core.definition.json_value import Json
 from saga.core.definition.known_type import KnownType, count_words, joined, known_type, type_misfits, words
@@ -114,8 +114,18 @@ def _path_findings(types: RecordedTypes, template: Json, place: str) -> Iterator
 
 
 def _condition_findings(types: RecordedTypes, text: str, place: str) -> Iterator[Finding]:
-    """Finds the paths of a sound condition into results that their contracts do not have."""
+    """Finds the paths of a sound condition into results that their contracts do not have, and flags that are never true."""
     if condition_fault(text) is None:
         for path in paths_read(text):
             if path[0] == "steps" and path[2] == OUTPUT and (fault := types.path_fault(list(path))):
                 yield error(Code.FIELD_UNKNOWN, place, *fault)
+        for path in flags_of(text):
+            kinds = [each.types for each in types.at(list(path)).alternatives()]
+            if all(kinds) and not any("boolean" in each for each in kinds):
+                reason = f"{path_text(path)} is {words(frozenset().union(*kinds))}, and never true."
+                yield error(
+                    Code.CONDITION_INVALID,
+                    place,
+                    reason,
+                    f"Compare it with what it may be, as in {path_text(path)} == ....",
+                )

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Final
+from typing import Final, TypeVar
 
 from saga.core.condition.cel import CompileError, Outcome, compiled
 from saga.core.condition.cells import INPUT, Cells, Read, root_of, values_of
 from saga.core.condition.direct import direct
 from saga.core.condition.growth import growth
-from saga.core.condition.paths_read import UnreadableConditionError, is_word_of_step, paths_read
+from saga.core.condition.paths_read import UnreadableConditionError, is_word_of_step, path_of_whole, paths_read
 from saga.core.definition.json_value import Json
 from saga.core.definition.paths import Segment, Segments, is_unicode
 
 CONDITION_CHARS_MAX: Final = 2_000
 GROWTH_MAX: Final = 1_000
 COMPILED_MAX: Final = 2_048  # conditions that a process keeps
+Written = TypeVar("Written")
 
 
 class Condition:
@@ -62,6 +63,14 @@ def condition_of(text: str) -> Condition:
 def steps_read(text: str | None) -> tuple[str, ...]:
     """The names of the steps that a sound condition reads."""
     return () if text is None else condition_of(text).steps
+
+
+def stated(text: Written) -> Written | str:
+    """The condition that a text states: of a path alone, that its value is true. Everything else stays as it is."""
+    if not isinstance(text, str) or len(text) > CONDITION_CHARS_MAX or is_word_of_step(text):
+        return text
+    path = path_of_whole(text)
+    return text if path is None else f"{path} == true"
 
 
 def condition_fault(text: object) -> str | None:

@@ -67,6 +67,23 @@ def is_word_of_step(text: str) -> bool:
     return len(words) == len(["steps", ".", "name", ".", "word"]) and words[0] == "steps" and words[-1] in _ENDINGS
 
 
+def path_of_whole(text: str) -> str | None:
+    """The path that is the whole text, without spaces and comments, as in steps.review.output.approved. None: it is something else."""
+    tokens = tokens_of(text)
+    is_path = bool(tokens) and tokens[0][1] in {"input", "steps"} and path_behind(tokens, 1)[1] == len(tokens)
+    return "".join(word for _, word in tokens) if is_path else None
+
+
+def flags_of(text: str) -> Iterator[Segments]:
+    """Yields the paths that a condition compares with true, as in steps.review.output.approved == true."""
+    tokens = tokens_of(text)
+    for place, (kind, word) in enumerate(tokens):
+        if kind == "name" and word in {"input", "steps"} and not _is_field(tokens, place):
+            path, end = path_behind(tokens, place + 1)
+            if [word for _, word in tokens[end : end + 3]] == ["=", "=", "true"]:
+                yield (word, *path)
+
+
 def conjuncts(text: str) -> frozenset[str]:
     """Returns the parts of a condition that must all be true, without spaces and outer parentheses."""
     tokens = [word for _, word in tokens_of(text)]

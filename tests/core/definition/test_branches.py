@@ -123,8 +123,12 @@ def test_a_step_comes_after_the_steps_that_its_condition_reads() -> None:
     ("write", "code", "words"),
     [
         (lambda d: d.step("bank.ask", when="input.cents >"), Code.CONDITION_INVALID, "line 1, column 14: "),
-        (lambda d: d.step("bank.ask", when="input.cents"), Code.CONDITION_INVALID, "has the type dyn and not bool"),
-        (lambda d: d.step("bank.ask", when=cast("Any", d.input.cents)), Code.CONDITION_INVALID, "neither a comparison"),
+        (
+            lambda d: d.step("bank.ask", when="input[input.country]"),
+            Code.CONDITION_INVALID,
+            "has the type dyn and not bool",
+        ),
+        (lambda d: d.step("bank.ask", when=cast("Any", d.step)), Code.CONDITION_INVALID, "neither a comparison"),
         (lambda d: d.step("bank.ask", when="1 + 1"), Code.CONDITION_INVALID, "has the type int and not bool"),
         (lambda d: d.step("bank.ask", when="order.cents > 1"), Code.CONDITION_INVALID, "order"),
         (lambda d: d.step("bank.ask", when="steps.a.result == 1"), Code.CONDITION_INVALID, "of a step it can read"),

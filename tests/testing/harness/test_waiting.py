@@ -23,7 +23,7 @@ def transfer(**wait: Any) -> Definition:
     asked = found.step("desk.ask")
     review = found.wait("review", Verdict, after=asked, **wait)
     reminded = found.step("desk.remind", after=asked, delay="1d", until=review)
-    found.step("desk.pay", after=[review, reminded], when=review.output.approved == True)  # noqa: E712 (a recorded comparison)
+    found.step("desk.pay", after=[review, reminded], when=review.output.approved)
     return found
 
 
