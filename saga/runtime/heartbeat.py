@@ -102,11 +102,12 @@ class HeartbeatLoop:
 
     async def _send(self, *, full: bool) -> None:
         self.intake.measure_rate()
+        sent_at = self.clock.monotonic()
         heartbeat = await self.membership.heartbeat(self.intake.load, full=full, cost=self._costs.measure())
         self.trouble = None
         self.router.update(heartbeat.peers)
         self.clock.offset = heartbeat.store_clock
-        self.leader_watch.update(heartbeat)
+        self.leader_watch.update(heartbeat, sent_at)
         if heartbeat.has_due:
             self.requests.poll()
         if heartbeat.released:

@@ -24,14 +24,17 @@ class LeaderWatch:
         self._leader_seen_at = float("-inf")
         self._patient_until = float("-inf")
 
-    def update(self, heartbeat: Heartbeat) -> None:
-        """Remembers the heartbeat that the store has just answered."""
-        now = self._clock.monotonic()
-        self.heartbeat_at = now
+    def update(self, heartbeat: Heartbeat, sent_at: float) -> None:
+        """Remembers a heartbeat that the store has answered.
+
+        `sent_at` is when this process sent it: a process that was suspended meanwhile reads an answer that is long out of date.
+        """
+        self.heartbeat_at = sent_at
         if heartbeat.leader_seen_ago_seconds is not None:
-            seen_at = now - heartbeat.leader_seen_ago_seconds
+            seen_at = sent_at - heartbeat.leader_seen_ago_seconds
             if LEADER_SILENT_SECONDS < seen_at - self._leader_seen_at < float("inf"):
-                self._patient_until = now + LEADER_SILENT_SECONDS  # the leader extends deadlines first
+                # The leader extends deadlines first
+                self._patient_until = self._clock.monotonic() + LEADER_SILENT_SECONDS
             self._leader_seen_at = seen_at
 
     def is_leader_seen(self) -> bool:
@@ -48,6 +51,8 @@ class LeaderWatch:
         The leader extends it by its silence at least. So the pause ends before the extended timeout does, and most waits of a long silence
         are looked at rarely.
         """
+        if self.heartbeat_at == float("-inf"):  # whether there is a leader is not known yet
+            return PAUSE_SECONDS_MIN
         if self._leader_seen_at == float("-inf") or self.is_deadline_enforced():
             return 0.0
         return max(min(late_seconds, self._silent_seconds(self._clock.monotonic())), PAUSE_SECONDS_MIN)

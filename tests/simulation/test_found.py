@@ -11,6 +11,7 @@ FOUND = {
     3829: "a join was met by the first of two outcomes in one write, and a condition read the step of the second one",
     10938: "outcomes of two claims of a step came together, and its command was dropped with the quiet time on it",
     22438: "the same",
+    1_000_055: "a process that was suspended read an old heartbeat as new, and took a leader that was away for one that is seen",
     41714: "an older claim's report came together with the rollback that drives a set-aside step again, and took the command's place",
 }
 

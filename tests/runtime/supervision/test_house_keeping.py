@@ -123,7 +123,9 @@ async def test_a_process_makes_the_days_of_the_history_unless_a_leader_is_seen()
     assert made > 1  # a failure does not end it
 
     for _ in range(round(3 * PAUSE_SECONDS)):
-        leaders.update(Heartbeat((), has_due=False, store_clock=0.0, leader_seen_ago_seconds=0.0, released=0))
+        leaders.update(
+            Heartbeat((), has_due=False, store_clock=0.0, leader_seen_ago_seconds=0.0, released=0), clock.monotonic()
+        )
         await clock.advance(1.0)
     assert retention.prepared == made
 
