@@ -1,4 +1,4 @@
-"""The guards of the protocol: the rule, its place in the product, and those for which the simulation has no seeds yet."""
+"""The guards of the protocol: the rule, and its place in the product."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from tests.simulation.seeds.waits import FIRST_SEED
 HERE: Final = Path(__file__).parent
 KILLS_WANTED: Final = 3
 ABOUT_WAITS: Final = frozenset(f"G{number}" for number in range(55, 66))
+ABOUT_TWO_BUILDS: Final = frozenset(("G136",))
+TWO_BUILDS: Final = 2_000_000
+"""From this seed on, the mutants are run in worlds of two builds: this plus the seed of the world."""
 
 
 class Guard(NamedTuple):
@@ -19,14 +22,9 @@ class Guard(NamedTuple):
     rule: str
     stands_in: str
 
-    @property
-    def is_about_waits(self) -> bool:
-        """Tells whether sagas that wait are needed to notice that it is missing."""
-        return self.number in ABOUT_WAITS
-
     def seeds(self, count: int) -> range:
         """Returns the first `count` seeds of worlds in which it matters."""
-        first = FIRST_SEED if self.is_about_waits else 0
+        first = FIRST_SEED if self.number in ABOUT_WAITS else TWO_BUILDS if self.number in ABOUT_TWO_BUILDS else 0
         return range(first, first + count)
 
     @property
@@ -180,5 +178,9 @@ GUARDS: Final = (
         "A rollback makes an external step void at once only if no process has ever claimed it, at the write.",
         f"`broken_fences` (SQL){_SQL}",
     ),
+    Guard(
+        "G136",
+        "An input that nobody can read is a rejection of an external step only if nothing of the command has begun.",
+        "`runtime/steps/attempt.py`",
+    ),
 )
-WAITING: Final = dict.fromkeys(("G136",), "three seeds of the simulation")

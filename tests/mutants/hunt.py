@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Final
 
 import saga
+from tests.mutants.guard import TWO_BUILDS
 from tests.simulation.one_seed import run_seed
+from tests.simulation.worlds.two_builds import run_two_builds_seed
+from tests.simulation.worlds.world import Report
 
 SEED_SECONDS_MAX: Final = 10
 HUNT_SECONDS_MAX: Final = 240.0
@@ -63,12 +66,17 @@ def seeds(known: str, others: str) -> Iterator[int]:
         yield from (seed for seed in range(int(low), int(high)) if seed not in first)
 
 
+def run_world(seed: int) -> Report:
+    """Runs the world of a seed: those from `TWO_BUILDS` on are worlds of two builds."""
+    return run_seed(seed) if seed < TWO_BUILDS else run_two_builds_seed(seed - TWO_BUILDS).report
+
+
 def broken(seed: int) -> dict[str, object]:
     """Returns the invariant that this seed breaks. An exception or a timeout is not an invariant."""
     signal.signal(signal.SIGALRM, _out_of_time)
     signal.alarm(SEED_SECONDS_MAX)
     try:
-        report = run_seed(seed)
+        report = run_world(seed)
     except Exception as error:  # noqa: BLE001 (a mutant may raise anything)
         return {"seed": seed, "invariant": type(error).__name__, "text": str(error)}
     finally:
