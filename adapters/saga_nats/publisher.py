@@ -14,7 +14,7 @@ from nats.aio.msg import Msg
 
 from saga.errors import InputRefused, SagaError, Unavailable, UsageError
 from saga.ports.bus import Message
-from saga_nats.failures import answered, translated
+from saga_nats.failures import BATCHES_NOT_ALLOWED, answered, translated
 from saga_nats.link import NO_RESPONDERS, Link, Links, status_of
 from saga_nats.message_format import pack, stream_of
 from saga_nats.streams import Streams
@@ -27,6 +27,11 @@ RETRY_SECONDS: Final = 0.2
 WINDOW_MESSAGES: Final = 2_000
 WINDOW_BYTES: Final = 8 * 1024 * 1024
 """The size of what is on its way at a time: servers drop what exceeds their buffers."""
+BATCH_MESSAGES: Final = 500
+"""The number of messages that a stream writes to disk together: half of what it allows."""
+BATCH_ID: Final = "Nats-Batch-Id"
+BATCH_SEQUENCE: Final = "Nats-Batch-Sequence"
+BATCH_COMMIT: Final = "Nats-Batch-Commit"
 HEADER_LINE_BYTES: Final = 4
 HEADER_BYTES: Final = 16
 
@@ -47,25 +52,27 @@ class Parcel:
 
 
 class Attempt:
-    """Parcels that are on their way."""
+    """Parcels that are on their way, in groups: the answer to its last parcel is for the whole group."""
 
-    def __init__(self, parcels: dict[str, Parcel]) -> None:
+    def __init__(self, parcels: dict[str, Parcel], groups: Sequence[Sequence[Parcel]]) -> None:
         self.unconfirmed = parcels
         """The parcels by id; a confirmed one is taken out."""
+        self.groups = {group[-1].id: group for group in groups}
         self.unheard: set[str] = set()
         """Subjects to which no stream listens."""
         self.failure: SagaError | None = None
         """An error that the servers have answered."""
+        self.is_batch_refused = False
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._unanswered = set(parcels)
+        self._unanswered = set(self.groups)
 
-    def confirm(self, parcel: str) -> None:
-        del self.unconfirmed[parcel]
-        self.settle(parcel)
+    def confirm(self, last: str) -> None:
+        for parcel in self.groups[last]:
+            del self.unconfirmed[parcel.id]
 
-    def settle(self, parcel: str) -> None:
+    def settle(self, last: str) -> None:
         """Notes an answer, whatever it is."""
-        self._unanswered.discard(parcel)
+        self._unanswered.discard(last)
         if not self._unanswered and not self.done.done():
             self.done.set_result(None)
 
@@ -73,8 +80,9 @@ class Attempt:
 class Publisher:
     """Publishes messages, each under its full subject.
 
-    A message is sent again while its stream has no leader or the connection breaks, with the same id. The id does not outlive the call:
-    a caller that repeats a failed publish may publish twice.
+    Messages of one subject go in atomic batches first, which a stream writes to disk once; a server before 2.12 does not know them, and a
+    stream may not allow them. What a batch did not confirm is sent again, each message by itself and with the same id, while its stream has
+    no leader or the connection breaks. The id does not outlive the call: a caller that repeats a failed publish may publish twice.
     """
 
     def __init__(self, links: Links, streams: Streams) -> None:
@@ -87,6 +95,8 @@ class Publisher:
         self._id_prefix = secrets.token_hex(8)
         self._count = 0
         self._attempts: dict[str, Attempt] = {}
+        self._unbatched: set[str] = set()
+        """Subjects whose streams or servers know no batches, until the connection is replaced."""
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Returns when the streams have every message. Raises Unavailable, InputRefused, AccessRefused, NotFound, UsageError."""
@@ -98,13 +108,17 @@ class Publisher:
     async def _publish(self, parcels: dict[str, Parcel]) -> None:
         """Sends until all is confirmed, or until PUBLISH_SECONDS are over."""
         give_up_at = time.monotonic() + PUBLISH_SECONDS
+        groups = self._batches(parcels)
         while True:
-            attempt = Attempt(parcels)
+            attempt = Attempt(parcels, groups)
             broken = await self._attempt(attempt)
             if not parcels:
                 return
             if attempt.failure is not None:
                 raise attempt.failure
+            groups = [[parcel] for parcel in parcels.values()]
+            if attempt.is_batch_refused and broken is None:
+                continue
             if attempt.unheard:
                 await self._streams.check(attempt.unheard)
             if time.monotonic() + RETRY_SECONDS > give_up_at:
@@ -114,7 +128,7 @@ class Publisher:
     async def _attempt(self, attempt: Attempt) -> Unavailable | None:
         """Returns the error of a connection that broke or was silent. Raises Unavailable if none can be opened, AccessRefused."""
         link = await self._opened()
-        self._attempts.update(dict.fromkeys(attempt.unconfirmed, attempt))
+        self._attempts.update(dict.fromkeys(attempt.groups, attempt))
         subjects = {parcel.message.topic for parcel in attempt.unconfirmed.values()}
         try:
             with translated(self._place), link.failing(attempt.done, subjects):
@@ -126,37 +140,51 @@ class Publisher:
             return error
         finally:
             attempt.done.cancel()
-            for one in attempt.unconfirmed:
-                self._attempts.pop(one, None)
+            for last in attempt.groups:
+                self._attempts.pop(last, None)
         return None
 
     async def _send(self, link: Link, attempt: Attempt) -> None:
-        for parcel in tuple(attempt.unconfirmed.values()):
-            message = parcel.message
-            await link.client.publish(message.topic, message.body, self._inbox + parcel.id, parcel.headers)
+        for last, group in attempt.groups.items():
+            for number, parcel in enumerate(group, 1):
+                headers, message = parcel.headers, parcel.message
+                if len(group) > 1:
+                    headers = {**headers, BATCH_ID: last, BATCH_SEQUENCE: str(number)}
+                    if parcel.id == last:
+                        headers[BATCH_COMMIT] = "1"
+                reply = self._inbox + last if parcel.id == last else ""
+                await link.client.publish(message.topic, message.body, reply, headers)
 
     async def _on_answer(self, msg: Msg) -> None:
-        parcel = msg.subject[len(self._inbox) :]
-        attempt = self._attempts.pop(parcel, None)
+        last = msg.subject[len(self._inbox) :]
+        attempt = self._attempts.pop(last, None)
         if attempt is None:
             return
-        subject = attempt.unconfirmed[parcel].message.topic
+        group = attempt.groups[last]
+        subject = group[0].message.topic
         if status_of(msg) == NO_RESPONDERS:
             attempt.unheard.add(subject)
-        elif failure := self._failure(msg.data, subject):
-            attempt.failure = failure
+        elif failure := self._failure(msg.data, subject, len(group)):
+            if len(group) > 1:
+                attempt.is_batch_refused = True
+            else:
+                attempt.failure = failure
         else:
-            attempt.confirm(parcel)
-            return
-        attempt.settle(parcel)
+            attempt.confirm(last)
+        attempt.settle(last)
 
-    def _failure(self, body: bytes, subject: str) -> SagaError | None:
-        """The error in the answer to a message. Anyone may answer: only the right stream confirms."""
+    def _failure(self, body: bytes, subject: str, count: int) -> SagaError | None:
+        """The error in the answer to a group of messages. Anyone may answer: only the right stream confirms, and all of them."""
         try:
             answer = json.loads(body)
             if "error" in answer:
+                if answer["error"].get("err_code") == BATCHES_NOT_ALLOWED:
+                    self._unbatched.add(subject)
                 return answered(answer["error"], self._place)
             stream = answer["stream"]
+            if answer.get("count", 1) != count:
+                self._unbatched.add(subject)
+                return Unavailable(f"{self._place}: a batch of {count} messages was not kept as one")
         except (ValueError, TypeError, KeyError):
             stream = "something else"
         if stream == stream_of(subject):
@@ -174,7 +202,21 @@ class Publisher:
                 self._inbox = f"{link.client.new_inbox()}."
                 await link.listen(f"{self._inbox}*", self._on_answer)
                 self._link = link
+                self._unbatched.clear()
             return link
+
+    def _batches(self, parcels: dict[str, Parcel]) -> list[list[Parcel]]:
+        """The parcels by subject, in groups that a stream keeps as one."""
+        batches: list[list[Parcel]] = []
+        current: dict[str, list[Parcel]] = {}
+        for parcel in parcels.values():
+            subject = parcel.message.topic
+            batch = current.get(subject)
+            if batch is None or len(batch) == BATCH_MESSAGES or subject in self._unbatched:
+                batch = current[subject] = []
+                batches.append(batch)
+            batch.append(parcel)
+        return batches
 
     def _parcel(self, message: Message, bytes_max: int) -> Parcel:
         self._count += 1

@@ -109,6 +109,7 @@ def stream_settings(options: Options, subject: str) -> Answer:
         "max_msgs": -1,
         "max_msg_size": -1,
         "max_consumers": -1,
+        "allow_atomic": True,
         "duplicate_window": min(DUPLICATE_WINDOW_MS, options.retention_ms) * NANOSECONDS,
     }
 

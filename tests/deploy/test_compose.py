@@ -36,7 +36,17 @@ def test_each_service_has_a_supervisor_as_its_sidecar(service: str) -> None:
 
 
 def test_the_services_have_all_that_they_depend_on() -> None:
-    assert {"postgres", "kafka-1", "kafka-2", "kafka-3", "kinesis", "provider", "migrate", "topics"} <= SERVICES.keys()
+    assert {
+        "postgres",
+        "kafka-1",
+        "kafka-2",
+        "kafka-3",
+        "kinesis",
+        "nats",
+        "provider",
+        "migrate",
+        "topics",
+    } <= SERVICES.keys()
 
 
 @pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if service.get("build")])
@@ -60,7 +70,7 @@ async def test_every_bus_that_it_names_can_be_opened(monkeypatch: pytest.MonkeyP
     for url in (default, *others):
         await registry.open_bus(url, "saga").close()
 
-    assert [url.partition(":")[0] for url in (default, *others)] == ["kafka", "kinesis", "postgresql"]
+    assert [url.partition(":")[0] for url in (default, *others)] == ["kafka", "kinesis", "nats", "postgresql"]
 
 
 def test_ports_are_published_on_loopback_only() -> None:
