@@ -1,4 +1,4 @@
-"""`saga definitions`: which definitions there are, the steps of one, and one as YAML."""
+"""`saga definitions`: which definitions there are, the steps of one, one as YAML, and which version starts use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from saga.authoring.text.editor_schema import editor_schema
 from saga.authoring.text.writing import stored_document, yaml_text
 from saga.cli.log_setup import log_for_people
 from saga.cli.options import FROM_SETTINGS, Json, StoreOptions
-from saga.cli.output import Page, print_page, table
+from saga.cli.output import Page, print_json, print_page, say, table
 from saga.cli.store import opened_store
 from saga.core.definition.graph import Graph
 from saga.core.definition.step import Call, Step, Timer, Wait
@@ -37,7 +37,8 @@ Version = Annotated[
 Mermaid = Annotated[bool, Parameter(negative=(), help="Print a Mermaid flow chart.")]
 
 definitions: Final = App(
-    name="definitions", help="List the definitions, show one as a tree or as YAML, or print the schema for editors."
+    name="definitions",
+    help="List the definitions, show one as a tree or as YAML, activate a version, or print the schema for editors.",
 )
 
 
@@ -95,6 +96,28 @@ def show(
 
 
 @definitions.command
+def activate(
+    name: Name,
+    /,
+    *,
+    version: Annotated[int, Parameter(help="The version, which may be an older one.")],
+    json: Json = False,
+    store: StoreOptions = FROM_SETTINGS,
+) -> None:
+    """Make a start by name use this version from now on. A saga stays on the version with which it was started."""
+    settings = store.settings()
+    log_for_people(settings)
+    before = run(_activate(settings, name, version))
+    if json:
+        print_json({"name": name, "version": version, "before": before})
+    else:
+        say(
+            f"a start of {name} uses v{version} from now on"
+            + ("" if before is None else f"; until now it was v{before}")
+        )
+
+
+@definitions.command
 def schema() -> None:
     """Print the JSON Schema of definitions as YAML or JSON, with which editors complete and check what is written."""
     print(json_text.dumps(editor_schema(), indent=2))
@@ -104,6 +127,12 @@ async def _list(settings: Settings) -> Page:
     async with opened_store(settings) as adapter:
         found = await adapter.listing.definitions()
     return Page(list_page(found), [definition_document(one) for one in found])
+
+
+async def _activate(settings: Settings, name: str, version: int) -> int | None:
+    async with opened_store(settings) as adapter:
+        await find_definition(adapter, name, version)  # it names the nearest definition
+        return await adapter.directory.activate(name, version)
 
 
 async def _one(settings: Settings, name: str, version: int | None, *, mermaid: bool) -> Page:

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Final
 
+from saga.api import guard, server, tokens
+from saga.api import limits as rates
+from saga.api.calls import reading, watching
+from saga.api.grpc import server as grpc_server
+from saga.api.live import watcher
+from saga.api.rest import installation
 from saga.authoring.durations import COMPENSATION_BUDGET, STEP_TIMEOUT
 from saga.authoring.retry import DEFAULT_ATTEMPTS
+from saga.client import event_values
 from saga.core import text
 from saga.core.check.limits import ATTEMPTS_MAX, TIMEOUT_MS_MAX
 from saga.core.definition import graph, names
 from saga.core.definition.paths import INTEGER_MAX, TEMPLATE_DEPTH_MAX
 from saga.core.duration import DURATION_MS_MAX, duration_text
+from saga.inspection.query import parser, search
 from saga.ports import listing
 from saga.ports import saga_detail as case
+from saga.ports.access import tokens as access
 from saga.runtime import redrive
 from saga.runtime.claims import claim_heartbeat, isolation, misfits, poller
 from saga.runtime.commit import outcome_queue
@@ -85,8 +95,36 @@ _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
 )
 
 
+_API: Final[tuple[tuple[str, ModuleType, str], ...]] = (
+    ("Bytes of a request's body, or of a message over gRPC", guard, "BODY_BYTES_MAX"),
+    ("Levels of the JSON in it", guard, "DEPTH_MAX"),
+    ("Bytes of an event's payload", event_values, "PAYLOAD_BYTES_MAX"),
+    ("Characters of an event's id", event_values, "EVENT_ID_CHARS_MAX"),
+    ("Bytes of a query", parser, "QUERY_BYTES_MAX"),
+    ("Terms of a query", parser, "TERMS_MAX"),
+    ("Sagas that one search reads", search, "ROWS_MAX"),
+    ("Seconds of one search", search, "SECONDS_MAX"),
+    ("Entries in a page, without `limit`", reading, "PAGE"),
+    ("Largest `limit`", reading, "PAGE_MAX"),
+    ("Sagas, and commands of each service, that counts look at", installation, "SURVEY_SAGAS_MAX"),
+    ("Seconds of `wait` for a result", reading, "WAIT_SECONDS_MAX"),
+    ("Streams of a token, or of a browser that has signed in", rates, "STREAMS_OF_A_SENDER_MAX"),
+    ("Streams of a process", watcher, "STREAMS_MAX"),
+    ("Seconds of a stream, after which the client connects again", watching, "STREAM_SECONDS_MAX"),
+    ("Connections over HTTP at a time", server, "CONNECTIONS_MAX"),
+    ("Calls over gRPC at a time", grpc_server, "CALLS_MAX"),
+    ("Senders whose rates a process remembers", rates, "SENDERS_MAX"),
+    ("Characters of a token's name", access, "NAME_CHARS_MAX"),
+    ("Seconds after which a revoked token is refused", tokens, "KEPT_SECONDS"),
+    ("Seconds that a browser stays signed in", tokens, "SESSION_SECONDS"),
+    ("Browsers that are signed in with one token", access, "SESSIONS_MAX"),
+)
+
+
 def limits() -> str:
     rows = [(what, f"{value:,}" if isinstance(value, int) else value, where) for what, value, where in _LIMITS]
+    of_api = [(what, _shown(getattr(module, name)), f"`{module.__name__}.{name}`") for what, module, name in _API]
+    of_rates = [(one.value.name, f"{one.value.per_second:,}", f"{one.value.at_once:,}") for one in rates.Kind]
     return f"""\
 # Limits and defaults
 
@@ -96,4 +134,18 @@ Each limit has a name. Limits that you can set are arguments; those of a process
 refused, and the message names the limit; a text that is only shown is cut off.
 
 {table(("What", "Value", "Where"), rows)}
+
+## The API
+
+Each process that serves it counts for itself. More than that is refused with the problem `too-large`, `too-many` or `usage`.
+
+{table(("What", "Value", "Where"), of_api)}
+
+Requests of one sender, in `saga.api.limits.Kind`. Failures are requests with a token that is not valid, counted by network address:
+
+{table(("Requests", "A second", "At once, after a pause"), of_rates)}
 """
+
+
+def _shown(value: float) -> str:
+    return f"{value:,}"
