@@ -20,7 +20,7 @@ from tests.process.shop import GATE
 from tests.runtime.world import Sql, until
 
 ROOT = Path(__file__).parents[2]
-END_SECONDS = 15.0
+START_SECONDS, END_SECONDS = 60.0, 15.0
 EFFECTS = """
 create table reserved (saga uuid, amount integer);
 create table charged (key text primary key, saga uuid, amount integer);
@@ -67,21 +67,27 @@ class Fleet:
     async def supervisor(self) -> Member:
         return await self._start("supervisor", ready='"connected"')
 
-    async def _start(self, *command: str, ready: str) -> Member:
+    async def api(self, port: int) -> Member:
+        """Starts a process that serves the API on this port; returns when it does."""
+        return await self._start("api", ready="API: http", api=f"127.0.0.1:{port}")
+
+    async def _start(self, *command: str, ready: str, **settings: str) -> Member:
         number = len(self.members)
         path = self._folder / f"{number}.log"
         with path.open("wb") as log:
             process = subprocess.Popen(  # noqa: ASYNC220 (starting it does not wait)
                 [sys.executable, "-m", "saga.cli", *command],
                 cwd=ROOT,
-                env=self._environment,
+                env=self._environment | {f"SAGA_{name.upper()}": value for name, value in settings.items()},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
             )
         member = Member(f"{number} {' '.join(command)}", process, path)
         self.members.append(member)
-        await until(lambda: ready in member.log() or not member.is_running, f"{member.name} is ready", seconds=30)
+        await until(
+            lambda: ready in member.log() or not member.is_running, f"{member.name} is ready", seconds=START_SECONDS
+        )
         assert ready in member.log(), member.log()
         return member
 
