@@ -124,7 +124,7 @@ bench: setup ## measure steps per second and their cost, compared with other lib
 bench-bus: setup ## measure the same over an outside bus; BUS=kafka, kinesis or nats
 	@$(PYTHON) -m bench --bus $(or $(BUS),kafka)
 
-bench-scale: setup ## measure a million waiting sagas, and an outage with 100,000 in flight; about ten minutes; ONLY=waiting or outage
+bench-scale: setup ## measure a million waiting sagas, a million parked waits, and an outage with 100,000 in flight; about ten minutes; ONLY=parked, waiting or outage
 	@$(PYTHON) -m bench.scale $(if $(ONLY),--only $(ONLY))
 
 bench-growth: setup ## measure what changes when something grows, an old build beside this one; OLD=94d39f2 ONLY="old unfinished sagas"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from bench.environment import buses
 from bench.measurement import Measure
-from bench.measurements import bus_messages, core_step, idle, latency, retries, takeover, throughput
+from bench.measurements import bus_messages, core_step, idle, latency, retries, takeover, throughput, woken
 
 Bound = Literal["ratio >=", "ours >=", "ours <="]
 
@@ -53,6 +53,7 @@ JOBS = (
     Job("journaled", throughput.journaled, "dbos_transactions", counted=True),
     Job("latency", latency.latency, "dbos_steps", part="latency"),
     Job("retries", retries.retries),
+    Job("woken", woken.woken),
     Job("parked", retries.parked),
     Job("takeover", takeover.take_over),
     Job("core", core_step.core),
@@ -72,6 +73,9 @@ ROWS = (
     Row("one saga at a time, p99", "latency", "single_p99_ms", "ms", "ours <=", 15, 10),
     Row("64 in flight, p99", "latency", "in_flight_64_p99_ms", "ms", "ours <=", 40, 25),
     Row("retries due at one instant", "retries", "dispatched_per_second", "dispatched/s", "ours >=", 8_000, 20_000),
+    Row("timers due at one instant, beside retries", "woken", "timer_share", "x", "ours >=", 1, 1.2),
+    Row("waits whose events are sent, beside retries", "woken", "wait_share", "x", "ours >=", 1, 1.2),
+    Row("a saga that waits for an event", "parked", "parked_wait_kilobytes", "KB", "ours <=", 0.6, 0.5),
     Row("a saga between two attempts", "parked", "parked_kilobytes", "KB", "ours <=", 1.2, 0.7),
     Row("kill -9 with claims: a peer has the first done", "takeover", "take_over_seconds", "s", "ours <=", 1, 0.25),
     Row("the pure core, one step", "core", "core_us_per_step", "us", "ours <=", 15, 5),

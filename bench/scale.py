@@ -14,11 +14,12 @@ from bench.environment import machine
 from bench.environment.server import read_back
 from bench.measurement import Figures
 from bench.measurements.outage import outage
-from bench.measurements.waiting import waiting
+from bench.measurements.waiting import parked, waiting
 from saga_postgres.embedded.server import EmbeddedPostgres
 
 FILE = Path("build/scale.json")
 COLUMNS = 150
+PARKED_FEW = 1_000  # beside which very many waits must cost nothing but their rows
 COUNTING = {"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.max": "1000"}
 
 
@@ -30,11 +31,17 @@ def main() -> int:
         server = read_back(postgres.url)
         line = machine.describe(server)
         console.print(line, highlight=False, soft_wrap=True)
-        if options.only != "outage":
+        if options.only in {None, "parked"}:
+            for sagas in (PARKED_FEW, options.sagas):
+                name = f"{sagas:,} sagas wait for an event"
+                found[name] = parked(postgres, server.fresh(f"parked_{sagas}"), sagas, options.seconds)
+                console.print(_table(name, found[name]))
+                _write(line, options, found)
+        if options.only in {None, "waiting"}:
             found["waiting"] = waiting(postgres, server.fresh("waiting"), options.sagas, options.seconds)
             console.print(_table(f"{options.sagas:,} sagas wait", found["waiting"]))
             _write(line, options, found)
-        if options.only != "waiting":
+        if options.only in {None, "outage"}:
             found["outage"] = outage(postgres, server.fresh("outage"), options.in_flight)
             console.print(_table(f"{options.in_flight:,} sagas in flight, an outage of ten minutes", found["outage"]))
             _write(line, options, found)
@@ -57,7 +64,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sagas", type=int, default=1_000_000, help="that wait")
     parser.add_argument("--in-flight", type=int, default=100_000, help="when the outage begins")
     parser.add_argument("--seconds", type=float, default=90.0, help="length of the window in which they wait")
-    parser.add_argument("--only", choices=["waiting", "outage"], help="one of the two")
+    parser.add_argument("--only", choices=["parked", "waiting", "outage"], help="one of the three")
     return parser.parse_args()
 
 

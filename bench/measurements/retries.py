@@ -30,20 +30,26 @@ SECONDS_MAX = 300.0
 STARTS_AT_ONCE = 500
 POLL_SECONDS = 0.05
 
-WAITING = "select count(*) from saga.command where owner is null and failures = 1 and due_at > now()"
+WAITING = "select count(*) from saga.command where owner is null and due_at > now()"
 FALL_DUE = """
 with due as (update saga.command set due_at = to_timestamp(%s) returning 1) select count(*) from due
 """
+WAIT_BYTES = "select pg_total_relation_size('saga.saga') + pg_total_relation_size('saga.command')"
 RETRIED = recorded_sagas.Ending("D", "S", 1, "completed")
 
 
 def parked(setup: Setup) -> Figures:
     """Returns `kilobytes` (of 1,000 bytes) of a saga of five steps, tables and indexes included.
 
-    One figure is for a saga whose first step waits, one for a saga whose third step waits, with two results and their history.
+    One figure is for a saga whose first step waits, one for a saga whose third step waits, with two results and their history. The third
+    one is for a saga that waits for an event: its row and that of its command, without its history and room for other versions.
     """
-    first, third = (_parked_bytes(setup, position) for position in (0, 2))
-    return {"parked_kilobytes": first / 1000, "parked_at_third_step_kilobytes": third / 1000}
+    first, third = (_parked_bytes(setup, partial(failing.five_steps, position)) for position in (0, 2))
+    return {
+        "parked_kilobytes": first / 1000,
+        "parked_at_third_step_kilobytes": third / 1000,
+        "parked_wait_kilobytes": _parked_bytes(setup, failing.five_steps_and_a_wait, WAIT_BYTES) / 1000,
+    }
 
 
 def retries(setup: Setup) -> Figures:
@@ -58,35 +64,38 @@ def retries(setup: Setup) -> Figures:
             if number(connection, FALL_DUE, due_at) != RETRIES:
                 raise NotMeasured("not every saga was waiting")
         calls: list[float] = service.ask("second attempts", SECONDS_MAX)
-        _until(lambda: _count(setup.url, "select count(*) from saga.command") == 0, "some retries have no outcome")
+        until(lambda: _count(setup.url, "select count(*) from saga.command") == 0, "some retries have no outcome")
         recorded_sagas.verify(setup.url, RETRIES, RETRIED)
     if len(calls) != RETRIES or min(calls) < due_at_monotonic:
         raise NotMeasured(f"{len(calls)} second attempts of {RETRIES}, or one before it was due")
     return {"dispatched_per_second": RETRIES / (max(calls) - due_at_monotonic)}
 
 
-def _parked_bytes(setup: Setup, position: int) -> float:
+def _parked_bytes(setup: Setup, definition: Callable[[], saga.Definition], query: str = server_cost.BYTES) -> float:
     url = setup.server.fresh(setup.url.rpartition("/")[2])
     migrate(url)
-    with _parking(Setup(setup.server, url, setup.seconds), partial(failing.five_steps, position)) as service:
+    with _parking(Setup(setup.server, url, setup.seconds), definition) as service:
         service.ask(PARKED_FIRST, SECONDS_MAX)
-        before = _bytes(url, PARKED_FIRST)
+        before = _bytes(url, PARKED_FIRST, query)
         service.ask(PARKED, SECONDS_MAX)
-        return (_bytes(url, PARKED_FIRST + PARKED) - before) / PARKED
+        return (_bytes(url, PARKED_FIRST + PARKED, query) - before) / PARKED
 
 
-def _bytes(url: str, waiting: int) -> int:
+def _bytes(url: str, waiting: int, query: str) -> int:
     _until_waiting(url, waiting)
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("vacuum analyze")
-        return number(connection, server_cost.BYTES)
+        connection.execute(
+            "vacuum (full, analyze) saga.saga, saga.command" if query == WAIT_BYTES else "vacuum analyze"
+        )
+        return number(connection, query)
 
 
 def _until_waiting(url: str, sagas: int) -> None:
-    _until(lambda: _count(url, WAITING) == sagas, "not every saga got to its retry")
+    until(lambda: _count(url, WAITING) == sagas, "not every saga got to where it waits")
 
 
-def _until(is_true: Callable[[], bool], otherwise: str) -> None:
+def until(is_true: Callable[[], bool], otherwise: str) -> None:
+    """Returns when it is true. Raises NotMeasured with the other words if that takes too long."""
     give_up_at = time.monotonic() + SECONDS_MAX
     while not is_true():
         if time.monotonic() > give_up_at:

@@ -1,4 +1,4 @@
-"""A million waiting sagas, with some deadlines passing every second: the cost of redriving them."""
+"""A million waiting sagas: the cost of redriving those whose deadlines pass, and of waits for which nothing happens."""
 
 from __future__ import annotations
 
@@ -42,6 +42,8 @@ from (select id from saga.saga where phase = 'R' order by random() limit %s) as 
 HURRY = (
     "update saga.saga s set deadline = due.at, wake_at = least(s.wake_at, due.at) from public.due where due.id = s.id"
 )
+WAITING_SAGAS = "update saga.saga set deadline = null, wake_at = now() + interval '1 day' * random() where phase = 'R'"
+WAITING_COMMANDS = "update saga.command set awaits = '{reviewed}', due_at = now() + interval '1 day' * random()"
 LATENESS = """
 select extract(epoch from min(e.at) - due.at)::float8
 from public.due join saga.event e on e.saga = due.id and e.kind = 'rolling back'
@@ -59,7 +61,7 @@ SIZE = (
 def waiting(postgres: EmbeddedPostgres, url: str, sagas: int, seconds: float) -> Figures:
     """Returns the samples of a window of this many seconds, with a supervisor and two participants at work."""
     migrate(url)
-    template = loops.run(one_that_waits(url))
+    template = loops.run(one_that_waits(url, failing.five_steps(1)))
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("create extension pg_stat_statements")
         began = time.monotonic()
@@ -75,6 +77,28 @@ def waiting(postgres: EmbeddedPostgres, url: str, sagas: int, seconds: float) ->
         loaded_seconds = time.monotonic() - began
         with tempfile.TemporaryDirectory() as folder, fleet(Path(folder)) as services:
             return {"load, s": loaded_seconds, **_window(postgres, url, services, connection, seconds)}
+
+
+def parked(postgres: EmbeddedPostgres, url: str, sagas: int, seconds: float) -> Figures:
+    """Returns the samples of a window in which this many sagas wait for an event, each looked at once within a day."""
+    migrate(url)
+    template = loops.run(one_that_waits(url, failing.five_steps_and_a_wait()))
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create extension pg_stat_statements")
+        copy_waiting(connection, template, sagas, age=AGE_SECONDS, left=LEFT_SECONDS, base=time.time())
+        for query in (
+            WAITING_SAGAS,
+            WAITING_COMMANDS,
+            "vacuum (full, analyze) saga.saga, saga.command",
+            "vacuum analyze",
+        ):
+            connection.execute(query.encode())
+        with tempfile.TemporaryDirectory() as folder, fleet(Path(folder)) as services:
+            pids = start(services, url, TARGET)
+            time.sleep(WARM_SECONDS)
+            with sampling(url, postgres.pid or 0, pids) as sampler:
+                time.sleep(seconds)
+        return {**described(sampler), "tables and indexes, MB": number(connection, SIZE) / 1e6}
 
 
 def _window(postgres: EmbeddedPostgres, url: str, services: Fleet, connection: Db, seconds: float) -> Figures:
@@ -136,9 +160,8 @@ def described(sampler: Sampler) -> Figures:
     }
 
 
-async def one_that_waits(url: str) -> UUID:
-    """A saga whose second step has failed once and waits an hour for its next attempt."""
-    definition = failing.five_steps(1)
+async def one_that_waits(url: str, definition: saga.Definition) -> UUID:
+    """A saga that has come to a command that is parked: a step that is tried again in an hour, or a wait."""
     async with saga.connect(store=url, name="template") as app, app.serve(failing.inventory):
         await app.register(definition)
         handle = await app.start(definition, order_of(0))

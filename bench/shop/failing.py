@@ -55,3 +55,12 @@ def five_steps(failing: int) -> Definition:
         handler = "count" if position == failing else "reserve"
         last = order.step(f"inventory.{handler}", name=f"step_{position}", after=last, retry=_LATER)
     return order
+
+
+def five_steps_and_a_wait() -> Definition:
+    """A saga of five steps, before which it waits for an event."""
+    order = Definition("reviewed_order", input=Order)
+    last = order.wait("reviewed")
+    for position in range(5):
+        last = order.step("inventory.reserve", name=f"step_{position}", after=last)
+    return order

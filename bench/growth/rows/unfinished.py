@@ -16,7 +16,7 @@ from bench.growth.row import Bound, Growth
 from bench.instruments.number import number
 from bench.measurement import Figures, NotMeasured, Setup
 from bench.measurements.waiting import LEFT_SECONDS, one_that_waits
-from bench.shop import external
+from bench.shop import external, failing
 from bench.shop.order import order_of
 from saga import loops
 
@@ -45,7 +45,7 @@ def measure(setup: Setup, point: int) -> Figures:
     migrate(setup.url)
     with psycopg.connect(setup.url, autocommit=True) as connection:
         if point:
-            waiting = loops.run(one_that_waits(setup.url))
+            waiting = loops.run(one_that_waits(setup.url, failing.five_steps(1)))
             copy_waiting(connection, waiting, point, age=WAITING_AGE_SECONDS, left=LEFT_SECONDS, base=time.time())
         finished = loops.run(one_that_ends(setup.url))
         copy_finished(connection, finished, FINISHED, age=FINISHED_AGE_SECONDS)
