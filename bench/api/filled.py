@@ -92,9 +92,9 @@ select 'order', 'order-' || m.n, m.id, '' from made m where m.n %% 4 = 0 order b
 
 def fill(url: str, sagas: int) -> None:
     """Makes the tables and fills them, unless they hold that many already. Says nothing and may take a quarter of an hour."""
+    migrate(url)  # also a store that was filled by an older build
     if holds(url) == sagas:
         return
-    migrate(url)
     template = loops.run(_one_that_ends(url))
     every = max(RARE_LEAST_DISTANCE, sagas // LIVE_ONE_IN // RARE_MAX)
     with psycopg.connect(url, autocommit=True) as connection:

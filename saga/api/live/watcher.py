@@ -23,7 +23,7 @@ from saga.ports.saga_detail import HISTORY_LINES_MAX, HistoryLine, SagaDetail, p
 from saga.ports.values.watch import Mark, Watched
 
 STATEMENT_SECONDS: Final = 0.35
-"""Pause for each statement of the last round: at most three statements a second. A fourth one renews tokens and sessions of the viewers."""
+"""Time for each statement of a round: at most three a second. A fourth one renews tokens and sessions of the viewers."""
 STREAMS_MAX: Final = 1_000
 """Maximum number of streams of a process."""
 NEWS_MAX: Final = 100
@@ -124,15 +124,16 @@ class Watcher:
         return _moment(replace(detail, history=tuple(lines)))
 
     async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
         while self._subjects:
-            statements = 1
+            begun_at, statements = clock(), 1
             try:
                 statements = await self._look()
             except SagaError as error:  # the clients keep what they have, until the store answers again
                 get_logger("saga.api").warning("watching failed, retrying", error=str(error))
             except Exception:  # noqa: BLE001 (the clients must not wait for ever)
                 get_logger("saga.api").exception("watching failed for a reason that nobody foresaw")
-            await asyncio.sleep(STATEMENT_SECONDS * statements)
+            await asyncio.sleep(max(0.0, begun_at + STATEMENT_SECONDS * statements - clock()))
 
     async def _look(self) -> int:
         """Reads what has changed and tells the clients. Returns the number of statements."""

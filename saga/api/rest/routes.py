@@ -98,7 +98,12 @@ def sagas_of(request: Request) -> StoreSagas:
     return cast("StoreSagas", request.app.state.sagas)
 
 
-Connected = Annotated[StoreSagas, Depends(sagas_of)]
+async def connected(request: Request) -> StoreSagas:
+    """The installation. A coroutine: FastAPI runs an ordinary function in a thread, and waits for it, with each request."""
+    return sagas_of(request)
+
+
+Connected = Annotated[StoreSagas, Depends(connected)]
 Reference = Annotated[str, Path(description="The id of the saga, or DEFINITION:KEY.")]
 
 

@@ -96,10 +96,11 @@ class Search:
     async def _scan_index(self, found: _Found, indexes: Sequence[Among], scan: SagaScan) -> UUID | None:
         """Looks among the sagas of the first index that has few enough of them. Returns where the search goes on.
 
-        The newest are returned first, a batch of them; only if that is not enough, all.
+        The newest are returned first, twice as many as the page takes; only if that is not enough, all.
         """
         for among in indexes:
-            page, end = await self._scan(found, replace(scan, among=among, rows_max=ROWS_MAX))
+            first = min(scan.limit, 2 * found.enough)
+            page, end = await self._scan(found, replace(scan, among=among, rows_max=ROWS_MAX, limit=first))
             if page.is_too_many:
                 continue
             if end is not None and not found.is_full and self._monotonic() < found.until:
