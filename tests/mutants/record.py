@@ -10,6 +10,7 @@ from tests.mutants.guard import GUARDS, HERE, Guard
 from tests.mutants.trial import ROOT, Kill
 from tests.protocol.case import Case
 from tests.protocol.catalog import PARTS
+from tests.protocol.schedules.rules import RULES, TESTS
 from tests.protocol.waiting import WAITING as TO_COME
 
 FILE: Final = HERE / "kills.json"
@@ -67,6 +68,9 @@ def page(recorded: Kills) -> str:
     to_come = "\n".join(
         _waiting_row(number) for number in sorted({*TO_COME} - there, key=lambda number: int(number[1:]))
     )
+    schedules = "\n".join(
+        f"| {number} | {rule} | `{test}` | {_without(number)} |" for number, (rule, test) in RULES.items()
+    )
     return f"""\
 # Guards
 
@@ -93,6 +97,14 @@ without any one of them. In the code there is nothing yet to remove.
 | Guard | Rule | Waits for | Explored in | Without it |
 | --- | --- | --- | --- | --- |
 {to_come}
+
+## Guards of schedules
+
+The simulation has no schedules. Tests in `{TESTS}` and `tests/core/schedule` fail without these rules.
+
+| Guard | Rule | Test | Without it |
+| --- | --- | --- | --- |
+{schedules}
 
 {INVARIANTS}"""
 

@@ -12,8 +12,9 @@ from tests.protocol.commands.suites import WHOLE
 from tests.protocol.families.suites import FAMILIES
 from tests.protocol.functions.suites import FUNCTIONS
 from tests.protocol.maps.suites import MAPS
+from tests.protocol.schedules.suites import SCHEDULES
 from tests.protocol.waits.suites import WAITS
 
 COMMANDS: Final = Part("commands", OneSaga, WHOLE, (*INSIDE, *OUTSIDE), ASSUMPTIONS)
 ROWS: Final = Part("rows", OneSaga, COMING, COMING_CASES, (*STILL_NEEDED, *LONG_LOSER))
-PARTS: Final = (COMMANDS, ROWS, WAITS, FAMILIES, FUNCTIONS, MAPS)
+PARTS: Final = (COMMANDS, ROWS, WAITS, FAMILIES, FUNCTIONS, MAPS, SCHEDULES)

@@ -108,6 +108,12 @@ STATES: Final = {
     "maps: two maps, 2 and 1": 2_040,
     "maps: two maps, journaled": 3_041,
     "maps: two maps, 0 and 2": 1_803,
+    # schedules: the smaller ones
+    "schedules: two leaders": 1_045,
+    "schedules: only the last of what was missed": 1_365,
+    "schedules: skipped while a run goes on": 4_519,
+    "schedules: time-zone data differ": 853,
+    "schedules: the clock is set back": 2_945,
 }
 OTHERS: Final = {
     "commands: chain4 JXJT pivot B skip A,B",
