@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from saga import blocking
     from saga.app import App, connect
-    from saga.authoring import Condition, Definition, Retry, any_of, at_least
+    from saga.authoring import Condition, Definition, Retry, Schedule, any_of, at_least
     from saga.client import Ending, Handle, Sagas
     from saga.codec.sensitive import Sensitive
     from saga.errors import (
@@ -48,6 +48,7 @@ __all__ = [
     "Retry",
     "SagaError",
     "Sagas",
+    "Schedule",
     "SchemaMismatch",
     "Sensitive",
     "Unavailable",
@@ -60,7 +61,7 @@ __all__ = [
 
 _MODULES = {
     "saga.app": ("App", "connect"),
-    "saga.authoring": ("Condition", "Definition", "Retry", "any_of", "at_least"),
+    "saga.authoring": ("Condition", "Definition", "Retry", "Schedule", "any_of", "at_least"),
     "saga.client": ("Ending", "Handle", "Sagas"),
     "saga.codec.sensitive": ("Sensitive",),
     "saga.runtime.handlers.answers": ("DidNotHappen", "GiveUp", "NotYet", "Pending", "Reject"),

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from functools import cached_property
 from importlib.metadata import version
 from typing import overload
 from urllib.parse import urlsplit
@@ -13,6 +14,8 @@ from urllib.parse import urlsplit
 from saga import registry
 from saga.client import Sagas, StoreSagas
 from saga.client.remote.extra import check_installed
+from saga.client.schedules.client import ScheduleClient
+from saga.client.schedules.starting import ScheduledStarts
 from saga.core.check.deployment import deployment_gaps
 from saga.core.definition.contract import Contract
 from saga.core.definition.narrowing import narrower
@@ -142,6 +145,11 @@ class App(StoreSagas):
         retention = JournalRetention(journal, self.process.ledger, self.process.store_clock, options)
         self._opened.push_async_callback(background.cancel, [background.start(retention.run)])
 
+    @cached_property
+    def schedules(self) -> ScheduleClient:
+        """The schedules of the installation."""
+        return ScheduleClient(self)
+
     def supervisor(self) -> Supervisor:
         """A supervisor on the connections of this process. It does nothing until its `run` is awaited."""
         settings = self.settings
@@ -152,7 +160,8 @@ class App(StoreSagas):
             retention_seconds=settings.retention,
             history_days=settings.history / 86_400,
         )
-        return Supervisor(self.process, registry.open_election(url, settings.namespace), self.process.clock, options)
+        election = registry.open_election(url, settings.namespace)
+        return Supervisor(self.process, election, self.process.clock, options, ScheduledStarts(self).start_due)
 
     @asynccontextmanager
     async def endpoint(self, supervisor: Supervisor | None = None) -> AsyncIterator[tuple[str, int] | None]:

@@ -17,6 +17,7 @@ from saga_postgres.hot_path.store import PostgresStore
 from saga_postgres.inbox import PostgresInbox
 from saga_postgres.membership import PostgresMembership
 from saga_postgres.reading.ledger import PostgresLedger
+from saga_postgres.schedules import PostgresSchedules
 from saga_postgres.schema.retention import PostgresRetention
 from saga_postgres.schema.store_check import inspect
 from saga_postgres.tokens import PostgresTokens
@@ -53,6 +54,7 @@ class PostgresAdapter:
         self.ledger = self.listing = PostgresLedger(self.pool)
         self.retention = PostgresRetention(self.pool)
         self.tokens = PostgresTokens(self.pool)
+        self.schedules = PostgresSchedules(self.pool)
 
     @property
     def place(self) -> str:

@@ -77,6 +77,11 @@ _SAGAS: Final = (
         "saga definitions order",
     ),
     Command(
+        "saga.cli.sagas.schedule:schedule",
+        "Manage the schedules: sagas that are started at set times.",
+        'saga schedule put nightly order --cron "0 2 * * *"',
+    ),
+    Command(
         "saga.cli.sagas.verify:verify",
         "Check the recorded histories against the rules of the protocol; exit 1 if a rule was broken.",
         "saga verify --since 1d",

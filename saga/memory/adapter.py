@@ -14,6 +14,7 @@ from saga.memory.inbox import MemoryInbox
 from saga.memory.membership import MemoryMembership
 from saga.memory.reading.ledger import MemoryLedger
 from saga.memory.retention import MemoryRetention
+from saga.memory.schedules import MemorySchedules
 from saga.memory.store import MemoryStore
 from saga.memory.tokens import MemoryTokens
 from saga.ports.access.tokens import Tokens
@@ -24,6 +25,7 @@ from saga.ports.ledger import Ledger
 from saga.ports.listing import Listing
 from saga.ports.membership import Membership
 from saga.ports.retention import Retention
+from saga.ports.schedules.schedules import Schedules
 from saga.ports.store import Store
 
 
@@ -48,6 +50,7 @@ class MemoryAdapter:
         self.listing: Listing = ledger
         self.retention: Retention = MemoryRetention(database)
         self.tokens: Tokens = MemoryTokens(database)
+        self.schedules: Schedules = MemorySchedules(database, self._session)
 
     @property
     def place(self) -> str:

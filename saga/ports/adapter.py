@@ -13,6 +13,7 @@ from saga.ports.ledger import Ledger
 from saga.ports.listing import Listing
 from saga.ports.membership import Membership
 from saga.ports.retention import Retention
+from saga.ports.schedules.schedules import Schedules
 from saga.ports.store import Connection, Store
 
 
@@ -69,6 +70,10 @@ class StoreAdapter(Protocol):
     @property
     def tokens(self) -> Tokens:
         """The tokens of the API."""
+
+    @property
+    def schedules(self) -> Schedules:
+        """Sagas that are started at moments."""
 
     @property
     def options(self) -> StoreOptions:

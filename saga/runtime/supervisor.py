@@ -57,7 +57,15 @@ class SupervisorOptions:
 class Supervisor:
     """Campaigns, and redrives sagas while it leads. Any number of supervisors may run."""
 
-    def __init__(self, process: Process, election: Election, clock: Clock, options: SupervisorOptions) -> None:
+    def __init__(
+        self,
+        process: Process,
+        election: Election,
+        clock: Clock,
+        options: SupervisorOptions,
+        start_due: Callable[[], Coroutine[None, None, None]] | None = None,
+    ) -> None:
+        """`start_due`: starts the sagas of the schedules that are due."""
         self._name = process.name
         self._membership = process.adapter.membership
         self._store = process.adapter.store
@@ -67,6 +75,7 @@ class Supervisor:
         self._election = election
         self._clock = clock
         self._options = options
+        self._start_due = start_due
         self._leadership: Leadership | None = None
         self._trouble: tuple[str, float] | None = None
         self._seen_at: float | None = None  # when this leader was last reported to the store
@@ -137,6 +146,8 @@ class Supervisor:
             partial(self._maintain, self._purge),
             partial(self._maintain, self._keep_history),
         ]
+        if self._start_due is not None:
+            loops.append(partial(self._keep_schedules, self._start_due))
         tasks = [asyncio.create_task(loop()) for loop in loops]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
@@ -214,6 +225,15 @@ class Supervisor:
             # After a full batch it pauses for as long as the batch took: half of the time is left to other work
             busy_seconds = self._clock.monotonic() - began_at if found >= OVERDUE_MAX else self._options.scan_seconds
             await self._clock.sleep(min(busy_seconds, self._options.scan_seconds))
+
+    async def _keep_schedules(self, start_due: Callable[[], Coroutine[None, None, None]]) -> None:
+        while True:
+            self._trusted()
+            try:
+                await start_due()
+            except SagaError as error:
+                self._log.warning("cannot keep schedules", error=str(error))
+            await self._clock.sleep(self._options.scan_seconds)
 
     async def _end_outage(self) -> None:
         """Extends deadlines and timeouts, and only then reports that it leads.

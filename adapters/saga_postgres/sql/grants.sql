@@ -11,10 +11,13 @@ grant select, insert, update on :schema.definition, :schema.contract, :schema.le
 grant select, insert on :schema.inbox to :role; -- what was sent stays as it is
 grant update (consumed_by, is_woken) on :schema.inbox to :role;
 grant select, insert, delete on :schema.bus_member to :role;
+grant select, insert, update on :schema.schedule to :role;
+grant select, insert, delete on :schema.schedule_run to :role;
 grant select, insert on
     :schema.step, :schema.start_key, :schema.definition_step, :schema.event, :schema.audit, :schema.bus_group to :role;
 grant select on
-    :schema.secret, :schema.schema_migration, :schema.overview, :schema.steps, :schema.stuck, :schema.waiting, :schema.alive to :role;
+    :schema.secret, :schema.schema_migration, :schema.overview, :schema.steps, :schema.stuck, :schema.waiting, :schema.alive,
+    :schema.schedules to :role;
 revoke all on all sequences in schema :schema from :role;
 grant usage on sequence :schema.participant_id, :schema.bus_member_id to :role;
 revoke execute on all functions in schema :schema from public;

@@ -26,6 +26,7 @@ from saga.memory.data.transaction import Locks, Transaction
 from saga.ports.access.tokens import Session, TokenLine
 from saga.ports.clock import Clock
 from saga.ports.membership import ClaimCost, ProcessListener
+from saga.ports.schedules.rows import RunLine, ScheduleRow
 from saga.ports.values.audit import Audit, AuditLine, request_recorded
 from saga.ports.values.claim import Claim, CommandRef
 from saga.ports.values.notification import Notifications
@@ -148,6 +149,9 @@ class Database:
         self.rows: dict[str, Any] = {}  # the effects of transactional steps
         self.tokens: dict[str, TokenLine] = {}
         self.sessions: dict[bytes, Session] = {}
+        self.schedules: dict[str, ScheduleRow] = {}
+        self.schedule_lines: dict[str, list[RunLine]] = {}
+        self.schedule_line_id = 0  # of the newest line
         self.locks: Locks = Locks()
 
     def now(self) -> float:

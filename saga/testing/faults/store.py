@@ -29,6 +29,7 @@ from saga.ports.ledger import Ledger, Snapshot
 from saga.ports.listing import Listing
 from saga.ports.membership import ClaimCost, Heartbeat, Membership, ProcessListener
 from saga.ports.retention import Retention
+from saga.ports.schedules.schedules import Schedules
 from saga.ports.store import Store
 from saga.ports.values.claim import Claim, CommandRef, DeliveredCommand
 from saga.ports.values.notification import Notifications, SagaStatus
@@ -108,6 +109,7 @@ class FaultyAdapter:
         self.listing: Listing = inner.listing
         self.retention: Retention = inner.retention
         self.tokens: Tokens = inner.tokens
+        self.schedules: Schedules = inner.schedules
         self.options: StoreOptions = inner.options
 
     async def open(self) -> None:

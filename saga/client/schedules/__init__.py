@@ -1,0 +1,1 @@
+"""Schedules: sagas that are started at moments."""

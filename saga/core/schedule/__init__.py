@@ -1,0 +1,1 @@
+"""When schedules start sagas: their moments, and what is due."""

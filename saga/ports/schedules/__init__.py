@@ -1,0 +1,1 @@
+"""Sagas that are started at moments."""
