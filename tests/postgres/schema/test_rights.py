@@ -27,6 +27,9 @@ RIGHTS = {
     "secret": "select",
     "schema_migration": "select",
     **dict.fromkeys(("overview", "steps", "stuck", "waiting", "alive"), "select"),
+    "schedule": "select insert update",
+    "schedule_run": "select insert delete",
+    "schedules": "select",
     **dict.fromkeys(("participant_id", "bus_member_id"), "usage"),
 }
 """Every relation that is not named here: none."""
