@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tests.protocol.case import Case, Part
 from tests.protocol.catalog import PARTS
 from tests.protocol.commands.replaced import PRODUCTION
 from tests.protocol.explorer import explore
+from tests.protocol.schedules.rules import RULES, TESTS
 from tests.protocol.waiting import WAITING
 
 CASES = [(part, case) for part in PARTS for case in part.cases]
@@ -48,6 +50,18 @@ def test_every_guard_has_its_case() -> None:
     numbers = {case.guard for _, case in CASES}
 
     assert numbers == {f"G{number}" for number in (*range(1, 95), *range(111, 117), 135, 136)}
+
+
+def test_the_guards_of_schedules_have_rules_and_tests() -> None:
+    root = Path(__file__).parents[2]
+    written = "".join(
+        path.read_text(encoding="utf-8")
+        for folder in (TESTS, "tests/core/schedule")
+        for path in sorted((root / folder).glob("test_*.py"))
+    )
+
+    assert list(RULES) == [f"G{number}" for number in range(111, 117)]
+    assert [test for _, test in RULES.values() if f"def test_{test}(" not in written] == []
 
 
 def test_the_guards_that_wait_for_their_code_have_rules() -> None:

@@ -129,6 +129,23 @@ async def test_leaders_that_look_at_once_start_each_moment_once(any_world: World
     assert len((await app.search("definition:report", limit=100)).lines) == 24
 
 
+async def test_people_and_leaders_that_start_at_once_start_one_saga(any_world: World) -> None:
+    """Each looks at the saga of the earlier moment under the lock of the schedule."""
+    reports = Reports()
+    reports.hold()
+    app, other = await joined(any_world, reports), await any_world.join()
+    await app.schedules.put(hourly())
+    await go_back(app, "hourly", 3600)
+    now = app.process.store_clock.now()
+    begin, end = (moment_at(now - hours * 3600, "UTC").local.isoformat() for hours in (30, 20))
+    filling = [each.schedules.fill("hourly", begin, end) for each in (app, other)]
+    await asyncio.gather(keep(app), *filling, keep(other))
+
+    found = (await app.search("definition:report", limit=100)).lines
+    reports.gate.open()
+    assert len(found) == 1
+
+
 async def test_a_moment_is_missed_while_the_saga_before_goes_on(any_world: World) -> None:
     reports = Reports()
     reports.hold()
