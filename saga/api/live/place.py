@@ -40,6 +40,14 @@ class Place:
         place._keys = sorted((int(at, 16), int(n)) for at, n in pairs)
         return place
 
+    @classmethod
+    def behind(cls, lines: tuple[HistoryLine, ...]) -> Place:
+        """The place of a client that has received these lines."""
+        place = cls()
+        for position in place.missing(lines):
+            place.add(lines[position])
+        return place
+
     def has(self, line: HistoryLine) -> bool:
         """Tells whether the client has received the line."""
         if line.version is not None:

@@ -25,11 +25,12 @@ from saga.core.state.letters import (
     VOID,
 )
 from saga.core.state.phase import Phase
+from saga.inspection.step_wait import is_waiting
 from saga.ports.saga_detail import HistoryLine, SagaDetail
 
 
 class Span(NamedTuple):
-    """Some time in the life of a step, in seconds since the epoch. `kind`: queue, run, pause, person, ok, rejected, undone or void.
+    """Some time in the life of a step, in seconds since the epoch. `kind`: queue, run, wait, pause, person, ok, rejected, undone or void.
 
     The history has the moment of an outcome, not that at which a process began: a span that ends with an outcome lasts from
     the dispatch, or from the failure before it.
@@ -76,7 +77,12 @@ def rows_of(detail: SagaDetail) -> list[Row]:
     for step, row in open_rows.items():
         if not detail.state.phase.is_terminal:
             _until_now(detail, row, detail.state.vector[step])
-    return rows
+    return [row for row in rows if not _is_listening(detail, row)]
+
+
+def _is_listening(detail: SagaDetail, row: Row) -> bool:
+    """Tells whether it is a wait for an event that cancels the saga, which has not come: it lasts as long as the saga."""
+    return row.step in detail.graph.cancelling and not {"ok", "undone", "person"} & {span.kind for span in row.spans}
 
 
 def _transactions(history: Sequence[HistoryLine]) -> Iterator[tuple[float, list[HistoryLine]]]:
@@ -114,6 +120,7 @@ def _change(rows: list[Row], open_rows: dict[int, Row], step: int, letters: tupl
     row = open_rows.get(step)
     if row is not None and old in UNDER_WAY_LETTERS:
         is_success = old in ANY_DISPATCHED and new in ANY_COMPENSATING
+        is_success |= new == COMPENSATED and not row.is_back  # there is nothing to undo
         kind = "person" if old in QUARANTINED_LETTERS else "ok" if is_success else _BY_LETTER.get(new, "run")
         if kind == "run" and row.failures:
             kind = "pause"
@@ -131,6 +138,8 @@ def _until_now(detail: SagaDetail, row: Row, letter: str) -> None:
     command = detail.commands.get(row.step)
     if letter in QUARANTINED_LETTERS:
         row.add("person", detail.now)
+    elif letter == DISPATCHED and is_waiting(detail, row.step, command):
+        row.add("wait", detail.now)
     elif letter not in ACTIVE_LETTERS or (letter == DISPATCHED and detail.state.phase is Phase.COMPENSATING):
         row.add("pause", detail.now)
     elif command is not None and command.owner is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from saga.core.rules.history_kind import HistoryKind
@@ -13,6 +14,8 @@ from saga.inspection.wording import Clock, span
 from saga.ports.saga_detail import SagaDetail
 
 WIDTH: Final = 1256
+MARKS_MAX: Final = 100
+"""Maximum number of spans, and of failed attempts, that are drawn in one row: the newest ones."""
 ROWS_MAX: Final = 200
 """Maximum number of rows that are drawn; of a saga with more, the first ones. The table of steps has them all."""
 _LEFT: Final = 264
@@ -23,9 +26,10 @@ _BAR_HEIGHT: Final = 14
 _BAR_WIDTH_MIN: Final = 6.0
 _LABEL_GAP: Final = 96
 _CROSS: Final = 8
-_LINES: Final = frozenset(("pause", "person"))
+_LINES: Final = frozenset(("pause", "person", "wait"))
 _WORDS: Final = {
     "queue": "in the queue", "run": "running", "pause": "pause before the next attempt", "person": "waits for an operator",
+    "wait": "waits for an event, a moment or another system",
     "ok": "succeeded", "rejected": "rejected", "undone": "compensated", "void": "void",
 }  # fmt: skip
 _SAGA_EVENTS: Final = {
@@ -39,7 +43,7 @@ _SAGA_EVENTS: Final = {
 def timeline_svg(detail: SagaDetail, clock: Clock) -> str:
     """Draws when each step waited, ran and paused. Queue hollow, running solid, pauses dotted, failed attempts crossed."""
     found = rows_of(detail)
-    rows = found[:ROWS_MAX]
+    rows = [_newest(row) for row in found[:ROWS_MAX]]
     end = detail.now if detail.ended_at is None else detail.ended_at
     moments = [detail.started_at, end, *(moment for row in rows for each in row.spans for moment in each[1:])]
     scale = TimeScale([moment for moment in moments if detail.started_at <= moment], _LEFT, _RIGHT)
@@ -60,6 +64,14 @@ def timeline_svg(detail: SagaDetail, clock: Clock) -> str:
         *(part for place, row in enumerate(rows) for part in _row(detail, row, place, scale)),
         *([text(12, height - 4, f"and {len(found) - len(rows)} more", "s")] if len(found) > len(rows) else []),
     )
+
+
+def _newest(row: Row) -> Row:
+    """The row with its newest marks; what was before is one pause."""
+    if len(row.spans) <= MARKS_MAX and len(row.failures) <= MARKS_MAX:
+        return row
+    spans = row.spans[-MARKS_MAX:]
+    return replace(row, spans=[Span("pause", row.begin, spans[0].begin), *spans], failures=row.failures[-MARKS_MAX:])
 
 
 def _grid(detail: SagaDetail, moments: Sequence[float], scale: TimeScale, clock: Clock, height: float) -> Iterator[str]:

@@ -18,7 +18,7 @@ from saga.errors import NotFound
 from saga.memory.data.database import Database, SagaRow
 from saga.memory.reading.fleet import fleet_of
 from saga.memory.reading.histories import histories
-from saga.memory.reading.saga_detail import case_of
+from saga.memory.reading.saga_detail import case_of, history_of
 from saga.memory.reading.scan import scan
 from saga.memory.reading.survey import survey_of
 from saga.memory.rows import overdue_of
@@ -96,7 +96,9 @@ class MemoryLedger:
         return fleet_of(self._database)
 
     async def history(self, saga: UUID, after: HistoryPlace | None, limit: int) -> list[HistoryLine]:
-        lines = sorted((await self.detail(saga)).history, key=place_of)
+        if saga not in self._database.sagas:
+            raise NotFound(f"there is no saga {saga}")
+        lines = sorted(history_of(self._database, saga), key=place_of)
         return [line for line in lines if after is None or place_of(line) > after][:limit]
 
     async def counts(self) -> Counts:

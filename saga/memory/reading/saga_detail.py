@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from uuid import UUID
 
 from saga.memory.data.commands import CommandRow
 from saga.memory.data.database import Database, HistoryRow, SagaRow
@@ -14,7 +15,6 @@ from saga.ports.saga_detail import HISTORY_LINES_MAX, CommandDetail, HistoryLine
 def case_of(database: Database, row: SagaRow) -> SagaDetail:
     """The detail as a database would return it."""
     epoch = database.epoch
-    history = [_moment(database, entry, n) for n, entry in enumerate(database.history) if entry.saga == row.id]
     return SagaDetail(
         saga=row.id,
         graph=database.definitions[row.definition].graph,
@@ -31,10 +31,15 @@ def case_of(database: Database, row: SagaRow) -> SagaDetail:
             step: StepRecord(epoch + result.finished_at, _name(database, result.process), result.attempts, result.value)
             for step, result in row.results.items()
         },
-        history=tuple(history[-HISTORY_LINES_MAX:]),
+        history=tuple(history_of(database, row.id)[:HISTORY_LINES_MAX]),
         serving=serving_of(database),
         leader=leader_of(database),
     )
+
+
+def history_of(database: Database, saga: UUID) -> list[HistoryLine]:
+    """All lines about a saga, oldest first."""
+    return [_moment(database, entry, n) for n, entry in enumerate(database.history) if entry.saga == saga]
 
 
 def command_details(database: Database, row: SagaRow) -> dict[int, CommandDetail]:

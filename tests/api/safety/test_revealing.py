@@ -61,7 +61,7 @@ async def test_an_admin_sees_one_field_and_the_audit_says_so(office: Office, api
     assert CANARY not in json.dumps(lines)
 
 
-@pytest.mark.parametrize("role", [Role.VIEWER, Role.STARTER, Role.OPERATOR])
+@pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR])
 async def test_another_role_is_refused_and_the_audit_says_so(
     office: Office, api: httpx.AsyncClient, role: Role
 ) -> None:
@@ -72,18 +72,14 @@ async def test_another_role_is_refused_and_the_audit_says_so(
         await api.post(f"/sagas/{office.ended}", data={"reveal": json.dumps(FIELD), "reason": "by the form"}),
     ]
     api.headers["x-role"] = Role.ADMIN.value
-    lines = [line for line in await audit(api) if line["refusal"] is not None]
+    form, nonsense, rest = [line for line in await audit(api) if line["refusal"] is not None][:3]
 
     assert [answer.status_code for answer in answers] == [403, 403, 403]
     assert not [answer for answer in answers if CANARY in answer.text]
-    assert (lines[-1]["action"], lines[-1]["refusal"]) == (
-        f"reveal {WORDS}",
-        f"pat has the role {Role.VIEWER.value}, and this needs the role admin",
-    )
-    assert [f"as {role.value}" in str(line["reason"]) for line in lines].count(True) == 1
-    assert any(line["saga"] is None and line["action"] == "reveal" for line in lines)
-    if role is Role.OPERATOR:
-        assert any(line["reason"] == "by the form" for line in lines)
+    assert (rest["action"], rest["reason"]) == (f"reveal {WORDS}", f"as {role.value}")
+    assert rest["refusal"] == f"pat has the role {role.value}, and this needs the role admin"
+    assert (nonsense["action"], nonsense["saga"]) == ("reveal", None)
+    assert form["reason"] == "by the form"
 
 
 async def test_a_value_is_not_shown_unless_the_audit_has_the_line(

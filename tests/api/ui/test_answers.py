@@ -165,9 +165,9 @@ async def test_stuck_sagas_are_grouped_by_what_stopped_them(shop: Shop) -> None:
 
     assert f">{STUCK}</div>" in text
     assert "provider answers #" in text
-    assert "payments: 1 live" in text
+    assert "payments: 1 process alive" in text
     assert "q=is%3Astuck+definition%3Aorder+step%3Acharge" in text
-    assert "mail: 1 live" in by_service
+    assert "mail: 1 process alive" in by_service
 
 
 async def test_services_show_who_serves_them_and_what_is_wrong(shop: Shop) -> None:

@@ -12,6 +12,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.api.ui.browser import NARROW, Reader, Site, open_browser, open_site, reading
+from tests.api.ui.large import fill_large
+from tests.api.ui.parcels import fill_parcels
+from tests.api.ui.shop import Shop, fill
 
 PICTURES: Final = Path(__file__).parents[3] / "docs" / "images"
 PICTURE_SIZE: Final = (1260, 620)
@@ -23,6 +26,10 @@ PAGES: Final = {
     "definition": "definitions/order",
     "services": "services",
     "waits": "waits",
+    "parcel": "sagas/{parcel-1}",
+    "send": "sagas/{parcel-1}?event=approved",
+    "audit": "audit",
+    "definitions": "definitions",
     "plan": "sagas/{order-1017}?action=retry&step=charge",
 }
 """The pages that the documentation shows, with their addresses."""
@@ -30,8 +37,14 @@ PAGES: Final = {
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    with open_site("memory://browser") as opened:
+    with open_site("memory://browser", fill_for_pages) as opened:
         yield opened
+
+
+async def fill_for_pages(shop: Shop) -> None:
+    await fill_large(shop)
+    await fill_parcels(shop)
+    await fill(shop)
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +205,21 @@ def test_nothing_is_wider_than_a_telephone(browser: Browser, site: Site) -> None
         for path in PAGES.values():
             reader.open(path.format(**site.shop.ids))
             assert reader.page.evaluate("document.documentElement.scrollWidth") <= NARROW[0], path
+
+
+@pytest.mark.parametrize(("path", "nodes"), [("one-60", 1_800), ("long", 1_200), ("long?tab=history", 2_400)])
+def test_a_large_saga_is_usable_on_a_telephone(browser: Browser, site: Site, path: str, nodes: int) -> None:
+    key, _, query = path.partition("?")
+    with reading(browser, site, size=NARROW) as reader:
+        reader.open(f"sagas/{site.shop.ids[key]}?{query}")
+        wide = reader.page.evaluate("document.documentElement.scrollWidth")
+        graph = reader.page.locator("svg.graph").first.evaluate(
+            "svg => [svg.getBoundingClientRect().width, svg.parentElement.clientWidth, svg.parentElement.scrollWidth]"
+        )
+
+        assert reader.page.evaluate("document.querySelectorAll('*').length") <= nodes
+        assert wide <= NARROW[0], "nothing but the graph is wider than the screen, and that scrolls"
+        assert graph[1] < NARROW[0] < graph[0] <= graph[2], graph
 
 
 def test_pages_say_everything_without_scripts(browser: Browser, site: Site) -> None:

@@ -72,10 +72,13 @@ def panel(detail: SagaDetail, principal: Principal, chosen: Chosen) -> dict[str,
     found = [_choice(document, principal) for document in allowed(detail)]
     by_step = any(choice["action"] == "retry" and choice["step"] for choice in found)
     shown = [choice for choice in found if not (by_step and choice["action"] == "retry" and not choice["step"])]
+    single = [choice for choice in shown if choice["action"] == "undo step"]
+    whole = [choice for choice in shown if choice["action"] != "undo step"]
     may_send = principal.role.may(Role.STARTER)
     return {
-        "possible": _ordered([choice for choice in shown if choice["ok"]]),
-        "impossible": [choice for choice in shown if not choice["ok"]],
+        "possible": _ordered([choice for choice in whole if choice["ok"]]),
+        "single": [choice for choice in single if choice["ok"] and _has_effect(detail, choice["step"])],
+        "impossible": [choice for choice in whole if not choice["ok"]],
         "events": [{"name": name, "path": f"{path_of(event=name)}#payload"} for name in awaited(detail) if may_send],
         "plan": None if chosen.action is None else _plan(detail, principal, chosen.action),
         "message": _message(detail, chosen.event, chosen.payload) if chosen.event and may_send else None,
@@ -83,6 +86,11 @@ def panel(detail: SagaDetail, principal: Principal, chosen: Chosen) -> dict[str,
         "fault": chosen.fault,
         "reason_max": REASON_CHARS_MAX,
     }
+
+
+def _has_effect(detail: SagaDetail, step: str | None) -> bool:
+    """Tells whether undoing a step alone changes anything outside of Saga."""
+    return step is not None and not detail.graph.steps[detail.graph.position(step)].read_only
 
 
 def _reveal(path: str, principal: Principal) -> dict[str, Json]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from uuid import UUID
 
 from fastapi import Request
@@ -19,11 +19,11 @@ from saga.api.ui.rendering import View, drawing
 from saga.client import StoreSagas
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
-from saga.core.definition.step import Call, Step
+from saga.core.definition.step import Call, Check, Step
 from saga.core.duration import duration_text
 from saga.core.text import shown_value
 from saga.errors import Conflict, InputRefused, NotFound, UsageError
-from saga.inspection.branch_words import waiting_words
+from saga.inspection.branch_words import checking_words, waiting_words
 from saga.inspection.documents import definition_document
 from saga.inspection.drawing.graph_svg import definition_graph_svg
 from saga.inspection.drawing.undo import planned_undo
@@ -128,9 +128,10 @@ def steps_of(graph: Graph) -> list[dict[str, Json]]:
     return [
         {
             "name": step.name,
-            "handler": "; ".join(waiting_words(step)) or f"{step.service}.{step.handler}".lstrip("."),
+            "handler": f"{step.service}.{step.handler}" if isinstance(step, Call) else "; ".join(_engine_words(step)),
+            "is_call": isinstance(step, Call),
             "condition": step.condition or "",
-            "mode": step.mode.name.lower(),
+            "mode": step.mode.name.lower() if isinstance(step, Call) else step.kind.value,
             "pivot": step.pivot,
             "after": ", ".join(graph.steps[before].name for before in step.after),
             "undo": undo.words if undo.order is None else f"↶ {undo.order} {undo.words}",
@@ -139,6 +140,14 @@ def steps_of(graph: Graph) -> list[dict[str, Json]]:
         }
         for step, undo in zip(graph.steps, planned_undo(graph), strict=True)
     ]
+
+
+def _engine_words(step: Step) -> Iterator[str]:
+    """Says in words how a step of Saga itself ends."""
+    if isinstance(step, Check):
+        yield checking_words(step)
+        yield f"else rejects: {step.reason}"
+    yield from waiting_words(step)
 
 
 def _limits(step: Step) -> dict[str, Json]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from fastapi import Request, Response
 
 from saga.api.disclosure import reader_of, shown_to
+from saga.api.live.place import Place
 from saga.api.principals import principal_of
 from saga.api.rest.events import watch_saga
+from saga.api.ui.forms import number_in
 from saga.api.ui.page_router import Pages
 from saga.api.ui.pages.actions_panel import Chosen, chosen_from, panel
 from saga.api.ui.pages.audit import audit_rows
@@ -23,7 +26,7 @@ from saga.core.definition.json_value import Json
 from saga.core.rules.pivot import is_pivot_passed
 from saga.core.state.letters import QUARANTINED_COMPENSATING
 from saga.core.state.phase import Phase
-from saga.inspection.documents import saga_document
+from saga.inspection.documents import ALL_PARTS, history_document, saga_document
 from saga.inspection.drawing.graph_svg import saga_graph_svg
 from saga.inspection.drawing.marks import Mark, mark_of
 from saga.inspection.drawing.picture import marks_of
@@ -36,14 +39,17 @@ from saga.inspection.references import find_saga
 from saga.inspection.summaries.effects import Effect, effect_of
 from saga.inspection.why import why
 from saga.inspection.wording import span
-from saga.ports.saga_detail import SagaDetail
+from saga.ports.saga_detail import HISTORY_LINES_MAX, SagaDetail
 from saga.ports.values.audit import AuditFilter
 
 TABS: Final = ("timeline", "history", "data", "audit")
 SAME_MAX: Final = 50
 AUDIT_SHOWN_MAX: Final = 100
-HISTORY_SHOWN_MAX: Final = 500
-"""Maximum number of lines of history on a page: the newest ones."""
+HISTORY_SHOWN_MAX: Final = 200
+"""Maximum number of lines of history on a page; the first page has the newest ones."""
+HISTORY_READ_MAX: Final = 20_000
+"""Lines of history that are read at most; of a longer one the oldest."""
+LINE_DIGITS_MAX: Final = 6
 _LOOKS: Final = {
     Phase.RUNNING: "running", Phase.COMPENSATING: "undoing", Phase.ABANDONING: "finding",
     Phase.COMPLETED: "ok", Phase.COMPENSATED: "undoing", Phase.ABANDONED: "idle",
@@ -68,9 +74,10 @@ def add_to(pages: Pages) -> None:
 
     @pages.stream("/sagas/{ref}/events")
     async def events(request: Request, sagas: StoreSagas) -> Response:
-        """The events of the API, for a browser that has signed in."""
+        """The events of the API, for a browser that has signed in. `after`: the place up to which its page shows the history."""
         saga = await find_saga(sagas.adapter, request.path_params["ref"])
-        return await watch_saga(request, sagas, saga, request.headers.get("last-event-id"))
+        place = request.headers.get("last-event-id") or request.query_params.get("after")
+        return await watch_saga(request, sagas, saga, place)
 
 
 async def saga_view(request: Request, sagas: StoreSagas, detail: SagaDetail, chosen: Chosen) -> View:
@@ -79,7 +86,7 @@ async def saga_view(request: Request, sagas: StoreSagas, detail: SagaDetail, cho
     asked = request.query_params.get("tab")
     tab = asked if asked in TABS else TABS[0]
     clock = clock_in(zone_of(request), detail.now)
-    document = saga_document(detail, shown=await shown_to(request, detail))
+    document = saga_document(detail, ALL_PARTS - {"history"}, shown=await shown_to(request, detail))
     answer, undos = why(detail), undo_of(detail)
     return View(
         "saga.html",
@@ -94,14 +101,14 @@ async def saga_view(request: Request, sagas: StoreSagas, detail: SagaDetail, cho
             "remedy": answer.remedy,
             "actions": panel(detail, principal_of(request), chosen),
             "done": "" if chosen.fault else request.query_params.get("done", ""),
-            "events": None if detail.state.phase.is_terminal else f"{detail.saga}/events",
+            "events": _events(detail),
             "tags": ", ".join(f"{name}={value}" for name, value in (document["tags"] or {}).items()),
             "graph": drawing(saga_graph_svg(detail)),
             "timeline": drawing(timeline_svg(detail, clock)) if tab == "timeline" else None,
             **steps_from(_steps(detail, document["steps"], undos), request.query_params.get("from", "")),
             "same": await _same(sagas, detail, answer),
-            "history": document["history"][-HISTORY_SHOWN_MAX:],
-            "history_count": len(detail.history),
+            "history_count": f"{len(detail.history):,}{'+' if len(detail.history) >= HISTORY_LINES_MAX else ''}",
+            **(await _history(sagas, detail, request.query_params.get("until")) if tab == "history" else {}),
             "tab": tab,
             "hidden": await _hidden(request, detail) if tab == "data" else [],
             "effects": list(_effects(detail, undos)),
@@ -109,6 +116,30 @@ async def saga_view(request: Request, sagas: StoreSagas, detail: SagaDetail, cho
             "with_saga": False,
         },
     )
+
+
+def _events(detail: SagaDetail) -> str | None:
+    """The address of the events behind what the page shows; None once nothing more happens."""
+    after = Place.behind(detail.history)
+    return None if detail.state.phase.is_terminal else f"{detail.saga}/events{path_of(after=str(after))}"
+
+
+async def _history(sagas: StoreSagas, detail: SagaDetail, until: str | None) -> dict[str, Json]:
+    """A part of the history, oldest line first: up to the line of this number, or to the newest one."""
+    if len(detail.history) >= HISTORY_LINES_MAX:  # it has only the beginning
+        lines = await sagas.listing.history(detail.saga, None, HISTORY_READ_MAX)
+        detail = replace(detail, history=tuple(lines))
+    total = len(detail.history)
+    end = min(number_in(until or "", LINE_DIGITS_MAX) or total, total)
+    begin = max(end - HISTORY_SHOWN_MAX, 0)
+    later = min(end + HISTORY_SHOWN_MAX, total)
+    return {
+        "history": history_document(detail)[begin:end],
+        "history_count": f"{total:,}",
+        "history_words": f"lines {begin + 1:,} to {end:,} of {total:,}" if total > HISTORY_SHOWN_MAX else "",
+        "earlier": f"{path_of(tab='history', until=str(begin))}#parts" if begin else None,
+        "later": f"{path_of(tab='history', until=str(later))}#parts" if end < total else None,
+    }
 
 
 async def _hidden(request: Request, detail: SagaDetail) -> list[dict[str, Json]]:

@@ -37,14 +37,14 @@ function listen() {
   stream = opened;
   let pending = null;
   let lines = 0;
-  let isCaughtUp = false; // the stream begins with what the page shows already
+  let isCaughtUp = false; // the stream begins behind the last line that the page knows, with the saga as it is
   const news = () => {
     lastNews = Date.now();
     pending ??= setTimeout(() => { pending = null; refresh(); }, 150);
   };
   opened.addEventListener("history", () => { lines += 1; if (isCaughtUp) news(); });
   opened.addEventListener("saga", () => {
-    if (isCaughtUp || lines !== Number(live.dataset.lines)) news();
+    if (isCaughtUp || lines) news();
     isCaughtUp = true;
   });
   opened.addEventListener("end", news);
