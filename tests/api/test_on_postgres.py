@@ -17,7 +17,7 @@ from saga.ports.values.scan import Among
 from saga.v1 import sagas_pb2 as m
 from saga.v1.sagas_pb2_grpc import SagasStub
 from saga_postgres.embedded.child import free_port
-from saga_postgres.reading.scan import PLANNED_FOR_ITS_PARAMETERS, WINDOWS
+from saga_postgres.reading.scan import COUNTS, PLANNED_FOR_ITS_PARAMETERS, WINDOWS
 from tests.api.conftest import client_of
 from tests.api.grpc.refused import problem_of_call
 from tests.api.test_events import listening, stuck
@@ -94,6 +94,26 @@ async def test_no_search_reads_the_whole_table(store_url: str, among: Among) -> 
     found = list(nodes(json.loads(text)[0]["Plan"]))
     assert {"saga", "command"} & {node["Relation Name"] for node in found if node["Node Type"] == "Seq Scan"} == set()
     assert among is not Among.ALL or any("id <" in node.get("Index Cond", "") for node in found), found
+
+
+QUEUED = """
+insert into command (saga, step, op, due_at, failures, service)
+select gen_random_uuid(), 0, 'E', now() + interval '1 hour', 1, 'inventory' from generate_series(1, 20000)
+"""
+
+
+@pytest.mark.usefixtures("shop")  # its definition has the service
+async def test_waiting_commands_are_counted_through_their_index_also_if_most_wait(store_url: str) -> None:  # noqa: F811
+    connection = await asyncpg.connect(store_url, server_settings={"search_path": "saga"})
+    try:
+        await connection.execute(QUEUED)
+        await connection.execute("analyze command")
+        text = await connection.fetchval(f"explain (format json) {COUNTS[Among.DELAYED].replace('$1', '2000')}")
+    finally:
+        await connection.close()
+
+    found = [node for node in nodes(json.loads(text)[0]["Plan"]) if node.get("Relation Name") == "command"]
+    assert [node.get("Index Name", node["Node Type"]) for node in found] == ["command_due"]
 
 
 def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:

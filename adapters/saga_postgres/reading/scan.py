@@ -27,7 +27,7 @@ WINDOWS: Final = {among: with_includes(_SQL["window"], {"source": source}) for a
 _END_OF_WINDOW: Final = with_includes(_SQL["end_of_window"], {"source": _SOURCES[Among.ALL]})
 _SOURCE_PARAMETERS: Final = 6
 """The first parameters of a window are those of its source."""
-_COUNTS: Final = {
+COUNTS: Final = {
     Among.LIVE: _SQL["count_live"],
     Among.PARKED: _SQL["count_parked"],
     Among.DELAYED: _SQL["count_delayed"],
@@ -43,7 +43,7 @@ async def read_scan(connection: Connection, wanted: SagaScan) -> ScanPage:
         await connection.execute(PLANNED_FOR_ITS_PARAMETERS)
         now: float = await connection.fetchval(_NOW)
         if wanted.among is not Among.ALL:
-            count = await connection.fetchval(_COUNTS[wanted.among], wanted.rows_max + 1)
+            count = await connection.fetchval(COUNTS[wanted.among], wanted.rows_max + 1)
             if count > wanted.rows_max:
                 return ScanPage([], None, now, {}, None, is_too_many=True)
         parameters = await _parameters(connection, wanted)

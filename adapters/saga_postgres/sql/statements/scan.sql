@@ -68,9 +68,12 @@ select count(*) from (
 -- name: count_delayed
 -- The number of commands to read for the delayed sagas, at most $1: the index does not know which of them have failed.
 select count(*) from (
-    select from command c
-    where c.owner is null and c.due_at > statement_timestamp() and c.due_at < 'infinity'
-      and c.service in (select distinct unnest(d.services) from definition d)
+    select from (select distinct unnest(d.services) as service from definition d) as v
+    cross join lateral (  -- in the order of the index, which is then read no further than it has to be
+        select from command q
+        where q.service = v.service and q.owner is null and q.due_at > statement_timestamp() and q.due_at < 'infinity'
+        order by q.due_at limit $1
+    ) as q
     limit $1
 ) as c
 
