@@ -177,7 +177,7 @@ async def test_a_deleted_consumer_is_created_again_and_reads_everything(buses: B
 
 
 async def test_a_lost_pull_request_is_made_again(buses: Buses, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server forgets the request of a member whose inbox has nobody for a moment, as after a restart that the driver heals."""
+    """The server forgets the request of a member whose inbox has nobody when it delivers, as after a restart that the driver heals."""
     monkeypatch.setattr("saga_nats.pull.SILENCE_SECONDS", 1.0)
     bus, log = await buses.connect(), DeliveryLog()
     async with log.reading(bus):
@@ -189,11 +189,22 @@ async def test_a_lost_pull_request_is_made_again(buses: Buses, monkeypatch: pyte
         client = pull._link.client
         await client._send_unsubscribe(pull._subscription._id)
         await client.flush()
-        await client._send_subscribe(pull._subscription)
         await log.publish(bus, 10)
+        await client._send_subscribe(pull._subscription)
         await log.complete()
 
     assert not any("reading" in name for name in log.failures)
+
+
+async def test_a_member_that_leaves_gives_its_deliveries_to_the_others_at_once(one_server: Nats) -> None:
+    buses, log = Buses(f"{one_server.bus_url}&prefix=leaving.&ack_wait=1h"), DeliveryLog()
+    leaving, other = await buses.connect(), await buses.connect()
+    await log.publish(leaving, 10)
+    async with leaving.subscribe([TOPIC], GROUP, limit=5) as subscription:
+        assert len(await anext(aiter(subscription))) <= 5
+    async with log.reading(other):
+        await log.complete()
+    await buses.close()
 
 
 async def test_a_member_that_dies_leaves_its_deliveries_to_the_others(buses: Buses) -> None:
