@@ -10,7 +10,7 @@ PYTHON_VERSION ?= >=3.11
 
 .DEFAULT_GOAL := help
 .PHONY: help setup hooks constraints stubs demo test check fix lint types docs coverage commits workflows dist release \
-	fuzz-api model simulate hostile mutants services chaos audit elections bench bench-bus bench-scale bench-growth bench-api clean
+	agreement fuzz-api model simulate hostile mutants services chaos audit elections bench bench-bus bench-scale bench-growth bench-api clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -96,6 +96,10 @@ model: setup ## explore every interleaving of every model of the protocol; about
 SEEDS ?= 2000
 simulate: setup ## run seeded worlds of the production code with faults; SEEDS=500 or SEEDS=17-17
 	@$(PYTHON) -m tests.simulation --seeds $(SEEDS) --workers $(WORKERS)
+
+SAGAS ?= 1000
+agreement: setup ## compare what the commands, REST, gRPC and the pages say about random sagas; SAGAS=1000
+	@SAGA_TEST_SAGAS=$(SAGAS) $(PYTHON) -m pytest -q --timeout 7200 tests/api/safety/test_agreement.py
 
 CASES ?= 10000
 fuzz-api: setup ## send the API requests made from openapi.json, each case going on with what it has started; CASES=10000 SEED=1
