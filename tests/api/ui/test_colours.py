@@ -14,6 +14,8 @@ CONTRAST_MIN: Final = 4.5  # WCAG 2.2 AA, for text
 CONTRAST_OF_LINES_MIN: Final = 3.0  # for what is not text
 DISTANCE_MIN: Final = 11.0  # CIE76 in Lab, between the colours of two states
 STATES: Final = ("running", "ok", "undoing", "person", "finding")
+LOOKS: Final = (*STATES, "idle", "text")
+"""Every colour that a state has: what waits is idle, and what was rejected is written as text."""
 Colour = tuple[float, float, float]
 
 CSS: Final = assets()["saga.css"].plain.decode()
@@ -73,6 +75,8 @@ def test_text_can_be_read_on_every_ground(theme: str) -> None:
             assert contrast(found[state], found[ground]) >= CONTRAST_MIN, (state, ground)
         assert contrast(found["text"], found[f"{state}-tint"]) >= CONTRAST_MIN
         assert contrast(found["muted"], found[f"{state}-tint"]) >= CONTRAST_MIN, state
+    for text in ("running", "person"):  # a link and a fault in the plan of an action, which has this ground
+        assert contrast(found[text], found["undoing-tint"]) >= CONTRAST_MIN, text
     assert contrast(found["on-person"], found["person"]) >= CONTRAST_MIN
     assert contrast(found["bg"], found["running"]) >= CONTRAST_MIN
 
@@ -90,7 +94,7 @@ def test_lines_that_mean_something_can_be_seen(theme: str) -> None:
 def test_two_states_never_look_the_same(theme: str, eye: str) -> None:
     found = tokens(theme)
 
-    for one, other in combinations(STATES, 2):
+    for one, other in combinations(LOOKS, 2):
         distance = sum((a - b) ** 2 for a, b in zip(lab(found[one], eye), lab(found[other], eye), strict=True)) ** 0.5
         assert distance >= DISTANCE_MIN, (one, other, distance)
 
