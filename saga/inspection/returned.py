@@ -8,6 +8,7 @@ from saga.codec.codec import JSON
 from saga.core.definition.graph import Graph
 from saga.core.definition.json_value import Json
 from saga.core.definition.paths import resolve
+from saga.core.rules.retraction import without_retracted
 from saga.core.state.phase import Phase
 from saga.errors import InputRefused
 from saga.ports.saga_detail import SagaDetail
@@ -18,7 +19,8 @@ def returned(detail: SagaDetail) -> Json:
     if detail.state.phase is not Phase.COMPLETED:
         return None
     try:
-        results = {step: record.result for step, record in detail.records.items()}
+        records = without_retracted(detail.records, detail.state.vector)
+        results = {step: record.result for step, record in records.items()}
         return returned_value(detail.graph, detail.input, results)
     except (ValueError, InputRefused):
         return None

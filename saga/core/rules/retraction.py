@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
 
 from saga.core.definition.graph import Graph
 from saga.core.definition.step import Step
@@ -23,10 +23,16 @@ from saga.core.state.letters import (
     VOID,
 )
 
+T = TypeVar("T")
 RETRACTED_LETTERS: Final = frozenset(
     (RESOLVING, COMPENSATING, QUARANTINED_RESOLVING, QUARANTINED_COMPENSATING, VOID, COMPENSATED)
 )
 """The letters of a retracted step while its saga runs. They are its for good: it never succeeds again (G51)."""
+
+
+def without_retracted(results: Mapping[int, T], vector: Sequence[str]) -> dict[int, T]:
+    """Returns the results that others may read: a step that was retracted has none, even if it had succeeded."""
+    return {step: result for step, result in results.items() if vector[step] not in RETRACTED_LETTERS}
 
 
 def is_retractable(step: Step) -> bool:

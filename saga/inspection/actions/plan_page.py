@@ -8,6 +8,7 @@ from typing import Any
 
 from saga.core.definition.json_value import Json
 from saga.core.definition.paths import resolve
+from saga.core.rules.retraction import without_retracted
 from saga.errors import InputRefused
 from saga.inspection.actions.plan import Plan
 from saga.inspection.masking.shown import Payloads, decoded
@@ -58,8 +59,9 @@ def _input(detail: SagaDetail, step: int, payloads: Payloads) -> Json:
     if template is None:
         return payloads.input(detail)
     value: Json = decoded(detail.input)
+    records = without_retracted(detail.records, detail.state.vector)
     results: dict[int, Json] = {
-        position: decoded(record.result) for position, record in detail.records.items() if record.result is not None
+        position: decoded(record.result) for position, record in records.items() if record.result is not None
     }
     try:
         return payloads.made(template, resolve(template, value, detail.graph.results_by_name(results)))

@@ -12,6 +12,7 @@ from uuid import UUID
 from msgspec import structs
 
 from saga.core.definition.graph import Graph
+from saga.core.rules.retraction import without_retracted
 from saga.core.state.letters import UNDER_WAY_LETTERS
 from saga.core.state.phase import Phase
 from saga.errors import NotFound
@@ -175,7 +176,7 @@ class MemoryLedger:
 
 def _standing(row: SagaRow) -> SagaStatus:
     is_completed = row.state.phase is Phase.COMPLETED
-    results = row.values() if is_completed else {}
+    results = without_retracted(row.values(), row.state.vector) if is_completed else {}
     return SagaStatus(row.definition, row.state.phase, row.state.reason, row.input if is_completed else None, results)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from saga.core.definition.graph import Graph
 from saga.core.definition.paths import reads
+from saga.core.rules.retraction import without_retracted
 from saga.core.state.letters import PENDING, RECORDED_LETTERS, SUCCEEDED
 from saga.core.state.operation import Operation
 from saga.core.state.phase import Phase
@@ -60,7 +61,7 @@ def end_status(group: OutcomeGroup, plan: CommitPlan) -> SagaStatus | None:
     state, claim = plan.write.state, group.outcomes[0].claim
     if state.phase is not Phase.COMPLETED or group.graph.returns is None:
         return SagaStatus(claim.definition, state.phase, state.reason, None, {})
-    results = known_results(group, plan)
+    results = without_retracted(known_results(group, plan), state.vector)
     if not results.keys() >= _returned(group.graph, state.vector):
         return None
     return SagaStatus(claim.definition, state.phase, state.reason, claim.input, results)

@@ -16,6 +16,7 @@ from saga.core.definition.paths import resolve
 from saga.core.definition.retry_policy import RetryPolicy
 from saga.core.definition.step import Step
 from saga.core.rules import events as ev
+from saga.core.rules.retraction import without_retracted
 from saga.core.state.letters import DISPATCHED
 from saga.core.state.mode import Mode
 from saga.core.state.operation import Operation
@@ -148,7 +149,8 @@ class Attempt(Struct):
         if template is None:
             return self.claim.input
         results: dict[int, Json] = dict.fromkeys(self.step.reads)
-        results |= {position: pydantic_core.from_json(value) for position, value in self.claim.results.items()}
+        recorded = without_retracted(self.claim.results, self.claim.state.vector)
+        results |= {position: pydantic_core.from_json(value) for position, value in recorded.items()}
         named = self.graph.results_by_name(results)
         return json.dumps(resolve(template, pydantic_core.from_json(self.claim.input), named)).encode()
 

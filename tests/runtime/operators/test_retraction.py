@@ -62,6 +62,29 @@ async def test_a_booking_that_has_succeeded_is_undone_and_the_saga_goes_on(any_w
     assert (await sagas.snapshot(handle.id)).state.vector == "ZSS"
 
 
+async def test_nobody_reads_the_result_of_a_step_that_was_undone(any_world: World) -> None:
+    trip, letters = Trip(), list[object]()
+
+    @trip.participant.step(external=True)
+    async def letter(tickets: list[str]) -> None:
+        letters.append(tickets)
+
+    bus, train, mail = trip.definition.steps
+    tickets = [bus.output.or_("no bus"), train.output]
+    trip.definition.step("travel.letter", after=mail, inputs=tickets)
+    trip.definition.returns(tickets)
+    sagas = await any_world.join(trip.participant)
+    handle = await sagas.start(trip.definition)
+    trip.gates["bus"].open()
+    await _until_vector(sagas, handle, "SDPP")
+
+    await sagas.operations.undo_step(handle.id, "bus", **BY)
+    trip.gates["train"].open()
+    ending = await handle.result(STEP_SECONDS)
+
+    assert ending.value == letters[0] == ["no bus", "train ticket"]
+
+
 @pytest.mark.parametrize(("external", "vector", "ended", "undone"), [(True, "UDP", "ZSS", 1), (False, "VDP", "VSS", 0)])
 async def test_a_booking_under_way_does_not_count_any_more_whatever_comes_of_it(
     any_world: World, *, external: bool, vector: str, ended: str, undone: int

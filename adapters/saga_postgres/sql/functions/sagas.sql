@@ -5,14 +5,16 @@ create or replace function statuses(p_saga uuid[]) returns table (
 )
 language plpgsql stable set search_path from current
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
--- Input and results only for completed sagas: from them the caller computes the value that the saga returns.
+-- Input and results only for completed sagas: from them the caller computes the value that the saga returns. A step that was undone while
+-- the saga went on keeps its result, and nobody reads it.
 begin
     return query
     select s.id, s.definition, s.phase, s.reason, case when s.phase = 'D' then s.input end, found.steps, found.results
     from unnest(p_saga) as asked(id)
     join saga s on s.id = asked.id
     left join lateral (
-        select array_agg(r.step) as steps, array_agg(r.result) as results from step r where r.saga = s.id and r.result is not null
+        select array_agg(r.step) as steps, array_agg(r.result) as results from step r
+        where r.saga = s.id and r.result is not null and substr(s.vector, r.step + 1, 1) in ('S', 'H')  -- succeeded, handled
     ) as found on s.phase = 'D';
 end $$;
 comment on function statuses is 'The status of sagas, for callers that wait for their ends';
