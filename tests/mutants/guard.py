@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from tests.simulation.seeds.retractions import FIRST_RETRACTING_SEED
 from tests.simulation.seeds.waits import FIRST_SEED
 
 HERE: Final = Path(__file__).parent
 KILLS_WANTED: Final = 3
+ABOUT_RETRACTION: Final = frozenset(f"G{number}" for number in range(47, 55))
 ABOUT_WAITS: Final = frozenset(f"G{number}" for number in range(55, 66))
 ABOUT_TWO_BUILDS: Final = frozenset(("G136",))
-TWO_BUILDS: Final = 2_000_000
+TWO_BUILDS: Final = 4_000_000
 """From this seed on, the mutants are run in worlds of two builds: this plus the seed of the world."""
 
 
@@ -24,7 +26,8 @@ class Guard(NamedTuple):
 
     def seeds(self, count: int) -> range:
         """Returns the first `count` seeds of worlds in which it matters."""
-        first = FIRST_SEED if self.number in ABOUT_WAITS else TWO_BUILDS if self.number in ABOUT_TWO_BUILDS else 0
+        firsts = ((ABOUT_WAITS, FIRST_SEED), (ABOUT_RETRACTION, FIRST_RETRACTING_SEED), (ABOUT_TWO_BUILDS, TWO_BUILDS))
+        first = next((first for guards, first in firsts if self.number in guards), 0)
         return range(first, first + count)
 
     @property
@@ -121,6 +124,29 @@ GUARDS: Final = (
     Guard("G45", "A join on n of m counts steps that succeeded, not finished ones.", "`core/rules/branches.py`"),
     Guard(
         "G46", "A join that cannot be reached any more rejects its step; it does not wait.", "`core/rules/branches.py`"
+    ),
+    Guard("G47", "A retraction is applied only to a saga that is running at the write.", "`core/rules/operators.py`"),
+    Guard("G48", "The pivot is never retracted.", "`core/rules/retraction.py`"),
+    Guard(
+        "G49",
+        "A succeeded step is retracted only when every successor is pending or clear; a dispatched one always may be.",
+        "`core/rules/retraction.py`",
+    ),
+    Guard(
+        "G50",
+        "A dispatched step that is retracted is unknown: T void, J compensate or tombstone, X resolve first.",
+        "`core/rules/retraction.py`",
+    ),
+    Guard(
+        "G51",
+        "Resolving in a running saga: a success makes the step compensating, never succeeded.",
+        "`core/rules/outcomes.py`",
+    ),
+    Guard("G52", "The steps behind a retracted one wait until it is void or compensated.", "`core/rules/forward.py`"),
+    Guard(
+        "G53",
+        "A saga completes only when no step is resolving or compensating, quarantined or not.",
+        "`core/rules/forward.py`",
     ),
     Guard(
         "G55",

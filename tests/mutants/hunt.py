@@ -33,6 +33,8 @@ INVARIANTS: Final = frozenset(
         "I8",
         "I9",
         "I11",
+        "I12",
+        "HISTORY",
         "L1",
         "L2",
         "ONCE",

@@ -30,6 +30,7 @@ INVARIANTS: Final = """\
 | L1, L2 | everything ends, or waits for a person; with a person who helps, everything ends |
 | BRANCH | a step begins, is skipped or is rejected as its join and its conditions say |
 | I12 | a retracted step ends as void or compensated |
+| HISTORY | the independent checker of `saga verify` allows each line of every history |
 | W1, W3 | an event is consumed by at most one wait, which has it as its outcome; a wait has one outcome |
 | W4, W5 | a void wait has consumed nothing; no timeout before its moment, or over an event that was there |
 | W6 | a timeout that passes while every leader is away counts only after a leader has extended it |
@@ -80,7 +81,7 @@ Each guard of [the protocol](../concepts/protocol.md) is removed from a copy of 
 and the simulation runs on that copy. A seed kills the mutant when a named invariant breaks; an exception or a timeout does not count.
 Where a guard stands in SQL, the patch removes it from the memory store, which has the same rule in Python and passes the same suite. The
 tests that `tests/GUARDS.md` names show that the SQL has it. Seeds from 1,000,000 on are worlds of sagas that wait, those from 2,000,000
-on worlds of a fleet of two builds.
+on worlds in which single steps are undone, and those from 4,000,000 on worlds of a fleet of two builds.
 
 The last column is from the model checker: the length of a shortest run of the model that breaks an invariant without the guard.
 `make model GUARD=G31` tells the story of one.
