@@ -77,11 +77,19 @@ def step_wait(detail: SagaDetail, step: int) -> Explanation:
 def is_waiting(detail: SagaDetail, step: int, command: CommandDetail | None) -> bool:
     """Returns whether a step waits for an event, for a moment, or for another system that completes it.
 
-    A process that holds the command of a wait or a timer only looks whether there is something to do.
+    A process that holds the command of a wait or a timer only looks whether there is something to do. Where no process of the service is
+    alive, a command that is due waits for one: its event has come, or its time has passed.
     """
     if isinstance(detail.graph.steps[step], Wait | Timer):
-        return True
+        return not _is_left_alone(detail, step, command)
     return command is not None and command.owner is None and command.until is not None
+
+
+def _is_left_alone(detail: SagaDetail, step: int, command: CommandDetail | None) -> bool:
+    """Tells whether a command is due, and no process of its service is alive."""
+    if command is None or command.owner is not None or _serving(detail, step):
+        return False
+    return command.due_at is not None and command.due_at <= detail.now
 
 
 def _waiting(detail: SagaDetail, step: int, command: CommandDetail | None) -> Explanation:
@@ -94,7 +102,7 @@ def _waiting(detail: SagaDetail, step: int, command: CommandDetail | None) -> Ex
         case Timer():
             what, then, remedy = f"the moment of {written.name}", "the saga goes on", None
         case _:
-            what, then = f"another system to complete step {written.name}", "the attempt has failed"
+            what, then = f"another system to complete step {written.name}", "the attempt fails"
             remedy = "saga complete TOKEN RESULT"
     return replace(_moving(detail, step, Situation.WAITING, what, last_change(detail), (until, then)), remedy=remedy)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from saga import Conflict, Context, Definition, InputRefused, NotFound, Particip
 from saga.client.ending import Sent
 from saga.client.sending import SameIdError
 from saga.core.ids import RANDOM_BYTES, uuid7
+from saga.inspection.why import why
 from tests.runtime.world import Sql, World, until
 
 
@@ -94,6 +96,20 @@ async def test_an_event_is_the_outcome_of_a_wait_and_ends_the_reminder(any_world
     assert [one.saga for one in found.lines] == [handle.id]
     assert (sent.is_new, again.is_new, desk.calls) == (True, False, ["ask", "ship"])
     assert (await app.snapshot(handle.id)).state.vector == "SSNNSN"
+
+
+async def test_an_event_that_nobody_is_there_to_take_is_not_said_to_be_missing(any_world: World) -> None:
+    desk = Desk()
+    app = await any_world.join(desk.participant)
+    handle = await app.start(desk.transfer())
+    await waiting(app, handle, "SDDPPD")
+    parked = await app.detail(handle.id)
+    due = {step: replace(command, owner=None, due_at=parked.now) for step, command in parked.commands.items()}
+
+    alone = replace(parked, commands=due, serving={})
+
+    assert why(alone).waits_for == "a process of desk, for step review: none is alive"
+    assert why(replace(alone, commands=parked.commands)).waits_for == "the event review"
 
 
 async def test_an_event_that_comes_before_its_wait_is_kept(any_world: World) -> None:
