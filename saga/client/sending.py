@@ -15,7 +15,7 @@ from saga.core.definition.schema import misfits
 from saga.core.nearest import with_nearest
 from saga.core.state.letters import ANY_DISPATCHED, ANY_RESOLVING, WORDS
 from saga.errors import Conflict, InputRefused, NotFound, UsageError
-from saga.ports.inbox import InboxEvent, Receipt
+from saga.ports.inbox import EVENTS_BYTES_MAX, EVENTS_MAX, InboxEvent, Receipt
 from saga.ports.store import Connection
 from saga.ports.values.caller_transaction import CallerTransaction
 from saga.runtime.commit.caller_transaction import driver_connection
@@ -53,6 +53,11 @@ class Sending:
             case Receipt.DIFFERENT:
                 raise SameIdError(
                     f"the id {event.event!r} was used for another event of the saga {saga}: send this one under an id of its own"
+                )
+            case Receipt.FULL:
+                raise Conflict(
+                    f"the event {event.name} was not kept: the saga {saga} of {graph.name} has {EVENTS_MAX:,} events, or more than "
+                    f"{EVENTS_BYTES_MAX:,} bytes with this one. Put what grows into a store of your own, or start another saga"
                 )
             case receipt:
                 return Sent(event.event, is_new=receipt is Receipt.KEPT)

@@ -11,7 +11,7 @@ from saga.memory.data.inbox import InboxRow
 from saga.memory.data.session import Session
 from saga.memory.data.transaction import Transaction
 from saga.memory.data.waking import wake, wake_overlooked
-from saga.ports.inbox import InboxEvent, KeptEvent, Receipt
+from saga.ports.inbox import COMPLETION_PREFIX, EVENTS_BYTES_MAX, EVENTS_MAX, InboxEvent, KeptEvent, Receipt
 
 
 class MemoryInbox:
@@ -29,9 +29,15 @@ class MemoryInbox:
         async with self._session.using(connection) as transaction:
             for key in sorted((saga, event.event) for saga, event in events):
                 await transaction.lock(("event", *key))
-            return [self._send(transaction, saga, event) for saga, event in events]
+            full = {saga: self._left(saga) for saga, _ in events}
+            return [self._send(transaction, saga, event, *full[saga]) for saga, event in events]
 
-    def _send(self, transaction: Transaction, saga: UUID, event: InboxEvent) -> Receipt:
+    def _left(self, saga: UUID) -> tuple[int, int]:
+        """The number of events that the saga may still get, and of the bytes of their payloads."""
+        kept = self._database.inbox.of_saga(saga)
+        return EVENTS_MAX - len(kept), EVENTS_BYTES_MAX - sum(len(row.event.payload) for row in kept)
+
+    def _send(self, transaction: Transaction, saga: UUID, event: InboxEvent, left: int, bytes_left: int) -> Receipt:
         database = self._database
         row = database.inbox.get(saga, event.event)
         known = transaction.events.get((saga, event.event)) or (None if row is None else row.event)
@@ -43,6 +49,9 @@ class MemoryInbox:
             return Receipt.NO_SAGA
         if state.phase.is_terminal:
             return Receipt.ENDED
+        is_completion = event.name.startswith(COMPLETION_PREFIX)
+        if not is_completion and (left <= 0 or len(event.payload) > bytes_left):
+            return Receipt.FULL
         transaction.events[saga, event.event] = event
         transaction.then(partial(_keep, database, saga, event))
         return Receipt.KEPT

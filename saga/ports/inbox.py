@@ -14,6 +14,11 @@ from saga.ports.store import Connection
 COMPLETION_PREFIX: Final = "$"
 """The name of the event that completes an external step from outside is this and the step's name. No other event begins with it."""
 
+EVENTS_MAX: Final = 1_000
+"""Maximum number of events of a saga, consumed ones included. Senders that send at the same time may go a little beyond it."""
+EVENTS_BYTES_MAX: Final = 16 * 1024 * 1024
+"""The same for the bytes of their payloads."""
+
 
 class InboxEvent(Struct, frozen=True):
     """An event that was sent to a saga. `event`: its id, chosen by the sender; an id counts once in a saga. `payload` is JSON."""
@@ -38,6 +43,7 @@ class Receipt(Enum):
     DIFFERENT = "its id is taken by an event with another name or payload"
     ENDED = "the saga has ended"
     NO_SAGA = "there is no such saga"
+    FULL = "the saga has as many events as it may have"
 
     @property
     def is_kept(self) -> bool:
@@ -55,7 +61,8 @@ class Inbox(Protocol):
     async def send(self, events: Sequence[tuple[UUID, InboxEvent]], *, connection: Connection = None) -> list[Receipt]:
         """Keeps events, each of its saga, durably and in one transaction. The caller then wakes the sagas, in a second one (G61).
 
-        Returns a receipt for each. Of two with the same id of one saga, the first one counts.
+        Returns a receipt for each. Of two with the same id of one saga, the first one counts. `EVENTS_MAX` and `EVENTS_BYTES_MAX` hold
+        for a saga, but not for the completion of a step, nor among the events of one call.
 
         `connection`: take part in its transaction, which the sender has begun. Then `wake_overlooked` of any process wakes the sagas.
 

@@ -20,7 +20,7 @@ from saga.core.definition import graph, names
 from saga.core.definition.paths import INTEGER_MAX, TEMPLATE_DEPTH_MAX
 from saga.core.duration import DURATION_MS_MAX, duration_text
 from saga.inspection.query import parser, search
-from saga.ports import listing
+from saga.ports import inbox, listing
 from saga.ports import saga_detail as case
 from saga.ports.access import tokens as access
 from saga.runtime import redrive
@@ -43,6 +43,10 @@ _LIMITS: Final[tuple[tuple[str, object, str], ...]] = (
     ("Longest duration", duration_text(DURATION_MS_MAX), "`saga.core.duration.DURATION_MS_MAX`"),
     ("Largest whole number in a template", INTEGER_MAX, "`saga.core.definition.paths.INTEGER_MAX`"),
     ("Levels of a template", TEMPLATE_DEPTH_MAX, "`saga.core.definition.paths.TEMPLATE_DEPTH_MAX`"),
+    ("Bytes of an event's payload", event_values.PAYLOAD_BYTES_MAX, "`saga.client.event_values.PAYLOAD_BYTES_MAX`"),
+    ("Characters of an event's id", event_values.EVENT_ID_CHARS_MAX, "`saga.client.event_values.EVENT_ID_CHARS_MAX`"),
+    ("Events of a saga", inbox.EVENTS_MAX, "`saga.ports.inbox.EVENTS_MAX`"),
+    ("Bytes of the payloads of a saga's events", inbox.EVENTS_BYTES_MAX, "`saga.ports.inbox.EVENTS_BYTES_MAX`"),
     ("Bytes of a saga's input", start_values.INPUT_BYTES_MAX, "`saga.runtime.planning.start_values.INPUT_BYTES_MAX`"),
     ("Bytes of a step's result", RESULT_BYTES_MAX, "`saga.runtime.handlers.step_handler.RESULT_BYTES_MAX`"),
     ("Characters of a start key", start_values.KEY_CHARS_MAX, "`saga.runtime.planning.start_values.KEY_CHARS_MAX`"),

@@ -137,16 +137,23 @@ comment on function start_waits is 'As start_batch, with what the first commands
 create or replace function send_events(p_saga uuid[], p_id text[], p_name text[], p_payload bytea[]) returns text[]
 language plpgsql set search_path from current set plan_cache_mode = force_generic_plan
 set enable_hashjoin = off set enable_mergejoin = off set enable_seqscan = off as $$
--- Returns the name of a `Receipt` for each event. Locks no row of the sagas: nobody waits for the senders' transaction.
+-- Returns the name of a `Receipt` for each event. Locks no row of the sagas: nobody waits for the senders' transaction. What
+-- completes a step, as its $ says, is kept however many there are.
 declare
     v_saga uuid[];  -- of the events that are kept now, as v_id
     v_id text[];
+    v_events_max constant integer := 1000;         -- as EVENTS_MAX and EVENTS_BYTES_MAX in saga/ports/inbox.py
+    v_bytes_max constant bigint := 16 * 1024 * 1024;
 begin
     with kept as (
         insert into inbox (saga, id, name, payload)
         select distinct on (w.saga, w.id) w.saga, w.id, w.name, w.payload
         from unnest(p_saga, p_id, p_name, p_payload) with ordinality as w(saga, id, name, payload, n)
         join saga s on s.id = w.saga and not is_terminal(s.phase)
+        cross join lateral (
+            select count(*) as events, coalesce(sum(octet_length(i.payload)), 0) as bytes from inbox i where i.saga = w.saga
+        ) as before
+        where w.name like '$%' or (before.events < v_events_max and before.bytes + octet_length(w.payload) <= v_bytes_max)
         order by w.saga, w.id, w.n  -- so that no two senders wait for each other
         on conflict (saga, id) do nothing returning saga, id
     )
@@ -155,7 +162,8 @@ begin
         return array_fill('KEPT'::text, array[cardinality(p_saga)]);
     end if;
     return array(
-        select case when i.id is null and s.id is null then 'NO_SAGA' when i.id is null then 'ENDED'
+        select case when i.id is null and s.id is null then 'NO_SAGA' when i.id is null and is_terminal(s.phase) then 'ENDED'
+                    when i.id is null then 'FULL'
                     when (w.saga, w.id) in (select * from unnest(v_saga, v_id))
                          and w.n = min(w.n) over (partition by w.saga, w.id) then 'KEPT'
                     when (i.name, i.payload) = (w.name, w.payload) then 'REPEATED' else 'DIFFERENT' end

@@ -138,6 +138,15 @@ class ParkingTests(WaitStage):
         assert await process.commit(replace(unmoved(start), parkings=[Parking(0, None, is_kept=False)])) == []
         assert (await process.fetch(ref(start)))[0].until is None
 
+    async def test_progress_that_looks_like_a_moment_is_progress(self) -> None:
+        process = await self.process()
+        start = await self.started(process)
+        claim = await process.poll_one()
+        progress = b'{"$until":1,"progress":2}'
+        assert await process.adapter.store.extend([claim], process=process.id, progress=progress) == set()
+        (found,) = await process.fetch(ref(start))
+        assert (found.until, found.progress) == (None, progress)
+
     async def test_timeouts_that_have_passed_are_extended(self) -> None:
         """Those of commands that wait for an event, parked or claimed. A timer, and a timeout that has time left, stay as they are."""
         process = await self.process()

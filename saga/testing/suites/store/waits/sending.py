@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from saga.core.ids import RANDOM_BYTES, uuid7
 from saga.core.state.phase import Phase
 from saga.errors import UsageError
-from saga.ports.inbox import Receipt
+from saga.ports.inbox import COMPLETION_PREFIX, EVENTS_BYTES_MAX, EVENTS_MAX, Receipt
 from saga.ports.values.write import Consumption, Drop
 from saga.testing.suites.store.stage import (
     graph,
@@ -66,6 +66,22 @@ class EventTests(WaitStage):
         assert [event.event for event in await inbox.events(one.saga)] == ["c-1", "r-1"]
         assert (await inbox.first([(one.saga, ["review"])]))[0] == REVIEW
         assert await inbox.send([]) == []
+
+    async def test_a_saga_has_a_limited_number_of_events(self) -> None:
+        process = await self.process()
+        full, heavy = await self.started(process), await self.started(process)
+        inbox, more = process.adapter.inbox, [(full, SECOND_REVIEW), (heavy, SECOND_REVIEW)]
+        await inbox.send([(full.saga, replace(REVIEW, event=f"{n}")) for n in range(EVENTS_MAX)])
+        await inbox.send(
+            [(heavy.saga, replace(REVIEW, payload=b"1" * (EVENTS_BYTES_MAX - len(SECOND_REVIEW.payload) + 1)))]
+        )
+        assert await inbox.send([(start.saga, event) for start, event in more]) == [Receipt.FULL] * 2
+        assert await inbox.send([(full.saga, replace(REVIEW, event="0"))]) == [Receipt.REPEATED]
+        completion = replace(SECOND_REVIEW, name=f"{COMPLETION_PREFIX}asked")
+        assert (
+            await inbox.send([(full.saga, completion), (heavy.saga, replace(CANCEL, payload=b"1"))])
+            == [Receipt.KEPT] * 2
+        )
 
     async def test_first_event_of_the_names_is_found(self) -> None:
         process = await self.process()
