@@ -68,11 +68,12 @@ def claim_of(row: Row, asked_at: float, answered_at: float) -> Claim:
     )
 
 
-def _parked(envelope: bytes) -> tuple[float, bytes | None]:
-    """Takes apart the progress of a command that was parked for a moment: see `parked_progress` in states.sql."""
+def _parked(envelope: bytes) -> tuple[float | None, bytes | None]:
+    """Takes apart what stands for the progress of a command that was parked for a moment: see `parked_progress` in states.sql."""
     head, _, tail = envelope.partition(_PROGRESS)
     progress = tail.removesuffix(b"}")
-    return float(head.removeprefix(_PARKED)), None if progress == b"null" else progress
+    until = head.removeprefix(_PARKED)
+    return None if until == b"null" else float(until), None if progress == b"null" else progress
 
 
 def conflict_of(row: Row, answered_at: float) -> WriteConflict:

@@ -151,12 +151,13 @@ class Redriver:
 
         A deadline that has passed while deadlines are not enforced is looked at again soon: the leader may have to extend it.
         Where commands are rows of the store none can be lost, and a saga that has waited for long is redriven rarely. A bus may lose a
-        command of an old saga too; and a saga that is being abandoned makes progress only by redrives.
+        command of an old saga too, unless it is of a wait or a timer; and a saga that is being abandoned makes progress only by redrives.
         """
         now, state, seconds = saga.store_clock + self.clock.monotonic(), saga.state, self.redrive_seconds
         is_abandoned = state.phase is Phase.ABANDONING or any(isinstance(event, ev.Abandoned) for event in events)
-        if self.router.queues_commands and saga.saga.version == UUID_TIMED and not is_abandoned:
-            longest = PARKED_SECONDS_MAX if _only_waits(graph, state.vector) else REDRIVE_SECONDS_MAX
+        only_waits = _only_waits(graph, state.vector)
+        if (self.router.queues_commands or only_waits) and saga.saga.version == UUID_TIMED and not is_abandoned:
+            longest = PARKED_SECONDS_MAX if only_waits else REDRIVE_SECONDS_MAX
             seconds = min(max(seconds, now - uuid7_ms(saga.saga) / 1_000), longest)
         if state.deadline is None or state.phase is not Phase.RUNNING or is_pivot_passed(graph, state.vector):
             return seconds

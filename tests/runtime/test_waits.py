@@ -93,7 +93,7 @@ async def test_an_event_is_the_outcome_of_a_wait_and_ends_the_reminder(any_world
 
     assert (explained.waits_for, explained.outlook[1]) == ("the event review", "it is rolled back")
     assert explained.remedy == f"saga send {handle.id} review PAYLOAD"
-    assert [one.saga for one in found.lines] == [handle.id]
+    assert [(one.saga, set(one.steps)) for one in found.lines] == [(handle.id, {"review", "remind_delay"})]
     assert (sent.is_new, again.is_new, desk.calls) == (True, False, ["ask", "ship"])
     assert (await app.snapshot(handle.id)).state.vector == "SSNNSN"
 
@@ -198,9 +198,12 @@ async def test_events_that_are_sent_at_once_have_their_own_answers(any_world: Wo
     assert desk.calls.count("ship") == 2
 
 
-async def test_a_saga_that_only_waits_is_looked_at_once_a_day(any_world: World) -> None:
+@pytest.mark.parametrize(("bus", "calling_seconds"), [(None, 3_600.0), ("memory://waits", 30.0)])
+async def test_a_saga_that_only_waits_is_looked_at_once_a_day(
+    any_world: World, bus: str | None, calling_seconds: float
+) -> None:
     desk = Desk()
-    app = await any_world.join(desk.participant)
+    app = await any_world.join(desk.participant, bus=bus)
     handle = await app.start(desk.transfer())
     await waiting(app, handle, "SDDPPD")
     month_old = uuid7(round((time.time() - 30 * 86_400) * 1_000), bytes(RANDOM_BYTES))
@@ -209,7 +212,7 @@ async def test_a_saga_that_only_waits_is_looked_at_once_a_day(any_world: World) 
 
     looks = [(await app.process.redriver.group_for(one, [])).wake_seconds for one in (entry, calling)]
 
-    assert looks == [86_400.0, 3_600.0]
+    assert looks == [86_400.0, calling_seconds]
 
 
 async def test_an_event_is_sent_in_the_transaction_of_its_sender(world: World, sql: Sql) -> None:

@@ -13,7 +13,7 @@ from msgspec import structs
 
 from saga.core.definition.graph import Graph
 from saga.core.rules.retraction import without_retracted
-from saga.core.state.letters import UNDER_WAY_LETTERS
+from saga.core.state.letters import QUARANTINED_LETTERS, UNDER_WAY_LETTERS
 from saga.core.state.phase import Phase
 from saga.errors import NotFound
 from saga.memory.data.database import Database, SagaRow
@@ -163,7 +163,9 @@ class MemoryLedger:
             is_paused=state.paused,
             is_stuck=_is_stuck(row),
             steps=tuple(
-                step.name for step, letter in zip(graph.steps, state.vector, strict=True) if letter in UNDER_WAY_LETTERS
+                step.name
+                for n, (step, letter) in enumerate(zip(graph.steps, state.vector, strict=True))
+                if letter in (QUARANTINED_LETTERS if n in graph.cancelling else UNDER_WAY_LETTERS)
             ),
             since=epoch + row.changed_at,
             deadline=state.deadline,

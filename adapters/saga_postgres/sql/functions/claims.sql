@@ -51,7 +51,8 @@ begin
                c.deliveries, c.failures, coalesce(extract(epoch from now() - c.first_failed_at)::float8, 0),
                extract(epoch from c.lease_until - clock_timestamp())::float8,
                coalesce(extract(epoch from c.quiet_at - clock_timestamp())::float8, -1e9),  -- G136: nothing of it has begun
-               case when c.until is null then c.progress else parked_progress(c.until, c.progress) end,
+               case when c.until is null and substr(c.progress, 1, 10) is distinct from '{"$until":' then c.progress
+                    else parked_progress(c.until, c.progress) end,
                extract(epoch from clock_timestamp())::float8, s.trace, c.isolated_attempts
         from unnest(p_saga, p_step, p_claim) as asked(saga, step, claim)
         join command c on c.saga = asked.saga and c.step = asked.step and c.claim = asked.claim

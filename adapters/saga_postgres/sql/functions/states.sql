@@ -36,11 +36,17 @@ comment on function keeps_command is 'G37, G40: nothing is called for, but the c
 
 create or replace function parked_progress(p_until timestamptz, p_progress bytea) returns bytea
 language sql stable parallel safe as $$
-    select '{"$until":'::bytea || extract(epoch from p_until)::text::bytea || ',"progress":'::bytea
+    select '{"$until":'::bytea || coalesce(extract(epoch from p_until)::text, 'null')::bytea || ',"progress":'::bytea
            || coalesce(p_progress, 'null'::bytea) || '}'::bytea
 $$;
 comment on function parked_progress is
-    'The progress that a claim carries of a command that was parked for a moment: {"$until": seconds since 1970, "progress": ...}';
+    'The progress that a claim carries of a command that was parked for a moment: {"$until": seconds since 1970, "progress": ...}; '
+    'null in their place: it was not parked, and its own progress looks like this';
+
+create or replace function is_cancelling(p_document bytea, p_step smallint) returns boolean language sql immutable parallel safe as $$
+    select coalesce((convert_from(p_document, 'UTF8')::jsonb -> 'steps' -> p_step::integer ->> 'cancels')::boolean, false)
+$$;
+comment on function is_cancelling is 'Whether a step of a definition waits for an event that cancels the saga; p_document: definition.document';
 
 -- The same rule as `is_vector_kept` in saga/ports/saga_history.py.
 create or replace function recorded_vector(p_kind text, p_vector text, p_version integer) returns text
