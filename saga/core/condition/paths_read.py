@@ -18,6 +18,8 @@ from saga.core.definition.paths import Segment, Segments
 STEP_WORDS: Final = ("output", "succeeded", "skipped", "rejected", "reason")
 """The words of a step that a condition can read: its result; whether it succeeded, was skipped or was rejected; why it was rejected."""
 
+_WORD: Final = 2
+"""The position of such a word in a path: steps, the name, the word."""
 _ENDINGS: Final = frozenset(("succeeded", "skipped", "rejected"))
 _TEXT: Final = (
     r"""[rR]?[bB]?[rR]?(?:'''(?:\\.|[^\\])*?'''|\"{3}(?:\\.|[^\\])*?\"{3}|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*")"""
@@ -45,7 +47,7 @@ def paths_read(text: str) -> tuple[Segments, ...]:
     for place, (kind, word) in enumerate(tokens):
         if kind == "name" and word in {"input", "steps"} and not _is_field(tokens, place):
             path = (word, *path_behind(tokens, place + 1)[0])
-            if word == "steps" and (len(path) < len("swo") or path[2] not in STEP_WORDS):
+            if word == "steps" and (len(path) <= _WORD or path[_WORD] not in STEP_WORDS):
                 raise UnreadableConditionError(
                     f"reads {'.'.join(map(str, path))}; of a step it can read steps.<name>. and one of {', '.join(STEP_WORDS)}"
                 )
