@@ -18,11 +18,11 @@ from tests.simulation.shrink import story
 from tests.simulation.worlds.world import Report
 
 PART_SEEDS: Final = 25
-WAITING_PART: Final = 16
+WAITING_PART: Final = 24
 
 
 def parts(seeds: range) -> Iterator[range]:
-    """The parts of these seeds. Each sixteenth part is followed by one of sagas that wait, and one of steps that are undone alone."""
+    """The parts of these seeds. Each 24th part is followed by one of sagas that wait, and one of steps that are undone alone."""
     for part, first in enumerate(range(seeds.start, seeds.stop, PART_SEEDS)):
         yield range(first, min(first + PART_SEEDS, seeds.stop))
         if part % WAITING_PART == WAITING_PART - 1 and seeds.start < FIRST_SEED:
