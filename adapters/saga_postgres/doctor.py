@@ -27,6 +27,8 @@ VERSION_MIN: Final = 14
 CLOCK_SKEW_SECONDS_MAX: Final = 1.0
 TRANSACTION_SECONDS_MAX: Final = 300.0
 DEAD_ROWS_MAX: Final = 200_000
+LATE_SECONDS_MAX: Final = 60.0
+"""Timers, timeouts, events and schedules may be this late."""
 
 _SQL: Final = statements("doctor")
 _SETTINGS: Final = _SQL["settings"]
@@ -43,6 +45,9 @@ _BROKEN: Final = _SQL["broken_definitions"]
 _WITHOUT_HANDLER: Final = _SQL["without_handler"]
 _STEPS_IN_USE: Final = _SQL["steps_in_use"]
 _ORPHANS: Final = _SQL["orphaned_services"]
+_LATE_WAITS: Final = _SQL["late_waits"]
+_UNWOKEN: Final = _SQL["unwoken_events"]
+_LATE_SCHEDULES: Final = _SQL["late_schedules"]
 
 
 async def examine(url: str, namespace: str) -> AsyncIterator[Check]:
@@ -229,6 +234,31 @@ def _lacking(row: Row) -> Iterator[str]:
         yield f"{row['definition']}, step {step.name}: {row['contract']} requires {', '.join(missing)} now, which its input lacks"
 
 
+async def _waits(connection: Connection) -> Check:
+    rows = await connection.fetch(_LATE_WAITS, LATE_SECONDS_MAX)
+    events = await connection.fetchval(_UNWOKEN, LATE_SECONDS_MAX)
+    late = [
+        f"{row['commands']} timers and timeouts of {row['service']} are over, the oldest for {row['oldest']:.0f} s"
+        for row in rows
+    ]
+    if events:
+        late.append(f"{events} events were sent, and no process has woken the sagas that wait for them")
+    if not late:
+        return passed("waits", "timers, timeouts and events are dealt with in time")
+    return failed("waits", "; ".join(late), "start a process of each service, or give those that run less to do")
+
+
+async def _schedules(connection: Connection) -> Check:
+    names = [name for (name,) in await connection.fetch(_LATE_SCHEDULES, LATE_SECONDS_MAX)]
+    if not names:
+        return passed("schedules", "every schedule is kept")
+    return failed(
+        "schedules",
+        f"moments have passed that no supervisor deals with: {', '.join(names)}",
+        "start a supervisor: saga supervisor",
+    )
+
+
 async def _stuck(connection: Connection) -> Check:
     rows = await connection.fetch(_STUCK)
     if not rows:
@@ -238,5 +268,6 @@ async def _stuck(connection: Connection) -> Check:
 
 
 _SAGA_CHECKS: Final[tuple[Callable[[Connection], Awaitable[Check]], ...]] = (
-    _dead_rows, _participants, _unserved, _leader, _orphans, _handlers, _definitions, _stuck,
+    _dead_rows, _participants, _unserved, _leader, _orphans, _handlers, _definitions, _waits,
+    _schedules, _stuck,
 )  # fmt: skip

@@ -127,6 +127,44 @@ async def test_an_old_transaction_that_holds_vacuum_back_is_found(
     assert "idle in transaction" in found.detail
 
 
+async def test_timers_that_are_late_are_found(postgres_url: str, tables: Tables) -> None:
+    saga = await add_saga(tables, await add_definition(tables), "DPP")
+    await add_command(tables, saga, 0, due_in_seconds=-90)
+    assert (await finding(postgres_url, "waits")).ok
+    await tables.execute("update command set until = now() - interval '90 s'")
+
+    found = await finding(postgres_url, "waits")
+
+    assert not found.ok
+    assert found.detail == "1 timers and timeouts of service are over, the oldest for 90 s"
+    await tables.execute("update saga set paused = true")
+    assert (await finding(postgres_url, "waits")).ok
+
+
+async def test_an_event_of_which_nobody_has_woken_the_saga_is_found(postgres_url: str, tables: Tables) -> None:
+    saga = await add_saga(tables, await add_definition(tables), "DPP")
+    await tables.execute("insert into inbox (saga, id, name, payload) values ($1, 'r-1', 'review', '1')", saga)
+    assert (await finding(postgres_url, "waits")).ok
+    await tables.execute("update inbox set at = now() - interval '2 minutes'")
+
+    assert "1 events were sent, and no process has woken" in (await finding(postgres_url, "waits")).detail
+
+
+async def test_a_schedule_that_no_supervisor_keeps_is_found(postgres_url: str, tables: Tables) -> None:
+    spec = '{"definition": "report", "when": {"every": "1h"}}'
+    await tables.execute(
+        "insert into schedule (name, spec, since, next_at) values ('hourly', $1, now(), now() - interval '2 minutes')",
+        spec,
+    )
+
+    found = await finding(postgres_url, "schedules")
+
+    assert (found.ok, found.remedy) == (False, "start a supervisor: saga supervisor")
+    assert "hourly" in found.detail
+    await tables.execute("update schedule set is_paused = true")
+    assert (await finding(postgres_url, "schedules")).ok
+
+
 async def test_stuck_sagas_are_counted(postgres_url: str, tables: Tables) -> None:
     definition = await add_definition(tables)
     for vector in ("SSd", "SSd", "SDP"):

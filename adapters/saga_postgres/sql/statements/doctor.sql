@@ -41,6 +41,24 @@ group by c.service order by c.service
 select term, holder, extract(epoch from clock_timestamp() - seen_at)::float8 as silence
 from leader where name = 'supervisor'
 
+-- name: late_waits
+-- Services whose timers and timeouts are over for more than $1 seconds, and sagas that run.
+select c.service, count(*) as commands, extract(epoch from clock_timestamp() - min(c.until))::float8 as oldest
+from command c
+join saga s on s.id = c.saga and not s.paused
+where c.owner is null and c.due_at <= statement_timestamp() and c.until < statement_timestamp() - make_interval(secs => $1)
+group by c.service order by c.service
+
+-- name: unwoken_events
+-- Events that were sent more than $1 seconds ago, and of which no process has woken its saga.
+select count(*) as events from inbox i
+where not i.is_woken and i.at < statement_timestamp() - make_interval(secs => $1)
+
+-- name: late_schedules
+-- Schedules that nobody has kept for more than $1 seconds after their moment.
+select s.name from schedule s
+where not s.is_paused and s.next_at < statement_timestamp() - make_interval(secs => $1) order by s.next_at limit 10
+
 -- name: stuck
 -- Stuck sagas of each definition, and since when.
 select definition, count(distinct saga) as sagas, extract(epoch from clock_timestamp() - min(since))::float8 as oldest
