@@ -31,7 +31,7 @@ RETRACTED_LETTERS: Final = frozenset(
 
 
 def without_retracted(results: Mapping[int, T], vector: Sequence[str]) -> dict[int, T]:
-    """Returns the results that others may read: a step that was retracted has none, even if it had succeeded."""
+    """Returns the results that others may read. That of a retracted step is none of them."""
     return {step: result for step, result in results.items() if vector[step] not in RETRACTED_LETTERS}
 
 
