@@ -20,9 +20,9 @@ CRON_FIELDS: Final = 5
 DAY_MS: Final = 86_400_000
 EVERY_MS_MIN: Final = 1_000
 """Leaders look for due moments about once a second."""
-_CALENDAR: Final = re.compile(r"(\d{1,4})\s*(d|days?|w|weeks?|months?|years?)")
+_CALENDAR: Final = re.compile(r"(\d{1,4})\s*(day|week|month|year)s?")
 _MONTHS: Final = 12
-_WEEK_DAYS: Final = 7
+_DAYS_MAX: Final = {"day": 1, "week": 7, "month": 31, "year": 366}
 YEAR_MAX: Final = 9_990
 """Moments end before the years that Python's calendar has."""
 
@@ -77,7 +77,7 @@ class Timetable(Struct, frozen=True, omit_defaults=True):
         assert self.every is not None  # noqa: S101 (see `check`)
         step = _CALENDAR.fullmatch(self.every.strip())
         if step is not None:
-            return _by_calendar(self.every, int(step[1]), step[2][0], last, self.zone, self.start)
+            return _by_calendar(self.every, int(step[1]), step[2], last, self.zone, self.start)
         return _by_interval(self.every, last, self.zone, self.start)
 
 
@@ -122,7 +122,7 @@ def _by_calendar(every: str, count: int, unit: str, last: Moment, zone: str, sta
     anchor, n = read_local("start", start), 0
     if last.local > anchor:  # near the last one, and not from the beginning each time
         apart = last.local - anchor
-        n = max(apart.days // (count * {"d": 1, "w": 7, "m": 31, "y": 366}[unit]) - 1, 0)
+        n = max(apart.days // (count * _DAYS_MAX[unit]) - 1, 0)
     while True:
         local = _moved(anchor, n * count, unit)
         if local is None:
@@ -135,10 +135,10 @@ def _by_calendar(every: str, count: int, unit: str, last: Moment, zone: str, sta
 
 def _moved(anchor: datetime, count: int, unit: str) -> datetime | None:
     """The anchor, that many units later; None: beyond the calendar."""
-    if unit in "dw":
-        days = count * (_WEEK_DAYS if unit == "w" else 1)
+    if unit in {"day", "week"}:
+        days = count * _DAYS_MAX[unit]
         return None if anchor.year + days // 366 > YEAR_MAX else anchor + timedelta(days=days)
-    months = anchor.month - 1 + count * (_MONTHS if unit == "y" else 1)
+    months = anchor.month - 1 + count * (_MONTHS if unit == "year" else 1)
     year, month = anchor.year + months // _MONTHS, months % _MONTHS + 1
     if year > YEAR_MAX:
         return None
