@@ -73,7 +73,7 @@ _SAGAS: Final = (
     ),
     Command(
         "saga.cli.sagas.definitions:definitions",
-        "List the definitions, show one as a tree or as YAML, or print the schema for editors.",
+        "List the definitions, show one as a tree or as YAML, activate a version, or print the schema for editors.",
         "saga definitions order",
     ),
     Command(

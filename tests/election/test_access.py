@@ -121,7 +121,7 @@ async def test_zookeeper_lets_a_user_lead_and_hides_its_nodes_from_others(auth: 
 
 async def test_zookeeper_refuses_a_wrong_password() -> None:
     with or_skip(zookeeper.ensemble(users={"supervisor": "secret"})) as servers:
-        election = registry.open_election(f"zookeeper://supervisor:wrong@{servers.endpoints[0]}?session=2", "own")
+        election = registry.open_election(f"zookeeper://supervisor:wrong@{servers.endpoints[0]}?session=10", "own")
 
         with pytest.raises(AccessRefused, match="check user and password"):
             await election.campaign("a candidate")

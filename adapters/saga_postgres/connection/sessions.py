@@ -74,6 +74,7 @@ class Sessions(Generic[Session]):
         self._failure: Exception | None = None  # why the last session could not be opened
         self._waiting: deque[_Waiter[Session]] = deque()
         self._grow_timer: asyncio.TimerHandle | None = None
+        self._grow_at = 0.0  # when that timer is due; not every event loop's timers tell
         self._shrink_timer: asyncio.TimerHandle | None = None
         self._is_closed = False
 
@@ -245,10 +246,10 @@ class Sessions(Generic[Session]):
             task = asyncio.create_task(self._open_one())
             self._opening.add(task)
             task.add_done_callback(self._has_opened)
-        elif self._grow_timer is None or self._grow_timer.when() > at:
+        elif self._grow_timer is None or self._grow_at > at:
             if self._grow_timer is not None:
                 self._grow_timer.cancel()
-            self._grow_timer = loop.call_at(at, self._on_grow_timer)
+            self._grow_timer, self._grow_at = loop.call_at(at, self._on_grow_timer), at
 
     def _patience(self, waiter: _Waiter[Session]) -> float:
         if not self._has_one_for(waiter):

@@ -9,4 +9,4 @@ from tests.simulation.seeds.retractions import FIRST_RETRACTING_SEED
 
 
 def test_every_invariant_holds_where_single_steps_are_undone(record_property: Callable[[str, object], None]) -> None:
-    prove(range(FIRST_RETRACTING_SEED, FIRST_RETRACTING_SEED + 25), record_property)
+    prove(range(FIRST_RETRACTING_SEED, FIRST_RETRACTING_SEED + 50), record_property)
