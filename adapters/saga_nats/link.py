@@ -176,7 +176,7 @@ class Link:
         client._reading_task.add_done_callback(self._on_reading_ended)  # noqa: SLF001
 
     async def _on_error(self, error: Exception) -> None:
-        """Called by the driver. A refused subject is an error only here: the server answers nothing else to who waits."""
+        """The driver calls this with every error. For a refused subject it is the only sign: the request itself gets no answer."""
         self._last_error, text = error, str(error)
         if _DENIED not in text:
             _log.debug("nats: %s: %r", self.options.place, error)

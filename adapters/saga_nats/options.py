@@ -45,7 +45,7 @@ class Options:
     is_tls: bool
     tls: TlsFiles
     user: str = field(repr=False)
-    """The name of a user, or a token if there is no password."""
+    """The name of a user. Without a password, this is the token instead."""
     password: str = field(repr=False)
     creds: str
     """A credentials file: the user's JWT and seed."""

@@ -14,8 +14,9 @@ from saga.core.definition.graph import Graph
 from saga.core.definition.schema import misfits
 from saga.core.nearest import with_nearest
 from saga.core.state.letters import ANY_DISPATCHED, ANY_RESOLVING, WORDS
-from saga.errors import Conflict, InputRefused, NotFound, UsageError
+from saga.errors import Conflict, InputRefused, UsageError
 from saga.ports.inbox import EVENTS_BYTES_MAX, EVENTS_MAX, InboxEvent, Receipt
+from saga.ports.ledger import unknown_saga
 from saga.ports.store import Connection
 from saga.ports.values.caller_transaction import CallerTransaction
 from saga.runtime.commit.caller_transaction import driver_connection
@@ -49,7 +50,7 @@ class Sending:
             case Receipt.ENDED:
                 raise Conflict(f"the saga {saga} of {graph.name} has ended: the event {event.name} was not kept")
             case Receipt.NO_SAGA:
-                raise NotFound(f"there is no saga {saga}: the event {event.name} was not kept")
+                raise unknown_saga(saga)
             case Receipt.DIFFERENT:
                 raise SameIdError(
                     f"the id {event.event!r} was used for another event of the saga {saga}: send this one under an id of its own"
@@ -94,7 +95,7 @@ class Sending:
     async def _graph(self, saga: UUID) -> Graph:
         status = await self.process.sender.status(saga)
         if status is None:
-            raise NotFound(f"there is no saga {saga}")
+            raise unknown_saga(saga)
         return await self.process.definitions.graph(status.definition)
 
 

@@ -33,6 +33,7 @@ from saga.inspection.explanation import ONLY_AN_OPERATOR, Explanation, Outlook, 
 from saga.inspection.moments import last_change, last_line, last_time, pending_rollback
 from saga.ports.saga_detail import CommandDetail, SagaDetail
 
+NO_LIMIT: Final = "there is no time limit"
 _BY_LETTER: Final[Mapping[str, Situation]] = {
     RESOLVING: Situation.RESOLVING,
     COMPENSATING: Situation.UNDOING,
@@ -114,7 +115,7 @@ def _awaited(wait: Wait) -> str:
 def _without_event(wait: Wait, until: float | None) -> str:
     """The consequence if no event comes."""
     if until is None:
-        return "there is no time limit"
+        return NO_LIMIT
     return "the saga goes on without it" if wait.otherwise is not None or wait.goes_on else "it is rolled back"
 
 
@@ -263,7 +264,7 @@ def _deadline(detail: SagaDetail) -> Outlook:
     """The next thing that happens because of the deadline, if any."""
     state = detail.state
     if state.deadline is None or (state.phase is Phase.RUNNING and is_pivot_passed(detail.graph, state.vector)):
-        return None, "there is no time limit"
+        return None, NO_LIMIT
     if state.rollback_requested:
         return None, "the rollback waits, whatever the deadline"
     if state.phase is Phase.COMPENSATING:

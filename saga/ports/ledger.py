@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID
 
+from saga.errors import NotFound
 from saga.ports.values.audit import Audit, AuditFilter, AuditLine
 from saga.ports.values.notification import SagaStatus
 from saga.ports.values.overdue import OverdueSaga
@@ -53,3 +54,8 @@ class Ledger(Protocol):
 
     async def audits(self, wanted: AuditFilter) -> list[AuditLine]:
         """Reads lines of the audit, newest first, at most `AUDIT_LINES_MAX`."""
+
+
+def unknown_saga(saga: UUID, place: str = "the store") -> NotFound:
+    """The error for an id that belongs to no saga. `place`: the store as messages name it."""
+    return NotFound(f"{place} has no saga {saga}: the id is wrong, or it ended and was purged")

@@ -90,7 +90,7 @@ async def test_a_saga_that_does_not_exist_is_an_error(store: str, apart: AsyncCo
     ran = await apart("verify", "--store", store, "--saga", "01999999-0000-7000-8000-000000000000")
 
     assert (ran.code, ran.out) == (1, "")
-    assert "there is no saga 01999999" in ran.err
+    assert "has no saga 01999999" in ran.err
 
 
 async def test_one_saga_and_many_are_not_checked_at_once(store: str, apart: AsyncCommand) -> None:

@@ -10,8 +10,7 @@ from uuid import UUID
 
 from saga.core.definition.graph import Graph
 from saga.core.state.phase import Phase
-from saga.errors import NotFound
-from saga.ports.ledger import Snapshot
+from saga.ports.ledger import Snapshot, unknown_saga
 from saga.ports.listing import LINES_MAX, Counts, DefinitionLine, SagaFilter, SagaLine, Survey
 from saga.ports.saga_detail import HistoryLine, HistoryPlace, SagaDetail
 from saga.ports.saga_history import HistoryPage
@@ -24,7 +23,7 @@ from saga_postgres.audit import read_audits, record
 from saga_postgres.connection.pool import Pool
 from saga_postgres.reading.fleet import read_fleet
 from saga_postgres.reading.histories import read_histories
-from saga_postgres.reading.saga_detail import missing, read_case, read_history
+from saga_postgres.reading.saga_detail import read_case, read_history
 from saga_postgres.reading.scan import PLANNED_FOR_ITS_PARAMETERS, read_scan
 from saga_postgres.reading.survey import read_survey
 from saga_postgres.reading.watch import read_marks, read_moments
@@ -52,7 +51,7 @@ class PostgresLedger:
         async with self._pool.connection() as connection:
             row = await connection.fetchrow(_SNAPSHOT, saga)
         if row is None:
-            raise NotFound(missing(self._pool.place, saga))
+            raise unknown_saga(saga, self._pool.place)
         return _snapshot(row, time.monotonic())
 
     async def statuses(self, sagas: Sequence[UUID]) -> dict[UUID, SagaStatus]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from saga.core.definition.graph import graph_from_json
 from saga.core.state.operation import Operation
-from saga.errors import NotFound
+from saga.ports.ledger import unknown_saga
 from saga.ports.membership import LEADER_SILENCE_SECONDS_MAX
 from saga.ports.saga_detail import HISTORY_LINES_MAX, CommandDetail, HistoryLine, HistoryPlace, SagaDetail, StepRecord
 from saga_postgres.connection.pool import Connection
@@ -32,7 +32,7 @@ async def read_case(connection: Connection, place: str, saga: UUID) -> SagaDetai
     async with connection.transaction(isolation="repeatable_read", readonly=True):
         row = await connection.fetchrow(_SAGA, saga)
         if row is None:
-            raise NotFound(missing(place, saga))
+            raise unknown_saga(saga, place)
         commands = await connection.fetch(_COMMANDS, saga)
         records = await connection.fetch(_RESULTS, saga)
         started_at = await connection.fetchval(_STARTED_AT, saga)
@@ -64,16 +64,11 @@ async def read_history(
     """Raises NotFound."""
     started_at = await connection.fetchval(_STARTED_AT, saga)
     if started_at is None:
-        raise NotFound(missing(place, saga))
+        raise unknown_saga(saga, place)
     behind = after or (None, None, None)
     return [
         _history_line(row) for row in await connection.fetch(_SQL["history_behind"], saga, started_at, *behind, limit)
     ]
-
-
-def missing(place: str, saga: UUID) -> str:
-    """The message of NotFound."""
-    return f"{place} has no saga {saga}: the id is wrong, or it ended and was purged"
 
 
 def command_of(row: Mapping[str, Any]) -> CommandDetail:

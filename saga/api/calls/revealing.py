@@ -41,7 +41,8 @@ async def reveal(sagas: StoreSagas, saga: UUID, wanted: Revealing, reader: Reade
     """Returns the value of a hidden field, once its line of the audit is committed. Nothing keeps the value.
 
     Raises:
-        NotFound, UsageError: there is no such saga, or no such hidden field.
+        NotFound: the saga does not exist.
+        UsageError: the saga has no hidden field at this path.
         AlreadyExists: this request id has revealed it already; it is shown once.
         Unavailable: it is unknown whether the audit has the line. The value is not shown.
     """

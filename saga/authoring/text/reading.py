@@ -215,7 +215,7 @@ class _Reader:
                     condition_in(self._input_path(path))
 
     def _input_path(self, path: Segments) -> Path:
-        """The recorded path of a path into the input. Raises DefinitionError: there is no such field."""
+        """Returns the recorded path that these segments name. Raises DefinitionError if the input has no such field."""
         return reduce(Path.__getitem__, path[1:], self._path(None, ""))
 
     def _check_duration(self, node: yaml.Node, value: Any) -> None:

@@ -17,11 +17,12 @@ from saga.cli.options import FROM_SETTINGS, Json, Since, StoreOptions
 from saga.cli.output import print_json
 from saga.cli.since import moment_of
 from saga.cli.store import opened_store
-from saga.errors import NotFound, UsageError
+from saga.errors import UsageError
 from saga.history import Rule, Verdict
 from saga.history import verify as verdict_of
 from saga.inspection.references import find_saga
 from saga.loops import run
+from saga.ports.ledger import unknown_saga
 from saga.settings import Settings
 
 BREACHES_SHOWN_MAX: Final = 20
@@ -62,7 +63,7 @@ async def _verdict(settings: Settings, since: float | None, reference: str | Non
         finally:
             progress.clear()
     if one is not None and verdict.sagas == 0:
-        raise NotFound(f"there is no saga {one}: the id is wrong, or the saga ended and was purged")
+        raise unknown_saga(one)
     return verdict
 
 

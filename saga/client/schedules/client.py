@@ -59,7 +59,7 @@ class ScheduleClient:
         the new ones count from now.
 
         Raises:
-            NotFound: there is no such definition; it is registered first.
+            NotFound: the definition is not registered.
             InputRefused: the input does not fit the definition.
         """
         spec = schedule.spec()
@@ -145,7 +145,7 @@ class ScheduleClient:
         Unless `overlap` (the schedule's, if it is not given) is "start", it stops where the saga before has not ended.
 
         Raises:
-            UsageError: there are no such moments, or more than 1,000; or a start was refused, for the reason in its text.
+            UsageError: no moment lies between these times, or more than 1,000 do, or a start was refused; its text has the reason.
         """
         row = await self._schedules.find(name)
         todo = moments_between(row.spec, first, last, self._now())

@@ -41,7 +41,7 @@ def hidden_fields(detail: SagaDetail, marks: SagaMarks) -> list[HiddenField]:
 
 
 def hidden_value(detail: SagaDetail, marks: SagaMarks, path: Sequence[Segment]) -> Json:
-    """The value of one hidden field. Raises UsageError if there is no hidden field at this path: others need no reveal."""
+    """Returns the value of one hidden field. Raises UsageError if the path leads to none; fields that are shown are not hidden."""
     for place, value in _hidden(detail, marks):
         if place == tuple(path):
             return value

@@ -15,7 +15,6 @@ from saga.core.definition.graph import Graph
 from saga.core.rules.retraction import without_retracted
 from saga.core.state.letters import QUARANTINED_LETTERS, UNDER_WAY_LETTERS
 from saga.core.state.phase import Phase
-from saga.errors import NotFound
 from saga.memory.data.database import Database, SagaRow
 from saga.memory.reading.fleet import fleet_of
 from saga.memory.reading.histories import histories
@@ -23,7 +22,7 @@ from saga.memory.reading.saga_detail import case_of, history_of
 from saga.memory.reading.scan import scan
 from saga.memory.reading.survey import survey_of
 from saga.memory.rows import overdue_of
-from saga.ports.ledger import Snapshot
+from saga.ports.ledger import Snapshot, unknown_saga
 from saga.ports.listing import LINES_MAX, Counts, DefinitionLine, SagaFilter, SagaLine, Survey
 from saga.ports.saga_detail import HistoryLine, HistoryPlace, SagaDetail, place_of
 from saga.ports.saga_history import HistoryPage
@@ -43,7 +42,7 @@ class MemoryLedger:
     async def snapshot(self, saga: UUID) -> Snapshot:
         row = self._database.sagas.get(saga)
         if row is None:
-            raise NotFound(f"there is no saga {saga}")
+            raise unknown_saga(saga)
         graph = self._database.definitions[row.definition].graph
         return Snapshot(
             **structs.asdict(overdue_of(self._database, row)),
@@ -98,7 +97,7 @@ class MemoryLedger:
 
     async def history(self, saga: UUID, after: HistoryPlace | None, limit: int) -> list[HistoryLine]:
         if saga not in self._database.sagas:
-            raise NotFound(f"there is no saga {saga}")
+            raise unknown_saga(saga)
         lines = sorted(history_of(self._database, saga), key=place_of)
         return [line for line in lines if after is None or place_of(line) > after][:limit]
 
@@ -109,7 +108,7 @@ class MemoryLedger:
     async def detail(self, saga: UUID) -> SagaDetail:
         row = self._database.sagas.get(saga)
         if row is None:
-            raise NotFound(f"there is no saga {saga}")
+            raise unknown_saga(saga)
         return case_of(self._database, row)
 
     async def histories(self, first: UUID, limit: int) -> HistoryPage:

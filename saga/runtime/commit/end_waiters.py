@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final, Protocol
 from uuid import UUID
 
-from saga.errors import NotFound, SagaError, UsageError
+from saga.errors import SagaError, UsageError
 from saga.logger import get_logger
 from saga.ports.clock import Clock
+from saga.ports.ledger import unknown_saga
 from saga.ports.values.notification import SagaStatus
 from saga.runtime.timing.coarse_timers import CoarseTimers
 
@@ -150,9 +151,7 @@ class EndWaiters:
                 if saga in found:
                     answer.set_result(found[saga])
                 else:
-                    answer.set_exception(
-                        NotFound(f"there is no saga {saga}: the id is wrong, or it ended and was purged")
-                    )
+                    answer.set_exception(unknown_saga(saga))
 
     def _close(self) -> None:
         """Fails all waiters: a process that has stopped answers nobody."""
