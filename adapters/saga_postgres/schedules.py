@@ -12,31 +12,44 @@ from saga.core.schedule.spec import ScheduleSpec
 from saga.ports.schedules.rows import DUE_MAX, RUNS_KEPT, Cause, Run, RunLine, ScheduleRow, unknown_schedule
 from saga.ports.values.audit import Audit
 from saga_postgres.audit import record
-from saga_postgres.connection.pool import Connection, Pool
+from saga_postgres.connection.failures import translated
+from saga_postgres.connection.pool import LOCK_SECONDS_MAX, Connection, Pool
+from saga_postgres.connection.session import search_path
 from saga_postgres.statements import statements
 
 _SQL: Final = statements("schedules")
 
 
 class PostgresSchedules:
-    """See `saga.ports.schedules.schedules.Schedules`."""
+    """See `saga.ports.schedules.schedules.Schedules`.
+
+    `StoreAdapter.transaction` has the settings of the role. `lock`, with which each transaction begins, replaces those on which the
+    statements here depend, until the transaction ends.
+    """
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._enter = (
+            f"set local search_path to {search_path(pool.namespace)}; "
+            f"set local lock_timeout to {LOCK_SECONDS_MAX * 1_000:.0f}"
+        )
 
     async def due(self) -> Sequence[str]:
         return [name for (name,) in await self._pool.fetch(_SQL["due"], DUE_MAX)]
 
     async def lock(self, name: str, connection: Connection) -> ScheduleRow | None:
-        row = await connection.fetchrow(_SQL["lock"], name)
+        with translated(self._pool.place):
+            await connection.execute(self._enter)
+            row = await connection.fetchrow(_SQL["lock"], name)
         return None if row is None else _row(row)
 
     async def put(self, row: ScheduleRow, connection: Connection, audit: Audit | None = None) -> None:
         last = None if row.last is None else row.last.text
         spec = msgspec.json.encode(row.spec).decode()
-        await connection.execute(_SQL["put"], row.name, spec, row.since, row.is_paused, last, row.saga, row.next_at)
-        if audit is not None:
-            await record(connection, None, audit)
+        with translated(self._pool.place):
+            await connection.execute(_SQL["put"], row.name, spec, row.since, row.is_paused, last, row.saga, row.next_at)
+            if audit is not None:
+                await record(connection, None, audit)
 
     async def add(self, name: str, runs: Sequence[Run], connection: Connection) -> None:
         columns = [
@@ -47,12 +60,14 @@ class PostgresSchedules:
             [run.count for run in runs],
             [run.why for run in runs],
         ]
-        await connection.execute(_SQL["add"], name, *columns)
-        await connection.execute(_SQL["trim"], name, RUNS_KEPT)
+        with translated(self._pool.place):
+            await connection.execute(_SQL["add"], name, *columns)
+            await connection.execute(_SQL["trim"], name, RUNS_KEPT)
 
     async def remove(self, name: str, connection: Connection, audit: Audit) -> None:
-        await connection.execute(_SQL["remove"], name)
-        await record(connection, None, audit)
+        with translated(self._pool.place):
+            await connection.execute(_SQL["remove"], name)
+            await record(connection, None, audit)
 
     async def all(self) -> Sequence[ScheduleRow]:
         return [_row(row) for row in await self._pool.read(_SQL["all"], None)]

@@ -41,6 +41,8 @@ class ScheduledStarts:
                 await self.keep(name)
             except SagaError as error:
                 self._log.error("a schedule cannot be kept", schedule=name, error=str(error))
+            except Exception:  # noqa: BLE001 (such as a row that a later build has written)
+                self._log.exception("a schedule cannot be kept", schedule=name)
 
     async def keep(self, name: str) -> None:
         """Deals with the moments of one schedule that have come. Does nothing if it is paused or gone."""
