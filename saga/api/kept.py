@@ -15,7 +15,7 @@ Fact = TypeVar("Fact")
 
 @dataclass(slots=True)
 class _Entry(Generic[Fact]):
-    """`is_asked`: a request has asked for it since it was read."""
+    """`read_at`: when its read began. `is_asked`: a request has asked for it since it was read."""
 
     fact: Fact | None
     read_at: float
@@ -25,8 +25,8 @@ class _Entry(Generic[Fact]):
 class Kept(Generic[Key, Fact]):
     """Facts by key. One read is under way at a time, and it also renews what else was asked for since the last one.
 
-    `read` returns the facts that exist. `now` is the clock of the process, `seconds` tells how long a fact counts, and `keys_max` is the
-    number of facts that are remembered.
+    `read` returns the facts that exist. `now` is the clock of the process, `seconds` tells how long a fact counts from the moment at which
+    its read began, and `keys_max` is the number of facts that are remembered.
     """
 
     def __init__(
@@ -67,17 +67,20 @@ class Kept(Generic[Key, Fact]):
         return None if entry is None else entry.fact
 
     def forget(self, key: Key) -> None:
-        """The next request for the fact reads it again."""
+        """The next request for the fact reads it again, and so does one that waits for a read which began before."""
         self._entries.pop(key, None)
+        if key in self._under_way:
+            self._under_way.discard(key)
+            self._wanted.add(key)
 
     async def _renew(self) -> None:
         asked = {key for key, entry in self._entries.items() if entry.is_asked and entry.fact is not None}
         self._under_way, self._wanted = self._wanted | asked, set()
+        read_at = self._now()
         try:
-            found = await self._read(self._under_way)
-            if len(self._entries) + len(self._under_way) > self._keys_max:
+            found = await self._read(frozenset(self._under_way))
+            if len(self._entries.keys() | self._under_way) > self._keys_max:
                 self._entries.clear()
-            read_at = self._now()
             for key in self._under_way:
                 self._entries[key] = _Entry(found.get(key), read_at, is_asked=False)
         finally:

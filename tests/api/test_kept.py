@@ -98,9 +98,42 @@ async def test_a_fact_is_known_until_it_is_forgotten() -> None:
     assert (before, known, register.kept.known("ann")) == (None, 1, None)
 
 
+async def test_a_fact_counts_from_the_moment_at_which_its_read_began() -> None:
+    register = Register()
+    register.is_open.clear()
+    first = asyncio.create_task(register.kept.get("ann"))
+    await register.is_read.wait()
+    await register.clock.advance(SECONDS)
+    register.is_open.set()
+    await first
+    register.facts = {}
+
+    assert await register.kept.get("ann") is None
+
+
+async def test_a_fact_that_is_forgotten_during_its_read_is_read_again() -> None:
+    register = Register()
+    register.is_open.clear()
+    before = asyncio.create_task(register.kept.get("ann"))
+    await register.is_read.wait()
+    register.kept.forget("ann")
+    register.is_open.set()
+
+    assert await before == 1
+    assert register.reads == [{"ann"}, {"ann"}]
+
+
 async def test_a_bounded_number_of_facts_is_remembered() -> None:
     register = Register(keys_max=2)
     for name in ("ann", "bob", "eve"):
         await register.kept.get(name)
 
     assert [register.kept.known(name) for name in ("ann", "bob")] == [None, 2]
+
+
+async def test_a_fact_that_is_renewed_is_counted_once() -> None:
+    register = Register(keys_max=3)
+    for name in ("ann", "bob", "eve"):
+        await register.kept.get(name)
+
+    assert [register.kept.known(name) for name in ("ann", "bob")] == [1, 2]
