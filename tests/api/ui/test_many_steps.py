@@ -13,6 +13,7 @@ import pytest
 from saga import memory
 from saga.api.live.place import Place
 from saga.api.ui.pages.one_saga import HISTORY_SHOWN_MAX as SHOWN
+from saga.api.ui.pages.sagas import STEPS_SHOWN_MAX
 from saga.inspection.drawing.timeline_svg import MARKS_MAX
 from tests.api.ui.large import LINES, fill_large
 from tests.api.ui.shop import Shop, open_shop
@@ -51,6 +52,16 @@ async def test_five_hundred_steps_are_folded_in_the_graph_and_paged_in_the_table
     assert [page.text.count('id="step-') for page in (first, last, odd)] == [200, 100, 200]
     assert "200 of 500" in first.text
     assert "More steps" not in last.text
+
+
+async def test_a_row_of_the_list_names_a_few_of_the_steps_at_which_a_saga_is(shop: Shop) -> None:
+    detail = await shop.until("one-500", lambda detail: len(detail.commands) > STEPS_SHOWN_MAX)
+    names = [detail.graph.steps[position].name for position in sorted(detail.commands)]
+    async with client(shop) as pages:
+        page = await pages.get("/?q=definition:wide-500")
+
+    shown = f'{", ".join(names[:STEPS_SHOWN_MAX])} <span class="muted">and {len(names) - STEPS_SHOWN_MAX} more</span>'
+    assert shown in page.text
 
 
 async def test_no_page_of_many_steps_is_heavy(shop: Shop) -> None:

@@ -26,6 +26,8 @@ from saga.inspection.wording import phase_word
 from saga.ports.listing import SagaLine, Survey
 
 PAGE: Final = 50
+STEPS_SHOWN_MAX: Final = 4
+"""Maximum number of steps that a row names; its saga may be at hundreds at once."""
 
 
 def add_to(pages: Pages) -> None:
@@ -67,6 +69,7 @@ def _rows(found: Searched, q: str, top: str | None, cursor: str | None) -> dict[
         "first_path": path_of(q=q),
         "live_path": path_of(q=q, cursor=cursor, top=str(lines[0].saga) if lines else None),
         "lines": [line_document(line) for line in lines],
+        "steps_max": STEPS_SHOWN_MAX,
         "next_path": None if following is None else path_of(q=q, cursor=following),
         "cut_at": None if found.scanned_to is None else _started_at(found.scanned_to),
     }
