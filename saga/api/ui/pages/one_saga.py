@@ -107,7 +107,7 @@ async def saga_view(request: Request, sagas: StoreSagas, detail: SagaDetail, cho
             "timeline": drawing(timeline_svg(detail, clock)) if tab == "timeline" else None,
             **steps_from(_steps(detail, document["steps"], undos), request.query_params.get("from", "")),
             "same": await _same(sagas, detail, answer),
-            "history_count": f"{len(detail.history):,}{'+' if len(detail.history) >= HISTORY_LINES_MAX else ''}",
+            "history_count": _count(detail, HISTORY_LINES_MAX),
             **(await _history(sagas, detail, request.query_params.get("until")) if tab == "history" else {}),
             "tab": tab,
             "hidden": await _hidden(request, detail) if tab == "data" else [],
@@ -135,11 +135,18 @@ async def _history(sagas: StoreSagas, detail: SagaDetail, until: str | None) -> 
     later = min(end + HISTORY_SHOWN_MAX, total)
     return {
         "history": history_document(detail)[begin:end],
-        "history_count": f"{total:,}",
-        "history_words": f"lines {begin + 1:,} to {end:,} of {total:,}" if total > HISTORY_SHOWN_MAX else "",
+        "history_count": _count(detail, HISTORY_READ_MAX),
+        "history_words": f"lines {begin + 1:,} to {end:,} of {_count(detail, HISTORY_READ_MAX)}"
+        if total > HISTORY_SHOWN_MAX
+        else "",
         "earlier": f"{path_of(tab='history', until=str(begin))}#parts" if begin else None,
         "later": f"{path_of(tab='history', until=str(later))}#parts" if end < total else None,
     }
+
+
+def _count(detail: SagaDetail, read_max: int) -> str:
+    """The number of lines of the history, of which at most `read_max` were read."""
+    return f"{len(detail.history):,}{'+' if len(detail.history) >= read_max else ''}"
 
 
 async def _hidden(request: Request, detail: SagaDetail) -> list[dict[str, Json]]:
