@@ -11,18 +11,16 @@ from fastapi import Request
 from saga.api.calls.acting import REASON_CHARS_MAX
 from saga.api.calls.revealing import Revealing, reveal
 from saga.api.disclosure import reader_of
-from saga.api.guard import check_depth
 from saga.api.principals import ROLES, Role, principal_of, requires
 from saga.api.problems import Problem, problem_of
 from saga.api.rest.revealing import requires_right
-from saga.api.ui.forms import fields_of
+from saga.api.ui.forms import fields_of, json_in
 from saga.api.ui.page_router import Forward, Pages
 from saga.api.ui.pages.actions_panel import Chosen, chosen_from, path_in
 from saga.api.ui.pages.one_saga import saga_view
 from saga.api.ui.pages.sagas import path_of
 from saga.api.ui.rendering import View
 from saga.client import StoreSagas
-from saga.core.definition.json_value import Json
 from saga.errors import ActionRefused, Conflict, InputRefused, PlanChanged, SagaError, UsageError
 from saga.inspection.masking.hidden import path_words
 from saga.inspection.references import find_saga
@@ -66,20 +64,12 @@ async def _send(request: Request, sagas: StoreSagas, chosen: Chosen, fields: Map
     await requires(Role.STARTER)(request)
     saga = await find_saga(sagas.adapter, request.path_params["ref"])
     try:
-        await sagas.send(saga, chosen.event or "", _payload(chosen), id=fields.get("id") or None)
+        await sagas.send(
+            saga, chosen.event or "", json_in(chosen.payload or "", "payload"), id=fields.get("id") or None
+        )
     except (InputRefused, Conflict, UsageError, Problem) as error:
         return await _refused(request, sagas, saga, chosen, error)
     raise Forward(f"sagas/{saga}{path_of(done=f'send {chosen.event}')}")
-
-
-def _payload(chosen: Chosen) -> Json:
-    """Reads what was typed. Raises UsageError, Problem."""
-    text = chosen.payload or "null"
-    check_depth(text.encode())
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"the payload is not JSON: {error}") from error
 
 
 async def _refused(request: Request, sagas: StoreSagas, saga: UUID, chosen: Chosen, error: SagaError | Problem) -> View:

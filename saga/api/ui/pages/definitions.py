@@ -9,10 +9,9 @@ from uuid import UUID
 
 from fastapi import Request
 
-from saga.api.guard import check_depth
 from saga.api.principals import Role, principal_of
 from saga.api.problems import Problem, problem_of
-from saga.api.ui.forms import fields_of, number_in
+from saga.api.ui.forms import fields_of, json_in, number_in
 from saga.api.ui.page_router import Forward, Pages
 from saga.api.ui.pages.step_table import steps_from
 from saga.api.ui.rendering import View, drawing
@@ -57,12 +56,7 @@ def add_to(pages: Pages) -> None:
 
 async def _started(sagas: StoreSagas, name: str, fields: Mapping[str, str]) -> UUID:
     """Starts the saga of a form. The form has made its id, so that sending it twice starts one. Raises UsageError, Problem."""
-    text = fields.get("input", "") or "null"
-    check_depth(text.encode())
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise UsageError(f"the input is not JSON: {error}") from error
+    value = json_in(fields.get("input", ""), "input")
     try:
         saga = UUID(fields.get("id", ""))
     except ValueError:
