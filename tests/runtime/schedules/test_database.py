@@ -12,7 +12,7 @@ from tests.runtime.world import Sql, World
 
 
 async def test_the_schedules_of_a_namespace_are_in_its_schema(world: World) -> None:
-    """Whatever schema the role finds tables in: here it is named as the schema of the other namespace is."""
+    """The role is named like the schema of the other namespace, and so finds the tables there."""
     connection = await asyncpg.connect(world.url)
     await migrate(connection, schema="branch")
     await connection.close()
